@@ -1,0 +1,90 @@
+// What the agent-facing gRPC service asks of the rest of the control plane, and nothing else: so that transport, certificates
+// and streams can be built and tested against a small fake, and the fleet's state against no network.
+
+import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
+import type { Result } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import type { Millis } from '#model/time.ts';
+
+/** Read from the client certificate, never from a message. */
+export interface AgentIdentity {
+  readonly tenant: string;
+  readonly host: string;
+  /** The certificate's serial number, lower-case hex. */
+  readonly serial: string;
+}
+
+export type EnrolmentRefusal =
+  | 'token-unknown'
+  | 'token-spent'
+  | 'token-expired'
+  | 'name-taken'
+  | 'name-invalid'
+  | 'csr-invalid'
+  | 'clock-skew';
+
+export interface EnrolmentRequest {
+  readonly token: string;
+  readonly host: string;
+}
+
+export interface CertificateRecord {
+  readonly serial: string;
+  readonly tenant: string;
+  readonly host: string;
+  /** SHA-256 of the certificate, lower-case hex. */
+  readonly fingerprint: string;
+  readonly notBefore: Millis;
+  readonly notAfter: Millis;
+}
+
+/** What an agent reports of its host; facts are without the "fact/" prefix. */
+export interface HostReport {
+  readonly addresses: readonly string[];
+  readonly facts: ReadonlyMap<string, string>;
+}
+
+export interface AgentHello extends HostReport {
+  readonly agentVersion: string;
+  /** Revision in force on the host, 0 for none. */
+  readonly revision: number;
+}
+
+/** What an agent reports of itself, every few seconds and after each change. */
+export interface AgentStatus {
+  readonly revision: number;
+  readonly enforcing: boolean;
+  /** Lost flows since the agent started, all causes. */
+  readonly lost: number;
+  readonly spooledBatches: number;
+  readonly repairs: number;
+  /** The last thing that went wrong and still holds, or empty. */
+  readonly problem: string;
+}
+
+/** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */
+export interface AgentSession {
+  send(ruleSet: HostRuleSet): void;
+  /** Ends the stream; the agent is told the reason. */
+  close(reason: string): void;
+}
+
+/** One live stream, as the transport sees it. `disconnected` is called once, last. */
+export interface AgentConnection {
+  acked(revision: number): void;
+  nacked(revision: number, reason: string): void;
+  statusReported(status: AgentStatus): void;
+  hostReported(report: HostReport): void;
+  disconnected(): void;
+}
+
+export interface AgentBackend {
+  /** Spends one use of the token and claims the name for the host, or says why not; both or neither. */
+  redeemToken(request: EnrolmentRequest): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>>;
+  recordCertificate(certificate: CertificateRecord): Promise<void>;
+  isRevoked(serial: string): boolean;
+  /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */
+  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection>;
+  /** Stores the batch once, however often it is sent. */
+  ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<FlowReceipt>;
+}

@@ -1,0 +1,104 @@
+// What one host is to enforce: the seam between the control plane's compiler and the agent. Its workloads, each with its
+// own allow-lists per direction, and the peer sets those name. Time, labels, selectors and segments' membership are already
+// resolved; addresses, services and the order of layers are not yet nftables.
+
+import type { Address } from './address.ts';
+import type { AddressRange } from './address-range.ts';
+import type { ServiceTerm } from './service.ts';
+import type { DenyAction, EnforcementMode } from './verdict.ts';
+
+/** Names a peer set within the fleet; equal ids mean equal sets within one revision. */
+export type PeerSetId = string;
+
+/** Addresses of workloads, each once, in code-unit order; ranges normalised (address-range.ts). */
+export interface PeerSet {
+  readonly id: PeerSetId;
+  readonly addresses: readonly Address[];
+  readonly ranges: readonly AddressRange[];
+}
+
+/** The far side of a rule: every address, or the union of some sets. An empty union is no address at all. */
+export type Peers = { readonly kind: 'any' } | { readonly kind: 'sets'; readonly ids: readonly PeerSetId[] };
+
+/**
+ * The near side of a rule: whichever of the workload's addresses the packet carries, or only those in some ranges (a rule
+ * whose own side is a CIDR or IPList). Ranges are normalised.
+ */
+export type LocalAddresses = { readonly kind: 'any' } | { readonly kind: 'ranges'; readonly ranges: readonly AddressRange[] };
+
+/** A rule's address. `combination` is that of a segment with `each`, as "app=shop,env=prod", keys in the document's order. */
+export interface SegmentRef {
+  readonly segment: string;
+  readonly combination?: string;
+}
+
+/** One rule of one of the workload's segments, as it applies at this end. */
+export interface Grant extends SegmentRef {
+  readonly rule: string;
+  readonly peers: Peers;
+  readonly local: LocalAddresses;
+  readonly services: readonly ServiceTerm[];
+}
+
+/** One entry of a guardrail, as it applies at this end. */
+export interface GuardrailDeny {
+  readonly guardrail: string;
+  readonly mode: 'observe' | 'enforce';
+  readonly peers: Peers;
+  readonly local: LocalAddresses;
+  readonly services: readonly ServiceTerm[];
+}
+
+/** The selective services of one segment that is selective in this direction. */
+export interface SelectiveServices extends SegmentRef {
+  readonly services: readonly ServiceTerm[];
+}
+
+/**
+ * One direction of one workload. `defaultSegment` is the segment that the default decision names (absent: no segment selects
+ * the workload). Lists are in code-unit order of segment, combination and rule; where several entries decide, the first is named.
+ * `guardrails` keep holding whatever the mode. `selective` is empty unless `mode` is selective.
+ */
+export interface DirectionRules {
+  readonly mode: EnforcementMode;
+  readonly defaultSegment?: SegmentRef;
+  readonly onDeny: DenyAction;
+  readonly selective: readonly SelectiveServices[];
+  readonly guardrails: readonly GuardrailDeny[];
+  readonly grants: readonly Grant[];
+}
+
+/** An operator's quarantine: all is denied but what `peers` exempts, which goes on to the later layers. */
+export interface Quarantine {
+  readonly name: string;
+  readonly peers: Peers;
+}
+
+export type ManagedKind = 'host' | 'unit' | 'container';
+
+/** `unit` is present exactly where kind is unit. */
+export interface WorkloadRules {
+  readonly workload: string;
+  readonly kind: ManagedKind;
+  readonly unit?: string;
+  readonly addresses: readonly Address[];
+  readonly quarantine?: Quarantine;
+  readonly inbound: DirectionRules;
+  readonly outbound: DirectionRules;
+}
+
+/** Everything one host enforces at one revision. Every id that a rule names is in `peerSets`; workloads are in code-unit order. */
+export interface HostRuleSet {
+  readonly revision: number;
+  readonly host: string;
+  readonly workloads: readonly WorkloadRules[];
+  readonly peerSets: ReadonlyMap<PeerSetId, PeerSet>;
+}
+
+/** A host's own setting that passes before any policy (POLICY.md, verdicts 1). `peers` are normalised ranges, or every address. */
+export interface EssentialEntry {
+  readonly name: string;
+  readonly direction: 'inbound' | 'outbound';
+  readonly peers: LocalAddresses;
+  readonly services: readonly ServiceTerm[];
+}
