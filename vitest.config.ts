@@ -1,10 +1,15 @@
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/slowest-first.ts';
 
+// Two files at a time, each in a process of its own: the machine has two cores, and suites that use the kernel work in
+// network namespaces of their own, so files do not meet.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     restoreMocks: true,
+    maxWorkers: 2,
+    sequence: { sequencer: SlowestFirst },
   },
 });

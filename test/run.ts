@@ -1,0 +1,54 @@
+// `npm test`: types, lint and every Vitest suite, summed up in one last line, `N passed, N failed, N skipped`; exit 1 if anything failed.
+// A step (types, lint) counts as one test. A skipped test is listed with its reason.
+// `npm test -- FILTER…` hands its arguments to Vitest and leaves the steps out.
+
+import { execa } from 'execa';
+import { parseCLI, startVitest } from 'vitest/node';
+import { addTallies, createTallyReporter, type Tally } from './tally.ts';
+
+interface Step {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+}
+
+const steps: readonly Step[] = [
+  { name: 'types', program: 'tsc', args: ['--noEmit'] },
+  { name: 'types of the pure folders, without Node', program: 'tsc', args: ['--noEmit', '-p', 'tsconfig.pure.json'] },
+  { name: 'lint', program: 'biome', args: ['check', '--max-diagnostics=50', '.'] },
+];
+
+async function runStep(step: Step): Promise<Tally> {
+  const started = performance.now();
+  const outcome = await execa(step.program, step.args, { preferLocal: true, reject: false, all: true });
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  console.log(`${outcome.failed ? 'FAILED' : 'ok'}: ${step.name} (${seconds} s)`);
+  if (!outcome.failed) return { passed: 1, failed: [], skipped: [] };
+  console.log(outcome.all || outcome.shortMessage);
+  return { passed: 0, failed: [step.name], skipped: [] };
+}
+
+async function runSuites(args: readonly string[]): Promise<Tally> {
+  const { filter, options } = parseCLI(['vitest', 'run', ...args]);
+  const reporter = createTallyReporter({ narrowed: options.testNamePattern !== undefined });
+  const usual = options.reporters ?? options.reporter ?? 'default';
+  const reporters = [...(Array.isArray(usual) ? usual : [usual]), reporter];
+  const vitest = await startVitest(filter, { ...options, run: true, watch: false, reporters });
+  await vitest.close();
+  return reporter.tally() ?? { passed: 0, failed: ['the Vitest run did not end'], skipped: [] };
+}
+
+const args = process.argv.slice(2);
+const tallies: Tally[] = [];
+if (args.length === 0) for (const step of steps) tallies.push(await runStep(step));
+tallies.push(await runSuites(args));
+
+const sum = addTallies(tallies);
+const ran = sum.passed + sum.failed.length > 0;
+const total: Tally = ran ? sum : { ...sum, failed: ['no test ran'] };
+console.log('');
+for (const { name, reason } of total.skipped) console.log(`skipped: ${name}: ${reason}`);
+for (const name of total.failed) console.log(`failed: ${name}`);
+// Suites that left a handle open must not keep the run from ending, nor make a green run red.
+console.log(`${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`);
+process.exit(total.failed.length === 0 ? 0 : 1);
