@@ -1,0 +1,98 @@
+// The agent's one folder on disk: the last good rule set, the flow sequence, the spool, the identity, the status socket. What
+// is read back here is whole or is said to be damaged: a torn last good file gives the one before it. Bytes in, bytes out:
+// what they mean is the enforcer's.
+
+import { mkdirSync } from 'node:fs';
+import { rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';
+
+/**
+ * `none`: this host never had a policy. `found` with a `problem`: the newest file was damaged and this is the one before it.
+ * `damaged`: there were files, and none is whole.
+ */
+export type LastGood =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'found'; readonly bytes: Uint8Array; readonly problem?: string }
+  | { readonly kind: 'damaged'; readonly problem: string };
+
+export interface StateDirectory {
+  readonly path: string;
+  readonly identityPath: string;
+  readonly spoolPath: string;
+  readonly socketPath: string;
+  readonly lockPath: string;
+  readonly settingsPath: string;
+  /** The newest whole file. */
+  readLastGood(): Promise<LastGood>;
+  /** On disk, synced, when it resolves. The one before stays as the fallback. */
+  writeLastGood(bytes: Uint8Array): Promise<void>;
+  /** No policy: the host is open on purpose (`segwall-agent open`). */
+  forgetLastGood(): Promise<void>;
+  /** The sequence the next flow batch takes, undefined if none was ever kept. */
+  readFlowSequence(): Promise<number | undefined>;
+  writeFlowSequence(next: number): Promise<void>;
+}
+
+/** Makes the folder (mode 0700) where it is missing. */
+export function openStateDirectory(path: string): StateDirectory {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const lastGoodPath = join(path, 'last-good');
+  const current = join(lastGoodPath, 'current');
+  const previous = join(lastGoodPath, 'previous');
+  const sequencePath = join(path, 'flow-sequence');
+
+  return {
+    path,
+    identityPath: join(path, 'identity'),
+    spoolPath: join(path, 'spool'),
+    socketPath: join(path, 'agent.sock'),
+    lockPath: join(path, 'agent.lock'),
+    settingsPath: join(path, 'agent.yaml'),
+
+    async readLastGood() {
+      const problems: string[] = [];
+      for (const file of [current, previous]) {
+        const sealed = await readIfThere(file);
+        if (sealed === undefined) continue;
+        const bytes = unseal(sealed);
+        if (!bytes.ok) {
+          problems.push(`${file}: ${bytes.error}`);
+          continue;
+        }
+        return { kind: 'found', bytes: bytes.value, ...(problems.length > 0 && { problem: problems.join('; ') }) };
+      }
+      return problems.length > 0 ? { kind: 'damaged', problem: problems.join('; ') } : { kind: 'none' };
+    },
+
+    async writeLastGood(bytes) {
+      // A damaged current must not displace the whole file behind it. Between the two renames there is no current, and
+      // the reader takes the previous one: that is the revision which was in force a moment ago.
+      const held = await readIfThere(current);
+      const next = join(lastGoodPath, 'next');
+      await writeWhole(next, seal(bytes));
+      if (held !== undefined && unseal(held).ok) await rename(current, previous);
+      await rename(next, current);
+      await syncFolder(lastGoodPath);
+    },
+
+    async forgetLastGood() {
+      for (const file of [current, previous]) {
+        await unlink(file).catch((error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error;
+        });
+      }
+    },
+
+    async readFlowSequence() {
+      const bytes = await readIfThere(sequencePath);
+      if (bytes === undefined) return undefined;
+      const value = Number(Buffer.from(bytes).toString('latin1'));
+      return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+    },
+
+    async writeFlowSequence(next) {
+      await writeWhole(sequencePath, Buffer.from(String(next), 'latin1'));
+    },
+  };
+}
