@@ -1,0 +1,196 @@
+// The test's side of the probe process: start one in a host, open services, try connections, hold some open. And the
+// connectivity matrix over many of them, every cell at once. A cell that could not be tried is broken, never blocked.
+
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { Family } from '#model/address.ts';
+import type { LabHost } from './lab.ts';
+import type {
+  HoldProgress,
+  HoldTarget,
+  Listener,
+  Message,
+  ProbeOutcome,
+  ProbeTarget,
+  Reply,
+  Request,
+  Transport,
+} from './probe-protocol.ts';
+
+export interface HostProbe {
+  readonly host: LabHost;
+  listen(listeners: readonly Listener[]): Promise<void>;
+  unlisten(listeners: readonly Listener[]): Promise<void>;
+  /** One outcome a target, in order. */
+  probe(targets: readonly ProbeTarget[], timeoutMs?: number): Promise<readonly ProbeOutcome[]>;
+  /** Unix milliseconds of the first answer, undefined if none came in time. */
+  firstAllowedAt(request: {
+    readonly target: ProbeTarget;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+  }): Promise<number | undefined>;
+  /** Resolves once the first tick came back over the new connection; throws if it is refused. */
+  hold(target: HoldTarget): Promise<void>;
+  release(id: string): Promise<void>;
+  held(side: 'client' | 'server'): Promise<Readonly<Record<string, HoldProgress>>>;
+  stop(): Promise<void>;
+}
+
+export interface Cell {
+  readonly from: string;
+  readonly to: string;
+  readonly family: Family;
+  readonly transport: Transport;
+  readonly port: number;
+}
+
+export interface ProbedCell extends Cell {
+  readonly outcome: ProbeOutcome;
+}
+
+/** Silence after which what has not answered counts as dropped; answers take 1 to 20 ms here. */
+export const defaultSilenceMs = 350;
+
+const processFile = fileURLToPath(new URL('./probe-process.ts', import.meta.url));
+
+export async function startProbe(host: LabHost): Promise<HostProbe> {
+  const child = host.spawn([process.execPath, '--disable-warning=ExperimentalWarning', processFile]);
+  const waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
+  const complaints: string[] = [];
+  let sequence = 0;
+  const ready = new Promise<Reply>((resolve, reject) => waiting.set(0, { resolve, reject }));
+  child.stderr?.on('data', (chunk) => complaints.push(String(chunk)));
+  if (child.stdout === null || child.stdin === null) throw new Error('the probe process has no pipes');
+  const { stdin } = child;
+  stdin.on('error', () => undefined);
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const message = JSON.parse(line) as Message<Reply>;
+    waiting.get(message.id)?.resolve(message.body);
+    waiting.delete(message.id);
+  });
+  const ended = new Promise<void>((resolve) => {
+    child.once('close', () => {
+      const error = new Error(`the probe process of ${host.name} ended: ${complaints.join('').trim() || 'no message'}`);
+      for (const { reject } of waiting.values()) reject(error);
+      waiting.clear();
+      resolve();
+    });
+  });
+  const ask = (body: Request): Promise<Reply> => {
+    sequence += 1;
+    const id = sequence;
+    return new Promise((resolve, reject) => {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        reject(new Error(`the probe process of ${host.name} has ended: ${complaints.join('').trim()}`));
+        return;
+      }
+      waiting.set(id, { resolve, reject });
+      stdin.write(`${JSON.stringify({ id, body } satisfies Message<Request>)}\n`);
+    });
+  };
+  const must = async <Kind extends Reply['kind']>(body: Request, kind: Kind) => {
+    const reply = await ask(body);
+    if (reply.kind === kind) return reply as Extract<Reply, { readonly kind: Kind }>;
+    throw new Error(`${host.name}: ${body.op} ${reply.kind === 'failed' ? `failed: ${reply.message}` : reply.kind}`);
+  };
+  await ready;
+  return {
+    host,
+    listen: async (listeners) => void (await must({ op: 'listen', listeners }, 'done')),
+    unlisten: async (listeners) => void (await must({ op: 'unlisten', listeners }, 'done')),
+    probe: async (targets, timeoutMs = defaultSilenceMs) =>
+      (await must({ op: 'probe', targets, timeoutMs }, 'outcomes')).outcomes,
+    firstAllowedAt: async (request) => (await must({ op: 'until-allowed', ...request }, 'allowed-at')).at,
+    hold: async (target) => void (await must({ op: 'hold', target }, 'done')),
+    release: async (id) => void (await must({ op: 'release', id }, 'done')),
+    held: async (side) => (await must({ op: 'held', side }, 'held')).held,
+    stop: async () => {
+      stdin.end();
+      await ended;
+    },
+  };
+}
+
+export interface MatrixOptions {
+  readonly probes: ReadonlyMap<string, HostProbe>;
+  readonly cells: readonly Cell[];
+  readonly silenceMs?: number;
+}
+
+/** What a cell is expected to be: the matrix needs it only to know which silence to doubt. */
+export type Expected = 'allowed' | 'dropped' | 'rejected';
+
+/**
+ * Every cell, all at once. A cell that stayed silent though it was expected to answer is tried once more with four times the
+ * patience before it is believed: a busy machine can be late, and a rejected IPv6 connect hears of it only when its SYN is sent
+ * again after a second (over veth the first ICMP error arrives while connect() still holds the socket, and Linux 6.18 then keeps
+ * it as a soft error). Policy answers the same every time. What was let through is never tried again.
+ */
+export async function probeMatrix(
+  options: MatrixOptions,
+  expectedOf: (cell: Cell) => Expected = () => 'dropped',
+): Promise<readonly ProbedCell[]> {
+  const silenceMs = options.silenceMs ?? defaultSilenceMs;
+  const first = await probeOnce({ ...options, silenceMs });
+  const late = first.filter((cell) => cell.outcome.kind === 'dropped' && expectedOf(cell) !== 'dropped');
+  if (late.length === 0) return first;
+  const second = new Map(
+    (await probeOnce({ ...options, cells: late, silenceMs: 4 * silenceMs })).map((cell) => [cellText(cell), cell]),
+  );
+  return first.map((cell) => second.get(cellText(cell)) ?? cell);
+}
+
+async function probeOnce(options: MatrixOptions & { readonly silenceMs: number }): Promise<readonly ProbedCell[]> {
+  const byClient = Map.groupBy(options.cells, (cell) => cell.from);
+  const rows = await Promise.all(
+    [...byClient].map(async ([from, cells]) => {
+      const broken = (detail: string) => cells.map((cell) => ({ ...cell, outcome: brokenOutcome(detail) }));
+      const probe = options.probes.get(from);
+      if (probe === undefined) return broken('no probe process runs there');
+      try {
+        const targets = cells.map((cell) => targetOf(cell, options.probes));
+        const outcomes = await probe.probe(targets, options.silenceMs);
+        return cells.map((cell, at) => ({ ...cell, outcome: outcomes[at] ?? brokenOutcome('no outcome') }));
+      } catch (error) {
+        return broken(error instanceof Error ? error.message : String(error));
+      }
+    }),
+  );
+  return rows.flat();
+}
+
+function targetOf(cell: Cell, probes: ReadonlyMap<string, HostProbe>): ProbeTarget {
+  const server = probes.get(cell.to)?.host;
+  const address = cell.family === 'ipv4' ? server?.ipv4 : server?.ipv6;
+  if (address === undefined) throw new Error(`${cell.to} has no ${cell.family} address`);
+  return { transport: cell.transport, address, port: cell.port };
+}
+
+function brokenOutcome(detail: string): ProbeOutcome {
+  return { kind: 'broken', detail, tookMs: 0 };
+}
+
+/** "web-1 > api-1 tcp/8080 ipv6": how a cell is named in reports and compared. */
+export function cellText(cell: Cell): string {
+  return `${cell.from} > ${cell.to} ${cell.transport}/${cell.port} ${cell.family}`;
+}
+
+/** Hosts × other hosts × services × the families both have. */
+export function allCells(
+  hosts: readonly LabHost[],
+  services: readonly Listener[],
+  families: readonly Family[] = ['ipv4', 'ipv6'],
+): readonly Cell[] {
+  const has = (host: LabHost, family: Family) => (family === 'ipv4' ? host.ipv4 : host.ipv6) !== undefined;
+  return hosts.flatMap((from) =>
+    hosts
+      .filter((to) => to !== from)
+      .flatMap((to) =>
+        families
+          .filter((family) => has(from, family) && has(to, family))
+          .flatMap((family) =>
+            services.map(({ transport, port }) => ({ from: from.name, to: to.name, family, transport, port })),
+          ),
+      ),
+  );
+}
