@@ -1,0 +1,251 @@
+// Flows in the store: one row an hour for each (end, peer, service, verdict), into which every batch's records are added. A batch
+// is taken once, however often it is sent.
+
+import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
+import type { FlowLoss, FlowRecord } from '#model/flow.ts';
+import type { Millis } from '#model/time.ts';
+import type { FlowRow } from './schema.ts';
+import type { Transaction } from './transaction.ts';
+
+export const bucketMs = 3_600_000;
+
+/** Sequences this far behind a host's newest are known without being listed. */
+const rememberedBatches = 4096;
+
+/** A record with the workload that held the peer's address when it came in, or ''. */
+export type IncomingFlow = FlowRecord & { readonly peerWorkload: string };
+
+export interface IncomingBatch {
+  readonly tenant: string;
+  readonly host: string;
+  readonly sequence: number;
+  readonly flows: readonly IncomingFlow[];
+  readonly lost: FlowLoss;
+}
+
+export async function ingestFlows(tx: Transaction, input: IncomingBatch): Promise<'taken' | 'duplicate'> {
+  const { tenant, host, sequence } = input;
+  if (await isKnownBatch(tx, input)) return 'duplicate';
+  await tx.insertInto('batches').values({ tenant, host, sequence }).execute();
+  if (sequence % 64 === 0) {
+    await tx
+      .deleteFrom('batches')
+      .where('tenant', '=', tenant)
+      .where('host', '=', host)
+      .where('sequence', '<', sequence - rememberedBatches)
+      .execute();
+  }
+  // Compiled once and run for every row: building the query costs more than the upsert itself.
+  let upsert: ReturnType<typeof compileUpsert> | undefined;
+  for (const flow of input.flows) {
+    const row = flowRow(flow, { tenant, host });
+    upsert ??= compileUpsert(tx, row);
+    await tx.executeQuery({ ...upsert, parameters: Object.values(row) });
+  }
+  const { overruns, records, spooled } = input.lost;
+  if (overruns + records + spooled > 0) {
+    await tx
+      .insertInto('flow_losses')
+      .values({ tenant, host, overruns, records, spooled })
+      .onConflict((conflict) =>
+        conflict.columns(['tenant', 'host']).doUpdateSet({
+          overruns: sql`flow_losses.overruns + excluded.overruns`,
+          records: sql`flow_losses.records + excluded.records`,
+          spooled: sql`flow_losses.spooled + excluded.spooled`,
+        }),
+      )
+      .execute();
+  }
+  return 'taken';
+}
+
+async function isKnownBatch(tx: Transaction, batch: IncomingBatch): Promise<boolean> {
+  const newest = await tx
+    .selectFrom('batches')
+    .select('sequence')
+    .where('tenant', '=', batch.tenant)
+    .where('host', '=', batch.host)
+    .orderBy('sequence', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  if (newest === undefined || batch.sequence > newest.sequence) return false;
+  if (batch.sequence < newest.sequence - rememberedBatches) return true;
+  const same = await tx
+    .selectFrom('batches')
+    .select('sequence')
+    .where('tenant', '=', batch.tenant)
+    .where('host', '=', batch.host)
+    .where('sequence', '=', batch.sequence)
+    .executeTakeFirst();
+  return same !== undefined;
+}
+
+function compileUpsert(tx: Transaction, row: FlowRow) {
+  const sum = (column: string) => sql<number>`${sql.ref(`flows.${column}`)} + ${sql.ref(`excluded.${column}`)}`;
+  const pick = (column: string, comparison: '<' | '>') =>
+    sql<number>`case when ${sql.ref(`excluded.${column}`)} ${sql.raw(comparison)} ${sql.ref(`flows.${column}`)} then ${sql.ref(`excluded.${column}`)} else ${sql.ref(`flows.${column}`)} end`;
+  return tx
+    .insertInto('flows')
+    .values(row)
+    .onConflict((conflict) =>
+      conflict.columns(['tenant', 'key']).doUpdateSet({
+        revision: pick('revision', '>'),
+        connections: sum('connections'),
+        packets_original: sum('packets_original'),
+        packets_reply: sum('packets_reply'),
+        bytes_original: sum('bytes_original'),
+        bytes_reply: sum('bytes_reply'),
+        first_seen: pick('first_seen', '<'),
+        last_seen: pick('last_seen', '>'),
+        answered: pick('answered', '>'),
+      }),
+    )
+    .compile();
+}
+
+function flowRow(flow: IncomingFlow, from: { readonly tenant: string; readonly host: string }): FlowRow {
+  const { end } = flow;
+  const key = {
+    bucket: flow.lastSeenAt - (flow.lastSeenAt % bucketMs),
+    host: from.host,
+    workload: end.workload ?? from.host,
+    direction: flow.direction,
+    local: flow.local,
+    peer: flow.peer,
+    peer_workload: flow.peerWorkload,
+    protocol: flow.protocol,
+    port: flow.port,
+    verdict: end.verdict,
+    reason: end.reason,
+    segment: end.segment ?? '',
+    combination: end.combination ?? '',
+    rule: end.rule ?? '',
+    guardrail: end.guardrail ?? '',
+    essential: end.essential ?? '',
+    quarantine: end.quarantine ?? '',
+    unit: flow.unit ?? '',
+    process: flow.process ?? '',
+  };
+  return {
+    tenant: from.tenant,
+    key: createHash('sha256')
+      .update(JSON.stringify(Object.values(key)))
+      .digest('base64url')
+      .slice(0, 24),
+    ...key,
+    revision: flow.revision,
+    connections: flow.connections,
+    packets_original: flow.packetsOriginal,
+    packets_reply: flow.packetsReply,
+    bytes_original: flow.bytesOriginal,
+    bytes_reply: flow.bytesReply,
+    first_seen: flow.firstSeenAt,
+    last_seen: flow.lastSeenAt,
+    answered: flow.answered ? 1 : 0,
+  };
+}
+
+/** All that are given must hold. `from` and `to` are the client's and the server's workload name or address. */
+export interface FlowFilter {
+  readonly tenant: string;
+  /** Last seen at or after this instant. */
+  readonly since: Millis;
+  readonly from?: string;
+  readonly to?: string;
+  readonly verdict?: string;
+  readonly segment?: string;
+  readonly limit: number;
+}
+
+/** Newest first. */
+export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<readonly FlowRow[]> {
+  let query = tx
+    .selectFrom('flows')
+    .selectAll()
+    .where('tenant', '=', filter.tenant)
+    .where('last_seen', '>=', filter.since);
+  if (filter.verdict !== undefined) query = query.where('verdict', '=', filter.verdict);
+  if (filter.segment !== undefined) query = query.where('segment', '=', filter.segment);
+  for (const [name, near] of [
+    [filter.from, 'outbound'],
+    [filter.to, 'inbound'],
+  ] as const) {
+    if (name === undefined) continue;
+    query = query.where((where) =>
+      where.or([
+        where.and([where('direction', '=', near), where.or([where('workload', '=', name), where('local', '=', name)])]),
+        where.and([
+          where('direction', '!=', near),
+          where.or([where('peer_workload', '=', name), where('peer', '=', name)]),
+        ]),
+      ]),
+    );
+  }
+  return query.orderBy('last_seen', 'desc').orderBy('key').limit(filter.limit).execute();
+}
+
+export interface DecisionCount {
+  readonly direction: string;
+  readonly verdict: string;
+  readonly reason: string;
+  readonly segment: string;
+  readonly rule: string;
+  readonly guardrail: string;
+  readonly connections: number;
+  readonly lastSeenAt: number;
+}
+
+/** Connections by what decided them, since an instant: what coverage is made of. */
+export async function countDecisions(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly since: Millis },
+): Promise<readonly DecisionCount[]> {
+  return tx
+    .selectFrom('flows')
+    .select(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail'])
+    .select(({ fn }) => [fn.sum<number>('connections').as('connections'), fn.max('last_seen').as('lastSeenAt')])
+    .where('tenant', '=', input.tenant)
+    .where('last_seen', '>=', input.since)
+    .groupBy(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail'])
+    .orderBy('segment')
+    .orderBy('rule')
+    .execute();
+}
+
+export type HostLoss = FlowLoss & { readonly host: string };
+
+export async function listFlowLosses(
+  tx: Transaction,
+  input: { readonly tenant: string },
+): Promise<readonly HostLoss[]> {
+  return tx
+    .selectFrom('flow_losses')
+    .select(['host', 'overruns', 'records', 'spooled'])
+    .where('tenant', '=', input.tenant)
+    .orderBy('host')
+    .execute();
+}
+
+/** Deletes what was last seen before `before`, and the oldest rows beyond `keepRows`. Returns how many went for want of room. */
+export async function pruneFlows(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly before: Millis; readonly keepRows: number },
+): Promise<number> {
+  await tx.deleteFrom('flows').where('tenant', '=', input.tenant).where('last_seen', '<', input.before).execute();
+  const oldestKept = await tx
+    .selectFrom('flows')
+    .select('last_seen')
+    .where('tenant', '=', input.tenant)
+    .orderBy('last_seen', 'desc')
+    .offset(input.keepRows)
+    .limit(1)
+    .executeTakeFirst();
+  if (oldestKept === undefined) return 0;
+  const result = await tx
+    .deleteFrom('flows')
+    .where('tenant', '=', input.tenant)
+    .where('last_seen', '<=', oldestKept.last_seen)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}

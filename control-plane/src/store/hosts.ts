@@ -1,0 +1,232 @@
+// Hosts in the store: what they last reported of themselves, the labels operators gave them, quarantines and certificates.
+
+import { type Millis, millis } from '#model/time.ts';
+import { type AuditNote, writeAudit } from './audit.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface StoredHost {
+  readonly name: string;
+  readonly enrolledAt: Millis;
+  readonly addresses: readonly string[];
+  readonly facts: Readonly<Record<string, string>>;
+  readonly agentVersion: string;
+  readonly lastConnectedAt?: Millis;
+}
+
+export interface StoredLabel {
+  readonly workload: string;
+  readonly key: string;
+  readonly value: string;
+}
+
+/** `peers` as the operator wrote them: addresses, CIDRs, workload names, "label:SELECTOR". */
+export interface StoredQuarantine {
+  readonly workload: string;
+  readonly peers: readonly string[];
+  readonly createdAt: Millis;
+  readonly createdBy: string;
+}
+
+export interface StoredFleet {
+  readonly revision: number;
+  readonly hosts: readonly StoredHost[];
+  readonly labels: readonly StoredLabel[];
+  readonly quarantines: readonly StoredQuarantine[];
+  /** Serials of certificates that are revoked and have not expired. */
+  readonly revokedSerials: readonly string[];
+}
+
+/** All that the fleet's state is rebuilt from at a start, but the policy. */
+export async function loadFleet(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly now: Millis },
+): Promise<StoredFleet> {
+  const { tenant } = input;
+  const { revision } = await tx
+    .selectFrom('tenants')
+    .select('revision')
+    .where('name', '=', tenant)
+    .executeTakeFirstOrThrow();
+  const hosts = await tx.selectFrom('hosts').selectAll().where('tenant', '=', tenant).orderBy('name').execute();
+  const labels = await tx
+    .selectFrom('labels')
+    .select(['workload', 'key', 'value'])
+    .where('tenant', '=', tenant)
+    .execute();
+  const quarantines = await tx.selectFrom('quarantines').selectAll().where('tenant', '=', tenant).execute();
+  const revoked = await tx
+    .selectFrom('certificates')
+    .select('serial')
+    .where('revoked_at', 'is not', null)
+    .where('not_after', '>', input.now)
+    .execute();
+  return {
+    revision,
+    hosts: hosts.map((row) => ({
+      name: row.name,
+      enrolledAt: millis(row.enrolled_at),
+      addresses: JSON.parse(row.addresses) as string[],
+      facts: JSON.parse(row.facts) as Record<string, string>,
+      agentVersion: row.agent_version,
+      ...(row.last_connected_at === null ? {} : { lastConnectedAt: millis(row.last_connected_at) }),
+    })),
+    labels,
+    quarantines: quarantines.map((row) => ({
+      workload: row.workload,
+      peers: JSON.parse(row.peers) as string[],
+      createdAt: millis(row.created_at),
+      createdBy: row.created_by,
+    })),
+    revokedSerials: revoked.map((row) => row.serial),
+  };
+}
+
+/** Revisions only grow: what is in the hands of agents must never be numbered again. */
+export async function setRevision(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly revision: number },
+): Promise<void> {
+  await tx
+    .updateTable('tenants')
+    .set({ revision: input.revision })
+    .where('name', '=', input.tenant)
+    .where('revision', '<', input.revision)
+    .execute();
+}
+
+export interface HostUpdate {
+  readonly tenant: string;
+  readonly host: string;
+  readonly addresses: readonly string[];
+  readonly facts: Readonly<Record<string, string>>;
+  readonly agentVersion: string;
+  readonly connectedAt: Millis;
+}
+
+export async function updateHost(tx: Transaction, input: HostUpdate): Promise<void> {
+  await tx
+    .updateTable('hosts')
+    .set({
+      addresses: JSON.stringify(input.addresses),
+      facts: JSON.stringify(input.facts),
+      agent_version: input.agentVersion,
+      last_connected_at: input.connectedAt,
+    })
+    .where('tenant', '=', input.tenant)
+    .where('name', '=', input.host)
+    .execute();
+}
+
+export interface LabelChange {
+  readonly tenant: string;
+  readonly workload: string;
+  readonly set: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+  readonly revision: number;
+  readonly note: AuditNote;
+}
+
+export async function changeLabels(tx: Transaction, input: LabelChange): Promise<void> {
+  const { tenant, workload } = input;
+  for (const key of [...input.remove, ...Object.keys(input.set)]) {
+    await tx
+      .deleteFrom('labels')
+      .where('tenant', '=', tenant)
+      .where('workload', '=', workload)
+      .where('key', '=', key)
+      .execute();
+  }
+  for (const [key, value] of Object.entries(input.set)) {
+    await tx.insertInto('labels').values({ tenant, workload, key, value }).execute();
+  }
+  await setRevision(tx, input);
+  await writeAudit(tx, tenant, input.note);
+}
+
+export interface QuarantineChange {
+  readonly tenant: string;
+  readonly workload: string;
+  /** Absent: released. */
+  readonly peers?: readonly string[];
+  readonly revision: number;
+  readonly note: AuditNote;
+}
+
+export async function changeQuarantine(tx: Transaction, input: QuarantineChange): Promise<void> {
+  const { tenant, workload, note } = input;
+  await tx.deleteFrom('quarantines').where('tenant', '=', tenant).where('workload', '=', workload).execute();
+  if (input.peers !== undefined) {
+    await tx
+      .insertInto('quarantines')
+      .values({ tenant, workload, peers: JSON.stringify(input.peers), created_at: note.at, created_by: note.actor })
+      .execute();
+  }
+  await setRevision(tx, input);
+  await writeAudit(tx, tenant, note);
+}
+
+export interface HostCertificate {
+  readonly serial: string;
+  readonly tenant: string;
+  readonly host: string;
+  readonly fingerprint: string;
+  readonly notBefore: Millis;
+  readonly notAfter: Millis;
+}
+
+export async function recordCertificate(
+  tx: Transaction,
+  input: { readonly certificate: HostCertificate; readonly at: Millis },
+): Promise<void> {
+  const { serial, tenant, host, fingerprint, notBefore, notAfter } = input.certificate;
+  await tx
+    .insertInto('certificates')
+    .values({ serial, tenant, host, fingerprint, not_before: notBefore, not_after: notAfter, revoked_at: null })
+    .execute();
+  await writeAudit(tx, tenant, {
+    at: input.at,
+    actor: `agent/${host}`,
+    action: 'certificate-issued',
+    target: host,
+    details: { serial, fingerprint, notAfter },
+  });
+}
+
+/** Revokes what the host holds; returns the serials that were good until now. */
+export async function revokeCertificates(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly host: string; readonly note: AuditNote },
+): Promise<readonly string[]> {
+  const { tenant, host, note } = input;
+  const good = await tx
+    .selectFrom('certificates')
+    .select('serial')
+    .where('tenant', '=', tenant)
+    .where('host', '=', host)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await tx
+    .updateTable('certificates')
+    .set({ revoked_at: note.at })
+    .where('tenant', '=', tenant)
+    .where('host', '=', host)
+    .where('revoked_at', 'is', null)
+    .execute();
+  const serials = good.map((row) => row.serial);
+  await writeAudit(tx, tenant, { ...note, details: { ...note.details, serials } });
+  return serials;
+}
+
+/** Forgets the host and its labels, and revokes its certificates. Its flows and its audit entries stay. */
+export async function removeHost(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly host: string; readonly revision: number; readonly note: AuditNote },
+): Promise<readonly string[]> {
+  const { tenant, host } = input;
+  await tx.deleteFrom('labels').where('tenant', '=', tenant).where('workload', '=', host).execute();
+  await tx.deleteFrom('quarantines').where('tenant', '=', tenant).where('workload', '=', host).execute();
+  await tx.deleteFrom('hosts').where('tenant', '=', tenant).where('name', '=', host).execute();
+  await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
+  await setRevision(tx, input);
+  return revokeCertificates(tx, input);
+}

@@ -1,0 +1,56 @@
+// Everything the store can be asked, in one record: the worker runs these, and the store's type is made from theirs. Each runs
+// in a transaction (or a savepoint of one) of its own and leaves nothing behind when it throws.
+
+import { appendAudit, listAudit } from './audit.ts';
+import { countDecisions, ingestFlows, listFlowLosses, listFlows, pruneFlows } from './flows.ts';
+import {
+  changeLabels,
+  changeQuarantine,
+  loadFleet,
+  recordCertificate,
+  removeHost,
+  revokeCertificates,
+  setRevision,
+  updateHost,
+} from './hosts.ts';
+import { activatePolicy, listActivations, listDrafts, readPolicy, savePolicy } from './policies.ts';
+import {
+  createJoinToken,
+  createOperatorToken,
+  listJoinTokens,
+  listOperatorTokens,
+  revokeJoinToken,
+  spendJoinToken,
+} from './tokens.ts';
+
+export const operations = {
+  activatePolicy,
+  appendAudit,
+  changeLabels,
+  changeQuarantine,
+  countDecisions,
+  createJoinToken,
+  createOperatorToken,
+  ingestFlows,
+  listActivations,
+  listAudit,
+  listDrafts,
+  listFlowLosses,
+  listFlows,
+  listJoinTokens,
+  listOperatorTokens,
+  loadFleet,
+  pruneFlows,
+  readPolicy,
+  recordCertificate,
+  removeHost,
+  revokeCertificates,
+  revokeJoinToken,
+  savePolicy,
+  setRevision,
+  spendJoinToken,
+  updateHost,
+};
+
+export type Operations = typeof operations;
+export type OperationName = keyof Operations;

@@ -1,0 +1,260 @@
+// The tables of the store and how they came to be, in the subset of SQL that SQLite and PostgreSQL share: text and integers
+// only, times in milliseconds, "absent" in a key as the empty string, JSON as text. A migration, once released, never changes.
+
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+export interface Tables {
+  tenants: { name: string; revision: number; created_at: number };
+  operator_tokens: { hash: string; tenant: string; name: string; created_at: number; revoked_at: number | null };
+  join_tokens: {
+    id: string;
+    tenant: string;
+    hash: string;
+    labels: string;
+    uses_allowed: number;
+    uses_spent: number;
+    created_at: number;
+    created_by: string;
+    expires_at: number;
+    revoked_at: number | null;
+  };
+  hosts: {
+    tenant: string;
+    name: string;
+    enrolled_at: number;
+    addresses: string;
+    facts: string;
+    agent_version: string;
+    last_connected_at: number | null;
+  };
+  labels: { tenant: string; workload: string; key: string; value: string };
+  quarantines: { tenant: string; workload: string; peers: string; created_at: number; created_by: string };
+  certificates: {
+    serial: string;
+    tenant: string;
+    host: string;
+    fingerprint: string;
+    not_before: number;
+    not_after: number;
+    revoked_at: number | null;
+  };
+  policies: { tenant: string; id: number; files: string; created_at: number; created_by: string };
+  activations: { tenant: string; revision: number; policy: number; kind: string; at: number; actor: string };
+  flows: FlowRow;
+  batches: { tenant: string; host: string; sequence: number };
+  flow_losses: { tenant: string; host: string; overruns: number; records: number; spooled: number };
+  audit: {
+    tenant: string;
+    seq: number;
+    at: number;
+    actor: string;
+    action: string;
+    target: string;
+    details: string;
+    previous_hash: string;
+    hash: string;
+  };
+}
+
+/** `key` is a digest of the columns from `bucket` to `process`; what follows them accumulates. */
+export interface FlowRow {
+  tenant: string;
+  key: string;
+  bucket: number;
+  host: string;
+  workload: string;
+  direction: string;
+  local: string;
+  peer: string;
+  peer_workload: string;
+  protocol: number;
+  port: number;
+  verdict: string;
+  reason: string;
+  segment: string;
+  combination: string;
+  rule: string;
+  guardrail: string;
+  essential: string;
+  quarantine: string;
+  unit: string;
+  process: string;
+  revision: number;
+  connections: number;
+  packets_original: number;
+  packets_reply: number;
+  bytes_original: number;
+  bytes_reply: number;
+  first_seen: number;
+  last_seen: number;
+  answered: number;
+}
+
+type ColumnKind = 'text' | 'integer' | 'bigint';
+
+/** Columns are NOT NULL unless their kind ends in "?". */
+async function createTable(
+  db: Kysely<unknown>,
+  table: {
+    readonly name: string;
+    readonly columns: Readonly<Record<string, ColumnKind | 'bigint?'>>;
+    readonly key: readonly string[];
+  },
+): Promise<void> {
+  let builder = db.schema.createTable(table.name);
+  for (const [name, kind] of Object.entries(table.columns)) {
+    builder =
+      kind === 'bigint?'
+        ? builder.addColumn(name, 'bigint')
+        : builder.addColumn(name, kind, (column) => column.notNull());
+  }
+  await builder.addPrimaryKeyConstraint(`${table.name}_key`, table.key as never).execute();
+}
+
+const first: Migration = {
+  async up(db: Kysely<unknown>) {
+    await createTable(db, {
+      name: 'tenants',
+      columns: { name: 'text', revision: 'bigint', created_at: 'bigint' },
+      key: ['name'],
+    });
+    await createTable(db, {
+      name: 'operator_tokens',
+      columns: { hash: 'text', tenant: 'text', name: 'text', created_at: 'bigint', revoked_at: 'bigint?' },
+      key: ['hash'],
+    });
+    await createTable(db, {
+      name: 'join_tokens',
+      columns: {
+        id: 'text',
+        tenant: 'text',
+        hash: 'text',
+        labels: 'text',
+        uses_allowed: 'integer',
+        uses_spent: 'integer',
+        created_at: 'bigint',
+        created_by: 'text',
+        expires_at: 'bigint',
+        revoked_at: 'bigint?',
+      },
+      key: ['id'],
+    });
+    await db.schema.createIndex('join_tokens_hash').unique().on('join_tokens').column('hash').execute();
+    await createTable(db, {
+      name: 'hosts',
+      columns: {
+        tenant: 'text',
+        name: 'text',
+        enrolled_at: 'bigint',
+        addresses: 'text',
+        facts: 'text',
+        agent_version: 'text',
+        last_connected_at: 'bigint?',
+      },
+      key: ['tenant', 'name'],
+    });
+    await createTable(db, {
+      name: 'labels',
+      columns: { tenant: 'text', workload: 'text', key: 'text', value: 'text' },
+      key: ['tenant', 'workload', 'key'],
+    });
+    await createTable(db, {
+      name: 'quarantines',
+      columns: { tenant: 'text', workload: 'text', peers: 'text', created_at: 'bigint', created_by: 'text' },
+      key: ['tenant', 'workload'],
+    });
+    await createTable(db, {
+      name: 'certificates',
+      columns: {
+        serial: 'text',
+        tenant: 'text',
+        host: 'text',
+        fingerprint: 'text',
+        not_before: 'bigint',
+        not_after: 'bigint',
+        revoked_at: 'bigint?',
+      },
+      key: ['serial'],
+    });
+    await db.schema.createIndex('certificates_host').on('certificates').columns(['tenant', 'host']).execute();
+    await createTable(db, {
+      name: 'policies',
+      columns: { tenant: 'text', id: 'integer', files: 'text', created_at: 'bigint', created_by: 'text' },
+      key: ['tenant', 'id'],
+    });
+    await createTable(db, {
+      name: 'activations',
+      columns: { tenant: 'text', revision: 'bigint', policy: 'integer', kind: 'text', at: 'bigint', actor: 'text' },
+      key: ['tenant', 'revision'],
+    });
+    await createTable(db, {
+      name: 'batches',
+      columns: { tenant: 'text', host: 'text', sequence: 'bigint' },
+      key: ['tenant', 'host', 'sequence'],
+    });
+    await createTable(db, {
+      name: 'flow_losses',
+      columns: { tenant: 'text', host: 'text', overruns: 'bigint', records: 'bigint', spooled: 'bigint' },
+      key: ['tenant', 'host'],
+    });
+    await createTable(db, {
+      name: 'audit',
+      columns: {
+        tenant: 'text',
+        seq: 'bigint',
+        at: 'bigint',
+        actor: 'text',
+        action: 'text',
+        target: 'text',
+        details: 'text',
+        previous_hash: 'text',
+        hash: 'text',
+      },
+      key: ['tenant', 'seq'],
+    });
+    const text = 'text' as const;
+    const bigint = 'bigint' as const;
+    await createTable(db, {
+      name: 'flows',
+      columns: {
+        tenant: text,
+        key: text,
+        bucket: bigint,
+        host: text,
+        workload: text,
+        direction: text,
+        local: text,
+        peer: text,
+        peer_workload: text,
+        protocol: 'integer',
+        port: 'integer',
+        verdict: text,
+        reason: text,
+        segment: text,
+        combination: text,
+        rule: text,
+        guardrail: text,
+        essential: text,
+        quarantine: text,
+        unit: text,
+        process: text,
+        revision: bigint,
+        connections: bigint,
+        packets_original: bigint,
+        packets_reply: bigint,
+        bytes_original: bigint,
+        bytes_reply: bigint,
+        first_seen: bigint,
+        last_seen: bigint,
+        answered: 'integer',
+      },
+      key: ['tenant', 'key'],
+    });
+    await db.schema.createIndex('flows_last_seen').on('flows').columns(['tenant', 'last_seen']).execute();
+    await sql`insert into tenants (name, revision, created_at) values ('default', 0, 0)`.execute(db);
+  },
+};
+
+/** By name, in the order of names. */
+export const migrations: Readonly<Record<string, Migration>> = { '0001-first': first };

@@ -1,0 +1,166 @@
+// Tokens in the store: the operators' and those that hosts join with. Only digests are kept, so the file gives none away.
+
+import { type Millis, millis } from '#model/time.ts';
+import { type AuditNote, writeAudit } from './audit.ts';
+import type { Transaction } from './transaction.ts';
+
+export interface OperatorToken {
+  readonly hash: string;
+  readonly tenant: string;
+  readonly name: string;
+}
+
+export interface JoinToken {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly usesAllowed: number;
+  readonly usesSpent: number;
+  readonly createdAt: Millis;
+  readonly createdBy: string;
+  readonly expiresAt: Millis;
+  readonly revokedAt?: Millis;
+}
+
+export async function createOperatorToken(
+  tx: Transaction,
+  input: OperatorToken & { readonly note: AuditNote },
+): Promise<void> {
+  const { hash, tenant, name, note } = input;
+  await tx
+    .insertInto('operator_tokens')
+    .values({ hash, tenant, name, created_at: note.at, revoked_at: null })
+    .execute();
+  await writeAudit(tx, tenant, note);
+}
+
+/** Those that hold; there are few, so the API keeps them in memory. */
+export async function listOperatorTokens(
+  tx: Transaction,
+  _input: Record<string, never>,
+): Promise<readonly OperatorToken[]> {
+  return tx.selectFrom('operator_tokens').select(['hash', 'tenant', 'name']).where('revoked_at', 'is', null).execute();
+}
+
+export interface NewJoinToken {
+  readonly tenant: string;
+  readonly id: string;
+  readonly hash: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly uses: number;
+  readonly expiresAt: Millis;
+  readonly note: AuditNote;
+}
+
+export async function createJoinToken(tx: Transaction, input: NewJoinToken): Promise<void> {
+  const { tenant, id, hash, note } = input;
+  await tx
+    .insertInto('join_tokens')
+    .values({
+      id,
+      tenant,
+      hash,
+      labels: JSON.stringify(input.labels),
+      uses_allowed: input.uses,
+      uses_spent: 0,
+      created_at: note.at,
+      created_by: note.actor,
+      expires_at: input.expiresAt,
+      revoked_at: null,
+    })
+    .execute();
+  await writeAudit(tx, tenant, note);
+}
+
+export async function listJoinTokens(
+  tx: Transaction,
+  input: { readonly tenant: string },
+): Promise<readonly JoinToken[]> {
+  const rows = await tx
+    .selectFrom('join_tokens')
+    .selectAll()
+    .where('tenant', '=', input.tenant)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  return rows.map((row) => ({
+    id: row.id,
+    labels: JSON.parse(row.labels) as Record<string, string>,
+    usesAllowed: row.uses_allowed,
+    usesSpent: row.uses_spent,
+    createdAt: millis(row.created_at),
+    createdBy: row.created_by,
+    expiresAt: millis(row.expires_at),
+    ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
+  }));
+}
+
+/** False where there is none of that id, or it was revoked before. */
+export async function revokeJoinToken(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly id: string; readonly note: AuditNote },
+): Promise<boolean> {
+  const result = await tx
+    .updateTable('join_tokens')
+    .set({ revoked_at: input.note.at })
+    .where('tenant', '=', input.tenant)
+    .where('id', '=', input.id)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  if (result.numUpdatedRows === 0n) return false;
+  await writeAudit(tx, input.tenant, input.note);
+  return true;
+}
+
+export type JoinTokenSpending =
+  | { readonly kind: 'joined'; readonly tenant: string; readonly labels: Readonly<Record<string, string>> }
+  | { readonly kind: 'refused'; readonly refusal: 'token-unknown' | 'token-spent' | 'token-expired' | 'name-taken' };
+
+/** Spends one use and claims the name, or neither. A revoked token is as unknown as one that never was. */
+export async function spendJoinToken(
+  tx: Transaction,
+  input: { readonly hash: string; readonly host: string; readonly at: Millis },
+): Promise<JoinTokenSpending> {
+  const { hash, host, at } = input;
+  const token = await tx.selectFrom('join_tokens').selectAll().where('hash', '=', hash).executeTakeFirst();
+  if (token === undefined || token.revoked_at !== null) return { kind: 'refused', refusal: 'token-unknown' };
+  if (at >= token.expires_at) return { kind: 'refused', refusal: 'token-expired' };
+  if (token.uses_spent >= token.uses_allowed) return { kind: 'refused', refusal: 'token-spent' };
+  const { tenant } = token;
+  const holder = await tx
+    .selectFrom('hosts')
+    .select('name')
+    .where('tenant', '=', tenant)
+    .where('name', '=', host)
+    .executeTakeFirst();
+  if (holder !== undefined) return { kind: 'refused', refusal: 'name-taken' };
+
+  const labels = JSON.parse(token.labels) as Record<string, string>;
+  await tx
+    .updateTable('join_tokens')
+    .set({ uses_spent: token.uses_spent + 1 })
+    .where('id', '=', token.id)
+    .execute();
+  await tx
+    .insertInto('hosts')
+    .values({
+      tenant,
+      name: host,
+      enrolled_at: at,
+      addresses: '[]',
+      facts: '{}',
+      agent_version: '',
+      last_connected_at: null,
+    })
+    .execute();
+  for (const [key, value] of Object.entries(labels)) {
+    await tx.insertInto('labels').values({ tenant, workload: host, key, value }).execute();
+  }
+  await writeAudit(tx, tenant, {
+    at,
+    actor: `agent/${host}`,
+    action: 'host-enrolled',
+    target: host,
+    details: { token: token.id, labels },
+  });
+  return { kind: 'joined', tenant, labels };
+}
