@@ -1,0 +1,311 @@
+// Reads the kernel's ctnetlink messages: nested attributes in, one value a connection out. Knows both families and the ports
+// or ICMP types of a tuple; skips attributes it does not know and refuses messages that lie about their lengths. Called for
+// each event, so it makes one object a message and interns addresses.
+
+import { type Address, addressFromIpv4Number, addressFromValue, type Family } from '#model/address.ts';
+
+/** `listed` is an answer to a dump, whichever state the connection is in. */
+export type ConntrackEventKind = 'opened' | 'changed' | 'closed' | 'listed';
+
+/**
+ * A connection as conntrack has it. `client` is the source of the original direction, before any masquerading; `server` is the
+ * source of the reply direction: where the connection really ends, behind DNAT. `target` is what the client addressed. Ports
+ * are 0 where the protocol has none. Counters are 0 in events that carry none; times are nanoseconds since 1970, 0 if unknown.
+ */
+export interface ConntrackEntry {
+  readonly event: ConntrackEventKind;
+  readonly family: Family;
+  readonly protocol: number;
+  readonly client: Address;
+  readonly clientPort: number;
+  readonly target: Address;
+  readonly targetPort: number;
+  readonly server: Address;
+  readonly serverPort: number;
+  /** Of the original direction; -1 where the protocol is not ICMP. */
+  readonly icmpType: number;
+  readonly id: number;
+  readonly zone: number;
+  readonly mark: number;
+  readonly answered: 'yes' | 'no';
+  readonly packetsOriginal: number;
+  readonly bytesOriginal: number;
+  readonly packetsReply: number;
+  readonly bytesReply: number;
+  readonly startedAtNanos: number;
+  readonly stoppedAtNanos: number;
+}
+
+/** What one datagram held besides entries. `errno` is the kernel's answer to a request, 0 for an acknowledgement. */
+export interface DatagramOutcome {
+  readonly malformed: number;
+  readonly dump: 'going-on' | 'done' | 'interrupted';
+  readonly errno?: number;
+}
+
+export interface ConntrackDecoder {
+  decode(bytes: Uint8Array, take: (entry: ConntrackEntry) => void): DatagramOutcome;
+}
+
+const conntrackSubsystem = 1;
+const messageError = 2;
+const messageDone = 3;
+const messageNew = 0;
+const messageDelete = 2;
+const flagDumpInterrupted = 0x10;
+const flagMulti = 0x02;
+const flagCreate = 0x400;
+const nestedMask = 0x3fff;
+const statusSeenReply = 1 << 1;
+const nfgenBytes = 4;
+const headerBytes = 16;
+const internedMost = 65_536;
+
+/** A dump of every entry of both families: nlmsghdr and nfgenmsg. */
+export function renderDumpRequest(sequence: number): Uint8Array {
+  const bytes = new Uint8Array(headerBytes + nfgenBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, bytes.length, true);
+  view.setUint16(4, (conntrackSubsystem << 8) | 1, true);
+  view.setUint16(6, 0x301, true);
+  view.setUint32(8, sequence, true);
+  return bytes;
+}
+
+interface Draft {
+  protocol: number;
+  client: Address | undefined;
+  clientPort: number;
+  target: Address | undefined;
+  targetPort: number;
+  server: Address | undefined;
+  serverPort: number;
+  icmpType: number;
+  id: number;
+  zone: number;
+  mark: number;
+  status: number;
+  packetsOriginal: number;
+  bytesOriginal: number;
+  packetsReply: number;
+  bytesReply: number;
+  startedAtNanos: number;
+  stoppedAtNanos: number;
+}
+
+/** Netlink headers are in the machine's order, little endian on both machines we run on; conntrack's values are big endian. */
+export function createConntrackDecoder(): ConntrackDecoder {
+  const interned4 = new Map<number, Address>();
+  const interned6 = new Map<string, Address>();
+
+  function address4(value: number): Address {
+    const known = interned4.get(value);
+    if (known !== undefined) return known;
+    if (interned4.size >= internedMost) interned4.clear();
+    const address = addressFromIpv4Number(value);
+    interned4.set(value, address);
+    return address;
+  }
+
+  function address6(view: DataView, at: number): Address {
+    const [a, b, c, d] = [view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12)];
+    const key = `${a},${b},${c},${d}`;
+    const known = interned6.get(key);
+    if (known !== undefined) return known;
+    if (interned6.size >= internedMost) interned6.clear();
+    const value = (BigInt(a) << 96n) | (BigInt(b) << 64n) | (BigInt(c) << 32n) | BigInt(d);
+    const address = addressFromValue('ipv6', value);
+    interned6.set(key, address);
+    return address;
+  }
+
+  function readAddresses(view: DataView, from: number, to: number, draft: Draft, side: 'original' | 'reply'): boolean {
+    return eachAttribute(view, from, to, (type, at, length) => {
+      const isSource = type === 1 || type === 3;
+      if (type < 1 || type > 4) return true;
+      if (length < (type <= 2 ? 4 : 16)) return false;
+      // The reply's destination is the client, or the address that stands for it: nothing reads it.
+      if (side === 'reply' && !isSource) return true;
+      const address = type <= 2 ? address4(view.getUint32(at)) : address6(view, at);
+      if (side === 'reply') draft.server = address;
+      else if (isSource) draft.client = address;
+      else draft.target = address;
+      return true;
+    });
+  }
+
+  function readProtocol(view: DataView, from: number, to: number, draft: Draft, side: 'original' | 'reply'): boolean {
+    return eachAttribute(view, from, to, (type, at, length) => {
+      if (type === 1) {
+        if (length < 1) return false;
+        draft.protocol = view.getUint8(at);
+      } else if (type === 2 || type === 3) {
+        if (length < 2) return false;
+        const port = view.getUint16(at);
+        if (side === 'reply') {
+          if (type === 2) draft.serverPort = port;
+        } else if (type === 2) draft.clientPort = port;
+        else draft.targetPort = port;
+      } else if (type === 5 || type === 8) {
+        if (length < 1) return false;
+        if (side === 'original') draft.icmpType = view.getUint8(at);
+      } else if (type === 4 || type === 7) {
+        if (length < 2) return false;
+        if (side === 'original') draft.clientPort = view.getUint16(at);
+      }
+      return true;
+    });
+  }
+
+  function readTuple(view: DataView, from: number, to: number, draft: Draft, side: 'original' | 'reply'): boolean {
+    return eachAttribute(view, from, to, (type, at, length) => {
+      if (type === 1) return readAddresses(view, at, at + length, draft, side);
+      if (type === 2) return readProtocol(view, at, at + length, draft, side);
+      return true;
+    });
+  }
+
+  function readEntry(view: DataView, from: number, to: number, event: ConntrackEventKind): ConntrackEntry | undefined {
+    const draft = emptyDraft();
+    const isWhole = eachAttribute(view, from, to, (type, at, length) => {
+      switch (type) {
+        case 1:
+          return readTuple(view, at, at + length, draft, 'original');
+        case 2:
+          return readTuple(view, at, at + length, draft, 'reply');
+        case 3:
+          draft.status = length >= 4 ? view.getUint32(at) : 0;
+          return length >= 4;
+        case 8:
+          draft.mark = length >= 4 ? view.getUint32(at) : 0;
+          return length >= 4;
+        case 9:
+          return eachAttribute(view, at, at + length, (counter, place, size) => {
+            if (counter === 1 && size >= 8) draft.packetsOriginal = read64(view, place);
+            if (counter === 2 && size >= 8) draft.bytesOriginal = read64(view, place);
+            return true;
+          });
+        case 10:
+          return eachAttribute(view, at, at + length, (counter, place, size) => {
+            if (counter === 1 && size >= 8) draft.packetsReply = read64(view, place);
+            if (counter === 2 && size >= 8) draft.bytesReply = read64(view, place);
+            return true;
+          });
+        case 12:
+          draft.id = length >= 4 ? view.getUint32(at) : 0;
+          return length >= 4;
+        case 18:
+          draft.zone = length >= 2 ? view.getUint16(at) : 0;
+          return length >= 2;
+        case 20:
+          return eachAttribute(view, at, at + length, (stamp, place, size) => {
+            if (stamp === 1 && size >= 8) draft.startedAtNanos = read64(view, place);
+            if (stamp === 2 && size >= 8) draft.stoppedAtNanos = read64(view, place);
+            return true;
+          });
+        default:
+          return true;
+      }
+    });
+    const { client, target, server, status, ...rest } = draft;
+    if (!isWhole || client === undefined || target === undefined || server === undefined) return undefined;
+    const isAnswered = (status & statusSeenReply) !== 0 || rest.packetsReply > 0;
+    return {
+      event,
+      family: server.includes(':') ? 'ipv6' : 'ipv4',
+      client,
+      target,
+      server,
+      answered: isAnswered ? 'yes' : 'no',
+      ...rest,
+    };
+  }
+
+  return {
+    decode(bytes, take) {
+      const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      let malformed = 0;
+      let dump: DatagramOutcome['dump'] = 'going-on';
+      let errno: number | undefined;
+      let at = 0;
+      while (at < view.byteLength) {
+        if (at + headerBytes > view.byteLength) return outcome(malformed + 1, dump, errno);
+        const length = view.getUint32(at, true);
+        if (length < headerBytes || at + length > view.byteLength) return outcome(malformed + 1, dump, errno);
+        const type = view.getUint16(at + 4, true);
+        const flags = view.getUint16(at + 6, true);
+        if ((flags & flagDumpInterrupted) !== 0) dump = 'interrupted';
+        if (type === messageDone) {
+          if (dump === 'going-on') dump = 'done';
+        } else if (type === messageError) {
+          if (length >= headerBytes + 4) errno = -view.getInt32(at + headerBytes, true);
+        } else if (type >> 8 === conntrackSubsystem) {
+          const event = eventKind(type & 0xff, flags);
+          const entry =
+            event === undefined ? undefined : readEntry(view, at + headerBytes + nfgenBytes, at + length, event);
+          if (entry !== undefined) take(entry);
+          else if (event !== undefined) malformed += 1;
+        }
+        at += (length + 3) & ~3;
+      }
+      return outcome(malformed, dump, errno);
+    },
+  };
+}
+
+function outcome(malformed: number, dump: DatagramOutcome['dump'], errno: number | undefined): DatagramOutcome {
+  return { malformed, dump, ...(errno !== undefined && { errno }) };
+}
+
+function eventKind(message: number, flags: number): ConntrackEventKind | undefined {
+  if (message === messageDelete) return 'closed';
+  if (message !== messageNew) return undefined;
+  if ((flags & flagMulti) !== 0) return 'listed';
+  return (flags & flagCreate) !== 0 ? 'opened' : 'changed';
+}
+
+/** Calls `read` with the type, place and length of each value; false if a length is a lie or `read` said so. */
+function eachAttribute(
+  view: DataView,
+  from: number,
+  to: number,
+  read: (type: number, at: number, length: number) => boolean,
+): boolean {
+  let at = from;
+  while (at < to) {
+    if (at + 4 > to) return false;
+    const length = view.getUint16(at, true);
+    if (length < 4 || at + length > to) return false;
+    if (!read(view.getUint16(at + 2, true) & nestedMask, at + 4, length - 4)) return false;
+    at += (length + 3) & ~3;
+  }
+  return true;
+}
+
+/** Exact to 2^53. */
+function read64(view: DataView, at: number): number {
+  return view.getUint32(at) * 4_294_967_296 + view.getUint32(at + 4);
+}
+
+function emptyDraft(): Draft {
+  return {
+    protocol: 0,
+    client: undefined,
+    clientPort: 0,
+    target: undefined,
+    targetPort: 0,
+    server: undefined,
+    serverPort: 0,
+    icmpType: -1,
+    id: 0,
+    zone: 0,
+    mark: 0,
+    status: 0,
+    packetsOriginal: 0,
+    bytesOriginal: 0,
+    packetsReply: 0,
+    bytesReply: 0,
+    startedAtNanos: 0,
+    stoppedAtNanos: 0,
+  };
+}

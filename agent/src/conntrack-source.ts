@@ -1,0 +1,142 @@
+// The kernel's connections as events, and as a list when events were lost or progress is wanted. Counts every loss: overruns of
+// the socket's buffer, and messages that could not be read. Decides nothing about what a connection means.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
+import type { NetlinkReader } from './netlink-loop.ts';
+
+export interface ConntrackSource {
+  readonly reader: NetlinkReader;
+  /** Every entry of both families, given one by one; the value is how many, the error why the list is not whole. */
+  list(take: (entry: ConntrackEntry) => void): Promise<Result<number>>;
+  /** Since the start. */
+  counts(): ConntrackCounts;
+  close(): void;
+}
+
+export interface ConntrackCounts {
+  readonly events: number;
+  readonly overruns: number;
+  readonly malformed: number;
+}
+
+export interface ConntrackSourceOptions {
+  readonly take: (entry: ConntrackEntry) => void;
+  /** Events were lost: a list is due. */
+  readonly overrun: () => void;
+}
+
+/** Groups NEW and DESTROY. UPDATE would be five more events a TCP connection, for what a list tells as well. */
+const groups = 1 | 4;
+const eventBufferBytes = 8 << 20;
+const listBufferBytes = 2 << 20;
+/** The kernel fills up to 32 KiB of a dump into one datagram if the reader has room. */
+const listDatagramBytes = 32_768;
+const listIdleMs = 2000;
+
+/** The error is for the operator: flows cannot be seen, enforcement is not affected. */
+export function openConntrackSource(options: ConntrackSourceOptions): Result<ConntrackSource> {
+  const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups, receiveBufferBytes: eventBufferBytes });
+  if (!opened.ok) return err(`conntrack events are not to be had: ${opened.error}`);
+  const socket = opened.value;
+  const decoder = createConntrackDecoder();
+  let events = 0;
+  let overruns = 0;
+  let malformed = 0;
+  let sequence = 0;
+
+  const take = (entry: ConntrackEntry) => {
+    events += 1;
+    options.take(entry);
+  };
+
+  return ok({
+    reader: {
+      socket,
+      read() {
+        const outcome = socket.receive((bytes) => {
+          malformed += decoder.decode(bytes, take).malformed;
+        });
+        switch (outcome.kind) {
+          case 'received':
+            malformed += outcome.cut;
+            return 'more';
+          case 'overrun':
+            overruns += 1;
+            options.overrun();
+            return 'more';
+          case 'empty':
+            return 'empty';
+          case 'failed':
+            throw new Error(`reading conntrack events failed: ${errnoName(outcome.errno)}`);
+        }
+      },
+    },
+    list(takeListed) {
+      sequence += 1;
+      return listConntrack(takeListed, sequence);
+    },
+    counts: () => ({ events, overruns, malformed }),
+    close: () => socket.close(),
+  });
+}
+
+/** On a socket of its own, so that a long list never stands in the way of events. Gives way between calls. */
+async function listConntrack(take: (entry: ConntrackEntry) => void, sequence: number): Promise<Result<number>> {
+  const opened = openNetlink({
+    protocol: netlinkProtocols.netfilter,
+    groups: 0,
+    receiveBufferBytes: listBufferBytes,
+    datagramBytes: listDatagramBytes,
+    datagramsPerCall: 4,
+  });
+  if (!opened.ok) return opened;
+  const socket = opened.value;
+  const decoder = createConntrackDecoder();
+  let count = 0;
+  let ending: Result<void> | undefined;
+  try {
+    const sent = socket.send(renderDumpRequest(sequence));
+    if (!sent.ok) return err(`the list of connections could not be asked for: ${sent.error}`);
+    let idleSince = performance.now();
+    while (ending === undefined) {
+      const outcome = socket.receive((bytes) => {
+        const told = decoder.decode(bytes, (entry) => {
+          count += 1;
+          take(entry);
+        });
+        if (told.errno !== undefined && told.errno !== 0) ending = err(errnoName(told.errno));
+        else if (told.dump === 'interrupted') ending = err('the table changed while it was listed');
+        else if (told.dump === 'done') ending ??= ok(undefined);
+      });
+      if (outcome.kind === 'failed') return err(errnoName(outcome.errno));
+      if (outcome.kind === 'overrun') return err('the list did not fit its buffer');
+      if (outcome.kind === 'received') idleSince = performance.now();
+      else if (performance.now() - idleSince > listIdleMs) return err('the kernel stopped answering');
+      await setImmediate();
+    }
+  } finally {
+    socket.close();
+  }
+  return ending.ok ? ok(count) : err(`the list of connections broke off: ${ending.error}`);
+}
+
+/** What must be on for events to carry counters and times; the namespace is that of this process. */
+const accountingSwitches = ['nf_conntrack_acct', 'nf_conntrack_timestamp'] as const;
+
+/** Turns on byte counters and times for connections opened from now on. The errors name each switch that stayed off. */
+export function enableConntrackAccounting(): readonly string[] {
+  const problems: string[] = [];
+  for (const name of accountingSwitches) {
+    const path = `/proc/sys/net/netfilter/${name}`;
+    try {
+      if (readFileSync(path, 'latin1').trim() !== '1') writeFileSync(path, '1');
+    } catch (error) {
+      problems.push(`${path}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`);
+    }
+  }
+  return problems;
+}
