@@ -1,0 +1,263 @@
+// From a host's rule set to its desired table: pure, and the same for the agent and for whoever wants to read what it would
+// load. The shape is the proven one: an established connection with today's epoch passes at the first rule; anything else is
+// judged as its connection's first packet would be, once per epoch, and stamped or denied.
+
+import { type Address, type Family, familyOf } from '#model/address.ts';
+import { rangeText } from '#model/address-range.ts';
+import type { EssentialEntry, HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
+import { planes, type ServiceMap } from '#model/service-map.ts';
+import type { Direction } from '#model/verdict.ts';
+import { classLines, soleDecision } from './class-chain.ts';
+import { createInterner, type Decision } from './decision.ts';
+import { denialChains, deniedSets } from './denied-sets.ts';
+import { chooseGates, type Gate, type GateChoice } from './gate.ts';
+import { hookChains } from './hook-chains.ts';
+import { Numberer, type Numbering, numberClasses } from './numbering.ts';
+import { classAt, classifyPeers, type PeerClass, type PeerClasses } from './peer-classes.ts';
+import { type Chain, denialWords, type ElementMap, type JudgedGate, stampWords, type Table } from './table.ts';
+
+export interface TableRequest {
+  readonly ruleSet: HostRuleSet;
+  readonly essentials: readonly EssentialEntry[];
+  readonly numbering: Numbering;
+  /** The table now in force, so that classes whose content changed keep their chain. */
+  readonly previous?: Table;
+}
+
+/** A gate under the name its chains and maps carry: "in0", "out2". */
+export interface NamedGate {
+  readonly name: string;
+  readonly gate: Gate;
+  readonly classes: PeerClasses;
+}
+
+/** Which gates judge one workload. */
+export interface WorkloadGates {
+  readonly workload: WorkloadRules;
+  readonly choices: Readonly<Record<Direction, GateChoice>>;
+}
+
+/** Undefined when this host has used up its decision numbers: build again with a new numbering and a new epoch. */
+export function buildTable(request: TableRequest): Table | undefined {
+  const numberer = new Numberer(request.numbering);
+  const intern = createInterner();
+  const classes = new Map<string, PeerClass>();
+  const decisions = new Map<number, Decision>();
+  let isExhausted = false;
+  const numberOf = (decision: Decision): number => {
+    const number = numberer.decision(decision.key);
+    if (number === undefined) isExhausted = true;
+    else decisions.set(number, decision);
+    return number ?? 0;
+  };
+  const classOf = (services: ServiceMap<Decision>): PeerClass => {
+    const key = planes
+      .map((plane) => services[plane].map(({ low, high, value }) => `${low}-${high}=${numberOf(value)}`).join(','))
+      .join(';');
+    const known = classes.get(key);
+    if (known !== undefined) return known;
+    const made = { key, services };
+    classes.set(key, made);
+    return made;
+  };
+
+  // Units fall to their host's rules until they are matched by cgroup: never to allow.
+  const workloads = request.ruleSet.workloads
+    .filter(({ kind }) => kind !== 'unit')
+    .map(
+      (workload): WorkloadGates => ({
+        workload,
+        choices: { inbound: chooseGates(workload, 'inbound'), outbound: chooseGates(workload, 'outbound') },
+      }),
+    );
+  const gates: NamedGate[] = [];
+  for (const direction of ['inbound', 'outbound'] as const) {
+    let index = 0;
+    for (const { choices } of workloads) {
+      for (const gate of choices[direction].gates) {
+        const classified = classifyPeers({
+          gate,
+          peerSets: request.ruleSet.peerSets,
+          essentials: request.essentials,
+          intern,
+          classOf,
+        });
+        gates.push({ name: `${direction === 'inbound' ? 'in' : 'out'}${index}`, gate, classes: classified });
+        index += 1;
+      }
+    }
+  }
+  if (isExhausted) return undefined;
+
+  const { classes: classNumbers, nextClass } = numberClasses({
+    previous: request.numbering,
+    keys: new Set(
+      [...classes.values()].filter(({ services }) => soleDecision(services) === undefined).map(({ key }) => key),
+    ),
+    votes: countVotes(gates, request.previous),
+  });
+  const decisionChain = (decision: Decision) => `r_${numberOf(decision)}`;
+  const classChain = (peerClass: PeerClass): string => {
+    const sole = soleDecision(peerClass.services);
+    if (sole !== undefined) return decisionChain(sole);
+    return `c_${classNumbers.get(peerClass.key) ?? 0}`;
+  };
+  for (const direction of ['inbound', 'outbound'] as const) {
+    numberOf(dhcpDecision({ intern, direction, workload: hostName(request.ruleSet) }));
+  }
+  return assemble({
+    workloads,
+    gates,
+    decisions,
+    classes,
+    classNumbers,
+    classChain,
+    decisionChain,
+    intern,
+    host: hostName(request.ruleSet),
+    numbering: () => ({
+      decisions: numberer.decisions,
+      nextDecision: numberer.nextDecision,
+      classes: classNumbers,
+      nextClass,
+    }),
+  });
+}
+
+function assemble(parts: {
+  readonly workloads: readonly WorkloadGates[];
+  readonly gates: readonly NamedGate[];
+  readonly decisions: ReadonlyMap<number, Decision>;
+  readonly classes: ReadonlyMap<string, PeerClass>;
+  readonly classNumbers: ReadonlyMap<string, number>;
+  readonly classChain: (peerClass: PeerClass) => string;
+  readonly decisionChain: (decision: Decision) => string;
+  readonly intern: ReturnType<typeof createInterner>;
+  readonly host: string;
+  readonly numbering: () => Numbering;
+}): Table {
+  const { gates, decisions, classChain, decisionChain } = parts;
+  const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
+  const hooks = hookChains({ workloads: parts.workloads, gates, classChain, isStrict: denies });
+  const chains = new Map<string, Chain>(hooks.chains);
+  for (const [name, lines] of denialChains((direction) =>
+    decisionChain(dhcpDecision({ intern: parts.intern, direction, workload: parts.host })),
+  )) {
+    chains.set(name, { lines });
+  }
+  for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
+    chains.set(`r_${number}`, { lines: decisionLines(number, decision) });
+  }
+  for (const [key, number] of [...parts.classNumbers].sort(([, a], [, b]) => a - b)) {
+    const peerClass = parts.classes.get(key);
+    if (peerClass !== undefined) chains.set(`c_${number}`, { lines: classLines(peerClass.services, decisionChain) });
+  }
+  const maps = new Map<string, ElementMap>(hooks.maps);
+  for (const { name, classes } of gates) {
+    for (const family of ['ipv4', 'ipv6'] as const) {
+      const [exact, intervals] = elementsOf({ classes, family, classChain });
+      const type = family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
+      const suffix = family === 'ipv4' ? '4' : '6';
+      maps.set(`${name}_${suffix}`, {
+        declaration: `{ type ${type} : verdict; }`,
+        kind: 'map',
+        update: 'by-element',
+        elements: exact,
+      });
+      maps.set(`${name}_${suffix}n`, {
+        declaration: `{ type ${type} : verdict; flags interval; }`,
+        kind: 'map',
+        update: 'whole',
+        elements: intervals,
+      });
+    }
+  }
+  return {
+    chains,
+    maps,
+    counters: new Set([...[...decisions.keys()].map((number) => `n_${number}`), 'n_mid', 'n_odd']),
+    deniedSets,
+    gates: gates.map(({ name, classes }): JudgedGate => ({ name, classes })),
+    dispatch: hooks.dispatch,
+    decisions,
+    numbering: parts.numbering(),
+    classes: parts.classes,
+  };
+}
+
+/** A decision's own chain: it stamps or denies, counts, and ends. Named counters outlive a refill, inline ones would not. */
+function decisionLines(number: number, { action, direction, end }: Decision): readonly string[] {
+  const side = direction === 'inbound' ? 'in' : 'out';
+  // DHCP is essential in every layer, but only its source port tells it: it is looked at where it would not simply pass.
+  const essential = end.verdict === 'allow' ? [] : [`jump essential_${side}`];
+  if (action === 'accept') return [...essential, `${stampWords(number)} counter name n_${number} accept`];
+  const verdict = action === 'drop' ? 'drop' : 'reject with icmpx type admin-prohibited';
+  return [...essential, `${denialWords(number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
+}
+
+function elementsOf(request: {
+  readonly classes: PeerClasses;
+  readonly family: Family;
+  readonly classChain: (peerClass: PeerClass) => string;
+}): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
+  const exact = new Map<string, string>();
+  for (const [address, peerClass] of request.classes.exact) {
+    if (familyOf(address) === request.family) exact.set(address, `goto ${request.classChain(peerClass)}`);
+  }
+  const intervals = new Map<string, string>();
+  for (const { range, peerClass } of request.classes.intervals) {
+    if (range.family === request.family) intervals.set(rangeText(range), `goto ${request.classChain(peerClass)}`);
+  }
+  return [exact, intervals];
+}
+
+function hostName(ruleSet: HostRuleSet): string {
+  return ruleSet.workloads.find(({ kind }) => kind === 'host')?.workload ?? ruleSet.host;
+}
+
+function dhcpDecision(request: {
+  readonly intern: ReturnType<typeof createInterner>;
+  readonly direction: Direction;
+  readonly workload: string;
+}): Decision {
+  const { direction, workload } = request;
+  return request.intern({
+    workload,
+    direction,
+    action: 'accept',
+    end: { verdict: 'allow', reason: 'essential', essential: 'dhcp-client', workload },
+  });
+}
+
+/** Each exact address, interval and rest votes for the class number it had before. */
+function countVotes(
+  gates: readonly NamedGate[],
+  previous: Table | undefined,
+): ReadonlyMap<string, ReadonlyMap<number, number>> {
+  const votes = new Map<string, Map<number, number>>();
+  if (previous === undefined) return votes;
+  const vote = (key: string, oldKey: string, weight: number) => {
+    const number = previous.numbering.classes.get(oldKey);
+    if (number === undefined) return;
+    const counts = votes.get(key) ?? new Map<number, number>();
+    counts.set(number, (counts.get(number) ?? 0) + weight);
+    votes.set(key, counts);
+  };
+  for (const { name, classes } of gates) {
+    const before = previous.gates.find((gate) => gate.name === name)?.classes;
+    if (before === undefined) continue;
+    vote(classes.rest.key, before.rest.key, 1);
+    for (const [address, peerClass] of classes.exact) vote(peerClass.key, classAtExact(before, address).key, 1);
+    for (const { range, peerClass } of classes.intervals) {
+      const same = before.intervals.find(
+        (interval) => interval.range.family === range.family && interval.range.first === range.first,
+      );
+      if (same !== undefined) vote(peerClass.key, same.peerClass.key, 1);
+    }
+  }
+  return votes;
+}
+
+function classAtExact(classes: PeerClasses, address: Address): PeerClass {
+  return classes.exact.get(address) ?? (classes.intervals.length === 0 ? classes.rest : classAt(classes, address));
+}

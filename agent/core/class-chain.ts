@@ -1,0 +1,146 @@
+// The chain of one class of peers: which decision a connection's service meets. A judgement reads the connection, not the
+// packet (`ct reply proto-src` is the port the server really listens on, also behind NAT and for ICMP errors); only a
+// connection's first packet takes the shorter line that reads its header. Every chain ends in a decision.
+
+import { lastOfPlane, type Plane, planes, type ServiceMap, type Span } from '#model/service-map.ts';
+import type { Decision } from './decision.ts';
+
+/** The chain of a decision, by the number it has on this host. */
+export type ChainOf = (decision: Decision) => string;
+
+const portPlanes = ['tcp', 'udp', 'sctp'] as const;
+
+/** Which type answers which ICMP request: only requests begin a connection in conntrack. */
+const icmpReplies: ReadonlyMap<number, number> = new Map([
+  [8, 0],
+  [13, 14],
+  [15, 16],
+  [17, 18],
+]);
+const icmpv6Replies: ReadonlyMap<number, number> = new Map([
+  [128, 129],
+  [139, 140],
+]);
+
+/** The lines of a class's chain, in nft's words. */
+export function classLines(services: ServiceMap<Decision>, chainOf: ChainOf): readonly string[] {
+  const last = lastDecision(services);
+  const special = (plane: Plane) => services[plane].filter(({ value }) => value !== last);
+  return [
+    ...firstPacketLine(special, chainOf),
+    ...portPlanes.flatMap((plane) => portLines(plane, special(plane), chainOf)),
+    ...icmpLines({
+      plane: 'icmp',
+      protocol: 'icmp',
+      family: 'ipv4',
+      replies: icmpReplies,
+      spans: special('icmp'),
+      chainOf,
+    }),
+    ...icmpLines({
+      plane: 'icmpv6',
+      protocol: 'ipv6-icmp',
+      family: 'ipv6',
+      replies: icmpv6Replies,
+      spans: special('icmpv6'),
+      chainOf,
+    }),
+    ...otherLines(special('other'), chainOf),
+    `goto ${chainOf(last)}`,
+  ];
+}
+
+/** The one decision of a class that decides all services alike. */
+export function soleDecision(services: ServiceMap<Decision>): Decision | undefined {
+  const last = lastDecision(services);
+  return planes.every((plane) => services[plane].every(({ value }) => value === last)) ? last : undefined;
+}
+
+/** The decision that holds for most of the service space's odd corners: the chain's last word, so that it needs no line. */
+function lastDecision(services: ServiceMap<Decision>): Decision {
+  const widths = new Map<Decision, number>();
+  for (const { low, high, value } of services.other) widths.set(value, (widths.get(value) ?? 0) + high - low + 1);
+  const widest = [...widths].sort(([, a], [, b]) => b - a)[0];
+  if (widest === undefined) throw new Error('a class of peers decides nothing: its service map is empty');
+  return widest[0];
+}
+
+function firstPacketLine(special: (plane: Plane) => readonly Span<Decision>[], chainOf: ChainOf): readonly string[] {
+  const elements = portPlanes.flatMap((plane) =>
+    special(plane)
+      .filter(({ low, high }) => low === high)
+      .map(({ low, value }) => `${plane} . ${low} : goto ${chainOf(value)}`),
+  );
+  return elements.length === 0 ? [] : [`ct state new meta l4proto . th dport vmap { ${elements.join(', ')} }`];
+}
+
+function portLines(
+  plane: (typeof portPlanes)[number],
+  spans: readonly Span<Decision>[],
+  chainOf: ChainOf,
+): readonly string[] {
+  const [first] = spans;
+  if (first === undefined) return [];
+  if (isWhole(plane, first)) return [`ct protocol ${plane} goto ${chainOf(first.value)}`];
+  const elements = spans.map(({ low, high, value }) => `${spanText(low, high)} : goto ${chainOf(value)}`);
+  return [
+    `meta l4proto { ${plane}, icmp, ipv6-icmp } ct protocol ${plane} ct reply proto-src vmap { ${elements.join(', ')} }`,
+  ];
+}
+
+function icmpLines(request: {
+  readonly plane: 'icmp' | 'icmpv6';
+  readonly protocol: string;
+  readonly family: 'ipv4' | 'ipv6';
+  readonly replies: ReadonlyMap<number, number>;
+  readonly spans: readonly Span<Decision>[];
+  readonly chainOf: ChainOf;
+}): readonly string[] {
+  const { plane, protocol, family, replies, spans, chainOf } = request;
+  const [first] = spans;
+  if (first === undefined) return [];
+  if (isWhole(plane, first)) return [`meta nfproto ${family} ct protocol ${protocol} goto ${chainOf(first.value)}`];
+  const requests = spans.map(({ low, high, value }) => `${spanText(low, high)} : goto ${chainOf(value)}`);
+  const answers = spans.flatMap(({ low, high, value }) =>
+    [...replies]
+      .filter(([asked]) => low <= asked && asked <= high)
+      .map(([, answered]) => `${answered} : goto ${chainOf(value)}`),
+  );
+  const lines = [`ct protocol ${protocol} ct direction original ${plane} type vmap { ${requests.join(', ')} }`];
+  if (answers.length > 0)
+    lines.push(`ct protocol ${protocol} ct direction reply ${plane} type vmap { ${answers.join(', ')} }`);
+  return lines;
+}
+
+/** Numbers 1 and 58 stand for ICMP's number in the other family; the right family's were decided above. */
+function otherLines(spans: readonly Span<Decision>[], chainOf: ChainOf): readonly string[] {
+  const lines: string[] = [];
+  for (const { low, high, value } of spans) {
+    const chain = chainOf(value);
+    for (const [from, to] of withoutOwnPlanes(low, high)) lines.push(`ct protocol ${spanText(from, to)} goto ${chain}`);
+    if (low <= 1 && 1 <= high) lines.push(`meta nfproto ipv6 ct protocol 1 goto ${chain}`);
+    if (low <= 58 && 58 <= high) lines.push(`meta nfproto ipv4 ct protocol 58 goto ${chain}`);
+  }
+  return lines;
+}
+
+/** The parts of low–high that hold none of 1, 6, 17, 58 and 132, whose connections have lines of their own. */
+function withoutOwnPlanes(low: number, high: number): readonly (readonly [number, number])[] {
+  const parts: (readonly [number, number])[] = [];
+  let from = low;
+  for (const own of [1, 6, 17, 58, 132]) {
+    if (own < from || own > high) continue;
+    if (own > from) parts.push([from, own - 1]);
+    from = own + 1;
+  }
+  if (from <= high) parts.push([from, high]);
+  return parts;
+}
+
+function isWhole(plane: Plane, span: Span<Decision>): boolean {
+  return span.low === 0 && span.high === lastOfPlane[plane];
+}
+
+function spanText(low: number, high: number): string {
+  return low === high ? String(low) : `${low}-${high}`;
+}

@@ -1,0 +1,142 @@
+// What happens to a connection at one end, and the layers that say so for one class of peers. The layers are POLICY.md's
+// verdict order, painted from the first to the last: what an earlier layer decided, no later one changes.
+
+import type {
+  EssentialEntry,
+  Grant,
+  GuardrailDeny,
+  Quarantine,
+  SegmentRef,
+  SelectiveServices,
+} from '#model/rule-set.ts';
+import type { ServiceTerm } from '#model/service.ts';
+import { overlay, type ServiceMap, ServicePainter } from '#model/service-map.ts';
+import type { DenyAction, Direction, End, EnforcementMode } from '#model/verdict.ts';
+
+/** `accept` passes and stamps the connection; `drop` and `reject` deny it. Equal keys are one decision. */
+export interface Decision {
+  readonly key: string;
+  readonly workload: string;
+  readonly direction: Direction;
+  readonly action: 'accept' | DenyAction;
+  readonly end: End;
+}
+
+/** What applies to one class of peers in one direction of one workload; lists are in the order of POLICY.md. */
+export interface Layers {
+  readonly workload: string;
+  readonly direction: Direction;
+  readonly essentials: readonly EssentialEntry[];
+  /** Absent where the workload is not quarantined or the peer is exempt. */
+  readonly quarantine?: Quarantine;
+  readonly guardrails: readonly GuardrailDeny[];
+  readonly mode: EnforcementMode;
+  readonly grants: readonly Grant[];
+  readonly selective: readonly SelectiveServices[];
+  readonly defaultSegment?: SegmentRef;
+  readonly onDeny: DenyAction;
+}
+
+const anyService: ServiceTerm = { kind: 'any' };
+
+/** Guardrails and quarantines have no onDeny of their own: they deny as a segment does that says nothing. */
+const defaultDeny: Readonly<Record<Direction, DenyAction>> = { inbound: 'drop', outbound: 'reject' };
+
+/** The decision for every service: a total map. Decisions of equal key are one object, from `intern`. */
+export function decideServices(layers: Layers, intern: Interner): ServiceMap<Decision> {
+  const painter = new ServicePainter<Decision>();
+  const remembered = new ServicePainter<string>();
+  const { workload, direction } = layers;
+  const make = (action: Decision['action'], end: Omit<End, 'workload'>) =>
+    intern({ workload, direction, action, end: { ...end, workload } });
+
+  for (const { name, services } of layers.essentials) {
+    const allow = make('accept', { verdict: 'allow', reason: 'essential', essential: name });
+    for (const term of services) painter.paint(term, allow);
+  }
+  if (layers.quarantine !== undefined) {
+    const end = { verdict: 'deny', reason: 'quarantine', quarantine: layers.quarantine.name } as const;
+    painter.paint(anyService, make(defaultDeny[direction], end));
+  }
+  for (const { guardrail, mode, services } of layers.guardrails) {
+    const deny = make(defaultDeny[direction], { verdict: 'deny', reason: 'guardrail', guardrail });
+    for (const term of services) {
+      if (mode === 'enforce') painter.paint(term, deny);
+      else remembered.paint(term, guardrail);
+    }
+  }
+  if (layers.mode === 'off') painter.paint(anyService, make('accept', { verdict: 'allow', reason: 'off' }));
+  for (const { segment, combination, rule, services } of layers.grants) {
+    const end = {
+      verdict: 'allow',
+      reason: 'rule',
+      segment,
+      ...(combination === undefined ? {} : { combination }),
+      rule,
+    } as const;
+    const allow = make('accept', end);
+    for (const term of services) painter.paint(term, allow);
+  }
+  paintDefault(painter, layers, make);
+
+  return overlay(painter.finish(), remembered.finish(), (decision, guardrail) =>
+    guardrail === undefined || decision.end.reason !== 'rule'
+      ? decision
+      : make('accept', { ...decision.end, verdict: 'would-deny', guardrail }),
+  );
+}
+
+/** Gives the one object that stands for a decision. */
+export type Interner = (decision: Omit<Decision, 'key'>) => Decision;
+
+export function createInterner(): Interner {
+  const known = new Map<string, Decision>();
+  return (decision) => {
+    const key = decisionKey(decision);
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const made: Decision = { key, ...decision };
+    known.set(key, made);
+    return made;
+  };
+}
+
+/** Every field that makes a decision what it is, in a fixed order; names hold no spaces, so a space parts them. */
+export function decisionKey({ workload, direction, action, end }: Omit<Decision, 'key'>): string {
+  const part = (value: string | undefined) => value ?? '-';
+  return [
+    workload,
+    direction,
+    action,
+    end.verdict,
+    end.reason,
+    part(end.segment),
+    part(end.combination),
+    part(end.rule),
+    part(end.guardrail),
+    part(end.essential),
+    part(end.quarantine),
+  ].join(' ');
+}
+
+function paintDefault(
+  painter: ServicePainter<Decision>,
+  layers: Layers,
+  make: (action: Decision['action'], end: Omit<End, 'workload'>) => Decision,
+): void {
+  if (layers.mode === 'selective') {
+    for (const { segment, combination, services } of layers.selective) {
+      const end = {
+        verdict: 'deny',
+        reason: 'default',
+        segment,
+        ...(combination === undefined ? {} : { combination }),
+      } as const;
+      const deny = make(layers.onDeny, end);
+      for (const term of services) painter.paint(term, deny);
+    }
+  }
+  const verdict = layers.mode === 'enforce' ? 'deny' : 'would-deny';
+  const action = layers.mode === 'enforce' ? layers.onDeny : 'accept';
+  painter.paint(anyService, make(action, { verdict, reason: 'default', ...layers.defaultSegment }));
+}

@@ -1,0 +1,78 @@
+// The desired kernel table as data: what transaction.ts turns into text. Lines are nft's own words, but for what changes with
+// every revocation: the epoch stands in them as a mark that is filled in when the text is made, so that equal policy is equal
+// data whatever the epoch.
+
+import type { Decision } from './decision.ts';
+import type { Numbering } from './numbering.ts';
+import type { PeerClass, PeerClasses } from './peer-classes.ts';
+
+/** Everything of ours lives in this one table, and nothing else is ever touched. */
+export const tableName = 'inet segwall';
+
+/** Bits of the conntrack mark: 0–11 epoch, 12–27 decision, 28–31 left to others. */
+export const epochMask = 0xfff;
+export const firstEpoch = 1;
+export const lastEpoch = 0xfff;
+const foreignMask = '0xf0000000';
+
+const epochSlot = '<epoch>';
+const stampPattern = /<stamp (\d+)>/g;
+
+/** The words that accept only connections stamped with today's epoch. */
+export const matchesEpoch = `ct mark and 0x${epochMask.toString(16)} == ${epochSlot}`;
+
+/** The words that stamp a connection with a decision and today's epoch, leaving the bits of others. */
+export function stampWords(number: number): string {
+  return `ct mark set ct mark and ${foreignMask} or <stamp ${number}>`;
+}
+
+/** The words that mark a connection as denied by a decision: epoch 0, which is never today's. */
+export function denialWords(number: number): string {
+  return `ct mark set ct mark and ${foreignMask} or 0x${(number * 4096).toString(16)}`;
+}
+
+export function isEpochLine(line: string): boolean {
+  return line.includes(epochSlot) || line.includes('<stamp ');
+}
+
+export function fillEpoch(line: string, epoch: number): string {
+  return line
+    .replaceAll(epochSlot, `0x${epoch.toString(16)}`)
+    .replace(stampPattern, (_, number: string) => `0x${(Number(number) * 4096 + epoch).toString(16)}`);
+}
+
+/** A base chain's `hook` is fixed at creation; regular chains have none. */
+export interface Chain {
+  readonly hook?: string;
+  readonly lines: readonly string[];
+}
+
+/** A hash map's elements change one by one; an interval map's are replaced as a whole (nft 1.0.6 deletes them at 0.6 ms each). */
+export interface ElementMap {
+  readonly declaration: string;
+  readonly kind: 'map' | 'set';
+  readonly update: 'by-element' | 'whole';
+  /** Key to value in nft's words; a set's values are empty. */
+  readonly elements: ReadonlyMap<string, string>;
+}
+
+/** How connections are judged through one gate, for telling a change that only widens from one that revokes. */
+export interface JudgedGate {
+  readonly name: string;
+  readonly classes: PeerClasses;
+}
+
+export interface Table {
+  /** In order of creation; a chain that a map names is among them. */
+  readonly chains: ReadonlyMap<string, Chain>;
+  readonly maps: ReadonlyMap<string, ElementMap>;
+  readonly counters: ReadonlySet<string>;
+  /** Dynamic sets that the kernel fills; created, never flushed. Name to declaration. */
+  readonly deniedSets: ReadonlyMap<string, string>;
+  readonly gates: readonly JudgedGate[];
+  /** What says which gate judges which packet: a change here is judged anew in full. */
+  readonly dispatch: string;
+  readonly decisions: ReadonlyMap<number, Decision>;
+  readonly numbering: Numbering;
+  readonly classes: ReadonlyMap<string, PeerClass>;
+}

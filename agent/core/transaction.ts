@@ -1,0 +1,151 @@
+// From what the kernel holds to what it should hold, as one nft transaction: data in, text out. Chains are refilled in place,
+// never deleted while anything could reach them; base chains and denied sets are created once and stay.
+
+import type { Table } from './table.ts';
+import { fillEpoch, isEpochLine, tableName } from './table.ts';
+
+/** Elements of one line of text; nft's parser slows down on very long ones. */
+const elementsPerLine = 1000;
+
+/** What a fresh agent reads back from the kernel: which policy is loaded, and under which epoch. */
+export interface TableState {
+  readonly revision: number;
+  readonly epoch: number;
+  /** SHA-256 of the desired table, hex. */
+  readonly digest: string;
+}
+
+/** The rule whose comment carries the state: the kernel keeps it, and it changes in the same transaction as the rest. */
+const stateChain = 'state';
+
+export function stateLine({ revision, epoch, digest }: TableState): string {
+  return `counter comment "revision=${revision} epoch=${epoch} digest=${digest}"`;
+}
+
+export function parseTableState(listing: string): TableState | undefined {
+  const match = /comment "revision=(\d+) epoch=(\d+) digest=([0-9a-f-]+)"/.exec(listing);
+  if (match === null) return undefined;
+  const [, revision = '', epoch = '', digest = ''] = match;
+  return { revision: Number(revision), epoch: Number(epoch), digest };
+}
+
+/** Names of what stands in the table now, from `nft -t list table`, so that what is left over can be removed. */
+export interface Standing {
+  readonly chains: ReadonlySet<string>;
+  readonly maps: ReadonlySet<string>;
+  readonly sets: ReadonlySet<string>;
+  readonly counters: ReadonlySet<string>;
+}
+
+export const nothingStanding: Standing = { chains: new Set(), maps: new Set(), sets: new Set(), counters: new Set() };
+
+export function parseStanding(listing: string): Standing {
+  const names = (kind: string) =>
+    new Set([...listing.matchAll(new RegExp(`^\\t${kind} (\\S+) \\{`, 'gm'))].map(([, name = '']) => name));
+  return { chains: names('chain'), maps: names('map'), sets: names('set'), counters: names('counter') };
+}
+
+/**
+ * The whole table, whatever stands there now: idempotent, one transaction, no packet unjudged meanwhile. `standing` names
+ * leftovers to remove; empty, it is the script for a host that has nothing.
+ */
+export function bootstrapScript(table: Table, state: TableState, standing: Standing): string {
+  const lines: string[] = [`add table ${tableName}`];
+  lines.push(...declarations(table));
+  const leftoverChains = [...standing.chains].filter((name) => name !== stateChain && !table.chains.has(name));
+  const leftoverMaps = [...standing.maps].filter((name) => !table.maps.has(name));
+  const leftoverSets = [...standing.sets].filter((name) => !table.maps.has(name) && !table.deniedSets.has(name));
+  for (const name of [...table.chains.keys(), stateChain, ...leftoverChains])
+    lines.push(`flush chain ${tableName} ${name}`);
+  for (const [name, { kind }] of table.maps) lines.push(`flush ${kind} ${tableName} ${name}`);
+  for (const name of leftoverMaps) lines.push(`flush map ${tableName} ${name}`);
+  for (const [name, { lines: rules }] of table.chains) lines.push(...ruleLines(name, rules, state.epoch));
+  lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
+  for (const [name, { elements }] of table.maps) lines.push(...elementLines('add', name, [...elements]));
+  for (const name of leftoverMaps) lines.push(`delete map ${tableName} ${name}`);
+  for (const name of leftoverSets) lines.push(`delete set ${tableName} ${name}`);
+  for (const name of leftoverChains) lines.push(`delete chain ${tableName} ${name}`);
+  for (const name of standing.counters)
+    if (!table.counters.has(name)) lines.push(`delete counter ${tableName} ${name}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** From `previous` to `next`. With a new epoch every line that carries it is renewed; without, only what differs. */
+export function changeScript(request: {
+  readonly previous: Table;
+  readonly next: Table;
+  readonly isNewEpoch: boolean;
+  readonly state: TableState;
+}): string {
+  const { previous, next, isNewEpoch, state } = request;
+  const lines: string[] = [...declarations(next, previous)];
+  const refilled = [...next.chains].filter(([name, chain]) => {
+    const before = previous.chains.get(name);
+    if (before === undefined) return true;
+    if (isNewEpoch && chain.lines.some(isEpochLine)) return true;
+    return (
+      before.lines.length !== chain.lines.length || before.lines.some((line, index) => line !== chain.lines[index])
+    );
+  });
+  const goneChains = [...previous.chains.keys()].filter((name) => !next.chains.has(name));
+  const goneMaps = [...previous.maps].filter(([name]) => !next.maps.has(name));
+  for (const name of [...refilled.map(([name]) => name), stateChain, ...goneChains])
+    lines.push(`flush chain ${tableName} ${name}`);
+  for (const [name, chain] of refilled) lines.push(...ruleLines(name, chain.lines, state.epoch));
+  lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
+  for (const [name, map] of next.maps) {
+    const before = previous.maps.get(name)?.elements ?? new Map<string, string>();
+    const changed = [...map.elements].filter(([key, value]) => before.get(key) !== value);
+    const removed = [...before].filter(([key]) => !map.elements.has(key));
+    if (changed.length === 0 && removed.length === 0) continue;
+    if (map.update === 'whole') {
+      lines.push(`flush ${map.kind} ${tableName} ${name}`, ...elementLines('add', name, [...map.elements]));
+      continue;
+    }
+    const stale = [...removed, ...changed.filter(([key]) => before.has(key))];
+    lines.push(...elementLines('delete', name, stale), ...elementLines('add', name, changed));
+  }
+  for (const [name, { kind }] of goneMaps) lines.push(`flush ${kind} ${tableName} ${name}`);
+  for (const [name, { kind }] of goneMaps) lines.push(`delete ${kind} ${tableName} ${name}`);
+  for (const name of goneChains) lines.push(`delete chain ${tableName} ${name}`);
+  for (const name of previous.counters) if (!next.counters.has(name)) lines.push(`delete counter ${tableName} ${name}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Chains before maps: an interval map with verdicts that is declared before the chain it names fails (nft 1.0.6). */
+function declarations(table: Table, previous?: Table): readonly string[] {
+  const lines: string[] = [];
+  for (const name of table.counters)
+    if (previous?.counters.has(name) !== true) lines.push(`add counter ${tableName} ${name}`);
+  for (const [name, { hook }] of table.chains) {
+    if (previous?.chains.has(name) !== true)
+      lines.push(`add chain ${tableName} ${name}${hook === undefined ? '' : ` ${hook}`}`);
+  }
+  if (previous === undefined) lines.push(`add chain ${tableName} ${stateChain}`);
+  for (const [name, { kind, declaration }] of table.maps) {
+    if (previous?.maps.has(name) !== true) lines.push(`add ${kind} ${tableName} ${name} ${declaration}`);
+  }
+  if (previous === undefined) {
+    for (const [name, declaration] of table.deniedSets) lines.push(`add set ${tableName} ${name} ${declaration}`);
+  }
+  return lines;
+}
+
+function ruleLines(chain: string, rules: readonly string[], epoch: number): readonly string[] {
+  return rules.map((rule) => `add rule ${tableName} ${chain} ${fillEpoch(rule, epoch)}`);
+}
+
+function elementLines(
+  verb: 'add' | 'delete',
+  map: string,
+  elements: readonly (readonly [string, string])[],
+): readonly string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < elements.length; at += elementsPerLine) {
+    const part = elements
+      .slice(at, at + elementsPerLine)
+      .map(([key, value]) => (verb === 'delete' || value === '' ? key : `${key} : ${value}`));
+    lines.push(`${verb} element ${tableName} ${map} { ${part.join(', ')} }`);
+  }
+  return lines;
+}
