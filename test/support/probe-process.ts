@@ -2,11 +2,14 @@
 // do on standard input (probe-protocol.ts) and ends with it. No dependencies, so that it starts in a few dozen milliseconds.
 
 import { createSocket, type RemoteInfo } from 'node:dgram';
+import { request as httpRequest } from 'node:http';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type {
   HoldProgress,
   HoldTarget,
+  HttpRequest,
+  HttpResponse,
   Listener,
   Message,
   ProbeOutcome,
@@ -51,6 +54,8 @@ async function answer(request: Request): Promise<Reply> {
       heldAsClient.get(request.id)?.release();
       heldAsClient.delete(request.id);
       return { kind: 'done' };
+    case 'http':
+      return { kind: 'http', response: await http(request.request) };
     case 'held':
       return { kind: 'held', held: progressOf(request.side === 'client' ? heldAsClient : heldAsServer) };
   }
@@ -309,6 +314,25 @@ async function untilAllowed(request: Extract<Request, { readonly op: 'until-allo
     const again = setInterval(attempt, request.intervalMs);
     const deadline = setTimeout(() => finish({ kind: 'allowed-at' }), request.timeoutMs);
     attempt();
+  });
+}
+
+function http(asked: HttpRequest): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(asked.url, { method: asked.method, headers: asked.headers, timeout: 30_000 });
+    let body = '';
+    request.on('response', (response) => {
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('error', reject);
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, sentAt, receivedAt: now() }));
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer within 30 s')));
+    request.on('error', reject);
+    const sentAt = now();
+    request.end(asked.body);
   });
 }
 

@@ -40,6 +40,21 @@ export interface HoldProgress {
   readonly error?: string;
 }
 
+export interface HttpRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** Times are Unix milliseconds with fractions: just before the request was written, and when the answer was whole. */
+export interface HttpResponse {
+  readonly status: number;
+  readonly body: string;
+  readonly sentAt: number;
+  readonly receivedAt: number;
+}
+
 export type Request =
   | { readonly op: 'listen'; readonly listeners: readonly Listener[] }
   | { readonly op: 'unlisten'; readonly listeners: readonly Listener[] }
@@ -54,6 +69,8 @@ export type Request =
     }
   | { readonly op: 'hold'; readonly target: HoldTarget }
   | { readonly op: 'release'; readonly id: string }
+  /** Plain HTTP, from inside the host. */
+  | { readonly op: 'http'; readonly request: HttpRequest }
   /** Of every connection this process holds as client, or answers as server, by id. */
   | { readonly op: 'held'; readonly side: 'client' | 'server' };
 
@@ -63,6 +80,7 @@ export type Reply =
   /** Unix milliseconds, with fractions, of the answer; absent: never. */
   | { readonly kind: 'allowed-at'; readonly at?: number }
   | { readonly kind: 'held'; readonly held: Readonly<Record<string, HoldProgress>> }
+  | { readonly kind: 'http'; readonly response: HttpResponse }
   | { readonly kind: 'failed'; readonly message: string };
 
 export interface Message<Body> {

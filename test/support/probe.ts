@@ -8,6 +8,8 @@ import type { LabHost } from './lab.ts';
 import type {
   HoldProgress,
   HoldTarget,
+  HttpRequest,
+  HttpResponse,
   Listener,
   Message,
   ProbeOutcome,
@@ -33,6 +35,7 @@ export interface HostProbe {
   hold(target: HoldTarget): Promise<void>;
   release(id: string): Promise<void>;
   held(side: 'client' | 'server'): Promise<Readonly<Record<string, HoldProgress>>>;
+  http(request: HttpRequest): Promise<HttpResponse>;
   stop(): Promise<void>;
 }
 
@@ -104,6 +107,7 @@ export async function startProbe(host: LabHost): Promise<HostProbe> {
     hold: async (target) => void (await must({ op: 'hold', target }, 'done')),
     release: async (id) => void (await must({ op: 'release', id }, 'done')),
     held: async (side) => (await must({ op: 'held', side }, 'held')).held,
+    http: async (request) => (await must({ op: 'http', request }, 'http')).response,
     stop: async () => {
       stdin.end();
       await ended;

@@ -1,0 +1,61 @@
+// What a truth table is made of: hosts, named states of policy and inventory, and the order in which a fleet goes through
+// them. Plain values, so that the same scenario runs on rendered rules, on the enforcer, and on a whole fleet.
+
+import type { Family } from '#model/address.ts';
+import type { Listener } from '#test/support/probe-protocol.ts';
+
+/** A host of the lab. Without `labels` it is an outsider that no inventory knows; `external` is known but has no agent. */
+export interface ScenarioHost {
+  readonly ipv4: string;
+  readonly ipv6: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly kind?: 'host' | 'external';
+}
+
+/** `labels` replace a host's own; `gone` hosts have left the inventory, and their machines run without rules. */
+export interface State {
+  /** YAML documents in POLICY.md's language. */
+  readonly policy: string;
+  readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly gone?: readonly string[];
+  /** By host: the only addresses it may still talk to. */
+  readonly quarantine?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly tags: readonly string[];
+  readonly hosts: Readonly<Record<string, ScenarioHost>>;
+  /** Every host answers on all of them; none is left without a listener unless it is in `deaf`. */
+  readonly services: readonly Listener[];
+  readonly families?: readonly Family[];
+  readonly states: Readonly<Record<string, State>>;
+  /** Names of states, in the order in which they are brought about. */
+  readonly steps: readonly string[];
+}
+
+export function managedHosts(scenario: Scenario, state: State): readonly string[] {
+  return Object.entries(scenario.hosts)
+    .filter(([name, host]) => host.labels !== undefined && host.kind !== 'external' && !state.gone?.includes(name))
+    .map(([name]) => name);
+}
+
+export function stateOf(scenario: Scenario, name: string): State {
+  const state = scenario.states[name];
+  if (state === undefined) throw new Error(`the scenario "${scenario.name}" has no state "${name}"`);
+  return state;
+}
+
+/** The inventory of a state as documents in POLICY.md's language; JSON is YAML. */
+export function inventoryText(scenario: Scenario, state: State): string {
+  return Object.entries(scenario.hosts)
+    .flatMap(([name, host]) => {
+      const labels = state.labels?.[name] ?? host.labels;
+      if (labels === undefined || state.gone?.includes(name)) return [];
+      const addresses = [host.ipv4, host.ipv6];
+      const kind = host.kind ?? 'host';
+      const spec = kind === 'external' ? { kind, addresses } : { kind, host: name, addresses };
+      return [JSON.stringify({ apiVersion: 'segwall/v1', kind: 'Workload', metadata: { name, labels }, spec })];
+    })
+    .join('\n---\n');
+}
