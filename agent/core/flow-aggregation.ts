@@ -1,0 +1,312 @@
+// Turns the kernel's connections and denied sets into the flow records of one window: attributed, ephemeral ports folded away,
+// bounded, every loss counted. Time comes in as a value; whoever calls closes the windows.
+//
+// A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever a list of all
+// connections shows how far it came. What a list has shown is remembered per connection, so that nothing is counted twice.
+
+import type { Address } from '#model/address.ts';
+import type { FlowRecord } from '#model/flow.ts';
+import type { Service } from '#model/service.ts';
+import type { Millis } from '#model/time.ts';
+import type { Direction, End } from '#model/verdict.ts';
+import type { ConntrackEntry } from './conntrack-message.ts';
+
+/** One end of one connection, as it is judged. */
+export interface LocalEnd {
+  readonly direction: Direction;
+  readonly local: Address;
+  readonly peer: Address;
+  readonly service: Service;
+}
+
+/** What tells whose a connection is and what decided it; of the rule set in force at this moment. */
+export interface Attribution {
+  readonly revision: number;
+  /** Every address of this host, loopback and bridges included, and those of its containers. */
+  readonly localAddresses: ReadonlySet<Address>;
+  /** The decision that a connection's mark names; undefined for a number no longer known. */
+  readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
+  /** For connections the kernel never judged. */
+  readonly judge: (end: LocalEnd) => End;
+}
+
+/** One element of a denied set as listed: counts since the element was made. */
+export interface DeniedCount {
+  readonly direction: Direction;
+  readonly client: Address;
+  readonly server: Address;
+  readonly protocol: number;
+  readonly port: number;
+  readonly decision: number;
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface FlowWindow {
+  readonly startedAt: Millis;
+  readonly endedAt: Millis;
+  readonly records: readonly FlowRecord[];
+  /** Observations that found the window full. */
+  readonly lostRecords: number;
+}
+
+/**
+ * How a list of connections is read. `first`: the agent has just started; what opened before `knownUntil` was counted by an
+ * earlier run (undefined: there was none, and every connection is new to us). `progress`: what moved since the last list.
+ */
+export type ListPurpose =
+  | { readonly kind: 'first'; readonly knownUntil: Millis | undefined }
+  | { readonly kind: 'progress' };
+
+export interface FlowLimits {
+  /** Records of one window. Default 20,000, about 8 MB. */
+  readonly recordsMost?: number;
+  /** Connections whose progress is remembered between lists; the others are counted when they close. Default 65,536, about 8 MB. */
+  readonly progressMost?: number;
+}
+
+interface OpenRecord {
+  readonly direction: Direction;
+  readonly local: Address;
+  readonly peer: Address;
+  readonly protocol: number;
+  readonly port: number;
+  readonly end: End;
+  readonly revision: number;
+  connections: number;
+  packetsOriginal: number;
+  packetsReply: number;
+  bytesOriginal: number;
+  bytesReply: number;
+  firstSeenAt: Millis;
+  lastSeenAt: Millis;
+  answered: boolean;
+}
+
+interface Progress {
+  packetsOriginal: number;
+  bytesOriginal: number;
+  packetsReply: number;
+  bytesReply: number;
+  list: number;
+}
+
+type Counters = Pick<ConntrackEntry, 'packetsOriginal' | 'bytesOriginal' | 'packetsReply' | 'bytesReply'>;
+
+const epochMask = 0xfff;
+const numberMask = 0xffff;
+const noCounters: Counters = { packetsOriginal: 0, bytesOriginal: 0, packetsReply: 0, bytesReply: 0 };
+
+export interface FlowAggregation {
+  /** From now on connections are attributed by this. */
+  attributeBy(attribution: Attribution): void;
+  /** An `opened` or `closed` event. */
+  observe(entry: ConntrackEntry, at: Millis): void;
+  beginList(purpose: ListPurpose): void;
+  observeListed(entry: ConntrackEntry, at: Millis): void;
+  /** `whole`: every connection was in the list, so what was not is gone. */
+  endList(extent: 'whole' | 'broken-off'): void;
+  /** The elements of all denied sets; those seen before count only by their difference. */
+  observeDenied(counts: readonly DeniedCount[], at: Millis): void;
+  closeWindow(endedAt: Millis): FlowWindow;
+}
+
+export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}): FlowAggregation {
+  const { recordsMost = 20_000, progressMost = 65_536 } = limits;
+  let attribution: Attribution | undefined;
+  let windowStart = startedAt;
+  let records = new Map<string, OpenRecord>();
+  let lostRecords = 0;
+  const progress = new Map<number, Progress>();
+  let listNumber = 0;
+  let purpose: ListPurpose = { kind: 'progress' };
+  let denied = new Map<string, number>();
+
+  function place(request: {
+    readonly end: LocalEnd;
+    readonly number: number;
+    readonly decided: End | undefined;
+    readonly at: Millis;
+  }): OpenRecord | undefined {
+    if (attribution === undefined) return undefined;
+    const { direction, local, peer, service } = request.end;
+    const port = service.port ?? service.icmpType ?? 0;
+    const key = `${attribution.revision} ${request.decided === undefined ? 0 : request.number} ${direction} ${local} ${peer} ${service.protocol} ${port}`;
+    const open = records.get(key);
+    if (open !== undefined) {
+      open.lastSeenAt = request.at;
+      return open;
+    }
+    if (records.size >= recordsMost) {
+      lostRecords += 1;
+      return undefined;
+    }
+    const made: OpenRecord = {
+      direction,
+      local,
+      peer,
+      protocol: service.protocol,
+      port,
+      end: request.decided ?? attribution.judge(request.end),
+      revision: attribution.revision,
+      ...noCounters,
+      connections: 0,
+      firstSeenAt: request.at,
+      lastSeenAt: request.at,
+      answered: false,
+    };
+    records.set(key, made);
+    return made;
+  }
+
+  /** The record of a connection, or undefined where it is none of ours or nothing is to be counted for it. */
+  function recordOf(entry: ConntrackEntry, at: Millis): OpenRecord | undefined {
+    if (attribution === undefined) return undefined;
+    const number = (entry.mark >>> 12) & numberMask;
+    const decided = number === 0 ? undefined : attribution.decisionOf(number);
+    if (decided !== undefined) {
+      return place({ end: localEnd(entry, decided.direction), number, decided: decided.end, at });
+    }
+    const isClientOurs = attribution.localAddresses.has(entry.client);
+    const isServerOurs = attribution.localAddresses.has(entry.server);
+    if (isClientOurs === isServerOurs) return undefined;
+    return place({ end: localEnd(entry, isServerOurs ? 'inbound' : 'outbound'), number: 0, decided: undefined, at });
+  }
+
+  function count(entry: ConntrackEntry, before: Counters, connections: number, at: Millis): void {
+    const packetsOriginal = difference(entry.packetsOriginal, before.packetsOriginal);
+    const packetsReply = difference(entry.packetsReply, before.packetsReply);
+    if (connections === 0 && packetsOriginal === 0 && packetsReply === 0) return;
+    const record = recordOf(entry, at);
+    if (record === undefined) return;
+    record.connections += connections;
+    record.packetsOriginal += packetsOriginal;
+    record.packetsReply += packetsReply;
+    record.bytesOriginal += difference(entry.bytesOriginal, before.bytesOriginal);
+    record.bytesReply += difference(entry.bytesReply, before.bytesReply);
+    if (entry.answered === 'yes') record.answered = true;
+  }
+
+  function remember(key: number, entry: ConntrackEntry, known: Progress | undefined): void {
+    if (known !== undefined) {
+      known.packetsOriginal = entry.packetsOriginal;
+      known.bytesOriginal = entry.bytesOriginal;
+      known.packetsReply = entry.packetsReply;
+      known.bytesReply = entry.bytesReply;
+      known.list = listNumber;
+    } else if (progress.size < progressMost) {
+      const { packetsOriginal, bytesOriginal, packetsReply, bytesReply } = entry;
+      progress.set(key, { packetsOriginal, bytesOriginal, packetsReply, bytesReply, list: listNumber });
+    }
+  }
+
+  return {
+    attributeBy(next) {
+      attribution = next;
+    },
+
+    observe(entry, at) {
+      if (entry.event === 'opened') {
+        if (!isDenied(entry.mark)) count(entry, entry, 1, at);
+        return;
+      }
+      if (entry.event !== 'closed') return;
+      const key = connectionKey(entry);
+      const before = progress.get(key);
+      progress.delete(key);
+      if (!isDenied(entry.mark)) count(entry, before ?? noCounters, 0, at);
+    },
+
+    beginList(next) {
+      listNumber += 1;
+      purpose = next;
+    },
+
+    observeListed(entry, at) {
+      const key = connectionKey(entry);
+      const known = progress.get(key);
+      // The counters of a connection that policy cut go on with every packet that is dropped: the denied sets tell of those.
+      if (!isDenied(entry.mark)) {
+        const isOurs = purpose.kind === 'progress' || known !== undefined;
+        const isNew = !isOurs && isNewToUs(entry, purpose);
+        if (isNew) count(entry, noCounters, 1, at);
+        else count(entry, known ?? (isOurs ? noCounters : entry), 0, at);
+      }
+      remember(key, entry, known);
+    },
+
+    endList(extent) {
+      if (extent === 'broken-off') return;
+      for (const [key, known] of progress) {
+        if (known.list !== listNumber) progress.delete(key);
+      }
+    },
+
+    observeDenied(counts, at) {
+      const seen = new Map<string, number>();
+      for (const item of counts) {
+        const key = `${item.decision} ${item.direction} ${item.client} ${item.server} ${item.protocol} ${item.port}`;
+        seen.set(key, item.packets);
+        const before = denied.get(key) ?? 0;
+        // An element that timed out and came back counts from nothing again.
+        const attempts = item.packets >= before ? item.packets - before : item.packets;
+        if (attempts === 0) continue;
+        const decided = attribution?.decisionOf(item.decision);
+        const end: LocalEnd = {
+          direction: item.direction,
+          local: item.direction === 'inbound' ? item.server : item.client,
+          peer: item.direction === 'inbound' ? item.client : item.server,
+          service: serviceOf(item.protocol, item.port),
+        };
+        const record = place({ end, number: item.decision, decided: decided?.end, at });
+        if (record !== undefined) record.connections += attempts;
+      }
+      denied = seen;
+    },
+
+    closeWindow(endedAt) {
+      const window: FlowWindow = { startedAt: windowStart, endedAt, records: [...records.values()], lostRecords };
+      windowStart = endedAt;
+      records = new Map();
+      lostRecords = 0;
+      return window;
+    },
+  };
+}
+
+/** A number with epoch 0: the decision it names denies. */
+function isDenied(mark: number): boolean {
+  return (mark & epochMask) === 0 && ((mark >>> 12) & numberMask) !== 0;
+}
+
+function isNewToUs(entry: ConntrackEntry, purpose: ListPurpose): boolean {
+  if (purpose.kind !== 'first') return false;
+  return purpose.knownUntil === undefined || entry.startedAtNanos / 1e6 > purpose.knownUntil;
+}
+
+function localEnd(entry: ConntrackEntry, direction: Direction): LocalEnd {
+  return {
+    direction,
+    local: direction === 'inbound' ? entry.server : entry.client,
+    peer: direction === 'inbound' ? entry.client : entry.server,
+    service: entry.icmpType >= 0 ? { protocol: entry.protocol, icmpType: entry.icmpType } : portService(entry),
+  };
+}
+
+function portService({ protocol, serverPort }: ConntrackEntry): Service {
+  return { protocol, port: serverPort };
+}
+
+function serviceOf(protocol: number, port: number): Service {
+  return protocol === 1 || protocol === 58 ? { protocol, icmpType: port } : { protocol, port };
+}
+
+/** Conntrack's ids repeat among 100,000 connections now and then; with the client's port they do not. */
+function connectionKey({ id, clientPort }: ConntrackEntry): number {
+  return id * 65_536 + clientPort;
+}
+
+/** A counter that went back is of another connection with the same key: all of it is new. */
+function difference(now: number, before: number): number {
+  return now >= before ? now - before : now;
+}
