@@ -10,6 +10,7 @@ import type { Service } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import type { ConntrackEntry } from './conntrack-message.ts';
+import type { DeniedCount } from './denied-sets.ts';
 
 /** One end of one connection, as it is judged. */
 export interface LocalEnd {
@@ -28,18 +29,6 @@ export interface Attribution {
   readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
   /** For connections the kernel never judged. */
   readonly judge: (end: LocalEnd) => End;
-}
-
-/** One element of a denied set as listed: counts since the element was made. */
-export interface DeniedCount {
-  readonly direction: Direction;
-  readonly client: Address;
-  readonly server: Address;
-  readonly protocol: number;
-  readonly port: number;
-  readonly decision: number;
-  readonly packets: number;
-  readonly bytes: number;
 }
 
 export interface FlowWindow {
@@ -243,13 +232,17 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     },
 
     observeDenied(counts, at) {
-      const seen = new Map<string, number>();
+      const seen = new Map<string, { readonly item: DeniedCount; packets: number }>();
       for (const item of counts) {
         const key = `${item.decision} ${item.direction} ${item.client} ${item.server} ${item.protocol} ${item.port}`;
-        seen.set(key, item.packets);
-        const before = denied.get(key) ?? 0;
+        // Elements that differ only in the mark bits of others are one connection to us.
+        const same = seen.get(key);
+        if (same === undefined) seen.set(key, { item, packets: item.packets });
+        else same.packets += item.packets;
+      }
+      for (const [key, { item, packets }] of seen) {
         // An element that timed out and came back counts from nothing again.
-        const attempts = item.packets >= before ? item.packets - before : item.packets;
+        const attempts = difference(packets, denied.get(key) ?? 0);
         if (attempts === 0) continue;
         const decided = attribution?.decisionOf(item.decision);
         const end: LocalEnd = {
@@ -261,7 +254,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
         const record = place({ end, number: item.decision, decided: decided?.end, at });
         if (record !== undefined) record.connections += attempts;
       }
-      denied = seen;
+      denied = new Map([...seen].map(([key, { packets }]) => [key, packets]));
     },
 
     closeWindow(endedAt) {

@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Millis, millis } from '#model/time.ts';
 import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';
 
 /**
@@ -15,6 +16,12 @@ export type LastGood =
   | { readonly kind: 'none' }
   | { readonly kind: 'found'; readonly bytes: Uint8Array; readonly problem?: string }
   | { readonly kind: 'damaged'; readonly problem: string };
+
+/** The sequence that the next flow batch takes, and the end of the last window that was spooled. */
+export interface FlowProgress {
+  readonly nextSequence: number;
+  readonly seenUntil: Millis;
+}
 
 export interface StateDirectory {
   readonly path: string;
@@ -29,9 +36,9 @@ export interface StateDirectory {
   writeLastGood(bytes: Uint8Array): Promise<void>;
   /** No policy: the host is open on purpose (`segwall-agent open`). */
   forgetLastGood(): Promise<void>;
-  /** The sequence the next flow batch takes, undefined if none was ever kept. */
-  readFlowSequence(): Promise<number | undefined>;
-  writeFlowSequence(next: number): Promise<void>;
+  /** Undefined if none was ever kept, or it is damaged. */
+  readFlowProgress(): Promise<FlowProgress | undefined>;
+  writeFlowProgress(progress: FlowProgress): Promise<void>;
 }
 
 /** Makes the folder (mode 0700) where it is missing. */
@@ -40,7 +47,7 @@ export function openStateDirectory(path: string): StateDirectory {
   const lastGoodPath = join(path, 'last-good');
   const current = join(lastGoodPath, 'current');
   const previous = join(lastGoodPath, 'previous');
-  const sequencePath = join(path, 'flow-sequence');
+  const progressPath = join(path, 'flow-progress');
 
   return {
     path,
@@ -84,15 +91,22 @@ export function openStateDirectory(path: string): StateDirectory {
       }
     },
 
-    async readFlowSequence() {
-      const bytes = await readIfThere(sequencePath);
-      if (bytes === undefined) return undefined;
-      const value = Number(Buffer.from(bytes).toString('latin1'));
-      return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+    async readFlowProgress() {
+      const bytes = await readIfThere(progressPath);
+      const [nextSequence, seenUntil] = Buffer.from(bytes ?? [])
+        .toString('latin1')
+        .split(' ')
+        .map(Number);
+      if (!isPositive(nextSequence) || !isPositive(seenUntil)) return undefined;
+      return { nextSequence, seenUntil: millis(seenUntil) };
     },
 
-    async writeFlowSequence(next) {
-      await writeWhole(sequencePath, Buffer.from(String(next), 'latin1'));
+    async writeFlowProgress({ nextSequence, seenUntil }) {
+      await writeWhole(progressPath, Buffer.from(`${nextSequence} ${seenUntil}`, 'latin1'));
     },
   };
+}
+
+function isPositive(value: number | undefined): value is number {
+  return value !== undefined && Number.isSafeInteger(value) && value > 0;
 }

@@ -1,0 +1,70 @@
+// Sends spooled batches one at a time, the oldest first, and forgets each on its receipt. A batch that got no answer is sent
+// again: the control plane takes it once. Waits with jittered backoff while the control plane is away.
+
+import { setTimeout } from 'node:timers/promises';
+import type { FlowSpool } from './flow-spool.ts';
+import type { FlowReporter } from './ports.ts';
+
+export interface FlowSender {
+  /** Resolves when the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+  /** There is a new batch, or the control plane is back: no reason to wait. */
+  nudge(): void;
+}
+
+export interface FlowSenderOptions {
+  readonly spool: FlowSpool;
+  readonly reporter: FlowReporter;
+  /** Told once per run of failures, and when sending works again. */
+  readonly reported: (
+    outcome: { readonly kind: 'sent' } | { readonly kind: 'failed'; readonly reason: string },
+  ) => void;
+  /** Default 1,000 and 30,000. */
+  readonly backoffLeastMs?: number;
+  readonly backoffMostMs?: number;
+}
+
+export function createFlowSender(options: FlowSenderOptions): FlowSender {
+  const { spool, reporter, backoffLeastMs = 1000, backoffMostMs = 30_000 } = options;
+  let awake = new AbortController();
+  let isNudged = false;
+
+  async function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
+    if (isNudged || signal.aborted) return;
+    awake = new AbortController();
+    // An aborted timer is how a nudge arrives; there is no other reason for it to reject.
+    await setTimeout(delayMs, undefined, { signal: AbortSignal.any([awake.signal, signal]) }).catch(() => undefined);
+  }
+
+  return {
+    nudge() {
+      isNudged = true;
+      awake.abort();
+    },
+
+    async run(signal) {
+      let failures = 0;
+      while (!signal.aborted) {
+        isNudged = false;
+        const batch = await spool.oldest();
+        if (batch === undefined) {
+          await sleep(60_000, signal);
+          continue;
+        }
+        const receipt = await reporter.report(batch, signal);
+        if (receipt.ok && receipt.value.sequence === batch.sequence) {
+          spool.remove(batch.sequence);
+          if (failures > 0) options.reported({ kind: 'sent' });
+          failures = 0;
+          continue;
+        }
+        if (signal.aborted) return;
+        failures += 1;
+        const reason = receipt.ok ? `the receipt is for batch ${receipt.value.sequence}` : receipt.error;
+        if (failures === 1) options.reported({ kind: 'failed', reason });
+        const delayMs = Math.min(backoffMostMs, backoffLeastMs * 2 ** (failures - 1));
+        await sleep(delayMs * (0.5 + Math.random() / 2), signal);
+      }
+    },
+  };
+}

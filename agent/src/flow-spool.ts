@@ -1,0 +1,149 @@
+// Flow batches wait on disk until the control plane has given a receipt: one file a batch, named by its sequence, sealed.
+// Bounded by bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a
+// power cut is counted and removed, never sent.
+
+import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
+import type { Result } from '#model/result.ts';
+import type { Millis } from '#model/time.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { seal, unseal, writeWhole } from './whole-file.ts';
+
+export interface FlowCodec {
+  encode(batch: FlowBatch): Uint8Array;
+  decode(bytes: Uint8Array): Result<FlowBatch>;
+}
+
+/** What is spooled of a window; the spool gives the sequence and adds its own losses. */
+export interface SpoolWindow {
+  readonly startedAt: Millis;
+  readonly endedAt: Millis;
+  readonly records: readonly FlowRecord[];
+  readonly lost: { readonly overruns: number; readonly records: number };
+}
+
+export interface SpoolCounts {
+  readonly batches: number;
+  readonly bytes: number;
+  /** Since the start: connections in batches that had to go, and files that were damaged. */
+  readonly lostConnections: number;
+  readonly damagedFiles: number;
+}
+
+export interface FlowSpool {
+  append(window: SpoolWindow): Promise<void>;
+  /** The oldest batch, or undefined. */
+  oldest(): Promise<FlowBatch | undefined>;
+  /** Forgets a batch: it has its receipt. */
+  remove(sequence: number): void;
+  counts(): SpoolCounts;
+}
+
+export interface FlowSpoolOptions {
+  readonly state: StateDirectory;
+  readonly codec: FlowCodec;
+  /** Default 64 MiB: some two million flow records. */
+  readonly bytesMost?: number;
+  /** Where the sequence starts on a host that never had one. */
+  readonly firstSequence: number;
+}
+
+interface SpooledFile {
+  readonly sequence: number;
+  readonly bytes: number;
+}
+
+const suffix = '.batch';
+const noLoss: FlowLoss = { overruns: 0, records: 0, spooled: 0 };
+
+export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpool> {
+  const { state, codec, bytesMost = 64 << 20 } = options;
+  const directory = state.spoolPath;
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const files = listFiles(directory);
+  let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+  const kept = (await state.readFlowProgress())?.nextSequence ?? options.firstSequence;
+  // A batch is written before the progress is: after a crash between the two, the file knows better.
+  let nextSequence = Math.max(kept, (files.at(-1)?.sequence ?? 0) + 1);
+  let pending = noLoss;
+  let lostConnections = 0;
+  let damagedFiles = 0;
+
+  const pathOf = (sequence: number) => join(directory, `${String(sequence).padStart(16, '0')}${suffix}`);
+
+  function drop(file: SpooledFile): void {
+    const index = files.indexOf(file);
+    if (index < 0) return;
+    files.splice(index, 1);
+    bytes -= file.bytes;
+    unlinkSync(pathOf(file.sequence));
+  }
+
+  async function read(file: SpooledFile): Promise<FlowBatch | undefined> {
+    const sealed = unseal(await readFile(pathOf(file.sequence)));
+    const batch = sealed.ok ? codec.decode(sealed.value) : sealed;
+    return batch.ok ? batch.value : undefined;
+  }
+
+  async function letOldestGo(file: SpooledFile): Promise<void> {
+    const batch = await read(file);
+    if (batch === undefined) damagedFiles += 1;
+    const connections = (batch?.records ?? []).reduce((sum, record) => sum + record.connections, 0);
+    lostConnections += connections;
+    pending = addLoss(pending, addLoss(batch?.lost ?? noLoss, { ...noLoss, spooled: connections }));
+    drop(file);
+  }
+
+  return {
+    async append(window) {
+      const sequence = nextSequence;
+      const lost = addLoss(pending, { ...window.lost, spooled: 0 });
+      const sealed = seal(codec.encode({ ...window, sequence, lost }));
+      await writeWhole(pathOf(sequence), sealed);
+      nextSequence += 1;
+      pending = noLoss;
+      files.push({ sequence, bytes: sealed.length });
+      bytes += sealed.length;
+      await state.writeFlowProgress({ nextSequence, seenUntil: window.endedAt });
+      // The newest always stays, however small the limit.
+      for (let oldest = files[0]; bytes > bytesMost && files.length > 1 && oldest !== undefined; oldest = files[0]) {
+        await letOldestGo(oldest);
+      }
+    },
+
+    async oldest() {
+      for (let file = files[0]; file !== undefined; file = files[0]) {
+        const batch = await read(file);
+        if (batch !== undefined) return batch;
+        damagedFiles += 1;
+        drop(file);
+      }
+      return undefined;
+    },
+
+    remove(sequence) {
+      const file = files.find((candidate) => candidate.sequence === sequence);
+      if (file !== undefined) drop(file);
+    },
+
+    counts: () => ({ batches: files.length, bytes, lostConnections, damagedFiles }),
+  };
+}
+
+/** In order of sequence. What a crash left half written goes. */
+function listFiles(directory: string): SpooledFile[] {
+  const files: SpooledFile[] = [];
+  for (const name of readdirSync(directory)) {
+    const path = join(directory, name);
+    const sequence = name.endsWith(suffix) ? Number(name.slice(0, -suffix.length)) : Number.NaN;
+    if (Number.isSafeInteger(sequence)) files.push({ sequence, bytes: statSync(path).size });
+    else if (name.endsWith('.tmp')) unlinkSync(path);
+  }
+  return files.sort((a, b) => a.sequence - b.sequence);
+}
+
+function addLoss(a: FlowLoss, b: FlowLoss): FlowLoss {
+  return { overruns: a.overruns + b.overruns, records: a.records + b.records, spooled: a.spooled + b.spooled };
+}

@@ -1,0 +1,118 @@
+// What a running agent says of itself: one JSON document to whoever connects to the socket in the state directory, which only
+// its owner may. The asking side is here too, so that both agree on the shape.
+
+import { chmodSync, closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
+import { createConnection, createServer, type Server } from 'node:net';
+import { basename, dirname } from 'node:path';
+import { err, ok, type Result } from '#model/result.ts';
+import type { EnforcementMode } from '#model/verdict.ts';
+
+/**
+ * `revision` is the newest the control plane sent, `applied` the one in force in the kernel (0: none). `mode` is the stricter of
+ * the host's two directions, `open` where it never had a policy. `lost` counts every flow lost since the start, by any cause.
+ */
+export interface AgentStatusDocument {
+  readonly host: string;
+  readonly revision: number;
+  readonly applied: number;
+  readonly mode: EnforcementMode | 'open';
+  readonly modes: { readonly inbound: EnforcementMode | 'open'; readonly outbound: EnforcementMode | 'open' };
+  readonly connected: boolean;
+  readonly lost: number;
+  readonly running: boolean;
+  readonly controlPlane: string;
+  readonly version: string;
+  readonly startedAt: string;
+  readonly pid: number;
+  readonly workloads: number;
+  readonly peerSets: number;
+  readonly addresses: readonly string[];
+  readonly repairs: number;
+  readonly problem: string;
+  readonly flows: {
+    readonly events: number;
+    readonly overruns: number;
+    readonly malformed: number;
+    readonly lostRecords: number;
+    readonly lostConnections: number;
+    readonly spooledBatches: number;
+    readonly spooledBytes: number;
+  };
+}
+
+export interface StatusServer {
+  close(): Promise<void>;
+}
+
+const askTimeoutMs = 5000;
+const answerBytesMost = 1 << 20;
+
+/** The state lock is held: a socket file that is there was left behind. */
+export async function serveStatus(path: string, describe: () => object): Promise<StatusServer> {
+  if (existsSync(path)) unlinkSync(path);
+  const server = createServer((connection) => {
+    connection.on('error', () => connection.destroy());
+    connection.end(`${JSON.stringify(describe())}\n`);
+  });
+  await withShortPath(path, (short) => listening(server, short));
+  chmodSync(path, 0o600);
+  return {
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        if (existsSync(path)) unlinkSync(path);
+      }),
+  };
+}
+
+/** The error says that nobody answers there, or what came instead of an answer. */
+export async function askStatus(path: string): Promise<Result<unknown>> {
+  if (!existsSync(path)) return err('there is no socket');
+  return withShortPath(
+    path,
+    (short) =>
+      new Promise<Result<unknown>>((resolve) => {
+        let text = '';
+        const connection = createConnection(short);
+        connection.setEncoding('utf8').setTimeout(askTimeoutMs, () => {
+          connection.destroy();
+          resolve(err('it did not answer in time'));
+        });
+        connection.on('data', (part: string) => {
+          text += part;
+          if (text.length > answerBytesMost) connection.destroy(new Error('too long an answer'));
+        });
+        connection.on('error', (error) => resolve(err(error.message)));
+        connection.on('end', () => resolve(parseJson(text)));
+      }),
+  );
+}
+
+function parseJson(text: string): Result<unknown> {
+  try {
+    return ok(JSON.parse(text));
+  } catch {
+    return err('its answer is not JSON');
+  }
+}
+
+/** A socket's path is at most 107 bytes; through an open folder it is always short. */
+async function withShortPath<T>(path: string, use: (path: string) => Promise<T>): Promise<T> {
+  if (Buffer.byteLength(path) < 100) return use(path);
+  const folder = openSync(dirname(path), 'r');
+  try {
+    return await use(`/proc/self/fd/${folder}/${basename(path)}`);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+function listening(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
