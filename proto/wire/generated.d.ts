@@ -1,0 +1,2856 @@
+import * as $protobuf from "protobufjs/minimal.js";
+import Long = require("long");
+
+/** Namespace segwall. */
+export namespace segwall {
+
+    /** Namespace v1. */
+    namespace v1 {
+
+        /**
+         * Properties of an EnrolRequest.
+         * @deprecated Use segwall.v1.EnrolRequest.$Properties instead.
+         */
+        interface IEnrolRequest extends segwall.v1.EnrolRequest.$Properties {
+        }
+
+        /** Represents an EnrolRequest. */
+        class EnrolRequest {
+
+            /**
+             * Constructs a new EnrolRequest.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.EnrolRequest.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** EnrolRequest token. */
+            token: string;
+
+            /** EnrolRequest host. */
+            host: string;
+
+            /** EnrolRequest csr. */
+            csr: Uint8Array;
+
+            /** EnrolRequest clientClock. */
+            clientClock: number;
+
+            /**
+             * Encodes the specified EnrolRequest message. Does not implicitly {@link segwall.v1.EnrolRequest.verify|verify} messages.
+             * @param message EnrolRequest message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.EnrolRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an EnrolRequest message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.EnrolRequest & segwall.v1.EnrolRequest.$Shape} EnrolRequest
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.EnrolRequest & segwall.v1.EnrolRequest.$Shape;
+        }
+
+        namespace EnrolRequest {
+
+            /** Properties of an EnrolRequest. */
+            interface $Properties {
+
+                /** EnrolRequest token */
+                token?: (string|null);
+
+                /** EnrolRequest host */
+                host?: (string|null);
+
+                /** EnrolRequest csr */
+                csr?: (Uint8Array|null);
+
+                /** EnrolRequest clientClock */
+                clientClock?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an EnrolRequest. */
+            type $Shape = segwall.v1.EnrolRequest.$Properties;
+        }
+
+        /**
+         * Properties of a RenewRequest.
+         * @deprecated Use segwall.v1.RenewRequest.$Properties instead.
+         */
+        interface IRenewRequest extends segwall.v1.RenewRequest.$Properties {
+        }
+
+        /** Represents a RenewRequest. */
+        class RenewRequest {
+
+            /**
+             * Constructs a new RenewRequest.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.RenewRequest.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** RenewRequest csr. */
+            csr: Uint8Array;
+
+            /** RenewRequest clientClock. */
+            clientClock: number;
+
+            /**
+             * Encodes the specified RenewRequest message. Does not implicitly {@link segwall.v1.RenewRequest.verify|verify} messages.
+             * @param message RenewRequest message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.RenewRequest.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a RenewRequest message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.RenewRequest & segwall.v1.RenewRequest.$Shape} RenewRequest
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.RenewRequest & segwall.v1.RenewRequest.$Shape;
+        }
+
+        namespace RenewRequest {
+
+            /** Properties of a RenewRequest. */
+            interface $Properties {
+
+                /** RenewRequest csr */
+                csr?: (Uint8Array|null);
+
+                /** RenewRequest clientClock */
+                clientClock?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a RenewRequest. */
+            type $Shape = segwall.v1.RenewRequest.$Properties;
+        }
+
+        /**
+         * Properties of an EnrolReply.
+         * @deprecated Use segwall.v1.EnrolReply.$Properties instead.
+         */
+        interface IEnrolReply extends segwall.v1.EnrolReply.$Properties {
+        }
+
+        /** Represents an EnrolReply. */
+        class EnrolReply {
+
+            /**
+             * Constructs a new EnrolReply.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.EnrolReply.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** EnrolReply issued. */
+            issued?: (segwall.v1.Issued.$Properties|null);
+
+            /** EnrolReply refused. */
+            refused?: (segwall.v1.Refused.$Properties|null);
+
+            /** EnrolReply kind. */
+            kind?: ("issued"|"refused");
+
+            /**
+             * Encodes the specified EnrolReply message. Does not implicitly {@link segwall.v1.EnrolReply.verify|verify} messages.
+             * @param message EnrolReply message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.EnrolReply.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an EnrolReply message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.EnrolReply & segwall.v1.EnrolReply.$Shape} EnrolReply
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.EnrolReply & segwall.v1.EnrolReply.$Shape;
+        }
+
+        namespace EnrolReply {
+
+            /** Properties of an EnrolReply. */
+            interface $Properties {
+
+                /** EnrolReply issued */
+                issued?: (segwall.v1.Issued.$Properties|null);
+
+                /** EnrolReply refused */
+                refused?: (segwall.v1.Refused.$Properties|null);
+
+                /** EnrolReply kind */
+                kind?: ("issued"|"refused");
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Narrowed shape of an EnrolReply. */
+            type $Shape = {
+              issued?: segwall.v1.Issued.$Shape|null;
+              refused?: segwall.v1.Refused.$Shape|null;
+              $unknowns?: Uint8Array[];
+            } & (
+              ({ kind?: undefined; issued?: null; refused?: null }|{ kind?: "issued"; issued: segwall.v1.Issued.$Shape; refused?: null }|{ kind?: "refused"; issued?: null; refused: segwall.v1.Refused.$Shape })
+            );
+        }
+
+        /**
+         * Properties of an Issued.
+         * @deprecated Use segwall.v1.Issued.$Properties instead.
+         */
+        interface IIssued extends segwall.v1.Issued.$Properties {
+        }
+
+        /** Represents an Issued. */
+        class Issued {
+
+            /**
+             * Constructs a new Issued.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Issued.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Issued tenant. */
+            tenant: string;
+
+            /** Issued host. */
+            host: string;
+
+            /** Issued certificate. */
+            certificate: Uint8Array;
+
+            /** Issued caCertificate. */
+            caCertificate: Uint8Array;
+
+            /**
+             * Encodes the specified Issued message. Does not implicitly {@link segwall.v1.Issued.verify|verify} messages.
+             * @param message Issued message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Issued.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Issued message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Issued & segwall.v1.Issued.$Shape} Issued
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Issued & segwall.v1.Issued.$Shape;
+        }
+
+        namespace Issued {
+
+            /** Properties of an Issued. */
+            interface $Properties {
+
+                /** Issued tenant */
+                tenant?: (string|null);
+
+                /** Issued host */
+                host?: (string|null);
+
+                /** Issued certificate */
+                certificate?: (Uint8Array|null);
+
+                /** Issued caCertificate */
+                caCertificate?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Issued. */
+            type $Shape = segwall.v1.Issued.$Properties;
+        }
+
+        /**
+         * Properties of a Refused.
+         * @deprecated Use segwall.v1.Refused.$Properties instead.
+         */
+        interface IRefused extends segwall.v1.Refused.$Properties {
+        }
+
+        /** Represents a Refused. */
+        class Refused {
+
+            /**
+             * Constructs a new Refused.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Refused.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Refused code. */
+            code: segwall.v1.EnrolmentRefusal;
+
+            /** Refused detail. */
+            detail: string;
+
+            /** Refused serverClock. */
+            serverClock: number;
+
+            /**
+             * Encodes the specified Refused message. Does not implicitly {@link segwall.v1.Refused.verify|verify} messages.
+             * @param message Refused message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Refused.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Refused message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Refused & segwall.v1.Refused.$Shape} Refused
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Refused & segwall.v1.Refused.$Shape;
+        }
+
+        namespace Refused {
+
+            /** Properties of a Refused. */
+            interface $Properties {
+
+                /** Refused code */
+                code?: (segwall.v1.EnrolmentRefusal|null);
+
+                /** Refused detail */
+                detail?: (string|null);
+
+                /** Refused serverClock */
+                serverClock?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Refused. */
+            type $Shape = segwall.v1.Refused.$Properties;
+        }
+
+        /** EnrolmentRefusal enum. */
+        enum EnrolmentRefusal {
+
+            /** ENROLMENT_REFUSAL_UNSPECIFIED value */
+            ENROLMENT_REFUSAL_UNSPECIFIED = 0,
+
+            /** TOKEN_UNKNOWN value */
+            TOKEN_UNKNOWN = 1,
+
+            /** TOKEN_SPENT value */
+            TOKEN_SPENT = 2,
+
+            /** TOKEN_EXPIRED value */
+            TOKEN_EXPIRED = 3,
+
+            /** NAME_TAKEN value */
+            NAME_TAKEN = 4,
+
+            /** NAME_INVALID value */
+            NAME_INVALID = 5,
+
+            /** CSR_INVALID value */
+            CSR_INVALID = 6,
+
+            /** CLOCK_SKEW value */
+            CLOCK_SKEW = 7
+        }
+
+        /**
+         * Properties of a FlowBatch.
+         * @deprecated Use segwall.v1.FlowBatch.$Properties instead.
+         */
+        interface IFlowBatch extends segwall.v1.FlowBatch.$Properties {
+        }
+
+        /** Represents a FlowBatch. */
+        class FlowBatch {
+
+            /**
+             * Constructs a new FlowBatch.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.FlowBatch.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** FlowBatch sequence. */
+            sequence: number;
+
+            /** FlowBatch startedAt. */
+            startedAt: number;
+
+            /** FlowBatch endedAt. */
+            endedAt: number;
+
+            /** FlowBatch lost. */
+            lost?: (segwall.v1.FlowLoss.$Properties|null);
+
+            /** FlowBatch strings. */
+            strings: string[];
+
+            /** FlowBatch ends. */
+            ends: segwall.v1.FlowEnd.$Properties[];
+
+            /** FlowBatch ipv4. */
+            ipv4: number[];
+
+            /** FlowBatch ipv6. */
+            ipv6: Uint8Array;
+
+            /** FlowBatch count. */
+            count: number;
+
+            /** FlowBatch end. */
+            end: number[];
+
+            /** FlowBatch local. */
+            local: number[];
+
+            /** FlowBatch peer. */
+            peer: number[];
+
+            /** FlowBatch protocol. */
+            protocol: number[];
+
+            /** FlowBatch port. */
+            port: number[];
+
+            /** FlowBatch baseRevision. */
+            baseRevision: number;
+
+            /** FlowBatch revision. */
+            revision: number[];
+
+            /** FlowBatch connections. */
+            connections: number[];
+
+            /** FlowBatch packetsOriginal. */
+            packetsOriginal: number[];
+
+            /** FlowBatch packetsReply. */
+            packetsReply: number[];
+
+            /** FlowBatch bytesOriginal. */
+            bytesOriginal: number[];
+
+            /** FlowBatch bytesReply. */
+            bytesReply: number[];
+
+            /** FlowBatch firstSeen. */
+            firstSeen: number[];
+
+            /** FlowBatch lastSeen. */
+            lastSeen: number[];
+
+            /** FlowBatch answered. */
+            answered: boolean[];
+
+            /** FlowBatch unit. */
+            unit: number[];
+
+            /** FlowBatch process. */
+            process: number[];
+
+            /**
+             * Encodes the specified FlowBatch message. Does not implicitly {@link segwall.v1.FlowBatch.verify|verify} messages.
+             * @param message FlowBatch message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.FlowBatch.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a FlowBatch message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.FlowBatch & segwall.v1.FlowBatch.$Shape} FlowBatch
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.FlowBatch & segwall.v1.FlowBatch.$Shape;
+        }
+
+        namespace FlowBatch {
+
+            /** Properties of a FlowBatch. */
+            interface $Properties {
+
+                /** FlowBatch sequence */
+                sequence?: (number|null);
+
+                /** FlowBatch startedAt */
+                startedAt?: (number|null);
+
+                /** FlowBatch endedAt */
+                endedAt?: (number|null);
+
+                /** FlowBatch lost */
+                lost?: (segwall.v1.FlowLoss.$Properties|null);
+
+                /** FlowBatch strings */
+                strings?: (string[]|null);
+
+                /** FlowBatch ends */
+                ends?: (segwall.v1.FlowEnd.$Properties[]|null);
+
+                /** FlowBatch ipv4 */
+                ipv4?: (number[]|null);
+
+                /** FlowBatch ipv6 */
+                ipv6?: (Uint8Array|null);
+
+                /** FlowBatch count */
+                count?: (number|null);
+
+                /** FlowBatch end */
+                end?: (number[]|null);
+
+                /** FlowBatch local */
+                local?: (number[]|null);
+
+                /** FlowBatch peer */
+                peer?: (number[]|null);
+
+                /** FlowBatch protocol */
+                protocol?: (number[]|null);
+
+                /** FlowBatch port */
+                port?: (number[]|null);
+
+                /** FlowBatch baseRevision */
+                baseRevision?: (number|null);
+
+                /** FlowBatch revision */
+                revision?: (number[]|null);
+
+                /** FlowBatch connections */
+                connections?: (number[]|null);
+
+                /** FlowBatch packetsOriginal */
+                packetsOriginal?: (number[]|null);
+
+                /** FlowBatch packetsReply */
+                packetsReply?: (number[]|null);
+
+                /** FlowBatch bytesOriginal */
+                bytesOriginal?: (number[]|null);
+
+                /** FlowBatch bytesReply */
+                bytesReply?: (number[]|null);
+
+                /** FlowBatch firstSeen */
+                firstSeen?: (number[]|null);
+
+                /** FlowBatch lastSeen */
+                lastSeen?: (number[]|null);
+
+                /** FlowBatch answered */
+                answered?: (boolean[]|null);
+
+                /** FlowBatch unit */
+                unit?: (number[]|null);
+
+                /** FlowBatch process */
+                process?: (number[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a FlowBatch. */
+            type $Shape = segwall.v1.FlowBatch.$Properties;
+        }
+
+        /**
+         * Properties of a FlowLoss.
+         * @deprecated Use segwall.v1.FlowLoss.$Properties instead.
+         */
+        interface IFlowLoss extends segwall.v1.FlowLoss.$Properties {
+        }
+
+        /** Represents a FlowLoss. */
+        class FlowLoss {
+
+            /**
+             * Constructs a new FlowLoss.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.FlowLoss.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** FlowLoss overruns. */
+            overruns: number;
+
+            /** FlowLoss records. */
+            records: number;
+
+            /** FlowLoss spooled. */
+            spooled: number;
+
+            /**
+             * Encodes the specified FlowLoss message. Does not implicitly {@link segwall.v1.FlowLoss.verify|verify} messages.
+             * @param message FlowLoss message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.FlowLoss.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a FlowLoss message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.FlowLoss & segwall.v1.FlowLoss.$Shape} FlowLoss
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.FlowLoss & segwall.v1.FlowLoss.$Shape;
+        }
+
+        namespace FlowLoss {
+
+            /** Properties of a FlowLoss. */
+            interface $Properties {
+
+                /** FlowLoss overruns */
+                overruns?: (number|null);
+
+                /** FlowLoss records */
+                records?: (number|null);
+
+                /** FlowLoss spooled */
+                spooled?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a FlowLoss. */
+            type $Shape = segwall.v1.FlowLoss.$Properties;
+        }
+
+        /**
+         * Properties of a FlowEnd.
+         * @deprecated Use segwall.v1.FlowEnd.$Properties instead.
+         */
+        interface IFlowEnd extends segwall.v1.FlowEnd.$Properties {
+        }
+
+        /** Represents a FlowEnd. */
+        class FlowEnd {
+
+            /**
+             * Constructs a new FlowEnd.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.FlowEnd.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** FlowEnd direction. */
+            direction: segwall.v1.FlowDirection;
+
+            /** FlowEnd verdict. */
+            verdict: segwall.v1.FlowVerdict;
+
+            /** FlowEnd reason. */
+            reason: segwall.v1.FlowReason;
+
+            /** FlowEnd workload. */
+            workload: number;
+
+            /** FlowEnd segment. */
+            segment: number;
+
+            /** FlowEnd combination. */
+            combination: number;
+
+            /** FlowEnd rule. */
+            rule: number;
+
+            /** FlowEnd guardrail. */
+            guardrail: number;
+
+            /** FlowEnd essential. */
+            essential: number;
+
+            /** FlowEnd quarantine. */
+            quarantine: number;
+
+            /**
+             * Encodes the specified FlowEnd message. Does not implicitly {@link segwall.v1.FlowEnd.verify|verify} messages.
+             * @param message FlowEnd message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.FlowEnd.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a FlowEnd message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.FlowEnd & segwall.v1.FlowEnd.$Shape} FlowEnd
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.FlowEnd & segwall.v1.FlowEnd.$Shape;
+        }
+
+        namespace FlowEnd {
+
+            /** Properties of a FlowEnd. */
+            interface $Properties {
+
+                /** FlowEnd direction */
+                direction?: (segwall.v1.FlowDirection|null);
+
+                /** FlowEnd verdict */
+                verdict?: (segwall.v1.FlowVerdict|null);
+
+                /** FlowEnd reason */
+                reason?: (segwall.v1.FlowReason|null);
+
+                /** FlowEnd workload */
+                workload?: (number|null);
+
+                /** FlowEnd segment */
+                segment?: (number|null);
+
+                /** FlowEnd combination */
+                combination?: (number|null);
+
+                /** FlowEnd rule */
+                rule?: (number|null);
+
+                /** FlowEnd guardrail */
+                guardrail?: (number|null);
+
+                /** FlowEnd essential */
+                essential?: (number|null);
+
+                /** FlowEnd quarantine */
+                quarantine?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a FlowEnd. */
+            type $Shape = segwall.v1.FlowEnd.$Properties;
+        }
+
+        /**
+         * Properties of a FlowReceipt.
+         * @deprecated Use segwall.v1.FlowReceipt.$Properties instead.
+         */
+        interface IFlowReceipt extends segwall.v1.FlowReceipt.$Properties {
+        }
+
+        /** Represents a FlowReceipt. */
+        class FlowReceipt {
+
+            /**
+             * Constructs a new FlowReceipt.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.FlowReceipt.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** FlowReceipt sequence. */
+            sequence: number;
+
+            /** FlowReceipt kind. */
+            kind: segwall.v1.FlowReceiptKind;
+
+            /**
+             * Encodes the specified FlowReceipt message. Does not implicitly {@link segwall.v1.FlowReceipt.verify|verify} messages.
+             * @param message FlowReceipt message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.FlowReceipt.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a FlowReceipt message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.FlowReceipt & segwall.v1.FlowReceipt.$Shape} FlowReceipt
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.FlowReceipt & segwall.v1.FlowReceipt.$Shape;
+        }
+
+        namespace FlowReceipt {
+
+            /** Properties of a FlowReceipt. */
+            interface $Properties {
+
+                /** FlowReceipt sequence */
+                sequence?: (number|null);
+
+                /** FlowReceipt kind */
+                kind?: (segwall.v1.FlowReceiptKind|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a FlowReceipt. */
+            type $Shape = segwall.v1.FlowReceipt.$Properties;
+        }
+
+        /** FlowDirection enum. */
+        enum FlowDirection {
+
+            /** FLOW_DIRECTION_UNSPECIFIED value */
+            FLOW_DIRECTION_UNSPECIFIED = 0,
+
+            /** INBOUND value */
+            INBOUND = 1,
+
+            /** OUTBOUND value */
+            OUTBOUND = 2
+        }
+
+        /** FlowVerdict enum. */
+        enum FlowVerdict {
+
+            /** FLOW_VERDICT_UNSPECIFIED value */
+            FLOW_VERDICT_UNSPECIFIED = 0,
+
+            /** VERDICT_ALLOW value */
+            VERDICT_ALLOW = 1,
+
+            /** VERDICT_DENY value */
+            VERDICT_DENY = 2,
+
+            /** VERDICT_WOULD_DENY value */
+            VERDICT_WOULD_DENY = 3,
+
+            /** VERDICT_UNMANAGED value */
+            VERDICT_UNMANAGED = 4
+        }
+
+        /** FlowReason enum. */
+        enum FlowReason {
+
+            /** FLOW_REASON_UNSPECIFIED value */
+            FLOW_REASON_UNSPECIFIED = 0,
+
+            /** REASON_ESSENTIAL value */
+            REASON_ESSENTIAL = 1,
+
+            /** REASON_OFF value */
+            REASON_OFF = 2,
+
+            /** REASON_QUARANTINE value */
+            REASON_QUARANTINE = 3,
+
+            /** REASON_GUARDRAIL value */
+            REASON_GUARDRAIL = 4,
+
+            /** REASON_RULE value */
+            REASON_RULE = 5,
+
+            /** REASON_DEFAULT value */
+            REASON_DEFAULT = 6,
+
+            /** REASON_UNMANAGED value */
+            REASON_UNMANAGED = 7
+        }
+
+        /** FlowReceiptKind enum. */
+        enum FlowReceiptKind {
+
+            /** FLOW_RECEIPT_KIND_UNSPECIFIED value */
+            FLOW_RECEIPT_KIND_UNSPECIFIED = 0,
+
+            /** FLOW_TAKEN value */
+            FLOW_TAKEN = 1,
+
+            /** FLOW_DUPLICATE value */
+            FLOW_DUPLICATE = 2
+        }
+
+        /**
+         * Properties of an AgentMessage.
+         * @deprecated Use segwall.v1.AgentMessage.$Properties instead.
+         */
+        interface IAgentMessage extends segwall.v1.AgentMessage.$Properties {
+        }
+
+        /** Represents an AgentMessage. */
+        class AgentMessage {
+
+            /**
+             * Constructs a new AgentMessage.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.AgentMessage.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** AgentMessage hello. */
+            hello?: (segwall.v1.Hello.$Properties|null);
+
+            /** AgentMessage ack. */
+            ack?: (segwall.v1.Ack.$Properties|null);
+
+            /** AgentMessage nack. */
+            nack?: (segwall.v1.Nack.$Properties|null);
+
+            /** AgentMessage status. */
+            status?: (segwall.v1.Status.$Properties|null);
+
+            /** AgentMessage hostReport. */
+            hostReport?: (segwall.v1.HostReport.$Properties|null);
+
+            /** AgentMessage kind. */
+            kind?: ("hello"|"ack"|"nack"|"status"|"hostReport");
+
+            /**
+             * Encodes the specified AgentMessage message. Does not implicitly {@link segwall.v1.AgentMessage.verify|verify} messages.
+             * @param message AgentMessage message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.AgentMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an AgentMessage message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.AgentMessage & segwall.v1.AgentMessage.$Shape} AgentMessage
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.AgentMessage & segwall.v1.AgentMessage.$Shape;
+        }
+
+        namespace AgentMessage {
+
+            /** Properties of an AgentMessage. */
+            interface $Properties {
+
+                /** AgentMessage hello */
+                hello?: (segwall.v1.Hello.$Properties|null);
+
+                /** AgentMessage ack */
+                ack?: (segwall.v1.Ack.$Properties|null);
+
+                /** AgentMessage nack */
+                nack?: (segwall.v1.Nack.$Properties|null);
+
+                /** AgentMessage status */
+                status?: (segwall.v1.Status.$Properties|null);
+
+                /** AgentMessage hostReport */
+                hostReport?: (segwall.v1.HostReport.$Properties|null);
+
+                /** AgentMessage kind */
+                kind?: ("hello"|"ack"|"nack"|"status"|"hostReport");
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Narrowed shape of an AgentMessage. */
+            type $Shape = {
+              hello?: segwall.v1.Hello.$Shape|null;
+              ack?: segwall.v1.Ack.$Shape|null;
+              nack?: segwall.v1.Nack.$Shape|null;
+              status?: segwall.v1.Status.$Shape|null;
+              hostReport?: segwall.v1.HostReport.$Shape|null;
+              $unknowns?: Uint8Array[];
+            } & (
+              ({ kind?: undefined; hello?: null; ack?: null; nack?: null; status?: null; hostReport?: null }|{ kind?: "hello"; hello: segwall.v1.Hello.$Shape; ack?: null; nack?: null; status?: null; hostReport?: null }|{ kind?: "ack"; hello?: null; ack: segwall.v1.Ack.$Shape; nack?: null; status?: null; hostReport?: null }|{ kind?: "nack"; hello?: null; ack?: null; nack: segwall.v1.Nack.$Shape; status?: null; hostReport?: null }|{ kind?: "status"; hello?: null; ack?: null; nack?: null; status: segwall.v1.Status.$Shape; hostReport?: null }|{ kind?: "hostReport"; hello?: null; ack?: null; nack?: null; status?: null; hostReport: segwall.v1.HostReport.$Shape })
+            );
+        }
+
+        /**
+         * Properties of a ControlPlaneMessage.
+         * @deprecated Use segwall.v1.ControlPlaneMessage.$Properties instead.
+         */
+        interface IControlPlaneMessage extends segwall.v1.ControlPlaneMessage.$Properties {
+        }
+
+        /** Represents a ControlPlaneMessage. */
+        class ControlPlaneMessage {
+
+            /**
+             * Constructs a new ControlPlaneMessage.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.ControlPlaneMessage.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** ControlPlaneMessage snapshot. */
+            snapshot?: (segwall.v1.Snapshot.$Properties|null);
+
+            /** ControlPlaneMessage delta. */
+            delta?: (segwall.v1.Delta.$Properties|null);
+
+            /** ControlPlaneMessage heartbeat. */
+            heartbeat?: (segwall.v1.Heartbeat.$Properties|null);
+
+            /** ControlPlaneMessage kind. */
+            kind?: ("snapshot"|"delta"|"heartbeat");
+
+            /**
+             * Encodes the specified ControlPlaneMessage message. Does not implicitly {@link segwall.v1.ControlPlaneMessage.verify|verify} messages.
+             * @param message ControlPlaneMessage message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.ControlPlaneMessage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a ControlPlaneMessage message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.ControlPlaneMessage & segwall.v1.ControlPlaneMessage.$Shape} ControlPlaneMessage
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.ControlPlaneMessage & segwall.v1.ControlPlaneMessage.$Shape;
+        }
+
+        namespace ControlPlaneMessage {
+
+            /** Properties of a ControlPlaneMessage. */
+            interface $Properties {
+
+                /** ControlPlaneMessage snapshot */
+                snapshot?: (segwall.v1.Snapshot.$Properties|null);
+
+                /** ControlPlaneMessage delta */
+                delta?: (segwall.v1.Delta.$Properties|null);
+
+                /** ControlPlaneMessage heartbeat */
+                heartbeat?: (segwall.v1.Heartbeat.$Properties|null);
+
+                /** ControlPlaneMessage kind */
+                kind?: ("snapshot"|"delta"|"heartbeat");
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Narrowed shape of a ControlPlaneMessage. */
+            type $Shape = {
+              snapshot?: segwall.v1.Snapshot.$Shape|null;
+              delta?: segwall.v1.Delta.$Shape|null;
+              heartbeat?: segwall.v1.Heartbeat.$Shape|null;
+              $unknowns?: Uint8Array[];
+            } & (
+              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape })
+            );
+        }
+
+        /**
+         * Properties of a Hello.
+         * @deprecated Use segwall.v1.Hello.$Properties instead.
+         */
+        interface IHello extends segwall.v1.Hello.$Properties {
+        }
+
+        /** Represents a Hello. */
+        class Hello {
+
+            /**
+             * Constructs a new Hello.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Hello.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Hello agentVersion. */
+            agentVersion: string;
+
+            /** Hello report. */
+            report?: (segwall.v1.HostReport.$Properties|null);
+
+            /** Hello held. */
+            held?: (segwall.v1.Held.$Properties|null);
+
+            /**
+             * Encodes the specified Hello message. Does not implicitly {@link segwall.v1.Hello.verify|verify} messages.
+             * @param message Hello message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Hello.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Hello message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Hello & segwall.v1.Hello.$Shape} Hello
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Hello & segwall.v1.Hello.$Shape;
+        }
+
+        namespace Hello {
+
+            /** Properties of a Hello. */
+            interface $Properties {
+
+                /** Hello agentVersion */
+                agentVersion?: (string|null);
+
+                /** Hello report */
+                report?: (segwall.v1.HostReport.$Properties|null);
+
+                /** Hello held */
+                held?: (segwall.v1.Held.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Hello. */
+            type $Shape = segwall.v1.Hello.$Properties;
+        }
+
+        /**
+         * Properties of a Held.
+         * @deprecated Use segwall.v1.Held.$Properties instead.
+         */
+        interface IHeld extends segwall.v1.Held.$Properties {
+        }
+
+        /** Represents a Held. */
+        class Held {
+
+            /**
+             * Constructs a new Held.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Held.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Held revision. */
+            revision: number;
+
+            /** Held digest. */
+            digest: Uint8Array;
+
+            /**
+             * Encodes the specified Held message. Does not implicitly {@link segwall.v1.Held.verify|verify} messages.
+             * @param message Held message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Held.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Held message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Held & segwall.v1.Held.$Shape} Held
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Held & segwall.v1.Held.$Shape;
+        }
+
+        namespace Held {
+
+            /** Properties of a Held. */
+            interface $Properties {
+
+                /** Held revision */
+                revision?: (number|null);
+
+                /** Held digest */
+                digest?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Held. */
+            type $Shape = segwall.v1.Held.$Properties;
+        }
+
+        /**
+         * Properties of a HostReport.
+         * @deprecated Use segwall.v1.HostReport.$Properties instead.
+         */
+        interface IHostReport extends segwall.v1.HostReport.$Properties {
+        }
+
+        /** Represents a HostReport. */
+        class HostReport {
+
+            /**
+             * Constructs a new HostReport.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.HostReport.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** HostReport addresses. */
+            addresses: string[];
+
+            /** HostReport facts. */
+            facts: { [k: string]: string };
+
+            /**
+             * Encodes the specified HostReport message. Does not implicitly {@link segwall.v1.HostReport.verify|verify} messages.
+             * @param message HostReport message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.HostReport.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a HostReport message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.HostReport & segwall.v1.HostReport.$Shape} HostReport
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.HostReport & segwall.v1.HostReport.$Shape;
+        }
+
+        namespace HostReport {
+
+            /** Properties of a HostReport. */
+            interface $Properties {
+
+                /** HostReport addresses */
+                addresses?: (string[]|null);
+
+                /** HostReport facts */
+                facts?: ({ [k: string]: string }|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a HostReport. */
+            type $Shape = segwall.v1.HostReport.$Properties;
+        }
+
+        /**
+         * Properties of an Ack.
+         * @deprecated Use segwall.v1.Ack.$Properties instead.
+         */
+        interface IAck extends segwall.v1.Ack.$Properties {
+        }
+
+        /** Represents an Ack. */
+        class Ack {
+
+            /**
+             * Constructs a new Ack.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Ack.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Ack revision. */
+            revision: number;
+
+            /**
+             * Encodes the specified Ack message. Does not implicitly {@link segwall.v1.Ack.verify|verify} messages.
+             * @param message Ack message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Ack.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Ack message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Ack & segwall.v1.Ack.$Shape} Ack
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Ack & segwall.v1.Ack.$Shape;
+        }
+
+        namespace Ack {
+
+            /** Properties of an Ack. */
+            interface $Properties {
+
+                /** Ack revision */
+                revision?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Ack. */
+            type $Shape = segwall.v1.Ack.$Properties;
+        }
+
+        /**
+         * Properties of a Nack.
+         * @deprecated Use segwall.v1.Nack.$Properties instead.
+         */
+        interface INack extends segwall.v1.Nack.$Properties {
+        }
+
+        /** Represents a Nack. */
+        class Nack {
+
+            /**
+             * Constructs a new Nack.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Nack.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Nack revision. */
+            revision: number;
+
+            /** Nack reason. */
+            reason: string;
+
+            /** Nack kind. */
+            kind: segwall.v1.NackKind;
+
+            /**
+             * Encodes the specified Nack message. Does not implicitly {@link segwall.v1.Nack.verify|verify} messages.
+             * @param message Nack message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Nack.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Nack message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Nack & segwall.v1.Nack.$Shape} Nack
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Nack & segwall.v1.Nack.$Shape;
+        }
+
+        namespace Nack {
+
+            /** Properties of a Nack. */
+            interface $Properties {
+
+                /** Nack revision */
+                revision?: (number|null);
+
+                /** Nack reason */
+                reason?: (string|null);
+
+                /** Nack kind */
+                kind?: (segwall.v1.NackKind|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Nack. */
+            type $Shape = segwall.v1.Nack.$Properties;
+        }
+
+        /** NackKind enum. */
+        enum NackKind {
+
+            /** NACK_KIND_UNSPECIFIED value */
+            NACK_KIND_UNSPECIFIED = 0,
+
+            /** REFUSED value */
+            REFUSED = 1,
+
+            /** NEED_SNAPSHOT value */
+            NEED_SNAPSHOT = 2
+        }
+
+        /**
+         * Properties of a Status.
+         * @deprecated Use segwall.v1.Status.$Properties instead.
+         */
+        interface IStatus extends segwall.v1.Status.$Properties {
+        }
+
+        /** Represents a Status. */
+        class Status {
+
+            /**
+             * Constructs a new Status.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Status.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Status revision. */
+            revision: number;
+
+            /** Status enforcing. */
+            enforcing: boolean;
+
+            /** Status lost. */
+            lost: number;
+
+            /** Status spooledBatches. */
+            spooledBatches: number;
+
+            /** Status repairs. */
+            repairs: number;
+
+            /** Status problem. */
+            problem: string;
+
+            /**
+             * Encodes the specified Status message. Does not implicitly {@link segwall.v1.Status.verify|verify} messages.
+             * @param message Status message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Status.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Status message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Status & segwall.v1.Status.$Shape} Status
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Status & segwall.v1.Status.$Shape;
+        }
+
+        namespace Status {
+
+            /** Properties of a Status. */
+            interface $Properties {
+
+                /** Status revision */
+                revision?: (number|null);
+
+                /** Status enforcing */
+                enforcing?: (boolean|null);
+
+                /** Status lost */
+                lost?: (number|null);
+
+                /** Status spooledBatches */
+                spooledBatches?: (number|null);
+
+                /** Status repairs */
+                repairs?: (number|null);
+
+                /** Status problem */
+                problem?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Status. */
+            type $Shape = segwall.v1.Status.$Properties;
+        }
+
+        /**
+         * Properties of a Heartbeat.
+         * @deprecated Use segwall.v1.Heartbeat.$Properties instead.
+         */
+        interface IHeartbeat extends segwall.v1.Heartbeat.$Properties {
+        }
+
+        /** Represents a Heartbeat. */
+        class Heartbeat {
+
+            /**
+             * Constructs a new Heartbeat.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Heartbeat.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Heartbeat sentAt. */
+            sentAt: number;
+
+            /**
+             * Encodes the specified Heartbeat message. Does not implicitly {@link segwall.v1.Heartbeat.verify|verify} messages.
+             * @param message Heartbeat message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Heartbeat.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Heartbeat message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Heartbeat & segwall.v1.Heartbeat.$Shape} Heartbeat
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Heartbeat & segwall.v1.Heartbeat.$Shape;
+        }
+
+        namespace Heartbeat {
+
+            /** Properties of a Heartbeat. */
+            interface $Properties {
+
+                /** Heartbeat sentAt */
+                sentAt?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Heartbeat. */
+            type $Shape = segwall.v1.Heartbeat.$Properties;
+        }
+
+        /**
+         * Properties of a Snapshot.
+         * @deprecated Use segwall.v1.Snapshot.$Properties instead.
+         */
+        interface ISnapshot extends segwall.v1.Snapshot.$Properties {
+        }
+
+        /** Represents a Snapshot. */
+        class Snapshot {
+
+            /**
+             * Constructs a new Snapshot.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Snapshot.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Snapshot revision. */
+            revision: number;
+
+            /** Snapshot digest. */
+            digest: Uint8Array;
+
+            /** Snapshot host. */
+            host: string;
+
+            /** Snapshot strings. */
+            strings: string[];
+
+            /** Snapshot workloads. */
+            workloads: segwall.v1.Workload.$Properties[];
+
+            /** Snapshot peerSets. */
+            peerSets: segwall.v1.PeerSet.$Properties[];
+
+            /**
+             * Encodes the specified Snapshot message. Does not implicitly {@link segwall.v1.Snapshot.verify|verify} messages.
+             * @param message Snapshot message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Snapshot.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Snapshot message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Snapshot & segwall.v1.Snapshot.$Shape} Snapshot
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Snapshot & segwall.v1.Snapshot.$Shape;
+        }
+
+        namespace Snapshot {
+
+            /** Properties of a Snapshot. */
+            interface $Properties {
+
+                /** Snapshot revision */
+                revision?: (number|null);
+
+                /** Snapshot digest */
+                digest?: (Uint8Array|null);
+
+                /** Snapshot host */
+                host?: (string|null);
+
+                /** Snapshot strings */
+                strings?: (string[]|null);
+
+                /** Snapshot workloads */
+                workloads?: (segwall.v1.Workload.$Properties[]|null);
+
+                /** Snapshot peerSets */
+                peerSets?: (segwall.v1.PeerSet.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Snapshot. */
+            type $Shape = segwall.v1.Snapshot.$Properties;
+        }
+
+        /**
+         * Properties of a Delta.
+         * @deprecated Use segwall.v1.Delta.$Properties instead.
+         */
+        interface IDelta extends segwall.v1.Delta.$Properties {
+        }
+
+        /** Represents a Delta. */
+        class Delta {
+
+            /**
+             * Constructs a new Delta.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Delta.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Delta baseRevision. */
+            baseRevision: number;
+
+            /** Delta baseDigest. */
+            baseDigest: Uint8Array;
+
+            /** Delta revision. */
+            revision: number;
+
+            /** Delta digest. */
+            digest: Uint8Array;
+
+            /** Delta host. */
+            host: string;
+
+            /** Delta strings. */
+            strings: string[];
+
+            /** Delta replacedWorkloads. */
+            replacedWorkloads: segwall.v1.Workload.$Properties[];
+
+            /** Delta removedWorkloads. */
+            removedWorkloads: string[];
+
+            /** Delta addedPeerSets. */
+            addedPeerSets: segwall.v1.PeerSet.$Properties[];
+
+            /** Delta changedPeerSets. */
+            changedPeerSets: segwall.v1.PeerSetChange.$Properties[];
+
+            /** Delta removedPeerSets. */
+            removedPeerSets: string[];
+
+            /**
+             * Encodes the specified Delta message. Does not implicitly {@link segwall.v1.Delta.verify|verify} messages.
+             * @param message Delta message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Delta.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Delta message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Delta & segwall.v1.Delta.$Shape} Delta
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Delta & segwall.v1.Delta.$Shape;
+        }
+
+        namespace Delta {
+
+            /** Properties of a Delta. */
+            interface $Properties {
+
+                /** Delta baseRevision */
+                baseRevision?: (number|null);
+
+                /** Delta baseDigest */
+                baseDigest?: (Uint8Array|null);
+
+                /** Delta revision */
+                revision?: (number|null);
+
+                /** Delta digest */
+                digest?: (Uint8Array|null);
+
+                /** Delta host */
+                host?: (string|null);
+
+                /** Delta strings */
+                strings?: (string[]|null);
+
+                /** Delta replacedWorkloads */
+                replacedWorkloads?: (segwall.v1.Workload.$Properties[]|null);
+
+                /** Delta removedWorkloads */
+                removedWorkloads?: (string[]|null);
+
+                /** Delta addedPeerSets */
+                addedPeerSets?: (segwall.v1.PeerSet.$Properties[]|null);
+
+                /** Delta changedPeerSets */
+                changedPeerSets?: (segwall.v1.PeerSetChange.$Properties[]|null);
+
+                /** Delta removedPeerSets */
+                removedPeerSets?: (string[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Delta. */
+            type $Shape = segwall.v1.Delta.$Properties;
+        }
+
+        /**
+         * Properties of a PeerSet.
+         * @deprecated Use segwall.v1.PeerSet.$Properties instead.
+         */
+        interface IPeerSet extends segwall.v1.PeerSet.$Properties {
+        }
+
+        /** Represents a PeerSet. */
+        class PeerSet {
+
+            /**
+             * Constructs a new PeerSet.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.PeerSet.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** PeerSet id. */
+            id: string;
+
+            /** PeerSet ipv4. */
+            ipv4: number[];
+
+            /** PeerSet ipv6. */
+            ipv6: Uint8Array;
+
+            /** PeerSet ranges. */
+            ranges?: (segwall.v1.Ranges.$Properties|null);
+
+            /**
+             * Encodes the specified PeerSet message. Does not implicitly {@link segwall.v1.PeerSet.verify|verify} messages.
+             * @param message PeerSet message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.PeerSet.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a PeerSet message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.PeerSet & segwall.v1.PeerSet.$Shape} PeerSet
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.PeerSet & segwall.v1.PeerSet.$Shape;
+        }
+
+        namespace PeerSet {
+
+            /** Properties of a PeerSet. */
+            interface $Properties {
+
+                /** PeerSet id */
+                id?: (string|null);
+
+                /** PeerSet ipv4 */
+                ipv4?: (number[]|null);
+
+                /** PeerSet ipv6 */
+                ipv6?: (Uint8Array|null);
+
+                /** PeerSet ranges */
+                ranges?: (segwall.v1.Ranges.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a PeerSet. */
+            type $Shape = segwall.v1.PeerSet.$Properties;
+        }
+
+        /**
+         * Properties of a PeerSetChange.
+         * @deprecated Use segwall.v1.PeerSetChange.$Properties instead.
+         */
+        interface IPeerSetChange extends segwall.v1.PeerSetChange.$Properties {
+        }
+
+        /** Represents a PeerSetChange. */
+        class PeerSetChange {
+
+            /**
+             * Constructs a new PeerSetChange.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.PeerSetChange.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** PeerSetChange id. */
+            id: string;
+
+            /** PeerSetChange addedIpv4. */
+            addedIpv4: number[];
+
+            /** PeerSetChange addedIpv6. */
+            addedIpv6: Uint8Array;
+
+            /** PeerSetChange removedIpv4. */
+            removedIpv4: number[];
+
+            /** PeerSetChange removedIpv6. */
+            removedIpv6: Uint8Array;
+
+            /** PeerSetChange ranges. */
+            ranges?: (segwall.v1.Ranges.$Properties|null);
+
+            /**
+             * Encodes the specified PeerSetChange message. Does not implicitly {@link segwall.v1.PeerSetChange.verify|verify} messages.
+             * @param message PeerSetChange message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.PeerSetChange.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a PeerSetChange message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.PeerSetChange & segwall.v1.PeerSetChange.$Shape} PeerSetChange
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.PeerSetChange & segwall.v1.PeerSetChange.$Shape;
+        }
+
+        namespace PeerSetChange {
+
+            /** Properties of a PeerSetChange. */
+            interface $Properties {
+
+                /** PeerSetChange id */
+                id?: (string|null);
+
+                /** PeerSetChange addedIpv4 */
+                addedIpv4?: (number[]|null);
+
+                /** PeerSetChange addedIpv6 */
+                addedIpv6?: (Uint8Array|null);
+
+                /** PeerSetChange removedIpv4 */
+                removedIpv4?: (number[]|null);
+
+                /** PeerSetChange removedIpv6 */
+                removedIpv6?: (Uint8Array|null);
+
+                /** PeerSetChange ranges */
+                ranges?: (segwall.v1.Ranges.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a PeerSetChange. */
+            type $Shape = segwall.v1.PeerSetChange.$Properties;
+        }
+
+        /**
+         * Properties of a Ranges.
+         * @deprecated Use segwall.v1.Ranges.$Properties instead.
+         */
+        interface IRanges extends segwall.v1.Ranges.$Properties {
+        }
+
+        /** Represents a Ranges. */
+        class Ranges {
+
+            /**
+             * Constructs a new Ranges.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Ranges.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Ranges ipv4. */
+            ipv4: number[];
+
+            /** Ranges ipv6. */
+            ipv6: Uint8Array;
+
+            /**
+             * Encodes the specified Ranges message. Does not implicitly {@link segwall.v1.Ranges.verify|verify} messages.
+             * @param message Ranges message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Ranges.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Ranges message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Ranges & segwall.v1.Ranges.$Shape} Ranges
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Ranges & segwall.v1.Ranges.$Shape;
+        }
+
+        namespace Ranges {
+
+            /** Properties of a Ranges. */
+            interface $Properties {
+
+                /** Ranges ipv4 */
+                ipv4?: (number[]|null);
+
+                /** Ranges ipv6 */
+                ipv6?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Ranges. */
+            type $Shape = segwall.v1.Ranges.$Properties;
+        }
+
+        /**
+         * Properties of a Workload.
+         * @deprecated Use segwall.v1.Workload.$Properties instead.
+         */
+        interface IWorkload extends segwall.v1.Workload.$Properties {
+        }
+
+        /** Represents a Workload. */
+        class Workload {
+
+            /**
+             * Constructs a new Workload.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Workload.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Workload name. */
+            name: string;
+
+            /** Workload kind. */
+            kind: segwall.v1.WorkloadKind;
+
+            /** Workload unit. */
+            unit: string;
+
+            /** Workload ipv4. */
+            ipv4: number[];
+
+            /** Workload ipv6. */
+            ipv6: Uint8Array;
+
+            /** Workload quarantine. */
+            quarantine?: (segwall.v1.Quarantine.$Properties|null);
+
+            /** Workload inbound. */
+            inbound?: (segwall.v1.DirectionRules.$Properties|null);
+
+            /** Workload outbound. */
+            outbound?: (segwall.v1.DirectionRules.$Properties|null);
+
+            /**
+             * Encodes the specified Workload message. Does not implicitly {@link segwall.v1.Workload.verify|verify} messages.
+             * @param message Workload message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Workload.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Workload message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Workload & segwall.v1.Workload.$Shape} Workload
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Workload & segwall.v1.Workload.$Shape;
+        }
+
+        namespace Workload {
+
+            /** Properties of a Workload. */
+            interface $Properties {
+
+                /** Workload name */
+                name?: (string|null);
+
+                /** Workload kind */
+                kind?: (segwall.v1.WorkloadKind|null);
+
+                /** Workload unit */
+                unit?: (string|null);
+
+                /** Workload ipv4 */
+                ipv4?: (number[]|null);
+
+                /** Workload ipv6 */
+                ipv6?: (Uint8Array|null);
+
+                /** Workload quarantine */
+                quarantine?: (segwall.v1.Quarantine.$Properties|null);
+
+                /** Workload inbound */
+                inbound?: (segwall.v1.DirectionRules.$Properties|null);
+
+                /** Workload outbound */
+                outbound?: (segwall.v1.DirectionRules.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Workload. */
+            type $Shape = segwall.v1.Workload.$Properties;
+        }
+
+        /**
+         * Properties of a Quarantine.
+         * @deprecated Use segwall.v1.Quarantine.$Properties instead.
+         */
+        interface IQuarantine extends segwall.v1.Quarantine.$Properties {
+        }
+
+        /** Represents a Quarantine. */
+        class Quarantine {
+
+            /**
+             * Constructs a new Quarantine.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Quarantine.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Quarantine name. */
+            name: number;
+
+            /** Quarantine peers. */
+            peers?: (segwall.v1.Peers.$Properties|null);
+
+            /**
+             * Encodes the specified Quarantine message. Does not implicitly {@link segwall.v1.Quarantine.verify|verify} messages.
+             * @param message Quarantine message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Quarantine.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Quarantine message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Quarantine & segwall.v1.Quarantine.$Shape} Quarantine
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Quarantine & segwall.v1.Quarantine.$Shape;
+        }
+
+        namespace Quarantine {
+
+            /** Properties of a Quarantine. */
+            interface $Properties {
+
+                /** Quarantine name */
+                name?: (number|null);
+
+                /** Quarantine peers */
+                peers?: (segwall.v1.Peers.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Quarantine. */
+            type $Shape = segwall.v1.Quarantine.$Properties;
+        }
+
+        /**
+         * Properties of a DirectionRules.
+         * @deprecated Use segwall.v1.DirectionRules.$Properties instead.
+         */
+        interface IDirectionRules extends segwall.v1.DirectionRules.$Properties {
+        }
+
+        /** Represents a DirectionRules. */
+        class DirectionRules {
+
+            /**
+             * Constructs a new DirectionRules.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.DirectionRules.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** DirectionRules mode. */
+            mode: segwall.v1.EnforcementMode;
+
+            /** DirectionRules defaultSegment. */
+            defaultSegment?: (segwall.v1.SegmentRef.$Properties|null);
+
+            /** DirectionRules onDeny. */
+            onDeny: segwall.v1.DenyAction;
+
+            /** DirectionRules selective. */
+            selective: segwall.v1.SelectiveServices.$Properties[];
+
+            /** DirectionRules guardrails. */
+            guardrails: segwall.v1.GuardrailDeny.$Properties[];
+
+            /** DirectionRules grants. */
+            grants: segwall.v1.Grant.$Properties[];
+
+            /**
+             * Encodes the specified DirectionRules message. Does not implicitly {@link segwall.v1.DirectionRules.verify|verify} messages.
+             * @param message DirectionRules message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.DirectionRules.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a DirectionRules message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.DirectionRules & segwall.v1.DirectionRules.$Shape} DirectionRules
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.DirectionRules & segwall.v1.DirectionRules.$Shape;
+        }
+
+        namespace DirectionRules {
+
+            /** Properties of a DirectionRules. */
+            interface $Properties {
+
+                /** DirectionRules mode */
+                mode?: (segwall.v1.EnforcementMode|null);
+
+                /** DirectionRules defaultSegment */
+                defaultSegment?: (segwall.v1.SegmentRef.$Properties|null);
+
+                /** DirectionRules onDeny */
+                onDeny?: (segwall.v1.DenyAction|null);
+
+                /** DirectionRules selective */
+                selective?: (segwall.v1.SelectiveServices.$Properties[]|null);
+
+                /** DirectionRules guardrails */
+                guardrails?: (segwall.v1.GuardrailDeny.$Properties[]|null);
+
+                /** DirectionRules grants */
+                grants?: (segwall.v1.Grant.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a DirectionRules. */
+            type $Shape = segwall.v1.DirectionRules.$Properties;
+        }
+
+        /**
+         * Properties of a SegmentRef.
+         * @deprecated Use segwall.v1.SegmentRef.$Properties instead.
+         */
+        interface ISegmentRef extends segwall.v1.SegmentRef.$Properties {
+        }
+
+        /** Represents a SegmentRef. */
+        class SegmentRef {
+
+            /**
+             * Constructs a new SegmentRef.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.SegmentRef.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** SegmentRef segment. */
+            segment: number;
+
+            /** SegmentRef combination. */
+            combination: number;
+
+            /**
+             * Encodes the specified SegmentRef message. Does not implicitly {@link segwall.v1.SegmentRef.verify|verify} messages.
+             * @param message SegmentRef message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.SegmentRef.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a SegmentRef message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.SegmentRef & segwall.v1.SegmentRef.$Shape} SegmentRef
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.SegmentRef & segwall.v1.SegmentRef.$Shape;
+        }
+
+        namespace SegmentRef {
+
+            /** Properties of a SegmentRef. */
+            interface $Properties {
+
+                /** SegmentRef segment */
+                segment?: (number|null);
+
+                /** SegmentRef combination */
+                combination?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a SegmentRef. */
+            type $Shape = segwall.v1.SegmentRef.$Properties;
+        }
+
+        /**
+         * Properties of a SelectiveServices.
+         * @deprecated Use segwall.v1.SelectiveServices.$Properties instead.
+         */
+        interface ISelectiveServices extends segwall.v1.SelectiveServices.$Properties {
+        }
+
+        /** Represents a SelectiveServices. */
+        class SelectiveServices {
+
+            /**
+             * Constructs a new SelectiveServices.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.SelectiveServices.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** SelectiveServices segment. */
+            segment?: (segwall.v1.SegmentRef.$Properties|null);
+
+            /** SelectiveServices services. */
+            services: segwall.v1.ServiceTerm.$Properties[];
+
+            /**
+             * Encodes the specified SelectiveServices message. Does not implicitly {@link segwall.v1.SelectiveServices.verify|verify} messages.
+             * @param message SelectiveServices message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.SelectiveServices.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a SelectiveServices message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.SelectiveServices & segwall.v1.SelectiveServices.$Shape} SelectiveServices
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.SelectiveServices & segwall.v1.SelectiveServices.$Shape;
+        }
+
+        namespace SelectiveServices {
+
+            /** Properties of a SelectiveServices. */
+            interface $Properties {
+
+                /** SelectiveServices segment */
+                segment?: (segwall.v1.SegmentRef.$Properties|null);
+
+                /** SelectiveServices services */
+                services?: (segwall.v1.ServiceTerm.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a SelectiveServices. */
+            type $Shape = segwall.v1.SelectiveServices.$Properties;
+        }
+
+        /**
+         * Properties of a GuardrailDeny.
+         * @deprecated Use segwall.v1.GuardrailDeny.$Properties instead.
+         */
+        interface IGuardrailDeny extends segwall.v1.GuardrailDeny.$Properties {
+        }
+
+        /** Represents a GuardrailDeny. */
+        class GuardrailDeny {
+
+            /**
+             * Constructs a new GuardrailDeny.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.GuardrailDeny.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** GuardrailDeny guardrail. */
+            guardrail: number;
+
+            /** GuardrailDeny mode. */
+            mode: segwall.v1.GuardrailMode;
+
+            /** GuardrailDeny peers. */
+            peers?: (segwall.v1.Peers.$Properties|null);
+
+            /** GuardrailDeny local. */
+            local?: (segwall.v1.LocalAddresses.$Properties|null);
+
+            /** GuardrailDeny services. */
+            services: segwall.v1.ServiceTerm.$Properties[];
+
+            /**
+             * Encodes the specified GuardrailDeny message. Does not implicitly {@link segwall.v1.GuardrailDeny.verify|verify} messages.
+             * @param message GuardrailDeny message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.GuardrailDeny.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a GuardrailDeny message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.GuardrailDeny & segwall.v1.GuardrailDeny.$Shape} GuardrailDeny
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.GuardrailDeny & segwall.v1.GuardrailDeny.$Shape;
+        }
+
+        namespace GuardrailDeny {
+
+            /** Properties of a GuardrailDeny. */
+            interface $Properties {
+
+                /** GuardrailDeny guardrail */
+                guardrail?: (number|null);
+
+                /** GuardrailDeny mode */
+                mode?: (segwall.v1.GuardrailMode|null);
+
+                /** GuardrailDeny peers */
+                peers?: (segwall.v1.Peers.$Properties|null);
+
+                /** GuardrailDeny local */
+                local?: (segwall.v1.LocalAddresses.$Properties|null);
+
+                /** GuardrailDeny services */
+                services?: (segwall.v1.ServiceTerm.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a GuardrailDeny. */
+            type $Shape = segwall.v1.GuardrailDeny.$Properties;
+        }
+
+        /**
+         * Properties of a Grant.
+         * @deprecated Use segwall.v1.Grant.$Properties instead.
+         */
+        interface IGrant extends segwall.v1.Grant.$Properties {
+        }
+
+        /** Represents a Grant. */
+        class Grant {
+
+            /**
+             * Constructs a new Grant.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Grant.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Grant segment. */
+            segment?: (segwall.v1.SegmentRef.$Properties|null);
+
+            /** Grant rule. */
+            rule: number;
+
+            /** Grant peers. */
+            peers?: (segwall.v1.Peers.$Properties|null);
+
+            /** Grant local. */
+            local?: (segwall.v1.LocalAddresses.$Properties|null);
+
+            /** Grant services. */
+            services: segwall.v1.ServiceTerm.$Properties[];
+
+            /**
+             * Encodes the specified Grant message. Does not implicitly {@link segwall.v1.Grant.verify|verify} messages.
+             * @param message Grant message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Grant.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Grant message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Grant & segwall.v1.Grant.$Shape} Grant
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Grant & segwall.v1.Grant.$Shape;
+        }
+
+        namespace Grant {
+
+            /** Properties of a Grant. */
+            interface $Properties {
+
+                /** Grant segment */
+                segment?: (segwall.v1.SegmentRef.$Properties|null);
+
+                /** Grant rule */
+                rule?: (number|null);
+
+                /** Grant peers */
+                peers?: (segwall.v1.Peers.$Properties|null);
+
+                /** Grant local */
+                local?: (segwall.v1.LocalAddresses.$Properties|null);
+
+                /** Grant services */
+                services?: (segwall.v1.ServiceTerm.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Grant. */
+            type $Shape = segwall.v1.Grant.$Properties;
+        }
+
+        /**
+         * Properties of a Peers.
+         * @deprecated Use segwall.v1.Peers.$Properties instead.
+         */
+        interface IPeers extends segwall.v1.Peers.$Properties {
+        }
+
+        /** Represents a Peers. */
+        class Peers {
+
+            /**
+             * Constructs a new Peers.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Peers.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Peers kind. */
+            kind: segwall.v1.PeersKind;
+
+            /** Peers sets. */
+            sets: number[];
+
+            /**
+             * Encodes the specified Peers message. Does not implicitly {@link segwall.v1.Peers.verify|verify} messages.
+             * @param message Peers message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Peers.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Peers message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Peers & segwall.v1.Peers.$Shape} Peers
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Peers & segwall.v1.Peers.$Shape;
+        }
+
+        namespace Peers {
+
+            /** Properties of a Peers. */
+            interface $Properties {
+
+                /** Peers kind */
+                kind?: (segwall.v1.PeersKind|null);
+
+                /** Peers sets */
+                sets?: (number[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Peers. */
+            type $Shape = segwall.v1.Peers.$Properties;
+        }
+
+        /**
+         * Properties of a LocalAddresses.
+         * @deprecated Use segwall.v1.LocalAddresses.$Properties instead.
+         */
+        interface ILocalAddresses extends segwall.v1.LocalAddresses.$Properties {
+        }
+
+        /** Represents a LocalAddresses. */
+        class LocalAddresses {
+
+            /**
+             * Constructs a new LocalAddresses.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.LocalAddresses.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** LocalAddresses kind. */
+            kind: segwall.v1.LocalKind;
+
+            /** LocalAddresses ranges. */
+            ranges?: (segwall.v1.Ranges.$Properties|null);
+
+            /**
+             * Encodes the specified LocalAddresses message. Does not implicitly {@link segwall.v1.LocalAddresses.verify|verify} messages.
+             * @param message LocalAddresses message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.LocalAddresses.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a LocalAddresses message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.LocalAddresses & segwall.v1.LocalAddresses.$Shape} LocalAddresses
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.LocalAddresses & segwall.v1.LocalAddresses.$Shape;
+        }
+
+        namespace LocalAddresses {
+
+            /** Properties of a LocalAddresses. */
+            interface $Properties {
+
+                /** LocalAddresses kind */
+                kind?: (segwall.v1.LocalKind|null);
+
+                /** LocalAddresses ranges */
+                ranges?: (segwall.v1.Ranges.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a LocalAddresses. */
+            type $Shape = segwall.v1.LocalAddresses.$Properties;
+        }
+
+        /**
+         * Properties of a ServiceTerm.
+         * @deprecated Use segwall.v1.ServiceTerm.$Properties instead.
+         */
+        interface IServiceTerm extends segwall.v1.ServiceTerm.$Properties {
+        }
+
+        /** Represents a ServiceTerm. */
+        class ServiceTerm {
+
+            /**
+             * Constructs a new ServiceTerm.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.ServiceTerm.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** ServiceTerm kind. */
+            kind: segwall.v1.ServiceKind;
+
+            /** ServiceTerm low. */
+            low: number;
+
+            /** ServiceTerm high. */
+            high: number;
+
+            /**
+             * Encodes the specified ServiceTerm message. Does not implicitly {@link segwall.v1.ServiceTerm.verify|verify} messages.
+             * @param message ServiceTerm message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.ServiceTerm.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a ServiceTerm message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.ServiceTerm & segwall.v1.ServiceTerm.$Shape} ServiceTerm
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.ServiceTerm & segwall.v1.ServiceTerm.$Shape;
+        }
+
+        namespace ServiceTerm {
+
+            /** Properties of a ServiceTerm. */
+            interface $Properties {
+
+                /** ServiceTerm kind */
+                kind?: (segwall.v1.ServiceKind|null);
+
+                /** ServiceTerm low */
+                low?: (number|null);
+
+                /** ServiceTerm high */
+                high?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a ServiceTerm. */
+            type $Shape = segwall.v1.ServiceTerm.$Properties;
+        }
+
+        /** ServiceKind enum. */
+        enum ServiceKind {
+
+            /** SERVICE_KIND_UNSPECIFIED value */
+            SERVICE_KIND_UNSPECIFIED = 0,
+
+            /** SERVICE_ANY value */
+            SERVICE_ANY = 1,
+
+            /** SERVICE_TCP value */
+            SERVICE_TCP = 2,
+
+            /** SERVICE_UDP value */
+            SERVICE_UDP = 3,
+
+            /** SERVICE_SCTP value */
+            SERVICE_SCTP = 4,
+
+            /** SERVICE_ICMP value */
+            SERVICE_ICMP = 5,
+
+            /** SERVICE_ICMP_TYPE value */
+            SERVICE_ICMP_TYPE = 6,
+
+            /** SERVICE_ICMPV6 value */
+            SERVICE_ICMPV6 = 7,
+
+            /** SERVICE_ICMPV6_TYPE value */
+            SERVICE_ICMPV6_TYPE = 8,
+
+            /** SERVICE_PROTOCOL value */
+            SERVICE_PROTOCOL = 9
+        }
+
+        /** WorkloadKind enum. */
+        enum WorkloadKind {
+
+            /** WORKLOAD_KIND_UNSPECIFIED value */
+            WORKLOAD_KIND_UNSPECIFIED = 0,
+
+            /** WORKLOAD_HOST value */
+            WORKLOAD_HOST = 1,
+
+            /** WORKLOAD_UNIT value */
+            WORKLOAD_UNIT = 2,
+
+            /** WORKLOAD_CONTAINER value */
+            WORKLOAD_CONTAINER = 3
+        }
+
+        /** EnforcementMode enum. */
+        enum EnforcementMode {
+
+            /** ENFORCEMENT_MODE_UNSPECIFIED value */
+            ENFORCEMENT_MODE_UNSPECIFIED = 0,
+
+            /** MODE_OFF value */
+            MODE_OFF = 1,
+
+            /** MODE_OBSERVE value */
+            MODE_OBSERVE = 2,
+
+            /** MODE_SELECTIVE value */
+            MODE_SELECTIVE = 3,
+
+            /** MODE_ENFORCE value */
+            MODE_ENFORCE = 4
+        }
+
+        /** GuardrailMode enum. */
+        enum GuardrailMode {
+
+            /** GUARDRAIL_MODE_UNSPECIFIED value */
+            GUARDRAIL_MODE_UNSPECIFIED = 0,
+
+            /** GUARDRAIL_OBSERVE value */
+            GUARDRAIL_OBSERVE = 1,
+
+            /** GUARDRAIL_ENFORCE value */
+            GUARDRAIL_ENFORCE = 2
+        }
+
+        /** DenyAction enum. */
+        enum DenyAction {
+
+            /** DENY_ACTION_UNSPECIFIED value */
+            DENY_ACTION_UNSPECIFIED = 0,
+
+            /** DENY_DROP value */
+            DENY_DROP = 1,
+
+            /** DENY_REJECT value */
+            DENY_REJECT = 2
+        }
+
+        /** PeersKind enum. */
+        enum PeersKind {
+
+            /** PEERS_KIND_UNSPECIFIED value */
+            PEERS_KIND_UNSPECIFIED = 0,
+
+            /** PEERS_ANY value */
+            PEERS_ANY = 1,
+
+            /** PEERS_SETS value */
+            PEERS_SETS = 2
+        }
+
+        /** LocalKind enum. */
+        enum LocalKind {
+
+            /** LOCAL_KIND_UNSPECIFIED value */
+            LOCAL_KIND_UNSPECIFIED = 0,
+
+            /** LOCAL_ANY value */
+            LOCAL_ANY = 1,
+
+            /** LOCAL_RANGES value */
+            LOCAL_RANGES = 2
+        }
+    }
+}

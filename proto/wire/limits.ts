@@ -1,0 +1,40 @@
+// Every bound on what comes over the wire, with its reason. Both sides check what they receive; a message beyond a bound is
+// refused with the bound in the message, never cut short.
+
+const kibibyte = 1024;
+const mebibyte = 1024 * kibibyte;
+
+export const limits = {
+  /** Down: 1,000,000 addresses of IPv6 are 16 MB, and rules come on top. */
+  controlPlaneMessageBytes: 32 * mebibyte,
+  /** Up: 50,000 flow records of some 32 bytes are 1.6 MB. Also what a caller without a certificate can make us hold. */
+  agentMessageBytes: 4 * mebibyte,
+  /** A P-256 request is 300 bytes; one with an RSA key of 16,384 bits would be 4 KB. */
+  csrBytes: 8 * kibibyte,
+  /** Tokens that we issue are some 50 characters. */
+  tokenCharacters: 256,
+  /** Names are at most 63 characters, an `each` combination or a peer set's id can hold several labels of 127. */
+  stringCharacters: 4096,
+  /** Distinct names in one message: segments, rules, guardrails, peer sets. */
+  strings: 200_000,
+  /** A host with its units and containers; Kubernetes stops at some 250 pods a node. */
+  workloads: 4096,
+  /** A workload carries its host's addresses: an IPVS director holds the most, some thousands. */
+  workloadAddresses: 16_384,
+  peerSets: 65_536,
+  /** In all peer sets of one rule set. 100,000 peers were measured at 94 MB in nft. */
+  addresses: 1_000_000,
+  /** In all range lists of one rule set: interval sets are rebuilt whole. */
+  ranges: 200_000,
+  /** Grants, guardrail entries and selective lists of one rule set. */
+  rules: 262_144,
+  servicesPerRule: 1024,
+  peerSetsPerRule: 4096,
+  flowRecords: 50_000,
+  /** An agent's own report. */
+  reportedAddresses: 4096,
+  facts: 64,
+  factCharacters: 256,
+  /** A NACK's or a status' text: nft's message with the line it refused. */
+  reasonCharacters: 4096,
+} as const;

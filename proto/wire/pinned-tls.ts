@@ -1,0 +1,132 @@
+// First contact with a control plane that is known only by its CA's fingerprint: connect once, trust nothing, and take the CA
+// only if its SHA-256 is the one given and it really signed the certificate that the other side holds the key of. Sends nothing.
+
+import { X509Certificate } from 'node:crypto';
+import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { err, ok, type Result } from '#model/result.ts';
+import { controlPlaneName } from './services.ts';
+
+export interface PinnedCaRequest {
+  readonly host: string;
+  readonly port: number;
+  /** SHA-256 over the CA certificate's DER, hex; colons and upper case are taken too. */
+  readonly fingerprint: string;
+  readonly timeoutMs: number;
+}
+
+export interface PinnedCa {
+  readonly caPem: string;
+}
+
+export type PinnedTlsErrorCode =
+  | 'fingerprint-invalid'
+  | 'control-plane-unreachable'
+  | 'not-a-control-plane'
+  | 'ca-mismatch'
+  | 'clock-skew';
+
+export interface PinnedTlsError {
+  readonly code: PinnedTlsErrorCode;
+  readonly message: string;
+}
+
+export async function fetchPinnedCa(request: PinnedCaRequest): Promise<Result<PinnedCa, PinnedTlsError>> {
+  const fingerprint = request.fingerprint.replaceAll(':', '').toLowerCase();
+  if (!/^[0-9a-f]{64}$/.test(fingerprint)) {
+    return fail(
+      'fingerprint-invalid',
+      `"${request.fingerprint}" is not a CA fingerprint: it is 64 hex digits of SHA-256, as the control plane printed at its first start`,
+    );
+  }
+  const presented = await presentedCertificates(request);
+  if (!presented.ok) return presented;
+  return checkChain(presented.value, { ...request, fingerprint });
+}
+
+function checkChain(chain: readonly Buffer[], request: PinnedCaRequest): Result<PinnedCa, PinnedTlsError> {
+  const at = `${request.host}:${request.port}`;
+  const [leaf, ...issuers] = chain.map((der) => new X509Certificate(der));
+  const ca = issuers.find((candidate) => fingerprintOf(candidate) === request.fingerprint);
+  if (leaf === undefined || ca === undefined) {
+    const found = issuers.map(fingerprintOf).join(', ') || 'none';
+    return fail(
+      'ca-mismatch',
+      `${at} presents no CA with fingerprint ${request.fingerprint} (found: ${found}); compare with caFingerprint in the control plane's first-start.json: a typing error, another control plane, or someone in between`,
+    );
+  }
+  if (!ca.ca || !leaf.checkIssued(ca) || !leaf.verify(ca.publicKey)) {
+    return fail(
+      'ca-mismatch',
+      `${at} presents the right CA, but its own certificate was not issued by it: someone in between, or a proxy that ends TLS; connect to the control plane itself`,
+    );
+  }
+  if (leaf.checkHost(controlPlaneName, { subject: 'never' }) === undefined) {
+    return fail(
+      'ca-mismatch',
+      `${at} presents a certificate of the right CA that is not the control plane's (it lacks the name ${controlPlaneName})`,
+    );
+  }
+  return ok({ caPem: ca.toString() });
+}
+
+function fingerprintOf(certificate: X509Certificate): string {
+  return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+}
+
+/** The DER of the certificates that the server sent, its own first. */
+function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonly Buffer[], PinnedTlsError>> {
+  const { host, port, timeoutMs } = request;
+  const at = `${host}:${port}`;
+  return new Promise((resolve) => {
+    // Nothing is trusted yet, and nothing is sent: the chain is judged by checkChain.
+    const options = { host, port, servername: controlPlaneName, ALPNProtocols: ['h2', 'http/1.1'] };
+    const socket = connect({ ...options, rejectUnauthorized: false });
+    let isSecure = false;
+    const settle = (result: Result<readonly Buffer[], PinnedTlsError>) => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(result);
+    };
+    const timer = setTimeout(() => {
+      settle(
+        fail(
+          'control-plane-unreachable',
+          `no answer from ${at} within ${timeoutMs} ms; check the address, the port and firewalls between`,
+        ),
+      );
+    }, timeoutMs);
+    socket.once('secureConnect', () => {
+      isSecure = true;
+      settle(ok(chainOf(socket)));
+    });
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      const isTls = isSecure || error.code?.startsWith('ERR_SSL') === true || error.code === 'ECONNRESET';
+      settle(
+        isTls
+          ? fail(
+              'not-a-control-plane',
+              `${at} does not speak TLS as a control plane does (${error.message}); check the port`,
+            )
+          : fail(
+              'control-plane-unreachable',
+              `cannot connect to ${at} (${error.message}); check the address, the port, and that the control plane runs`,
+            ),
+      );
+    });
+  });
+}
+
+function chainOf(socket: TLSSocket): readonly Buffer[] {
+  const chain: Buffer[] = [];
+  let certificate: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  // A self-signed certificate is its own issuer; a server that sends a long chain is no control plane.
+  while (certificate?.raw !== undefined && chain.length < 8) {
+    chain.push(certificate.raw);
+    certificate = certificate.issuerCertificate === certificate ? undefined : certificate.issuerCertificate;
+  }
+  return chain;
+}
+
+function fail(code: PinnedTlsErrorCode, message: string): { readonly ok: false; readonly error: PinnedTlsError } {
+  return err({ code, message });
+}

@@ -1,0 +1,207 @@
+// Both directions of the policy stream as values. A down message that cannot be read still tells which revision it was about,
+// where that much could be read, so that the agent can NACK it by number.
+
+import { parseAddress } from '#model/address.ts';
+import type { Result } from '#model/result.ts';
+import { err } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { encodeDelta, readDelta, type WireDelta } from './delta.ts';
+import { createEnumCodec } from './enum-codec.ts';
+import type { segwall } from './generated.js';
+import { limits } from './limits.ts';
+import { v1, Writer } from './protobuf.ts';
+import { boundedCount, checkedName, parseMessage, refuse, refusing, safeCount } from './refusal.ts';
+import { ruleSetDigest } from './rule-set-digest.ts';
+import { decodeDigest, encodeSnapshot, readSnapshot } from './snapshot.ts';
+
+// ---- down
+
+export type DownMessage =
+  | { readonly kind: 'snapshot'; readonly ruleSet: HostRuleSet }
+  | { readonly kind: 'delta'; readonly wire: WireDelta }
+  | { readonly kind: 'heartbeat'; readonly sentAt: Millis };
+
+/** `revision` is 0 where not even that could be read. */
+export interface UnreadableDown {
+  readonly revision: number;
+  readonly reason: string;
+}
+
+const fieldOf = { snapshot: 1, delta: 2, heartbeat: 3 } as const;
+
+export function encodeSnapshotMessage(ruleSet: HostRuleSet): Uint8Array {
+  return wrap('snapshot', encodeSnapshot(ruleSet));
+}
+
+export function encodeDeltaMessage(base: HostRuleSet, next: HostRuleSet): Uint8Array {
+  return wrap('delta', encodeDelta(base, next));
+}
+
+export function encodeHeartbeat(sentAt: Millis): Uint8Array {
+  return v1.ControlPlaneMessage.encode({ heartbeat: { sentAt } }).finish();
+}
+
+export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, UnreadableDown> {
+  let revision = 0;
+  const read = refusing((): DownMessage => {
+    const message = parseMessage('control plane message', () => v1.ControlPlaneMessage.decode(bytes));
+    revision = message.snapshot?.revision ?? message.delta?.revision ?? 0;
+    if (!Number.isSafeInteger(revision)) revision = 0;
+    if (message.snapshot) return { kind: 'snapshot', ruleSet: readSnapshot(message.snapshot) };
+    if (message.delta) return { kind: 'delta', wire: readDelta(message.delta) };
+    if (message.heartbeat) {
+      return { kind: 'heartbeat', sentAt: millis(safeCount(message.heartbeat.sentAt ?? 0, 'heartbeat')) };
+    }
+    return refuse('control plane message', 'none of its kinds', 'snapshot, delta, heartbeat');
+  });
+  return read.ok ? read : err({ revision, reason: read.error });
+}
+
+/** Puts made bytes into the message that carries them, without reading them again. */
+function wrap(kind: keyof typeof fieldOf, bytes: Uint8Array): Uint8Array {
+  return Writer.create()
+    .uint32((fieldOf[kind] << 3) | 2)
+    .bytes(bytes)
+    .finish();
+}
+
+// ---- up
+
+/** What is in force on the host; absent in hello where nothing is. `digest` is 64 hex digits. */
+export interface HeldRuleSet {
+  readonly revision: number;
+  readonly digest: string;
+}
+
+/** `facts` are without the "fact/" prefix. */
+export interface ReportedHost {
+  readonly addresses: readonly string[];
+  readonly facts: ReadonlyMap<string, string>;
+}
+
+export interface ReportedStatus {
+  readonly revision: number;
+  readonly enforcing: boolean;
+  readonly lost: number;
+  readonly spooledBatches: number;
+  readonly repairs: number;
+  readonly problem: string;
+}
+
+/** `refused`: not in force, the last good one is. `need-snapshot`: a delta did not fit what is held. */
+export type NackKind = 'refused' | 'need-snapshot';
+
+export type UpMessage =
+  | { readonly kind: 'hello'; readonly agentVersion: string; readonly host: ReportedHost; readonly held?: HeldRuleSet }
+  | { readonly kind: 'ack'; readonly revision: number }
+  | { readonly kind: 'nack'; readonly revision: number; readonly reason: string; readonly nack: NackKind }
+  | { readonly kind: 'status'; readonly status: ReportedStatus }
+  | { readonly kind: 'host-report'; readonly host: ReportedHost };
+
+const nackKinds = createEnumCodec<NackKind, segwall.v1.NackKind>('NACK kind', {
+  refused: v1.NackKind.REFUSED,
+  'need-snapshot': v1.NackKind.NEED_SNAPSHOT,
+});
+
+export function heldOf(ruleSet: HostRuleSet): HeldRuleSet {
+  return { revision: ruleSet.revision, digest: ruleSetDigest(ruleSet) };
+}
+
+export function encodeUpMessage(message: UpMessage): Uint8Array {
+  return v1.AgentMessage.encode(upProperties(message)).finish();
+}
+
+export function decodeUpMessage(bytes: Uint8Array): Result<UpMessage> {
+  return refusing(() => readUpMessage(parseMessage('agent message', () => v1.AgentMessage.decode(bytes))));
+}
+
+function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
+  switch (message.kind) {
+    case 'hello': {
+      const { agentVersion, held } = message;
+      const report = hostProperties(message.host);
+      if (held === undefined) return { hello: { agentVersion, report } };
+      return { hello: { agentVersion, report, held: { ...held, digest: Buffer.from(held.digest, 'hex') } } };
+    }
+    case 'ack':
+      return { ack: { revision: message.revision } };
+    case 'nack':
+      return {
+        nack: {
+          revision: message.revision,
+          reason: message.reason.slice(0, limits.reasonCharacters),
+          kind: nackKinds.encode(message.nack),
+        },
+      };
+    case 'status':
+      return { status: { ...message.status, problem: message.status.problem.slice(0, limits.reasonCharacters) } };
+    case 'host-report':
+      return { hostReport: hostProperties(message.host) };
+  }
+}
+
+function readUpMessage({ hello, ack, nack, status, hostReport }: segwall.v1.AgentMessage.$Properties): UpMessage {
+  if (hello) {
+    const agentVersion = checkedName(hello.agentVersion ?? '', limits.factCharacters, 'hello, agent version');
+    const host = readHost(hello.report, 'hello');
+    const base = { kind: 'hello', agentVersion, host } as const;
+    if (!hello.held) return base;
+    const digest = decodeDigest(hello.held.digest, 'hello, held digest');
+    return { ...base, held: { revision: safeCount(hello.held.revision ?? 0, 'hello, held revision'), digest } };
+  }
+  if (ack) return { kind: 'ack', revision: safeCount(ack.revision ?? 0, 'ACK') };
+  if (nack) {
+    return {
+      kind: 'nack',
+      revision: safeCount(nack.revision ?? 0, 'NACK'),
+      reason: readText(nack.reason ?? '', 'NACK'),
+      nack: nackKinds.decode(nack.kind ?? 0, 'NACK'),
+    };
+  }
+  if (status) return { kind: 'status', status: readStatus(status) };
+  if (hostReport) return { kind: 'host-report', host: readHost(hostReport, 'host report') };
+  return refuse('agent message', 'none of its kinds', 'hello, ack, nack, status, host_report');
+}
+
+function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
+  return {
+    revision: safeCount(status.revision ?? 0, 'status, revision'),
+    enforcing: status.enforcing ?? false,
+    lost: safeCount(status.lost ?? 0, 'status, lost'),
+    spooledBatches: safeCount(status.spooledBatches ?? 0, 'status, spooled batches'),
+    repairs: safeCount(status.repairs ?? 0, 'status, repairs'),
+    problem: readText(status.problem ?? '', 'status, problem'),
+  };
+}
+
+function hostProperties({ addresses, facts }: ReportedHost): segwall.v1.HostReport.$Properties {
+  return { addresses: [...addresses], facts: Object.fromEntries(facts) };
+}
+
+function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, where: string): ReportedHost {
+  if (!report) return refuse(where, 'no host report', 'addresses and facts');
+  const facts = Object.entries(report.facts ?? {});
+  boundedCount(report.addresses?.length ?? 0, limits.reportedAddresses, `${where}, addresses`);
+  boundedCount(facts.length, limits.facts, `${where}, facts`);
+  return {
+    addresses: (report.addresses ?? []).map((text) => readAddress(text, where)),
+    facts: new Map(
+      facts.map(([key, value]) => [
+        checkedName(key, limits.factCharacters, `${where}, fact`),
+        value === '' ? '' : checkedName(value, limits.factCharacters, `${where}, fact ${key}`),
+      ]),
+    ),
+  };
+}
+
+function readAddress(text: string, where: string): string {
+  const address = parseAddress(text);
+  return address.ok ? address.value : refuse(`${where}, addresses`, address.error, 'IPv4 and IPv6 addresses');
+}
+
+/** Free text for people: bounded, and kept on as it is. */
+function readText(text: string, where: string): string {
+  boundedCount(text.length, limits.reasonCharacters, `${where}, characters`);
+  return text;
+}
