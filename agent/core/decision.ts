@@ -140,3 +140,17 @@ function paintDefault(
   const action = layers.mode === 'enforce' ? layers.onDeny : 'accept';
   painter.paint(anyService, make(action, { verdict, reason: 'default', ...layers.defaultSegment }));
 }
+
+/** The decision behind a key: for connections that a rule let in which is gone by now. Undefined for text that is no key. */
+export function parseDecisionKey(key: string): Decision | undefined {
+  const [workload = '', direction, action, verdict, reason, ...names] = key.split(' ');
+  if (direction !== 'inbound' && direction !== 'outbound') return undefined;
+  if (action !== 'accept' && action !== 'drop' && action !== 'reject') return undefined;
+  const fields = ['segment', 'combination', 'rule', 'guardrail', 'essential', 'quarantine'] as const;
+  const named = fields.flatMap((field, index) => {
+    const value = names[index];
+    return value === undefined || value === '-' ? [] : [[field, value]];
+  });
+  const end = { verdict, reason, workload, ...Object.fromEntries(named) } as End;
+  return { key, workload, direction, action, end };
+}

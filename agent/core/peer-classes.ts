@@ -36,7 +36,11 @@ export function classifyPeers(request: {
   readonly classOf: (services: ServiceMap<Decision>) => PeerClass;
 }): PeerClasses {
   const { gate, classOf, intern } = request;
-  const essentials = request.essentials.filter(({ direction }) => direction === gate.direction);
+  // Essential settings are the host's own; a container has none.
+  const essentials =
+    gate.workload.kind === 'container'
+      ? []
+      : request.essentials.filter(({ direction }) => direction === gate.direction);
   const sets = referencedSets(gate, essentials, request.peerSets);
   const memo = new Map<string, PeerClass>();
   const classFor = (members: readonly number[]): PeerClass => {

@@ -1,0 +1,276 @@
+// Owns the kernel table: makes it what the newest rule set says, one transaction a change, reads the result back, and keeps the
+// last good record on disk. Whatever fails leaves what was in force. One thing happens at a time; callers need not wait in turn.
+//
+//   rule set ─► table (agent/core) ─► diff with the table in force ─► nft ─► read back ─► disk ─► outcome
+//                                        a stranger's change, heard by table-watch ─► repair ┘
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { buildTable } from '#agent-core/build-table.ts';
+import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
+import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
+import { tableText } from '#agent-core/render.ts';
+import { revokesAnything } from '#agent-core/revocation.ts';
+import { firstEpoch, lastEpoch, type Table, tableName } from '#agent-core/table.ts';
+import {
+  bootstrapScript,
+  changeScript,
+  nothingStanding,
+  parseStanding,
+  parseTableState,
+  type TableState,
+} from '#agent-core/transaction.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
+import type { Nft } from './nft.ts';
+import type { ApplyOutcome, Enforcer } from './ports.ts';
+import type { StateDirectory } from './state-directory.ts';
+import type { ForeignChange } from './table-watch.ts';
+import { writeWhole } from './whole-file.ts';
+
+/**
+ * How a start found the host. `open`: never had a policy. `adopted`: the kernel held what the disk says, untouched. `loaded`:
+ * the disk's revision was put into the kernel. `unknown-table`: the kernel holds a table this state directory knows nothing
+ * of; it is left alone until a policy arrives.
+ */
+export type StartOutcome =
+  | { readonly kind: 'open' }
+  | { readonly kind: 'adopted' | 'loaded'; readonly revision: number; readonly problem?: string }
+  | { readonly kind: 'unknown-table'; readonly revision: number | undefined }
+  | { readonly kind: 'failed'; readonly problem: string };
+
+export interface EnforcerOptions {
+  readonly nft: Nft;
+  readonly stateDirectory: StateDirectory;
+  /** Read at every change: the control plane's addresses may move. */
+  readonly essentials: () => readonly EssentialEntry[];
+  readonly log: Logger;
+  /** Takes old epochs out of all marks before the epoch begins again at 1. */
+  readonly sweepMarks: (currentEpoch: number) => Promise<Result<void>>;
+}
+
+export interface TableEnforcer extends Enforcer {
+  start(): Promise<StartOutcome>;
+  /** Whoever let a connection in or denied it, by the number in its mark. Also for rules that are gone. */
+  decisionOf(number: number): Decision | undefined;
+  /** The rule set in force loaded again under settings that changed (essential entries). */
+  refresh(): Promise<ApplyOutcome | undefined>;
+  /** Puts our table back after a stranger's change; true if it is as it should be afterwards. */
+  repair(change: ForeignChange | 'overrun'): Promise<boolean>;
+  /** Whether a state rule's words are of a transaction made here. */
+  isOwnState(state: string): boolean;
+  counts(): { readonly repairs: number; readonly epoch: number };
+}
+
+/** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
+const ownStatesKept = 256;
+
+interface InForce {
+  readonly ruleSet: HostRuleSet;
+  readonly table: Table;
+  readonly epoch: number;
+  readonly digest: string;
+}
+
+export function createEnforcer(options: EnforcerOptions): TableEnforcer {
+  const { nft, stateDirectory, log } = options;
+  const fingerprintPath = join(stateDirectory.path, 'last-good', 'fingerprint');
+  let inForce: InForce | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  let repairs = 0;
+  const ownStates = new Set<string>();
+  let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
+
+  const rememberOwn = (state: string) => {
+    ownStates.add(state);
+    const [oldest] = ownStates;
+    if (ownStates.size > ownStatesKept && oldest !== undefined) ownStates.delete(oldest);
+  };
+
+  /** One at a time, in the order asked. */
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const turn = last.then(work, work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+
+  const nextEpoch = async (current: number): Promise<Result<number>> => {
+    if (current < lastEpoch) return ok(current + 1);
+    const swept = await options.sweepMarks(current);
+    return swept.ok ? ok(firstEpoch) : err(`marks of older epochs could not be cleared: ${swept.error}`);
+  };
+
+  const commit = async (script: string, state: TableState): Promise<Result<void>> => {
+    rememberOwn(stateText(state));
+    const applied = await nft.apply(script);
+    if (!applied.ok) return applied;
+    const readBack = await readState();
+    if (readBack === undefined || stateText(readBack) !== stateText(state)) {
+      const found = readBack === undefined ? 'no state' : stateText(readBack);
+      return err(`read back ${found} where ${stateText(state)} was loaded`);
+    }
+    return ok(undefined);
+  };
+
+  const readState = async (): Promise<TableState | undefined> => {
+    const listing = await nft.list(['list', 'chain', ...tableName.split(' '), 'state']);
+    return listing.ok ? parseTableState(listing.value) : undefined;
+  };
+
+  const bootstrap = async (table: Table, state: TableState): Promise<Result<void>> => {
+    const listing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
+    return commit(bootstrapScript(table, state, listing.ok ? parseStanding(listing.value) : nothingStanding), state);
+  };
+
+  /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
+  const fingerprint = async (): Promise<string | undefined> => {
+    const listing = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')]);
+    if (!listing.ok) return undefined;
+    return sha256(listing.value.replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'));
+  };
+
+  const keepFingerprint = async () => {
+    const text = await fingerprint();
+    if (text !== undefined) await writeWhole(fingerprintPath, Buffer.from(text));
+  };
+
+  const keep = async (next: InForce): Promise<void> => {
+    inForce = next;
+    names = undefined;
+    const { ruleSet, epoch, table } = next;
+    await stateDirectory.writeLastGood(
+      encodeLastGood({ ruleSet, epoch, numbering: table.numbering, essentials: options.essentials() }),
+    );
+    await keepFingerprint();
+  };
+
+  const change = async (ruleSet: HostRuleSet): Promise<ApplyOutcome> => {
+    const { revision } = ruleSet;
+    const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
+    const before = inForce;
+    const numbering = before?.table.numbering ?? emptyNumbering;
+    const request = {
+      ruleSet,
+      essentials: options.essentials(),
+      ...(before === undefined ? {} : { previous: before.table }),
+    };
+    const numbered = buildTable({ ...request, numbering });
+    const table = numbered ?? buildTable({ ...request, numbering: emptyNumbering });
+    if (table === undefined) return refused('the rule set holds more than 65,535 different decisions for this host');
+    const isNewEpoch = before === undefined || numbered === undefined || revokesAnything(before.table, table);
+    const current = before?.epoch ?? (await readState())?.epoch ?? 0;
+    const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
+    if (!epoch.ok) return refused(epoch.error);
+    const digest = digestOf(table);
+    const state = { revision, epoch: epoch.value, digest };
+    let loaded: Result<void>;
+    if (before === undefined) {
+      loaded = await bootstrap(table, state);
+    } else {
+      loaded = await commit(changeScript({ previous: before.table, next: table, isNewEpoch, state }), state);
+      if (!loaded.ok) {
+        log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
+        loaded = await bootstrap(table, state);
+      }
+    }
+    if (!loaded.ok) return refused(`nft refused the rule set: ${loaded.error}`);
+    await keep({ ruleSet, table, epoch: epoch.value, digest });
+    return { kind: 'applied', revision };
+  };
+
+  const start = async (): Promise<StartOutcome> => {
+    const stored = await stateDirectory.readLastGood();
+    const kernel = await readState();
+    if (stored.kind === 'none') {
+      const standing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
+      return standing.ok ? { kind: 'unknown-table', revision: kernel?.revision } : { kind: 'open' };
+    }
+    if (stored.kind === 'damaged') return { kind: 'failed', problem: stored.problem };
+    const record = decodeLastGood(stored.bytes);
+    if (!record.ok) return { kind: 'failed', problem: record.error };
+    const { ruleSet, numbering } = record.value;
+    const problem = stored.problem === undefined ? {} : { problem: stored.problem };
+    const table = buildTable({ ruleSet, essentials: options.essentials(), numbering });
+    if (table === undefined)
+      return { kind: 'failed', problem: 'the last good rule set needs more decision numbers than there are' };
+    const digest = digestOf(table);
+    if (kernel !== undefined && kernel.digest === digest) {
+      const { epoch } = kernel;
+      inForce = { ruleSet, table, epoch, digest };
+      rememberOwn(stateText(kernel));
+      const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
+      if (known !== undefined && known === (await fingerprint())) {
+        return { kind: 'adopted', revision: ruleSet.revision, ...problem };
+      }
+      // The words are ours but the rules may not be: load them again in place, under the same epoch, so that no connection notices.
+      const state = { revision: ruleSet.revision, epoch, digest };
+      const loaded = await bootstrap(table, state);
+      if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
+      await keepFingerprint();
+      return { kind: 'loaded', revision: ruleSet.revision, ...problem };
+    }
+    const epoch = await nextEpoch(Math.max(kernel?.epoch ?? 0, record.value.epoch));
+    if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
+    const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: epoch.value, digest });
+    if (!loaded.ok) return { kind: 'failed', problem: `nft refused the last good rule set: ${loaded.error}` };
+    await keep({ ruleSet, table, epoch: epoch.value, digest });
+    return { kind: 'loaded', revision: ruleSet.revision, ...problem };
+  };
+
+  const repair = async (cause: ForeignChange | 'overrun'): Promise<boolean> => {
+    if (inForce === undefined) return true;
+    const { ruleSet, table, digest } = inForce;
+    if (cause === 'overrun') {
+      const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
+      if (known !== undefined && known === (await fingerprint())) return true;
+    }
+    // What passed meanwhile may carry today's epoch: a new one has every connection judged again.
+    const epoch = await nextEpoch(inForce.epoch);
+    const chosen = epoch.ok ? epoch.value : inForce.epoch;
+    const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: chosen, digest });
+    if (!loaded.ok) {
+      log.error({ cause, reason: loaded.error }, 'the table was changed by someone else and could not be put back');
+      return false;
+    }
+    repairs += 1;
+    log.warn({ cause, revision: ruleSet.revision, repairs }, 'the table was changed by someone else and is put back');
+    await keep({ ...inForce, epoch: chosen });
+    return true;
+  };
+
+  return {
+    held: () => inForce?.ruleSet,
+    apply: (ruleSet) => inTurn(() => change(ruleSet)),
+    start: () => inTurn(start),
+    repair: (cause) => inTurn(() => repair(cause)),
+    refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
+    isOwnState: (state) => ownStates.has(state),
+    counts: () => ({ repairs, epoch: inForce?.epoch ?? 0 }),
+    decisionOf(number) {
+      const current = inForce?.table.decisions.get(number);
+      if (current !== undefined || inForce === undefined) return current;
+      const { numbering } = inForce.table;
+      if (names?.numbering !== numbering) {
+        names = { numbering, byNumber: new Map([...numbering.decisions].map(([key, known]) => [known, key])) };
+      }
+      const key = names.byNumber.get(number);
+      return key === undefined ? undefined : parseDecisionKey(key);
+    },
+  };
+}
+
+function stateText({ revision, epoch, digest }: TableState): string {
+  return `revision=${revision} epoch=${epoch} digest=${digest}`;
+}
+
+/** SHA-256, hex, of what makes the table what it is. */
+export function digestOf(table: Table): string {
+  return sha256(tableText(table));
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

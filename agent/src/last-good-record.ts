@@ -1,0 +1,99 @@
+// What the last good file holds: the rule set, and what it takes to load it again as it was — epoch, numbers, and the essential
+// settings of the moment, so that a boot without network or control plane enforces exactly what was enforced before.
+
+import type { Numbering } from '#agent-core/numbering.ts';
+import { normaliseRanges, parseCidr, rangeCidrs } from '#model/address-range.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { parseServiceTerm, serviceTermText } from '#model/service.ts';
+import { decodeSnapshot, encodeSnapshot } from '#wire/snapshot.ts';
+
+export interface LastGoodRecord {
+  readonly ruleSet: HostRuleSet;
+  readonly epoch: number;
+  readonly numbering: Numbering;
+  readonly essentials: readonly EssentialEntry[];
+}
+
+interface Header {
+  readonly version: 1;
+  readonly epoch: number;
+  readonly decisions: readonly (readonly [string, number])[];
+  readonly nextDecision: number;
+  readonly classes: readonly (readonly [string, number])[];
+  readonly nextClass: number;
+  readonly essentials: readonly {
+    readonly name: string;
+    readonly direction: string;
+    readonly peers: readonly string[] | 'any';
+    readonly services: readonly string[];
+  }[];
+}
+
+const newline = 10;
+
+/** One line of JSON, then the rule set as the wire has it. */
+export function encodeLastGood({ ruleSet, epoch, numbering, essentials }: LastGoodRecord): Uint8Array {
+  const header: Header = {
+    version: 1,
+    epoch,
+    decisions: [...numbering.decisions],
+    nextDecision: numbering.nextDecision,
+    classes: [...numbering.classes],
+    nextClass: numbering.nextClass,
+    essentials: essentials.map(({ name, direction, peers, services }) => ({
+      name,
+      direction,
+      peers: peers.kind === 'any' ? 'any' : peers.ranges.flatMap(rangeCidrs),
+      services: services.map(serviceTermText),
+    })),
+  };
+  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), encodeSnapshot(ruleSet)]);
+}
+
+export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
+  const end = bytes.indexOf(newline);
+  if (end < 0) return err('the last good file has no header');
+  let header: Header;
+  try {
+    header = JSON.parse(Buffer.from(bytes.subarray(0, end)).toString('utf8')) as Header;
+  } catch {
+    return err('the header of the last good file is not JSON');
+  }
+  if (header.version !== 1)
+    return err(`the last good file is of version ${String(header.version)}, and this agent reads version 1`);
+  const ruleSet = decodeSnapshot(bytes.subarray(end + 1));
+  if (!ruleSet.ok) return err(`the rule set of the last good file: ${ruleSet.error}`);
+  const essentials: EssentialEntry[] = [];
+  for (const { name, direction, peers, services } of header.essentials) {
+    const ranges = peers === 'any' ? [] : peers.map(parseCidr);
+    const terms = services.map(parseServiceTerm);
+    if (
+      (direction !== 'inbound' && direction !== 'outbound') ||
+      ranges.some(({ ok }) => !ok) ||
+      terms.some(({ ok }) => !ok)
+    ) {
+      return err(`the essential entry "${name}" of the last good file cannot be read`);
+    }
+    essentials.push({
+      name,
+      direction,
+      peers:
+        peers === 'any'
+          ? { kind: 'any' }
+          : { kind: 'ranges', ranges: normaliseRanges(ranges.flatMap((range) => (range.ok ? [range.value] : []))) },
+      services: terms.flatMap((term) => (term.ok ? [term.value] : [])),
+    });
+  }
+  return ok({
+    ruleSet: ruleSet.value,
+    epoch: header.epoch,
+    numbering: {
+      decisions: new Map(header.decisions),
+      nextDecision: header.nextDecision,
+      classes: new Map(header.classes),
+      nextClass: header.nextClass,
+    },
+    essentials,
+  });
+}
