@@ -216,7 +216,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       const known = progress.get(key);
       // The counters of a connection that policy cut go on with every packet that is dropped: the denied sets tell of those.
       if (!isDenied(entry.mark)) {
-        const isOurs = purpose.kind === 'progress' || known !== undefined;
+        // What opened since we listen has its event; it may still be on the way.
+        const isOurs = purpose.kind === 'progress' || known !== undefined || entry.startedAtNanos / 1e6 >= startedAt;
         const isNew = !isOurs && isNewToUs(entry, purpose);
         if (isNew) count(entry, noCounters, 1, at);
         else count(entry, known ?? (isOurs ? noCounters : entry), 0, at);

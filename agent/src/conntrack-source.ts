@@ -2,10 +2,10 @@
 // the socket's buffer, and messages that could not be read. Decides nothing about what a connection means.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
+import { dumpNetfilter } from './netlink-dump.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 
 export interface ConntrackSource {
@@ -32,10 +32,6 @@ export interface ConntrackSourceOptions {
 /** Groups NEW and DESTROY. UPDATE would be five more events a TCP connection, for what a list tells as well. */
 const groups = 1 | 4;
 const eventBufferBytes = 8 << 20;
-const listBufferBytes = 2 << 20;
-/** The kernel fills up to 32 KiB of a dump into one datagram if the reader has room. */
-const listDatagramBytes = 32_768;
-const listIdleMs = 2000;
 
 /** The error is for the operator: flows cannot be seen, enforcement is not affected. */
 export function openConntrackSource(options: ConntrackSourceOptions): Result<ConntrackSource> {
@@ -84,44 +80,19 @@ export function openConntrackSource(options: ConntrackSourceOptions): Result<Con
   });
 }
 
-/** On a socket of its own, so that a long list never stands in the way of events. Gives way between calls. */
 async function listConntrack(take: (entry: ConntrackEntry) => void, sequence: number): Promise<Result<number>> {
-  const opened = openNetlink({
-    protocol: netlinkProtocols.netfilter,
-    groups: 0,
-    receiveBufferBytes: listBufferBytes,
-    datagramBytes: listDatagramBytes,
-    datagramsPerCall: 4,
-  });
-  if (!opened.ok) return opened;
-  const socket = opened.value;
   const decoder = createConntrackDecoder();
   let count = 0;
-  let ending: Result<void> | undefined;
-  try {
-    const sent = socket.send(renderDumpRequest(sequence));
-    if (!sent.ok) return err(`the list of connections could not be asked for: ${sent.error}`);
-    let idleSince = performance.now();
-    while (ending === undefined) {
-      const outcome = socket.receive((bytes) => {
-        const told = decoder.decode(bytes, (entry) => {
-          count += 1;
-          take(entry);
-        });
-        if (told.errno !== undefined && told.errno !== 0) ending = err(errnoName(told.errno));
-        else if (told.dump === 'interrupted') ending = err('the table changed while it was listed');
-        else if (told.dump === 'done') ending ??= ok(undefined);
-      });
-      if (outcome.kind === 'failed') return err(errnoName(outcome.errno));
-      if (outcome.kind === 'overrun') return err('the list did not fit its buffer');
-      if (outcome.kind === 'received') idleSince = performance.now();
-      else if (performance.now() - idleSince > listIdleMs) return err('the kernel stopped answering');
-      await setImmediate();
-    }
-  } finally {
-    socket.close();
-  }
-  return ending.ok ? ok(count) : err(`the list of connections broke off: ${ending.error}`);
+  const listed = await dumpNetfilter({
+    what: 'the list of connections',
+    message: renderDumpRequest(sequence),
+    take: (bytes) =>
+      decoder.decode(bytes, (entry) => {
+        count += 1;
+        take(entry);
+      }),
+  });
+  return listed.ok ? ok(count) : listed;
 }
 
 /** What must be on for events to carry counters and times; the namespace is that of this process. */

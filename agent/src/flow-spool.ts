@@ -2,11 +2,11 @@
 // Bounded by bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a
 // power cut is counted and removed, never sent.
 
-import { mkdirSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
-import type { Result } from '#model/result.ts';
+import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { seal, unseal, writeWhole } from './whole-file.ts';
@@ -33,7 +33,8 @@ export interface SpoolCounts {
 }
 
 export interface FlowSpool {
-  append(window: SpoolWindow): Promise<void>;
+  /** The error says why the disk did not take it: its connections are then counted as lost. */
+  append(window: SpoolWindow): Promise<Result<void>>;
   /** The oldest batch, or undefined. */
   oldest(): Promise<FlowBatch | undefined>;
   /** Forgets a batch: it has its receipt. */
@@ -90,7 +91,7 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
   async function letOldestGo(file: SpooledFile): Promise<void> {
     const batch = await read(file);
     if (batch === undefined) damagedFiles += 1;
-    const connections = (batch?.records ?? []).reduce((sum, record) => sum + record.connections, 0);
+    const connections = batch === undefined ? 0 : connectionsOf(batch);
     lostConnections += connections;
     pending = addLoss(pending, addLoss(batch?.lost ?? noLoss, { ...noLoss, spooled: connections }));
     drop(file);
@@ -101,16 +102,27 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
       const sequence = nextSequence;
       const lost = addLoss(pending, { ...window.lost, spooled: 0 });
       const sealed = seal(codec.encode({ ...window, sequence, lost }));
-      await writeWhole(pathOf(sequence), sealed);
+      try {
+        await writeWhole(pathOf(sequence), sealed);
+        await state.writeFlowProgress({ nextSequence: sequence + 1, seenUntil: window.endedAt });
+      } catch (error) {
+        const connections = connectionsOf(window);
+        lostConnections += connections;
+        pending = addLoss(lost, { ...noLoss, spooled: connections });
+        rmSync(pathOf(sequence), { force: true });
+        return err(
+          `flows could not be written to ${directory}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+        );
+      }
       nextSequence += 1;
       pending = noLoss;
       files.push({ sequence, bytes: sealed.length });
       bytes += sealed.length;
-      await state.writeFlowProgress({ nextSequence, seenUntil: window.endedAt });
       // The newest always stays, however small the limit.
       for (let oldest = files[0]; bytes > bytesMost && files.length > 1 && oldest !== undefined; oldest = files[0]) {
         await letOldestGo(oldest);
       }
+      return ok(undefined);
     },
 
     async oldest() {
@@ -142,6 +154,10 @@ function listFiles(directory: string): SpooledFile[] {
     else if (name.endsWith('.tmp')) unlinkSync(path);
   }
   return files.sort((a, b) => a.sequence - b.sequence);
+}
+
+function connectionsOf({ records }: Pick<SpoolWindow, 'records'>): number {
+  return records.reduce((sum, record) => sum + record.connections, 0);
 }
 
 function addLoss(a: FlowLoss, b: FlowLoss): FlowLoss {

@@ -1,0 +1,133 @@
+// From the kernel to the spool: reads conntrack events and denied sets, has them attributed and aggregated, and spools one batch
+// a window. Lists all connections after an overrun and now and then for the progress of long ones, the more seldom the longer a
+// list takes, so that listing never costs more than half a percent of a core.
+
+import { setTimeout } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flow-aggregation.ts';
+import { millis } from '#model/time.ts';
+import { type ConntrackSource, enableConntrackAccounting, openConntrackSource } from './conntrack-source.ts';
+import type { DeniedSource } from './denied-source.ts';
+import type { FlowSpool } from './flow-spool.ts';
+import type { NetlinkReader } from './netlink-loop.ts';
+import type { FlowSettings } from './settings.ts';
+import type { StateDirectory } from './state-directory.ts';
+
+export interface FlowCollection {
+  /** Absent where conntrack's events cannot be had: then lists and denied sets are all there is. */
+  readonly reader: NetlinkReader | undefined;
+  /** What is seen from now on is attributed by the rule set in force now. */
+  policyChanged(): void;
+  /** Closes windows until the signal aborts, then the last one. */
+  run(signal: AbortSignal): Promise<void>;
+  counts(): FlowCounts;
+  /** Once nothing reads any more. */
+  close(): void;
+}
+
+/** Since the start. */
+export interface FlowCounts {
+  readonly events: number;
+  readonly overruns: number;
+  readonly malformed: number;
+  readonly lostRecords: number;
+}
+
+export interface FlowCollectionOptions {
+  readonly settings: FlowSettings;
+  readonly spool: FlowSpool;
+  readonly state: StateDirectory;
+  readonly denied: DeniedSource;
+  /** Asked at every window and every change of policy: cheap. */
+  readonly attribution: () => Attribution;
+  readonly log: Logger;
+  /** A batch is in the spool. */
+  readonly spooled: () => void;
+}
+
+/** A list that takes 10 ms is made every 2 s at most: 0.5 % of a core. */
+const listRestFactor = 200;
+
+export async function createFlowCollection(options: FlowCollectionOptions): Promise<FlowCollection> {
+  const { settings, spool, log } = options;
+  const now = () => millis(Date.now());
+  const aggregation = createFlowAggregation(now(), { recordsMost: settings.recordsMost });
+  const knownUntil = (await options.state.readFlowProgress())?.seenUntil;
+  let lostRecords = 0;
+  let reportedOverruns = 0;
+  let isListDue = true;
+  let nextListAt = 0;
+  let purpose: ListPurpose = { kind: 'first', knownUntil };
+  let lastProblem = '';
+
+  const opened = openConntrackSource({
+    take: (entry) => aggregation.observe(entry, now()),
+    overrun: () => {
+      isListDue = true;
+    },
+  });
+  if (!opened.ok) log.error({ reason: opened.error }, 'flows cannot be observed; enforcement is not affected');
+  const source: ConntrackSource | undefined = opened.ok ? opened.value : undefined;
+  for (const problem of enableConntrackAccounting()) {
+    log.warn({ problem }, 'flows will carry no byte counts or times');
+  }
+
+  /** Told once until it changes: a window is short. */
+  const tell = (problem: string) => {
+    if (problem !== '' && problem !== lastProblem) log.warn({ problem }, 'a part of this window of flows is missing');
+    lastProblem = problem;
+  };
+
+  async function list(): Promise<string> {
+    if (source === undefined) return '';
+    const startedAt = performance.now();
+    aggregation.beginList(purpose);
+    const at = now();
+    const listed = await source.list((entry) => aggregation.observeListed(entry, at));
+    aggregation.endList(listed.ok ? 'whole' : 'broken-off');
+    const endedAt = performance.now();
+    nextListAt = endedAt + (endedAt - startedAt) * listRestFactor;
+    if (!listed.ok) return listed.error;
+    purpose = { kind: 'progress' };
+    isListDue = false;
+    return '';
+  }
+
+  async function endWindow(): Promise<void> {
+    const problems: string[] = [];
+    if (isListDue || performance.now() >= nextListAt) problems.push(await list());
+    const denied = await options.denied.readMoved();
+    if (!denied.ok) problems.push(denied.error);
+    else if (denied.value !== undefined) aggregation.observeDenied(denied.value, now());
+    tell(problems.filter((problem) => problem !== '').join('; '));
+
+    const window = aggregation.closeWindow(now());
+    const overruns = (source?.counts().overruns ?? 0) - reportedOverruns;
+    lostRecords += window.lostRecords;
+    if (window.records.length === 0 && window.lostRecords === 0 && overruns === 0) return;
+    const { startedAt, endedAt, records } = window;
+    const lost = { overruns, records: window.lostRecords };
+    const spooled = await spool.append({ startedAt, endedAt, records, lost });
+    reportedOverruns += overruns;
+    if (spooled.ok) options.spooled();
+    else log.error({ reason: spooled.error }, 'a window of flows is lost');
+  }
+
+  return {
+    reader: source?.reader,
+    policyChanged: () => aggregation.attributeBy(options.attribution()),
+    async run(signal) {
+      aggregation.attributeBy(options.attribution());
+      // What was open before us, before its events mix with those of new connections.
+      tell(await list());
+      while (!signal.aborted) {
+        aggregation.attributeBy(options.attribution());
+        // Aborting is how this wait ends early; it has no other reason to reject.
+        await setTimeout(settings.windowMs, undefined, { signal }).catch(() => undefined);
+        await endWindow();
+      }
+    },
+    counts: () => ({ ...(source?.counts() ?? { events: 0, overruns: 0, malformed: 0 }), lostRecords }),
+    close: () => source?.close(),
+  };
+}

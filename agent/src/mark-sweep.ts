@@ -1,0 +1,51 @@
+// Clears old epochs from the marks of all connections, while the last epoch is still current: see mark-sweep-message.ts for
+// why. Measured by the design at 1 s for 100,000 entries. An entry that vanished meanwhile is no error.
+
+import { constants } from 'node:os';
+import { renderDumpRequest } from '#agent-core/conntrack-message.ts';
+import { sweepRequests } from '#agent-core/mark-sweep-message.ts';
+import { eachMessage } from '#agent-core/netlink-attributes.ts';
+import { epochMask } from '#agent-core/table.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
+import { dumpNetfilter } from './netlink-dump.ts';
+
+const bufferBytes = 2 << 20;
+
+/** How many marks were cleared. After an error some old epochs may remain: the epoch must not begin again. */
+export async function sweepMarks(current: number): Promise<Result<number>> {
+  const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: bufferBytes });
+  if (!opened.ok) return opened;
+  const socket = opened.value;
+  let swept = 0;
+  let failure: string | undefined;
+  try {
+    const listed = await dumpNetfilter({
+      what: 'the list of connections',
+      message: renderDumpRequest(1),
+      take(bytes) {
+        const updates = sweepRequests(bytes, { current, epochMask });
+        for (const update of updates) {
+          const sent = socket.send(update);
+          if (!sent.ok) failure ??= sent.error;
+        }
+        swept += updates.length;
+        // Only refusals come back, and they must not fill the buffer.
+        socket.receive((answer) => {
+          failure ??= refusalIn(answer);
+        });
+        return eachMessage(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), () => true);
+      },
+    });
+    if (!listed.ok) return listed;
+    if (failure !== undefined) return err(`a connection's mark could not be changed: ${failure}`);
+    return ok(swept);
+  } finally {
+    socket.close();
+  }
+}
+
+function refusalIn(answer: Uint8Array): string | undefined {
+  const { errno = 0 } = eachMessage(new DataView(answer.buffer, answer.byteOffset, answer.byteLength), () => true);
+  return errno === 0 || errno === constants.errno.ENOENT ? undefined : errnoName(errno);
+}
