@@ -1,0 +1,108 @@
+// Workloads as a whole: units take their host's addresses, and no two hosts claim one address or one host twice.
+
+import type { Address } from '#model/address.ts';
+import type { EnvelopedDocument } from './collect-documents.ts';
+import type { Workload } from './policy.ts';
+import type { Problem } from './problem.ts';
+import { report } from './read-fields.ts';
+import type { WorkloadDraft } from './read-workload.ts';
+
+export interface DraftDocument {
+  readonly draft: WorkloadDraft;
+  readonly document: EnvelopedDocument;
+}
+
+/** The workloads by name, in code-unit order. */
+export function checkInventory(drafts: readonly DraftDocument[], problems: Problem[]): ReadonlyMap<string, Workload> {
+  checkHosts(drafts, problems);
+  checkUnits(drafts, problems);
+  checkAddresses(drafts, problems);
+  const hosts = new Map<string, DraftDocument>();
+  for (const one of drafts)
+    if (one.draft.kind === 'host' && one.draft.host !== undefined) hosts.set(one.draft.host, one);
+  const workloads = drafts.map(({ draft }): Workload => {
+    const { addressesAt: _, ...rest } = draft;
+    if (draft.kind !== 'unit') return rest;
+    const inherited = hosts.get(draft.host ?? '')?.draft.addresses ?? [];
+    return { ...rest, addresses: [...new Set([...inherited, ...draft.addresses])] };
+  });
+  return new Map(workloads.sort((a, b) => (a.name < b.name ? -1 : 1)).map((workload) => [workload.name, workload]));
+}
+
+function whereIs({ draft }: DraftDocument): string {
+  return `${draft.position.file}:${draft.position.line}`;
+}
+
+function checkHosts(drafts: readonly DraftDocument[], problems: Problem[]): void {
+  const first = new Map<string, DraftDocument>();
+  for (const one of drafts) {
+    if (one.draft.kind !== 'host' || one.draft.host === undefined) continue;
+    const other = first.get(one.draft.host);
+    if (other === undefined) {
+      first.set(one.draft.host, one);
+      continue;
+    }
+    report(
+      { file: one.document.file, problems },
+      {
+        code: 'duplicate-host',
+        at: one.document.nameAt,
+        message: `"${one.draft.name}" and "${other.draft.name}" (${whereIs(other)}) are both the workload of host "${one.draft.host}"; a host has one workload of kind host`,
+      },
+    );
+  }
+}
+
+function checkUnits(drafts: readonly DraftDocument[], problems: Problem[]): void {
+  const first = new Map<string, DraftDocument>();
+  for (const one of drafts) {
+    if (one.draft.kind !== 'unit') continue;
+    const key = `${one.draft.host}\n${one.draft.unit}`;
+    const other = first.get(key);
+    if (other === undefined) {
+      first.set(key, one);
+      continue;
+    }
+    report(
+      { file: one.document.file, problems },
+      {
+        code: 'unit-shared',
+        at: one.document.nameAt,
+        message: `"${one.draft.name}" and "${other.draft.name}" (${whereIs(other)}) are both the unit "${one.draft.unit}" of host "${one.draft.host}"; a cgroup is told to be one workload`,
+        suggestion: 'give both sets of labels to one workload',
+      },
+    );
+  }
+}
+
+/** An address belongs to one host's workloads; an external workload is a host of its own. */
+function checkAddresses(drafts: readonly DraftDocument[], problems: Problem[]): void {
+  const holders = new Map<Address, DraftDocument>();
+  for (const one of drafts) {
+    for (const address of one.draft.addresses) {
+      const other = holders.get(address);
+      if (other === undefined) {
+        holders.set(address, one);
+        continue;
+      }
+      const context = { file: one.document.file, problems };
+      if (ownerOf(other) !== ownerOf(one)) {
+        report(context, {
+          code: 'duplicate-address',
+          at: one.draft.addressesAt,
+          message: `${address} is claimed by "${one.draft.name}" and by "${other.draft.name}" (${whereIs(other)}); an address belongs to one host's workloads`,
+        });
+      } else if (one.draft.kind !== 'unit' && other.draft.kind !== 'unit') {
+        report(context, {
+          code: 'shared-address',
+          at: one.draft.addressesAt,
+          message: `${address} is of "${one.draft.name}" and of "${other.draft.name}" (${whereIs(other)}), both on host "${one.draft.host}"; without a name a query means the host, or the first container in order`,
+        });
+      }
+    }
+  }
+}
+
+function ownerOf({ draft }: DraftDocument): string {
+  return draft.kind === 'external' ? `external ${draft.name}` : `host ${draft.host}`;
+}

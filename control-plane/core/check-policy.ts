@@ -1,0 +1,233 @@
+// Reads the files of a policy directory, and of an inventory, into a checked policy; or says everything that is wrong with
+// them, in one run. The same function stands behind `policy check`, `apply` and every offline command, so that all give the
+// same errors. Nothing of a policy with an error is handed out.
+
+import type { Address } from '#model/address.ts';
+import type { AddressRange } from '#model/address-range.ts';
+import { compareCodeUnits } from '#model/code-unit-order.ts';
+import type { ServiceTerm } from '#model/service.ts';
+import type { Millis } from '#model/time.ts';
+import { checkInventory, type DraftDocument } from './check-inventory.ts';
+import { warnOfPolicy } from './check-warnings.ts';
+import { type CheckMode, collectDocuments, type EnvelopedDocument } from './collect-documents.ts';
+import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from './policy.ts';
+import { compareProblems, hasErrors, maxProblems, type Problem } from './problem.ts';
+import type { ReadContext } from './read-fields.ts';
+import { readFields, requireField } from './read-fields.ts';
+import { readPolicyTest } from './read-policy-test.ts';
+import { type PolicyNames, readGuardrail, readSegment } from './read-segment.ts';
+import { readOwnServiceTerms, readRanges } from './read-values.ts';
+import { readResolution, readWorkload } from './read-workload.ts';
+import type { InputFile } from './source-file.ts';
+import {
+  maxInventoryFileLength,
+  maxPolicyFileLength,
+  readYamlDocuments,
+  type SourceDocument,
+} from './yaml-documents.ts';
+
+export interface CheckInput {
+  readonly files: readonly InputFile[];
+  /** Absent: the inventory is not known, and names of workloads in tests are taken on trust. */
+  readonly inventoryFiles?: readonly InputFile[] | undefined;
+  readonly now: Millis;
+  readonly mode: CheckMode;
+  /** The live fleet, in server mode: what tests may name, and what warnings are told from. */
+  readonly knownWorkloads?: ReadonlyMap<string, Workload> | undefined;
+  /** What reading the directory found already (links that leave it, files that are not UTF-8). */
+  readonly readingProblems?: readonly Problem[] | undefined;
+}
+
+/** `problems` are in order of file, line and column. `policy` and `inventory` are absent if any of them is an error. */
+export interface CheckedPolicy {
+  readonly problems: readonly Problem[];
+  readonly policy?: Policy;
+  readonly inventory?: Inventory;
+}
+
+export function checkPolicy(input: CheckInput): CheckedPolicy {
+  const problems: Problem[] = [...(input.readingProblems ?? [])];
+  const documents = collectDocuments({
+    policy: readAll(input.files, maxPolicyFileLength, problems),
+    inventory: readAll(input.inventoryFiles ?? [], maxInventoryFileLength, problems),
+    mode: input.mode,
+    problems,
+    taken: managedNames(input.knownWorkloads),
+  });
+  const drafts = readDrafts(documents, problems);
+  const inventory: Inventory = {
+    workloads: checkInventory(drafts, problems),
+    resolutions: readResolutions(documents, problems),
+  };
+  const isInventoryKnown =
+    input.inventoryFiles !== undefined ||
+    input.knownWorkloads !== undefined ||
+    drafts.some(({ draft }) => draft.kind !== 'external');
+  const workloads = new Map([...(input.knownWorkloads ?? []), ...inventory.workloads]);
+  const testable = new Map<string, unknown>([
+    ...workloads,
+    ...documents.filter((one) => one.kind === 'Workload').map((one) => [one.name, one] as const),
+  ]);
+  const policy = readPolicy(documents, problems, isInventoryKnown ? testable : undefined);
+  if (!hasErrors(problems)) {
+    problems.push(...warnOfPolicy({ policy, workloads: isInventoryKnown ? workloads : undefined, now: input.now }));
+    if (documents.length === 0 && input.files.length === 0) problems.push(emptyPolicy());
+  }
+  const sorted = bounded(problems.sort(compareProblems));
+  if (hasErrors(sorted)) return { problems: sorted };
+  const directory = new Set(
+    drafts.filter(({ document }) => document.place === 'policy').map(({ draft }) => draft.name),
+  );
+  const own = new Map([...inventory.workloads].filter(([name]) => directory.has(name)));
+  return { problems: sorted, policy: { ...policy, workloads: own }, inventory };
+}
+
+function readAll(files: readonly InputFile[], maxLength: number, problems: Problem[]): SourceDocument[] {
+  const documents: SourceDocument[] = [];
+  for (const file of [...files].sort((a, b) => compareCodeUnits(a.path, b.path))) {
+    const read = readYamlDocuments(file, maxLength);
+    problems.push(...read.problems);
+    documents.push(...read.documents);
+  }
+  return documents;
+}
+
+function managedNames(known: ReadonlyMap<string, Workload> | undefined): ReadonlySet<string> {
+  return new Set([...(known ?? [])].filter(([, workload]) => workload.kind !== 'external').map(([name]) => name));
+}
+
+function readDrafts(documents: readonly EnvelopedDocument[], problems: Problem[]): readonly DraftDocument[] {
+  const drafts: DraftDocument[] = [];
+  for (const document of documents) {
+    if (document.kind !== 'Workload') continue;
+    const draft = readWorkload({ file: document.file, problems }, document);
+    if (draft !== undefined) drafts.push({ draft, document });
+  }
+  return drafts;
+}
+
+/** Names first, then what refers to them; so neither the order of files nor of documents matters. */
+function readPolicy(
+  documents: readonly EnvelopedDocument[],
+  problems: Problem[],
+  workloads: ReadonlyMap<string, unknown> | undefined,
+): Omit<Policy, 'workloads'> & { readonly workloads: ReadonlyMap<string, Workload> } {
+  const contextOf = (document: EnvelopedDocument): ReadContext => ({ file: document.file, problems });
+  const ofKind = (kind: EnvelopedDocument['kind']) => documents.filter((document) => document.kind === kind);
+  const serviceNames = new Set(ofKind('Service').map((document) => document.name));
+  const services = new Map<string, readonly ServiceTerm[]>();
+  for (const document of ofKind('Service'))
+    services.set(document.name, readService(contextOf(document), document, serviceNames));
+  const ipLists = new Map<string, readonly AddressRange[]>();
+  for (const document of ofKind('IPList')) ipLists.set(document.name, readIpList(contextOf(document), document));
+  const segmentDocuments = ofKind('Segment');
+  const names: PolicyNames = {
+    services,
+    ipLists,
+    segments: new Map(segmentDocuments.map((document) => [document.name, document])),
+  };
+  const segments = new Map<string, Segment>();
+  const ruleNames = new Map<string, ReadonlySet<string>>();
+  for (const document of segmentDocuments) {
+    const segment = readSegment(contextOf(document), document, names);
+    if (segment !== undefined) segments.set(segment.name, segment);
+    ruleNames.set(document.name, new Set(writtenRuleNames(document)));
+  }
+  const guardrails = new Map<string, Guardrail>();
+  for (const document of ofKind('Guardrail')) {
+    const guardrail = readGuardrail(contextOf(document), document, names);
+    if (guardrail !== undefined) guardrails.set(guardrail.name, guardrail);
+  }
+  const tests = new Map<string, PolicyTest>();
+  for (const document of ofKind('PolicyTest')) {
+    const test = readPolicyTest(contextOf(document), document, { services, segments: ruleNames, workloads });
+    if (test !== undefined) tests.set(test.name, test);
+  }
+  return {
+    segments: inNameOrder(segments),
+    guardrails: inNameOrder(guardrails),
+    services: inNameOrder(services),
+    ipLists: inNameOrder(ipLists),
+    tests: inNameOrder(tests),
+    workloads: new Map(),
+  };
+}
+
+/** Names as written, of rules with errors too, so that one error does not make others. */
+function writtenRuleNames(document: EnvelopedDocument): string[] {
+  if (document.spec.kind !== 'map') return [];
+  const rules = document.spec.entries.find((entry) => entry.key === 'rules')?.value;
+  if (rules?.kind !== 'list') return [];
+  const names: string[] = [];
+  for (const rule of rules.items) {
+    const name = rule.kind === 'map' ? rule.entries.find((entry) => entry.key === 'name')?.value : undefined;
+    if (name?.kind === 'scalar' && typeof name.value === 'string') names.push(name.value);
+  }
+  return names;
+}
+
+function readService(
+  context: ReadContext,
+  document: EnvelopedDocument,
+  names: ReadonlySet<string>,
+): readonly ServiceTerm[] {
+  const fields = readFields(context, document.spec, { what: "a Service's spec", allowed: ['ports'] });
+  const ports =
+    fields && requireField(context, fields, { key: 'ports', what: "a Service's spec", example: 'ports: [tcp/443]' });
+  return ports === undefined ? [] : readOwnServiceTerms(context, ports, names);
+}
+
+function readIpList(context: ReadContext, document: EnvelopedDocument): readonly AddressRange[] {
+  const fields = readFields(context, document.spec, { what: "an IPList's spec", allowed: ['cidrs', 'except'] });
+  const cidrs =
+    fields && requireField(context, fields, { key: 'cidrs', what: "an IPList's spec", example: 'cidrs: [10.0.0.0/8]' });
+  if (fields === undefined || cidrs === undefined) return [];
+  return readRanges(context, { cidrs, except: fields.get('except'), what: 'cidrs', form: 'list' });
+}
+
+/** Resolutions of all documents of that kind, joined by name. */
+export function readResolutions(
+  documents: readonly EnvelopedDocument[],
+  problems: Problem[],
+): ReadonlyMap<string, readonly Address[]> {
+  const joined = new Map<string, readonly Address[]>();
+  for (const document of documents) {
+    if (document.kind !== 'Resolution') continue;
+    for (const [name, addresses] of readResolution({ file: document.file, problems }, document.spec)) {
+      joined.set(name, [...new Set([...(joined.get(name) ?? []), ...addresses])]);
+    }
+  }
+  return inNameOrder(joined);
+}
+
+export function inNameOrder<T>(map: ReadonlyMap<string, T>): ReadonlyMap<string, T> {
+  return new Map([...map].sort(([a], [b]) => compareCodeUnits(a, b)));
+}
+
+function emptyPolicy(): Problem {
+  return {
+    severity: 'warning',
+    code: 'empty-policy',
+    file: '.',
+    line: 1,
+    column: 1,
+    message:
+      'there is no *.yaml, *.yml or *.json file here; under an empty policy everything is observed and nothing denied',
+  };
+}
+
+function bounded(problems: readonly Problem[]): readonly Problem[] {
+  if (problems.length <= maxProblems) return problems;
+  const last = problems[maxProblems - 1];
+  return [
+    ...problems.slice(0, maxProblems),
+    {
+      severity: 'error',
+      code: 'too-many-problems',
+      file: last?.file ?? '.',
+      line: last?.line ?? 1,
+      column: last?.column ?? 1,
+      message: `there are ${problems.length} problems; the first ${maxProblems} are listed`,
+    },
+  ];
+}

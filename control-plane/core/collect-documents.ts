@@ -1,0 +1,206 @@
+// The outer part of every document: apiVersion, kind, metadata and spec. Collects all documents by kind and name, before any
+// spec is read, so that references can be told from slips.
+
+import { closestName } from './closest-name.ts';
+import { type DocumentNode, shortened } from './document-node.ts';
+import type { Problem } from './problem.ts';
+import {
+  type Fields,
+  type ReadContext,
+  readFields,
+  readProse,
+  report,
+  requireField,
+  wrongType,
+} from './read-fields.ts';
+import { readName } from './read-values.ts';
+import type { SourceFile } from './source-file.ts';
+import type { SourceDocument } from './yaml-documents.ts';
+
+export const documentKinds = [
+  'Workload',
+  'Service',
+  'IPList',
+  'Segment',
+  'Guardrail',
+  'PolicyTest',
+  'Resolution',
+] as const;
+export type DocumentKind = (typeof documentKinds)[number];
+type DocumentPlace = 'policy' | 'inventory';
+
+/** In `server` mode workloads of managed kinds and resolutions are refused: live agents register themselves. */
+export type CheckMode = 'offline' | 'server';
+
+export interface EnvelopedDocument {
+  readonly place: DocumentPlace;
+  readonly file: SourceFile;
+  readonly kind: DocumentKind;
+  readonly name: string;
+  readonly nameAt: number;
+  readonly description: string | undefined;
+  readonly labelsNode: DocumentNode | undefined;
+  readonly spec: DocumentNode;
+}
+
+const reservedServiceNames = ['any', 'tcp', 'udp', 'sctp', 'icmp', 'icmpv6', 'proto'];
+const policyKinds = 'Workload, Service, IPList, Segment, Guardrail or PolicyTest';
+
+export interface CollectInput {
+  readonly policy: readonly SourceDocument[];
+  readonly inventory: readonly SourceDocument[];
+  readonly mode: CheckMode;
+  readonly problems: Problem[];
+  /** Names of live workloads, which no document may take. */
+  readonly taken: ReadonlySet<string>;
+}
+
+/** Documents whose outer part could be read, each name once per kind: the first in order of file and line. */
+export function collectDocuments(input: CollectInput): readonly EnvelopedDocument[] {
+  const collected: EnvelopedDocument[] = [];
+  const first = new Map<string, EnvelopedDocument>();
+  for (const place of ['policy', 'inventory'] as const) {
+    for (const source of input[place]) {
+      const document = readEnvelope(source, { place, input });
+      if (document === undefined) continue;
+      const address = `${document.kind}/${document.name}`;
+      const other = first.get(address);
+      const context = { file: document.file, problems: input.problems };
+      if (other !== undefined) {
+        const { file, line } = other.file.position(other.nameAt);
+        report(context, {
+          code: 'duplicate-name',
+          at: document.nameAt,
+          message: `there is a second ${document.kind} "${document.name}" (the first is at ${file}:${line}); names are unique per kind`,
+        });
+        continue;
+      }
+      if (document.kind === 'Workload' && input.taken.has(document.name)) {
+        report(context, {
+          code: 'duplicate-name',
+          at: document.nameAt,
+          message: `"${document.name}" is the name of a live workload; an external workload has a name of its own`,
+        });
+      }
+      first.set(address, document);
+      collected.push(document);
+    }
+  }
+  return collected;
+}
+
+function readEnvelope(
+  { file, root }: SourceDocument,
+  { place, input }: { readonly place: DocumentPlace; readonly input: CollectInput },
+): EnvelopedDocument | undefined {
+  const context = { file, problems: input.problems };
+  const fields = readFields(context, root, { what: 'a document', allowed: ['apiVersion', 'kind', 'metadata', 'spec'] });
+  if (fields === undefined) return undefined;
+  readApiVersion(context, fields);
+  const kind = readKind(context, fields);
+  const metadata = requireField(context, fields, {
+    key: 'metadata',
+    what: 'a document',
+    example: 'metadata: { name: NAME }',
+  });
+  const spec = requireField(context, fields, { key: 'spec', what: 'a document', example: 'spec: …' });
+  if (kind === undefined) return undefined;
+  checkPlace(context, { fields, kind, place, mode: input.mode, spec });
+  const own = metadata === undefined ? undefined : readMetadata(context, metadata, kind);
+  if (own === undefined || spec === undefined) return undefined;
+  return { place, file, kind, ...own, spec };
+}
+
+function readApiVersion(context: ReadContext, fields: Fields): void {
+  const node = requireField(context, fields, {
+    key: 'apiVersion',
+    what: 'a document',
+    example: 'apiVersion: segwall/v1',
+  });
+  if (node === undefined || (node.kind === 'scalar' && node.value === 'segwall/v1')) return;
+  const found = node.kind === 'scalar' ? `"${shortened(String(node.value))}"` : 'no string';
+  report(context, { code: 'bad-value', at: node.at, message: `found ${found}; apiVersion is segwall/v1` });
+}
+
+function readKind(context: ReadContext, fields: Fields): DocumentKind | undefined {
+  const node = requireField(context, fields, { key: 'kind', what: 'a document', example: `kind: ${policyKinds}` });
+  if (node === undefined) return undefined;
+  if (node.kind !== 'scalar' || typeof node.value !== 'string')
+    return wrongType(context, node, `kind is ${policyKinds}`);
+  const kind = documentKinds.find((candidate) => candidate === node.value);
+  if (kind !== undefined) return kind;
+  const closest = closestName(node.value, documentKinds);
+  return report(context, {
+    code: 'unknown-kind',
+    at: node.at,
+    message: `there is no kind "${shortened(node.value)}"; kind is ${policyKinds}`,
+    suggestion: closest === undefined ? undefined : `did you mean "${closest}"?`,
+  });
+}
+
+interface PlacedDocument {
+  readonly fields: Fields;
+  readonly kind: DocumentKind;
+  readonly place: DocumentPlace;
+  readonly mode: CheckMode;
+  readonly spec: DocumentNode | undefined;
+}
+
+/** Policy stays out of the inventory, and what agents say of themselves out of what is applied. */
+function checkPlace(context: ReadContext, { fields, kind, place, mode, spec }: PlacedDocument): void {
+  const at = fields.get('kind')?.at ?? fields.at;
+  const isInventoryKind = kind === 'Workload' || kind === 'Resolution';
+  if (place === 'inventory' && !isInventoryKind) {
+    report(context, {
+      code: 'kind-not-here',
+      at,
+      message: `a ${kind} stands in an inventory file; allowed there are Workload and Resolution`,
+      suggestion: 'move it to the policy directory',
+    });
+  }
+  if (mode === 'offline' || place === 'inventory' || !isInventoryKind) return;
+  if (kind === 'Resolution') {
+    report(context, {
+      code: 'kind-not-here',
+      at,
+      message:
+        'a Resolution stands in a directory that is applied; it is for offline work only, since each host resolves names itself',
+      suggestion: 'move it to an inventory file',
+    });
+    return;
+  }
+  const own = spec?.kind === 'map' ? spec.entries.find((entry) => entry.key === 'kind')?.value : undefined;
+  if (own?.kind === 'scalar' && typeof own.value === 'string' && ['host', 'unit', 'container'].includes(own.value)) {
+    report(context, {
+      code: 'kind-not-here',
+      at: own.at,
+      message: `a Workload of kind ${own.value} stands in a directory that is applied; live agents register themselves, and only kind external is allowed`,
+      suggestion: 'move it to an inventory file, which offline commands take with --inventory',
+    });
+  }
+}
+
+interface Metadata {
+  readonly name: string;
+  readonly nameAt: number;
+  readonly description: string | undefined;
+  readonly labelsNode: DocumentNode | undefined;
+}
+
+function readMetadata(context: ReadContext, node: DocumentNode, kind: DocumentKind): Metadata | undefined {
+  const allowed = kind === 'Workload' ? ['name', 'labels', 'description'] : ['name', 'description'];
+  const fields = readFields(context, node, { what: `a ${kind}'s metadata`, allowed });
+  if (fields === undefined) return undefined;
+  const description = readProse(context, fields.get('description'), 'metadata.description');
+  const nameNode = requireField(context, fields, { key: 'name', what: `a ${kind}'s metadata`, example: 'name: NAME' });
+  const name = nameNode === undefined ? undefined : readName(context, nameNode, 'metadata.name');
+  if (name === undefined || nameNode === undefined) return undefined;
+  if (kind === 'Service' && reservedServiceNames.includes(name)) {
+    report(context, {
+      code: 'reserved-name',
+      at: nameNode.at,
+      message: `a Service may not be called "${name}"; any name but ${reservedServiceNames.join(', ')} is allowed`,
+    });
+  }
+  return { name, nameAt: nameNode.at, description, labelsNode: fields.get('labels') };
+}

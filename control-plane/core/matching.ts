@@ -1,0 +1,177 @@
+// The questions POLICY.md asks of workloads, peers and segments, each answered in one place: judging (oracle.ts) and explaining
+// (explain.ts) both ask here, so that they cannot come to differ. Answers about labels are remembered, since labels do not change.
+
+import { type Address, addressValue, familyOf } from '#model/address.ts';
+import { rangesContainValue } from '#model/address-range.ts';
+import { compareCodeUnits } from '#model/code-unit-order.ts';
+import { type Selector, selectorMatches } from '#model/selector.ts';
+import { type Service, type ServiceTerm, termMatches } from '#model/service.ts';
+import { type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import { combinationOf } from './combination.ts';
+import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from './policy.ts';
+
+export interface RuleAddress {
+  readonly segment: string;
+  readonly combination?: string;
+  readonly rule: string;
+}
+
+/** A segment, or one combination of a segment with `each`, that has a workload as its member. */
+export interface Membership {
+  readonly segment: Segment;
+  readonly combination?: string;
+}
+
+/** One side of a connection: its address, and the workloads that a peer may mean by it. */
+export interface Side {
+  readonly address: Address;
+  readonly value: bigint;
+  readonly candidates: readonly Workload[];
+}
+
+/** Where `{ workloads: … }` selects: the members of a segment's combination, or (undefined) the whole tenant. */
+export type PeerScope = Membership | undefined;
+
+/** What judging and explaining share: the questions POLICY.md asks, each answered once. */
+export interface Matching {
+  readonly policy: Policy;
+  membershipsOf(workload: Workload): readonly Membership[];
+  isMember(workload: Workload, scope: Membership): boolean;
+  selects(selector: Selector, workload: Workload): boolean;
+  peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean;
+  sidesOf(end: EndQuery): { readonly from: Side; readonly to: Side };
+  modeOf(workload: Workload, direction: Direction): EnforcementMode;
+}
+
+/** One end of a query: the workload whose layers are asked, and the direction. */
+export interface EndQuery {
+  readonly query: Query;
+  readonly direction: Direction;
+  readonly workload: Workload;
+}
+
+export function someTermMatches(
+  terms: readonly ServiceTerm[],
+  { src, service }: { readonly src: Address; readonly service: Service },
+): boolean {
+  const family = familyOf(src);
+  return terms.some((term) => termMatches(term, family, service));
+}
+
+const sortedRules = new WeakMap<Segment, readonly Rule[]>();
+
+export function rulesInOrder(segment: Segment): readonly Rule[] {
+  let rules = sortedRules.get(segment);
+  if (rules === undefined) {
+    rules = [...segment.rules].sort((a, b) => compareCodeUnits(a.name, b.name));
+    sortedRules.set(segment, rules);
+  }
+  return rules;
+}
+
+export function createMatching({
+  policy,
+  inventory,
+  holdersOf,
+}: {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+  readonly holdersOf: (address: Address) => readonly Workload[];
+}): Matching {
+  const segments = [...policy.segments.values()].sort((a, b) => compareCodeUnits(a.name, b.name));
+  const memberships = new Map<Workload, readonly Membership[]>();
+  const selections = new Map<Selector, Map<Workload, boolean>>();
+
+  function membershipsOf(workload: Workload): readonly Membership[] {
+    let found = memberships.get(workload);
+    if (found === undefined) {
+      found = segments
+        .map((segment) => membershipIn(segment, workload))
+        .filter((membership) => membership !== undefined);
+      memberships.set(workload, found);
+    }
+    return found;
+  }
+
+  function isMember(workload: Workload, { segment, combination }: Membership): boolean {
+    return membershipsOf(workload).some((own) => own.segment === segment && own.combination === combination);
+  }
+
+  function selects(selector: Selector, workload: Workload): boolean {
+    let answers = selections.get(selector);
+    if (answers === undefined) {
+      answers = new Map();
+      selections.set(selector, answers);
+    }
+    let answer = answers.get(workload);
+    if (answer === undefined) {
+      answer = selectorMatches(selector, workload.labels);
+      answers.set(workload, answer);
+    }
+    return answer;
+  }
+
+  function peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean {
+    switch (peer.kind) {
+      case 'any':
+        return true;
+      case 'ranges':
+        return rangesContainValue(peer.ranges, familyOf(side.address), side.value);
+      case 'fqdn':
+        return resolves(inventory, peer.name, side.address);
+      case 'tenant':
+        return side.candidates.some((workload) => selects(peer.selector, workload));
+      case 'workloads':
+        return side.candidates.some(
+          (workload) => selects(peer.selector, workload) && (scope === undefined || isMember(workload, scope)),
+        );
+      case 'segment':
+        return side.candidates.some(
+          (workload) =>
+            (peer.selector === undefined || selects(peer.selector, workload)) &&
+            membershipsOf(workload).some((own) => own.segment.name === peer.segment),
+        );
+    }
+  }
+
+  /** The near side is the workload itself, whoever else holds its address; the far side is known by address alone. */
+  function sidesOf({ query, direction, workload }: EndQuery): { readonly from: Side; readonly to: Side } {
+    const side = (address: Address, candidates: readonly Workload[]): Side => ({
+      address,
+      value: addressValue(address),
+      candidates,
+    });
+    return direction === 'outbound'
+      ? { from: side(query.src, [workload]), to: side(query.dst, holdersOf(query.dst)) }
+      : { from: side(query.src, holdersOf(query.src)), to: side(query.dst, [workload]) };
+  }
+
+  function modeOf(workload: Workload, direction: Direction): EnforcementMode {
+    const own = membershipsOf(workload);
+    if (own.length === 0) return 'observe';
+    let strictest = 0;
+    for (const { segment } of own) strictest = Math.max(strictest, enforcementModes.indexOf(segment[direction]));
+    return enforcementModes[strictest] ?? 'enforce';
+  }
+
+  return { policy, membershipsOf, isMember, selects, peerMatches, sidesOf, modeOf };
+}
+
+/** A member that lacks one of the keys of `each` belongs to no combination, and so not to the segment. */
+export function membershipIn(segment: Segment, workload: Workload): Membership | undefined {
+  if (!selectorMatches(segment.selector, workload.labels)) return undefined;
+  if (segment.each.length === 0) return { segment };
+  const combination = combinationOf(segment.each, workload.labels);
+  return combination === undefined ? undefined : { segment, combination };
+}
+
+/** "*.example.com" means every name below example.com, at any depth, and not example.com itself. */
+export function resolves(inventory: Inventory, name: string, address: Address): boolean {
+  if (inventory.resolutions.get(name)?.includes(address) === true) return true;
+  if (!name.startsWith('*.')) return false;
+  const suffix = name.slice(1);
+  for (const [resolved, addresses] of inventory.resolutions) {
+    if (resolved.endsWith(suffix) && addresses.includes(address)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,173 @@
+// Answers what POLICY.md says about one connection, straight from the documents: no compiler, no peer sets, no classes. It is
+// what the compiled rule sets and the kernel's rules are held against, and what `policy eval` and `policy test` ask.
+// Memory grows with the workloads that were asked about: their memberships, and one answer per selector that met them.
+
+import type { Address } from '#model/address.ts';
+import { type Direction, type End, type EnforcementMode, joinEnds, type Verdict } from '#model/verdict.ts';
+import { type Explanation, explainQuery } from './explain.ts';
+import { createHolders } from './holders.ts';
+import {
+  createMatching,
+  type EndQuery,
+  type Matching,
+  type Membership,
+  type RuleAddress,
+  rulesInOrder,
+  type Side,
+  someTermMatches,
+} from './matching.ts';
+import type { GuardrailEntry, Inventory, Policy, Query, Rule, Workload } from './policy.ts';
+import { ruleTimeAt } from './time-window.ts';
+
+export interface Oracle {
+  judge(query: Query): Verdict;
+  /** The same verdict, with everything that was considered on the way to it. */
+  explain(query: Query): Explanation;
+  /** The addresses of rules that grant at an end, where its verdict comes from layer 5 at all; in order. */
+  grantingRules(query: Query, direction: Direction): readonly RuleAddress[];
+  /** The workload a query means by its source or destination; undefined where nobody known holds the address. */
+  workloadAt(address: Address, name?: string): Workload | undefined;
+}
+
+export function createOracle({
+  policy,
+  inventory,
+}: {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+}): Oracle {
+  const holders = createHolders(inventory.workloads);
+  const matching = createMatching({ policy, inventory, holdersOf: holders.holdersOf });
+
+  function endpoints(query: Query): Record<Direction, Workload | undefined> {
+    return {
+      outbound: holders.workloadAt(query.src, query.srcWorkload),
+      inbound: holders.workloadAt(query.dst, query.dstWorkload),
+    };
+  }
+
+  function judgeEnd(query: Query, direction: Direction): End {
+    const both = endpoints(query);
+    const workload = both[direction];
+    if (workload === undefined) return { verdict: 'unmanaged', reason: 'unmanaged' };
+    if (workload.kind === 'external') return { verdict: 'unmanaged', reason: 'unmanaged', workload: workload.name };
+    if (both.inbound === both.outbound) {
+      return { verdict: 'allow', reason: 'essential', workload: workload.name, essential: 'loopback' };
+    }
+    return judgeLayers(matching, { query, direction, workload });
+  }
+
+  function grantingRules(query: Query, direction: Direction): readonly RuleAddress[] {
+    const end = judgeEnd(query, direction);
+    const workload = endpoints(query)[direction];
+    if (end.reason !== 'rule' || workload === undefined) return [];
+    return grants(matching, { query, direction, workload });
+  }
+
+  return {
+    judge: (query) => joinEnds(judgeEnd(query, 'outbound'), judgeEnd(query, 'inbound')),
+    explain: (query) =>
+      explainQuery(matching, {
+        query,
+        endpoints: endpoints(query),
+        judgeEnd: (direction) => judgeEnd(query, direction),
+      }),
+    grantingRules,
+    workloadAt: holders.workloadAt,
+  };
+}
+
+/** Layers 2 to 6 of POLICY.md's Verdicts, for a workload with an agent. */
+function judgeLayers(matching: Matching, end: EndQuery): End {
+  const { workload, direction } = end;
+  const sides = matching.sidesOf(end);
+  const remote = direction === 'outbound' ? sides.to : sides.from;
+  const quarantine = workload.quarantine;
+  if (quarantine !== undefined && !quarantine.peers.some((peer) => matching.peerMatches(peer, remote, undefined))) {
+    return { verdict: 'deny', reason: 'quarantine', workload: workload.name, quarantine: quarantine.name };
+  }
+  let remembered: string | undefined;
+  for (const guardrail of matching.policy.guardrails.values()) {
+    if (guardrail.mode === 'observe' && remembered !== undefined) continue;
+    if (!guardrail.deny.some((entry) => entryHits(matching, { entry, end, sides }))) continue;
+    if (guardrail.mode === 'observe') {
+      remembered = guardrail.name;
+      continue;
+    }
+    return { verdict: 'deny', reason: 'guardrail', workload: workload.name, guardrail: guardrail.name };
+  }
+  const mode = matching.modeOf(workload, direction);
+  if (mode === 'off') return { verdict: 'allow', reason: 'off', workload: workload.name };
+  const [rule] = grants(matching, end, 'first');
+  if (rule !== undefined) {
+    const named = { reason: 'rule', workload: workload.name, ...rule } as const;
+    return remembered === undefined
+      ? { verdict: 'allow', ...named }
+      : { verdict: 'would-deny', ...named, guardrail: remembered };
+  }
+  return judgeDefault(matching, end, mode);
+}
+
+/** Layer 6. The segment named is the first of the strictest mode; where selective services deny, the first whose services match. */
+function judgeDefault(matching: Matching, { query, direction, workload }: EndQuery, mode: EnforcementMode): End {
+  const strictest = matching.membershipsOf(workload).filter(({ segment }) => segment[direction] === mode);
+  const denying =
+    mode === 'enforce'
+      ? strictest[0]
+      : mode === 'selective'
+        ? strictest.find(({ segment }) => someTermMatches(segment.selective, query))
+        : undefined;
+  const named = denying ?? strictest[0];
+  return {
+    verdict: denying === undefined ? 'would-deny' : 'deny',
+    reason: 'default',
+    workload: workload.name,
+    ...(named === undefined ? {} : { segment: named.segment.name }),
+    ...(named?.combination === undefined ? {} : { combination: named.combination }),
+  };
+}
+
+/** Layer 5: rules of the workload's own segments that hit, by segment, combination and rule in code-unit order. */
+function grants(matching: Matching, end: EndQuery, howMany: 'first' | 'all' = 'all'): readonly RuleAddress[] {
+  const sides = matching.sidesOf(end);
+  const found: RuleAddress[] = [];
+  for (const membership of matching.membershipsOf(end.workload)) {
+    for (const rule of rulesInOrder(membership.segment)) {
+      if (!ruleHits(matching, { rule, membership, query: end.query, sides })) continue;
+      const { segment, combination } = membership;
+      found.push({ segment: segment.name, ...(combination === undefined ? {} : { combination }), rule: rule.name });
+      if (howMany === 'first') return found;
+    }
+  }
+  return found;
+}
+
+interface RuleQuestion {
+  readonly rule: Rule;
+  readonly membership: Membership;
+  readonly query: Query;
+  readonly sides: { readonly from: Side; readonly to: Side };
+}
+
+function ruleHits(matching: Matching, { rule, membership, query, sides }: RuleQuestion): boolean {
+  return (
+    someTermMatches(rule.services, query) &&
+    rule.from.some((peer) => matching.peerMatches(peer, sides.from, membership)) &&
+    rule.to.some((peer) => matching.peerMatches(peer, sides.to, membership)) &&
+    ruleTimeAt(rule, query.at) === 'in-force'
+  );
+}
+
+interface EntryQuestion {
+  readonly entry: GuardrailEntry;
+  readonly end: EndQuery;
+  readonly sides: { readonly from: Side; readonly to: Side };
+}
+
+export function entryHits(matching: Matching, { entry, end, sides }: EntryQuestion): boolean {
+  return (
+    someTermMatches(entry.services, end.query) &&
+    entry.from.some((peer) => matching.peerMatches(peer, sides.from, undefined)) &&
+    entry.to.some((peer) => matching.peerMatches(peer, sides.to, undefined))
+  );
+}

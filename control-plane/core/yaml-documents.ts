@@ -1,0 +1,234 @@
+// Reads the YAML documents of one file into trees with positions, within bounds: size, depth, number of errors; no anchors,
+// aliases, tags or directives, no control characters. Whatever a file holds, this ends soon and says what is wrong.
+// JSON is YAML; a list at the top of a file is a list of documents, since JSON has no other way to hold several.
+
+import { Composer, CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
+import { type DocumentNode, type MapEntry, shortened } from './document-node.ts';
+import type { Problem } from './problem.ts';
+import { createSourceFile, type Finding, type InputFile, type SourceFile } from './source-file.ts';
+
+export interface SourceDocument {
+  readonly file: SourceFile;
+  readonly root: DocumentNode;
+}
+
+export interface ReadFile {
+  readonly documents: readonly SourceDocument[];
+  readonly problems: readonly Problem[];
+}
+
+/** Policy is written by people. 2 MiB is some 20,000 rules and takes about a second to read. */
+export const maxPolicyFileLength = 2 * 1024 * 1024;
+/** Inventories are made by programs: some 300,000 workloads. */
+export const maxInventoryFileLength = 64 * 1024 * 1024;
+
+const maxDepth = 40;
+const maxFindingsOfOneCode = 100;
+
+/** Documents that are not YAML are left out, empty ones too. */
+export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile {
+  const file = createSourceFile(input);
+  const found = createFindings(file);
+  if (input.text.length > maxLength) {
+    found.add({
+      code: 'file-too-large',
+      at: 0,
+      message: `the file has ${input.text.length} characters; at most ${maxLength} are allowed`,
+      suggestion: 'split it into several files',
+    });
+    return { documents: [], problems: found.problems };
+  }
+  const text = acceptableText(input.text, found);
+  if (text === undefined) return { documents: [], problems: found.problems };
+  const documents: SourceDocument[] = [];
+  const tokens = boundedTokens(text, found);
+  if (tokens === undefined) return { documents: [], problems: found.problems };
+  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
+  for (const composed of composer.compose(tokens, true, text.length)) {
+    const root = documentRoot(composed, text, found);
+    if (root === undefined) continue;
+    if (root.kind === 'list') for (const item of root.items) documents.push({ file, root: item });
+    else documents.push({ file, root });
+  }
+  return { documents, problems: found.problems };
+}
+
+interface Findings {
+  readonly problems: Problem[];
+  add(finding: Finding): void;
+}
+
+/** Keeps the first findings of each code: after a hundred of one kind in one file the rest says nothing new. */
+function createFindings(file: SourceFile): Findings {
+  const problems: Problem[] = [];
+  const counts = new Map<string, number>();
+  function add(finding: Finding): void {
+    const count = (counts.get(finding.code) ?? 0) + 1;
+    counts.set(finding.code, count);
+    if (count <= maxFindingsOfOneCode) problems.push(file.problem(finding));
+  }
+  return { problems, add };
+}
+
+/** The text as YAML is to see it, of the same length; undefined where it is no text to go on with. */
+function acceptableText(text: string, found: Findings): string | undefined {
+  let accepted = text;
+  if (accepted.startsWith('\uFEFF')) {
+    found.add({
+      code: 'byte-order-mark',
+      at: 0,
+      message: 'the file begins with a byte order mark (U+FEFF); plain UTF-8 without one is allowed',
+      suggestion: 'save the file as UTF-8 without BOM',
+    });
+    accepted = ` ${accepted.slice(1)}`;
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(accepted);
+  if (control !== null) {
+    const code = control[0].charCodeAt(0).toString(16).padStart(4, '0').toUpperCase();
+    found.add({
+      code: 'control-character',
+      at: control.index,
+      message: `the file holds the control character U+${code}; line feed and tab are the only ones allowed`,
+      suggestion: 'remove the character, or check that this is a text file',
+    });
+    return undefined;
+  }
+  const carriageReturn = accepted.indexOf('\r');
+  if (carriageReturn >= 0) {
+    found.add({
+      code: 'carriage-return',
+      at: carriageReturn,
+      message: 'the file has a carriage return; lines end in a line feed alone',
+      suggestion: 'convert the file to LF line ends (in Git: "* text eol=lf" in .gitattributes)',
+    });
+    accepted = accepted.replaceAll('\r', ' ');
+  }
+  return accepted;
+}
+
+/** Tokens of the concrete syntax, or undefined if something was found that would cost too much to go on with. */
+function boundedTokens(text: string, found: Findings): CST.Token[] | undefined {
+  const parser = new Parser();
+  const tokens: CST.Token[] = [];
+  let isScalarNext = false;
+  for (const lexeme of new Lexer().lex(text)) {
+    const at = parser.offset;
+    for (const token of parser.next(lexeme)) tokens.push(token);
+    if (parser.stack.length > maxDepth) {
+      found.add({ code: 'nested-too-deep', at, message: `nested deeper than ${maxDepth}; no policy document is` });
+      return undefined;
+    }
+    if (!isScalarNext) refuseLexeme(lexeme, at, found);
+    isScalarNext = lexeme === CST.SCALAR;
+  }
+  for (const token of parser.end()) tokens.push(token);
+  return tokens;
+}
+
+function refuseLexeme(lexeme: string, at: number, found: Findings): void {
+  switch (CST.tokenType(lexeme)) {
+    case 'anchor':
+    case 'alias':
+      found.add({
+        code: 'yaml-alias',
+        at,
+        message: `found the YAML ${lexeme.startsWith('&') ? 'anchor' : 'alias'} "${shortened(lexeme)}"; policy is written out, without anchors and aliases`,
+        suggestion: lexeme.startsWith('*') ? `if the text ${shortened(lexeme)} is meant, put it in quotes` : undefined,
+      });
+      break;
+    case 'tag':
+      found.add({
+        code: 'yaml-tag',
+        at,
+        message: `found the YAML tag "${shortened(lexeme)}"; values are written without tags`,
+        suggestion: 'put the value in quotes if a string is meant',
+      });
+      break;
+    case 'directive-line':
+      if (/^%YAML\s+1\.2\s*$/.test(lexeme)) break;
+      found.add({
+        code: 'yaml-directive',
+        at,
+        message: `found the YAML directive "${shortened(lexeme)}"; only %YAML 1.2 is allowed`,
+        suggestion: 'remove the line',
+      });
+      break;
+    default:
+      break;
+  }
+}
+
+function documentRoot(composed: Document.Parsed, text: string, found: Findings): DocumentNode | undefined {
+  for (const error of composed.errors.slice(0, maxFindingsOfOneCode)) {
+    found.add({ code: 'yaml-syntax', at: Math.min(error.pos[0], text.length), message: syntaxMessage(error.message) });
+  }
+  if (composed.errors.length > 0 || composed.contents === null) return undefined;
+  const root = convert(composed.contents, { text, found });
+  return root.kind === 'scalar' && root.value === null ? undefined : root;
+}
+
+function syntaxMessage(message: string): string {
+  return `not valid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
+}
+
+interface Conversion {
+  readonly text: string;
+  readonly found: Findings;
+}
+
+/** Recursion is bounded: no deeper than maxDepth came through boundedTokens. */
+function convert(node: Node | null, conversion: Conversion): DocumentNode {
+  const at = node?.range?.[0] ?? 0;
+  if (isMap(node)) {
+    const entries: MapEntry[] = [];
+    const keys = new Set<string>();
+    for (const pair of node.items) {
+      const entry = convertPair(pair.key as Node | null, pair.value as Node | null, conversion);
+      if (entry === undefined) continue;
+      if (keys.has(entry.key)) {
+        conversion.found.add({
+          code: 'duplicate-key',
+          at: entry.keyAt,
+          message: `the key "${shortened(entry.key)}" stands here a second time; a mapping has each key once`,
+        });
+        continue;
+      }
+      keys.add(entry.key);
+      entries.push(entry);
+    }
+    return { kind: 'map', at, entries };
+  }
+  if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => convert(item as Node, conversion)) };
+  if (isAlias(node)) return { kind: 'refused', at };
+  if (!isScalar(node)) return { kind: 'scalar', at, value: null, source: '' };
+  const source = conversion.text.slice(at, node.range?.[1] ?? at);
+  const value = node.value;
+  if (typeof value === 'string') {
+    const isQuoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
+    const textAt = at + (isQuoted ? 1 : 0);
+    const isVerbatim = conversion.text.startsWith(value, textAt);
+    return { kind: 'scalar', at, value, source, ...(isVerbatim ? { textAt } : {}) };
+  }
+  const isPlain =
+    typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' || value === null;
+  if (isPlain) return { kind: 'scalar', at, value, source };
+  return { kind: 'refused', at };
+}
+
+function convertPair(key: Node | null, value: Node | null, conversion: Conversion): MapEntry | undefined {
+  const keyAt = key?.range?.[0] ?? 0;
+  if (isScalar(key) && typeof key.value === 'string') {
+    const converted =
+      value === null ? ({ kind: 'scalar', at: keyAt, value: null, source: '' } as const) : convert(value, conversion);
+    return { key: key.value, keyAt, value: converted };
+  }
+  const written = isScalar(key) ? `"${shortened(String(key.value))}"` : 'a collection';
+  conversion.found.add({
+    code: 'wrong-type',
+    at: keyAt,
+    message: `found ${written} as a key; a key is a string`,
+    suggestion: isScalar(key) ? `put it in quotes: "${shortened(String(key.value))}"` : undefined,
+  });
+  return undefined;
+}
