@@ -49,7 +49,7 @@ export interface EnforcerOptions {
   readonly essentials: () => readonly EssentialEntry[];
   readonly log: Logger;
   /** Takes old epochs out of all marks before the epoch begins again at 1. */
-  readonly sweepMarks: (currentEpoch: number) => Promise<Result<void>>;
+  readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
 }
 
 export interface TableEnforcer extends Enforcer {

@@ -19,9 +19,11 @@ const mostListingBytes = 512 * 1024 * 1024;
 /** nft's message may quote the whole script line; the first lines say what is wrong. */
 const mostMessageLength = 2_000;
 
-export function createNft(command = 'nft'): Nft {
+/** `command` may lead into another namespace: ["nsenter", "--net=…", "nft"]. */
+export function createNft(command: readonly [string, ...string[]] = ['nft']): Nft {
+  const [program, ...leading] = command;
   const run = async (args: readonly string[], input: string): Promise<Result<string>> => {
-    const result = await execa(command, [...args], {
+    const result = await execa(program, [...leading, ...args], {
       input,
       reject: false,
       timeout: timeoutMs,

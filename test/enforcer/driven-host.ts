@@ -1,0 +1,53 @@
+// A lab host on which the agent's enforcement runs, without network or control plane: what the driver answers, awaited.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { LabHost } from '#test/support/lab.ts';
+
+const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
+
+export interface DrivenHost {
+  /** The driver's answer to one command; rejects if it ends instead. */
+  ask(command: object): Promise<Record<string, unknown>>;
+  /** Ends the driver as a crash would and begins another on the same state directory. */
+  restart(): void;
+  stop(): void;
+}
+
+export function driveHost(host: LabHost): DrivenHost {
+  const directory = mkdtempSync(join(tmpdir(), 'segwall-enforcer-'));
+  let running = start();
+  function start() {
+    const child = host.spawn([process.execPath, driver, directory], { env: process.env as Record<string, string> });
+    child.stderr?.pipe(process.stderr);
+    const waiting: ((line: string | undefined) => void)[] = [];
+    if (child.stdout === null || child.stdin === null) throw new Error('the driver has no pipes');
+    createInterface({ input: child.stdout }).on('line', (line) => waiting.shift()?.(line));
+    child.once('exit', () => {
+      for (const wake of waiting.splice(0)) wake(undefined);
+    });
+    return { child, stdin: child.stdin, waiting };
+  }
+  return {
+    ask(command) {
+      const { stdin, waiting } = running;
+      return new Promise((resolve, reject) => {
+        waiting.push((line) =>
+          line === undefined ? reject(new Error('the driver ended')) : resolve(JSON.parse(line)),
+        );
+        stdin.write(`${JSON.stringify(command)}\n`);
+      });
+    },
+    restart() {
+      running.child.kill('SIGKILL');
+      running = start();
+    },
+    stop() {
+      running.child.kill('SIGKILL');
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

@@ -1,0 +1,65 @@
+// Runs the agent's enforcement inside a network namespace, driven line by line: {"do": …} in, one JSON answer each. The test
+// process stays outside, where it plays the stranger, the peer and the operator.
+
+import { createInterface } from 'node:readline';
+import pino from 'pino';
+import { createEnforcer } from '#agent/enforcer.ts';
+import { sweepMarks } from '#agent/mark-sweep.ts';
+import { runNetlinkLoop } from '#agent/netlink-loop.ts';
+import { createNft } from '#agent/nft.ts';
+import { openStateDirectory } from '#agent/state-directory.ts';
+import { openTableWatch } from '#agent/table-watch.ts';
+import { assertOk } from '#model/result.ts';
+import { type HostPolicy, hostRuleSet } from './rule-sets.ts';
+
+type Command =
+  | { readonly do: 'start' }
+  | { readonly do: 'apply'; readonly policy: HostPolicy }
+  | { readonly do: 'sweep'; readonly current: number }
+  | { readonly do: 'counts' }
+  | { readonly do: 'changes' };
+
+const [directory = ''] = process.argv.slice(2);
+const enforcer = createEnforcer({
+  nft: createNft(),
+  stateDirectory: openStateDirectory(directory),
+  essentials: () => [],
+  log: pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true })),
+  sweepMarks,
+});
+const changes: unknown[] = [];
+const watch = assertOk(
+  openTableWatch({
+    table: 'segwall',
+    isOwn: enforcer.isOwnState,
+    changed(change) {
+      changes.push(change);
+      void enforcer.repair(change);
+    },
+    overrun: () => void enforcer.repair('overrun'),
+  }),
+);
+const stopping = new AbortController();
+const loop = runNetlinkLoop([watch.reader], stopping.signal);
+
+async function answer(command: Command): Promise<unknown> {
+  switch (command.do) {
+    case 'start':
+      return enforcer.start();
+    case 'apply':
+      return enforcer.apply(hostRuleSet(command.policy));
+    case 'sweep':
+      return sweepMarks(command.current);
+    case 'counts':
+      return enforcer.counts();
+    case 'changes':
+      return changes;
+  }
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line) as Command))}\n`);
+}
+stopping.abort();
+await loop;
+watch.close();

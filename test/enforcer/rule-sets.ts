@@ -1,0 +1,63 @@
+// Small rule sets in a hand's turn, for tests of what the kernel does with them.
+
+import type { Address } from '#model/address.ts';
+import { parseCidr } from '#model/address-range.ts';
+import { assertOk } from '#model/result.ts';
+import type { DirectionRules, Grant, HostRuleSet, PeerSet } from '#model/rule-set.ts';
+import { parseServiceTerm } from '#model/service.ts';
+import type { EnforcementMode } from '#model/verdict.ts';
+
+/** "web: tcp/80, icmp" lets the peer set web use these; "any: udp/53" everyone. The rule is named after the text's order. */
+export interface HostPolicy {
+  readonly revision?: number;
+  readonly addresses: readonly string[];
+  readonly inbound?: EnforcementMode;
+  readonly outbound?: EnforcementMode;
+  readonly allowIn?: readonly string[];
+  readonly allowOut?: readonly string[];
+  readonly peers?: Readonly<Record<string, readonly string[]>>;
+}
+
+export function hostRuleSet(policy: HostPolicy): HostRuleSet {
+  const { revision = 1, addresses, inbound = 'enforce', outbound = 'observe', peers = {} } = policy;
+  const peerSets = new Map<string, PeerSet>();
+  for (const [id, texts] of Object.entries(peers)) {
+    const cidrs = texts.filter((text) => text.includes('/'));
+    const exact = texts.filter((text) => !text.includes('/')) as Address[];
+    peerSets.set(id, { id, addresses: exact.sort(), ranges: cidrs.map((text) => assertOk(parseCidr(text))) });
+  }
+  return {
+    revision,
+    host: 'h1',
+    workloads: [
+      {
+        workload: 'h1',
+        kind: 'host',
+        addresses: addresses as Address[],
+        inbound: directionRules(inbound, policy.allowIn ?? []),
+        outbound: directionRules(outbound, policy.allowOut ?? []),
+      },
+    ],
+    peerSets,
+  };
+}
+
+function directionRules(mode: EnforcementMode, allowed: readonly string[]): DirectionRules {
+  return {
+    mode,
+    defaultSegment: { segment: 's' },
+    onDeny: 'drop',
+    selective: [],
+    guardrails: [],
+    grants: allowed.map((text, index): Grant => {
+      const [peer = '', services = ''] = text.split(': ');
+      return {
+        segment: 's',
+        rule: `rule-${index}`,
+        peers: peer === 'any' ? { kind: 'any' } : { kind: 'sets', ids: [peer] },
+        local: { kind: 'any' },
+        services: services.split(', ').map((service) => assertOk(parseServiceTerm(service))),
+      };
+    }),
+  };
+}
