@@ -121,7 +121,7 @@ test('the sweep clears every epoch but the current one and leaves numbers and st
   const entry = async (port: number, mark: string, family: 'ipv4' | 'ipv6') => {
     const [from, to] = family === 'ipv4' ? ['10.77.0.8', address] : ['fd77::8', 'fd77::1'];
     const tuple = ['-p', 'udp', '-s', from, '-d', to, '--sport', String(port), '--dport', '53'];
-    const made = await host.exec(['conntrack', '-I', '-f', family, ...tuple, '--timeout', '300', '--mark', mark]);
+    const made = await host.exec(['conntrack', '-I', ...tuple, '--timeout', '300', '--mark', mark]);
     expect(made.exitCode, made.stderr).toBe(0);
   };
   await entry(1, '0x50051001', 'ipv4');
