@@ -1,0 +1,52 @@
+// Whose connection is it and what decided: joins the rule set in force, the kernel's decision numbers and this host's addresses
+// into what flow aggregation asks.
+
+import type { Attribution, LocalEnd } from '#agent-core/flow-aggregation.ts';
+import type { Address } from '#model/address.ts';
+import { evaluateEnd } from '#model/evaluate.ts';
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import type { End } from '#model/verdict.ts';
+
+export interface AttributionRequest {
+  readonly host: string;
+  readonly ruleSet: HostRuleSet | undefined;
+  readonly hostAddresses: ReadonlySet<Address>;
+  readonly essentials: readonly EssentialEntry[];
+  readonly decisionOf: Attribution['decisionOf'];
+}
+
+export function attributionOf({
+  host,
+  ruleSet,
+  hostAddresses,
+  essentials,
+  decisionOf,
+}: AttributionRequest): Attribution {
+  const holders = new Map<Address, string>();
+  for (const { kind, workload, addresses } of ruleSet?.workloads ?? []) {
+    if (kind === 'container') for (const address of addresses) holders.set(address, workload);
+  }
+  const hostWorkload = ruleSet?.workloads.find(({ kind }) => kind === 'host')?.workload ?? host;
+
+  function judge({ direction, local, peer, service }: LocalEnd): End {
+    const workload = holders.get(local) ?? hostWorkload;
+    // No policy yet: what POLICY.md says of a workload that no segment selects.
+    if (ruleSet === undefined) return { verdict: 'would-deny', reason: 'default', workload };
+    return evaluateEnd({
+      ruleSet,
+      workload,
+      direction,
+      localAddress: local,
+      peerAddress: peer,
+      service,
+      essentials,
+    });
+  }
+
+  return {
+    revision: ruleSet?.revision ?? 0,
+    localAddresses: new Set([...hostAddresses, ...holders.keys()]),
+    decisionOf,
+    judge,
+  };
+}

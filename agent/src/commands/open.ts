@@ -1,0 +1,42 @@
+// `segwall-agent open`: opens the host on purpose. Removes our table and forgets the last good revision, so that neither a
+// restart nor a reboot brings it back; the control plane does, when the agent runs again.
+
+import { tableName } from '#agent-core/table.ts';
+import { CommandError } from '../command-error.ts';
+import { createNft } from '../nft.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { lockOwner } from '../state-lock.ts';
+
+export async function openCommand({ state, yes }: { readonly state: string; readonly yes: boolean }): Promise<void> {
+  if (!yes) {
+    throw new CommandError({
+      code: 'not-confirmed',
+      message: 'this removes every rule of segwall from this host and lets all its traffic pass',
+      remedy: 'Say --yes if that is what you want.',
+      exitCode: 2,
+    });
+  }
+  const stateDirectory = openStateDirectory(state);
+  const owner = lockOwner(stateDirectory.lockPath);
+  if (owner !== undefined) {
+    throw new CommandError({
+      code: 'agent-running',
+      message: `the agent runs on ${state} as process ${owner} and would put its rules back`,
+      remedy: 'Stop it first, then open the host.',
+      exitCode: 1,
+    });
+  }
+  const nft = createNft();
+  // Adding first makes deleting right whether the table is there or not, in one transaction.
+  const removed = await nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+  if (!removed.ok) {
+    throw new CommandError({
+      code: 'table-not-removed',
+      message: `nft did not remove the table: ${removed.error}`,
+      remedy: 'Run this as root, on the host itself.',
+      exitCode: 3,
+    });
+  }
+  await stateDirectory.forgetLastGood();
+  process.stdout.write('the host is open: no rules of segwall are in its kernel\n');
+}

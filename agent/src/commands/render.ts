@@ -1,0 +1,60 @@
+// `segwall-agent render`: the script this agent would load from nothing for a rule set, as nft reads it. Touches no kernel.
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { renderFromNothing } from '#agent-core/render.ts';
+import { decodeSnapshot } from '#wire/snapshot.ts';
+import { CommandError } from '../command-error.ts';
+import { defaultSettings, readSettings } from '../settings.ts';
+
+export interface RenderOptions {
+  /** A file with an encoded snapshot, or "-" for standard input. */
+  readonly ruleSet: string;
+  /** Settings of the host: its essential entries come first in the script. */
+  readonly config?: string;
+}
+
+export async function renderCommand({ ruleSet: source, config }: RenderOptions): Promise<void> {
+  const settings =
+    config === undefined ? { ok: true as const, value: defaultSettings } : await readSettings(config, 'required');
+  if (!settings.ok) {
+    throw new CommandError({
+      code: 'settings-invalid',
+      message: settings.error,
+      remedy: 'Correct the setting.',
+      exitCode: 2,
+    });
+  }
+  const ruleSet = decodeSnapshot(await readSource(source));
+  if (!ruleSet.ok) {
+    throw new CommandError({
+      code: 'rule-set-unreadable',
+      message: `${source === '-' ? 'standard input' : source} holds no rule set: ${ruleSet.error}`,
+      remedy: 'Make it with "segwall policy render"; both must be of one version.',
+      exitCode: 1,
+    });
+  }
+  const script = renderFromNothing(ruleSet.value, {
+    essentials: settings.value.essentials,
+    digestOf: (text) => createHash('sha256').update(text).digest('hex'),
+  });
+  process.stdout.write(script.endsWith('\n') ? script : `${script}\n`);
+}
+
+async function readSource(source: string): Promise<Uint8Array> {
+  if (source === '-') {
+    const parts: Buffer[] = [];
+    for await (const part of process.stdin) parts.push(part as Buffer);
+    return Buffer.concat(parts);
+  }
+  try {
+    return await readFile(source);
+  } catch (error) {
+    throw new CommandError({
+      code: 'rule-set-missing',
+      message: `${source} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+      remedy: 'Name a file that holds a rule set, or - for standard input.',
+      exitCode: 2,
+    });
+  }
+}

@@ -1,0 +1,55 @@
+// `segwall-agent restore`: the boot unit's work. Puts the last good revision into the kernel before the network is up, with
+// the essential entries it was last loaded with. Needs no network, no control plane and no settings.
+
+import { existsSync } from 'node:fs';
+import { CommandError } from '../command-error.ts';
+import { createEnforcer } from '../enforcer.ts';
+import { decodeLastGood } from '../last-good-record.ts';
+import { createAgentLog } from '../log.ts';
+import { sweepMarks } from '../mark-sweep.ts';
+import { createNft } from '../nft.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { acquireStateLock } from '../state-lock.ts';
+
+export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
+  if (!existsSync(state)) return say('this host is not enrolled and has no policy: it is open');
+  const stateDirectory = openStateDirectory(state);
+  const lock = acquireStateLock(stateDirectory.lockPath);
+  if (!lock.ok) return say(`nothing to restore: ${lock.error}`);
+  try {
+    const stored = await stateDirectory.readLastGood();
+    const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
+    const essentials = record?.ok === true ? record.value.essentials : [];
+    const enforcer = createEnforcer({
+      nft: createNft(),
+      stateDirectory,
+      essentials: () => essentials,
+      log: createAgentLog('warn'),
+      sweepMarks,
+    });
+    const outcome = await enforcer.start();
+    switch (outcome.kind) {
+      case 'open':
+        return say('this host never had a policy: it is open');
+      case 'adopted':
+        return say(`revision ${outcome.revision} was in the kernel already`);
+      case 'loaded':
+        return say(`revision ${outcome.revision} is in force`);
+      case 'unknown-table':
+        return say('the kernel holds a table of which this state directory knows nothing; it stays');
+      case 'failed':
+        throw new CommandError({
+          code: 'last-good-not-restored',
+          message: `the last good revision in ${state} could not be loaded: ${outcome.problem}`,
+          remedy: 'The host is as open as its other rules leave it until the agent reaches the control plane.',
+          exitCode: 1,
+        });
+    }
+  } finally {
+    lock.value.release();
+  }
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
