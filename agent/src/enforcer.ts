@@ -62,11 +62,15 @@ export interface TableEnforcer extends Enforcer {
   repair(change: ForeignChange | 'overrun'): Promise<boolean>;
   /** Whether a state rule's words are of a transaction made here. */
   isOwnState(state: string): boolean;
-  counts(): { readonly repairs: number; readonly epoch: number };
+  /** `settled`: what the kernel shows of the table is on disk, so that the next start can tell whether anyone touched it. */
+  counts(): { readonly repairs: number; readonly epoch: number; readonly settled: 'yes' | 'no' };
 }
 
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownStatesKept = 256;
+
+/** Quiet time before the table is listed for the fingerprint. */
+const settleMs = 300;
 
 interface InForce {
   readonly ruleSet: HostRuleSet;
@@ -81,6 +85,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   let inForce: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let repairs = 0;
+  let settling: NodeJS.Timeout | undefined;
   const ownStates = new Set<string>();
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
@@ -132,9 +137,16 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return sha256(listing.value.replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'));
   };
 
-  const keepFingerprint = async () => {
-    const text = await fingerprint();
-    if (text !== undefined) await writeWhole(fingerprintPath, Buffer.from(text));
+  /** Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old reloads. */
+  const keepFingerprintSoon = () => {
+    if (settling !== undefined) clearTimeout(settling);
+    settling = setTimeout(() => {
+      void inTurn(async () => {
+        const text = await fingerprint();
+        if (text !== undefined) await writeWhole(fingerprintPath, Buffer.from(text));
+        settling = undefined;
+      });
+    }, settleMs).unref();
   };
 
   const keep = async (next: InForce): Promise<void> => {
@@ -144,7 +156,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     await stateDirectory.writeLastGood(
       encodeLastGood({ ruleSet, epoch, numbering: table.numbering, essentials: options.essentials() }),
     );
-    await keepFingerprint();
+    keepFingerprintSoon();
   };
 
   const change = async (ruleSet: HostRuleSet): Promise<ApplyOutcome> => {
@@ -209,7 +221,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       const state = { revision: ruleSet.revision, epoch, digest };
       const loaded = await bootstrap(table, state);
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
-      await keepFingerprint();
+      keepFingerprintSoon();
       return { kind: 'loaded', revision: ruleSet.revision, ...problem };
     }
     const epoch = await nextEpoch(Math.max(kernel?.epoch ?? 0, record.value.epoch));
@@ -248,7 +260,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     repair: (cause) => inTurn(() => repair(cause)),
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
     isOwnState: (state) => ownStates.has(state),
-    counts: () => ({ repairs, epoch: inForce?.epoch ?? 0 }),
+    counts: () => ({ repairs, epoch: inForce?.epoch ?? 0, settled: settling === undefined ? 'yes' : 'no' }),
     decisionOf(number) {
       const current = inForce?.table.decisions.get(number);
       if (current !== undefined || inForce === undefined) return current;

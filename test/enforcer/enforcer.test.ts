@@ -61,6 +61,10 @@ test('a change that takes away begins a new epoch', async () => {
 });
 
 test('a restart adopts what the kernel holds, without touching it', async () => {
+  await until(
+    'the agent has looked at what it loaded',
+    async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes',
+  );
   const before = await host.exec(['nft', '-a', 'list', 'table', 'inet', 'segwall']);
   driven.restart();
   expect(await driven.ask({ do: 'start' })).toEqual({ kind: 'adopted', revision: 7 });
@@ -90,10 +94,10 @@ test.each([
 });
 
 test('changes of other tables are left alone', async () => {
-  const before = await driven.ask({ do: 'counts' });
+  const { repairs } = await driven.ask({ do: 'counts' });
   await host.exec(['nft', 'add', 'table', 'inet', 'other']);
   await host.exec(['nft', 'delete', 'table', 'inet', 'other']);
-  expect(await driven.ask({ do: 'counts' })).toEqual(before);
+  expect(await driven.ask({ do: 'counts' })).toMatchObject({ repairs });
 });
 
 test('a table that was changed while no agent ran is put back at the start', async () => {
