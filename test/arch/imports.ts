@@ -69,6 +69,8 @@ function judge(each: Import, sources: Sources): string | undefined {
       if (from.kind === 'edge' || purePackages[from.folder]?.[each.target.name] !== undefined) return undefined;
       return `${from.folder} is pure and may not use the package ${each.target.name}`;
     case 'file': {
+      // The package's description (its version) is everyone's to read.
+      if (each.target.path === 'package.json') return undefined;
       if (!sources.has(each.target.path)) return `"${each.specifier}" names no source file (${each.target.path})`;
       const to = layerOf(each.target.path);
       if (to.folder === from.folder) return undefined;

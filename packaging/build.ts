@@ -1,0 +1,160 @@
+// `npm run package`: makes dist/NAME_VERSION_ARCH.deb for this machine's processor, with the runtime inside, so that a host needs neither
+// Node nor npm. The same commit gives the same bytes (SOURCE_DATE_EPOCH; by default the commit's own time).
+
+import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { execa } from 'execa';
+import { bundleProgram } from './bundle.ts';
+import { buildDeb } from './deb.ts';
+import { renderCopyright } from './licences.ts';
+import { renderManPage } from './man-page.ts';
+import { type Product, type Program, products } from './products.ts';
+
+const root = join(import.meta.dirname, '..');
+const dist = join(root, 'dist');
+
+interface Build {
+  readonly version: string;
+  readonly epochSeconds: number;
+  readonly architecture: 'amd64' | 'arm64';
+  /** Name of the npm package that holds the runtime. */
+  readonly runtime: string;
+  /** As Node names the processor. */
+  readonly processor: string;
+}
+
+async function readEpochSeconds(): Promise<number> {
+  const given = process.env['SOURCE_DATE_EPOCH'];
+  if (given !== undefined && /^\d+$/.test(given)) return Number(given);
+  const git = await execa('git', ['-c', `safe.directory=${root}`, 'log', '-1', '--format=%ct'], {
+    cwd: root,
+    reject: false,
+  });
+  return git.failed ? 0 : Number(git.stdout);
+}
+
+async function planBuild(): Promise<Build> {
+  const processor = process.arch;
+  if (processor !== 'x64' && processor !== 'arm64') throw new Error(`no package is made for ${processor}`);
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { readonly version: string };
+  return {
+    version,
+    epochSeconds: await readEpochSeconds(),
+    architecture: processor === 'x64' ? 'amd64' : 'arm64',
+    runtime: `node-linux-${processor}`,
+    processor,
+  };
+}
+
+async function put(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, content);
+  await chmod(path, mode);
+}
+
+/** The runtime without its symbols: 108 MB instead of 127. */
+async function makeRuntime(build: Build): Promise<string> {
+  const stripped = join(dist, 'node');
+  await copyFile(join(root, 'node_modules', build.runtime, 'bin/node'), stripped);
+  await execa('strip', [stripped]);
+  await chmod(stripped, 0o755);
+  return stripped;
+}
+
+/** koffi loads its native part by itself, from the package of this processor; the rest of its sources stays behind. */
+async function copyKoffi(build: Build, home: string): Promise<void> {
+  const from = join(root, 'node_modules');
+  const to = join(home, 'node_modules');
+  const native = `@koromix/koffi-linux-${build.processor}`;
+  for (const path of [
+    'koffi/package.json',
+    'koffi/index.js',
+    'koffi/index.cjs',
+    'koffi/src/koffi/index.js',
+    'koffi/src/koffi/index.cjs',
+    `${native}/package.json`,
+    `${native}/index.js`,
+    `${native}/linux_${build.processor}`,
+  ]) {
+    await cp(join(from, path), join(to, path), { recursive: true });
+  }
+}
+
+function renderWrapper(home: string, program: Program): string {
+  // node:sqlite still calls itself experimental in Node 24; an operator can do nothing with that remark.
+  return `#!/bin/sh\nexec ${home}/node --disable-warning=ExperimentalWarning ${home}/${program.name}.js "$@"\n`;
+}
+
+async function stageProgram(
+  build: Build,
+  product: Product,
+  program: Program,
+  tree: string,
+): Promise<ReadonlySet<string>> {
+  const home = `/usr/lib/${product.name}`;
+  const packages = await bundleProgram({ root, entry: program.entry, name: program.name, outFolder: join(tree, home) });
+  await put(join(tree, 'usr/bin', program.name), renderWrapper(home, program), 0o755);
+  const help = await execa(join(tree, home, 'node'), [join(tree, home, `${program.name}.js`), '--help'], {
+    env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning', COLUMNS: '100' },
+  });
+  const others = products.flatMap((each) => each.programs).filter((each) => each.name !== program.name);
+  const page = renderManPage({
+    name: program.name,
+    section: program.manSection,
+    summary: program.summary,
+    version: build.version,
+    epochSeconds: build.epochSeconds,
+    help: help.stdout,
+    seeAlso: others.map((each) => `${each.name}(${each.manSection})`),
+  });
+  await put(
+    join(tree, `usr/share/man/man${program.manSection}/${program.name}.${program.manSection}.gz`),
+    gzipSync(page, { level: 9 }),
+  );
+  return packages;
+}
+
+async function buildProduct(build: Build, product: Product, runtime: string): Promise<string> {
+  const tree = join(dist, 'stage', product.name);
+  const home = join(tree, 'usr/lib', product.name);
+  const sources = join(root, 'packaging/debian', product.name);
+  await mkdir(home, { recursive: true });
+  await chmod(tree, 0o755);
+  await copyFile(runtime, join(home, 'node'));
+  await put(join(home, 'package.json'), '{ "type": "module" }\n');
+  if (product.native === 'koffi') await copyKoffi(build, home);
+
+  const packages = new Set<string>(product.native === 'koffi' ? ['koffi'] : []);
+  for (const program of product.programs) {
+    for (const name of await stageProgram(build, product, program, tree)) packages.add(name);
+  }
+  for (const unit of product.units) {
+    await put(join(tree, 'usr/lib/systemd/system', unit), await readFile(join(root, 'packaging/systemd', unit)));
+  }
+  for (const [file, path] of Object.entries(product.files))
+    await put(join(tree, path), await readFile(join(sources, file)));
+  const documents = join(tree, 'usr/share/doc', product.name);
+  await put(join(documents, 'copyright'), await renderCopyright({ root, packages, runtime: build.runtime }));
+  await put(join(documents, 'changelog.gz'), gzipSync(await readFile(join(root, 'CHANGELOG.md')), { level: 9 }));
+
+  const scripts = new Map<string, string>();
+  for (const name of ['postinst', 'prerm', 'postrm']) scripts.set(name, await readFile(join(sources, name), 'utf8'));
+  const target = join(dist, `${product.name}_${build.version}_${build.architecture}.deb`);
+  await buildDeb({
+    tree,
+    target,
+    deb: { name: product.name, version: build.version, architecture: build.architecture, ...product.deb, scripts },
+    epochSeconds: build.epochSeconds,
+  });
+  return target;
+}
+
+process.umask(0o022);
+const build = await planBuild();
+await rm(dist, { recursive: true, force: true });
+await mkdir(dist, { recursive: true });
+const runtime = await makeRuntime(build);
+for (const product of products) console.log(await buildProduct(build, product, runtime));
+await rm(join(dist, 'stage'), { recursive: true });
+await rm(runtime);

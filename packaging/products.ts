@@ -1,0 +1,84 @@
+// What is shipped: each Debian package with its programs, units and settings.
+
+import type { DebDescription } from './deb.ts';
+
+export interface Program {
+  readonly name: string;
+  /** Entry point, from the package root. */
+  readonly entry: string;
+  readonly manSection: 1 | 8;
+  readonly summary: string;
+}
+
+export interface Product {
+  readonly name: 'segwall-agent' | 'segwall-control-plane';
+  readonly programs: readonly Program[];
+  readonly units: readonly string[];
+  /** Packages with native code that go beside the bundle. */
+  readonly native: 'koffi' | 'none';
+  /** Path in packaging/debian/NAME → absolute path on the host. */
+  readonly files: Readonly<Record<string, string>>;
+  readonly deb: Pick<DebDescription, 'depends' | 'suggests' | 'summary' | 'description' | 'configurationFiles'>;
+}
+
+// The runtime is linked against the C++ library; the C library's version is what Node 24 asks for, and Debian 12 has it.
+const runtimeDepends = 'libc6 (>= 2.28), libstdc++6, init-system-helpers (>= 1.54)';
+
+export const products: readonly Product[] = [
+  {
+    name: 'segwall-agent',
+    programs: [
+      {
+        name: 'segwall-agent',
+        entry: 'agent/src/main.ts',
+        manSection: 8,
+        summary: 'enforce this host’s segmentation policy and report its flows',
+      },
+    ],
+    units: ['segwall-agent.service', 'segwall-agent-restore.service'],
+    native: 'koffi',
+    files: {},
+    deb: {
+      depends: `${runtimeDepends}, nftables (>= 1.0.6)`,
+      summary: 'host-based micro-segmentation: the agent',
+      description: [
+        'Pulls the rule sets of this host from a Segwall control plane, keeps them in the',
+        'kernel as one nftables table, and reports the flows that the kernel saw.',
+      ],
+      configurationFiles: [],
+    },
+  },
+  {
+    name: 'segwall-control-plane',
+    programs: [
+      {
+        name: 'segwall-control-plane',
+        entry: 'control-plane/src/main.ts',
+        manSection: 8,
+        summary: 'serve policy to the fleet’s agents and take their flows',
+      },
+      {
+        name: 'segwall',
+        entry: 'control-plane/cli/main.ts',
+        manSection: 1,
+        summary: 'check, test, apply and watch segmentation policy',
+      },
+    ],
+    units: ['segwall-control-plane.service'],
+    native: 'none',
+    files: {
+      'sysusers.conf': '/usr/lib/sysusers.d/segwall-control-plane.conf',
+      'control-plane.yaml': '/etc/segwall/control-plane.yaml',
+    },
+    deb: {
+      depends: `${runtimeDepends}, systemd`,
+      suggests: 'segwall-agent',
+      summary: 'host-based micro-segmentation: the control plane and the segwall command',
+      description: [
+        'Enrols hosts, compiles policy into the rule sets of each, serves them to the agents,',
+        'and stores the flows they report. Holds the `segwall` command for operators.',
+      ],
+      configurationFiles: ['/etc/segwall/control-plane.yaml'],
+    },
+  },
+];
