@@ -4,6 +4,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { type RunResult, run } from './run-command.ts';
 
 export interface HostOptions {
@@ -44,6 +45,8 @@ export interface Lab {
   readonly name: string;
   readonly hosts: ReadonlyMap<string, LabHost>;
   addHost(options: HostOptions): Promise<LabHost>;
+  /** A directory of the lab's owner that goes when the lab goes, also on a signal. */
+  alsoRemove(directory: string): void;
   /** Takes away everything the lab made; may be called twice. */
   remove(): Promise<void>;
 }
@@ -59,6 +62,7 @@ export async function createLab({ name }: { readonly name: string }): Promise<La
   const hosts = new Map<string, LabHost>();
   const reaper = startReaper(prefix);
   let ports = 0;
+  const directories: string[] = [];
   let removal: Promise<void> | undefined;
 
   const lab: Lab = {
@@ -72,10 +76,15 @@ export async function createLab({ name }: { readonly name: string }): Promise<La
       await plugIn({ host, bridge, port: `p${ports}` });
       return host;
     },
+    alsoRemove: (directory) => {
+      directories.push(directory);
+      reaper.stdin?.write(`${directory}\n`);
+    },
     remove: () => {
       removal ??= (async () => {
         await removeNamespaces(prefix);
         hosts.clear();
+        await Promise.all(directories.map((directory) => rm(directory, { recursive: true, force: true })));
         reaper.stdin?.end();
         live.delete(lab);
       })();
@@ -176,13 +185,14 @@ async function killInside(namespace: string): Promise<void> {
 
 /** Waits for its standard input to close, which happens when this process is gone, however it went. */
 function startReaper(prefix: string): ChildProcess {
-  const script = `trap '' INT TERM HUP; while read -r line; do :; done
+  const script = `trap '' INT TERM HUP; set --; while read -r directory; do set -- "$@" "$directory"; done
 for file in /run/netns/${prefix}.*; do
   test -e "$file" || continue
   name=\${file##*/}
   for pid in $(ip netns pids "$name"); do kill -9 "$pid"; done
   ip netns del "$name"
-done`;
+done
+for directory in "$@"; do rm -rf "$directory"; done`;
   const reaper = spawn('sh', ['-c', script], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
   reaper.unref();
   return reaper;

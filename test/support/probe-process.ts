@@ -22,7 +22,7 @@ interface Held {
   state: HoldProgress['state'];
   received: number;
   lastReceivedAt: number;
-  lastGapMs: number;
+  longestGapMs: number;
   error?: string;
   release: () => void;
 }
@@ -137,7 +137,8 @@ function listenUdp(host: string, port: number): Promise<() => void> {
 
 /** The first line of a held connection is "hold ID INTERVAL"; from then on both sides only send ticks. */
 function readHold(text: Buffer | string): { readonly id: string; readonly intervalMs: number } | undefined {
-  const [verb, id, interval] = text.toString().trim().split(' ');
+  const [line = ''] = text.toString().split('\n');
+  const [verb, id, interval] = line.split(' ');
   return verb === 'hold' && id !== undefined ? { id, intervalMs: Number(interval) } : undefined;
 }
 
@@ -147,7 +148,7 @@ function tick(input: { readonly intervalMs: number; readonly send: () => void; r
     state: 'open',
     received: 0,
     lastReceivedAt: 0,
-    lastGapMs: 0,
+    longestGapMs: 0,
     release: () => {
       clearInterval(timer);
       input.stop();
@@ -158,7 +159,7 @@ function tick(input: { readonly intervalMs: number; readonly send: () => void; r
 function received(held: Held, count: number): void {
   const at = now();
   held.state = 'open';
-  held.lastGapMs = held.lastReceivedAt === 0 ? 0 : at - held.lastReceivedAt;
+  if (held.lastReceivedAt > 0) held.longestGapMs = Math.max(held.longestGapMs, at - held.lastReceivedAt);
   held.lastReceivedAt = at;
   held.received += count;
 }
@@ -170,13 +171,14 @@ function closed(held: Held, error?: Error): void {
 }
 
 function hold(target: HoldTarget): Promise<Reply> {
-  const greeting = `hold ${target.id} ${target.intervalMs}`;
+  const greeting = `hold ${target.id} ${target.intervalMs}\n`;
   return new Promise((resolve) => {
     if (target.transport === 'tcp') {
       const socket = createConnection(connectOptions(target));
       const held = tick({
         intervalMs: target.intervalMs,
-        send: () => socket.writable && socket.write('t'),
+        // Nothing may go ahead of the greeting.
+        send: () => !socket.connecting && socket.writable && socket.write('t'),
         stop: () => socket.destroy(),
       });
       held.state = 'opening';

@@ -36,7 +36,7 @@ export interface HoldProgress {
   readonly state: 'opening' | 'open' | 'closed';
   readonly received: number;
   readonly lastReceivedAt: number;
-  readonly lastGapMs: number;
+  readonly longestGapMs: number;
   readonly error?: string;
 }
 

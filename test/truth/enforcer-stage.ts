@@ -1,0 +1,78 @@
+// Brings a state about the way an agent does: one enforcer a host, in this process, each with its own numbering, epochs and
+// transactions from what stands in the kernel to what should. Only nft runs inside the host.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pino } from 'pino';
+import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
+import type { Nft } from '#agent/nft.ts';
+import { openStateDirectory } from '#agent/state-directory.ts';
+import { err, ok } from '#model/result.ts';
+import type { Lab, LabHost } from '#test/support/lab.ts';
+import { loadedRevision } from './rendered-stage.ts';
+import { managedHosts, type Scenario } from './scenario.ts';
+import type { Stage } from './table.ts';
+
+/** nft inside a host of the lab. */
+export function labNft(host: LabHost): Nft {
+  const nft = async (args: readonly string[], input: string) => {
+    const result = await host.exec(['nft', ...args], { input, timeoutMs: 60_000, env: { LC_ALL: 'C' } });
+    return result.exitCode === 0 ? ok(result.stdout) : err(result.stderr.trim());
+  };
+  const discard = async (args: readonly string[], input: string) => {
+    const result = await nft(args, input);
+    return result.ok ? ok(undefined) : result;
+  };
+  return {
+    apply: (script) => discard(['-f', '-'], script),
+    check: (script) => discard(['-c', '-f', '-'], script),
+    list: (args) => nft(args, ''),
+  };
+}
+
+export async function startEnforcer(host: LabHost, directory: string): Promise<TableEnforcer> {
+  const enforcer = createEnforcer({
+    nft: labNft(host),
+    stateDirectory: openStateDirectory(join(directory, host.name)),
+    essentials: () => [],
+    log: pino({ level: 'silent' }),
+    sweepMarks: async () => err('this run is too short for the epochs to come round'),
+  });
+  await enforcer.start();
+  return enforcer;
+}
+
+export function enforcerStage() {
+  return async (lab: Lab, scenario: Scenario): Promise<Stage> => {
+    const directory = await mkdtemp(join(tmpdir(), 'segwall-truth-'));
+    const enforcers = new Map<string, TableEnforcer>();
+    return {
+      enter: async ({ state, world, revision }) => {
+        const managed = new Set(managedHosts(scenario, state));
+        const ruleSetOf = world.compile(revision);
+        await Promise.all(
+          [...lab.hosts.values()].map(async (host) => {
+            if (!managed.has(host.name)) return leave(host, enforcers, directory);
+            const enforcer = enforcers.get(host.name) ?? (await startEnforcer(host, directory));
+            enforcers.set(host.name, enforcer);
+            const ruleSet = ruleSetOf(host.name);
+            if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host.name}`);
+            const outcome = await enforcer.apply(ruleSet);
+            if (outcome.kind !== 'applied') throw new Error(`${host.name} refused: ${outcome.reason}`);
+            const loaded = await loadedRevision(host);
+            if (loaded !== revision) throw new Error(`${host.name}: applied ${revision}, and ${loaded} read back`);
+          }),
+        );
+      },
+      close: () => rm(directory, { recursive: true, force: true }),
+    };
+  };
+}
+
+/** The workload has left the fleet: its machine stays, without rules and without memory of them. */
+async function leave(host: LabHost, enforcers: Map<string, TableEnforcer>, directory: string): Promise<void> {
+  if (!enforcers.delete(host.name)) return;
+  await host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
+  await rm(join(directory, host.name), { recursive: true, force: true });
+}

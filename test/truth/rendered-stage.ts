@@ -1,0 +1,55 @@
+// Brings a state about the short way: compile, render each host's script from nothing, load it with nft inside the host, and
+// read the revision back. What `segwall policy render` prints is what is loaded here.
+
+import { renderFromNothing } from '#agent-core/render.ts';
+import { parseTableState } from '#agent-core/transaction.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import type { Lab, LabHost } from '#test/support/lab.ts';
+import { managedHosts, type Scenario } from './scenario.ts';
+import type { Stage } from './table.ts';
+
+export interface RenderedOptions {
+  /** A mutant: what the renderer is given in place of the compiled rule set. */
+  readonly tamper?: (ruleSet: HostRuleSet) => HostRuleSet;
+}
+
+export function renderedStage(options: RenderedOptions = {}) {
+  return async (lab: Lab, scenario: Scenario): Promise<Stage> => ({
+    enter: async ({ state, world, revision }) => {
+      const managed = new Set(managedHosts(scenario, state));
+      const ruleSetOf = world.compile(revision);
+      await Promise.all(
+        [...lab.hosts.values()].map((host) => {
+          if (!managed.has(host.name)) return unload(host);
+          const ruleSet = ruleSetOf(host.name);
+          if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host.name}`);
+          return load(host, options.tamper === undefined ? ruleSet : options.tamper(ruleSet));
+        }),
+      );
+    },
+    close: async () => undefined,
+  });
+}
+
+/** A table that failed to load lets everything pass, so a failure here must never reach the probes. */
+async function load(host: LabHost, ruleSet: HostRuleSet): Promise<void> {
+  const script = renderFromNothing(ruleSet, { essentials: [] });
+  const input = `add table inet segwall\ndelete table inet segwall\n${script}`;
+  const result = await host.exec(['nft', '-f', '-'], { input });
+  if (result.exitCode !== 0) throw new Error(`${host.name}: nft refused the rendered script: ${result.stderr}`);
+  const loaded = await loadedRevision(host);
+  if (loaded !== ruleSet.revision) {
+    throw new Error(`${host.name}: revision ${ruleSet.revision} was loaded, and ${loaded ?? 'none'} read back`);
+  }
+}
+
+async function unload(host: LabHost): Promise<void> {
+  const input = 'add table inet segwall\ndelete table inet segwall\n';
+  const result = await host.exec(['nft', '-f', '-'], { input });
+  if (result.exitCode !== 0) throw new Error(`${host.name}: nft could not unload: ${result.stderr}`);
+}
+
+export async function loadedRevision(host: LabHost): Promise<number | undefined> {
+  const listing = await host.exec(['nft', 'list', 'chain', 'inet', 'segwall', 'state']);
+  return listing.exitCode === 0 ? parseTableState(listing.stdout)?.revision : undefined;
+}
