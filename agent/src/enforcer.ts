@@ -58,6 +58,8 @@ export interface TableEnforcer extends Enforcer {
   decisionOf(number: number): Decision | undefined;
   /** The rule set in force loaded again under settings that changed (essential entries). */
   refresh(): Promise<ApplyOutcome | undefined>;
+  /** Takes our table away and forgets the last good revision: the host is open. */
+  open(): Promise<Result<void>>;
   /** Puts our table back after a stranger's change; true if it is as it should be afterwards. */
   repair(change: ForeignChange | 'overrun'): Promise<boolean>;
   /** Whether a state rule's words are of a transaction made here. */
@@ -253,8 +255,16 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return true;
   };
 
+  const open = async (): Promise<Result<void>> => {
+    inForce = undefined;
+    await stateDirectory.forgetLastGood();
+    // Added first, so that it may be missing.
+    return nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+  };
+
   return {
     held: () => inForce?.ruleSet,
+    open: () => inTurn(open),
     apply: (ruleSet) => inTurn(() => change(ruleSet)),
     start: () => inTurn(start),
     repair: (cause) => inTurn(() => repair(cause)),

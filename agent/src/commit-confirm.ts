@@ -1,0 +1,81 @@
+// The guard against locking oneself out: a change that took something away is kept only if the control plane can be reached
+// through the new rules within a time limit; otherwise the revision before is put back and the new one refused. Stands between
+// policy sync and the enforcer.
+//
+//   applied ──nothing was taken away──► kept
+//   applied ──something was──► probing ──reached──► kept
+//                                 └──limit passed──► previous revision again ─► refused
+//
+// A control plane that answers with a refusal is reached: its process is away, its network is not.
+
+import { setTimeout } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { Result } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import type { TableEnforcer } from './enforcer.ts';
+import type { ApplyOutcome, Enforcer } from './ports.ts';
+
+export interface CommitConfirmOptions {
+  readonly enforcer: Pick<TableEnforcer, 'apply' | 'held' | 'counts' | 'open'>;
+  /** Opens a connection of its own to the control plane and closes it: one try. The error says what stood in the way. */
+  readonly reach: (signal: AbortSignal) => Promise<Result<void>>;
+  readonly log: Logger;
+  /** How long the new rules have to let the control plane be reached. Default 10 s; 2 s to 5 min are sensible. */
+  readonly limitMs?: number;
+  readonly tryMs?: number;
+}
+
+const defaultLimitMs = 10_000;
+/** A dropped SYN is sent again after a second: one try must outlast that. */
+const defaultTryMs = 2_500;
+const betweenTriesMs = 200;
+
+export function createCommitConfirm(options: CommitConfirmOptions): Enforcer {
+  const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
+
+  const reached = async (): Promise<string | undefined> => {
+    const giveUpAt = performance.now() + limitMs;
+    let reason = 'no try was finished';
+    while (performance.now() < giveUpAt) {
+      const left = giveUpAt - performance.now();
+      const outcome = await options.reach(AbortSignal.timeout(Math.ceil(Math.min(left, tryMs))));
+      if (outcome.ok) return undefined;
+      reason = outcome.error;
+      await setTimeout(Math.min(betweenTriesMs, Math.max(0, giveUpAt - performance.now())));
+    }
+    return reason;
+  };
+
+  const putBack = async (previous: HostRuleSet | undefined): Promise<ApplyOutcome | undefined> => {
+    if (previous !== undefined) return enforcer.apply(previous);
+    await enforcer.open();
+    return undefined;
+  };
+
+  return {
+    held: () => enforcer.held(),
+    async apply(ruleSet) {
+      const previous = enforcer.held();
+      const epochBefore = enforcer.counts().epoch;
+      const outcome = await enforcer.apply(ruleSet);
+      if (outcome.kind !== 'applied' || enforcer.counts().epoch === epochBefore) return outcome;
+      const failure = await reached();
+      if (failure === undefined) return outcome;
+      const { revision } = ruleSet;
+      log.error(
+        { revision, reason: failure },
+        'the control plane cannot be reached through the new rules; putting the previous ones back',
+      );
+      const restored = await putBack(previous);
+      const after =
+        previous === undefined ? 'the host is open again' : `revision ${previous.revision} is in force again`;
+      const state =
+        restored?.kind === 'refused' ? `putting the previous revision back failed too: ${restored.reason}` : after;
+      return {
+        kind: 'refused',
+        revision,
+        reason: `lock-out: the control plane could not be reached through the new rules within ${limitMs / 1000} s (${failure}); ${state}`,
+      };
+    },
+  };
+}
