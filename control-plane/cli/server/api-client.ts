@@ -1,0 +1,165 @@
+// Requests to the operator API. Over https the control plane is known by the CA whose fingerprint is the end of the token, and by
+// nothing else. What the API refuses becomes a CommandFailure, or an ApiRefusal where the command has more to say about it.
+
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { checkServerIdentity } from 'node:tls';
+import { type Connection, type ConnectionOptions, resolveConnection } from './connection.ts';
+import { CommandFailure } from './failure.ts';
+
+const connectTimeoutMs = 10_000;
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+export interface ApiClient {
+  /** The answer's body. `path` is without the /api/v1. */
+  call<Answer>(method: Method, path: string, body?: unknown): Promise<Answer>;
+}
+
+/** The API understood and said no. `details` is the error object as it came. */
+export class ApiRefusal extends CommandFailure {
+  readonly status: number;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(status: number, details: Readonly<Record<string, unknown>>) {
+    const code = typeof details['code'] === 'string' ? details['code'] : 'refused';
+    const message =
+      typeof details['message'] === 'string' ? details['message'] : `the control plane answered ${status}`;
+    super(exitOf(status), code, message);
+    this.status = status;
+    this.details = details;
+  }
+}
+
+export async function openApiClient(
+  options: ConnectionOptions,
+  environment: NodeJS.ProcessEnv = process.env,
+): Promise<ApiClient> {
+  const connection = await resolveConnection(options, environment);
+  const tls = connection.server.protocol === 'https:' ? await pinnedTls(connection) : undefined;
+  return {
+    call: async <Answer>(method: Method, path: string, body?: unknown) => {
+      const url = new URL(`/api/v1${path}`, connection.server);
+      const response = await exchange({ url, method, token: connection.token, body, tls });
+      const answer = parseBody(response.text);
+      if (response.status >= 200 && response.status < 300) return answer as Answer;
+      throw new ApiRefusal(response.status, errorOf(answer));
+    },
+  };
+}
+
+interface PinnedTls {
+  readonly caPem: string;
+  readonly name: string;
+}
+
+async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
+  const fingerprint = token.split('.')[1];
+  if (fingerprint === undefined) {
+    throw new CommandFailure(
+      2,
+      'bad-token',
+      'this token does not end in the fingerprint of a CA, which https needs; use the token as it was given out',
+    );
+  }
+  const { controlPlaneName, fetchPinnedCa } = await import('#control-plane/pinned-api.ts');
+  const pinned = await fetchPinnedCa({
+    host: server.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(server.port || '443'),
+    fingerprint,
+    timeoutMs: connectTimeoutMs,
+  });
+  if (!pinned.ok) throw new CommandFailure(3, pinned.error.code, pinned.error.message);
+  return { caPem: pinned.value.caPem, name: controlPlaneName };
+}
+
+interface Exchange {
+  readonly url: URL;
+  readonly method: Method;
+  readonly token: string;
+  readonly body: unknown;
+  readonly tls: PinnedTls | undefined;
+}
+
+async function exchange({
+  url,
+  method,
+  token,
+  body,
+  tls,
+}: Exchange): Promise<{ readonly status: number; readonly text: string }> {
+  const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const headers = {
+    authorization: `Bearer ${token}`,
+    accept: 'application/json',
+    ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length }),
+  };
+  try {
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request =
+        tls === undefined
+          ? httpRequest(url, { method, headers, agent: false }, resolve)
+          : httpsRequest(
+              url,
+              {
+                method,
+                headers,
+                agent: false,
+                ca: tls.caPem,
+                servername: tls.name,
+                checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.name, certificate),
+              },
+              resolve,
+            );
+      request.once('error', reject);
+      // Only connecting is timed: an answer may take as long as a large policy takes to compile.
+      const timer = setTimeout(
+        () => request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`)),
+        connectTimeoutMs,
+      );
+      request.once('socket', (socket) => {
+        if (!socket.connecting) clearTimeout(timer);
+        socket.once('connect', () => clearTimeout(timer));
+      });
+      request.once('close', () => clearTimeout(timer));
+      request.end(payload);
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+  } catch (cause) {
+    const reason =
+      cause instanceof Error ? cause.message || ('code' in cause ? String(cause.code) : cause.name) : String(cause);
+    throw new CommandFailure(
+      3,
+      'unreachable',
+      `cannot reach the control plane at ${url.origin}: ${reason}; is it running, and is this its address?`,
+    );
+  }
+}
+
+function parseBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function errorOf(answer: unknown): Readonly<Record<string, unknown>> {
+  if (
+    typeof answer === 'object' &&
+    answer !== null &&
+    'error' in answer &&
+    typeof answer.error === 'object' &&
+    answer.error !== null
+  ) {
+    return answer.error as Record<string, unknown>;
+  }
+  return {};
+}
+
+function exitOf(status: number): 1 | 2 | 3 {
+  if (status === 401 || status === 403 || status >= 500) return 3;
+  return status === 400 || status === 413 ? 2 : 1;
+}

@@ -1,0 +1,245 @@
+// The commands about hosts: status, agents, workloads, label, quarantine, release.
+
+import type { Command } from 'commander';
+import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
+import { openApiClient } from './api-client.ts';
+import { durationMs } from './durations.ts';
+import { CommandFailure, guarded } from './failure.ts';
+import { parseLabelEdits } from './labels.ts';
+import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
+import type { GlobalOptions } from './register.ts';
+import { printTroubles, waitForAgents } from './waiting.ts';
+
+interface ListOptions extends GlobalOptions {
+  readonly json?: true;
+}
+
+interface ChangeOptions extends ListOptions {
+  readonly wait?: true;
+  readonly timeout: string;
+}
+
+export function registerFleetCommands(program: Command): void {
+  program
+    .command('status')
+    .description('the fleet in one look')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => status(command.optsWithGlobals())));
+
+  const agents = program
+    .command('agents')
+    .description('enrolled hosts and how their agents are')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => listAgents(command.optsWithGlobals())));
+  agents
+    .command('revoke')
+    .description("revoke a host's certificates at once; its workload stays")
+    .argument('<NAME>')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (name: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<ListOptions>();
+        const client = await openApiClient(options);
+        const answer = await client.call('POST', `/agents/${encodeURIComponent(name)}/revoke`);
+        if (options.json) printJson(answer);
+        else
+          printLine(`the certificates of ${name} are revoked; it keeps enforcing what it has, and hears nothing new`);
+      }),
+    );
+  agents
+    .command('remove')
+    .description('revoke and forget a host; its name may be enrolled again')
+    .argument('<NAME>')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (name: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<ListOptions>();
+        const client = await openApiClient(options);
+        const answer = await client.call('DELETE', `/agents/${encodeURIComponent(name)}`);
+        if (options.json) printJson(answer);
+        else printLine(`${name} is forgotten: its addresses belong to no workload any more`);
+      }),
+    );
+
+  program
+    .command('workloads')
+    .description('workloads as policy sees them: labels, addresses, segments, modes')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => listWorkloads(command.optsWithGlobals())));
+
+  program
+    .command('label')
+    .description('change labels: KEY=VALUE sets, KEY- takes away')
+    .argument('<WORKLOAD>')
+    .argument('<LABELS...>')
+    .option('--wait', 'return once every agent it concerns has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (workload: string, edits: string[], _options: unknown, command: Command) =>
+        label(workload, edits, command.optsWithGlobals()),
+      ),
+    );
+
+  program
+    .command('quarantine')
+    .description('deny a workload everything, but for some peers')
+    .argument('<WORKLOAD>')
+    .option('--allow <PEER...>', 'addresses, CIDRs, names of workloads, or selectors that stay allowed')
+    .option('--wait', 'return once every agent it concerns has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (workload: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<ChangeOptions & { readonly allow?: string[] }>();
+        await changeQuarantine(workload, options, { method: 'PUT', body: { allow: options.allow ?? [] } });
+      }),
+    );
+
+  program
+    .command('release')
+    .description('end the quarantine of a workload')
+    .argument('<WORKLOAD>')
+    .option('--wait', 'return once every agent it concerns has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (workload: string, _options: unknown, command: Command) =>
+        changeQuarantine(workload, command.optsWithGlobals(), { method: 'DELETE' }),
+      ),
+    );
+}
+
+async function status(options: ListOptions): Promise<void> {
+  const client = await openApiClient(options);
+  const view = await client.call<Status>('GET', '/status');
+  if (options.json) {
+    printJson(view);
+    return;
+  }
+  const { agents, policy, lostFlows } = view;
+  const lost = lostFlows.overruns + lostFlows.records + lostFlows.spooled + lostFlows.pruned;
+  printLine(`revision   ${view.revision}`);
+  printLine(
+    `policy     ${policy.id} since revision ${policy.revision}: ${policy.segments} segments, ${policy.rules} rules`,
+  );
+  printLine(
+    `agents     ${agents.connected} of ${agents.enrolled} connected` +
+      (agents.behind > 0 ? `, ${agents.behind} behind` : '') +
+      (agents.refusing > 0 ? `, ${agents.refusing} refusing a revision` : ''),
+  );
+  printLine(`workloads  ${view.workloads}`);
+  if (lost > 0) {
+    const { overruns, records, spooled, pruned } = lostFlows;
+    printLine(
+      `lost flows ${overruns} overruns, ${records} records, ${spooled} from full spools, ${pruned} pruned for want of room`,
+    );
+  }
+  for (const { address, claimants } of view.conflicts) {
+    printLine(`conflict   ${address} is claimed by ${claimants.join(' and ')}; until that ends it belongs to neither`);
+  }
+  if (policy.problem !== '') printLine(`problem    ${policy.problem}`);
+}
+
+async function listAgents(options: ListOptions): Promise<void> {
+  const client = await openApiClient(options);
+  const agents = await client.call<readonly Agent[]>('GET', '/agents');
+  if (options.json) {
+    printJson(agents);
+    return;
+  }
+  await printTable(
+    ['HOST', 'STATE', 'REVISION', 'VERSION', 'LOST', 'REPAIRS', 'LAST CONNECTED', 'PROBLEM'],
+    agents.map((agent) => [
+      agent.host,
+      agent.state,
+      agent.acked === agent.sent ? String(agent.acked) : `${agent.acked} of ${agent.sent}`,
+      agent.agentVersion,
+      String(agent.lost),
+      String(agent.repairs),
+      timeText(agent.lastConnectedAt),
+      agent.nack === undefined ? agent.problem : `refused revision ${agent.nack.revision}: ${agent.nack.reason}`,
+    ]),
+    'no host is enrolled yet; make a token with: segwall tokens create --labels app=shop',
+  );
+}
+
+async function listWorkloads(options: ListOptions): Promise<void> {
+  const client = await openApiClient(options);
+  const workloads = await client.call<readonly WorkloadView[]>('GET', '/workloads');
+  if (options.json) {
+    printJson(workloads);
+    return;
+  }
+  await printTable(
+    ['WORKLOAD', 'KIND', 'LABELS', 'ADDRESSES', 'SEGMENTS', 'IN', 'OUT', ''],
+    workloads.map((one) => [
+      one.name,
+      one.kind,
+      labelsText(one.labels),
+      one.addresses.join(' '),
+      one.segments.join(' '),
+      one.inbound ?? '',
+      one.outbound ?? '',
+      [
+        one.quarantine === undefined ? '' : 'quarantined',
+        one.conflicting.length === 0 ? '' : `in conflict: ${one.conflicting.join(' ')}`,
+      ]
+        .filter((text) => text !== '')
+        .join('; '),
+    ]),
+    'no workload is known yet',
+  );
+}
+
+async function label(workload: string, edits: readonly string[], options: ChangeOptions): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const body = parseLabelEdits(edits);
+  const client = await openApiClient(options);
+  const answer = await client.call<LabelAnswer>('PATCH', `/workloads/${encodeURIComponent(workload)}/labels`, body);
+  await finishChange(answer, `${workload} has ${labelsText(answer.labels) || 'no labels'}`, {
+    options,
+    timeoutMs,
+    client,
+  });
+}
+
+async function changeQuarantine(
+  workload: string,
+  options: ChangeOptions,
+  request: { readonly method: 'PUT' | 'DELETE'; readonly body?: unknown },
+): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const client = await openApiClient(options);
+  const path = `/workloads/${encodeURIComponent(workload)}/quarantine`;
+  const answer = await client.call<QuarantineAnswer>(request.method, path, request.body);
+  await finishChange(answer, `${workload} is ${answer.state}`, { options, timeoutMs, client });
+}
+
+async function finishChange(
+  answer: { readonly revision: number },
+  text: string,
+  given: {
+    readonly options: ChangeOptions;
+    readonly timeoutMs: number;
+    readonly client: Awaited<ReturnType<typeof openApiClient>>;
+  },
+): Promise<void> {
+  const { options, timeoutMs, client } = given;
+  const { revision } = answer;
+  const progress = options.wait ? await waitForAgents(client, { revision, timeoutMs }) : undefined;
+  if (options.json) {
+    const { acked, nacked, pending } = progress ?? {};
+    printJson(progress === undefined ? answer : { ...answer, acked, nacked, pending });
+  } else {
+    printLine(`${text}, as of revision ${revision}`);
+    if (progress !== undefined) printTroubles(progress);
+  }
+  if (progress !== undefined && (progress.nacked.length > 0 || progress.pending.length > 0)) process.exitCode = 1;
+}
+
+export function assertNumber(text: string, option: string): number {
+  if (!/^\d{1,15}$/.test(text))
+    throw new CommandFailure(2, 'bad-option', `${option} is "${text}"; allowed is a whole number`);
+  return Number(text);
+}

@@ -1,0 +1,135 @@
+// The commands about what was observed: flows and coverage.
+
+import type { Command } from 'commander';
+import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
+import { openApiClient } from './api-client.ts';
+import { sinceMs } from './durations.ts';
+import { guarded } from './failure.ts';
+import { assertNumber } from './fleet-commands.ts';
+import { printJson, printLine, printTable, timeText } from './printing.ts';
+import type { GlobalOptions } from './register.ts';
+
+interface FlowOptions extends GlobalOptions {
+  readonly since?: string;
+  readonly from?: string;
+  readonly to?: string;
+  readonly verdict?: string;
+  readonly segment?: string;
+  readonly limit: string;
+  readonly json?: true;
+}
+
+export function registerFlowCommands(program: Command): void {
+  program
+    .command('flows')
+    .description('observed flows, newest first; one line an hour for each end, peer, service and verdict')
+    .option('--since <WHEN>', 'a duration back from now (1h, 7d) or an ISO 8601 instant')
+    .option('--from <NAME>', "the client's workload or address")
+    .option('--to <NAME>', "the server's workload or address")
+    .option('--verdict <VERDICT>', 'allow, deny or would-deny')
+    .option('--segment <NAME>', 'whose rule or default decided')
+    .option('--limit <NUMBER>', 'the most lines', '1000')
+    .option('--json', 'NDJSON: one JSON document a flow')
+    .action(guarded(async (_options: unknown, command: Command) => flows(command.optsWithGlobals())));
+
+  program
+    .command('coverage')
+    .description('which rules are used and which are not, and what enforcement denies or would deny')
+    .option('--since <WHEN>', 'a duration back from now (1h, 7d) or an ISO 8601 instant')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => coverage(command.optsWithGlobals())));
+}
+
+async function flows(options: FlowOptions): Promise<void> {
+  const query = new URLSearchParams({ limit: String(assertNumber(options.limit, '--limit')) });
+  if (options.since !== undefined) query.set('since', String(sinceMs(options.since, Date.now())));
+  for (const key of ['from', 'to', 'verdict', 'segment'] as const) {
+    const value = options[key];
+    if (value !== undefined) query.set(key, value);
+  }
+  const client = await openApiClient(options);
+  const list = await client.call<readonly FlowView[]>('GET', `/flows?${query}`);
+  if (options.json) {
+    for (const flow of list) printJson(flow);
+    return;
+  }
+  await printTable(
+    ['LAST SEEN', 'FROM', 'TO', 'SERVICE', 'VERDICT', 'BECAUSE', 'SEEN BY', 'CONNECTIONS', 'BYTES'],
+    list.map((flow) => [
+      timeText(flow.lastSeenAt),
+      endText(flow.from),
+      endText(flow.to),
+      flow.service,
+      flow.verdict,
+      reasonText(flow),
+      `${flow.host} ${flow.direction}`,
+      String(flow.connections),
+      String(flow.bytesOriginal + flow.bytesReply),
+    ]),
+    'no flows match',
+  );
+}
+
+function endText(end: FlowView['from']): string {
+  return end.workload === undefined ? end.address : `${end.workload} ${end.address}`;
+}
+
+function reasonText(flow: FlowView): string {
+  const combination = flow.combination === undefined ? '' : `(${flow.combination})`;
+  const guardrail = flow.guardrail === undefined ? '' : `, guardrail/${flow.guardrail}`;
+  switch (flow.reason) {
+    case 'rule':
+      return `${flow.segment ?? ''}${combination}/${flow.rule ?? ''}${guardrail}`;
+    case 'default':
+      return flow.segment === undefined
+        ? `no segment${guardrail}`
+        : `default/${flow.segment}${combination}${guardrail}`;
+    case 'guardrail':
+      return `guardrail/${flow.guardrail ?? ''}`;
+    case 'essential':
+      return `essential/${flow.essential ?? ''}`;
+    case 'quarantine':
+      return `quarantine/${flow.quarantine ?? ''}`;
+    default:
+      return flow.reason;
+  }
+}
+
+async function coverage(options: GlobalOptions & { readonly since?: string; readonly json?: true }): Promise<void> {
+  const query = options.since === undefined ? '' : `?since=${sinceMs(options.since, Date.now())}`;
+  const client = await openApiClient(options);
+  const view = await client.call<Coverage>('GET', `/coverage${query}`);
+  if (options.json) {
+    printJson(view);
+    return;
+  }
+  await printTable(
+    ['RULE', 'CONNECTIONS', 'LAST USED'],
+    view.rules.map((rule) => [
+      `${rule.segment}/${rule.rule}`,
+      String(rule.connections),
+      timeText(rule.lastSeenAt) || 'never',
+    ]),
+    'the active policy has no rules',
+  );
+  printLine('');
+  await printTable(
+    ['WOULD BE DENIED BY', 'DIRECTION', 'CONNECTIONS'],
+    view.wouldDeny.map((one) => [
+      one.segment === '' ? 'no segment' : `default/${one.segment}`,
+      one.direction,
+      String(one.connections),
+    ]),
+    'nothing would be denied',
+  );
+  printLine('');
+  await printTable(
+    ['DENIED BY', 'DIRECTION', 'CONNECTIONS'],
+    view.denied.map((one) => [
+      one.name === '' ? one.reason : `${one.reason}/${one.name}`,
+      one.direction,
+      String(one.connections),
+    ]),
+    'nothing was denied',
+  );
+}

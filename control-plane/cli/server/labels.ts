@@ -1,0 +1,30 @@
+// Labels as they are typed: "k=v,k=v" for tokens, "k=v" and "k-" for a workload.
+
+import { CommandFailure } from './failure.ts';
+
+export function parseLabelList(text: string): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const part of text.split(',').filter((one) => one !== '')) {
+    const at = part.indexOf('=');
+    if (at < 1)
+      throw new CommandFailure(2, 'bad-option', `--labels has "${part}"; allowed is KEY=VALUE, several with commas`);
+    labels[part.slice(0, at)] = part.slice(at + 1);
+  }
+  return labels;
+}
+
+export interface LabelEdit {
+  readonly set: Record<string, string>;
+  readonly remove: string[];
+}
+
+export function parseLabelEdits(texts: readonly string[]): LabelEdit {
+  const edit: LabelEdit = { set: {}, remove: [] };
+  for (const text of texts) {
+    const at = text.indexOf('=');
+    if (at > 0) edit.set[text.slice(0, at)] = text.slice(at + 1);
+    else if (at < 0 && text.length > 1 && text.endsWith('-')) edit.remove.push(text.slice(0, -1));
+    else throw new CommandFailure(2, 'bad-argument', `"${text}" is neither KEY=VALUE nor KEY-`);
+  }
+  return edit;
+}

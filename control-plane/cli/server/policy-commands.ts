@@ -1,0 +1,218 @@
+// The commands that change or compare policy on a server: apply, plan, diff, rollback, history. What a policy directory may hold and how its
+// errors read is the same as offline.
+
+import type { Command } from 'commander';
+import type {
+  ActivePolicyAnswer,
+  ApiProblem,
+  ApiTestFailure,
+  ApplyAnswer,
+  PolicyHistory,
+  Progress,
+} from '#control-plane/api/schemas.ts';
+import { type ApiClient, ApiRefusal, openApiClient } from './api-client.ts';
+import { durationMs } from './durations.ts';
+import { guarded } from './failure.ts';
+import { readPolicyFiles } from './policy-files.ts';
+import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
+import type { GlobalOptions } from './register.ts';
+import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
+
+interface WaitOptions extends GlobalOptions {
+  readonly wait?: true;
+  readonly timeout: string;
+  readonly json?: true;
+}
+
+interface ApplyOptions extends WaitOptions {
+  readonly draft?: true;
+  readonly fromDraft?: string;
+  readonly skipTests?: true;
+}
+
+export function registerPolicyCommands(program: Command): void {
+  program
+    .command('apply')
+    .description('check a policy directory, run its tests against the live fleet, and make it the active policy')
+    .argument('[DIR]', 'the policy directory')
+    .option('--wait', 'return once every connected agent has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--draft', 'check and save it without activating it')
+    .option('--from-draft <NUMBER>', 'activate a saved draft instead of a directory')
+    .option('--skip-tests', "do not run the directory's PolicyTests")
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (directory: string | undefined, _options: unknown, command: Command) =>
+        apply(directory, command.optsWithGlobals()),
+      ),
+    );
+
+  program
+    .command('rollback')
+    .description('activate the policy before the active one again, or the one in force at a revision')
+    .option('--to <REVISION>', 'the revision whose policy to return to')
+    .option('--wait', 'return once every connected agent has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => rollback(command.optsWithGlobals())));
+
+  program
+    .command('diff')
+    .description('what differs between the active policy and a directory, file by file and line by line')
+    .argument('<DIR>', 'the policy directory')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (directory: string, _options: unknown, command: Command) =>
+        diff(directory, command.optsWithGlobals()),
+      ),
+    );
+
+  program
+    .command('history')
+    .description('activations and drafts, newest first')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => history(command.optsWithGlobals())));
+}
+
+async function apply(directory: string | undefined, options: ApplyOptions): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const source =
+    options.fromDraft === undefined
+      ? { files: await readPolicyFiles(directory) }
+      : { draft: Number(options.fromDraft) };
+  const client = await openApiClient(options);
+  const answer = await callReviewed<ApplyAnswer>(client, '/policy/apply', {
+    body: { ...source, mode: options.draft ? 'save-draft' : 'activate', tests: options.skipTests ? 'skip' : 'run' },
+    json: options.json,
+  });
+  if (answer === undefined) return;
+  if (answer.state === 'draft') {
+    if (options.json) printJson({ draft: answer.policy, revision: answer.revision, warnings: answer.warnings });
+    else printLine(`saved as draft ${answer.policy}; activate it with: segwall apply --from-draft ${answer.policy}`);
+    return;
+  }
+  await finish(client, { answer, options, timeoutMs });
+}
+
+async function rollback(options: WaitOptions & { readonly to?: string }): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const client = await openApiClient(options);
+  const body = options.to === undefined ? {} : { to: Number(options.to) };
+  const answer = await callReviewed<ApplyAnswer>(client, '/policy/rollback', { body, json: options.json });
+  if (answer !== undefined) await finish(client, { answer, options, timeoutMs });
+}
+
+async function finish(
+  client: ApiClient,
+  given: { readonly answer: ApplyAnswer; readonly options: WaitOptions; readonly timeoutMs: number },
+): Promise<void> {
+  const { answer, options, timeoutMs } = given;
+  const { revision } = answer;
+  if (!options.json) for (const warning of answer.warnings) printProgress(problemLine(warning));
+  const progress = options.wait
+    ? await waitForAgents(client, { revision, timeoutMs })
+    : await progressOf(client, revision);
+  if (options.json) printJson(applied(answer, progress));
+  else {
+    printLine(`policy ${answer.policy} is active at revision ${revision}${testsText(answer)}`);
+    if (!options.wait) printLine(progressText(progress));
+    printTroubles(options.wait ? progress : { ...progress, pending: [] });
+  }
+  if (options.wait && (progress.nacked.length > 0 || progress.pending.length > 0)) process.exitCode = 1;
+}
+
+function applied(answer: ApplyAnswer, { acked, nacked, pending }: Progress) {
+  const { revision, policy, testsPassed, warnings } = answer;
+  return { revision, acked, nacked, pending, policy, testsPassed, warnings };
+}
+
+function testsText({ testsPassed }: ApplyAnswer): string {
+  return testsPassed === 0 ? '' : `; ${testsPassed} test${testsPassed === 1 ? '' : 's'} held`;
+}
+
+/** Undefined where the policy was refused, which has then been printed as `policy check` prints it. */
+export async function callReviewed<Answer>(
+  client: ApiClient,
+  path: string,
+  given: { readonly body: unknown; readonly json: true | undefined },
+): Promise<Answer | undefined> {
+  try {
+    return await client.call<Answer>('POST', path, given.body);
+  } catch (cause) {
+    if (!(cause instanceof ApiRefusal) || cause.status !== 422) throw cause;
+    process.exitCode = 1;
+    if (given.json) {
+      printJson({ error: cause.details });
+      return undefined;
+    }
+    const { problems, failures } = cause.details as {
+      readonly problems?: readonly ApiProblem[];
+      readonly failures?: readonly ApiTestFailure[];
+    };
+    for (const problem of problems ?? []) printLine(problemLine(problem));
+    for (const failure of failures ?? []) printLine(failureLine(failure));
+    process.stderr.write(`error: ${cause.code}: ${cause.message}\n`);
+    return undefined;
+  }
+}
+
+function problemLine(problem: ApiProblem): string {
+  const head = `${problem.file}:${problem.line}:${problem.column}: ${problem.severity}: ${problem.message} [${problem.code}]`;
+  return problem.suggestion === undefined ? head : `${head}\n    ${problem.suggestion}`;
+}
+
+function failureLine({ file, line, column, policyTest, title, why }: ApiTestFailure): string {
+  return `${file}:${line}:${column}: test ${policyTest} fails: ${title}: ${why}`;
+}
+
+async function diff(directory: string, options: GlobalOptions & { readonly json?: true }): Promise<void> {
+  const { renderTextDiff } = await import('./text-diff.ts');
+  const files = await readPolicyFiles(directory);
+  const client = await openApiClient(options);
+  const active = await client.call<ActivePolicyAnswer>('GET', '/policy');
+  const before = new Map(active.files.map(({ path, text }) => [path, text]));
+  const after = new Map(files.map(({ path, text }) => [path, text]));
+  const changed = [...new Set([...before.keys(), ...after.keys()])].sort().flatMap((path) => {
+    const [left, right] = [before.get(path), after.get(path)];
+    if (left === right) return [];
+    const state =
+      left === undefined ? ('added' as const) : right === undefined ? ('removed' as const) : ('changed' as const);
+    return [{ path, state, diff: renderTextDiff(left ?? '', right ?? '') }];
+  });
+  if (options.json) {
+    printJson({ revision: active.revision, policy: active.policy, files: changed });
+    return;
+  }
+  if (changed.length === 0)
+    printLine(`no difference from policy ${active.policy}, active since revision ${active.revision}`);
+  for (const file of changed) printLine(`${file.state}: ${file.path}\n${file.diff}`);
+}
+
+async function history(options: GlobalOptions & { readonly json?: true }): Promise<void> {
+  const client = await openApiClient(options);
+  const { activations, drafts } = await client.call<PolicyHistory>('GET', '/policy/history');
+  if (options.json) {
+    printJson({ activations, drafts });
+    return;
+  }
+  await printTable(
+    ['REVISION', 'POLICY', 'KIND', 'AT', 'BY', ''],
+    activations.map((one) => [
+      String(one.revision),
+      String(one.policy),
+      one.kind,
+      timeText(one.at),
+      one.actor,
+      one.state === 'active' ? 'active' : '',
+    ]),
+    'nothing was ever activated',
+  );
+  if (drafts.length > 0) {
+    printLine('');
+    await printTable(
+      ['DRAFT', 'FILES', 'SAVED', 'BY'],
+      drafts.map((one) => [String(one.policy), String(one.files), timeText(one.at), one.actor]),
+      'no drafts',
+    );
+  }
+}

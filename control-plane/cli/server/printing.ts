@@ -1,0 +1,51 @@
+// How server commands print: tables for people, JSON for programs, progress on standard error so that it never mixes with either.
+
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+export function printLine(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printProgress(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** With `rows` empty, one line that says so. */
+export async function printTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  none: string,
+): Promise<void> {
+  if (rows.length === 0) {
+    printLine(none);
+    return;
+  }
+  const { default: Table } = await import('cli-table3');
+  const bare = Object.fromEntries(
+    ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
+      .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
+      .map((part) => [part, part === 'middle' ? '  ' : '']),
+  );
+  const table = new Table({
+    head: [...head],
+    chars: bare,
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  });
+  for (const row of rows) table.push([...row]);
+  const lines = table.toString().split('\n');
+  printLine(lines.map((line) => line.trimEnd()).join('\n'));
+}
+
+export function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`)
+    .join(',');
+}
+
+/** "2027-03-01 08:00:00" in UTC. */
+export function timeText(iso: string | undefined): string {
+  return iso === undefined ? '' : iso.slice(0, 19).replace('T', ' ');
+}

@@ -1,0 +1,25 @@
+// The commands that need a control plane, added to the operator's program: `registerServerCommands(program)`. Each prints a table for people
+// and JSON with --json, and exits 0 done, 1 does not hold, 2 wrong use, 3 unreachable or not allowed.
+
+import type { Command } from 'commander';
+import { registerAuditCommands } from './audit-commands.ts';
+import { registerFleetCommands } from './fleet-commands.ts';
+import { registerFlowCommands } from './flow-commands.ts';
+import { registerPolicyCommands } from './policy-commands.ts';
+import { registerTokenCommands } from './token-commands.ts';
+
+export interface GlobalOptions {
+  readonly server?: string;
+  readonly tokenFile?: string;
+}
+
+export function registerServerCommands(program: Command): void {
+  program
+    .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')
+    .option('--token-file <FILE>', "an operator token, or the control plane's first-start.json; else SEGWALL_TOKEN");
+  registerPolicyCommands(program);
+  registerFleetCommands(program);
+  registerTokenCommands(program);
+  registerFlowCommands(program);
+  registerAuditCommands(program);
+}

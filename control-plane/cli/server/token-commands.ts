@@ -1,0 +1,82 @@
+// The commands about join tokens.
+
+import type { Command } from 'commander';
+import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
+import { openApiClient } from './api-client.ts';
+import { durationMs } from './durations.ts';
+import { guarded } from './failure.ts';
+import { assertNumber } from './fleet-commands.ts';
+import { parseLabelList } from './labels.ts';
+import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
+import type { GlobalOptions } from './register.ts';
+
+interface CreateOptions extends GlobalOptions {
+  readonly labels: string;
+  readonly uses: string;
+  readonly ttl: string;
+  readonly json?: true;
+}
+
+export function registerTokenCommands(program: Command): void {
+  const tokens = program.command('tokens').description('tokens that hosts join with');
+  tokens
+    .command('create')
+    .description('make a token; hosts that join with it get its labels')
+    .option('--labels <LABELS>', 'KEY=VALUE, several with commas', '')
+    .option('--uses <NUMBER>', 'how many hosts may join with it', '1')
+    .option('--ttl <DURATION>', 'how long it may be used', '1h')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => create(command.optsWithGlobals())));
+  tokens
+    .command('list')
+    .description('tokens and how far they are spent; never the tokens themselves')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => list(command.optsWithGlobals())));
+  tokens
+    .command('revoke')
+    .description('make a token useless; hosts that joined with it stay')
+    .argument('<ID>')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (id: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<CreateOptions>();
+        const client = await openApiClient(options);
+        const answer = await client.call('DELETE', `/tokens/${encodeURIComponent(id)}`);
+        if (options.json) printJson(answer);
+        else printLine(`token ${id} is revoked`);
+      }),
+    );
+}
+
+async function create(options: CreateOptions): Promise<void> {
+  const body = {
+    labels: parseLabelList(options.labels),
+    uses: assertNumber(options.uses, '--uses'),
+    ttlSeconds: Math.ceil(durationMs(options.ttl, '--ttl') / 1000),
+  };
+  const client = await openApiClient(options);
+  const answer = await client.call<TokenAnswer>('POST', '/tokens', body);
+  if (options.json) printJson(answer);
+  else printLine(answer.token);
+}
+
+async function list(options: CreateOptions): Promise<void> {
+  const client = await openApiClient(options);
+  const tokens = await client.call<readonly JoinTokenView[]>('GET', '/tokens');
+  if (options.json) {
+    printJson(tokens);
+    return;
+  }
+  await printTable(
+    ['ID', 'STATE', 'USED', 'LABELS', 'EXPIRES', 'CREATED BY'],
+    tokens.map((token) => [
+      token.id,
+      token.state,
+      `${token.spent} of ${token.uses}`,
+      labelsText(token.labels),
+      timeText(token.expiresAt),
+      token.createdBy,
+    ]),
+    'no tokens',
+  );
+}

@@ -1,0 +1,19 @@
+// What the routes of the operator API work on.
+
+import type { Millis } from '#model/time.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Store } from '../store/store.ts';
+
+export interface ApiContext {
+  readonly fleet: Fleet;
+  readonly store: Store;
+  readonly tenant: string;
+  readonly now: () => Millis;
+  readonly version: string;
+  /** Flow rows that went for want of room, since the process started. */
+  readonly prunedFlows: () => number;
+}
+
+export function isoTime(at: Millis | number): string {
+  return new Date(at).toISOString();
+}

@@ -1,0 +1,35 @@
+// Every way in which the operator API says no: a code that programs match on, a sentence for people, and the HTTP status. The codes
+// are listed in docs/reference/api.md, and a test holds the two lists together.
+
+export const apiErrorStatuses = {
+  'bad-request': 400,
+  unauthorised: 401,
+  'not-found': 404,
+  'too-large': 413,
+  'policy-invalid': 422,
+  'policy-tests-failed': 422,
+  'nothing-to-roll-back': 409,
+  'peer-invalid': 422,
+  'label-invalid': 422,
+  'not-ready': 503,
+  internal: 500,
+} as const;
+
+export type ApiErrorCode = keyof typeof apiErrorStatuses;
+
+/** Thrown by handlers, answered as `{"error":{"code","message",…details}}`. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly code: ApiErrorCode;
+  readonly details: Readonly<Record<string, unknown>>;
+
+  constructor(code: ApiErrorCode, message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(message);
+    this.code = code;
+    this.details = details;
+  }
+
+  get status(): number {
+    return apiErrorStatuses[this.code];
+  }
+}

@@ -1,0 +1,249 @@
+// The fleet over the operator API: status, agents, workloads with their labels and quarantine, and how far a revision has come.
+
+import { z } from 'zod';
+import { factPrefix, reservedKeys } from '#model/label.ts';
+import type { Workload } from '#policy/policy.ts';
+import type { AgentView } from '../fleet.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+import {
+  type Agent,
+  agent,
+  labelAnswer,
+  labelRequest,
+  nameParams,
+  progress,
+  progressQuery,
+  quarantineAnswer,
+  quarantineRequest,
+  revisionParams,
+  type Status,
+  status,
+  type WorkloadView,
+  workload,
+} from './schemas.ts';
+
+export function fleetRoutes(app: Api, context: ApiContext): void {
+  const { fleet } = context;
+
+  app.get(
+    '/api/v1/status',
+    { schema: { summary: 'The fleet in one look', tags: ['fleet'], response: { 200: status } } },
+    () => statusView(context),
+  );
+
+  app.get(
+    '/api/v1/revisions/:revision',
+    {
+      schema: {
+        summary: 'How far a revision has come among the connected agents it was sent to; waits up to waitMs for them',
+        tags: ['fleet'],
+        params: revisionParams,
+        querystring: progressQuery,
+        response: { 200: progress },
+      },
+    },
+    async (request) => {
+      const { revision } = request.params;
+      if (revision > fleet.revision)
+        throw new ApiError('not-found', `there is no revision ${revision} yet; the newest is ${fleet.revision}`);
+      return { revision, ...(await fleet.waitFor(revision, request.query.waitMs)) };
+    },
+  );
+
+  app.get(
+    '/api/v1/agents',
+    { schema: { summary: 'Enrolled hosts and their agents', tags: ['fleet'], response: { 200: z.array(agent) } } },
+    async () => fleet.agents().map(agentView),
+  );
+
+  app.post(
+    '/api/v1/agents/:name/revoke',
+    {
+      schema: {
+        summary: "Revoke a host's certificates, at once; its workload stays",
+        tags: ['fleet'],
+        params: nameParams,
+        response: { 200: z.object({ host: z.string() }) },
+      },
+    },
+    async (request) => {
+      const host = request.params.name;
+      if (!(await fleet.revokeAgent(host, request.operator.actor))) throw noSuchHost(host);
+      return { host };
+    },
+  );
+
+  app.delete(
+    '/api/v1/agents/:name',
+    {
+      schema: {
+        summary: 'Revoke and forget a host; its name may be enrolled again',
+        tags: ['fleet'],
+        params: nameParams,
+        response: { 200: z.object({ host: z.string() }) },
+      },
+    },
+    async (request) => {
+      const host = request.params.name;
+      if (!(await fleet.removeAgent(host, request.operator.actor))) throw noSuchHost(host);
+      return { host };
+    },
+  );
+
+  app.get(
+    '/api/v1/workloads',
+    { schema: { summary: 'Workloads as policy sees them', tags: ['fleet'], response: { 200: z.array(workload) } } },
+    async () => workloadViews(context),
+  );
+
+  app.patch(
+    '/api/v1/workloads/:name/labels',
+    {
+      schema: {
+        summary: 'Change labels; answered when the change is on its way to the agents',
+        tags: ['fleet'],
+        params: nameParams,
+        body: labelRequest,
+        response: { 200: labelAnswer },
+      },
+    },
+    async (request) => {
+      const { set, remove } = request.body;
+      for (const key of [...Object.keys(set), ...remove]) assertLabelKey(key);
+      const workload = request.params.name;
+      const { actor } = request.operator;
+      const change = await fleet.label({ workload, set: new Map(Object.entries(set)), remove, actor });
+      if (change === undefined) throw noSuchHost(workload);
+      return { revision: change.revision, workload, labels: Object.fromEntries(change.labels) };
+    },
+  );
+
+  app.put(
+    '/api/v1/workloads/:name/quarantine',
+    {
+      schema: {
+        summary: 'Deny a workload everything but some peers',
+        tags: ['fleet'],
+        params: nameParams,
+        body: quarantineRequest,
+        response: { 200: quarantineAnswer },
+      },
+    },
+    async (request) => {
+      const workload = request.params.name;
+      const result = await fleet.quarantine({ workload, peers: request.body.allow, actor: request.operator.actor });
+      if (result === undefined) throw noSuchHost(workload);
+      if (!result.ok) throw new ApiError('peer-invalid', result.error);
+      return { revision: result.value.revision, workload, state: 'quarantined' as const };
+    },
+  );
+
+  app.delete(
+    '/api/v1/workloads/:name/quarantine',
+    {
+      schema: { summary: 'End a quarantine', tags: ['fleet'], params: nameParams, response: { 200: quarantineAnswer } },
+    },
+    async (request) => {
+      const workload = request.params.name;
+      if (fleet.hostEntry(workload)?.quarantine === undefined)
+        throw new ApiError('not-found', `${workload} is not quarantined`);
+      const result = await fleet.quarantine({ workload, actor: request.operator.actor });
+      if (result?.ok !== true) throw noSuchHost(workload);
+      return { revision: result.value.revision, workload, state: 'released' as const };
+    },
+  );
+}
+
+function noSuchHost(name: string): ApiError {
+  return new ApiError('not-found', `no host ${name} is enrolled`);
+}
+
+function assertLabelKey(key: string): void {
+  if (key.startsWith(factPrefix)) {
+    throw new ApiError(
+      'label-invalid',
+      `"${key}" is a fact: labels under "${factPrefix}" are what agents report, and cannot be set`,
+    );
+  }
+  if (reservedKeys.has(key))
+    throw new ApiError('label-invalid', `"${key}" is a word of the selector language and cannot be a label`);
+}
+
+async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiContext): Promise<Status> {
+  const agents = fleet.agents();
+  const losses = await store.listFlowLosses({ tenant });
+  const sum = (of: (loss: (typeof losses)[number]) => number) => losses.reduce((total, loss) => total + of(loss), 0);
+  const { policy, id, revision } = fleet.active;
+  return {
+    version,
+    revision: fleet.revision,
+    policy: {
+      id,
+      revision,
+      segments: policy.segments.size,
+      rules: [...policy.segments.values()].reduce((total, segment) => total + segment.rules.length, 0),
+      problem: fleet.active.problem ?? '',
+    },
+    agents: {
+      enrolled: agents.length,
+      connected: agents.filter((one) => one.state === 'connected').length,
+      behind: agents.filter((one) => one.state === 'connected' && one.acked < one.sent).length,
+      refusing: agents.filter((one) => one.nack !== undefined).length,
+    },
+    workloads: fleet.inventory().workloads.size,
+    conflicts: fleet.conflicts(),
+    lostFlows: {
+      overruns: sum((loss) => loss.overruns),
+      records: sum((loss) => loss.records),
+      spooled: sum((loss) => loss.spooled),
+      pruned: prunedFlows(),
+    },
+  };
+}
+
+function agentView(view: AgentView): Agent {
+  const { enrolledAt, lastConnectedAt, nack, ...rest } = view;
+  return {
+    ...rest,
+    ...(nack === undefined ? {} : { nack: { ...nack } }),
+    enrolledAt: isoTime(enrolledAt),
+    ...(lastConnectedAt === undefined ? {} : { lastConnectedAt: isoTime(lastConnectedAt) }),
+  };
+}
+
+function workloadViews({ fleet }: ApiContext): WorkloadView[] {
+  const conflicts = new Map<string, string[]>();
+  for (const { address, claimants } of fleet.conflicts()) {
+    for (const name of claimants) conflicts.set(name, [...(conflicts.get(name) ?? []), address]);
+  }
+  const workloads = [...fleet.inventory().workloads.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return workloads.map((one) => workloadView(one, { fleet, conflicting: conflicts.get(one.name) ?? [] }));
+}
+
+function workloadView(
+  one: Workload,
+  { fleet, conflicting }: { readonly fleet: ApiContext['fleet']; readonly conflicting: readonly string[] },
+): WorkloadView {
+  const own: Record<string, string> = {};
+  const facts: Record<string, string> = {};
+  for (const [key, value] of one.labels) {
+    if (key.startsWith(factPrefix)) facts[key.slice(factPrefix.length)] = value;
+    else own[key] = value;
+  }
+  const rules = fleet.rulesOf(one);
+  const quarantine = fleet.hostEntry(one.name)?.quarantine;
+  return {
+    name: one.name,
+    kind: one.kind,
+    ...(one.host === undefined ? {} : { host: one.host }),
+    addresses: one.addresses,
+    conflicting,
+    labels: own,
+    facts,
+    segments: fleet.segmentsOf(one),
+    ...(rules === undefined ? {} : { inbound: rules.inbound.mode, outbound: rules.outbound.mode }),
+    ...(quarantine === undefined ? {} : { quarantine: { allow: quarantine } }),
+  };
+}

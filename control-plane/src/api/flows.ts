@@ -1,0 +1,123 @@
+// Observed flows over the operator API, and what they say of the policy.
+
+import { z } from 'zod';
+import { serviceText } from '#model/service.ts';
+import { millis } from '#model/time.ts';
+import type { FlowRow } from '../store/schema.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { type Coverage, coverage, coverageQuery, type FlowView, flow, flowQuery } from './schemas.ts';
+
+export function flowRoutes(app: Api, context: ApiContext): void {
+  const { store, tenant } = context;
+  app.get(
+    '/api/v1/flows',
+    {
+      schema: {
+        summary: 'Flows that agents reported, newest first; one entry an hour for each end, peer, service and verdict',
+        tags: ['flows'],
+        querystring: flowQuery,
+        response: { 200: z.array(flow) },
+      },
+    },
+    async (request) => {
+      const { since, from, to, verdict, segment, limit } = request.query;
+      const rows = await store.listFlows({
+        tenant,
+        since: millis(since),
+        limit,
+        ...(from === undefined ? {} : { from }),
+        ...(to === undefined ? {} : { to }),
+        ...(verdict === undefined ? {} : { verdict }),
+        ...(segment === undefined ? {} : { segment }),
+      });
+      return rows.map(flowView);
+    },
+  );
+
+  app.get(
+    '/api/v1/coverage',
+    {
+      schema: {
+        summary: 'How often each rule was used, and what was or would have been denied',
+        tags: ['flows'],
+        querystring: coverageQuery,
+        response: { 200: coverage },
+      },
+    },
+    (request) => coverageView(context, request.query.since),
+  );
+}
+
+export function flowView(row: FlowRow): FlowView {
+  const near = { ...(row.workload === '' ? {} : { workload: row.workload }), address: row.local };
+  const far = { ...(row.peer_workload === '' ? {} : { workload: row.peer_workload }), address: row.peer };
+  const isOutbound = row.direction === 'outbound';
+  const isIcmp = row.protocol === 1 || row.protocol === 58;
+  return {
+    firstSeenAt: isoTime(row.first_seen),
+    lastSeenAt: isoTime(row.last_seen),
+    from: isOutbound ? near : far,
+    to: isOutbound ? far : near,
+    service: serviceText({ protocol: row.protocol, ...(isIcmp ? { icmpType: row.port } : { port: row.port }) }),
+    protocol: row.protocol,
+    port: row.port,
+    direction: isOutbound ? 'outbound' : 'inbound',
+    host: row.host,
+    verdict: row.verdict,
+    reason: row.reason,
+    ...present({
+      segment: row.segment,
+      combination: row.combination,
+      rule: row.rule,
+      guardrail: row.guardrail,
+      essential: row.essential,
+      quarantine: row.quarantine,
+      unit: row.unit,
+      process: row.process,
+    }),
+    revision: row.revision,
+    connections: row.connections,
+    packetsOriginal: row.packets_original,
+    packetsReply: row.packets_reply,
+    bytesOriginal: row.bytes_original,
+    bytesReply: row.bytes_reply,
+    answered: row.answered === 1 ? 'yes' : 'no',
+  };
+}
+
+function present<T extends Record<string, string>>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== '')) as Partial<T>;
+}
+
+async function coverageView({ fleet, store, tenant }: ApiContext, since: number): Promise<Coverage> {
+  const counts = await store.countDecisions({ tenant, since: millis(since) });
+  const used = new Map<string, { connections: number; lastSeenAt: number }>();
+  const wouldDeny: { segment: string; direction: string; connections: number }[] = [];
+  const denied: { reason: string; name: string; direction: string; connections: number }[] = [];
+  for (const count of counts) {
+    const { segment, rule, direction, connections, verdict } = count;
+    if (count.reason === 'rule') {
+      const key = `${segment}/${rule}`;
+      const before = used.get(key);
+      used.set(key, {
+        connections: (before?.connections ?? 0) + connections,
+        lastSeenAt: Math.max(before?.lastSeenAt ?? 0, count.lastSeenAt),
+      });
+    } else if (verdict === 'would-deny') wouldDeny.push({ segment, direction, connections });
+    else if (verdict === 'deny')
+      denied.push({ reason: count.reason, name: count.guardrail || segment, direction, connections });
+  }
+  const rules = [...fleet.active.policy.segments.values()].flatMap((segment) =>
+    segment.rules.map((rule) => {
+      const use = used.get(`${segment.name}/${rule.name}`);
+      return {
+        segment: segment.name,
+        rule: rule.name,
+        connections: use?.connections ?? 0,
+        ...(use === undefined ? {} : { lastSeenAt: isoTime(use.lastSeenAt) }),
+      };
+    }),
+  );
+  return { rules, wouldDeny, denied };
+}

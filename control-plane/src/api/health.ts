@@ -1,0 +1,36 @@
+// Whether the process lives, whether it can serve, and its numbers: open to whoever reaches the port, and so without names or secrets.
+
+import { z } from 'zod';
+import type { Metrics } from '../metrics.ts';
+import type { Api } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { ApiError } from './errors.ts';
+
+export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: Metrics): void {
+  const answer = z.object({ status: z.literal('ok') });
+  app.get(
+    '/healthz',
+    { schema: { summary: 'The process runs', tags: ['health'], response: { 200: answer } } },
+    async () => ({
+      status: 'ok' as const,
+    }),
+  );
+
+  app.get(
+    '/readyz',
+    { schema: { summary: 'The store answers', tags: ['health'], response: { 200: answer } } },
+    async () => {
+      try {
+        await store.listActivations({ tenant, limit: 1 });
+      } catch {
+        throw new ApiError('not-ready', 'the store does not answer');
+      }
+      return { status: 'ok' as const };
+    },
+  );
+
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    const { text, contentType } = await metrics.render();
+    return reply.type(contentType).send(text);
+  });
+}

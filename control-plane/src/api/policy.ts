@@ -1,0 +1,171 @@
+// Policy over the operator API: check, apply, roll back. Whatever fails here has changed nothing.
+
+import type { TestResult } from '#policy/policy-tests.ts';
+import type { Problem } from '#policy/problem.ts';
+import { type Review, reviewPolicy } from '../policy-review.ts';
+import type { PolicyFile } from '../store/policies.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+import {
+  type ApiProblem,
+  type ApiTestFailure,
+  activePolicyAnswer,
+  applyAnswer,
+  applyRequest,
+  policyHistory,
+  rollbackRequest,
+} from './schemas.ts';
+
+/** Activations and drafts listed. */
+const historyLength = 100;
+
+export function policyRoutes(app: Api, context: ApiContext): void {
+  const { fleet, store, tenant, now } = context;
+
+  app.get(
+    '/api/v1/policy',
+    { schema: { summary: 'The files of the active policy', tags: ['policy'], response: { 200: activePolicyAnswer } } },
+    async () => {
+      const { id, revision } = fleet.active;
+      return { policy: id, revision, files: await readFiles(context, id) };
+    },
+  );
+
+  app.get(
+    '/api/v1/policy/history',
+    { schema: { summary: 'Activations and drafts, newest first', tags: ['policy'], response: { 200: policyHistory } } },
+    async () => {
+      const activations = await store.listActivations({ tenant, limit: historyLength });
+      const drafts = await store.listDrafts({ tenant, limit: historyLength });
+      return {
+        activations: activations.map(({ revision, policy, kind, at, actor }) => ({
+          revision,
+          policy,
+          kind,
+          at: isoTime(at),
+          actor,
+          state: revision === fleet.active.revision ? ('active' as const) : ('past' as const),
+        })),
+        drafts: drafts.map((draft) => ({
+          policy: draft.id,
+          at: isoTime(draft.createdAt),
+          actor: draft.createdBy,
+          files: draft.fileCount,
+        })),
+      };
+    },
+  );
+
+  app.post(
+    '/api/v1/policy/apply',
+    {
+      schema: {
+        summary: 'Check a policy, run its tests against the live inventory, and activate it or save it as a draft',
+        tags: ['policy'],
+        body: applyRequest,
+        response: { 200: applyAnswer },
+      },
+    },
+    async (request) => {
+      const { draft, mode, tests } = request.body;
+      const { actor } = request.operator;
+      const files = draft === undefined ? request.body.files : await readFiles(context, draft);
+      if (files === undefined) throw new ApiError('bad-request', 'give files, or the number of a draft');
+      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests }));
+      const { policy, testsPassed } = review;
+      const warnings = review.warnings.map(problemView);
+      if (mode === 'save-draft') {
+        const note = { at: now(), actor, action: 'draft-saved', target: 'policy' };
+        const id = await store.savePolicy({ tenant, files, note });
+        return { revision: fleet.revision, policy: id, state: 'draft' as const, warnings, testsPassed };
+      }
+      const activated = await fleet.activate({
+        policy,
+        source: draft === undefined ? { kind: 'files', files } : { kind: 'stored', policy: draft },
+        kind: 'apply',
+        note: { actor, action: 'policy-applied', target: 'policy', details: { tests } },
+      });
+      return { ...activated, state: 'active' as const, warnings, testsPassed };
+    },
+  );
+
+  app.post(
+    '/api/v1/policy/rollback',
+    {
+      schema: {
+        summary: 'Activate again the policy that was in force at a revision, or the one before the active one',
+        tags: ['policy'],
+        body: rollbackRequest,
+        response: { 200: applyAnswer },
+      },
+    },
+    async (request) => {
+      const id = await rollbackTarget(context, request.body.to);
+      const files = await readFiles(context, id);
+      // Its tests held when it was applied; a way back must not depend on what has changed since.
+      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests: 'skip' }));
+      const activated = await fleet.activate({
+        policy: review.policy,
+        source: { kind: 'stored', policy: id },
+        kind: 'rollback',
+        note: { actor: request.operator.actor, action: 'policy-rolled-back', target: 'policy' },
+      });
+      return { ...activated, state: 'active' as const, warnings: review.warnings.map(problemView), testsPassed: 0 };
+    },
+  );
+}
+
+export function assertGood(review: Review): Extract<Review, { kind: 'good' }> {
+  if (review.kind === 'good') return review;
+  if (review.kind === 'invalid') {
+    const errors = review.problems.filter((problem) => problem.severity === 'error').length;
+    throw new ApiError(
+      'policy-invalid',
+      `the policy has ${errors} error${errors === 1 ? '' : 's'}; nothing was changed`,
+      {
+        problems: review.problems.map(problemView),
+      },
+    );
+  }
+  const { failures } = review;
+  throw new ApiError(
+    'policy-tests-failed',
+    `${failures.length} of the policy's tests ${failures.length === 1 ? 'does' : 'do'} not hold against the live inventory; nothing was changed`,
+    { failures: failures.map(failureView), testsPassed: review.testsPassed },
+  );
+}
+
+function failureView({ policyTest, assertion, title, why }: TestResult): ApiTestFailure {
+  const { file, line, column } = assertion.position;
+  return { policyTest, title, why, file, line, column };
+}
+
+export function problemView(problem: Problem): ApiProblem {
+  return { ...problem };
+}
+
+async function readFiles({ store, tenant }: ApiContext, id: number): Promise<PolicyFile[]> {
+  const stored = await store.readPolicy({ tenant, id });
+  if (stored === undefined) throw new ApiError('not-found', `there is no policy ${id}`);
+  return [...stored.files];
+}
+
+/** Going back twice goes back further: the policy before the active one, not the one that was active before. */
+async function rollbackTarget({ fleet, store, tenant }: ApiContext, to: number | undefined): Promise<number> {
+  const activations = await store.listActivations({ tenant, limit: 1_000_000 });
+  if (to !== undefined) {
+    const inForce = activations.find(({ revision }) => revision <= to);
+    if (inForce === undefined || to > fleet.revision) {
+      throw new ApiError(
+        'not-found',
+        `no policy was in force at revision ${to}; see the history for the revisions there are`,
+      );
+    }
+    return inForce.policy;
+  }
+  const earlier = activations.filter(({ policy }) => policy < fleet.active.id).map(({ policy }) => policy);
+  if (earlier.length === 0)
+    throw new ApiError('nothing-to-roll-back', 'the active policy is the first; there is none before it');
+  return Math.max(...earlier);
+}

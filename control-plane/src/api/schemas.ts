@@ -1,0 +1,254 @@
+// The shapes that the operator API takes and gives, which its description, its checks and the CLI's types are all made from. Times are
+// ISO 8601 in UTC; a key that does not apply is absent.
+
+import { z } from 'zod';
+import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
+
+const instant = z.string().describe('ISO 8601, UTC');
+const name = z.string().regex(namePattern, `is not a name: allowed is ${namePattern.source}`);
+const labelKey = z.string().regex(labelKeyPattern, `is not a label key: allowed is ${labelKeyPattern.source}`);
+const labelValue = z.string().regex(labelValuePattern, `is not a label value: allowed is ${labelValuePattern.source}`);
+const labels = z.record(z.string(), z.string());
+const names = z.array(z.string()).readonly();
+const count = z.number().int().nonnegative();
+
+export const nameParams = z.object({ name: z.string() });
+
+// Policy
+
+export const policyFiles = z
+  .array(z.object({ path: z.string().min(1).max(4096), text: z.string() }))
+  .max(10_000)
+  .describe('the YAML files of a policy directory');
+
+export const problem = z.object({
+  severity: z.enum(['error', 'warning']),
+  code: z.string(),
+  file: z.string(),
+  line: z.number(),
+  column: z.number(),
+  message: z.string(),
+  suggestion: z.string().optional(),
+  excerpt: z.string().optional(),
+});
+
+/** In the error of a policy whose tests do not hold. */
+export const testFailure = z.object({
+  policyTest: z.string(),
+  title: z.string(),
+  why: z.string(),
+  file: z.string(),
+  line: z.number(),
+  column: z.number(),
+});
+
+export const applyRequest = z.object({
+  files: policyFiles.optional(),
+  draft: z.number().int().positive().optional().describe('activate this draft instead of files'),
+  mode: z.enum(['activate', 'save-draft']).default('activate'),
+  tests: z.enum(['run', 'skip']).default('run'),
+});
+
+export const applyAnswer = z.object({
+  revision: count.describe('the revision it was activated at; for a draft, the one in force'),
+  policy: count,
+  state: z.enum(['active', 'draft']),
+  warnings: z.array(problem).readonly(),
+  testsPassed: count,
+});
+
+export const rollbackRequest = z.object({ to: z.number().int().positive().optional() });
+
+export const progressQuery = z.object({ waitMs: z.coerce.number().int().min(0).max(30_000).default(0) });
+export const revisionParams = z.object({ revision: z.coerce.number().int().positive() });
+export const progress = z.object({
+  revision: count,
+  acked: names,
+  nacked: z.array(z.object({ host: z.string(), reason: z.string() })).readonly(),
+  pending: names,
+});
+
+export const activePolicyAnswer = z.object({ policy: count, revision: count, files: policyFiles.readonly() });
+
+export const policyHistory = z.object({
+  activations: z
+    .array(
+      z.object({
+        revision: count,
+        policy: count,
+        kind: z.enum(['first', 'apply', 'rollback']),
+        at: instant,
+        actor: z.string(),
+        state: z.enum(['active', 'past']),
+      }),
+    )
+    .readonly(),
+  drafts: z.array(z.object({ policy: count, at: instant, actor: z.string(), files: count })).readonly(),
+});
+
+// Fleet
+
+export const agent = z.object({
+  host: z.string(),
+  state: z.enum(['connected', 'offline', 'never-connected']),
+  agentVersion: z.string(),
+  addresses: names,
+  enrolledAt: instant,
+  lastConnectedAt: instant.optional(),
+  sent: count.describe('the newest revision sent to it on this connection, 0 for none'),
+  acked: count,
+  nack: z.object({ revision: count, reason: z.string() }).optional(),
+  enforcing: z.enum(['yes', 'no']).optional(),
+  lost: count,
+  spooledBatches: count,
+  repairs: count,
+  problem: z.string(),
+});
+
+export const workload = z.object({
+  name: z.string(),
+  kind: z.enum(['host', 'unit', 'container', 'external']),
+  host: z.string().optional(),
+  addresses: names,
+  conflicting: names.describe('addresses that another workload claims too, and that belong to neither'),
+  labels,
+  facts: labels,
+  segments: names,
+  inbound: z.enum(['off', 'observe', 'selective', 'enforce']).optional(),
+  outbound: z.enum(['off', 'observe', 'selective', 'enforce']).optional(),
+  quarantine: z.object({ allow: names }).optional(),
+});
+
+export const labelRequest = z.object({
+  set: z.record(labelKey, labelValue).default({}),
+  remove: z.array(labelKey).max(64).default([]),
+});
+export const labelAnswer = z.object({ revision: count, workload: z.string(), labels });
+
+export const quarantineRequest = z.object({ allow: z.array(z.string().min(1).max(4096)).max(256).default([]) });
+export const quarantineAnswer = z.object({
+  revision: count,
+  workload: z.string(),
+  state: z.enum(['quarantined', 'released']),
+});
+
+export const status = z.object({
+  version: z.string(),
+  revision: count,
+  policy: z.object({ id: count, revision: count, segments: count, rules: count, problem: z.string() }),
+  agents: z.object({ enrolled: count, connected: count, behind: count, refusing: count }),
+  workloads: count,
+  conflicts: z.array(z.object({ address: z.string(), claimants: names })).readonly(),
+  lostFlows: z.object({ overruns: count, records: count, spooled: count, pruned: count }),
+});
+
+// Tokens
+
+export const tokenRequest = z.object({
+  labels: z.record(labelKey, labelValue).default({}),
+  uses: z.number().int().min(1).max(1_000_000).default(1),
+  ttlSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(365 * 86_400)
+    .default(3600),
+});
+export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expiresAt: instant });
+export const joinToken = z.object({
+  id: z.string(),
+  labels,
+  uses: count,
+  spent: count,
+  createdAt: instant,
+  createdBy: z.string(),
+  expiresAt: instant,
+  state: z.enum(['open', 'spent', 'expired', 'revoked']),
+});
+
+// Flows
+
+export const flowQuery = z.object({
+  since: z.coerce.number().int().nonnegative().default(0).describe('milliseconds since 1970: last seen at or after'),
+  from: z.string().optional().describe("the client's workload or address"),
+  to: z.string().optional().describe("the server's workload or address"),
+  verdict: z.enum(['allow', 'deny', 'would-deny']).optional(),
+  segment: name.optional(),
+  limit: z.coerce.number().int().min(1).max(100_000).default(1000),
+});
+
+const flowEnd = z.object({ workload: z.string().optional(), address: z.string() });
+
+export const flow = z.object({
+  firstSeenAt: instant,
+  lastSeenAt: instant,
+  from: flowEnd,
+  to: flowEnd,
+  service: z.string(),
+  protocol: count,
+  port: count,
+  direction: z.enum(['inbound', 'outbound']).describe('of the end that reported it'),
+  host: z.string().describe('the host that reported it'),
+  verdict: z.string(),
+  reason: z.string(),
+  segment: z.string().optional(),
+  combination: z.string().optional(),
+  rule: z.string().optional(),
+  guardrail: z.string().optional(),
+  essential: z.string().optional(),
+  quarantine: z.string().optional(),
+  unit: z.string().optional(),
+  process: z.string().optional(),
+  revision: count,
+  connections: count,
+  packetsOriginal: count,
+  packetsReply: count,
+  bytesOriginal: count,
+  bytesReply: count,
+  answered: z.enum(['yes', 'no']),
+});
+
+export const coverageQuery = z.object({ since: z.coerce.number().int().nonnegative().default(0) });
+export const coverage = z.object({
+  rules: z
+    .array(z.object({ segment: z.string(), rule: z.string(), connections: count, lastSeenAt: instant.optional() }))
+    .readonly(),
+  wouldDeny: z.array(z.object({ segment: z.string(), direction: z.string(), connections: count })).readonly(),
+  denied: z
+    .array(z.object({ reason: z.string(), name: z.string(), direction: z.string(), connections: count }))
+    .readonly(),
+});
+
+// Audit
+
+export const auditQuery = z.object({
+  after: z.coerce.number().int().nonnegative().default(0),
+  limit: z.coerce.number().int().min(1).max(10_000).default(1000),
+});
+export const auditEntry = z.object({
+  seq: count,
+  at: z.number().int().describe('milliseconds since 1970, as the hash covers it'),
+  actor: z.string(),
+  action: z.string(),
+  target: z.string(),
+  details: z.string().describe('JSON text, as the hash covers it'),
+  previousHash: z.string(),
+  hash: z.string(),
+});
+
+export type ApiProblem = z.output<typeof problem>;
+export type ApiTestFailure = z.output<typeof testFailure>;
+export type ApplyAnswer = z.output<typeof applyAnswer>;
+export type Progress = z.output<typeof progress>;
+export type PolicyHistory = z.output<typeof policyHistory>;
+export type ActivePolicyAnswer = z.output<typeof activePolicyAnswer>;
+export type Agent = z.output<typeof agent>;
+export type WorkloadView = z.output<typeof workload>;
+export type LabelAnswer = z.output<typeof labelAnswer>;
+export type QuarantineAnswer = z.output<typeof quarantineAnswer>;
+export type Status = z.output<typeof status>;
+export type TokenAnswer = z.output<typeof tokenAnswer>;
+export type JoinTokenView = z.output<typeof joinToken>;
+export type FlowView = z.output<typeof flow>;
+export type Coverage = z.output<typeof coverage>;
+export type AuditEntryView = z.output<typeof auditEntry>;

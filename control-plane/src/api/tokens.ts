@@ -1,0 +1,87 @@
+// Join tokens: made, listed, revoked. A token's text is in the answer that makes it and nowhere else.
+
+import { z } from 'zod';
+import { millis } from '#model/time.ts';
+import type { JoinToken } from '../store/tokens.ts';
+import { newJoinToken, newTokenId, tokenHash } from '../tokens.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from './schemas.ts';
+
+export function tokenRoutes(app: Api, { fleet: _fleet, store, tenant, now }: ApiContext): void {
+  app.post(
+    '/api/v1/tokens',
+    {
+      schema: { summary: 'Create a join token', tags: ['tokens'], body: tokenRequest, response: { 200: tokenAnswer } },
+    },
+    async (request) => {
+      const { labels, uses, ttlSeconds } = request.body;
+      const token = newJoinToken();
+      const id = newTokenId();
+      const at = now();
+      const expiresAt = millis(at + ttlSeconds * 1000);
+      await store.createJoinToken({
+        tenant,
+        id,
+        hash: tokenHash(token),
+        labels,
+        uses,
+        expiresAt,
+        note: {
+          at,
+          actor: request.operator.actor,
+          action: 'token-created',
+          target: id,
+          details: { labels, uses, expiresAt },
+        },
+      });
+      return { token, id, expiresAt: isoTime(expiresAt) };
+    },
+  );
+
+  app.get(
+    '/api/v1/tokens',
+    { schema: { summary: 'List join tokens', tags: ['tokens'], response: { 200: z.array(joinToken) } } },
+    async () => (await store.listJoinTokens({ tenant })).map((token) => tokenView(token, now())),
+  );
+
+  app.delete(
+    '/api/v1/tokens/:id',
+    {
+      schema: {
+        summary: 'Revoke a join token; hosts that joined with it stay',
+        tags: ['tokens'],
+        params: z.object({ id: z.string() }),
+        response: { 200: z.object({ id: z.string() }) },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      const note = { at: now(), actor: request.operator.actor, action: 'token-revoked', target: id };
+      if (!(await store.revokeJoinToken({ tenant, id, note })))
+        throw new ApiError('not-found', `there is no token ${id} to revoke`);
+      return { id };
+    },
+  );
+}
+
+function tokenView(token: JoinToken, now: number): JoinTokenView {
+  const { id, labels, createdBy } = token;
+  return {
+    id,
+    labels: { ...labels },
+    uses: token.usesAllowed,
+    spent: token.usesSpent,
+    createdAt: isoTime(token.createdAt),
+    createdBy,
+    expiresAt: isoTime(token.expiresAt),
+    state: stateOf(token, now),
+  };
+}
+
+function stateOf(token: JoinToken, now: number): JoinTokenView['state'] {
+  if (token.revokedAt !== undefined) return 'revoked';
+  if (token.usesSpent >= token.usesAllowed) return 'spent';
+  return now >= token.expiresAt ? 'expired' : 'open';
+}

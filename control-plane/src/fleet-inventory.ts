@@ -1,0 +1,188 @@
+// The inventory of a live fleet: hosts with what their agents report and operators labelled, and the external workloads of the
+// active policy. An address that two of them claim is given to neither until one lets go. Holds no clock and does no IO.
+
+import type { Address } from '#model/address.ts';
+import { normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
+import { compareCodeUnits } from '#model/code-unit-order.ts';
+import { factPrefix, type Labels, namePattern } from '#model/label.ts';
+import { parseSelector } from '#model/parse-selector.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+
+/** What is known of one enrolled host. Facts are without their prefix. */
+export interface HostEntry {
+  readonly name: string;
+  readonly addresses: readonly Address[];
+  readonly facts: Labels;
+  readonly labels: Labels;
+  /** The peers of its quarantine, as the operator wrote them. */
+  readonly quarantine?: readonly string[];
+}
+
+export interface AddressConflict {
+  readonly address: Address;
+  /** Names of workloads, in code-unit order; two at least. */
+  readonly claimants: readonly string[];
+}
+
+export interface ConflictChange {
+  readonly kind: 'began' | 'ended';
+  readonly conflict: AddressConflict;
+}
+
+export class FleetInventory {
+  readonly #hosts = new Map<string, HostEntry>();
+  #externals: ReadonlyMap<string, Workload> = new Map();
+  readonly #claims = new Map<Address, Set<string>>();
+  readonly #conflicts = new Map<Address, AddressConflict>();
+  readonly #stale = new Set<string>();
+  #conflictChanges: ConflictChange[] = [];
+  #inventory: Inventory = { workloads: new Map(), resolutions: new Map() };
+
+  host(name: string): HostEntry | undefined {
+    return this.#hosts.get(name);
+  }
+
+  hosts(): IterableIterator<HostEntry> {
+    return this.#hosts.values();
+  }
+
+  setHost(entry: HostEntry): void {
+    this.#move(entry.name, this.#hosts.get(entry.name)?.addresses ?? [], entry.addresses);
+    this.#hosts.set(entry.name, entry);
+    this.#stale.add(entry.name);
+  }
+
+  removeHost(name: string): void {
+    this.#move(name, this.#hosts.get(name)?.addresses ?? [], []);
+    this.#hosts.delete(name);
+    this.#stale.add(name);
+  }
+
+  /** Replaces the external workloads by those of a policy. A host's name wins over an external's. */
+  setExternals(externals: ReadonlyMap<string, Workload>): void {
+    const owner = (name: string) => `external ${name}`;
+    for (const [name, workload] of this.#externals) {
+      this.#move(owner(name), workload.addresses, externals.get(name)?.addresses ?? []);
+      this.#stale.add(name);
+    }
+    for (const [name, workload] of externals) {
+      if (!this.#externals.has(name)) this.#move(owner(name), [], workload.addresses);
+      this.#stale.add(name);
+    }
+    this.#externals = externals;
+  }
+
+  conflicts(): readonly AddressConflict[] {
+    return [...this.#conflicts.values()].sort((a, b) => compareCodeUnits(a.address, b.address));
+  }
+
+  /** What began or ended since this was last asked. */
+  takeConflictChanges(): readonly ConflictChange[] {
+    const changes = this.#conflictChanges;
+    this.#conflictChanges = [];
+    return changes;
+  }
+
+  /** The host or external workload that holds the address now. */
+  holderOf(address: Address): string | undefined {
+    const claimants = this.#claims.get(address);
+    if (claimants === undefined || claimants.size !== 1) return undefined;
+    const [claimant] = claimants;
+    return claimant?.replace(/^external /, '');
+  }
+
+  /** Workloads that have not changed are the same objects as in the inventory before. */
+  current(): Inventory {
+    if (this.#stale.size === 0) return this.#inventory;
+    const workloads = new Map(this.#inventory.workloads);
+    for (const name of this.#stale) {
+      const workload = this.#workloadOf(name);
+      if (workload === undefined) workloads.delete(name);
+      else workloads.set(name, workload);
+    }
+    // A quarantine that names a workload holds for the addresses of now.
+    for (const host of this.#hosts.values()) {
+      if (host.quarantine === undefined || this.#stale.has(host.name)) continue;
+      const workload = this.#workloadOf(host.name);
+      if (workload !== undefined) workloads.set(host.name, workload);
+    }
+    this.#stale.clear();
+    this.#inventory = { workloads, resolutions: new Map() };
+    return this.#inventory;
+  }
+
+  /** An address, a CIDR, the name of a workload, or a selector over the tenant. */
+  parseQuarantinePeer(text: string): Result<Peer> {
+    const range = parseCidr(text);
+    if (range.ok) return ok({ kind: 'ranges', ranges: [range.value], source: text });
+    if (namePattern.test(text)) {
+      const addresses = this.#addressesOf(text);
+      if (addresses === undefined) return err(`"${text}" is neither an address nor a workload of this fleet`);
+      return ok({ kind: 'ranges', ranges: normaliseRanges(addresses.map(rangeOf)), source: `workload ${text}` });
+    }
+    const selector = parseSelector(text);
+    if (selector.ok) return ok({ kind: 'tenant', selector: selector.value, text });
+    return err(
+      `"${text}" is not a peer; allowed are an address, a CIDR, the name of a workload, and a selector such as role == "admin"`,
+    );
+  }
+
+  #workloadOf(name: string): Workload | undefined {
+    const host = this.#hosts.get(name);
+    if (host === undefined) {
+      const external = this.#externals.get(name);
+      return external === undefined ? undefined : { ...external, addresses: this.#undisputed(external.addresses) };
+    }
+    const labels = new Map(host.labels);
+    for (const [key, value] of host.facts) labels.set(`${factPrefix}${key}`, value);
+    const workload: Workload = { name, kind: 'host', host: name, addresses: this.#undisputed(host.addresses), labels };
+    return host.quarantine === undefined
+      ? workload
+      : { ...workload, quarantine: this.#quarantineOf(name, host.quarantine) };
+  }
+
+  /** A peer that names a workload that is gone matches nothing: quarantine denies more, never less. */
+  #quarantineOf(name: string, texts: readonly string[]): WorkloadQuarantine {
+    const peers = texts.flatMap((text) => {
+      const peer = this.parseQuarantinePeer(text);
+      return peer.ok ? [peer.value] : [];
+    });
+    return { name, peers };
+  }
+
+  #addressesOf(name: string): readonly Address[] | undefined {
+    const claimed = this.#hosts.get(name)?.addresses ?? this.#externals.get(name)?.addresses;
+    return claimed === undefined ? undefined : this.#undisputed(claimed);
+  }
+
+  #undisputed(addresses: readonly Address[]): readonly Address[] {
+    const good = addresses.filter((address) => !this.#conflicts.has(address));
+    return good.length === addresses.length ? addresses : good;
+  }
+
+  #move(owner: string, before: readonly Address[], after: readonly Address[]): void {
+    for (const address of before) if (!after.includes(address)) this.#claim(address, (claims) => claims.delete(owner));
+    for (const address of after) if (!before.includes(address)) this.#claim(address, (claims) => claims.add(owner));
+  }
+
+  #claim(address: Address, change: (claims: Set<string>) => void): void {
+    const claims = this.#claims.get(address) ?? new Set<string>();
+    for (const owner of claims) this.#stale.add(owner.replace(/^external /, ''));
+    change(claims);
+    if (claims.size === 0) this.#claims.delete(address);
+    else this.#claims.set(address, claims);
+    const before = this.#conflicts.get(address);
+    if (claims.size < 2) {
+      this.#conflicts.delete(address);
+      if (before !== undefined) this.#conflictChanges.push({ kind: 'ended', conflict: before });
+      return;
+    }
+    const conflict = {
+      address,
+      claimants: [...claims].map((owner) => owner.replace(/^external /, '')).sort(compareCodeUnits),
+    };
+    this.#conflicts.set(address, conflict);
+    if (before === undefined) this.#conflictChanges.push({ kind: 'began', conflict });
+  }
+}

@@ -1,0 +1,593 @@
+// The fleet as it is now: hosts, the active policy, what that compiles to, and the agents' streams. One queue orders every change:
+// it is stored, then compiled, then sent to the agents it concerns. Rebuilt from the store at a start; nothing here reads files.
+
+import type { Logger } from 'pino';
+import type { Address } from '#model/address.ts';
+import { parseAddress } from '#model/address.ts';
+import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
+import { factKeys, type Labels, labelValuePattern, namePattern } from '#model/label.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import type { WorkloadRules } from '#model/rule-set.ts';
+import { selectorMatches } from '#model/selector.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { type CompiledFleet, compileFleet } from '#policy/compile.ts';
+import type { Inventory, Policy, Workload } from '#policy/policy.ts';
+import { combinationText } from '#policy/segment-members.ts';
+import type {
+  AgentBackend,
+  AgentConnection,
+  AgentHello,
+  AgentIdentity,
+  AgentSession,
+  CertificateRecord,
+  EnrolmentRefusal,
+  EnrolmentRequest,
+  HostReport,
+} from './agent-backend.ts';
+import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-sessions.ts';
+import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
+import type { AuditNote } from './store/audit.ts';
+import type { StoredHost } from './store/hosts.ts';
+import type { ActivationKind, NewActivation } from './store/policies.ts';
+import type { Store } from './store/store.ts';
+import { tokenHash } from './tokens.ts';
+
+/** setTimeout fires at once beyond this. */
+const longestTimerMs = 2_147_483_647;
+
+/** More addresses than any host has, and few enough to hold for every host. */
+const mostAddresses = 4096;
+
+export interface ActivePolicy {
+  /** The stored policy's id. */
+  readonly id: number;
+  /** The revision at which it was activated. */
+  readonly revision: number;
+  readonly policy: Policy;
+  /** Why the stored policy could not be read by this version. While it holds, agents are sent nothing and keep what they have. */
+  readonly problem?: string;
+}
+
+/** Since the process started. */
+export interface FlowCounts {
+  batchesTaken: number;
+  batchesKnown: number;
+  records: number;
+}
+
+export interface FleetOptions {
+  readonly store: Store;
+  readonly tenant: string;
+  readonly now: () => Millis;
+  readonly log: Logger;
+}
+
+export interface AgentView {
+  readonly host: string;
+  readonly state: 'connected' | 'offline' | 'never-connected';
+  readonly agentVersion: string;
+  readonly addresses: readonly Address[];
+  readonly enrolledAt: Millis;
+  readonly lastConnectedAt?: Millis;
+  /** The newest revision sent to it, 0 before the first. */
+  readonly sent: number;
+  readonly acked: number;
+  readonly nack?: { readonly revision: number; readonly reason: string };
+  readonly enforcing?: 'yes' | 'no';
+  readonly lost: number;
+  readonly spooledBatches: number;
+  readonly repairs: number;
+  readonly problem: string;
+}
+
+interface HostHistory {
+  readonly enrolledAt: Millis;
+  readonly agentVersion: string;
+  readonly lastConnectedAt?: Millis;
+}
+
+export class Fleet implements AgentBackend {
+  readonly sessions = new AgentSessions();
+  readonly flowCounts: FlowCounts = { batchesTaken: 0, batchesKnown: 0, records: 0 };
+  readonly #store: Store;
+  readonly #tenant: string;
+  readonly #now: () => Millis;
+  readonly #log: Logger;
+  readonly #inventory = new FleetInventory();
+  readonly #history = new Map<string, HostHistory>();
+  readonly #revoked: Set<string>;
+  #revision: number;
+  #active: ActivePolicy;
+  #compiled: CompiledFleet;
+  #timer: NodeJS.Timeout | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #stopped = false;
+
+  private constructor(
+    options: FleetOptions,
+    start: { readonly revision: number; readonly revoked: readonly string[]; readonly active: ActivePolicy },
+  ) {
+    this.#store = options.store;
+    this.#tenant = options.tenant;
+    this.#now = options.now;
+    this.#log = options.log;
+    this.#revision = start.revision;
+    this.#revoked = new Set(start.revoked);
+    this.#active = start.active;
+    this.#compiled = compileFleet({
+      policy: start.active.policy,
+      inventory: this.#inventory.current(),
+      now: options.now(),
+    });
+  }
+
+  /** Rebuilds the state that the store remembers. `active` is the policy of its last activation, checked. */
+  static async open(options: FleetOptions, active: ActivePolicy): Promise<Fleet> {
+    const { store, tenant, now } = options;
+    const stored = await store.loadFleet({ tenant, now: now() });
+    const fleet = new Fleet(options, { revision: stored.revision, revoked: stored.revokedSerials, active });
+    const labels = Map.groupBy(stored.labels, (label) => label.workload);
+    const quarantines = new Map(stored.quarantines.map((quarantine) => [quarantine.workload, quarantine.peers]));
+    for (const host of stored.hosts) {
+      const own = new Map((labels.get(host.name) ?? []).map(({ key, value }) => [key, value]));
+      fleet.#restoreHost(host, own, quarantines.get(host.name));
+    }
+    fleet.#inventory.setExternals(active.policy.workloads);
+    fleet.#inventory.takeConflictChanges();
+    fleet.#compile();
+    return fleet;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get active(): ActivePolicy {
+    return this.#active;
+  }
+
+  inventory(): Inventory {
+    return this.#inventory.current();
+  }
+
+  conflicts(): readonly AddressConflict[] {
+    return this.#inventory.conflicts();
+  }
+
+  hostEntry(name: string): HostEntry | undefined {
+    return this.#inventory.host(name);
+  }
+
+  /** What the workload's host was last told to enforce for it; undefined where no agent does. */
+  rulesOf(workload: Workload): WorkloadRules | undefined {
+    if (workload.host === undefined) return undefined;
+    const ruleSet = this.#compiled.ruleSetOf(workload.host, this.#revision);
+    return ruleSet?.workloads.find((rules) => rules.workload === workload.name);
+  }
+
+  /** Names of segments, with the combination of those that have `each`: "ring(app=shop)". */
+  segmentsOf(workload: Workload): readonly string[] {
+    const names: string[] = [];
+    for (const segment of this.#active.policy.segments.values()) {
+      if (!selectorMatches(segment.selector, workload.labels)) continue;
+      const text = combinationText(segment.each, workload.labels);
+      if (text !== undefined) names.push(text === '' ? segment.name : `${segment.name}(${text})`);
+    }
+    return names;
+  }
+
+  agents(): readonly AgentView[] {
+    return [...this.#inventory.hosts()].map((host) => this.#agentView(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
+  }
+
+  /** Stops the timer and refuses further changes; resolves when the change under way is done. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#turn;
+  }
+
+  // What agents ask.
+
+  async redeemToken(
+    request: EnrolmentRequest,
+  ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>> {
+    const { host } = request;
+    if (!namePattern.test(host) || this.#active.policy.workloads.has(host)) {
+      return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
+    }
+    return this.#inTurn(async () => {
+      const spending = await this.#store.spendJoinToken({ hash: tokenHash(request.token), host, at: this.#now() });
+      if (spending.kind === 'refused') return err(spending.refusal);
+      this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
+      this.#inventory.setHost({
+        name: host,
+        addresses: [],
+        facts: new Map(),
+        labels: new Map(Object.entries(spending.labels)),
+      });
+      await this.#advance();
+      this.#publish('changed');
+      return ok({ tenant: spending.tenant, host });
+    });
+  }
+
+  async recordCertificate(certificate: CertificateRecord): Promise<void> {
+    await this.#store.recordCertificate({ certificate, at: this.#now() });
+  }
+
+  isRevoked(serial: string): boolean {
+    return this.#revoked.has(serial);
+  }
+
+  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection> {
+    const { host, serial } = identity;
+    if (identity.tenant !== this.#tenant || this.#inventory.host(host) === undefined)
+      return err(`host ${host} is not enrolled here`);
+    if (this.#revoked.has(serial)) return err(`the certificate of host ${host} is revoked`);
+    const agent: LiveAgent = {
+      host,
+      serial,
+      connectedAt: this.#now(),
+      session,
+      sent: undefined,
+      sentAt: undefined,
+      acked: 0,
+      nacked: undefined,
+      status: undefined,
+    };
+    this.sessions.add(agent);
+    this.#log.info({ host, version: hello.agentVersion, revision: hello.revision }, 'agent connected');
+    this.#background(async () => {
+      // A store put back from an older copy must not number again what agents already hold.
+      if (hello.revision > this.#revision) this.#revision = hello.revision;
+      await this.#takeReport(agent, hello, hello.agentVersion);
+      if (this.sessions.of(host) === agent && agent.sent === undefined) this.#sendTo(agent, 'always');
+    });
+    return ok({
+      acked: (revision) => this.sessions.acked(agent, revision),
+      nacked: (revision, reason) => {
+        this.#log.warn({ host, revision, reason }, 'agent refused a revision');
+        this.sessions.nacked(agent, { revision, reason });
+        this.#background(() =>
+          this.#audit({
+            actor: `agent/${host}`,
+            action: 'revision-refused',
+            target: host,
+            details: { revision, reason },
+          }),
+        );
+      },
+      statusReported: (status) => {
+        agent.status = status;
+      },
+      hostReported: (report) =>
+        this.#background(() => this.#takeReport(agent, report, this.#history.get(host)?.agentVersion ?? '')),
+      disconnected: () => {
+        this.sessions.remove(agent);
+        this.#log.info({ host }, 'agent disconnected');
+      },
+    });
+  }
+
+  async ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<FlowReceipt> {
+    const flows = batch.records.map((record) => ({
+      ...record,
+      peerWorkload: this.#inventory.holderOf(record.peer) ?? '',
+    }));
+    const { sequence, lost } = batch;
+    const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host: identity.host, sequence, flows, lost });
+    if (kind === 'taken') {
+      this.flowCounts.batchesTaken += 1;
+      this.flowCounts.records += flows.length;
+    } else this.flowCounts.batchesKnown += 1;
+    return { sequence, kind };
+  }
+
+  // What operators do. Each returns once the change is stored and handed to the streams it concerns.
+
+  /** Makes `policy` the active one and sends it to every connected agent. */
+  async activate(input: {
+    readonly policy: Policy;
+    readonly source: NewActivation['source'];
+    readonly kind: ActivationKind;
+    readonly note: Omit<AuditNote, 'at'>;
+  }): Promise<{ readonly revision: number; readonly policy: number }> {
+    return this.#inTurn(async () => {
+      const revision = this.#revision + 1;
+      const id = await this.#store.activatePolicy({
+        tenant: this.#tenant,
+        source: input.source,
+        revision,
+        kind: input.kind,
+        note: { ...input.note, at: this.#now() },
+      });
+      this.#revision = revision;
+      this.#active = { id, revision, policy: input.policy };
+      this.#inventory.setExternals(input.policy.workloads);
+      await this.#auditConflicts();
+      this.#publish('always');
+      return { revision, policy: id };
+    });
+  }
+
+  /** Undefined where no host has that name. Keys in `remove` that it lacks are no error. */
+  async label(input: {
+    readonly workload: string;
+    readonly set: Labels;
+    readonly remove: readonly string[];
+    readonly actor: string;
+  }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
+    return this.#inTurn(async () => {
+      const { workload } = input;
+      const host = this.#inventory.host(workload);
+      if (host === undefined) return undefined;
+      const labels = new Map([...host.labels].filter(([key]) => !input.remove.includes(key)));
+      for (const [key, value] of input.set) labels.set(key, value);
+      const set = Object.fromEntries(input.set);
+      const revision = this.#revision + 1;
+      await this.#store.changeLabels({
+        tenant: this.#tenant,
+        workload,
+        set,
+        remove: input.remove,
+        revision,
+        note: this.#note({
+          actor: input.actor,
+          action: 'labels-changed',
+          target: workload,
+          details: { set, remove: input.remove, revision },
+        }),
+      });
+      this.#revision = revision;
+      this.#inventory.setHost({ ...host, labels });
+      this.#publish('changed');
+      return { revision, labels };
+    });
+  }
+
+  /** With `peers` absent the workload is released. Undefined where no host has that name. */
+  async quarantine(input: {
+    readonly workload: string;
+    readonly peers?: readonly string[];
+    readonly actor: string;
+  }): Promise<Result<{ readonly revision: number }> | undefined> {
+    return this.#inTurn(async () => {
+      const { workload, peers, actor } = input;
+      const host = this.#inventory.host(workload);
+      if (host === undefined) return undefined;
+      for (const text of peers ?? []) {
+        const peer = this.#inventory.parseQuarantinePeer(text);
+        if (!peer.ok) return peer;
+      }
+      const revision = this.#revision + 1;
+      const action = peers === undefined ? 'quarantine-released' : 'quarantined';
+      const note = this.#note({
+        actor,
+        action,
+        target: workload,
+        details: { ...(peers === undefined ? {} : { peers }), revision },
+      });
+      const change = { tenant: this.#tenant, workload, revision, note };
+      await this.#store.changeQuarantine(peers === undefined ? change : { ...change, peers });
+      this.#revision = revision;
+      const { quarantine: _before, ...rest } = host;
+      this.#inventory.setHost(peers === undefined ? rest : { ...rest, quarantine: peers });
+      this.#publish('changed');
+      return ok({ revision });
+    });
+  }
+
+  /** Its certificates stop working at once, on live streams too; the host stays in the inventory. False where there is none. */
+  async revokeAgent(host: string, actor: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.#inventory.host(host) === undefined) return false;
+      const note = this.#note({ actor, action: 'agent-revoked', target: host });
+      this.#dropCertificates(host, await this.#store.revokeCertificates({ tenant: this.#tenant, host, note }));
+      return true;
+    });
+  }
+
+  /** Revokes and forgets the host: its addresses belong to no workload any more. False where there is none. */
+  async removeAgent(host: string, actor: string): Promise<boolean> {
+    return this.#inTurn(async () => {
+      if (this.#inventory.host(host) === undefined) return false;
+      const revision = this.#revision + 1;
+      const note = this.#note({ actor, action: 'agent-removed', target: host, details: { revision } });
+      this.#dropCertificates(host, await this.#store.removeHost({ tenant: this.#tenant, host, revision, note }));
+      this.#revision = revision;
+      this.#inventory.removeHost(host);
+      this.#history.delete(host);
+      await this.#auditConflicts();
+      this.#publish('changed');
+      return true;
+    });
+  }
+
+  waitFor(revision: number, timeoutMs: number): Promise<RevisionProgress> {
+    return this.sessions.waitFor(revision, timeoutMs);
+  }
+
+  // Inside a turn.
+
+  async #takeReport(agent: LiveAgent, report: HostReport, agentVersion: string): Promise<void> {
+    const { host } = agent;
+    const entry = this.#inventory.host(host);
+    if (entry === undefined) return;
+    const addresses = reportedAddresses(report.addresses);
+    const facts = reportedFacts(report.facts, agentVersion);
+    const connectedAt = agent.connectedAt;
+    await this.#store.updateHost({
+      tenant: this.#tenant,
+      host,
+      addresses,
+      facts: Object.fromEntries(facts),
+      agentVersion,
+      connectedAt,
+    });
+    const history = this.#history.get(host);
+    this.#history.set(host, {
+      enrolledAt: history?.enrolledAt ?? connectedAt,
+      agentVersion,
+      lastConnectedAt: connectedAt,
+    });
+    if (sameList(entry.addresses, addresses) && sameLabels(entry.facts, facts)) return;
+    this.#inventory.setHost({ ...entry, addresses, facts });
+    await this.#auditConflicts();
+    await this.#advance();
+    this.#publish('changed');
+  }
+
+  /** Takes the next revision for a change that is not stored with its own. */
+  async #advance(): Promise<void> {
+    const revision = this.#revision + 1;
+    await this.#store.setRevision({ tenant: this.#tenant, revision });
+    this.#revision = revision;
+  }
+
+  #publish(when: 'changed' | 'always'): void {
+    this.#compile();
+    for (const agent of this.sessions.all()) {
+      // A stream that is still to get its first rule set gets it in a turn of its own, after its report.
+      if (agent.sent !== undefined) this.#sendTo(agent, when);
+    }
+  }
+
+  #sendTo(agent: LiveAgent, when: 'changed' | 'always'): void {
+    const ruleSet = this.#compiled.ruleSetOf(agent.host, this.#revision);
+    if (ruleSet === undefined || this.#active.problem !== undefined) return;
+    this.sessions.send(agent, ruleSet, { when, at: this.#now() });
+  }
+
+  #compile(): void {
+    const now = this.#now();
+    this.#compiled = compileFleet({ policy: this.#active.policy, inventory: this.#inventory.current(), now });
+    clearTimeout(this.#timer);
+    const { nextChangeAt } = this.#compiled;
+    if (nextChangeAt === undefined || this.#stopped) return;
+    this.#timer = setTimeout(
+      () => this.#background(() => this.#timePassed()),
+      Math.min(Math.max(0, nextChangeAt - now), longestTimerMs),
+    );
+    this.#timer.unref();
+  }
+
+  async #timePassed(): Promise<void> {
+    const due = this.#compiled.nextChangeAt;
+    if (due !== undefined && this.#now() >= due) await this.#advance();
+    this.#publish('changed');
+  }
+
+  #dropCertificates(host: string, serials: readonly string[]): void {
+    for (const serial of serials) this.#revoked.add(serial);
+    this.sessions.of(host)?.session.close('the certificate of this host is revoked');
+  }
+
+  async #auditConflicts(): Promise<void> {
+    for (const { kind, conflict } of this.#inventory.takeConflictChanges()) {
+      const { address, claimants } = conflict;
+      this.#log.warn({ address, claimants }, `address conflict ${kind}`);
+      await this.#audit({
+        actor: 'control-plane',
+        action: `address-conflict-${kind}`,
+        target: address,
+        details: { claimants },
+      });
+    }
+  }
+
+  async #audit(note: Omit<AuditNote, 'at'>): Promise<void> {
+    await this.#store.appendAudit({ tenant: this.#tenant, note: this.#note(note) });
+  }
+
+  #note(note: Omit<AuditNote, 'at'>): AuditNote {
+    return { ...note, at: this.#now() };
+  }
+
+  #inTurn<T>(change: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(() => {
+      if (this.#stopped) throw new Error('the control plane is stopping');
+      return change();
+    });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** A change nobody waits for. A store that fails here leaves memory ahead of the disk at worst, until the agent's next report. */
+  #background(change: () => Promise<void>): void {
+    this.#inTurn(change).catch((cause: unknown) => {
+      if (!this.#stopped) this.#log.error({ err: cause }, 'a change of the fleet could not be stored');
+    });
+  }
+
+  #restoreHost(host: StoredHost, labels: Labels, quarantine: readonly string[] | undefined): void {
+    const { name, enrolledAt, agentVersion, lastConnectedAt } = host;
+    this.#history.set(name, {
+      enrolledAt,
+      agentVersion,
+      ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
+    });
+    const entry = {
+      name,
+      addresses: reportedAddresses(host.addresses),
+      facts: new Map(Object.entries(host.facts)),
+      labels,
+    };
+    this.#inventory.setHost(quarantine === undefined ? entry : { ...entry, quarantine });
+  }
+
+  #agentView(host: HostEntry): AgentView {
+    const live = this.sessions.of(host.name);
+    const history = this.#history.get(host.name);
+    const status = live?.status;
+    return {
+      host: host.name,
+      state: live !== undefined ? 'connected' : history?.lastConnectedAt === undefined ? 'never-connected' : 'offline',
+      agentVersion: history?.agentVersion ?? '',
+      addresses: host.addresses,
+      enrolledAt: history?.enrolledAt ?? millis(0),
+      ...(history?.lastConnectedAt === undefined ? {} : { lastConnectedAt: history.lastConnectedAt }),
+      sent: live?.sent?.revision ?? 0,
+      acked: live?.acked ?? 0,
+      ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
+      ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
+      lost: status?.lost ?? 0,
+      spooledBatches: status?.spooledBatches ?? 0,
+      repairs: status?.repairs ?? 0,
+      problem: status?.problem ?? '',
+    };
+  }
+}
+
+/** Canonical, each once, in code-unit order. What is no address of a host that others could reach is left out. */
+function reportedAddresses(texts: readonly string[]): readonly Address[] {
+  const addresses = new Set<Address>();
+  for (const text of texts.slice(0, mostAddresses)) {
+    const address = parseAddress(text);
+    if (address.ok && !isUnshareable(address.value)) addresses.add(address.value);
+  }
+  return [...addresses].sort();
+}
+
+/** Loopback, link-local, unspecified, multicast and broadcast addresses name another host on every host. */
+function isUnshareable(address: Address): boolean {
+  return /^(127\.|0\.|169\.254\.|2(2[4-9]|3\d|4\d|5\d)\.|::1?$|fe[89ab][0-9a-f]:|ff)/.test(address);
+}
+
+/** Only facts the policy language knows, and only values a label may have. */
+function reportedFacts(facts: ReadonlyMap<string, string>, agentVersion: string): Labels {
+  const known = new Map<string, string>();
+  for (const key of factKeys) {
+    const value = key === 'agent-version' ? (facts.get(key) ?? agentVersion) : facts.get(key);
+    if (value !== undefined && value !== '' && labelValuePattern.test(value)) known.set(key, value);
+  }
+  return known;
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}

@@ -1,0 +1,95 @@
+// `segwall-control-plane`: reads its settings, runs the control plane until it is told to stop. Exit codes: 0 stopped as asked, 1 could
+// not start, 2 wrong use. Logs go to standard error, one JSON object a line; what the operator needs next to standard output.
+
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import pino from 'pino';
+import packageFile from '../../package.json' with { type: 'json' };
+import { renderNextSteps, renderRunning } from './first-start.ts';
+import { startControlPlane } from './server.ts';
+import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
+
+interface RunFlags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly agents?: string;
+  readonly api?: string;
+  readonly logLevel?: string;
+}
+
+async function run(flags: RunFlags): Promise<void> {
+  const settings = await settingsOf(flags);
+  if (settings === undefined) {
+    process.exitCode = 2;
+    return;
+  }
+  const log = pino(
+    { level: settings.logLevel, base: { program: 'segwall-control-plane' } },
+    pino.destination({ dest: 2, sync: false }),
+  );
+  const stopped = new Promise<string>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+  });
+  try {
+    const controlPlane = await startControlPlane({ settings, log, version: packageFile.version });
+    process.stdout.write(renderRunning(controlPlane));
+    if (controlPlane.start === 'first') process.stdout.write(renderNextSteps(settings.data, controlPlane));
+    log.info({ agents: controlPlane.agents, api: controlPlane.apiUrl }, 'started');
+    const signal = await stopped;
+    log.info({ signal }, 'stopping');
+    await controlPlane.stop();
+    log.info('stopped');
+  } catch (cause) {
+    process.stderr.write(`error: cannot-start: ${cause instanceof Error ? cause.message : String(cause)}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function settingsOf({ config, ...flags }: RunFlags): Promise<Settings | undefined> {
+  let file: RawSettings = {};
+  if (config !== undefined) {
+    try {
+      const parsed = parseSettingsFile(await readFile(config, 'utf8'));
+      if (!parsed.ok)
+        return complain([`error: bad-setting: config is "${config}"; it cannot be read: ${parsed.error}`]);
+      file = parsed.value;
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      return complain([`error: bad-setting: config is "${config}"; allowed is the path of a YAML file: ${reason}`]);
+    }
+  }
+  const settings = readSettings({ ...flags }, file);
+  return settings.ok ? settings.value : complain(settings.error.map(badSettingText));
+}
+
+function complain(lines: readonly string[]): undefined {
+  process.stderr.write(`${lines.join('\n')}\n`);
+  return undefined;
+}
+
+// Everything this process writes is for its own user.
+process.umask(0o077);
+
+// `npm run` starts a script in the package's own folder; paths are meant from where the operator stands.
+if (process.env['npm_lifecycle_event'] === 'segwall-control-plane' && process.env['INIT_CWD'] !== undefined) {
+  process.chdir(process.env['INIT_CWD']);
+}
+
+const program = new Command('segwall-control-plane')
+  .description('Checks and compiles policy, serves it to agents, and takes their flows.')
+  .version(packageFile.version)
+  .exitOverride((error) => {
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  });
+
+program
+  .command('run')
+  .description('Run until SIGTERM or SIGINT')
+  .option('--config <FILE>', 'settings in YAML, by the same names; flags win')
+  .option('--data <DIR>', 'everything the control plane must not lose; created where missing')
+  .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
+  .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
+  .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
+  .action(run);
+
+await program.parseAsync();

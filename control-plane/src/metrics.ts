@@ -1,0 +1,64 @@
+// The control plane's numbers for Prometheus: counts and times only, no names of hosts or segments, no secrets.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Fleet } from './fleet.ts';
+
+export interface Metrics {
+  requestDone(route: string, status: number, seconds: number): void;
+  render(): Promise<{ readonly text: string; readonly contentType: string }>;
+}
+
+export function createMetrics(fleet: Fleet): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry, prefix: 'segwall_' });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `segwall_${name}`,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge('revision', 'The newest revision', () => fleet.revision);
+  gauge('agents_enrolled', 'Hosts enrolled', () => fleet.agents().length);
+  gauge('agents_connected', 'Agents with a live stream', () => fleet.sessions.size);
+  gauge(
+    'agents_behind',
+    'Connected agents that have not acknowledged what was sent',
+    () =>
+      [...fleet.sessions.all()].filter((agent) => agent.sent !== undefined && agent.acked < agent.sent.revision).length,
+  );
+  gauge(
+    'agents_refusing',
+    'Connected agents that refused a revision',
+    () => [...fleet.sessions.all()].filter((agent) => agent.nacked !== undefined).length,
+  );
+  gauge('workloads', 'Workloads in the inventory', () => fleet.inventory().workloads.size);
+  gauge('address_conflicts', 'Addresses that more than one workload claims', () => fleet.conflicts().length);
+  const counter = (name: string, help: string, read: () => number) =>
+    new Counter({
+      name: `segwall_${name}`,
+      help,
+      registers,
+      collect() {
+        this.reset();
+        this.inc(read());
+      },
+    });
+  counter('flow_batches_total', 'Batches of flows taken', () => fleet.flowCounts.batchesTaken);
+  counter('flow_batches_known_total', 'Batches that were sent again', () => fleet.flowCounts.batchesKnown);
+  counter('flow_records_total', 'Flow records taken', () => fleet.flowCounts.records);
+  const requests = new Histogram({
+    name: 'segwall_api_request_seconds',
+    help: 'Operator API requests by route and status',
+    labelNames: ['route', 'status'] as const,
+    buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers,
+  });
+  return {
+    requestDone: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
+    render: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+  };
+}

@@ -1,0 +1,164 @@
+// The control plane, wired. Who talks to whom:
+//
+//   agents ══gRPC══► agent service ──► fleet ◄── operator API ◄══REST══ operators
+//                        │  ▲           │ │ ▲         │
+//                        ▼  └─rule sets─┘ │ └─review──┤ (check, tests)
+//                       pki               ▼           ▼
+//                                store (writer and reader threads) ──► DIR/store.db
+//
+// The fleet owns the state that is in force; the store is its memory. Stopping goes from the outside in.
+
+import { hostname } from 'node:os';
+import type { Logger } from 'pino';
+import { type Millis, millis } from '#model/time.ts';
+import { type AgentServer, startAgentServer } from './agent-service.ts';
+import { type Api, createApi } from './api/app.ts';
+import { auditRoutes } from './api/audit.ts';
+import type { ApiContext } from './api/context.ts';
+import { fleetRoutes } from './api/fleet.ts';
+import { flowRoutes } from './api/flows.ts';
+import { healthRoutes } from './api/health.ts';
+import { policyRoutes } from './api/policy.ts';
+import { tokenRoutes } from './api/tokens.ts';
+import { openDataDirectory } from './data-directory.ts';
+import { type Running, refreshFirstStart, writeFirstStart } from './first-start.ts';
+import { type ActivePolicy, Fleet } from './fleet.ts';
+import { keepFlowsBounded } from './flow-retention.ts';
+import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
+import { createMetrics } from './metrics.ts';
+import { openPki } from './pki.ts';
+import { reviewPolicy } from './policy-review.ts';
+import type { Settings } from './settings.ts';
+import { openStore, type Store } from './store/store.ts';
+import { newOperatorToken, tokenHash } from './tokens.ts';
+
+const tenant = 'default';
+
+/** For calls of agents under way when the process is told to stop. */
+const stopGraceMs = 2000;
+
+export interface ControlPlane extends Running {
+  readonly start: 'first' | 'later';
+  /** Lets requests and streams end, then closes the store. */
+  stop(): Promise<void>;
+}
+
+export interface ControlPlaneOptions {
+  readonly settings: Settings;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+/** Throws an Error whose message is for the operator when it cannot start; then nothing is left running. */
+export async function startControlPlane({ settings, log, version }: ControlPlaneOptions): Promise<ControlPlane> {
+  const now = () => millis(Date.now());
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async () => {
+    for (const one of stops.splice(0).reverse()) await one();
+  };
+  try {
+    const directory = openDataDirectory(settings.data);
+    if (!directory.ok) throw new Error(directory.error);
+    stops.push(() => directory.value.release());
+    const store = await openStore({ path: directory.value.storePath });
+    stops.push(() => store.close());
+    const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
+    const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
+
+    const operators = new Map((await store.listOperatorTokens({})).map(({ hash, name }) => [hash, name]));
+    const firstToken =
+      operators.size === 0 ? await createAdmin(store, { caFingerprint: pki.caFingerprint, now: now() }) : undefined;
+    if (firstToken !== undefined) operators.set(tokenHash(firstToken), 'admin');
+
+    const fleet = await Fleet.open({ store, tenant, now, log }, await loadActivePolicy({ store, now, log }));
+    stops.push(() => fleet.stop());
+    const retention = keepFlowsBounded({ store, tenant, settings, log });
+    stops.push(() => retention.stop());
+
+    const agentServer: AgentServer = await startAgentServer({
+      address: listenAddressText(settings.agents),
+      pki,
+      backend: fleet,
+      log: log.child({ part: 'agents' }),
+    });
+    stops.push(() => agentServer.stop(stopGraceMs));
+
+    const metrics = createMetrics(fleet);
+    const context: ApiContext = { fleet, store, tenant, now, version, prunedFlows: retention.pruned };
+    const tls = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
+    const api: Api = await createApi({ log, version, operators, ...tls }, (app) => {
+      healthRoutes(app, context, metrics);
+      policyRoutes(app, context);
+      fleetRoutes(app, context);
+      tokenRoutes(app, context);
+      flowRoutes(app, context);
+      auditRoutes(app, context);
+    });
+    stops.push(() => api.close());
+    await api.listen({ host: settings.api.address, port: settings.api.port });
+
+    const apiPort = portOf(api) ?? settings.api.port;
+    const scheme = isLoopback(settings.api.address) ? 'http' : 'https';
+    const running: Running = {
+      apiUrl: `${scheme}://${listenAddressText({ address: reachableAddress(settings.api.address), port: apiPort })}`,
+      agents: listenAddressText({
+        address: reachableAddress(settings.agents.address),
+        port: Number(agentServer.address.split(':').at(-1)),
+      }),
+      caFingerprint: pki.caFingerprint,
+    };
+    if (firstToken !== undefined) await writeFirstStart(settings.data, { ...running, adminToken: firstToken });
+    else await refreshFirstStart(settings.data, running);
+    return { ...running, start: firstToken === undefined ? 'later' : 'first', stop };
+  } catch (cause) {
+    await stop();
+    throw cause;
+  }
+}
+
+async function createAdmin(
+  store: Store,
+  given: { readonly caFingerprint: string; readonly now: Millis },
+): Promise<string> {
+  const token = newOperatorToken(given.caFingerprint);
+  const note = { at: given.now, actor: 'control-plane', action: 'operator-created', target: 'admin' };
+  await store.createOperatorToken({ hash: tokenHash(token), tenant, name: 'admin', note });
+  return token;
+}
+
+/** The policy of the last activation; the first start activates an empty one, which is what a later roll back ends at. */
+async function loadActivePolicy(parts: {
+  readonly store: Store;
+  readonly now: () => Millis;
+  readonly log: Logger;
+}): Promise<ActivePolicy> {
+  const { store, now, log } = parts;
+  const inventory = { workloads: new Map(), resolutions: new Map() };
+  const [last] = await store.listActivations({ tenant, limit: 1 });
+  const files = last === undefined ? [] : ((await store.readPolicy({ tenant, id: last.policy }))?.files ?? []);
+  const review = reviewPolicy({ files, inventory, now: now(), tests: 'skip' });
+  if (last === undefined) {
+    if (review.kind !== 'good') throw new Error('an empty policy does not pass its check');
+    const note = { at: now(), actor: 'control-plane', action: 'policy-applied', target: 'policy' };
+    const id = await store.activatePolicy({
+      tenant,
+      source: { kind: 'files', files },
+      revision: 1,
+      kind: 'first',
+      note,
+    });
+    return { id, revision: 1, policy: review.policy };
+  }
+  const { policy: id, revision } = last;
+  if (review.kind === 'good') return { id, revision, policy: review.policy };
+  const empty = reviewPolicy({ files: [], inventory, now: now(), tests: 'skip' });
+  if (empty.kind !== 'good') throw new Error('an empty policy does not pass its check');
+  const problem = `policy ${id} of revision ${revision} does not pass this version's check; agents keep what they have until another is applied`;
+  log.error({ problems: review.kind === 'invalid' ? review.problems : [] }, problem);
+  return { id, revision, policy: empty.policy, problem };
+}
+
+function portOf(api: Api): number | undefined {
+  const address = api.server.address();
+  return typeof address === 'object' && address !== null ? address.port : undefined;
+}

@@ -1,0 +1,116 @@
+// What `segwall-control-plane run` is told: defaults, under a YAML file, under flags. Every bad setting is reported at once, each
+// by its name, its value and what is allowed.
+
+import { parseDocument } from 'yaml';
+import { err, ok, type Result } from '#model/result.ts';
+import { type ListenAddress, parseListenAddress } from './listen-address.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+
+export interface Settings {
+  /** The directory that holds everything that must outlive the process. */
+  readonly data: string;
+  readonly agents: ListenAddress;
+  readonly api: ListenAddress;
+  readonly logLevel: LogLevel;
+  /** How long flows are kept after they were last seen. */
+  readonly keepFlowsDays: number;
+  /** The most rows of flows; the oldest go first. */
+  readonly keepFlowRows: number;
+}
+
+export interface BadSetting {
+  readonly setting: string;
+  readonly value: string;
+  readonly allowed: string;
+}
+
+/** As read from the command line or a file, before it is known to be right. */
+export type RawSettings = Readonly<Record<string, unknown>>;
+
+interface SettingReader<T> {
+  readonly fallback: T | undefined;
+  readonly read: (value: unknown) => Result<T>;
+}
+
+type SettingReaders = { readonly [K in keyof Settings]: SettingReader<Settings[K]> };
+
+const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
+
+const readers: SettingReaders = {
+  data: {
+    fallback: undefined,
+    read: (value) =>
+      typeof value === 'string' && value !== '' ? ok(value) : err('allowed is the path of a directory'),
+  },
+  agents: { fallback: undefined, read: readListenAddress },
+  api: { fallback: undefined, read: readListenAddress },
+  logLevel: {
+    fallback: 'info',
+    read: (value) => {
+      const level = logLevels.find((known) => known === value);
+      return level === undefined ? err(`allowed are ${logLevels.join(', ')}`) : ok(level);
+    },
+  },
+  keepFlowsDays: { fallback: 30, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
+  keepFlowRows: { fallback: 5_000_000, read: (value) => readInteger(value, { least: 1000, most: 1_000_000_000 }) },
+};
+
+const settingNames = Object.keys(readers) as (keyof Settings)[];
+
+/** `flags` win over `file`. */
+export function readSettings(flags: RawSettings, file: RawSettings): Result<Settings, readonly BadSetting[]> {
+  const bad: BadSetting[] = [];
+  for (const name of Object.keys(file)) {
+    if (!settingNames.some((known) => known === name)) {
+      bad.push({
+        setting: name,
+        value: valueText(file[name]),
+        allowed: `there is no such setting; allowed are ${settingNames.join(', ')}`,
+      });
+    }
+  }
+  const values: Partial<Record<keyof Settings, unknown>> = {};
+  for (const name of settingNames) {
+    const reader: SettingReader<unknown> = readers[name];
+    const value = flags[name] ?? file[name];
+    if (value === undefined && reader.fallback !== undefined) {
+      values[name] = reader.fallback;
+      continue;
+    }
+    const result = reader.read(value);
+    if (result.ok) values[name] = result.value;
+    else bad.push({ setting: name, value: valueText(value), allowed: result.error });
+  }
+  return bad.length > 0 ? err(bad) : ok(values as Settings);
+}
+
+/** The file's settings; an error is the reason why the text is not a YAML mapping. */
+export function parseSettingsFile(text: string): Result<RawSettings> {
+  const document = parseDocument(text);
+  const problem = document.errors[0];
+  if (problem !== undefined) return err(problem.message);
+  const value: unknown = document.toJS();
+  if (value === null || value === undefined) return ok({});
+  if (typeof value !== 'object' || Array.isArray(value)) return err('it is not a mapping of settings to values');
+  return ok(value as RawSettings);
+}
+
+export function badSettingText(bad: BadSetting): string {
+  return `error: bad-setting: ${bad.setting} is ${bad.value}; ${bad.allowed}`;
+}
+
+function readListenAddress(value: unknown): Result<ListenAddress> {
+  return parseListenAddress(typeof value === 'string' ? value : '');
+}
+
+function readInteger(value: unknown, bounds: { readonly least: number; readonly most: number }): Result<number> {
+  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+  const isGood =
+    typeof number === 'number' && Number.isInteger(number) && number >= bounds.least && number <= bounds.most;
+  return isGood ? ok(number) : err(`allowed is a whole number from ${bounds.least} to ${bounds.most}`);
+}
+
+function valueText(value: unknown): string {
+  return value === undefined ? 'not given' : JSON.stringify(value);
+}
