@@ -189,7 +189,7 @@ interface Metadata {
 
 function readMetadata(context: ReadContext, node: DocumentNode, kind: DocumentKind): Metadata | undefined {
   const allowed = kind === 'Workload' ? ['name', 'labels', 'description'] : ['name', 'description'];
-  const fields = readFields(context, node, { what: `a ${kind}'s metadata`, allowed });
+  const fields = readFields(context, descriptionJoined(context, node), { what: `a ${kind}'s metadata`, allowed });
   if (fields === undefined) return undefined;
   const description = readProse(context, fields.get('description'), 'metadata.description');
   const nameNode = requireField(context, fields, { key: 'name', what: `a ${kind}'s metadata`, example: 'name: NAME' });
@@ -203,4 +203,22 @@ function readMetadata(context: ReadContext, node: DocumentNode, kind: DocumentKi
     });
   }
   return { name, nameAt: nameNode.at, description, labelsNode: fields.get('labels') };
+}
+
+/** `{ name: shop, description: Web shop, production }` is YAML for a key "production" that nobody meant: the text goes on there. */
+function descriptionJoined(context: ReadContext, node: DocumentNode): DocumentNode {
+  if (node.kind !== 'map') return node;
+  const start = node.entries.findIndex((entry) => entry.key === 'description' && entry.isBare === undefined);
+  const rest = start < 0 ? [] : node.entries.slice(start + 1);
+  const end = rest.findIndex((entry) => entry.isBare === undefined);
+  const bare = end < 0 ? rest : rest.slice(0, end);
+  const [first] = bare;
+  if (first === undefined) return node;
+  report(context, {
+    code: 'description-split',
+    at: first.keyAt,
+    message: `the comma before "${shortened(first.key)}" ends the description for YAML; it is read as one text here`,
+    suggestion: 'put the description in quotes',
+  });
+  return { ...node, entries: node.entries.filter((entry) => !bare.includes(entry)) };
 }

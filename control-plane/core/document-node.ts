@@ -7,6 +7,8 @@ export interface MapEntry {
   readonly key: string;
   readonly keyAt: number;
   readonly value: DocumentNode;
+  /** In { … } a key that stands alone, without a colon: most often the second half of a text with a comma. */
+  readonly isBare?: true;
 }
 
 export interface MapNode {

@@ -58,6 +58,7 @@ export const problemCatalogue = {
   'duplicate-entry': error('A list names one thing twice where that has no meaning.'),
   // What is allowed but looks wrong.
   'empty-policy': warning('The directory holds no policy document.'),
+  'description-split': warning('A description in braces holds a comma and is not in quotes.'),
   'segment-selects-nothing': warning('A segment has no members.'),
   'segment-without-rules': warning('A segment enforces a direction and has no rules.'),
   'selective-without-services': warning('A segment is selective and names no selective services.'),

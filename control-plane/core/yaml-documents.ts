@@ -221,7 +221,8 @@ function convertPair(key: Node | null, value: Node | null, conversion: Conversio
   if (isScalar(key) && typeof key.value === 'string') {
     const converted =
       value === null ? ({ kind: 'scalar', at: keyAt, value: null, source: '' } as const) : convert(value, conversion);
-    return { key: key.value, keyAt, value: converted };
+    const isBare = /^\s*[,}]/.test(conversion.text.slice(key.range?.[1] ?? 0, (key.range?.[1] ?? 0) + 80));
+    return { key: key.value, keyAt, value: converted, ...(isBare ? { isBare } : {}) };
   }
   const written = isScalar(key) ? `"${shortened(String(key.value))}"` : 'a collection';
   conversion.found.add({

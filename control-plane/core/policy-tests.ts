@@ -1,0 +1,215 @@
+// Runs the assertions of PolicyTests against the oracle. One over many holds only if every pair of different workloads and
+// every pair of their addresses of one family does, for every service it names; one that finds nothing to try does not hold.
+
+import { type Address, familyOf } from '#model/address.ts';
+import { type Service, serviceText } from '#model/service.ts';
+import type { Millis } from '#model/time.ts';
+import type { Verdict } from '#model/verdict.ts';
+import { createOracle, type Oracle } from './oracle.ts';
+import type { Assertion, Inventory, Policy, Query, TestEnd, Workload } from './policy.ts';
+import { policyTerms, representativeServices, type ServiceCuts, serviceCuts } from './representative-services.ts';
+
+/** A connection that came out otherwise than expected. */
+export interface Counterexample {
+  readonly src: Address;
+  readonly dst: Address;
+  readonly srcWorkload?: string;
+  readonly dstWorkload?: string;
+  readonly service: string;
+  readonly verdict: Verdict;
+  readonly why: string;
+}
+
+/** `tried` counts connections judged; judging stops at `mostCounterexamples`, so of a failed test it may not be all. */
+export interface TestResult {
+  readonly policyTest: string;
+  readonly assertion: Assertion;
+  /** "web-1 → api-1 tcp/8080: allow". */
+  readonly title: string;
+  /** The whole result in one line. */
+  readonly text: string;
+  readonly outcome: 'holds' | 'fails';
+  readonly tried: number;
+  /** Why it fails; empty where it holds. */
+  readonly why: string;
+  readonly counterexamples: readonly Counterexample[];
+}
+
+const mostCounterexamples = 5;
+
+export interface TestRun {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+  readonly now: Millis;
+}
+
+/** Results in the order of the tests' names, and of the assertions in each. */
+export function runPolicyTests({ policy, inventory, now }: TestRun): readonly TestResult[] {
+  const oracle = createOracle({ policy, inventory });
+  const terms = policyTerms(policy);
+  const results: TestResult[] = [];
+  for (const test of policy.tests.values()) {
+    for (const assertion of test.tests) {
+      const cuts = serviceCuts([...terms, ...assertion.services]);
+      results.push(runAssertion({ oracle, inventory, at: now, cuts, assertion, policyTest: test.name }));
+    }
+  }
+  return results;
+}
+
+interface AssertionRun {
+  readonly oracle: Oracle;
+  readonly inventory: Inventory;
+  readonly at: Millis;
+  readonly cuts: ServiceCuts;
+  readonly assertion: Assertion;
+  readonly policyTest: string;
+}
+
+/** One end that an assertion stands for: an address, and the workload, where the assertion names it or its labels. */
+interface Endpoint {
+  readonly address: Address;
+  readonly workload?: Workload;
+}
+
+function runAssertion({ oracle, inventory, at, cuts, assertion, policyTest }: AssertionRun): TestResult {
+  const from = endpointsOf(assertion.from, inventory);
+  const to = endpointsOf(assertion.to, inventory);
+  const services = {
+    ipv4: representativeServices(assertion.services, 'ipv4', cuts),
+    ipv6: representativeServices(assertion.services, 'ipv6', cuts),
+  };
+  const counterexamples: Counterexample[] = [];
+  let tried = 0;
+  for (const source of from) {
+    for (const destination of to) {
+      if (!isPair(oracle, { assertion, source, destination })) continue;
+      for (const service of services[familyOf(source.address)]) {
+        if (counterexamples.length === mostCounterexamples) break;
+        tried += 1;
+        const found = tryOne(oracle, { assertion, source, destination, service, at });
+        if (found !== undefined) counterexamples.push(found);
+      }
+    }
+  }
+  const why = reasonOf({ assertion, from, to, tried, counterexamples });
+  const title = assertionTitle(assertion);
+  return {
+    policyTest,
+    assertion,
+    title,
+    text: `${policyTest}: ${title}: ${why === '' ? 'holds' : why}`,
+    outcome: why === '' ? 'holds' : 'fails',
+    tried,
+    why,
+    counterexamples,
+  };
+}
+
+/** Of one family, and of different workloads unless the assertion itself names both ends, each as one thing. */
+function isPair(
+  oracle: Oracle,
+  {
+    assertion,
+    source,
+    destination,
+  }: { readonly assertion: Assertion; readonly source: Endpoint; readonly destination: Endpoint },
+): boolean {
+  if (familyOf(source.address) !== familyOf(destination.address)) return false;
+  if (assertion.from.kind !== 'labels' && assertion.to.kind !== 'labels') return true;
+  const workloads = [source, destination].map(({ address, workload }) => workload ?? oracle.workloadAt(address));
+  return workloads[0] === undefined || workloads[0] !== workloads[1];
+}
+
+function endpointsOf(end: TestEnd, inventory: Inventory): readonly Endpoint[] {
+  switch (end.kind) {
+    case 'address':
+      return [{ address: end.address }];
+    case 'workload': {
+      const workload = inventory.workloads.get(end.workload);
+      return workload === undefined ? [] : endpointsOfWorkload(workload);
+    }
+    case 'labels':
+      return [...inventory.workloads.values()]
+        .filter((workload) => hasLabels(workload, end.labels))
+        .flatMap(endpointsOfWorkload);
+  }
+}
+
+function endpointsOfWorkload(workload: Workload): readonly Endpoint[] {
+  return workload.addresses.map((address) => ({ address, workload }));
+}
+
+function hasLabels(workload: Workload, labels: ReadonlyMap<string, string>): boolean {
+  for (const [key, value] of labels) if (workload.labels.get(key) !== value) return false;
+  return true;
+}
+
+interface Attempt {
+  readonly assertion: Assertion;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly service: Service;
+  readonly at: Millis;
+}
+
+function tryOne(oracle: Oracle, { assertion, source, destination, service, at }: Attempt): Counterexample | undefined {
+  const names = {
+    ...(source.workload === undefined ? {} : { srcWorkload: source.workload.name }),
+    ...(destination.workload === undefined ? {} : { dstWorkload: destination.workload.name }),
+  };
+  const query: Query = { src: source.address, dst: destination.address, service, ...names, at };
+  const verdict = oracle.judge(query);
+  const why = complaint(oracle, { assertion, query, verdict });
+  if (why === undefined) return undefined;
+  return { src: query.src, dst: query.dst, ...names, service: serviceText(service), verdict, why };
+}
+
+function complaint(
+  oracle: Oracle,
+  { assertion, query, verdict }: { readonly assertion: Assertion; readonly query: Query; readonly verdict: Verdict },
+): string | undefined {
+  if (verdict.verdict !== assertion.expect) return `expected ${assertion.expect}, found ${verdict.verdict}`;
+  const { via } = assertion;
+  if (via === undefined) return undefined;
+  const granting = [...oracle.grantingRules(query, 'outbound'), ...oracle.grantingRules(query, 'inbound')];
+  if (granting.some(({ segment, rule }) => segment === via.segment && rule === via.rule)) return undefined;
+  const others = [...new Set(granting.map(({ segment, rule }) => `${segment}/${rule}`))];
+  return `expected a grant by ${via.segment}/${via.rule}, found ${others.length === 0 ? 'a grant by no rule' : others.join(', ')}`;
+}
+
+interface OutcomeInput {
+  readonly assertion: Assertion;
+  readonly from: readonly Endpoint[];
+  readonly to: readonly Endpoint[];
+  readonly tried: number;
+  readonly counterexamples: readonly Counterexample[];
+}
+
+function reasonOf({ assertion, from, to, tried, counterexamples }: OutcomeInput): string {
+  const [first] = counterexamples;
+  if (first !== undefined) {
+    const names = `${first.srcWorkload ?? first.src} → ${first.dstWorkload ?? first.dst}`;
+    return `${names} ${first.service}: ${first.why}`;
+  }
+  if (tried > 0) return '';
+  if (from.length === 0) return `from selects nothing: no workload with an address is ${endText(assertion.from)}`;
+  if (to.length === 0) return `to selects nothing: no workload with an address is ${endText(assertion.to)}`;
+  return 'it selects nothing: no two different workloads have addresses of one family in which the service exists';
+}
+
+export function assertionTitle({ from, to, serviceText: service, expect, via }: Assertion): string {
+  const by = via === undefined ? '' : ` via ${via.segment}/${via.rule}`;
+  return `${endText(from)} → ${endText(to)} ${service}: ${expect}${by}`;
+}
+
+function endText(end: TestEnd): string {
+  switch (end.kind) {
+    case 'workload':
+      return end.workload;
+    case 'address':
+      return end.address;
+    case 'labels':
+      return `{${[...end.labels].map(([key, value]) => `${key}=${value}`).join(', ')}}`;
+  }
+}
