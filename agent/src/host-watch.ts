@@ -1,0 +1,55 @@
+// What this host is at the moment: its addresses and facts, looked at again when the kernel says that an address or interface
+// changed, and every half minute in case it could not say so.
+
+import type { Result } from '#model/result.ts';
+import { openAddressWatch } from './address-watch.ts';
+import { type HostAddresses, readHostAddresses } from './addresses.ts';
+import { readHostFacts } from './host-facts.ts';
+import type { NetlinkReader } from './netlink-loop.ts';
+import type { AgentSettings } from './settings.ts';
+
+export interface HostWatch {
+  readonly reader: Result<NetlinkReader>;
+  addresses(): HostAddresses;
+  facts(): ReadonlyMap<string, string>;
+  close(): void;
+}
+
+/** Addresses come in bursts: an interface that comes up gets several. */
+const settleMs = 100;
+const lookAgainMs = 30_000;
+
+/** `changed` is called after the addresses, local or published, became others. */
+export function createHostWatch(settings: AgentSettings, changed: () => void): HostWatch {
+  let addresses = readHostAddresses(settings.interfaces);
+  let settling: NodeJS.Timeout | undefined;
+  const facts = readHostFacts(settings.facts);
+
+  const look = () => {
+    settling = undefined;
+    const now = readHostAddresses(settings.interfaces);
+    const isSame = textOf(now) === textOf(addresses);
+    addresses = now;
+    if (!isSame) changed();
+  };
+  const opened = openAddressWatch(() => {
+    settling ??= setTimeout(look, settleMs);
+  });
+  const timer = setInterval(look, lookAgainMs);
+  timer.unref();
+
+  return {
+    reader: opened.ok ? { ok: true, value: opened.value.reader } : opened,
+    addresses: () => addresses,
+    facts: () => facts,
+    close() {
+      clearInterval(timer);
+      clearTimeout(settling);
+      if (opened.ok) opened.value.close();
+    },
+  };
+}
+
+function textOf({ published, all }: HostAddresses): string {
+  return `${published.join()} ${[...all].sort().join()}`;
+}
