@@ -1,0 +1,292 @@
+// One agent's policy stream, from hello to its end. At most one rule set is under way; while it is, only the newest of those
+// that follow is kept. What the agent acknowledged last is what deltas build on.
+//
+// States: `awaiting-hello` (nothing else is taken) → `open` (backend knows it) → `closed` (last; the backend was told once).
+// Within `open`: idle, or one rule set in flight until its ACK or NACK. ACK: it becomes the base. NACK refused: the base stays.
+// NACK need-snapshot to a delta: the base is forgotten and the newest rule set goes out whole.
+
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { limits } from '#wire/limits.ts';
+import {
+  decodeUpMessage,
+  encodeDeltaMessage,
+  encodeHeartbeat,
+  encodeSnapshotMessage,
+  type HeldRuleSet,
+  type UpMessage,
+} from '#wire/policy-sync-messages.ts';
+import { ruleSetDigest } from '#wire/rule-set-digest.ts';
+import type { AgentBackend, AgentConnection } from './agent-backend.ts';
+import type { AgentCertificate } from './agent-certificate.ts';
+import { type CallStatus, certificateProblem } from './caller.ts';
+import type { SendQueue } from './send-queue.ts';
+
+export interface StreamTimes {
+  /** Default 10,000; sensible 1,000 to 60,000. An agent takes three missed ones for a lost connection. */
+  readonly heartbeatMs: number;
+  /** Default 60,000: an agent that has said nothing for so long is gone. */
+  readonly silenceMs: number;
+  /** Default 10,000: from opening the stream to hello. */
+  readonly helloMs: number;
+}
+
+export interface PolicyStreamOptions {
+  readonly call: ServerDuplexStream<Uint8Array, Uint8Array>;
+  readonly certificate: AgentCertificate;
+  readonly backend: AgentBackend;
+  readonly queue: SendQueue;
+  readonly times: StreamTimes;
+  readonly now: () => Millis;
+  readonly log: Logger;
+  /** Called once, when the stream is closed. */
+  readonly closed: () => void;
+}
+
+interface InFlight {
+  readonly ruleSet: HostRuleSet;
+  readonly sentAs: 'snapshot' | 'delta';
+}
+
+export class PolicyStream {
+  readonly #options: PolicyStreamOptions;
+  readonly #log: Logger;
+  readonly #openedAt: Millis;
+  #state: 'awaiting-hello' | 'open' | 'closed' = 'awaiting-hello';
+  #connection: AgentConnection | undefined;
+  /** What hello said is in force, until this stream's first ACK knows better. */
+  #held: HeldRuleSet | undefined;
+  #base: HostRuleSet | undefined;
+  #inFlight: InFlight | undefined;
+  #next: HostRuleSet | undefined;
+  #isDraining = false;
+  #heardAt: Millis;
+  #heartbeatAt: Millis;
+
+  constructor(options: PolicyStreamOptions) {
+    this.#options = options;
+    const { call, certificate, now } = options;
+    this.#log = options.log.child({ host: certificate.identity.host });
+    this.#openedAt = now();
+    this.#heardAt = this.#openedAt;
+    this.#heartbeatAt = this.#openedAt;
+    call.on('data', (bytes: Uint8Array) => {
+      if (this.#state !== 'closed') this.#closeIf(this.#received(bytes));
+    });
+    call.on('end', () => {
+      this.#finish();
+      call.end();
+    });
+    call.on('cancelled', () => this.#finish());
+    call.on('close', () => this.#finish());
+    call.on('error', () => this.#finish());
+    call.on('drain', () => {
+      this.#isDraining = false;
+      this.#pump();
+    });
+  }
+
+  /** Called about once a second with a heartbeat that all streams share. */
+  tick(at: Millis, heartbeat: Uint8Array): void {
+    const { times } = this.#options;
+    if (this.#state === 'closed') return;
+    const problem = this.#certificateProblem();
+    if (problem !== undefined) {
+      this.close(problem);
+    } else if (this.#state === 'awaiting-hello') {
+      const isLate = at - this.#openedAt > times.helloMs;
+      if (isLate) this.close({ code: status.DEADLINE_EXCEEDED, details: `no hello in ${times.helloMs} ms` });
+    } else if (at - this.#heardAt > times.silenceMs) {
+      this.close({
+        code: status.DEADLINE_EXCEEDED,
+        details: `nothing heard from the agent in ${times.silenceMs} ms`,
+      });
+    } else if (at - this.#heartbeatAt >= times.heartbeatMs) {
+      this.#heartbeatAt = at;
+      this.#write(heartbeat);
+    }
+  }
+
+  /** Ends the stream; the agent is told. */
+  close(reason: CallStatus): void {
+    if (this.#state === 'closed') return;
+    this.#log.info({ code: status[reason.code], reason: reason.details }, 'policy stream closed');
+    this.#finish();
+    this.#options.call.emit('error', reason);
+  }
+
+  #closeIf(problem: CallStatus | undefined): void {
+    if (problem !== undefined) this.close(problem);
+  }
+
+  #finish(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#next = undefined;
+    this.#inFlight = undefined;
+    this.#base = undefined;
+    this.#connection?.disconnected();
+    this.#connection = undefined;
+    this.#options.closed();
+  }
+
+  #certificateProblem(): CallStatus | undefined {
+    return certificateProblem(this.#options.certificate, this.#options);
+  }
+
+  // ---- up; each answers with the status to close the stream with, or undefined
+
+  #received(bytes: Uint8Array): CallStatus | undefined {
+    const problem = this.#certificateProblem();
+    if (problem !== undefined) return problem;
+    this.#heardAt = this.#options.now();
+    const message = decodeUpMessage(bytes);
+    if (!message.ok) return violation(message.error);
+    if (message.value.kind === 'hello') return this.#greeted(message.value);
+    const connection = this.#connection;
+    if (connection === undefined) return violation(`found ${message.value.kind} before hello; allowed: hello first`);
+    return this.#heard(message.value, connection);
+  }
+
+  #greeted(hello: Extract<UpMessage, { kind: 'hello' }>): CallStatus | undefined {
+    if (this.#state !== 'awaiting-hello') return violation('found a second hello; allowed: one');
+    this.#held = hello.held;
+    this.#state = 'open';
+    const connection = this.#options.backend.connect(
+      this.#options.certificate.identity,
+      { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0 },
+      {
+        send: (ruleSet) => this.#offered(ruleSet),
+        close: (reason) => this.close({ code: status.ABORTED, details: reason }),
+      },
+    );
+    if (!connection.ok) return { code: status.PERMISSION_DENIED, details: connection.error };
+    if (this.#isClosed()) {
+      // The backend closed the stream while it connected it.
+      connection.value.disconnected();
+      return undefined;
+    }
+    this.#connection = connection.value;
+    // The agent takes the first message for "connected": do not let it wait for a rule set that may not come.
+    this.#write(encodeHeartbeat(this.#options.now()));
+    this.#log.info({ revision: hello.held?.revision ?? 0, agentVersion: hello.agentVersion }, 'agent connected');
+    return undefined;
+  }
+
+  /** A call, so that the compiler does not think it knows. */
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  #heard(message: Exclude<UpMessage, { kind: 'hello' }>, connection: AgentConnection): CallStatus | undefined {
+    switch (message.kind) {
+      case 'ack':
+        return this.#acked(message.revision, connection);
+      case 'nack':
+        return this.#nacked(message, connection);
+      case 'status':
+        connection.statusReported(message.status);
+        return undefined;
+      case 'host-report':
+        connection.hostReported(message.host);
+        return undefined;
+    }
+  }
+
+  #acked(revision: number, connection: AgentConnection): CallStatus | undefined {
+    const flown = this.#inFlight?.ruleSet;
+    if (flown === undefined || flown.revision !== revision) {
+      return violation(`found ACK(${revision}); in flight is ${flown?.revision ?? 'nothing'}`);
+    }
+    this.#base = flown;
+    this.#held = undefined;
+    this.#inFlight = undefined;
+    connection.acked(revision);
+    this.#pump();
+    return undefined;
+  }
+
+  #nacked(message: Extract<UpMessage, { kind: 'nack' }>, connection: AgentConnection): CallStatus | undefined {
+    const { revision, reason, nack } = message;
+    const flown = this.#inFlight;
+    // Revision 0: the agent could not even read which one it was.
+    if (flown === undefined || (revision !== flown.ruleSet.revision && revision !== 0)) {
+      return violation(`found NACK(${revision}); in flight is ${flown?.ruleSet.revision ?? 'nothing'}`);
+    }
+    this.#inFlight = undefined;
+    if (nack === 'need-snapshot' && flown.sentAs === 'delta') {
+      this.#log.warn({ revision: flown.ruleSet.revision, reason }, 'delta did not fit; sending a snapshot');
+      this.#base = undefined;
+      this.#held = undefined;
+      this.#next ??= flown.ruleSet;
+    } else {
+      this.#log.warn({ revision: flown.ruleSet.revision, reason }, 'rule set refused by the agent');
+      connection.nacked(flown.ruleSet.revision, reason);
+    }
+    this.#pump();
+    return undefined;
+  }
+
+  // ---- down
+
+  #offered(ruleSet: HostRuleSet): void {
+    if (this.#state === 'closed') return;
+    this.#next = ruleSet;
+    this.#options.queue.add(this.#pump);
+  }
+
+  /** A field and not a method: the queue knows it by identity. */
+  readonly #pump = (): void => {
+    const ruleSet = this.#next;
+    const connection = this.#connection;
+    if (connection === undefined || ruleSet === undefined || this.#inFlight !== undefined || this.#isDraining) return;
+    const problem = this.#certificateProblem();
+    if (problem !== undefined) {
+      this.close(problem);
+      return;
+    }
+    this.#next = undefined;
+    const { bytes, sentAs } = this.#messageFor(ruleSet);
+    if (bytes.length > limits.controlPlaneMessageBytes) {
+      const allowed = `allowed are ${limits.controlPlaneMessageBytes}`;
+      connection.nacked(
+        ruleSet.revision,
+        `the rule set takes ${bytes.length} bytes; ${allowed}; use narrower selectors`,
+      );
+      return;
+    }
+    this.#inFlight = { ruleSet, sentAs };
+    this.#write(bytes);
+  };
+
+  #messageFor(ruleSet: HostRuleSet): { readonly bytes: Uint8Array; readonly sentAs: InFlight['sentAs'] } {
+    const base = this.#baseFor(ruleSet);
+    // A control plane restored from a backup counts from a lower revision: that is no change to what is held, but a new start.
+    if (base === undefined || base.revision > ruleSet.revision) {
+      return { bytes: encodeSnapshotMessage(ruleSet), sentAs: 'snapshot' };
+    }
+    return { bytes: encodeDeltaMessage(base, ruleSet), sentAs: 'delta' };
+  }
+
+  /** What the agent is known to hold: the last it acknowledged here, or, by digest, just this content under another revision. */
+  #baseFor(ruleSet: HostRuleSet): HostRuleSet | undefined {
+    if (this.#base !== undefined) return this.#base;
+    if (this.#held === undefined || this.#held.digest !== ruleSetDigest(ruleSet)) return undefined;
+    return { ...ruleSet, revision: this.#held.revision };
+  }
+
+  /** Nothing is written over a full pipe: a heartbeat is then not needed, and a rule set waits for `drain`. */
+  #write(bytes: Uint8Array): void {
+    if (this.#isDraining) return;
+    this.#isDraining = !this.#options.call.write(bytes);
+  }
+}
+
+function violation(details: string): CallStatus {
+  return { code: status.INVALID_ARGUMENT, details };
+}
+
+/** The clock of a control plane that runs for real. */
+export const systemClock = (): Millis => millis(Date.now());
