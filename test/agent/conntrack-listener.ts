@@ -1,0 +1,44 @@
+// Runs inside a host of the lab: listens to conntrack as the agent does, says "ready", and on each line of standard input
+// answers with what it has seen so far: "seen" the events, "list" the table, "sweep EPOCH" after clearing marks.
+
+import { createInterface } from 'node:readline';
+import { enableConntrackAccounting, openConntrackSource } from '#agent/conntrack-source.ts';
+import { sweepMarks } from '#agent/mark-sweep.ts';
+import { runNetlinkLoop } from '#agent/netlink-loop.ts';
+import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
+
+const keptMost = 200;
+
+const problems = enableConntrackAccounting();
+let kept: ConntrackEntry[] = [];
+let opened = 0;
+const source = openConntrackSource({
+  take(entry) {
+    if (entry.event === 'opened') opened += 1;
+    if (kept.length < keptMost) kept.push(entry);
+  },
+  overrun: () => undefined,
+});
+if (!source.ok) throw new Error(source.error);
+const stop = new AbortController();
+const running = runNetlinkLoop([source.value.reader], stop.signal);
+const say = (answer: object) => process.stdout.write(`${JSON.stringify(answer)}\n`);
+say({ ready: true, problems });
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const [command, argument] = line.split(' ');
+  const cpu = process.cpuUsage();
+  if (command === 'seen') {
+    say({ entries: kept, opened, counts: source.value.counts(), cpuMicros: cpu.user + cpu.system });
+    kept = [];
+  } else if (command === 'list') {
+    const entries: ConntrackEntry[] = [];
+    const listed = await source.value.list((entry) => entries.push(entry));
+    say({ listed, entries: entries.slice(0, keptMost) });
+  } else if (command === 'sweep') {
+    say({ swept: await sweepMarks(Number(argument)) });
+  } else break;
+}
+stop.abort();
+await running;
+source.value.close();
