@@ -39,7 +39,11 @@ export function serviceOfFlow({ protocol, port }: Pick<ObservedFlow, 'protocol' 
 }
 
 /** The narrowest term that matches the flow; undefined where only one far too wide would (port 0, ICMP in the other family). */
-export function termOfFlow({ protocol, port, local }: Pick<ObservedFlow, 'protocol' | 'port' | 'local'>): ServiceTerm | undefined {
+export function termOfFlow({
+  protocol,
+  port,
+  local,
+}: Pick<ObservedFlow, 'protocol' | 'port' | 'local'>): ServiceTerm | undefined {
   const name = portProtocolOf(protocol);
   if (name !== undefined) return port === 0 ? undefined : { kind: 'ports', protocol: name, low: port, high: port };
   const family = familyOf(local);

@@ -1,0 +1,130 @@
+// The judge of a suggested rule: whether it would grant, at any member of any combination of the segment, a peer address that was
+// neither seen there for that service nor allowed before. Works on what the compiler would make of the rule, so nothing that
+// the rule would really do escapes it.
+
+import { type Address, addressFromValue, familyOf } from '#model/address.ts';
+import { rangesContain } from '#model/address-range.ts';
+import { evaluateEnd } from '#model/evaluate.ts';
+import { type ServiceTerm, serviceTermText } from '#model/service.ts';
+import type { Direction } from '#model/verdict.ts';
+import type { CompiledFleet } from './compile.ts';
+import type { LabelIndex, WorkloadNumber } from './label-index.ts';
+import { serviceOfFlow } from './observed-flow.ts';
+import { addressesOf, type Pair } from './observed-pairs.ts';
+import { type PeerList, PeerSets } from './peer-sets.ts';
+import type { Inventory, Peer } from './policy.ts';
+import type { Combination, SegmentMembers } from './segment-members.ts';
+
+interface BoundsParts {
+  readonly index: LabelIndex;
+  readonly segments: SegmentMembers;
+  readonly inventory: Inventory;
+  /** The policy without the suggestion, everything enforced. */
+  readonly enforced: CompiledFleet;
+  readonly combinations: readonly Combination[];
+  readonly pairs: readonly Pair[];
+}
+
+interface Sides {
+  readonly from: readonly Peer[];
+  readonly to: readonly Peer[];
+}
+
+export class GrantBounds {
+  readonly #parts: BoundsParts;
+  readonly #peerSets: PeerSets;
+  readonly #wanted = new Map<string, Set<Address>>();
+
+  constructor(parts: BoundsParts) {
+    this.#parts = parts;
+    const { index, segments, inventory } = parts;
+    this.#peerSets = new PeerSets({ index, segments, resolutions: inventory.resolutions });
+    for (const { client, server, term } of parts.pairs) {
+      if (typeof client === 'number')
+        this.#want(endKey(client, 'outbound', term), addressesOf(server, index.workloads));
+      if (typeof server === 'number') this.#want(endKey(server, 'inbound', term), addressesOf(client, index.workloads));
+    }
+  }
+
+  /** Whether the rule grants nothing beyond the bounds. Its address peers are single addresses. */
+  holds(rule: Sides, term: ServiceTerm): boolean {
+    return this.#parts.combinations.every((combination) => {
+      const from = this.#peerSets.list(rule.from, combination);
+      const to = this.#peerSets.list(rule.to, combination);
+      return combination.members.every(
+        (member) =>
+          this.#holdsAt({ member, direction: 'outbound', near: from, far: to, term }) &&
+          this.#holdsAt({ member, direction: 'inbound', near: to, far: from, term }),
+      );
+    });
+  }
+
+  #want(key: string, addresses: readonly Address[]): void {
+    const wanted = this.#wanted.get(key) ?? new Set();
+    for (const address of addresses) wanted.add(address);
+    this.#wanted.set(key, wanted);
+  }
+
+  #holdsAt(end: BoundedEnd): boolean {
+    const { member, direction, near, far, term } = end;
+    const workload = this.#parts.index.workloads[member];
+    if (workload === undefined || workload.kind === 'external') return true;
+    const local = near.matches(member)
+      ? workload.addresses
+      : workload.addresses.filter((address) => rangesContain(near.near, address));
+    if (local.length === 0) return true;
+    const wanted = this.#wanted.get(endKey(member, direction, term));
+    return this.#addresses(far).every(
+      (peer) => wanted?.has(peer) || workload.addresses.includes(peer) || this.#isAllowed(end, local, peer),
+    );
+  }
+
+  #addresses(far: PeerList): readonly Address[] {
+    if (far.far.kind === 'any') return [];
+    return far.far.ids.flatMap((id) => {
+      const { addresses, ranges } = this.#peerSets.get(id);
+      return [...addresses, ...ranges.map(({ family, first }) => addressFromValue(family, first))];
+    });
+  }
+
+  #isAllowed({ member, direction, term }: BoundedEnd, local: readonly Address[], peer: Address): boolean {
+    const workload = this.#parts.index.workloads[member];
+    const ruleSet = workload?.host === undefined ? undefined : this.#parts.enforced.ruleSetOf(workload.host, 0);
+    if (workload === undefined || ruleSet === undefined) return true;
+    return local
+      .filter((address) => familyOf(address) === familyOf(peer))
+      .every((localAddress) => {
+        const service = serviceOfTerm(term);
+        const query = { ruleSet, workload: workload.name, direction, localAddress, peerAddress: peer, service };
+        return evaluateEnd(query).reason === 'rule';
+      });
+  }
+}
+
+interface BoundedEnd {
+  readonly member: WorkloadNumber;
+  readonly direction: Direction;
+  readonly near: PeerList;
+  readonly far: PeerList;
+  readonly term: ServiceTerm;
+}
+
+function endKey(workload: WorkloadNumber, direction: Direction, term: ServiceTerm): string {
+  return `${workload} ${direction} ${serviceTermText(term)}`;
+}
+
+/** Suggested terms are points: one port, one ICMP type, one protocol. */
+function serviceOfTerm(term: ServiceTerm): ReturnType<typeof serviceOfFlow> {
+  switch (term.kind) {
+    case 'ports':
+      return serviceOfFlow({ protocol: { tcp: 6, udp: 17, sctp: 132 }[term.protocol], port: term.low });
+    case 'icmp':
+      return { protocol: 1, icmpType: term.type === 'any' ? 0 : term.type };
+    case 'icmpv6':
+      return { protocol: 58, icmpType: term.type === 'any' ? 0 : term.type };
+    case 'protocol':
+      return { protocol: term.number };
+    case 'any':
+      return { protocol: 255 };
+  }
+}

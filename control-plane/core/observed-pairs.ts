@@ -1,0 +1,233 @@
+// From what ends saw to who talked to whom: flows as client, server and service, with both ends' sightings of one pair put
+// together, and every flow that no rule may or need be made of set aside with the reason.
+
+import { type Address, familyOf } from '#model/address.ts';
+import { compareCodeUnits } from '#model/code-unit-order.ts';
+import { evaluateEnd } from '#model/evaluate.ts';
+import { type Selector, selectorMatches } from '#model/selector.ts';
+import { type ServiceTerm, serviceTermText } from '#model/service.ts';
+import { type Millis, millis } from '#model/time.ts';
+import type { Direction, End } from '#model/verdict.ts';
+import { type CompiledFleet, compileFleet } from './compile.ts';
+import type { LabelIndex, WorkloadNumber } from './label-index.ts';
+import { type ObservedFlow, serviceOfFlow, termOfFlow } from './observed-flow.ts';
+import type { Inventory, Policy, Workload } from './policy.ts';
+
+/** A known workload, or an address that nobody known holds. */
+export type Entity = WorkloadNumber | Address;
+
+export interface Evidence {
+  readonly connections: number;
+  readonly firstSeenAt: Millis;
+  readonly lastSeenAt: Millis;
+}
+
+export interface Pair extends Evidence {
+  readonly client: Entity;
+  readonly server: Entity;
+  readonly term: ServiceTerm;
+}
+
+/** Why no rule is proposed for a flow. */
+export type LeftReason = 'outside' | 'excluded' | 'denied' | 'guardrail' | 'quarantine' | 'inexpressible';
+
+export interface LeftFlow {
+  readonly flow: ObservedFlow;
+  readonly why: LeftReason;
+}
+
+export interface ObservedPairs {
+  readonly pairs: readonly Pair[];
+  readonly left: readonly LeftFlow[];
+  /** Flows that the policy allows already, were everything enforced. */
+  readonly coveredFlows: number;
+}
+
+export interface PairRequest {
+  readonly inventory: Inventory;
+  readonly index: LabelIndex;
+  readonly flows: readonly ObservedFlow[];
+  /** What the policy would allow if every segment were enforced. */
+  readonly enforced: CompiledFleet;
+  readonly isMember: (workload: WorkloadNumber) => boolean;
+  readonly exclude: Selector | undefined;
+  readonly outside: 'comment' | 'include';
+  readonly denied: 'comment' | 'include';
+}
+
+/** Flows at ends that are not members are passed over in silence: they are another segment's. */
+export function pairFlows(request: PairRequest): ObservedPairs {
+  const { index } = request;
+  const numberOf = new Map(index.workloads.map(({ name }, number) => [name, number]));
+  const left: LeftFlow[] = [];
+  const sightings: Sighting[] = [];
+  let coveredFlows = 0;
+  const holders = holdersOf(index);
+  for (const flow of request.flows) {
+    const own = numberOf.get(flow.workload);
+    if (own === undefined || !request.isMember(own)) continue;
+    if (flow.verdict === 'deny' && request.denied === 'comment') {
+      left.push({ flow, why: 'denied' });
+      continue;
+    }
+    if (flow.verdict === 'allow' && flow.reason !== 'off') {
+      coveredFlows += 1;
+      continue;
+    }
+    const end = enforcedEnd(request, flow);
+    if (end === undefined || end.reason === 'essential' || end.reason === 'rule') coveredFlows += 1;
+    else if (end.reason === 'guardrail' || end.reason === 'quarantine') left.push({ flow, why: end.reason });
+    else {
+      const term = termOfFlow(flow);
+      if (term === undefined) left.push({ flow, why: 'inexpressible' });
+      else sightings.push({ flow, own, term, held: holders.get(flow.peer) ?? [] });
+    }
+  }
+  const pairs = new PairTable();
+  const resolver = new PeerResolver(sightings, index.workloads);
+  for (const sighting of sightings) {
+    const { flow, own } = sighting;
+    const peers = resolver.peersOf(sighting);
+    const isExcluded = [own, ...peers].some((entity) => isExcludedBy(request, entity));
+    if (isExcluded) left.push({ flow, why: 'excluded' });
+    else if (peers.some((peer) => typeof peer === 'string') && request.outside === 'comment')
+      left.push({ flow, why: 'outside' });
+    else for (const peer of peers) pairs.add(sighting, peer);
+  }
+  return { pairs: pairs.all(), left: left.sort(compareLeft), coveredFlows };
+}
+
+/** The policy as it would be with every segment enforced both ways: then whatever no rule grants is denied. */
+export function compileEnforced(policy: Policy, inventory: Inventory, now: Millis): CompiledFleet {
+  const segments = new Map(
+    [...policy.segments].map(([name, segment]) => [
+      name,
+      { ...segment, inbound: 'enforce' as const, outbound: 'enforce' as const },
+    ]),
+  );
+  return compileFleet({ policy: { ...policy, segments }, inventory, now });
+}
+
+export function namesOf(entity: Entity, workloads: readonly Workload[]): string {
+  return typeof entity === 'string' ? entity : (workloads[entity]?.name ?? String(entity));
+}
+
+export function addressesOf(entity: Entity, workloads: readonly Workload[]): readonly Address[] {
+  return typeof entity === 'string' ? [entity] : (workloads[entity]?.addresses ?? []);
+}
+
+interface Sighting {
+  readonly flow: ObservedFlow;
+  readonly own: WorkloadNumber;
+  readonly term: ServiceTerm;
+  readonly held: readonly WorkloadNumber[];
+}
+
+function enforcedEnd({ enforced, inventory }: PairRequest, flow: ObservedFlow): End | undefined {
+  const host = inventory.workloads.get(flow.workload)?.host;
+  const ruleSet = host === undefined ? undefined : enforced.ruleSetOf(host, 0);
+  if (ruleSet === undefined || familyOf(flow.local) !== familyOf(flow.peer)) return undefined;
+  return evaluateEnd({
+    ruleSet,
+    workload: flow.workload,
+    direction: flow.direction,
+    localAddress: flow.local,
+    peerAddress: flow.peer,
+    service: serviceOfFlow(flow),
+  });
+}
+
+function holdersOf(index: LabelIndex): ReadonlyMap<Address, readonly WorkloadNumber[]> {
+  const holders = new Map<Address, WorkloadNumber[]>();
+  for (const [number, { addresses }] of index.workloads.entries()) {
+    for (const address of addresses) {
+      const others = holders.get(address);
+      if (others === undefined) holders.set(address, [number]);
+      else others.push(number);
+    }
+  }
+  return holders;
+}
+
+/** A host and its units share addresses: where the other end saw the same connection, its own sighting says who it was. */
+class PeerResolver {
+  readonly #seen = new Map<string, Set<Address>>();
+  readonly #workloads: readonly Workload[];
+
+  constructor(sightings: readonly Sighting[], workloads: readonly Workload[]) {
+    this.#workloads = workloads;
+    for (const { own, flow, term } of sightings) {
+      const key = sightingKey(own, flow.direction, term);
+      const peers = this.#seen.get(key) ?? new Set();
+      this.#seen.set(key, peers.add(flow.peer));
+    }
+  }
+
+  peersOf({ flow, own, term, held }: Sighting): readonly Entity[] {
+    const [only, second] = held;
+    if (only === undefined) return [flow.peer];
+    if (second === undefined) return [only];
+    const opposite = flow.direction === 'inbound' ? 'outbound' : 'inbound';
+    const seenBy = held.filter((holder) => {
+      const peers = this.#seen.get(sightingKey(holder, opposite, term));
+      return this.#workloads[own]?.addresses.some((address) => peers?.has(address));
+    });
+    if (seenBy.length > 0) return seenBy;
+    return [held.find((holder) => this.#workloads[holder]?.kind !== 'unit') ?? only];
+  }
+}
+
+function sightingKey(own: WorkloadNumber, direction: Direction, term: ServiceTerm): string {
+  return `${own} ${direction} ${serviceTermText(term)}`;
+}
+
+function isExcludedBy({ exclude, index }: PairRequest, entity: Entity): boolean {
+  if (exclude === undefined || typeof entity === 'string') return false;
+  const workload = index.workloads[entity];
+  return workload !== undefined && selectorMatches(exclude, workload.labels);
+}
+
+interface MutablePair {
+  readonly client: Entity;
+  readonly server: Entity;
+  readonly term: ServiceTerm;
+  /** Counted by each end apart: one connection seen by both is one. */
+  readonly connections: { inbound: number; outbound: number };
+  firstSeenAt: Millis;
+  lastSeenAt: Millis;
+}
+
+class PairTable {
+  readonly #pairs = new Map<string, MutablePair>();
+
+  add({ flow, own, term }: Sighting, peer: Entity): void {
+    const [client, server] = flow.direction === 'outbound' ? [own, peer] : [peer, own];
+    const key = `${client} ${server} ${serviceTermText(term)}`;
+    const { firstSeenAt, lastSeenAt } = flow;
+    const pair = this.#pairs.get(key) ?? {
+      client,
+      server,
+      term,
+      connections: { inbound: 0, outbound: 0 },
+      firstSeenAt,
+      lastSeenAt,
+    };
+    pair.connections[flow.direction] += flow.connections;
+    pair.firstSeenAt = millis(Math.min(pair.firstSeenAt, firstSeenAt));
+    pair.lastSeenAt = millis(Math.max(pair.lastSeenAt, lastSeenAt));
+    this.#pairs.set(key, pair);
+  }
+
+  /** In an order that does not depend on the order of the flows. */
+  all(): readonly Pair[] {
+    return [...this.#pairs]
+      .sort(([a], [b]) => compareCodeUnits(a, b))
+      .map(([, pair]) => ({ ...pair, connections: Math.max(pair.connections.inbound, pair.connections.outbound) }));
+  }
+}
+
+function compareLeft(a: LeftFlow, b: LeftFlow): number {
+  const key = ({ why, flow }: LeftFlow) =>
+    [why, flow.workload, flow.direction, flow.peer, flow.local, flow.protocol, flow.port].join(' ');
+  return compareCodeUnits(key(a), key(b));
+}

@@ -1,0 +1,145 @@
+// A suggestion as the text of the whole Segment document, ready to stand in the policy directory in place of the old one: what was
+// there is kept, suggested rules follow with their evidence above them, and what is not proposed is listed at the top.
+
+import { Document, isMap, isScalar, isSeq, parseAllDocuments, visit, YAMLSeq } from 'yaml';
+import { serviceText } from '#model/service.ts';
+import type { Millis } from '#model/time.ts';
+import { serviceOfFlow } from './observed-flow.ts';
+import type { LeftFlow, LeftReason } from './observed-pairs.ts';
+import { ruleDocument, segmentDocument } from './segment-document.ts';
+import type { SuggestedRule, Suggestion } from './suggest.ts';
+
+/** More lines than this of what is not proposed are counted, not listed. */
+const mostListed = 100;
+
+/** Short lists read best on one line. */
+const flowKeys: ReadonlySet<string> = new Set([
+  'from',
+  'to',
+  'services',
+  'selective',
+  'each',
+  'days',
+  'except',
+  'onDeny',
+  'metadata',
+]);
+
+const leftTexts: Readonly<Record<LeftReason, string>> = {
+  outside: 'the peer is no known workload',
+  excluded: 'excluded',
+  denied: 'it was denied',
+  guardrail: 'a guardrail denies it',
+  quarantine: 'the workload is quarantined',
+  inexpressible: 'no service term matches it alone',
+};
+
+/**
+ * `source` is the text of the file that holds the segment's document, if there is one: its comments, names of Services and layout
+ * are then kept. Without it (or if the document is not in it) the text is written anew from the checked segment.
+ */
+export function renderSuggestion({
+  suggestion,
+  source,
+}: {
+  readonly suggestion: Suggestion;
+  readonly source?: string;
+}): string {
+  const document =
+    (source === undefined ? undefined : findDocument(source, suggestion.segment.name)) ?? fresh(suggestion);
+  const rules = rulesOf(document);
+  for (const rule of suggestion.rules) {
+    const node = document.createNode(ruleDocument(rule));
+    setFlow(node);
+    node.commentBefore = comment(evidenceText(rule));
+    rules.add(node);
+  }
+  const notes = notesOf(suggestion);
+  if (notes.length > 0) {
+    document.commentBefore = [document.commentBefore, ...notes.map(comment)].filter((line) => line != null).join('\n');
+  }
+  // A document cut out of a file of several starts with its marker; on its own it needs none.
+  document.directives = undefined;
+  return document.toString({ lineWidth: 0, singleQuote: true, flowCollectionPadding: true });
+}
+
+/** "214 connections, distinct peers: 2 clients, 3 servers; first seen …, last seen …" */
+export function evidenceText({
+  connections,
+  clients,
+  servers,
+  firstSeenAt,
+  lastSeenAt,
+}: Omit<SuggestedRule, 'name'>): string {
+  const seen = `first seen ${instantText(firstSeenAt)}, last seen ${instantText(lastSeenAt)}`;
+  return `${count(connections, 'connection')}, distinct peers: ${count(clients, 'client')}, ${count(servers, 'server')}; ${seen}`;
+}
+
+function instantText(at: Millis): string {
+  return new Date(at).toISOString().replace('.000Z', 'Z');
+}
+
+function notesOf({ left, unsaid }: Suggestion): readonly string[] {
+  const lines = [
+    ...new Set(left.map(leftText)),
+    ...unsaid.map(({ client, server, service }) => `${client} to ${server} ${service}: no rule allows exactly this`),
+  ];
+  const listed = lines.slice(0, mostListed);
+  const more = lines.length - listed.length;
+  return [
+    ...(lines.length === 0 ? [] : ['Seen, and no rule is proposed for it:']),
+    ...listed.map((line) => `  ${line}`),
+    ...(more === 0 ? [] : [`  … and ${more} more`]),
+  ];
+}
+
+function leftText({ flow, why }: LeftFlow): string {
+  const { workload, direction, peer, connections } = flow;
+  const way = direction === 'inbound' ? `${peer} to ${workload}` : `${workload} to ${peer}`;
+  return `${way} ${serviceText(serviceOfFlow(flow))} (${count(connections, 'connection')}, seen ${direction}): ${leftTexts[why]}`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}
+
+function comment(text: string): string {
+  return ` ${text}`;
+}
+
+function fresh({ segment }: Suggestion): Document {
+  const document = new Document(segmentDocument(segment));
+  if (document.contents !== null) setFlow(document.contents);
+  return document;
+}
+
+function findDocument(source: string, segment: string): Document | undefined {
+  const documents = parseAllDocuments(source);
+  if (!Array.isArray(documents)) return undefined;
+  return documents.find(
+    (document) =>
+      document.errors.length === 0 &&
+      document.get('kind') === 'Segment' &&
+      document.getIn(['metadata', 'name']) === segment,
+  );
+}
+
+function rulesOf(document: Document): YAMLSeq {
+  const found = document.getIn(['spec', 'rules']);
+  if (isSeq(found)) {
+    // An empty list is written [], and rules never fit on its line.
+    found.flow = false;
+    return found;
+  }
+  const made = new YAMLSeq();
+  document.setIn(['spec', 'rules'], made);
+  return made;
+}
+
+function setFlow(node: Parameters<typeof visit>[0]): void {
+  visit(node, {
+    Pair(_, { key, value }) {
+      if (isScalar(key) && flowKeys.has(String(key.value)) && (isSeq(value) || isMap(value))) value.flow = true;
+    },
+  });
+}
