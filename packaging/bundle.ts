@@ -1,5 +1,5 @@
 // Bundles one program to plain JavaScript: its entry point, and each worker thread file as a bundle of its own beside it.
-// Source that starts a worker names its file as `new URL('./x.ts', import.meta.url)`; here that becomes the name of the worker's bundle.
+// Source that starts a worker names its file by a URL relative to `import.meta.url`; here that becomes the name of the worker's bundle.
 
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';

@@ -60,7 +60,11 @@ export function listImports(sources: Sources, aliases: ReadonlyMap<string, strin
   return found;
 }
 
-function judge(each: Import, sources: Sources): string | undefined {
+function hasAlias(path: string, aliases: ReadonlyMap<string, string>): boolean {
+  return [...aliases.values()].some((folder) => path.startsWith(folder));
+}
+
+function judge(each: Import, sources: Sources, aliases: ReadonlyMap<string, string>): string | undefined {
   const from = layerOf(each.file);
   switch (each.target.kind) {
     case 'builtin':
@@ -83,9 +87,13 @@ function judge(each: Import, sources: Sources): string | undefined {
   }
 }
 
-export function findViolations(imports: readonly Import[], sources: Sources): readonly Violation[] {
+export function findViolations(
+  imports: readonly Import[],
+  sources: Sources,
+  aliases: ReadonlyMap<string, string>,
+): readonly Violation[] {
   return imports.flatMap((each) => {
-    const message = judge(each, sources);
+    const message = judge(each, sources, aliases);
     return message === undefined ? [] : [{ file: each.file, message }];
   });
 }
