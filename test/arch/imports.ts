@@ -80,7 +80,7 @@ function judge(each: Import, sources: Sources, aliases: ReadonlyMap<string, stri
       if (to.folder === from.folder) return undefined;
       if (from.imports[to.folder] === undefined)
         return `${from.folder} may not import ${to.folder} ("${each.specifier}")`;
-      if (each.specifier.startsWith('.') && hasAlias(each.target.path, aliases))
+      if (from.folder !== '' && each.specifier.startsWith('.') && hasAlias(each.target.path, aliases))
         return `"${each.specifier}" leaves ${from.folder}; go by the package's imports (#…)`;
       return undefined;
     }
