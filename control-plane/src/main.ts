@@ -31,7 +31,12 @@ async function run(flags: RunFlags): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
   try {
-    const controlPlane = await startControlPlane({ settings, log, version: packageFile.version });
+    const died = (error: Error) => {
+      log.fatal({ err: error }, 'the store is gone');
+      log.flush();
+      process.exit(1);
+    };
+    const controlPlane = await startControlPlane({ settings, log, version: packageFile.version, died });
     process.stdout.write(renderRunning(controlPlane));
     if (controlPlane.start === 'first') process.stdout.write(renderNextSteps(settings.data, controlPlane));
     log.info({ agents: controlPlane.agents, api: controlPlane.apiUrl }, 'started');

@@ -47,10 +47,12 @@ export interface ControlPlaneOptions {
   readonly settings: Settings;
   readonly log: Logger;
   readonly version: string;
+  /** The store is gone while running: nothing can be kept any more, so the process is to end and be started anew. */
+  readonly died: (error: Error) => void;
 }
 
 /** Throws an Error whose message is for the operator when it cannot start; then nothing is left running. */
-export async function startControlPlane({ settings, log, version }: ControlPlaneOptions): Promise<ControlPlane> {
+export async function startControlPlane({ settings, log, version, died }: ControlPlaneOptions): Promise<ControlPlane> {
   const now = () => millis(Date.now());
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async () => {
@@ -60,7 +62,7 @@ export async function startControlPlane({ settings, log, version }: ControlPlane
     const directory = openDataDirectory(settings.data);
     if (!directory.ok) throw new Error(directory.error);
     stops.push(() => directory.value.release());
-    const store = await openStore({ path: directory.value.storePath });
+    const store = await openStore({ path: directory.value.storePath, died });
     stops.push(() => store.close());
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });

@@ -185,6 +185,42 @@ export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<re
   return query.orderBy('last_seen', 'desc').orderBy('key').limit(filter.limit).execute();
 }
 
+export interface ObservedRow {
+  readonly workload: string;
+  readonly direction: string;
+  readonly local: string;
+  readonly peer: string;
+  readonly protocol: number;
+  readonly port: number;
+  readonly verdict: string;
+  readonly reason: string;
+  readonly connections: number;
+  readonly firstSeenAt: number;
+  readonly lastSeenAt: number;
+}
+
+/** Who talked to whom since an instant, added up over all hours: what plans and suggestions are made of. */
+export async function listObserved(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly since: Millis; readonly limit: number },
+): Promise<readonly ObservedRow[]> {
+  const key = ['workload', 'direction', 'local', 'peer', 'protocol', 'port', 'verdict', 'reason'] as const;
+  return tx
+    .selectFrom('flows')
+    .select(key)
+    .select(({ fn }) => [
+      fn.sum<number>('connections').as('connections'),
+      fn.min('first_seen').as('firstSeenAt'),
+      fn.max('last_seen').as('lastSeenAt'),
+    ])
+    .where('tenant', '=', input.tenant)
+    .where('last_seen', '>=', input.since)
+    .groupBy(key)
+    .orderBy('lastSeenAt', 'desc')
+    .limit(input.limit)
+    .execute();
+}
+
 export interface DecisionCount {
   readonly direction: string;
   readonly verdict: string;

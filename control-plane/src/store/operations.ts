@@ -2,7 +2,7 @@
 // in a transaction (or a savepoint of one) of its own and leaves nothing behind when it throws.
 
 import { appendAudit, listAudit } from './audit.ts';
-import { countDecisions, ingestFlows, listFlowLosses, listFlows, pruneFlows } from './flows.ts';
+import { countDecisions, ingestFlows, listFlowLosses, listFlows, listObserved, pruneFlows } from './flows.ts';
 import {
   changeLabels,
   changeQuarantine,
@@ -37,6 +37,7 @@ export const operations = {
   listDrafts,
   listFlowLosses,
   listFlows,
+  listObserved,
   listJoinTokens,
   listOperatorTokens,
   loadFleet,

@@ -22,6 +22,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   listDrafts: 'read',
   listFlowLosses: 'read',
   listFlows: 'read',
+  listObserved: 'read',
   listJoinTokens: 'read',
   listOperatorTokens: 'read',
   loadFleet: 'read',
@@ -55,10 +56,22 @@ export class StoreError extends Error {
   override readonly name = 'StoreError';
 }
 
+export interface StoreOptions {
+  readonly path: string;
+  /** A thread ended by itself: every call fails from now on, and only a new process helps. */
+  readonly died?: (error: StoreError) => void;
+}
+
 /** Opens or creates the SQLite file at `path`, bringing its tables up to date. Rejects with a StoreError that says why not. */
-export async function openStore(options: { readonly path: string }): Promise<Store> {
-  const writer = await openThread({ path: options.path, access: 'write' });
-  const reader = await openThread({ path: options.path, access: 'read' });
+export async function openStore(options: StoreOptions): Promise<Store> {
+  // Both at once: most of the time goes into loading the threads' code.
+  const opened = await Promise.allSettled([openThread(options, 'write'), openThread(options, 'read')]);
+  const [first, second] = opened;
+  if (first.status === 'rejected' || second.status === 'rejected') {
+    for (const one of opened) if (one.status === 'fulfilled') await one.value.close();
+    throw first.status === 'rejected' ? first.reason : second.status === 'rejected' ? second.reason : undefined;
+  }
+  const [writer, reader] = [first.value, second.value];
   const call = (operation: OperationName) => (input: unknown) => {
     const lane = lanes[operation];
     return (lane === 'read' ? reader : writer).call({ operation, input }, lane);
@@ -83,14 +96,12 @@ interface StoreThread {
   close(): Promise<void>;
 }
 
-async function openThread(options: StoreWorkerOptions): Promise<StoreThread> {
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), {
-    workerData: options,
-    name: `store-${options.access}`,
-  });
+async function openThread(options: StoreOptions, access: 'write' | 'read'): Promise<StoreThread> {
+  const workerData: StoreWorkerOptions = { path: options.path, access };
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData, name: `store-${access}` });
   const queues = { urgent: [] as Waiting[], bulk: [] as Waiting[] };
   let running: readonly Waiting[] = [];
-  let state: 'open' | 'closing' | 'closed' = 'open';
+  let state: 'opening' | 'open' | 'closing' | 'closed' = 'opening';
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
 
   const pump = () => {
@@ -116,6 +127,7 @@ async function openThread(options: StoreWorkerOptions): Promise<StoreThread> {
   await new Promise<void>((resolve, reject) => {
     const fail = (cause: Error) => {
       const error = new StoreError(`the store thread died: ${cause.message}`);
+      if (state === 'open') options.died?.(error);
       state = 'closed';
       for (const waiting of [...running, ...queues.urgent.splice(0), ...queues.bulk.splice(0)]) waiting.reject(error);
       running = [];
@@ -124,8 +136,10 @@ async function openThread(options: StoreWorkerOptions): Promise<StoreThread> {
     worker.on('error', (cause) => fail(cause instanceof Error ? cause : new Error(String(cause))));
     worker.on('exit', () => fail(new Error('it ended')));
     worker.on('message', (reply: StoreReply) => {
-      if (reply.kind === 'opened') resolve();
-      else if (reply.kind === 'not-opened') reject(new StoreError(`cannot open ${options.path}: ${reply.message}`));
+      if (reply.kind === 'opened') {
+        state = 'open';
+        resolve();
+      } else if (reply.kind === 'not-opened') reject(new StoreError(`cannot open ${options.path}: ${reply.message}`));
       else settle(reply.answers);
     });
   });

@@ -16,10 +16,13 @@ async function serve(): Promise<void> {
   if (parentPort === null) throw new Error('the store worker is started by the store, as a thread');
   const port = parentPort;
   const reply = (message: StoreReply) => port.postMessage(message);
-  let db: Kysely<Tables>;
+  let db: Kysely<Tables> | undefined;
   try {
-    db = openSqlite(options);
-    if (options.access === 'write') await migrate(db);
+    // The reading thread opens at its first call: until the writing one is done, there may be no file.
+    if (options.access === 'write') {
+      db = openSqlite(options);
+      await migrate(db);
+    }
   } catch (cause) {
     reply({ kind: 'not-opened', message: messageOf(cause) });
     return;
@@ -28,10 +31,11 @@ async function serve(): Promise<void> {
   port.on('message', (calls: readonly StoreCall[]) => {
     turn = turn.then(async () => {
       if (calls.length === 0) {
-        await db.destroy();
+        await db?.destroy();
         port.close();
         return;
       }
+      db ??= openSqlite(options);
       reply({ kind: 'answers', answers: await runGroup(db, calls) });
     });
   });

@@ -1,0 +1,242 @@
+// The contract of the store, which every engine must keep.
+
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openStore, type Store, StoreError } from '#control-plane/store/store.ts';
+import { millis } from '#model/time.ts';
+import { flowRecord, nothingLost } from './flow-records.ts';
+import { scratchDirectory } from './scratch-directory.ts';
+
+const tenant = 'default';
+const at = millis(1_000);
+const note = { at, actor: 'operator/test', action: 'tested', target: 'store' };
+
+async function openScratchStore(): Promise<{ readonly store: Store; readonly path: string }> {
+  const path = join(await scratchDirectory(), 'store.db');
+  const store = await openStore({ path });
+  onTestFinished(() => store.close());
+  return { store, path };
+}
+
+const token = { tenant, id: 't1', hash: 'h1', labels: { app: 'shop' }, uses: 1, expiresAt: millis(5_000), note };
+
+describe('join tokens', () => {
+  const cases = [
+    { name: 'a good one is spent', hash: 'h1', host: 'web-1', at: 2_000, outcome: 'joined' },
+    { name: 'an unknown one is refused', hash: 'other', host: 'web-1', at: 2_000, outcome: 'token-unknown' },
+    {
+      name: 'one is refused from the instant it expires',
+      hash: 'h1',
+      host: 'web-1',
+      at: 5_000,
+      outcome: 'token-expired',
+    },
+    { name: 'a taken name is refused', hash: 'h2', host: 'taken', at: 2_000, outcome: 'name-taken' },
+    { name: 'a spent one is refused', hash: 'h0', host: 'web-1', at: 2_000, outcome: 'token-spent' },
+    { name: 'a revoked one is unknown', hash: 'h3', host: 'web-1', at: 2_000, outcome: 'token-unknown' },
+  ];
+  test.each(cases)('$name', async ({ hash, host, at, outcome }) => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken({ ...token, id: 't0', hash: 'h0' });
+    await store.spendJoinToken({ hash: 'h0', host: 'taken', at: millis(1_500) });
+    await store.createJoinToken(token);
+    await store.createJoinToken({ ...token, id: 't2', hash: 'h2' });
+    await store.createJoinToken({ ...token, id: 't3', hash: 'h3' });
+    await store.revokeJoinToken({ tenant, id: 't3', note });
+    const spending = await store.spendJoinToken({ hash, host, at: millis(at) });
+    expect(spending.kind === 'joined' ? 'joined' : spending.refusal).toBe(outcome);
+  });
+
+  test('a refused name costs no use', async () => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken({ ...token, uses: 2 });
+    await store.spendJoinToken({ hash: 'h1', host: 'web-1', at });
+    await store.spendJoinToken({ hash: 'h1', host: 'web-1', at });
+    expect(await store.spendJoinToken({ hash: 'h1', host: 'web-2', at })).toMatchObject({ kind: 'joined' });
+  });
+
+  test('many hosts at once never spend more than there is', async () => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken({ ...token, uses: 3 });
+    const hosts = Array.from({ length: 10 }, (_, number) => `web-${number}`);
+    const spendings = await Promise.all(hosts.map((host) => store.spendJoinToken({ hash: 'h1', host, at })));
+    expect(spendings.filter(({ kind }) => kind === 'joined')).toHaveLength(3);
+    expect((await store.loadFleet({ tenant, now: at })).hosts).toHaveLength(3);
+  });
+
+  test('the labels of the token become those of the host', async () => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken(token);
+    await store.spendJoinToken({ hash: 'h1', host: 'web-1', at });
+    expect((await store.loadFleet({ tenant, now: at })).labels).toEqual([
+      { workload: 'web-1', key: 'app', value: 'shop' },
+    ]);
+  });
+});
+
+describe('the fleet', () => {
+  test('everything is there after closing and opening', async () => {
+    const { store, path } = await openScratchStore();
+    await store.createJoinToken(token);
+    await store.spendJoinToken({ hash: 'h1', host: 'web-1', at });
+    await store.updateHost({
+      tenant,
+      host: 'web-1',
+      addresses: ['10.0.0.1'],
+      facts: { os: 'debian' },
+      agentVersion: '1',
+      connectedAt: at,
+    });
+    await store.changeLabels({ tenant, workload: 'web-1', set: { role: 'web' }, remove: ['app'], revision: 7, note });
+    await store.changeQuarantine({ tenant, workload: 'web-1', peers: ['10.9.0.0/16'], revision: 8, note });
+    await store.recordCertificate({
+      certificate: { serial: 'aa', tenant, host: 'web-1', fingerprint: 'ff', notBefore: at, notAfter: millis(9_000) },
+      at,
+    });
+    await store.revokeCertificates({ tenant, host: 'web-1', note });
+    await store.close();
+    const again = await openStore({ path });
+    const fleet = await again.loadFleet({ tenant, now: at });
+    await again.close();
+    expect(fleet).toEqual({
+      revision: 8,
+      hosts: [
+        {
+          name: 'web-1',
+          enrolledAt: at,
+          addresses: ['10.0.0.1'],
+          facts: { os: 'debian' },
+          agentVersion: '1',
+          lastConnectedAt: at,
+        },
+      ],
+      labels: [{ workload: 'web-1', key: 'role', value: 'web' }],
+      quarantines: [{ workload: 'web-1', peers: ['10.9.0.0/16'], createdAt: at, createdBy: 'operator/test' }],
+      revokedSerials: ['aa'],
+    });
+  });
+
+  test('a removed host leaves its name free and its certificates revoked', async () => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken({ ...token, uses: 2 });
+    await store.spendJoinToken({ hash: 'h1', host: 'web-1', at });
+    await store.recordCertificate({
+      certificate: { serial: 'aa', tenant, host: 'web-1', fingerprint: 'ff', notBefore: at, notAfter: millis(9_000) },
+      at,
+    });
+    expect(await store.removeHost({ tenant, host: 'web-1', revision: 2, note })).toEqual(['aa']);
+    expect(await store.loadFleet({ tenant, now: at })).toMatchObject({ hosts: [], labels: [], revokedSerials: ['aa'] });
+    expect(await store.spendJoinToken({ hash: 'h1', host: 'web-1', at })).toMatchObject({ kind: 'joined' });
+  });
+
+  test('revisions never go back', async () => {
+    const { store } = await openScratchStore();
+    await store.setRevision({ tenant, revision: 9 });
+    await store.setRevision({ tenant, revision: 4 });
+    expect((await store.loadFleet({ tenant, now: at })).revision).toBe(9);
+  });
+});
+
+describe('policies', () => {
+  const files = [{ path: 'a.yaml', text: 'kind: Segment' }];
+
+  test('a draft is listed until it is activated', async () => {
+    const { store } = await openScratchStore();
+    const id = await store.savePolicy({ tenant, files, note });
+    expect(await store.listDrafts({ tenant, limit: 10 })).toMatchObject([{ id, fileCount: 1 }]);
+    await store.activatePolicy({ tenant, source: { kind: 'stored', policy: id }, revision: 3, kind: 'apply', note });
+    expect(await store.listDrafts({ tenant, limit: 10 })).toEqual([]);
+    expect(await store.listActivations({ tenant, limit: 10 })).toMatchObject([
+      { revision: 3, policy: id, kind: 'apply' },
+    ]);
+    expect((await store.readPolicy({ tenant, id }))?.files).toEqual(files);
+  });
+
+  test('a failed operation leaves nothing behind, and those beside it stand', async () => {
+    const { store } = await openScratchStore();
+    const source = { kind: 'files', files } as const;
+    const [first, second, third] = await Promise.allSettled([
+      store.activatePolicy({ tenant, source, revision: 3, kind: 'apply', note }),
+      store.activatePolicy({ tenant, source, revision: 3, kind: 'apply', note }),
+      store.savePolicy({ tenant, files, note }),
+    ]);
+    expect(first).toMatchObject({ status: 'fulfilled', value: 1 });
+    expect(second).toMatchObject({ status: 'rejected', reason: expect.any(StoreError) });
+    expect(third).toMatchObject({ status: 'fulfilled', value: 2 });
+    expect(await store.listActivations({ tenant, limit: 10 })).toHaveLength(1);
+  });
+});
+
+describe('flows', () => {
+  const batch = { tenant, host: 'api-1', sequence: 1, lost: nothingLost };
+  const flows = [{ ...flowRecord(), peerWorkload: 'web-1' }];
+  const all = { tenant, since: millis(0), limit: 100 };
+
+  test('a batch is taken once, however often it is sent', async () => {
+    const { store } = await openScratchStore();
+    const kinds = await Promise.all([1, 1, 2, 1].map((sequence) => store.ingestFlows({ ...batch, sequence, flows })));
+    expect(kinds).toEqual(['taken', 'duplicate', 'taken', 'duplicate']);
+    expect(await store.listFlows(all)).toMatchObject([{ connections: 4, bytes_reply: 10_000 }]);
+  });
+
+  test('a late batch is taken, one from long before is known', async () => {
+    const { store } = await openScratchStore();
+    await store.ingestFlows({ ...batch, sequence: 6_000, flows });
+    expect(await store.ingestFlows({ ...batch, sequence: 5_999, flows })).toBe('taken');
+    expect(await store.ingestFlows({ ...batch, sequence: 5, flows })).toBe('duplicate');
+  });
+
+  test('another verdict, peer, port or hour is another row, and one more sighting is not', async () => {
+    const { store } = await openScratchStore();
+    const variants = [
+      flowRecord(),
+      flowRecord({ connections: 5, firstSeenAt: millis(900_000) }),
+      flowRecord({ peer: '10.0.0.9' }),
+      flowRecord({ port: 80 }),
+      flowRecord({ end: { verdict: 'deny', reason: 'default', workload: 'api-1', segment: 'shop' } }),
+      flowRecord({ lastSeenAt: millis(4_000_000) }),
+    ];
+    await store.ingestFlows({ ...batch, flows: variants.map((flow) => ({ ...flow, peerWorkload: '' })) });
+    const rows = await store.listFlows(all);
+    expect(rows).toHaveLength(5);
+    expect(rows).toContainEqual(expect.objectContaining({ connections: 7, first_seen: 900_000, last_seen: 1_060_000 }));
+  });
+
+  const filters = [
+    { name: 'by the name of the client that another host reported', filter: { from: 'web-1' }, found: 1 },
+    { name: 'by the address of the client', filter: { from: '10.0.0.1' }, found: 1 },
+    { name: 'by the server that reported it', filter: { to: 'api-1' }, found: 1 },
+    { name: 'not the other way round', filter: { from: 'api-1' }, found: 0 },
+    { name: 'by verdict', filter: { verdict: 'deny' }, found: 0 },
+    { name: 'by segment', filter: { segment: 'shop' }, found: 1 },
+    { name: 'by time', filter: { since: millis(1_060_001) }, found: 0 },
+  ];
+  test.each(filters)('are found $name', async ({ filter, found }) => {
+    const { store } = await openScratchStore();
+    await store.ingestFlows({ ...batch, flows });
+    expect(await store.listFlows({ ...all, ...filter })).toHaveLength(found);
+  });
+
+  test('losses add up', async () => {
+    const { store } = await openScratchStore();
+    await store.ingestFlows({ ...batch, sequence: 1, flows: [], lost: { overruns: 1, records: 2, spooled: 3 } });
+    await store.ingestFlows({ ...batch, sequence: 2, flows: [], lost: { overruns: 1, records: 0, spooled: 0 } });
+    expect(await store.listFlowLosses({ tenant })).toEqual([{ host: 'api-1', overruns: 2, records: 2, spooled: 3 }]);
+  });
+
+  test('pruning keeps what is young and the newest rows', async () => {
+    const { store } = await openScratchStore();
+    const records = [1, 2, 3, 4].map((hour) => ({
+      ...flowRecord({ lastSeenAt: millis(hour * 3_600_000) }),
+      peerWorkload: '',
+    }));
+    await store.ingestFlows({ ...batch, flows: records });
+    expect(await store.pruneFlows({ tenant, before: millis(2 * 3_600_000), keepRows: 2 })).toBe(1);
+    expect((await store.listFlows(all)).map((row) => row.last_seen / 3_600_000)).toEqual([4, 3]);
+  });
+});
+
+test('a file that is no database is refused with a reason', async () => {
+  const directory = await scratchDirectory();
+  await expect(openStore({ path: directory })).rejects.toThrow(/cannot open/);
+});
