@@ -149,19 +149,9 @@ export class Story {
         await Promise.all(machines.map((machine) => this.fleet.enrolWithToken(this.#hostOf(machine.name), token)));
       }),
     );
-    await this.#allConnected(managed.length);
+    await this.fleet.connected(managed.length);
     this.figures.hosts = managed.length;
     return `${managed.length} agents with ${byLabels.size} join tokens; the outsider has none`;
-  }
-
-  async #allConnected(count: number): Promise<void> {
-    await waitFor(
-      async () => {
-        const agents = await this.fleet.segwallJson<readonly { readonly state: string }[]>(['agents']);
-        return agents.filter(({ state }) => state === 'connected').length === count;
-      },
-      { what: `${count} agents are connected`, timeoutMs: 20_000, explain: () => this.#logs() },
-    );
   }
 
   async #observeRing(): Promise<string> {
@@ -253,7 +243,7 @@ export class Story {
   async #addWeb(): Promise<string> {
     await this.#startMachine(lateMachine);
     await this.fleet.enrol(this.#hostOf(lateMachine.name), lateMachine.labels ?? {});
-    await this.#allConnected(this.figures.hosts + 1);
+    await this.fleet.connected(this.figures.hosts + 1);
     this.figures.hosts += 1;
     const target = { transport: 'tcp', address: this.#hostOf('api-1').ipv4 ?? '', port: 8080 } as const;
     const probe = this.#probeOf(lateMachine.name);
@@ -263,7 +253,7 @@ export class Story {
     const answer = await this.#label(lateMachine.name, { role: lateRole });
     const allowedAt = await first;
     if (allowedAt === undefined)
-      throw new Error(`api-1 did not let ${lateMachine.name} in within 10 s\n${this.#logs()}`);
+      throw new Error(`api-1 did not let ${lateMachine.name} in within 10 s\n${this.fleet.logs()}`);
     this.figures.newPeerMs = Math.round(allowedAt - answer.sentAt);
     if (this.figures.newPeerMs > newPeerLimitMs) {
       this.faults.push(`a new peer was let in after ${this.figures.newPeerMs} ms, the limit is ${newPeerLimitMs} ms`);
@@ -274,8 +264,8 @@ export class Story {
   async #label(workload: string, labels: Readonly<Record<string, string>>) {
     const answer = await this.fleet.api({
       method: 'PATCH',
-      path: `/v1/workloads/${workload}/labels`,
-      body: { set: labels },
+      path: `/api/v1/workloads/${workload}/labels`,
+      body: { set: labels, remove: [] },
     });
     if (answer.status >= 300) throw new Error(`the label was refused (${answer.status}): ${answer.body}`);
     return answer;
@@ -299,7 +289,7 @@ export class Story {
 
   async #rollBack(): Promise<string> {
     await this.fleet.startControlPlane();
-    await this.#allConnected(this.figures.hosts);
+    await this.fleet.connected(this.figures.hosts);
     const rolled = await this.fleet.segwallJson<{ readonly revision: number }>(['rollback', '--wait']);
     return `the control plane is back, ${this.figures.hosts} agents reconnected, revision ${rolled.revision} observes again`;
   }
@@ -314,11 +304,6 @@ export class Story {
     const probe = this.#probes.get(name);
     if (probe === undefined) throw new Error(`no probe runs on ${name}`);
     return probe;
-  }
-
-  #logs(): string {
-    const agents = [...this.fleet.agents].map(([name, agent]) => `--- agent of ${name}\n${agent.log()}`);
-    return `--- control plane\n${this.fleet.controlPlaneLog()}\n${agents.join('\n')}`;
   }
 }
 

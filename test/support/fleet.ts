@@ -42,6 +42,11 @@ export interface FleetAgent {
   log(): string;
 }
 
+export interface AgentOptions {
+  /** Of `segwall-agent run`; for a test that puts another nft in its PATH. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 export interface Fleet {
   readonly directory: string;
   readonly agents: ReadonlyMap<string, FleetAgent>;
@@ -57,10 +62,14 @@ export interface Fleet {
   enrol(host: LabHost, labels: Readonly<Record<string, string>>): Promise<FleetAgent>;
   /** One token for several hosts. */
   token(labels: Readonly<Record<string, string>>, uses: number): Promise<string>;
-  enrolWithToken(host: LabHost, token: string): Promise<FleetAgent>;
+  enrolWithToken(host: LabHost, token: string, options?: AgentOptions): Promise<FleetAgent>;
+  /** Returns once that many agents are connected. */
+  connected(count: number): Promise<void>;
   killControlPlane(): Promise<void>;
   startControlPlane(): Promise<void>;
   controlPlaneLog(): string;
+  /** The last lines of every process. */
+  logs(): string;
   stop(): Promise<void>;
 }
 
@@ -71,6 +80,8 @@ const programs = {
   agent: [node, join(repository, 'agent/src/main.ts')],
   operator: [node, join(repository, 'control-plane/cli/main.ts')],
 } as const;
+/** Short windows, so that flows are seen soon. */
+const agentSettings = 'flows: { windowSeconds: 1 }\n';
 const agentsPort = 7443;
 const apiPort = 7080;
 
@@ -145,9 +156,10 @@ export async function startFleet(input: {
       return (await fleet.segwallJson<{ token: string }>(args)).token;
     },
     enrol: async (host, labels) => fleet.enrolWithToken(host, await fleet.token(labels, 1)),
-    enrolWithToken: async (host, token) => {
-      const agent = createAgent({ host, directory });
+    enrolWithToken: async (host, token, options = {}) => {
+      const agent = createAgent({ host, directory, env: options.env ?? {} });
       await mkdir(agent.stateDirectory, { recursive: true });
+      await writeFile(join(agent.stateDirectory, 'agent.yaml'), agentSettings);
       const result = await host.exec([
         ...programs.agent,
         'enroll',
@@ -162,6 +174,20 @@ export async function startFleet(input: {
       agents.set(host.name, agent);
       return agent;
     },
+    connected: async (count) => {
+      await waitFor(
+        async () => {
+          const { body } = await fleet.api({ method: 'GET', path: '/api/v1/status' });
+          return (JSON.parse(body) as { readonly agents: { readonly connected: number } }).agents.connected === count;
+        },
+        { what: `${count} agents are connected`, timeoutMs: 30_000, explain: () => fleet.logs() },
+      );
+    },
+    logs: () =>
+      [
+        `--- control plane\n${tail(logFile)}`,
+        ...[...agents].map(([name, agent]) => `--- agent of ${name}\n${agent.log()}`),
+      ].join('\n'),
     killControlPlane: async () => {
       if (process_ !== undefined) await endProcess(process_, 'SIGKILL');
     },
@@ -176,7 +202,11 @@ export async function startFleet(input: {
   return fleet;
 }
 
-function createAgent(input: { readonly host: LabHost; readonly directory: string }): FleetAgent {
+function createAgent(input: {
+  readonly host: LabHost;
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string>>;
+}): FleetAgent {
   const { host } = input;
   const stateDirectory = join(input.directory, 'agents', host.name);
   const logFile = join(input.directory, `agent-${host.name}.log`);
@@ -194,6 +224,7 @@ function createAgent(input: { readonly host: LabHost; readonly directory: string
       child = host.spawn([...programs.agent, 'run', '--state', stateDirectory], {
         stdio: ['ignore', log, log],
         cwd: input.directory,
+        env: input.env,
       });
     },
     kill: async (signal) => {

@@ -134,6 +134,11 @@ function createHost(input: {
   };
 }
 
+/** Linux answers one peer with six ICMP errors and then one a second; a matrix asks faster. */
+const unlimitedErrors = `cd /proc/sys/net
+echo 0 > ipv4/icmp_ratelimit
+echo 0 > ipv6/icmp/ratelimit`;
+
 async function plugIn(input: {
   readonly host: LabHost;
   readonly bridge: string;
@@ -150,6 +155,7 @@ async function plugIn(input: {
   if (host.ipv4 !== undefined) lines.push(`addr add ${host.ipv4}/24 dev eth0`, 'route add default dev eth0');
   if (host.ipv6 !== undefined) lines.push(`addr add ${host.ipv6}/64 dev eth0 nodad`, 'route add ::/0 dev eth0');
   await ipBatch(host.namespace, lines);
+  await mustRun(insideNamespace(host.namespace, ['sh', '-c', unlimitedErrors]));
 }
 
 async function ipBatch(namespace: string, lines: readonly string[]): Promise<void> {
