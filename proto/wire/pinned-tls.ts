@@ -12,6 +12,8 @@ export interface PinnedCaRequest {
   /** SHA-256 over the CA certificate's DER, hex; colons and upper case are taken too. */
   readonly fingerprint: string;
   readonly timeoutMs: number;
+  /** For checking the certificates' times; the system's clock where absent. */
+  readonly now?: () => number;
 }
 
 export interface PinnedCa {
@@ -64,6 +66,14 @@ function checkChain(chain: readonly Buffer[], request: PinnedCaRequest): Result<
     return fail(
       'ca-mismatch',
       `${at} presents a certificate of the right CA that is not the control plane's (it lacks the name ${controlPlaneName})`,
+    );
+  }
+  const now = (request.now ?? Date.now)();
+  for (const { validFromDate, validToDate } of [ca, leaf]) {
+    if (validFromDate.getTime() <= now && now < validToDate.getTime()) continue;
+    return fail(
+      'clock-skew',
+      `by this host's clock it is ${new Date(now).toISOString()}, and a certificate of ${at} holds from ${validFromDate.toISOString()} to ${validToDate.toISOString()}; set the clock, or renew that certificate by restarting the control plane`,
     );
   }
   return ok({ caPem: ca.toString() });

@@ -1,0 +1,67 @@
+// A gRPC client of the control plane: TLS 1.3 that trusts the one CA and the one name, whatever address leads there, and no
+// proxies. Waiting and trying again are the callers' to decide: a client that failed is closed and another made.
+
+import { createSecureContext } from 'node:tls';
+import { ChannelCredentials, Client, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { limits } from '#wire/limits.ts';
+import { controlPlaneName, type MethodDefinition } from '#wire/services.ts';
+import { type ControlPlaneAddress, grpcTarget } from './control-plane-address.ts';
+
+/** PEM. Without key and certificate only enrolment is open. */
+export interface ClientTls {
+  readonly ca: string;
+  readonly own?: { readonly key: string; readonly certificate: string };
+}
+
+export type { Client, ClientReadableStream, ServiceError };
+
+export function openClient(address: ControlPlaneAddress, tls: ClientTls): Client {
+  const context = createSecureContext({
+    ca: tls.ca,
+    minVersion: 'TLSv1.3',
+    ...(tls.own === undefined ? {} : { key: tls.own.key, cert: tls.own.certificate }),
+  });
+  return new Client(grpcTarget(address), ChannelCredentials.createFromSecureContext(context), {
+    'grpc.ssl_target_name_override': controlPlaneName,
+    'grpc.default_authority': controlPlaneName,
+    // Otherwise clients share connections, and with them the waiting after a failure.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_http_proxy': 0,
+    'grpc.enable_retries': 0,
+    'grpc.service_config_disable_resolution': 1,
+    'grpc.max_receive_message_length': limits.controlPlaneMessageBytes,
+    'grpc.max_send_message_length': limits.agentMessageBytes,
+  });
+}
+
+export interface UnaryCall {
+  readonly client: Client;
+  readonly method: MethodDefinition;
+  readonly request: Uint8Array;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export type UnaryAnswer =
+  | { readonly kind: 'answered'; readonly bytes: Uint8Array }
+  | { readonly kind: 'failed'; readonly error: ServiceError };
+
+export function callUnary({ client, method, request, timeoutMs, signal }: UnaryCall): Promise<UnaryAnswer> {
+  return new Promise((resolve) => {
+    const call = client.makeUnaryRequest<Uint8Array, Uint8Array>(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      { deadline: Date.now() + timeoutMs },
+      (error, bytes) => {
+        signal?.removeEventListener('abort', cancel);
+        if (error === null && bytes !== undefined) resolve({ kind: 'answered', bytes });
+        else if (error !== null) resolve({ kind: 'failed', error });
+      },
+    );
+    const cancel = () => call.cancel();
+    if (signal?.aborted) cancel();
+    else signal?.addEventListener('abort', cancel, { once: true });
+  });
+}

@@ -1,0 +1,171 @@
+// Enrolment, seen from the host: a key made here, one token, one certificate. The control plane is known by its CA's
+// fingerprint before anything is sent to it. Every way this fails has a code and says what to do; nothing is half enrolled.
+
+import { X509Certificate } from 'node:crypto';
+import { hostname } from 'node:os';
+import { status } from '@grpc/grpc-js';
+import { namePattern } from '#model/label.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enrolment-messages.ts';
+import { fetchPinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
+import { enrolmentService } from '#wire/services.ts';
+import { createCertificateRequest, createHostKey } from './certificate-request.ts';
+import { parseControlPlaneAddress } from './control-plane-address.ts';
+import { callUnary, openClient, type ServiceError } from './control-plane-client.ts';
+import { type EnrolledHost, readIdentityFiles, writeIdentityFile, writeIdentityFiles } from './identity-files.ts';
+
+export interface EnrollRequest {
+  /** HOST:PORT. */
+  readonly controlPlane: string;
+  readonly caFingerprint: string;
+  readonly token: string;
+  readonly stateDirectory: string;
+  /** Default: the machine's host name, fitted to the pattern of names. */
+  readonly name?: string;
+  /** Of each of the two connections; default 10,000, sensible 1,000 to 60,000. */
+  readonly timeoutMs?: number;
+  readonly now?: () => Millis;
+}
+
+export type EnrollErrorCode =
+  | PinnedTlsErrorCode
+  | 'control-plane-invalid'
+  | 'already-enrolled'
+  | 'state-unwritable'
+  | 'token-unknown'
+  | 'token-spent'
+  | 'token-expired'
+  | 'name-taken'
+  | 'name-invalid'
+  | 'csr-invalid'
+  | 'enrolment-failed';
+
+export interface EnrollError {
+  readonly code: EnrollErrorCode;
+  /** What happened, where, and what to do. */
+  readonly message: string;
+}
+
+/** On success the identity is on disk and `segwall-agent run` can start. */
+export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHost, EnrollError>> {
+  const { stateDirectory, timeoutMs = 10_000, now = () => millis(Date.now()) } = request;
+  const address = parseControlPlaneAddress(request.controlPlane);
+  if (!address.ok) return fail('control-plane-invalid', address.error);
+  const name = request.name ?? nameFrom(hostname());
+  if (!namePattern.test(name)) return fail('name-invalid', `"${name}" is no name for a host; ${nameAdvice}`);
+  const present = await readIdentityFiles(stateDirectory);
+  if (present.ok || present.error.code === 'identity-damaged') {
+    const whom = present.ok ? `${present.value.host} at ${present.value.controlPlane}` : 'an identity that is damaged';
+    return fail(
+      'already-enrolled',
+      `${stateDirectory}/identity already holds ${whom}; to enrol anew, stop the agent and remove that folder first`,
+    );
+  }
+
+  // Before the token is spent: whether the result could be kept at all.
+  const key = await createHostKey();
+  try {
+    await writeIdentityFile(stateDirectory, 'key.pem', key);
+  } catch (error) {
+    return fail(
+      'state-unwritable',
+      `cannot write ${stateDirectory}/identity (${messageOf(error)}); check its owner and space`,
+    );
+  }
+
+  const pinned = await fetchPinnedCa({ ...address.value, fingerprint: request.caFingerprint, timeoutMs, now });
+  if (!pinned.ok) return pinned;
+  const ca = pinned.value.caPem;
+  const reply = await askForCertificate({ ...request, address: address.value, ca, name, key, timeoutMs, now });
+  if (!reply.ok) return reply;
+  if (reply.value.kind === 'refused') return fail(reply.value.code, refusalMessage(reply.value, { ...request, name }));
+  const { host, tenant } = reply.value;
+  const certificate = new X509Certificate(reply.value.certificate).toString();
+  const enrolled = { controlPlane: request.controlPlane, host, tenant };
+  await writeIdentityFiles(stateDirectory, { ...enrolled, key, certificate, ca });
+  return ok(enrolled);
+}
+
+interface Question {
+  readonly controlPlane: string;
+  readonly address: { readonly host: string; readonly port: number };
+  readonly ca: string;
+  readonly token: string;
+  readonly name: string;
+  readonly key: string;
+  readonly timeoutMs: number;
+  readonly now: () => Millis;
+}
+
+async function askForCertificate(question: Question): Promise<Result<EnrolReply, EnrollError>> {
+  const { address, ca, token, name, key, timeoutMs, now, controlPlane } = question;
+  const csr = await createCertificateRequest(key, name);
+  const client = openClient(address, { ca });
+  try {
+    const request = encodeEnrolRequest({ token, host: name, csr, clientClock: now() });
+    const answer = await callUnary({ client, method: enrolmentService.enrol, request, timeoutMs });
+    if (answer.kind === 'failed') return err(callError(answer.error, controlPlane));
+    const reply = decodeEnrolReply(answer.bytes);
+    if (reply.ok) return reply;
+    return fail('enrolment-failed', `${controlPlane} gave an answer that cannot be read: ${reply.error}`);
+  } finally {
+    client.close();
+  }
+}
+
+function callError(error: ServiceError, controlPlane: string): EnrollError {
+  const isAway = error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED;
+  if (isAway) {
+    return {
+      code: 'control-plane-unreachable',
+      message: `${controlPlane} did not answer the enrolment (${error.details}); try again, with a new token if this one turns out spent`,
+    };
+  }
+  return {
+    code: 'enrolment-failed',
+    message: `${controlPlane} refused the enrolment: ${error.details} (${status[error.code]}); see the control plane's log`,
+  };
+}
+
+const nameAdvice = 'allowed are 1 to 63 of a-z, 0-9 and "-", not at either end; choose one with --name';
+const tokenAdvice = 'make one with `segwall tokens create`';
+
+function refusalMessage(
+  { code, detail }: Extract<EnrolReply, { kind: 'refused' }>,
+  { controlPlane, name }: { readonly controlPlane: string; readonly name: string },
+): string {
+  switch (code) {
+    case 'token-unknown':
+      return `${controlPlane} does not know this token; check that it was copied whole, or ${tokenAdvice}`;
+    case 'token-spent':
+      return `this token has no uses left at ${controlPlane}; ${tokenAdvice} --uses N`;
+    case 'token-expired':
+      return `this token has expired at ${controlPlane}; ${tokenAdvice} --ttl DURATION`;
+    case 'name-taken':
+      return `another host is enrolled as ${name} at ${controlPlane}; choose another with --name, or remove that host first`;
+    case 'name-invalid':
+      return `${controlPlane} refused the name: ${detail}; ${nameAdvice}`;
+    case 'csr-invalid':
+      return `${controlPlane} refused the certificate request: ${detail}; agent and control plane may be of different versions`;
+    case 'clock-skew':
+      return `${detail} of the control plane's; allowed are 5 minutes: set the clock (timedatectl, chrony) and enrol again; the token is not spent`;
+  }
+}
+
+/** "Web_01.example.com" becomes "web-01": the first label, lower case, what a name may not hold as "-". */
+export function nameFrom(machineName: string): string {
+  const [first = ''] = machineName.toLowerCase().split('.');
+  return first
+    .replaceAll(/[^a-z0-9-]/g, '-')
+    .slice(0, 63)
+    .replaceAll(/^-+|-+$/g, '');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fail(code: EnrollErrorCode, message: string): { readonly ok: false; readonly error: EnrollError } {
+  return err({ code, message });
+}

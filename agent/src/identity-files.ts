@@ -1,0 +1,97 @@
+// STATE/identity: key.pem, cert.pem, ca.pem and agent.json, all mode 0600, each written whole. agent.json comes last, so that
+// a folder without it is no identity but the rest of an enrolment that did not finish.
+
+import { X509Certificate } from 'node:crypto';
+import { join } from 'node:path';
+import { err, ok, type Result } from '#model/result.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { readIfThere, writeWhole } from './whole-file.ts';
+
+/** `controlPlane` is HOST:PORT as enrolled. */
+export interface EnrolledHost {
+  readonly controlPlane: string;
+  readonly host: string;
+  readonly tenant: string;
+}
+
+/** PEM throughout. */
+export interface IdentityFiles extends EnrolledHost {
+  readonly key: string;
+  readonly certificate: string;
+  readonly ca: string;
+}
+
+export interface IdentityError {
+  readonly code: 'not-enrolled' | 'identity-damaged';
+  readonly message: string;
+}
+
+export interface CertificateTimes {
+  readonly notBefore: Millis;
+  readonly notAfter: Millis;
+}
+
+export function certificateTimes(certificatePem: string): CertificateTimes {
+  const { validFromDate, validToDate } = new X509Certificate(certificatePem);
+  return { notBefore: millis(validFromDate.getTime()), notAfter: millis(validToDate.getTime()) };
+}
+
+export async function readIdentityFiles(stateDirectory: string): Promise<Result<IdentityFiles, IdentityError>> {
+  const folder = join(stateDirectory, 'identity');
+  const [json, key, certificate, ca] = await Promise.all(
+    ['agent.json', 'key.pem', 'cert.pem', 'ca.pem'].map(async (name) => {
+      const bytes = await readIfThere(join(folder, name));
+      return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
+    }),
+  );
+  if (json === undefined) {
+    return err({ code: 'not-enrolled', message: `${folder} holds no identity; run segwall-agent enroll first` });
+  }
+  const enrolled = readEnrolledHost(json);
+  const damaged = (what: string) =>
+    err({
+      code: 'identity-damaged' as const,
+      message: `${folder}: ${what}; restore it, or remove the folder and run segwall-agent enroll with a new token`,
+    });
+  if (enrolled === undefined) return damaged('agent.json does not hold controlPlane, host and tenant');
+  if (key === undefined || certificate === undefined || ca === undefined) {
+    return damaged('key.pem, cert.pem or ca.pem is missing');
+  }
+  try {
+    certificateTimes(certificate);
+  } catch (error) {
+    return damaged(`cert.pem is not a certificate (${error instanceof Error ? error.message : String(error)})`);
+  }
+  return ok({ ...enrolled, key, certificate, ca });
+}
+
+/** agent.json is last: until it is there, nothing is. */
+export async function writeIdentityFiles(stateDirectory: string, files: IdentityFiles): Promise<void> {
+  const { controlPlane, host, tenant } = files;
+  await writeIdentityFile(stateDirectory, 'key.pem', files.key);
+  await writeIdentityFile(stateDirectory, 'ca.pem', files.ca);
+  await writeCertificate(stateDirectory, files.certificate);
+  await writeIdentityFile(stateDirectory, 'agent.json', `${JSON.stringify({ controlPlane, host, tenant }, null, 2)}\n`);
+}
+
+/** Renewal keeps the key, so that one rename is the whole change. */
+export async function writeCertificate(stateDirectory: string, certificatePem: string): Promise<void> {
+  await writeIdentityFile(stateDirectory, 'cert.pem', certificatePem);
+}
+
+export async function writeIdentityFile(stateDirectory: string, name: string, text: string): Promise<void> {
+  await writeWhole(join(stateDirectory, 'identity', name), Buffer.from(text));
+}
+
+function readEnrolledHost(json: string): EnrolledHost | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { controlPlane, host, tenant } = value as Partial<Record<keyof EnrolledHost, unknown>>;
+  if (typeof controlPlane !== 'string' || typeof host !== 'string' || typeof tenant !== 'string') return undefined;
+  return { controlPlane, host, tenant };
+}

@@ -1,0 +1,260 @@
+// Keeps the policy stream: hello with what is held, then every rule set that comes goes to the enforcer, one at a time, and is
+// answered with ACK or NACK. Whatever cannot be read, does not fit or is refused is a NACK, and the last good rule set stays.
+//
+// States: `connecting` (a stream is being opened) → `connected` (the control plane has answered) → `disconnected` (waiting with
+// jittered exponential backoff) → `connecting` … The backoff starts over once a stream has been connected. A control plane
+// that falls silent for three heartbeats is taken for gone.
+
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { applyWireDelta } from '#wire/delta.ts';
+import {
+  type DownMessage,
+  decodeDownMessage,
+  encodeUpMessage,
+  heldOf,
+  type ReportedHost,
+  type ReportedStatus,
+  type UpMessage,
+} from '#wire/policy-sync-messages.ts';
+import { policySyncService } from '#wire/services.ts';
+import type { Identity } from './identity.ts';
+import type { Enforcer, SyncState } from './ports.ts';
+
+export interface SyncTimes {
+  /** Default 250 and 30,000. */
+  readonly backoffLeastMs: number;
+  readonly backoffMostMs: number;
+  /** Default 10,000: from opening a stream to the first message. */
+  readonly connectMs: number;
+  /** Default 35,000: three heartbeats and a little. */
+  readonly silenceMs: number;
+  /** Default 5,000: how often status and a changed host report go up. The control plane takes a minute's silence for gone. */
+  readonly statusMs: number;
+}
+
+export interface PolicySyncOptions {
+  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed'>;
+  readonly enforcer: Enforcer;
+  readonly agentVersion: string;
+  /** Called at every status interval: must be cheap. Addresses in canonical text. */
+  readonly hostReport: () => ReportedHost;
+  readonly status: () => ReportedStatus;
+  /** Ends the sync. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly onState: (state: SyncState) => void;
+  readonly times?: Partial<SyncTimes>;
+}
+
+export interface PolicySync {
+  /** Resolves after the signal aborted and the last apply ended; rejects only if the enforcer threw. */
+  readonly done: Promise<void>;
+  /** Sends status and, where it differs, the host report now. */
+  reportNow(): void;
+}
+
+const defaultTimes: SyncTimes = {
+  backoffLeastMs: 250,
+  backoffMostMs: 30_000,
+  connectMs: 10_000,
+  silenceMs: 35_000,
+  statusMs: 5_000,
+};
+
+type Stream = ClientDuplexStream<Uint8Array, Uint8Array>;
+/** How one stream ended. */
+type Ending =
+  | { readonly kind: 'lost'; readonly reason: string; readonly wasConnected: boolean }
+  | { readonly kind: 'renewed' };
+
+/** Starts at once. */
+export function createPolicySync(options: PolicySyncOptions): PolicySync {
+  const times = { ...defaultTimes, ...options.times };
+  let session: StreamSession | undefined;
+
+  async function run(): Promise<void> {
+    const { signal, log, onState } = options;
+    let failures = 0;
+    while (!signal.aborted) {
+      onState('connecting');
+      session = new StreamSession(options, times);
+      const ending = await session.ended;
+      session = undefined;
+      if (signal.aborted) break;
+      if (ending.kind === 'renewed') continue;
+      onState('disconnected');
+      // The client waits by itself after a failure; a new one does not.
+      options.identity.resetClient();
+      failures = ending.wasConnected ? 1 : failures + 1;
+      const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (failures - 1));
+      const delayMs = mostMs * (0.5 + Math.random() / 2);
+      const level = failures === 1 ? 'warn' : 'debug';
+      log[level]({ reason: ending.reason, delayMs: Math.round(delayMs) }, 'no policy stream; what is in force stays');
+      await wait(delayMs, signal);
+    }
+    onState('disconnected');
+  }
+
+  return { done: run(), reportNow: () => session?.report() };
+}
+
+/** One stream, from hello to its end. */
+class StreamSession {
+  readonly ended: Promise<Ending>;
+  readonly #options: PolicySyncOptions;
+  readonly #times: SyncTimes;
+  readonly #stream: Stream;
+  readonly #reporting: NodeJS.Timeout;
+  readonly #stopListening: () => void;
+  #watchdog: NodeJS.Timeout;
+  #settle: (ending: Ending) => void = () => undefined;
+  #fail: (error: unknown) => void = () => undefined;
+  #isConnected = false;
+  #isOver = false;
+  #waiting: DownMessage | undefined;
+  #applying: Promise<void> | undefined;
+  #reportedHost = '';
+
+  constructor(options: PolicySyncOptions, times: SyncTimes) {
+    this.#options = options;
+    this.#times = times;
+    this.ended = new Promise((resolve, reject) => {
+      this.#settle = resolve;
+      this.#fail = reject;
+    });
+    const { path, requestSerialize, responseDeserialize } = policySyncService.sync;
+    this.#stream = options.identity
+      .client()
+      .makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
+    this.#stream.on('data', (bytes: Uint8Array) => this.#received(bytes));
+    this.#stream.on('error', (error: Error) => this.#lost(error.message));
+    this.#stream.on('end', () => this.#lost('the control plane ended the stream'));
+    this.#watchdog = this.#startWatchdog(times.connectMs);
+    this.#reporting = setInterval(() => this.report(), times.statusMs);
+    const stopRenewal = options.identity.onRenewed(() => this.#end({ kind: 'renewed' }));
+    const stop = () => this.#lost('stopped');
+    options.signal.addEventListener('abort', stop, { once: true });
+    this.#stopListening = () => {
+      stopRenewal();
+      options.signal.removeEventListener('abort', stop);
+    };
+    this.#greet();
+  }
+
+  /** Status, and the host report where it changed; nothing before the control plane has answered. */
+  report(): void {
+    if (!this.#isConnected || this.#isOver) return;
+    const host = this.#options.hostReport();
+    if (textOf(host) !== this.#reportedHost) {
+      this.#reportedHost = textOf(host);
+      this.#send({ kind: 'host-report', host });
+    }
+    this.#send({ kind: 'status', status: this.#options.status() });
+  }
+
+  #greet(): void {
+    const host = this.#options.hostReport();
+    const held = this.#options.enforcer.held();
+    const { agentVersion } = this.#options;
+    this.#reportedHost = textOf(host);
+    this.#send({ kind: 'hello', agentVersion, host, ...(held === undefined ? {} : { held: heldOf(held) }) });
+  }
+
+  #received(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    clearTimeout(this.#watchdog);
+    this.#watchdog = this.#startWatchdog(this.#times.silenceMs);
+    if (!this.#isConnected) {
+      this.#isConnected = true;
+      this.#options.onState('connected');
+      this.report();
+    }
+    const message = decodeDownMessage(bytes);
+    if (!message.ok) {
+      const { revision, reason } = message.error;
+      this.#options.log.error({ revision, reason }, 'message from the control plane refused');
+      this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
+    } else if (message.value.kind !== 'heartbeat') {
+      // Newest wins: what has not begun is not worth applying once something newer is here.
+      this.#waiting = message.value;
+      this.#applying ??= this.#applyAll().catch((error: unknown) => {
+        this.#close();
+        this.#fail(error);
+      });
+    }
+  }
+
+  async #applyAll(): Promise<void> {
+    for (let message = this.#waiting; message !== undefined && !this.#isOver; message = this.#waiting) {
+      this.#waiting = undefined;
+      await this.#applyOne(message);
+    }
+    this.#applying = undefined;
+  }
+
+  async #applyOne(message: DownMessage): Promise<void> {
+    const ruleSet = this.#ruleSetOf(message);
+    if (ruleSet === undefined) return;
+    const outcome = await this.#options.enforcer.apply(ruleSet);
+    if (outcome.kind === 'applied') this.#send({ kind: 'ack', revision: outcome.revision });
+    else this.#send({ kind: 'nack', revision: outcome.revision, reason: outcome.reason, nack: 'refused' });
+    this.report();
+  }
+
+  #ruleSetOf(message: DownMessage): HostRuleSet | undefined {
+    if (message.kind === 'snapshot') return message.ruleSet;
+    if (message.kind === 'heartbeat') return undefined;
+    const next = applyWireDelta(this.#options.enforcer.held(), message.wire);
+    if (next.ok) return next.value;
+    const { revision } = message.wire.delta;
+    this.#options.log.warn({ revision, reason: next.error }, 'delta does not fit; asking for a snapshot');
+    this.#send({ kind: 'nack', revision, reason: next.error, nack: 'need-snapshot' });
+    return undefined;
+  }
+
+  #send(message: UpMessage): void {
+    if (!this.#isOver) this.#stream.write(encodeUpMessage(message));
+  }
+
+  #startWatchdog(afterMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#lost(`nothing heard from the control plane in ${afterMs} ms`), afterMs);
+  }
+
+  #lost(reason: string): void {
+    this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected });
+  }
+
+  /** An apply under way is awaited: the next stream's hello must tell what it left in force. */
+  #end(ending: Ending): void {
+    if (this.#isOver) return;
+    this.#close();
+    Promise.resolve(this.#applying).then(() => this.#settle(ending));
+  }
+
+  #close(): void {
+    this.#isOver = true;
+    clearTimeout(this.#watchdog);
+    clearInterval(this.#reporting);
+    this.#stopListening();
+    this.#stream.cancel();
+  }
+}
+
+function textOf({ addresses, facts }: ReportedHost): string {
+  return JSON.stringify([addresses, [...facts]]);
+}
+
+function wait(delayMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, delayMs);
+    if (signal.aborted) done();
+    else signal.addEventListener('abort', done, { once: true });
+  });
+}
