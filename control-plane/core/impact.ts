@@ -231,6 +231,11 @@ function flowImpacts(
   let unchanged = 0;
   let unjudged = 0;
   for (const flow of [...flows].sort(compareFlows)) {
+    // The host's own settings pass it before any policy, and only the host knows them.
+    if (flow.reason === 'essential') {
+      unchanged += 1;
+      continue;
+    }
     const old = judge(flow, before, current.inventory);
     const next = judge(flow, after, draft.inventory);
     if (old === undefined || next === undefined) unjudged += 1;

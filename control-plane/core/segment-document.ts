@@ -42,20 +42,8 @@ export function ruleDocument(rule: Omit<Rule, 'position'>): { readonly [key: str
   };
 }
 
-/** Runs of neighbouring ports become one range: the same services in fewer words. */
-export function servicesDocument(terms: readonly ServiceTerm[]): readonly string[] {
-  const texts: string[] = [];
-  let run: Extract<ServiceTerm, { readonly kind: 'ports' }> | undefined;
-  for (const term of terms) {
-    if (run !== undefined && term.kind === 'ports' && term.protocol === run.protocol && term.low === run.high + 1) {
-      run = { ...run, high: term.high };
-      texts[texts.length - 1] = serviceTermText(run);
-    } else {
-      run = term.kind === 'ports' ? term : undefined;
-      texts.push(serviceTermText(term));
-    }
-  }
-  return texts;
+function servicesDocument(terms: readonly ServiceTerm[]): readonly string[] {
+  return terms.map(serviceTermText);
 }
 
 /** Several where ranges have no one CIDR around them, which no document makes but a caller may. */

@@ -275,7 +275,7 @@ class Drafts {
         const seen = [...pairs];
         return {
           ...draft,
-          services: [...terms.values()].sort(compareTerms),
+          services: joinPorts([...terms.values()].sort(compareTerms)),
           connections: seen.reduce((sum, { connections }) => sum + connections, 0),
           firstSeenAt: millis(Math.min(...seen.map(({ firstSeenAt }) => firstSeenAt))),
           lastSeenAt: millis(Math.max(...seen.map(({ lastSeenAt }) => lastSeenAt))),
@@ -294,6 +294,19 @@ function addressCount({ from, to }: Draft): number {
 function compareTerms(a: ServiceTerm, b: ServiceTerm): number {
   if (a.kind === 'ports' && b.kind === 'ports' && a.protocol === b.protocol) return a.low - b.low;
   return compareCodeUnits(serviceTermText(a), serviceTermText(b));
+}
+
+/** Runs of neighbouring ports become one range: the same services in fewer words. */
+function joinPorts(sorted: readonly ServiceTerm[]): readonly ServiceTerm[] {
+  const joined: ServiceTerm[] = [];
+  for (const term of sorted) {
+    const last = joined.at(-1);
+    const isNext =
+      term.kind === 'ports' && last?.kind === 'ports' && last.protocol === term.protocol && term.low === last.high + 1;
+    if (isNext) joined[joined.length - 1] = { ...last, high: term.high };
+    else joined.push(term);
+  }
+  return joined;
 }
 
 function peersKey(peers: readonly Peer[]): string {
