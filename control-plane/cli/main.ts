@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+// `segwall`, the operator's command: offline work on policy directories, and everything that asks a control plane. Exit codes:
+// 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach or not allowed.
+
+import { Command, CommanderError } from 'commander';
+import packageFile from '../../package.json' with { type: 'json' };
+import { registerOfflinePolicyCommands } from './policy/register.ts';
+import { registerServerCommands } from './server/register.ts';
+
+/** Every command throws instead of exiting, so that wrong use always ends in 2 here. */
+function createProgram(): Command {
+  const program = new Command('segwall')
+    .description('host-based micro-segmentation for Linux fleets: policy, fleet and flows')
+    .version(packageFile.version, '--version', 'print the version')
+    .showHelpAfterError('(add --help for what is allowed)')
+    .showSuggestionAfterError()
+    .configureHelp({ sortSubcommands: false })
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach the control plane or not allowed.',
+    );
+  registerOfflinePolicyCommands(program);
+  registerServerCommands(program);
+  throwOnExit(program);
+  return program;
+}
+
+function throwOnExit(command: Command): void {
+  command.exitOverride();
+  for (const child of command.commands) throwOnExit(child);
+}
+
+async function main(): Promise<void> {
+  enterCallersDirectory();
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code !== 'EPIPE') throw cause;
+    process.exit(0);
+  });
+  try {
+    await createProgram().parseAsync();
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    process.exitCode = cause.exitCode === 0 ? 0 : 2;
+  }
+}
+
+/** `npm run` changes to the package's folder; paths mean the folder the operator typed them in. */
+function enterCallersDirectory(): void {
+  const from = process.env['INIT_CWD'];
+  if (process.env['npm_lifecycle_event'] === 'segwall' && from !== undefined) process.chdir(from);
+}
+
+await main();

@@ -1,0 +1,73 @@
+// What every offline command begins with: the directory and the inventory read and checked. A policy with errors is printed to
+// standard error as `policy check` would, and ends the command with exit code 1.
+
+import { CommandFailure } from '#cli/server/failure.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { type CheckedPolicy, checkPolicy } from '#policy/check-policy.ts';
+import type { Inventory, Policy } from '#policy/policy.ts';
+import { type Problem, problemText } from '#policy/problem.ts';
+import { parseInstant } from '#policy/read-time.ts';
+import { readInventoryFiles, readPolicyDirectory } from './read-directory.ts';
+
+export interface PolicyOptions {
+  readonly inventory?: readonly string[];
+  readonly at?: string;
+}
+
+export interface LoadedPolicy {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+  readonly now: Millis;
+}
+
+export interface CheckedDirectory extends CheckedPolicy {
+  readonly files: number;
+}
+
+/** Problems of policy files name them relative to the directory, those of inventory files as the operator did. */
+export async function checkDirectory(directory: string, options: PolicyOptions): Promise<CheckedDirectory> {
+  const inventory = options.inventory === undefined ? undefined : await readInventoryFiles(options.inventory);
+  const policy = await readPolicyDirectory(directory, inventory?.realPaths);
+  const checked = checkPolicy({
+    files: policy.files,
+    inventoryFiles: inventory?.files,
+    now: instantOf(options.at),
+    mode: 'offline',
+    readingProblems: [...policy.problems, ...(inventory?.problems ?? [])],
+  });
+  return { ...checked, files: policy.files.length + (inventory?.files.length ?? 0) };
+}
+
+export async function loadPolicy(directory: string, options: PolicyOptions): Promise<LoadedPolicy> {
+  const { problems, policy, inventory } = await checkDirectory(directory, options);
+  if (policy === undefined || inventory === undefined) {
+    const errors = problems.filter((problem) => problem.severity === 'error');
+    for (const problem of errors) process.stderr.write(`${problemText(problem)}\n`);
+    throw new CommandFailure(
+      1,
+      'policy-invalid',
+      `${directory} has ${counted(errors.length, 'error')}; nothing was evaluated`,
+    );
+  }
+  return { policy, inventory, now: instantOf(options.at) };
+}
+
+/** `--at` as an RFC 3339 instant or milliseconds since 1970; now without it. */
+export function instantOf(text: string | undefined): Millis {
+  if (text === undefined) return millis(Date.now());
+  const instant = /^\d{1,16}$/.test(text) ? millis(Number(text)) : parseInstant(text);
+  if (instant !== undefined) return instant;
+  throw new CommandFailure(
+    2,
+    'bad-option',
+    `--at is "${text}"; allowed is an instant as 2027-03-01T00:00:00Z, or milliseconds since 1970`,
+  );
+}
+
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+export function countOf(problems: readonly Problem[], severity: Problem['severity']): number {
+  return problems.filter((problem) => problem.severity === severity).length;
+}

@@ -1,0 +1,3 @@
+export function policySchema(): unknown {
+  return {};
+}
