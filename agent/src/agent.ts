@@ -1,0 +1,273 @@
+// The running agent: makes the parts, joins them, and takes them down in order. SIGTERM ends the process and leaves the rules in
+// the kernel; what was observed goes to the spool first.
+//
+//   agent.yaml ─► settings ─► essentials ──────────┐
+//   identity ─► control-plane reach ─► essential ──┤
+//   last good ◄──► state directory ◄──────────────► enforcer ◄── commit-confirm ◄── policy sync ◄══gRPC══► control plane
+//                                                  │   ▲                                │ ▲                    ▲
+//                              rule set, decisions │   │ repair                         │ │ host report, status ║
+//                                                  ▼   │                                │ │                    ║
+//   netlink loop ─┬─ table changes ──► table watch ────┘                     status ◄───┘ │                    ║
+//                 ├─ addresses ──────► host watch ────────────────────────────────────────┘                    ║
+//                 └─ connections ────► flow collection ─► spool ─► flow sender ─► flow reporter ═══════gRPC════╝
+//                    denied sets ─────────┘
+//
+// One loop owns each piece of state: the enforcer its table, the netlink loop its sockets, the sender the spool's oldest batch.
+
+import type { Logger } from 'pino';
+import { tableName } from '#agent-core/table.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
+import { attributionOf } from './attribution.ts';
+import { CommandError } from './command-error.ts';
+import { createCommitConfirm } from './commit-confirm.ts';
+import { parseControlPlaneAddress } from './control-plane-address.ts';
+import { openControlPlaneReach } from './control-plane-reach.ts';
+import { createDeniedSource } from './denied-source.ts';
+import { createEnforcer, type StartOutcome } from './enforcer.ts';
+import { createFlowCollection } from './flow-collection.ts';
+import { createFlowReporter } from './flow-reporter.ts';
+import { createFlowSender } from './flow-sender.ts';
+import { openFlowSpool } from './flow-spool.ts';
+import { createHostWatch } from './host-watch.ts';
+import { openIdentity } from './identity.ts';
+import { sweepMarks } from './mark-sweep.ts';
+import { type NetlinkReader, runNetlinkLoop } from './netlink-loop.ts';
+import { createNft } from './nft.ts';
+import { createPolicySync } from './policy-sync.ts';
+import type { Enforcer, SyncState } from './ports.ts';
+import type { AgentSettings } from './settings.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { type AgentStatusDocument, serveStatus } from './status.ts';
+import { modesOf } from './status-view.ts';
+import { openTableWatch } from './table-watch.ts';
+import { agentVersion } from './version.ts';
+
+export interface AgentOptions {
+  readonly state: StateDirectory;
+  readonly settings: AgentSettings;
+  readonly log: Logger;
+  /** Ends the agent. */
+  readonly signal: AbortSignal;
+}
+
+/** How often the control plane's name is asked for, while connected it is only a look into the resolver's cache. */
+const resolveEveryMs = 60_000;
+
+/** Resolves after a graceful stop; rejects with CommandError where it cannot start, with anything else where it must not go on. */
+export async function runAgent({ state, settings, log, signal }: AgentOptions): Promise<void> {
+  const startedAt = new Date().toISOString();
+  const opened = await openIdentity({ stateDirectory: state.path, log });
+  if (!opened.ok) {
+    throw new CommandError({ ...opened.error, remedy: 'Nothing on this host was changed.', exitCode: 3 });
+  }
+  const identity = opened.value;
+  const controlPlane = parseControlPlaneAddress(identity.controlPlane);
+  if (!controlPlane.ok) throw new Error(controlPlane.error);
+
+  // ---- what is essential, and the table
+
+  const reach = await openControlPlaneReach(controlPlane.value, state.path);
+  if (reach.essential() === undefined) await reach.resolve();
+  const essentials = () => {
+    const entry = reach.essential();
+    return entry === undefined ? settings.essentials : [entry, ...settings.essentials];
+  };
+  const nft = createNft();
+  const enforcer = createEnforcer({ nft, stateDirectory: state, essentials, log, sweepMarks });
+  let problem = '';
+  const started = await enforcer.start();
+  reportStart(started, log);
+  if (started.kind === 'failed') problem = `the last good revision could not be loaded: ${started.problem}`;
+
+  // ---- what is seen
+
+  // Told before the others are there, it has nothing to tell them yet.
+  let addressesChanged: () => void = () => undefined;
+  const host = createHostWatch(settings, () => {
+    log.info({ addresses: host.addresses().published }, 'addresses changed');
+    addressesChanged();
+  });
+  const spool = await openFlowSpool({
+    state,
+    codec: { encode: encodeFlowBatch, decode: decodeFlowBatch },
+    bytesMost: settings.flows.spoolBytesMost,
+    // A state directory that was lost must not begin below what the control plane has seen; batches are seconds apart.
+    firstSequence: Math.floor(Date.now() / 1000),
+  });
+  const collection = await createFlowCollection({
+    settings: settings.flows,
+    spool,
+    state,
+    denied: createDeniedSource({ nft, denies: (number) => enforcer.decisionOf(number)?.end.verdict === 'deny' }),
+    attribution: () =>
+      attributionOf({
+        host: identity.host,
+        ruleSet: enforcer.held(),
+        hostAddresses: host.addresses().all,
+        essentials: essentials(),
+        decisionOf: (number) => enforcer.decisionOf(number),
+      }),
+    log,
+    spooled: () => sender.nudge(),
+  });
+  const sender = createFlowSender({
+    spool,
+    reporter: createFlowReporter({ identity }),
+    reported(outcome) {
+      if (outcome.kind === 'sent') log.info('flows are being reported again');
+      else log.warn({ reason: outcome.reason }, 'flows cannot be reported; they wait on disk');
+    },
+  });
+  const watch = openTableWatch({
+    table: tableName.split(' ')[1] ?? '',
+    isOwn: (text) => enforcer.isOwnState(text),
+    changed: (change) => void enforcer.repair(change).catch(fail),
+    overrun: () => void enforcer.repair('overrun').catch(fail),
+  });
+
+  // ---- policy, and what is told of ourselves
+
+  let syncState: SyncState = 'connecting';
+  let offered = enforcer.held()?.revision ?? 0;
+  const lost = () => {
+    const { overruns, lostRecords } = collection.counts();
+    const { lostConnections, damagedFiles } = spool.counts();
+    return overruns + lostRecords + lostConnections + damagedFiles;
+  };
+  const confirmed = createCommitConfirm({ enforcer, reach: (until) => reach.tryConnect(until), log });
+  const noticing: Enforcer = {
+    held: () => enforcer.held(),
+    async apply(ruleSet: HostRuleSet) {
+      offered = ruleSet.revision;
+      const outcome = await confirmed.apply(ruleSet);
+      collection.policyChanged();
+      if (outcome.kind === 'applied') {
+        problem = '';
+        log.info({ revision: outcome.revision }, 'revision in force');
+      } else {
+        problem = `revision ${outcome.revision} refused: ${outcome.reason}`;
+        log.error({ revision: outcome.revision, reason: outcome.reason }, 'revision refused; the last good one stays');
+      }
+      return outcome;
+    },
+  };
+
+  // One failure takes the agent down in order; the kernel keeps its rules and the service manager starts it again.
+  const failure = new AbortController();
+  let failedWith: unknown;
+  function fail(error: unknown): void {
+    failedWith ??= error;
+    failure.abort();
+  }
+  const stop = AbortSignal.any([signal, failure.signal]);
+  const sync = createPolicySync({
+    identity,
+    enforcer: noticing,
+    agentVersion,
+    hostReport: () => ({ addresses: host.addresses().published, facts: host.facts() }),
+    status: () => ({
+      revision: enforcer.held()?.revision ?? 0,
+      enforcing: enforcer.held() !== undefined,
+      lost: lost(),
+      spooledBatches: spool.counts().batches,
+      repairs: enforcer.counts().repairs,
+      problem,
+    }),
+    signal: stop,
+    log,
+    onState(next) {
+      if (next === 'connected') {
+        log.info({ controlPlane: identity.controlPlane }, 'connected to the control plane');
+        sender.nudge();
+      } else if (next === 'disconnected' && syncState === 'connected') {
+        void lookUpAgain();
+      }
+      syncState = next;
+    },
+  });
+  addressesChanged = () => {
+    collection.policyChanged();
+    sync.reportNow();
+  };
+  async function lookUpAgain(): Promise<void> {
+    if ((await reach.resolve()) === 'changed') await enforcer.refresh();
+  }
+  const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
+  resolving.unref();
+
+  const describe = (): AgentStatusDocument => {
+    const ruleSet = enforcer.held();
+    const { batches, bytes, lostConnections } = spool.counts();
+    return {
+      host: identity.host,
+      revision: offered,
+      applied: ruleSet?.revision ?? 0,
+      ...modesOf(ruleSet),
+      connected: syncState === 'connected',
+      lost: lost(),
+      running: true,
+      controlPlane: identity.controlPlane,
+      version: agentVersion,
+      startedAt,
+      pid: process.pid,
+      workloads: ruleSet?.workloads.length ?? 0,
+      peerSets: ruleSet?.peerSets.size ?? 0,
+      addresses: host.addresses().published,
+      repairs: enforcer.counts().repairs,
+      problem,
+      flows: { ...collection.counts(), lostConnections, spooledBatches: batches, spooledBytes: bytes },
+    };
+  };
+  const statusServer = await serveStatus(state.socketPath, describe);
+
+  // ---- running, until stopped
+
+  const readers: NetlinkReader[] = [];
+  if (collection.reader !== undefined) readers.push(collection.reader);
+  if (watch.ok) readers.push(watch.value.reader);
+  else log.error({ reason: watch.error }, 'changes of the table by others will not be noticed');
+  if (host.reader.ok) readers.push(host.reader.value);
+  else log.warn({ reason: host.reader.error }, 'changed addresses are noticed only every half minute');
+
+  const parts = [
+    sync.done,
+    sender.run(stop),
+    identity.keepRenewed(stop),
+    collection.run(stop),
+    runNetlinkLoop(readers, stop),
+  ];
+  for (const part of parts) part.catch(fail);
+  log.info({ host: identity.host, controlPlane: identity.controlPlane, version: agentVersion }, 'agent running');
+  await Promise.allSettled(parts);
+
+  clearInterval(resolving);
+  host.close();
+  collection.close();
+  if (watch.ok) watch.value.close();
+  identity.close();
+  await statusServer.close();
+  if (failedWith !== undefined) throw failedWith;
+  log.info('agent stopped; the rules stay in the kernel');
+}
+
+function reportStart(outcome: StartOutcome, log: Logger): void {
+  switch (outcome.kind) {
+    case 'open':
+      log.warn('this host never had a policy: it is open until one comes');
+      return;
+    case 'adopted':
+    case 'loaded': {
+      const { revision, kind, problem } = outcome;
+      if (problem !== undefined)
+        log.error({ problem }, 'the newest last good file was damaged; the one before it is used');
+      log.info({ revision }, kind === 'adopted' ? 'found its rules in the kernel' : 'last good revision loaded');
+      return;
+    }
+    case 'unknown-table':
+      log.warn({ revision: outcome.revision }, 'the kernel holds a table of which nothing is known here; it stays');
+      return;
+    case 'failed':
+      log.error({ problem: outcome.problem }, 'the last good revision could not be loaded');
+  }
+}

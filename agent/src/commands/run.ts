@@ -1,0 +1,44 @@
+// `segwall-agent run`: one agent on one state directory, until SIGTERM or SIGINT.
+
+import { CommandError } from '../command-error.ts';
+import { createAgentLog, type LogLevel } from '../log.ts';
+import { readSettings } from '../settings.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { acquireStateLock } from '../state-lock.ts';
+
+export interface RunOptions {
+  readonly state: string;
+  readonly config?: string;
+  readonly logLevel: LogLevel;
+}
+
+export async function runCommand({ state: path, config, logLevel }: RunOptions): Promise<void> {
+  const state = openStateDirectory(path);
+  const settings = await readSettings(config ?? state.settingsPath, config === undefined ? 'optional' : 'required');
+  if (!settings.ok) {
+    throw new CommandError({
+      code: 'settings-invalid',
+      message: settings.error,
+      remedy: 'Correct the setting and start again; the rules in the kernel stay as they are.',
+      exitCode: 2,
+    });
+  }
+  const lock = acquireStateLock(state.lockPath);
+  if (!lock.ok) {
+    throw new CommandError({
+      code: 'state-in-use',
+      message: `another agent works on ${path}: ${lock.error}`,
+      remedy: 'One agent runs on a state directory; stop the other, or name another directory.',
+      exitCode: 3,
+    });
+  }
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
+  try {
+    const { runAgent } = await import('../agent.ts');
+    await runAgent({ state, settings: settings.value, log: createAgentLog(logLevel), signal: stop.signal });
+  } finally {
+    lock.value.release();
+  }
+}

@@ -1,0 +1,57 @@
+// `segwall-agent status`: asks the running agent; without one, says so and tells what the disk knows.
+
+import { existsSync } from 'node:fs';
+import { readIdentityFiles } from '../identity-files.ts';
+import { decodeLastGood } from '../last-good-record.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { type AgentStatusDocument, askStatus } from '../status.ts';
+import { modesOf, statusRows } from '../status-view.ts';
+
+/** The exit code: 0, or 3 where no agent answers. */
+export async function statusCommand(options: { readonly state: string; readonly json: boolean }): Promise<0 | 3> {
+  const isThere = existsSync(options.state);
+  const state = isThere ? openStateDirectory(options.state) : undefined;
+  const answer = state === undefined ? undefined : await askStatus(state.socketPath);
+  if (answer?.ok === true) {
+    await print(answer.value as AgentStatusDocument, options.json);
+    return 0;
+  }
+  await print(await fromDisk(options.state), options.json);
+  const reason = answer === undefined ? 'there is no such directory' : answer.error;
+  process.stderr.write(
+    `error: agent-not-running: no agent answers on ${options.state}: ${reason}\n` +
+      '  What is shown is what the disk knows; rules that were in the kernel are still there. Start the agent.\n',
+  );
+  return 3;
+}
+
+async function fromDisk(path: string): Promise<Partial<AgentStatusDocument>> {
+  if (!existsSync(path)) return { revision: 0, applied: 0, mode: 'open', connected: false, lost: 0, running: false };
+  const identity = await readIdentityFiles(path);
+  const stored = await openStateDirectory(path).readLastGood();
+  const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
+  const ruleSet = record?.ok === true ? record.value.ruleSet : undefined;
+  const revision = ruleSet?.revision ?? 0;
+  const problem = stored.kind === 'damaged' ? stored.problem : record?.ok === false ? record.error : '';
+  return {
+    ...(identity.ok && { host: identity.value.host, controlPlane: identity.value.controlPlane }),
+    revision,
+    applied: revision,
+    ...modesOf(ruleSet),
+    connected: false,
+    lost: 0,
+    running: false,
+    problem: identity.ok ? problem : identity.error.message,
+  };
+}
+
+async function print(status: Partial<AgentStatusDocument>, json: boolean): Promise<void> {
+  if (json) {
+    process.stdout.write(`${JSON.stringify(status)}\n`);
+    return;
+  }
+  const { default: Table } = await import('cli-table3');
+  const table = new Table({ style: { head: [], border: [] } });
+  for (const [name, value] of statusRows(status)) table.push({ [name]: value });
+  process.stdout.write(`${table.toString()}\n`);
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+// The segwall-agent command: reads arguments, calls one command, and turns its outcome into an exit code. Each command is
+// imported only when it is called, so that the running agent carries nothing it does not use.
+
+import { Command, CommanderError, Option } from 'commander';
+import { CommandError, renderCommandError } from './command-error.ts';
+import { agentVersion } from './version.ts';
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+
+function createProgram(finish: (exitCode: number) => void): Command {
+  const program = new Command('segwall-agent')
+    .description('Enforces on this host what the control plane says, and reports what it sees.')
+    .version(agentVersion)
+    .exitOverride()
+    .showHelpAfterError();
+  const state = () => new Option('--state <dir>', 'the agent’s state directory').makeOptionMandatory();
+
+  program
+    .command('enroll')
+    .description('buy this host its certificate with a join token')
+    .requiredOption('--control-plane <host:port>', 'where the control plane listens for agents')
+    .requiredOption('--ca-fingerprint <hex>', 'SHA-256 of the control plane’s CA certificate')
+    .requiredOption('--token <token>', 'a join token')
+    .addOption(state())
+    .option('--name <name>', 'the workload’s name; default: the host name')
+    .action(async (options) => (await import('./commands/enroll.ts')).enrollCommand(options));
+  program
+    .command('run')
+    .description('run the agent until SIGTERM; the rules stay in the kernel')
+    .addOption(state())
+    .option('--config <file>', 'settings; default: agent.yaml in the state directory, if it is there')
+    .addOption(new Option('--log-level <level>', 'what is logged').choices(logLevels).default('info'))
+    .action(async (options) => (await import('./commands/run.ts')).runCommand(options));
+  program
+    .command('status')
+    .description('what the running agent says of itself')
+    .addOption(state())
+    .option('--json', 'one JSON document', false)
+    .action(async (options) => finish(await (await import('./commands/status.ts')).statusCommand(options)));
+  program
+    .command('render')
+    .description('print the nftables script this agent would load from nothing for a rule set')
+    .requiredOption('--rule-set <file>', 'an encoded rule set, or - for standard input')
+    .option('--config <file>', 'settings, for their essential entries')
+    .action(async (options) => (await import('./commands/render.ts')).renderCommand(options));
+  program
+    .command('restore')
+    .description('put the last good revision into the kernel, before the network is up')
+    .addOption(state())
+    .action(async (options) => (await import('./commands/restore.ts')).restoreCommand(options));
+  program
+    .command('open')
+    .description('remove every rule of segwall from this host: all its traffic passes')
+    .addOption(state())
+    .option('--yes', 'really', false)
+    .action(async (options) => (await import('./commands/open.ts')).openCommand(options));
+  return program;
+}
+
+/** The exit code of DESIGN.md §8: 0 done, 1 does not hold, 2 wrong use, 3 could not reach or not allowed. */
+async function main(): Promise<number> {
+  let exitCode = 0;
+  const program = createProgram((code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync();
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommandError) {
+      process.stderr.write(renderCommandError(error));
+      return error.exitCode;
+    }
+    throw error;
+  }
+}
+
+// npm runs scripts in the package's root; the operator's paths are relative to where the operator is.
+const { npm_lifecycle_event: script, INIT_CWD: invokedIn } = process.env;
+if (script === 'segwall-agent' && invokedIn !== undefined) process.chdir(invokedIn);
+process.exitCode = await main();

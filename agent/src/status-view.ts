@@ -1,0 +1,49 @@
+// The status for a reader, and what of it the disk knows when no agent is there to ask.
+
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import type { AgentStatusDocument } from './status.ts';
+
+/** `open`: the host never had a policy, or has none for itself. */
+export function modesOf(ruleSet: HostRuleSet | undefined): Pick<AgentStatusDocument, 'mode' | 'modes'> {
+  const rules = ruleSet?.workloads.find(({ kind }) => kind === 'host');
+  if (rules === undefined) return { mode: 'open', modes: { inbound: 'open', outbound: 'open' } };
+  const modes = { inbound: rules.inbound.mode, outbound: rules.outbound.mode };
+  return { mode: stricter(modes.inbound, modes.outbound), modes };
+}
+
+function stricter(a: EnforcementMode, b: EnforcementMode): EnforcementMode {
+  return enforcementModes.indexOf(a) > enforcementModes.indexOf(b) ? a : b;
+}
+
+/** Rows of name and value. */
+export function statusRows(status: Partial<AgentStatusDocument>): readonly (readonly [string, string])[] {
+  const { applied, revision, modes, flows } = status;
+  const rows: [string, string | undefined][] = [
+    ['host', status.host],
+    ['agent', status.running === true ? `running, process ${status.pid}, since ${status.startedAt}` : 'not running'],
+    ['control plane', status.controlPlane && `${status.controlPlane} (${connection(status)})`],
+    ['revision', revisionText(applied, revision)],
+    ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
+    ['addresses', status.addresses?.join(', ')],
+    ['flows lost', status.lost === undefined ? undefined : String(status.lost)],
+    ['waiting on disk', flows && `${flows.spooledBatches} batches, ${flows.spooledBytes} bytes`],
+    ['repairs', status.repairs === undefined ? undefined : String(status.repairs)],
+    ['version', status.version],
+    ['problem', status.problem === '' ? undefined : status.problem],
+  ];
+  return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value] as const]));
+}
+
+function connection({ running, connected }: Partial<AgentStatusDocument>): string {
+  if (running !== true) return 'no connection';
+  return connected === true ? 'connected' : 'not connected; what is in force stays';
+}
+
+function revisionText(applied: number | undefined, offered: number | undefined): string | undefined {
+  if (applied === undefined) return undefined;
+  if (applied === 0) return 'none: this host is open';
+  return offered === undefined || offered === applied
+    ? `${applied} in force`
+    : `${applied} in force, ${offered} was offered`;
+}
