@@ -54,7 +54,17 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   if (!address.ok) return fail('control-plane-invalid', address.error);
   const name = request.name ?? nameFrom(hostname());
   if (!namePattern.test(name)) return fail('name-invalid', `"${name}" is no name for a host; ${nameAdvice}`);
-  const present = await readIdentityFiles(stateDirectory);
+  const unwritable = (error: unknown) =>
+    fail(
+      'state-unwritable',
+      `cannot use ${stateDirectory}/identity (${messageOf(error)}); check its owner, mode and space`,
+    );
+  let present: Awaited<ReturnType<typeof readIdentityFiles>>;
+  try {
+    present = await readIdentityFiles(stateDirectory);
+  } catch (error) {
+    return unwritable(error);
+  }
   if (present.ok || present.error.code === 'identity-damaged') {
     const whom = present.ok ? `${present.value.host} at ${present.value.controlPlane}` : 'an identity that is damaged';
     return fail(
@@ -68,10 +78,7 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   try {
     await writeIdentityFile(stateDirectory, 'key.pem', key);
   } catch (error) {
-    return fail(
-      'state-unwritable',
-      `cannot write ${stateDirectory}/identity (${messageOf(error)}); check its owner and space`,
-    );
+    return unwritable(error);
   }
 
   const pinned = await fetchPinnedCa({ ...address.value, fingerprint: request.caFingerprint, timeoutMs, now });

@@ -1,0 +1,149 @@
+// A control plane for transport tests: the real PKI, server and TLS on a loopback port, over a backend that is a script. It keeps
+// what the transport told it, and gives tests the sessions to send with.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pino from 'pino';
+import { enroll } from '#agent/enroll.ts';
+import { type Identity, openIdentity } from '#agent/identity.ts';
+import type {
+  AgentBackend,
+  AgentHello,
+  AgentIdentity,
+  AgentSession,
+  CertificateRecord,
+  EnrolmentRefusal,
+} from '#control-plane/agent-backend.ts';
+import { type AgentServer, startAgentServer } from '#control-plane/agent-service.ts';
+import { openPki, type Pki } from '#control-plane/pki.ts';
+import type { StreamTimes } from '#control-plane/policy-stream.ts';
+import type { FlowBatch } from '#model/flow.ts';
+import { err, ok } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { type Millis, millis } from '#model/time.ts';
+
+export const silent = pino({ level: 'silent' });
+
+/** One stream as the backend saw it; `heard` is what it reported, in order, as short words. */
+export interface SeenStream {
+  readonly identity: AgentIdentity;
+  readonly hello: AgentHello;
+  readonly session: AgentSession;
+  readonly heard: string[];
+}
+
+export class FakeBackend implements AgentBackend {
+  readonly streams: SeenStream[] = [];
+  readonly certificates: CertificateRecord[] = [];
+  readonly batches: FlowBatch[] = [];
+  readonly revoked = new Set<string>();
+  readonly refusals = new Map<string, EnrolmentRefusal>();
+  /** Sent to every stream as it connects. */
+  current: HostRuleSet | undefined;
+  isClosedToStreams = false;
+
+  async redeemToken({ token, host }: { readonly token: string; readonly host: string }) {
+    const refusal = this.refusals.get(token);
+    return refusal === undefined ? ok({ tenant: 'default', host }) : err(refusal);
+  }
+
+  async recordCertificate(certificate: CertificateRecord): Promise<void> {
+    this.certificates.push(certificate);
+  }
+
+  isRevoked(serial: string): boolean {
+    return this.revoked.has(serial);
+  }
+
+  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession) {
+    if (this.isClosedToStreams) return err(`host ${identity.host} is not enrolled any more`);
+    for (const other of this.streams) {
+      if (other.identity.host === identity.host) other.session.close('replaced by a newer stream of this host');
+    }
+    const heard: string[] = [];
+    this.streams.push({ identity, hello, session, heard });
+    if (this.current !== undefined) session.send(this.current);
+    return ok({
+      acked: (revision: number) => void heard.push(`acked ${revision}`),
+      nacked: (revision: number, reason: string) => void heard.push(`nacked ${revision}: ${reason}`),
+      statusReported: () => void heard.push('status'),
+      hostReported: () => void heard.push('host'),
+      disconnected: () => void heard.push('disconnected'),
+    });
+  }
+
+  async ingestFlows(_identity: AgentIdentity, batch: FlowBatch) {
+    const isKnown = this.batches.some(({ sequence }) => sequence === batch.sequence);
+    if (!isKnown) this.batches.push(batch);
+    return { sequence: batch.sequence, kind: isKnown ? ('duplicate' as const) : ('taken' as const) };
+  }
+}
+
+export interface Fixture {
+  readonly folder: string;
+  readonly pki: Pki;
+  readonly backend: FakeBackend;
+  readonly server: AgentServer;
+  /** Enrols and opens the identity. */
+  enrolled(name?: string): Promise<Identity>;
+  /** On the same port, with the same CA. */
+  restarted(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface FixtureOptions {
+  readonly now?: () => Millis;
+  readonly times?: Partial<StreamTimes>;
+  readonly agentLifetimeDays?: number;
+}
+
+export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
+  const folder = await mkdtemp(join(tmpdir(), 'segwall-transport-'));
+  const now = options.now ?? (() => millis(Date.now()));
+  const { agentLifetimeDays = 30 } = options;
+  const pki = await openPki({ directory: join(folder, 'ca'), serverNames: ['127.0.0.1'], now, agentLifetimeDays });
+  const backend = new FakeBackend();
+  const times = options.times ?? {};
+  let server = await startAgentServer({ address: '127.0.0.1:0', pki, backend, log: silent, now, times });
+  const identities: Identity[] = [];
+  return {
+    folder,
+    pki,
+    backend,
+    get server() {
+      return server;
+    },
+    async enrolled(name = 'web-1') {
+      const stateDirectory = join(folder, `agent-${name}-${identities.length}`);
+      const request = { controlPlane: server.address, caFingerprint: pki.caFingerprint, token: 'good', name, now };
+      const result = await enroll({ ...request, stateDirectory });
+      if (!result.ok) throw new Error(`${result.error.code}: ${result.error.message}`);
+      const identity = await openIdentity({ stateDirectory, log: silent, now });
+      if (!identity.ok) throw new Error(identity.error.message);
+      identities.push(identity.value);
+      return identity.value;
+    },
+    async restarted() {
+      const { address } = server;
+      await server.stop(200);
+      server = await startAgentServer({ address, pki, backend, log: silent, now, times });
+    },
+    async stop() {
+      for (const identity of identities) identity.close();
+      await server.stop(200);
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Polls until the condition gives something, at most five seconds. */
+export async function eventually<T>(what: string, condition: () => T | undefined | false): Promise<T> {
+  const deadline = performance.now() + 5000;
+  for (;;) {
+    const value = condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) throw new Error(`did not come in 5 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}

@@ -1,0 +1,48 @@
+// Flow batches over the real connection: a receipt for each, twice the same is stored once, and nobody reports without a certificate.
+
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openClient } from '#agent/control-plane-client.ts';
+import { createFlowReporter } from '#agent/flow-reporter.ts';
+import type { FlowBatch } from '#model/flow.ts';
+import { millis } from '#model/time.ts';
+import { type Fixture, startFixture } from './control-plane-fixture.ts';
+
+let fixture: Fixture;
+beforeAll(async () => {
+  fixture = await startFixture();
+});
+afterAll(() => fixture.stop());
+
+const signal = new AbortController().signal;
+
+test('a batch is answered with a receipt, and sent again with one that says so', async () => {
+  const reporter = createFlowReporter({ identity: await fixture.enrolled() });
+  expect(await reporter.report(batchOf(1), signal)).toEqual({ ok: true, value: { sequence: 1, kind: 'taken' } });
+  expect(await reporter.report(batchOf(1), signal)).toEqual({ ok: true, value: { sequence: 1, kind: 'duplicate' } });
+  expect(await reporter.report(batchOf(2), signal)).toEqual({ ok: true, value: { sequence: 2, kind: 'taken' } });
+  expect(fixture.backend.batches).toEqual([batchOf(1), batchOf(2)]);
+});
+
+test('without a certificate there is no receipt', async () => {
+  const [host = '', port] = fixture.server.address.split(':');
+  const client = openClient({ host, port: Number(port) }, { ca: fixture.pki.caPem });
+  const reporter = createFlowReporter({ identity: { client: () => client } });
+  const result = await reporter.report(batchOf(9), signal);
+  expect(result.ok ? 'taken' : result.error).toMatch(/no valid client certificate/);
+  client.close();
+});
+
+test('a reporter that is stopped gives an error, and so does a control plane that is away', async () => {
+  const identity = await fixture.enrolled('web-2');
+  const reporter = createFlowReporter({ identity });
+  expect((await reporter.report(batchOf(3), AbortSignal.abort())).ok).toBe(false);
+  const nowhere = openClient({ host: '127.0.0.1', port: 1 }, { ca: fixture.pki.caPem });
+  expect((await createFlowReporter({ identity: { client: () => nowhere } }).report(batchOf(3), signal)).ok).toBe(false);
+  nowhere.close();
+});
+
+function batchOf(sequence: number): FlowBatch {
+  const startedAt = millis(1_800_000_000_000 + sequence);
+  const lost = { overruns: 1, records: 0, spooled: 2 };
+  return { sequence, startedAt, endedAt: millis(startedAt + 10_000), records: [], lost };
+}
