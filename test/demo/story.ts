@@ -1,8 +1,8 @@
 // The demo's story, step by step, told the way an operator lives it: through the segwall command. Every matrix is compared
 // with what the roles of the machines say it must be; a mismatch does not stop the story but fails it.
 
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { commandError, type Fleet, startFleet, writePolicy } from '#test/support/fleet.ts';
 import type { Lab } from '#test/support/lab.ts';
 import {
@@ -53,8 +53,12 @@ export interface DemoOptions {
   readonly narrator: Narrator;
 }
 
+/** What `segwall flows --json` says of a flow, as far as the story needs it. */
 interface Flow {
-  readonly connections?: number;
+  readonly from: { readonly workload?: string; readonly address: string };
+  readonly to: { readonly workload?: string; readonly address: string };
+  readonly port: number;
+  readonly direction: string;
 }
 
 const services: readonly Listener[] = ports.map((port) => ({ transport: 'tcp', port }));
@@ -79,6 +83,7 @@ export class Story {
   readonly #narrator: Narrator;
   readonly #probes = new Map<string, HostProbe>();
   #fleet: Fleet | undefined;
+  #dayBeganAt = 0;
 
   constructor({ lab, directory, narrator }: DemoOptions) {
     this.#lab = lab;
@@ -200,6 +205,7 @@ export class Story {
       const targets = [ipv4, ipv6].map((address) => ({ transport: 'tcp' as const, address, port }));
       return this.#probeOf(from).probe(targets);
     };
+    this.#dayBeganAt = Date.now();
     const all = [...shopTraffic, ...strayTraffic];
     let connections = 0;
     for (let round = 0; round < 3; round += 1) {
@@ -207,15 +213,58 @@ export class Story {
         connections += outcomes.filter(({ kind }) => kind === 'allowed').length;
       }
     }
-    return `${connections} connections of ${shopTraffic.length} approved and ${strayTraffic.length} stray pairs`;
+    await waitFor(async () => (await this.#unseen(all)).length === 0, {
+      what: 'every conversation has been reported by both of its ends',
+      timeoutMs: 20_000,
+      explain: async () => `missing: ${(await this.#unseen(all)).join(', ')}\n${this.fleet.logs()}`,
+    });
+    const flows = await this.#flowsOfTheDay();
+    this.figures.flows = flows.length;
+    return `${flows.length} flows reported of ${connections} connections of ${shopTraffic.length} approved and ${strayTraffic.length} stray pairs`;
+  }
+
+  async #flowsOfTheDay(): Promise<readonly Flow[]> {
+    const answer = await this.fleet.api({ method: 'GET', path: `/api/v1/flows?since=${this.#dayBeganAt}&limit=10000` });
+    if (answer.status !== 200) throw new Error(`the flows were refused (${answer.status}): ${answer.body}`);
+    return JSON.parse(answer.body) as readonly Flow[];
+  }
+
+  /** Which ends of which conversations have not reported yet. */
+  async #unseen(conversations: readonly Conversation[]): Promise<readonly string[]> {
+    const ends = (flow: Flow) => `${flow.from.address} > ${flow.to.address}:${flow.port} ${flow.direction}`;
+    const seen = new Set((await this.#flowsOfTheDay()).map(ends));
+    return conversations.flatMap(({ from, to, port }) => {
+      const [client, server] = [this.#hostOf(from), this.#hostOf(to)];
+      return (['ipv4', 'ipv6'] as const).flatMap((family) =>
+        (['outbound', 'inbound'] as const)
+          .filter((direction) => this.fleet.agents.has(direction === 'outbound' ? from : to))
+          .map((direction) => `${client[family]} > ${server[family]}:${port} ${direction}`)
+          .filter((end) => !seen.has(end)),
+      );
+    });
   }
 
   async #suggest(): Promise<string> {
-    throw new Error('not told yet');
+    const args = ['suggest', '--segment', 'shop', '--exclude', 'role == "dev"'];
+    const since = new Date(this.#dayBeganAt).toISOString();
+    const result = await this.fleet.segwall([...args, '--since', since]);
+    if (result.exitCode !== 0) throw commandError(['segwall', ...args], result);
+    this.#narrator.show(result.stdout);
+    const suggested = parse(result.stdout) as { readonly spec: { readonly rules: readonly unknown[] } };
+    this.figures.suggestedRules = suggested.spec.rules.length;
+    if (this.figures.suggestedRules === 0) this.faults.push('no rule was suggested');
+    const text = result.stdout
+      .replace('inbound: observe', 'inbound: enforce')
+      .replace('outbound: observe', 'outbound: enforce');
+    await writePolicy(join(this.#directory, 'enforced'), { 'shop.yaml': text });
+    return `${this.figures.suggestedRules} rules from what was seen; the operator leaves the developer out, saves them, and switches to enforce`;
   }
 
   async #plan(): Promise<string> {
-    throw new Error('not told yet');
+    const result = await this.fleet.segwall(['plan', join(this.#directory, 'enforced')]);
+    if (result.exitCode > 1) throw commandError(['segwall', 'plan'], result);
+    this.#narrator.show(firstLines(result.stdout, 30));
+    return 'what would change, and which observed flows would be newly denied';
   }
 
   async #enforce(): Promise<string> {
