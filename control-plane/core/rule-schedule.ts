@@ -19,12 +19,15 @@ export interface Activity {
   readonly nextChangeAt?: Millis;
 }
 
-export function activityOf(rule: Pick<Rule, 'expiresAt' | 'when'>, now: Millis): Activity {
-  if (rule.expiresAt !== undefined && now >= rule.expiresAt) return { grants: 'not-now' };
-  const isOpen = rule.when === undefined || isInside(rule.when, now);
-  const changes = [rule.expiresAt, rule.when === undefined ? undefined : nextTurnOf(rule.when, now)];
-  const nextChangeAt = earliest(changes);
-  return { grants: isOpen ? 'now' : 'not-now', ...(nextChangeAt === undefined ? {} : { nextChangeAt }) };
+export function activityOf({ expiresAt, when }: Pick<Rule, 'expiresAt' | 'when'>, now: Millis): Activity {
+  if (expiresAt !== undefined && now >= expiresAt) return { grants: 'not-now' };
+  const turnsAt = when === undefined ? undefined : nextTurnOf(when, now);
+  if (when === undefined || isInside(when, now)) {
+    const endsAt = earliest([expiresAt, turnsAt]);
+    return { grants: 'now', ...(endsAt === undefined ? {} : { nextChangeAt: endsAt }) };
+  }
+  const opensInTime = turnsAt !== undefined && (expiresAt === undefined || turnsAt < expiresAt);
+  return { grants: 'not-now', ...(opensInTime ? { nextChangeAt: turnsAt } : {}) };
 }
 
 export function earliest(instants: Iterable<Millis | undefined>): Millis | undefined {

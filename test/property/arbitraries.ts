@@ -27,7 +27,7 @@ import type {
 } from '#policy/policy.ts';
 import { selectorText } from '#policy/selector-text.ts';
 
-/** A Sunday noon in UTC: Monday already in the far east of the vocabulary's zones. */
+/** The Sunday noon (UTC) after Berlin's clocks went back: Monday already in the far east of the vocabulary's zones. */
 export const baseTime = millis(Date.UTC(2026, 9, 25, 12, 0, 0));
 
 export interface World {
@@ -70,7 +70,7 @@ const outsiders: readonly Address[] = ['203.0.113.9', '0.0.0.0', '255.255.255.25
 
 // ---- workloads
 
-function arbitraryLabels(): fc.Arbitrary<ReadonlyMap<string, string>> {
+export function arbitraryLabels(): fc.Arbitrary<ReadonlyMap<string, string>> {
   return fc
     .tuple(...keys.map((key) => fc.option(fc.constantFrom(...(vocabulary[key] ?? [])), { freq: 5 })))
     .map(
@@ -251,6 +251,13 @@ export function arbitraryServices(): fc.Arbitrary<readonly ServiceTerm[]> {
 
 const allDays: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 
+/** Within the fortnight around the base time, in which Berlin's clocks go back; on whole minutes and just off them. */
+export function arbitraryInstant(): fc.Arbitrary<Millis> {
+  return fc
+    .record({ minutes: fc.integer({ min: -7 * 1440, max: 7 * 1440 }), ms: fc.constantFrom(-1, 0, 0, 1, 30_000) })
+    .map(({ minutes, ms }) => millis(baseTime + minutes * 60_000 + ms));
+}
+
 export function arbitraryTimeWindow(): fc.Arbitrary<TimeWindow> {
   return fc.record({
     days: fc.subarray([...allDays], { minLength: 1 }).map((days) => new Set(days)),
@@ -361,7 +368,7 @@ export function arbitraryWorld(options: WorldOptions = {}): fc.Arbitrary<World> 
   return fc.record({
     policy: arbitraryPolicy(options),
     inventory: arbitraryWorkloads(options).map(inventoryOf),
-    now: fc.constant(baseTime),
+    now: fc.oneof({ weight: 2, arbitrary: fc.constant(baseTime) }, { weight: 1, arbitrary: arbitraryInstant() }),
   });
 }
 

@@ -1,12 +1,18 @@
-// What must hold of every compiled fleet, whatever the policy: it does not depend on order, and a delta leads from any rule set
-// of a host to any other.
+// What must hold of every compiled fleet, whatever the policy: it does not depend on order, holds until the instant it names, and a
+// delta leads from any rule set of a host to any other.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { parseSelector } from '#model/parse-selector.ts';
+import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, diffRuleSets, isEmptyDelta, peerSetIdsOf } from '#model/rule-set-delta.ts';
+import { selectorMatches } from '#model/selector.ts';
+import { type Millis, millis } from '#model/time.ts';
 import { compileFleet } from '#policy/compile.ts';
-import { arbitraryReordering, arbitraryWorld, type World } from './arbitraries.ts';
+import { selectorText } from '#policy/selector-text.ts';
+import { ruleTimeAt } from '#policy/time-window.ts';
+import { arbitraryLabels, arbitraryReordering, arbitrarySelector, arbitraryWorld, type World } from './arbitraries.ts';
 
 function ruleSets(world: World, revision: number): readonly HostRuleSet[] {
   const fleet = compileFleet(world);
@@ -26,6 +32,29 @@ test('the order of files, documents and lists never shows in a rule set', () => 
     }),
     { numRuns: 150 },
   );
+});
+
+test('until nextChangeAt, and not one millisecond longer than a rule allows, time changes nothing', () => {
+  let changes = 0;
+  fc.assert(
+    fc.property(arbitraryWorld(), fc.double({ min: 0, max: 1, noNaN: true }), (world, part) => {
+      const { nextChangeAt } = compileFleet(world);
+      const inForce = (at: Millis) =>
+        [...world.policy.segments.values()].map(({ rules }) =>
+          rules.map((rule) => ruleTimeAt(rule, at) === 'in-force'),
+        );
+      const end = nextChangeAt ?? millis(world.now + 400 * 86_400_000);
+      expect(end).toBeGreaterThan(world.now);
+      for (const at of [world.now + part * (end - world.now - 1), end - 1]) {
+        expect(inForce(millis(at))).toEqual(inForce(world.now));
+      }
+      if (nextChangeAt === undefined) return;
+      changes += 1;
+      expect(inForce(nextChangeAt)).not.toEqual(inForce(world.now));
+    }),
+    { numRuns: 400 },
+  );
+  expect(changes).toBeGreaterThan(50);
 });
 
 test('a rule set holds exactly the peer sets that its rules name', () => {
@@ -65,5 +94,15 @@ test('the delta between equal rule sets is empty', () => {
       }
     }),
     { numRuns: 60 },
+  );
+});
+
+test("a selector's text reads back to a selector that matches the same labels", () => {
+  fc.assert(
+    fc.property(arbitrarySelector(), fc.array(arbitraryLabels(), { minLength: 5 }), (selector, labels) => {
+      const parsed = assertOk(parseSelector(selectorText(selector)));
+      for (const one of labels) expect(selectorMatches(parsed, one)).toBe(selectorMatches(selector, one));
+    }),
+    { numRuns: 300 },
   );
 });
