@@ -150,6 +150,11 @@ export class Fleet implements AgentBackend {
     return this.#inventory.current();
   }
 
+  /** The host or external workload that holds the address now. */
+  holderOf(address: Address): string | undefined {
+    return this.#inventory.holderOf(address);
+  }
+
   conflicts(): readonly AddressConflict[] {
     return this.#inventory.conflicts();
   }

@@ -18,6 +18,7 @@ import type { ApiContext } from './api/context.ts';
 import { fleetRoutes } from './api/fleet.ts';
 import { flowRoutes } from './api/flows.ts';
 import { healthRoutes } from './api/health.ts';
+import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
 import { tokenRoutes } from './api/tokens.ts';
 import { openDataDirectory } from './data-directory.ts';
@@ -91,6 +92,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const api: Api = await createApi({ log, version, operators, ...tls }, (app) => {
       healthRoutes(app, context, metrics);
       policyRoutes(app, context);
+      planRoutes(app, context);
       fleetRoutes(app, context);
       tokenRoutes(app, context);
       flowRoutes(app, context);

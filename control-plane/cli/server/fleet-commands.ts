@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import { durationMs } from './durations.ts';
-import { CommandFailure, guarded } from './failure.ts';
+import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
 import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
 import type { GlobalOptions } from './register.ts';
@@ -236,10 +236,4 @@ async function finishChange(
     if (progress !== undefined) printTroubles(progress);
   }
   if (progress !== undefined && (progress.nacked.length > 0 || progress.pending.length > 0)) process.exitCode = 1;
-}
-
-export function assertNumber(text: string, option: string): number {
-  if (!/^\d{1,15}$/.test(text))
-    throw new CommandFailure(2, 'bad-option', `${option} is "${text}"; allowed is a whole number`);
-  return Number(text);
 }

@@ -5,7 +5,7 @@ import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import { sinceMs } from './durations.ts';
 import { guarded } from './failure.ts';
-import { assertNumber } from './fleet-commands.ts';
+import { assertNumber } from './numbers.ts';
 import { printJson, printLine, printTable, timeText } from './printing.ts';
 import type { GlobalOptions } from './register.ts';
 

@@ -2,20 +2,15 @@
 // errors read is the same as offline.
 
 import type { Command } from 'commander';
-import type {
-  ActivePolicyAnswer,
-  ApiProblem,
-  ApiTestFailure,
-  ApplyAnswer,
-  PolicyHistory,
-  Progress,
-} from '#control-plane/api/schemas.ts';
-import { type ApiClient, ApiRefusal, openApiClient } from './api-client.ts';
+import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory, Progress } from '#control-plane/api/schemas.ts';
+import { type ApiClient, openApiClient } from './api-client.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
+import { assertNumber } from './numbers.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import type { GlobalOptions } from './register.ts';
+import { callReviewed, problemLine } from './review-output.ts';
 import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
 
 interface WaitOptions extends GlobalOptions {
@@ -76,10 +71,10 @@ export function registerPolicyCommands(program: Command): void {
 
 async function apply(directory: string | undefined, options: ApplyOptions): Promise<void> {
   const timeoutMs = durationMs(options.timeout, '--timeout');
+  const files = options.fromDraft === undefined ? await readPolicyFiles(directory, options) : [];
+  if (files === undefined) return;
   const source =
-    options.fromDraft === undefined
-      ? { files: await readPolicyFiles(directory) }
-      : { draft: Number(options.fromDraft) };
+    options.fromDraft === undefined ? { files } : { draft: assertNumber(options.fromDraft, '--from-draft') };
   const client = await openApiClient(options);
   const answer = await callReviewed<ApplyAnswer>(client, '/policy/apply', {
     body: { ...source, mode: options.draft ? 'save-draft' : 'activate', tests: options.skipTests ? 'skip' : 'run' },
@@ -97,7 +92,7 @@ async function apply(directory: string | undefined, options: ApplyOptions): Prom
 async function rollback(options: WaitOptions & { readonly to?: string }): Promise<void> {
   const timeoutMs = durationMs(options.timeout, '--timeout');
   const client = await openApiClient(options);
-  const body = options.to === undefined ? {} : { to: Number(options.to) };
+  const body = options.to === undefined ? {} : { to: assertNumber(options.to, '--to') };
   const answer = await callReviewed<ApplyAnswer>(client, '/policy/rollback', { body, json: options.json });
   if (answer !== undefined) await finish(client, { answer, options, timeoutMs });
 }
@@ -130,44 +125,10 @@ function testsText({ testsPassed }: ApplyAnswer): string {
   return testsPassed === 0 ? '' : `; ${testsPassed} test${testsPassed === 1 ? '' : 's'} held`;
 }
 
-/** Undefined where the policy was refused, which has then been printed as `policy check` prints it. */
-export async function callReviewed<Answer>(
-  client: ApiClient,
-  path: string,
-  given: { readonly body: unknown; readonly json: true | undefined },
-): Promise<Answer | undefined> {
-  try {
-    return await client.call<Answer>('POST', path, given.body);
-  } catch (cause) {
-    if (!(cause instanceof ApiRefusal) || cause.status !== 422) throw cause;
-    process.exitCode = 1;
-    if (given.json) {
-      printJson({ error: cause.details });
-      return undefined;
-    }
-    const { problems, failures } = cause.details as {
-      readonly problems?: readonly ApiProblem[];
-      readonly failures?: readonly ApiTestFailure[];
-    };
-    for (const problem of problems ?? []) printLine(problemLine(problem));
-    for (const failure of failures ?? []) printLine(failureLine(failure));
-    process.stderr.write(`error: ${cause.code}: ${cause.message}\n`);
-    return undefined;
-  }
-}
-
-function problemLine(problem: ApiProblem): string {
-  const head = `${problem.file}:${problem.line}:${problem.column}: ${problem.severity}: ${problem.message} [${problem.code}]`;
-  return problem.suggestion === undefined ? head : `${head}\n    ${problem.suggestion}`;
-}
-
-function failureLine({ file, line, column, policyTest, title, why }: ApiTestFailure): string {
-  return `${file}:${line}:${column}: test ${policyTest} fails: ${title}: ${why}`;
-}
-
 async function diff(directory: string, options: GlobalOptions & { readonly json?: true }): Promise<void> {
   const { renderTextDiff } = await import('./text-diff.ts');
-  const files = await readPolicyFiles(directory);
+  const files = await readPolicyFiles(directory, options);
+  if (files === undefined) return;
   const client = await openApiClient(options);
   const active = await client.call<ActivePolicyAnswer>('GET', '/policy');
   const before = new Map(active.files.map(({ path, text }) => [path, text]));

@@ -1,36 +1,22 @@
-// A policy directory as the API takes it: every *.yaml, *.yml and *.json below it, by its path inside.
+// A policy directory as the API takes it, read as `policy check` reads it.
 
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import type { PolicyFile } from '#control-plane/store/policies.ts';
+import { readPolicyDirectory } from '../policy/read-directory.ts';
 import { CommandFailure } from './failure.ts';
+import { printJson, printLine } from './printing.ts';
+import { problemLine } from './review-output.ts';
 
-export interface PolicyText {
-  readonly path: string;
-  readonly text: string;
-}
-
-export async function readPolicyFiles(directory: string | undefined): Promise<readonly PolicyText[]> {
+/** Undefined where something in it cannot be read, which has then been printed, with exit code 1. */
+export async function readPolicyFiles(
+  directory: string | undefined,
+  options: { readonly json?: true },
+): Promise<readonly PolicyFile[] | undefined> {
   if (directory === undefined)
     throw new CommandFailure(2, 'no-directory', 'say which policy directory, as in: segwall apply policy/');
-  let names: readonly string[];
-  try {
-    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-    names = entries
-      .filter((entry) => entry.isFile() && /\.(ya?ml|json)$/.test(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name))
-      .sort();
-  } catch (cause) {
-    throw new CommandFailure(
-      2,
-      'directory-unreadable',
-      `cannot read ${directory}: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
-  }
-  const prefix = join(directory, '/');
-  return Promise.all(
-    names.map(async (name) => ({
-      path: name.startsWith(prefix) ? name.slice(prefix.length) : name,
-      text: await readFile(name, 'utf8'),
-    })),
-  );
+  const { files, problems } = await readPolicyDirectory(directory);
+  if (!problems.some(({ severity }) => severity === 'error')) return files;
+  process.exitCode = 1;
+  if (options.json) printJson({ error: { code: 'policy-invalid', message: 'the directory cannot be read', problems } });
+  else for (const problem of problems) printLine(problemLine(problem));
+  return undefined;
 }

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { registerAuditCommands } from './audit-commands.ts';
 import { registerFleetCommands } from './fleet-commands.ts';
 import { registerFlowCommands } from './flow-commands.ts';
+import { registerPlanCommands } from './plan-commands.ts';
 import { registerPolicyCommands } from './policy-commands.ts';
 import { registerTokenCommands } from './token-commands.ts';
 
@@ -18,6 +19,7 @@ export function registerServerCommands(program: Command): void {
     .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')
     .option('--token-file <FILE>', "an operator token, or the control plane's first-start.json; else SEGWALL_TOKEN");
   registerPolicyCommands(program);
+  registerPlanCommands(program);
   registerFleetCommands(program);
   registerTokenCommands(program);
   registerFlowCommands(program);

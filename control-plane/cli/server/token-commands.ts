@@ -5,8 +5,8 @@ import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
-import { assertNumber } from './fleet-commands.ts';
 import { parseLabelList } from './labels.ts';
+import { assertNumber } from './numbers.ts';
 import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
 import type { GlobalOptions } from './register.ts';
 

@@ -136,7 +136,7 @@ export function assertGood(review: Review): Extract<Review, { kind: 'good' }> {
   );
 }
 
-function failureView({ policyTest, assertion, title, why }: TestResult): ApiTestFailure {
+export function failureView({ policyTest, assertion, title, why }: TestResult): ApiTestFailure {
   const { file, line, column } = assertion.position;
   return { policyTest, title, why, file, line, column };
 }
@@ -145,7 +145,7 @@ export function problemView(problem: Problem): ApiProblem {
   return { ...problem };
 }
 
-async function readFiles({ store, tenant }: ApiContext, id: number): Promise<PolicyFile[]> {
+export async function readFiles({ store, tenant }: ApiContext, id: number): Promise<PolicyFile[]> {
   const stored = await store.readPolicy({ tenant, id });
   if (stored === undefined) throw new ApiError('not-found', `there is no policy ${id}`);
   return [...stored.files];

@@ -86,6 +86,93 @@ export const policyHistory = z.object({
   drafts: z.array(z.object({ policy: count, at: instant, actor: z.string(), files: count })).readonly(),
 });
 
+const millisSince = z
+  .number()
+  .int()
+  .nonnegative()
+  .default(0)
+  .describe('milliseconds since 1970: flows last seen at or after');
+
+export const planRequest = z.object({ files: policyFiles, since: millisSince });
+
+const changes = z.object({ added: names, removed: names, changed: names });
+const directionPlan = z.object({
+  mode: z.object({ before: z.string(), after: z.string() }).optional(),
+  rules: changes.describe('SEGMENT/RULE, with the combination of a segment with each: SEGMENT(app=shop)/RULE'),
+  guardrails: changes,
+  defaults: z.enum(['same', 'changed']),
+});
+const end = z.object({
+  verdict: z.string(),
+  reason: z.string(),
+  segment: z.string().optional(),
+  rule: z.string().optional(),
+  guardrail: z.string().optional(),
+});
+const plannedFlow = z.object({
+  from: z.object({ workload: z.string().optional(), address: z.string() }),
+  to: z.object({ workload: z.string().optional(), address: z.string() }),
+  service: z.string(),
+  direction: z.enum(['inbound', 'outbound']),
+  connections: count,
+  lastSeenAt: instant,
+  before: end,
+  after: end,
+});
+const plannedFlows = z.object({ count, flows: z.array(plannedFlow).readonly().describe('the first 1000') });
+
+export const planAnswer = z.object({
+  revision: count.describe('the revision it is compared with'),
+  workloads: z
+    .array(
+      z.object({
+        workload: z.string(),
+        host: z.string(),
+        change: z.enum(['added', 'removed', 'changed']),
+        inbound: directionPlan,
+        outbound: directionPlan,
+      }),
+    )
+    .readonly(),
+  unchangedWorkloads: count,
+  newlyDenied: plannedFlows,
+  newlyAllowed: plannedFlows,
+  newlyWouldDeny: plannedFlows,
+  unchangedFlows: count,
+  unjudgedFlows: count.describe('their workload is not in both, or is gone'),
+  warnings: z.array(problem).readonly(),
+  testsPassed: count,
+  testFailures: z.array(testFailure).readonly(),
+});
+
+export const suggestRequest = z.object({
+  segment: name,
+  since: millisSince,
+  exclude: z.string().max(65_536).optional().describe('a selector: workloads that no rule is proposed for'),
+  outside: z.enum(['comment', 'include']).default('comment').describe('peers that are no known workload'),
+  denied: z.enum(['comment', 'include']).default('comment').describe('flows that were denied'),
+});
+
+export const suggestAnswer = z.object({
+  segment: z.string(),
+  yaml: z.string().describe('the whole Segment document with the suggested rules in it'),
+  rules: z
+    .array(
+      z.object({
+        name: z.string(),
+        services: names,
+        connections: count,
+        clients: count,
+        servers: count,
+        firstSeenAt: instant,
+        lastSeenAt: instant,
+      }),
+    )
+    .readonly(),
+  left: count.describe('flows that no rule is proposed for; the YAML says why'),
+  coveredFlows: count.describe('flows that the rules there are allow already'),
+});
+
 // Fleet
 
 export const agent = z.object({
@@ -240,6 +327,9 @@ export type ApiProblem = z.output<typeof problem>;
 export type ApiTestFailure = z.output<typeof testFailure>;
 export type ApplyAnswer = z.output<typeof applyAnswer>;
 export type Progress = z.output<typeof progress>;
+export type PlanAnswer = z.output<typeof planAnswer>;
+export type PlannedFlow = z.output<typeof plannedFlow>;
+export type SuggestAnswer = z.output<typeof suggestAnswer>;
 export type PolicyHistory = z.output<typeof policyHistory>;
 export type ActivePolicyAnswer = z.output<typeof activePolicyAnswer>;
 export type Agent = z.output<typeof agent>;

@@ -1,0 +1,170 @@
+// The commands that look before they leap: plan and suggest. Both change nothing.
+
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
+import { openApiClient } from './api-client.ts';
+import { sinceMs } from './durations.ts';
+import { guarded } from './failure.ts';
+import { readPolicyFiles } from './policy-files.ts';
+import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
+import type { GlobalOptions } from './register.ts';
+import { callReviewed, failureLine, problemLine } from './review-output.ts';
+
+interface PlanOptions extends GlobalOptions {
+  readonly since?: string;
+  readonly json?: true;
+}
+
+interface SuggestOptions extends PlanOptions {
+  readonly segment: string;
+  readonly exclude?: string;
+  readonly outside?: true;
+  readonly denied?: true;
+  readonly out?: string;
+}
+
+/** Flows of each kind shown to people. */
+const mostShown = 50;
+
+export function registerPlanCommands(program: Command): void {
+  program
+    .command('plan')
+    .description(
+      'what applying a directory would change, and which observed flows would fare differently; changes nothing',
+    )
+    .argument('<DIR>', 'the policy directory')
+    .option('--since <WHEN>', 'only flows last seen since: a duration back from now (7d) or an ISO 8601 instant')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (directory: string, _options: unknown, command: Command) =>
+        plan(directory, command.optsWithGlobals()),
+      ),
+    );
+
+  program
+    .command('suggest')
+    .description('rules for a segment of the active policy, made of observed flows, as the YAML of the whole segment')
+    .requiredOption('--segment <NAME>', 'a segment of the active policy')
+    .option('--since <WHEN>', 'only flows last seen since: a duration back from now (7d) or an ISO 8601 instant')
+    .option('--exclude <SELECTOR>', 'workloads that no rule is proposed for, at either end')
+    .option(
+      '--outside',
+      'propose CIDR rules for peers that are no known workload; otherwise they are listed in comments',
+    )
+    .option('--denied', 'propose rules for flows that were denied; otherwise they are listed in comments')
+    .option('--out <FILE>', 'write the YAML there instead of standard output')
+    .option('--json', 'one JSON document, the YAML in it')
+    .action(guarded(async (_options: unknown, command: Command) => suggest(command.optsWithGlobals())));
+}
+
+async function plan(directory: string, options: PlanOptions): Promise<void> {
+  const files = await readPolicyFiles(directory, options);
+  if (files === undefined) return;
+  const client = await openApiClient(options);
+  const since = options.since === undefined ? 0 : sinceMs(options.since, Date.now());
+  const answer = await callReviewed<PlanAnswer>(client, '/policy/plan', { body: { files, since }, json: options.json });
+  if (answer === undefined) return;
+  if (answer.testFailures.length > 0) process.exitCode = 1;
+  if (options.json) {
+    printJson(answer);
+    return;
+  }
+  for (const warning of answer.warnings) printProgress(problemLine(warning));
+  await printPlan(answer);
+}
+
+async function printPlan(answer: PlanAnswer): Promise<void> {
+  printLine(`against revision ${answer.revision}:`);
+  await printTable(
+    ['WORKLOAD', 'DIRECTION', 'MODE', 'RULES', 'GUARDRAILS', 'DEFAULTS'],
+    answer.workloads.flatMap((one) =>
+      (['inbound', 'outbound'] as const).flatMap((direction) => {
+        const { mode, rules, guardrails, defaults } = one[direction];
+        const cells = [
+          mode === undefined ? '' : `${mode.before} → ${mode.after}`,
+          changesText(rules),
+          changesText(guardrails),
+          defaults === 'same' ? '' : 'changed',
+        ];
+        return cells.every((cell) => cell === '') ? [] : [[one.workload, direction, ...cells]];
+      }),
+    ),
+    'no workload changes',
+  );
+  printLine(`${answer.unchangedWorkloads} workloads do not change`);
+  await printFlows('observed flows that would be denied', answer.newlyDenied);
+  await printFlows('observed flows that would be allowed again', answer.newlyAllowed);
+  await printFlows('observed flows that would pass, recorded as would-deny', answer.newlyWouldDeny);
+  printLine(
+    `\n${answer.unchangedFlows} observed flows fare as before${answer.unjudgedFlows > 0 ? `; ${answer.unjudgedFlows} could not be judged` : ''}`,
+  );
+  for (const failure of answer.testFailures) printLine(failureLine(failure));
+  if (answer.testFailures.length > 0) printLine(`${answer.testFailures.length} tests fail: apply would refuse this`);
+  else if (answer.testsPassed > 0) printLine(`${answer.testsPassed} tests hold`);
+}
+
+function changesText(changes: {
+  readonly added: readonly string[];
+  readonly removed: readonly string[];
+  readonly changed: readonly string[];
+}): string {
+  return [
+    ...changes.added.map((name) => `+ ${name}`),
+    ...changes.removed.map((name) => `- ${name}`),
+    ...changes.changed.map((name) => `~ ${name}`),
+  ].join('\n');
+}
+
+async function printFlows(
+  title: string,
+  { count, flows }: { readonly count: number; readonly flows: readonly PlannedFlow[] },
+): Promise<void> {
+  if (count === 0) {
+    printLine(`\n${title}: none`);
+    return;
+  }
+  printLine(`\n${title}: ${count}${count > mostShown ? `, the first ${mostShown}` : ''}`);
+  await printTable(
+    ['FROM', 'TO', 'SERVICE', 'AT', 'BEFORE', 'AFTER', 'CONNECTIONS', 'LAST SEEN'],
+    flows
+      .slice(0, mostShown)
+      .map((flow) => [
+        endText(flow.from),
+        endText(flow.to),
+        flow.service,
+        flow.direction,
+        verdictText(flow.before),
+        verdictText(flow.after),
+        String(flow.connections),
+        timeText(flow.lastSeenAt),
+      ]),
+    '',
+  );
+}
+
+function endText(end: PlannedFlow['from']): string {
+  return end.workload === undefined ? end.address : `${end.workload} ${end.address}`;
+}
+
+function verdictText({ verdict, reason, segment, rule, guardrail }: PlannedFlow['before']): string {
+  if (reason === 'rule') return `${verdict} ${segment ?? ''}/${rule ?? ''}`;
+  if (reason === 'guardrail') return `${verdict} guardrail/${guardrail ?? ''}`;
+  return segment === undefined ? `${verdict} ${reason}` : `${verdict} ${reason}/${segment}`;
+}
+
+async function suggest(options: SuggestOptions): Promise<void> {
+  const client = await openApiClient(options);
+  const answer = await client.call<SuggestAnswer>('POST', '/suggestions', {
+    segment: options.segment,
+    since: options.since === undefined ? 0 : sinceMs(options.since, Date.now()),
+    outside: options.outside ? 'include' : 'comment',
+    denied: options.denied ? 'include' : 'comment',
+    ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
+  });
+  if (options.out !== undefined) await writeFile(options.out, answer.yaml);
+  if (options.json) printJson(answer);
+  else if (options.out === undefined) process.stdout.write(answer.yaml);
+  const { rules, left, coveredFlows } = answer;
+  printProgress(`${rules.length} rules suggested; ${coveredFlows} flows are allowed already, ${left} are left out`);
+}

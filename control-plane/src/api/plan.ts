@@ -1,0 +1,208 @@
+// What observed flows say of policy: what a draft would change, and which rules a segment lacks. Both change nothing.
+
+import type { Address } from '#model/address.ts';
+import { parseSelector } from '#model/parse-selector.ts';
+import { serviceTermText, serviceText } from '#model/service.ts';
+import { millis } from '#model/time.ts';
+import type { Direction, End, EndVerdict, Reason } from '#model/verdict.ts';
+import { type DirectionImpact, type FlowImpact, type GrantRef, impactOf } from '#policy/impact.ts';
+import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
+import { renderSuggestion } from '#policy/render-suggestion.ts';
+import { suggestRules } from '#policy/suggest.ts';
+import { inventoryUnder, reviewPolicy } from '../policy-review.ts';
+import type { ObservedRow } from '../store/flows.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+import { assertGood, failureView, problemView, readFiles } from './policy.ts';
+import {
+  type PlanAnswer,
+  type PlannedFlow,
+  planAnswer,
+  planRequest,
+  suggestAnswer,
+  suggestRequest,
+} from './schemas.ts';
+
+/** Distinct flows judged; the newest. */
+const mostFlows = 500_000;
+
+/** Flows listed of each kind; all are counted. */
+const mostListed = 1000;
+
+export function planRoutes(app: Api, context: ApiContext): void {
+  app.post(
+    '/api/v1/policy/plan',
+    {
+      schema: {
+        summary: 'What activating a policy would change for each workload, and for the flows that were observed',
+        tags: ['policy'],
+        body: planRequest,
+        response: { 200: planAnswer },
+      },
+    },
+    async (request) => plan(context, request.body),
+  );
+
+  app.post(
+    '/api/v1/suggestions',
+    {
+      schema: {
+        summary: 'Rules for a segment of the active policy, made of observed flows',
+        tags: ['policy'],
+        body: suggestRequest,
+        response: { 200: suggestAnswer },
+      },
+    },
+    async (request) => {
+      const { fleet } = context;
+      const { segment, since, exclude, outside, denied } = request.body;
+      const { policy, id } = fleet.active;
+      const known = policy.segments.get(segment);
+      if (known === undefined) {
+        const names = [...policy.segments.keys()].join(', ') || 'none';
+        throw new ApiError('not-found', `the active policy has no segment ${segment}; it has ${names}`);
+      }
+      const selector = exclude === undefined ? undefined : parseSelector(exclude);
+      if (selector?.ok === false) throw new ApiError('bad-request', `exclude: ${selector.error.message}`);
+      const suggestion = suggestRules({
+        policy,
+        inventory: fleet.inventory(),
+        segment,
+        flows: await observedFlows(context, since),
+        outside,
+        denied,
+        now: context.now(),
+        ...(selector === undefined ? {} : { exclude: selector.value }),
+      });
+      const source = (await readFiles(context, id)).find(({ path }) => path === known.position.file)?.text;
+      return {
+        segment,
+        yaml: renderSuggestion({ suggestion, ...(source === undefined ? {} : { source }) }),
+        rules: suggestion.rules.map(({ name, services, connections, clients, servers, firstSeenAt, lastSeenAt }) => ({
+          name,
+          services: services.map(serviceTermText),
+          connections,
+          clients,
+          servers,
+          firstSeenAt: isoTime(firstSeenAt),
+          lastSeenAt: isoTime(lastSeenAt),
+        })),
+        left: suggestion.left.length,
+        coveredFlows: suggestion.coveredFlows,
+      };
+    },
+  );
+}
+
+async function plan(
+  context: ApiContext,
+  { files, since }: { readonly files: { path: string; text: string }[]; readonly since: number },
+): Promise<PlanAnswer> {
+  const { fleet, now } = context;
+  const inventory = fleet.inventory();
+  const tested = reviewPolicy({ files, inventory, now: now(), tests: 'run' });
+  const review =
+    tested.kind === 'tests-failed' ? reviewPolicy({ files, inventory, now: now(), tests: 'skip' }) : tested;
+  const { policy, warnings } = assertGood(review);
+  const impact = impactOf({
+    current: { policy: fleet.active.policy, inventory },
+    draft: { policy, inventory: inventoryUnder(policy, inventory) },
+    flows: await observedFlows(context, since),
+    now: now(),
+  });
+  const holder = (address: Address) => fleet.holderOf(address);
+  const listed = (flows: readonly FlowImpact[]) => ({
+    count: flows.length,
+    flows: flows.slice(0, mostListed).map((one) => plannedFlow(one, holder)),
+  });
+  return {
+    revision: fleet.revision,
+    workloads: impact.workloads.map(({ workload, host, change, inbound, outbound }) => ({
+      workload,
+      host,
+      change,
+      inbound: directionPlan(inbound),
+      outbound: directionPlan(outbound),
+    })),
+    unchangedWorkloads: impact.unchangedWorkloads,
+    newlyDenied: listed(impact.flows.newlyDenied),
+    newlyAllowed: listed(impact.flows.newlyAllowed),
+    newlyWouldDeny: listed(impact.flows.newlyWouldDeny),
+    unchangedFlows: impact.flows.unchanged,
+    unjudgedFlows: impact.flows.unjudged,
+    warnings: warnings.map(problemView),
+    testsPassed: tested.kind === 'invalid' ? 0 : tested.testsPassed,
+    testFailures: tested.kind === 'tests-failed' ? tested.failures.map(failureView) : [],
+  };
+}
+
+function directionPlan({
+  mode,
+  grants,
+  guardrails,
+  defaults,
+}: DirectionImpact): PlanAnswer['workloads'][number]['inbound'] {
+  const { added, removed, changed } = grants;
+  return {
+    ...(mode === undefined ? {} : { mode: { ...mode } }),
+    rules: { added: added.map(ruleText), removed: removed.map(ruleText), changed: changed.map(ruleText) },
+    guardrails: { ...guardrails },
+    defaults,
+  };
+}
+
+function ruleText({ segment, combination, rule }: GrantRef): string {
+  return combination === undefined ? `${segment}/${rule}` : `${segment}(${combination})/${rule}`;
+}
+
+function plannedFlow(
+  { flow, before, after }: FlowImpact,
+  holderOf: (address: Address) => string | undefined,
+): PlannedFlow {
+  const peer = holderOf(flow.peer);
+  const near = { workload: flow.workload, address: flow.local };
+  const far = peer === undefined ? { address: flow.peer } : { workload: peer, address: flow.peer };
+  return {
+    from: flow.direction === 'outbound' ? near : far,
+    to: flow.direction === 'outbound' ? far : near,
+    service: serviceText(serviceOfFlow(flow)),
+    direction: flow.direction,
+    connections: flow.connections,
+    lastSeenAt: isoTime(flow.lastSeenAt),
+    before: endView(before),
+    after: endView(after),
+  };
+}
+
+function endView({ verdict, reason, segment, rule, guardrail }: End): PlannedFlow['before'] {
+  return {
+    verdict,
+    reason,
+    ...(segment === undefined ? {} : { segment }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(guardrail === undefined ? {} : { guardrail }),
+  };
+}
+
+async function observedFlows({ store, tenant }: ApiContext, since: number): Promise<readonly ObservedFlow[]> {
+  const rows = await store.listObserved({ tenant, since: millis(since), limit: mostFlows });
+  return rows.map(observedFlow);
+}
+
+/** Every value was checked when its batch came in. */
+function observedFlow(row: ObservedRow): ObservedFlow {
+  return {
+    workload: row.workload,
+    direction: row.direction as Direction,
+    local: row.local as Address,
+    peer: row.peer as Address,
+    protocol: row.protocol,
+    port: row.port,
+    verdict: row.verdict as EndVerdict,
+    reason: row.reason as Reason,
+    connections: row.connections,
+    firstSeenAt: millis(row.firstSeenAt),
+    lastSeenAt: millis(row.lastSeenAt),
+  };
+}
