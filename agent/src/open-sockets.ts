@@ -1,0 +1,107 @@
+// Gives the TCP connections that are open now a conntrack entry each, so that the first table ever loaded in this network
+// namespace judges them by who opened them and not by who happens to speak next. Best effort: what could not be entered is
+// counted, and such a connection is cut once a direction is enforced. Only this namespace's own sockets, not what it forwards.
+
+import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
+import { insertRequest } from '#agent-core/conntrack-insert-message.ts';
+import { eachMessage } from '#agent-core/netlink-attributes.ts';
+import { connectionsOf, type EphemeralPorts, type OpenSocket, parseSocketLine } from '#agent-core/open-socket.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
+
+export interface InsertedSockets {
+  readonly inserted: number;
+  /** Refused by the kernel, or beyond the limit of how many are entered. */
+  readonly failed: number;
+  /** Conntrack had an entry of its own. */
+  readonly known: number;
+  /** The kernel's first refusal, by name. */
+  readonly refusal?: string;
+}
+
+/** About four times what conntrack holds by default on a large machine. */
+const mostSockets = 1_000_000;
+const requestsPerCall = 64;
+const bufferBytes = 2 << 20;
+const defaultEphemeral: EphemeralPorts = { low: 32_768, high: 60_999 };
+
+/**
+ * Call it where no table of ours is loaded yet, just before the first one is. The error says that nothing could be listed, or that
+ * the kernel takes no entries at all (no CAP_NET_ADMIN, no ctnetlink).
+ */
+export async function insertOpenSockets(): Promise<Result<InsertedSockets>> {
+  const sockets: OpenSocket[] = [];
+  let beyond = 0;
+  for (const family of ['tcp', 'tcp6']) {
+    const read = await eachLine(`/proc/net/${family}`, (line) => {
+      const socket = parseSocketLine(line);
+      if (socket === undefined) return;
+      if (sockets.length < mostSockets) sockets.push(socket);
+      else beyond += 1;
+    });
+    // A kernel without IPv6 has no tcp6.
+    if (!read.ok && family === 'tcp') return err(`open sockets could not be listed: ${read.error}`);
+  }
+  const connections = connectionsOf(sockets, await readEphemeralPorts());
+  if (connections.length === 0) return ok({ inserted: 0, failed: beyond, known: 0 });
+  const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: bufferBytes });
+  if (!opened.ok) return opened;
+  const socket = opened.value;
+  try {
+    let [inserted, failed, known] = [0, beyond, 0];
+    let refusal: string | undefined;
+    for (let at = 0; at < connections.length; at += requestsPerCall) {
+      const part = connections.slice(at, at + requestsPerCall);
+      const sent = socket.send(Buffer.concat(part.map(insertRequest)));
+      if (!sent.ok) {
+        failed += part.length;
+        refusal ??= sent.error;
+        continue;
+      }
+      // The kernel has answered by the time send returns, and answers only what it refuses.
+      const refusals = readRefusals(socket);
+      const there = refusals.filter((errno) => errno === constants.errno.EEXIST).length;
+      const other = refusals.find((errno) => errno !== constants.errno.EEXIST);
+      if (other !== undefined) refusal ??= errnoName(other);
+      known += there;
+      failed += refusals.length - there;
+      inserted += part.length - refusals.length;
+      await setImmediate();
+    }
+    return ok({ inserted, failed, known, ...(refusal === undefined ? {} : { refusal }) });
+  } finally {
+    socket.close();
+  }
+}
+
+function readRefusals(socket: NetlinkSocket): readonly number[] {
+  const refusals: number[] = [];
+  for (;;) {
+    const outcome = socket.receive((bytes) => {
+      const { errno = 0 } = eachMessage(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), () => true);
+      if (errno !== 0) refusals.push(errno);
+    });
+    if (outcome.kind !== 'received') return refusals;
+  }
+}
+
+async function eachLine(path: string, take: (line: string) => void): Promise<Result<void>> {
+  try {
+    for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+      take(line);
+    }
+    return ok(undefined);
+  } catch (error) {
+    return err(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function readEphemeralPorts(): Promise<EphemeralPorts> {
+  const text = await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').catch(() => '');
+  const [low, high] = text.trim().split(/\s+/).map(Number);
+  return low === undefined || high === undefined || !(low <= high) ? defaultEphemeral : { low, high };
+}
