@@ -4,6 +4,9 @@
 // States: `connecting` (a stream is being opened) → `connected` (the control plane has answered) → `disconnected` (waiting with
 // jittered exponential backoff) → `connecting` … The backoff starts over once a stream has been connected. A control plane
 // that falls silent for three heartbeats is taken for gone.
+//
+// A rule set that cut the host off, and was put back for it, may take its NACK down with the stream. So the last refusal is
+// remembered, and the same revision with the same content, sent again, is refused again without trying.
 
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
@@ -18,9 +21,10 @@ import {
   type ReportedStatus,
   type UpMessage,
 } from '#wire/policy-sync-messages.ts';
+import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { policySyncService } from '#wire/services.ts';
 import type { Identity } from './identity.ts';
-import type { Enforcer, SyncState } from './ports.ts';
+import type { ApplyOutcome, Enforcer, SyncState } from './ports.ts';
 
 export interface SyncTimes {
   /** Default 250 and 30,000. */
@@ -69,9 +73,26 @@ type Ending =
   | { readonly kind: 'lost'; readonly reason: string; readonly wasConnected: boolean }
   | { readonly kind: 'renewed' };
 
+/** The last rule set that the enforcer refused. */
+interface Refusal {
+  readonly revision: number;
+  readonly digest: string;
+  readonly reason: string;
+  readonly atMs: number;
+}
+
+/** So long a refusal stands without a new try: what was wrong with the host then may be over. */
+const refusalStandsMs = 5 * 60_000;
+
+/** What outlives a stream. */
+interface Memory {
+  refusal: Refusal | undefined;
+}
+
 /** Starts at once. */
 export function createPolicySync(options: PolicySyncOptions): PolicySync {
   const times = { ...defaultTimes, ...options.times };
+  const memory: Memory = { refusal: undefined };
   let session: StreamSession | undefined;
 
   async function run(): Promise<void> {
@@ -79,7 +100,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     let failures = 0;
     while (!signal.aborted) {
       onState('connecting');
-      session = new StreamSession(options, times);
+      session = new StreamSession(options, times, memory);
       const ending = await session.ended;
       session = undefined;
       if (signal.aborted) break;
@@ -105,6 +126,7 @@ class StreamSession {
   readonly ended: Promise<Ending>;
   readonly #options: PolicySyncOptions;
   readonly #times: SyncTimes;
+  readonly #memory: Memory;
   readonly #stream: Stream;
   readonly #reporting: NodeJS.Timeout;
   readonly #stopListening: () => void;
@@ -117,7 +139,8 @@ class StreamSession {
   #applying: Promise<void> | undefined;
   #reportedHost = '';
 
-  constructor(options: PolicySyncOptions, times: SyncTimes) {
+  constructor(options: PolicySyncOptions, times: SyncTimes, memory: Memory) {
+    this.#memory = memory;
     this.#options = options;
     this.#times = times;
     this.ended = new Promise((resolve, reject) => {
@@ -197,10 +220,25 @@ class StreamSession {
   async #applyOne(message: DownMessage): Promise<void> {
     const ruleSet = this.#ruleSetOf(message);
     if (ruleSet === undefined) return;
-    const outcome = await this.#options.enforcer.apply(ruleSet);
-    if (outcome.kind === 'applied') this.#send({ kind: 'ack', revision: outcome.revision });
-    else this.#send({ kind: 'nack', revision: outcome.revision, reason: outcome.reason, nack: 'refused' });
+    const digest = ruleSetDigest(ruleSet);
+    const earlier = this.#standingRefusal(ruleSet.revision, digest);
+    const outcome = earlier ?? (await this.#options.enforcer.apply(ruleSet));
+    if (outcome.kind === 'applied') {
+      this.#memory.refusal = undefined;
+      this.#send({ kind: 'ack', revision: outcome.revision });
+    } else {
+      const { revision, reason } = outcome;
+      if (earlier === undefined) this.#memory.refusal = { revision, digest, reason, atMs: performance.now() };
+      this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
+    }
     this.report();
+  }
+
+  #standingRefusal(revision: number, digest: string): Extract<ApplyOutcome, { kind: 'refused' }> | undefined {
+    const { refusal } = this.#memory;
+    if (refusal?.revision !== revision || refusal.digest !== digest) return undefined;
+    if (performance.now() - refusal.atMs > refusalStandsMs) return undefined;
+    return { kind: 'refused', revision, reason: refusal.reason };
   }
 
   #ruleSetOf(message: DownMessage): HostRuleSet | undefined {

@@ -1,9 +1,9 @@
 // A change from one rule set to the next on the wire, with the digests of both. Decoding checks the parts; whether it fits is
 // known only with its base, so that is a step of its own, and its failure means "send a snapshot", not "this policy is bad".
 
-import type { Result } from '#model/result.ts';
-import { err } from '#model/result.ts';
-import type { HostRuleSet } from '#model/rule-set.ts';
+import { sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { err, type Result } from '#model/result.ts';
+import type { HostRuleSet, PeerSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { packAddresses, packRanges } from './address-codec.ts';
 import type { segwall } from './generated.js';
@@ -31,11 +31,15 @@ export interface WireDelta {
   readonly digest: string;
 }
 
+/** Field 10, length-delimited. */
+const changeTag = (10 << 3) | 2;
+
 export function encodeDelta(base: HostRuleSet, next: HostRuleSet): Uint8Array {
-  const delta = diffRuleSets(base, next);
+  const changes = changedPeerSets(base, next);
+  const delta = diffRuleSets({ ...base, peerSets: changes.settled }, next);
   const interner = createInterner();
   const replacedWorkloads = delta.replacedWorkloads.map((rules) => encodeWorkload(rules, interner));
-  return v1.Delta.encode({
+  const writer = v1.Delta.encode({
     baseRevision: delta.baseRevision,
     baseDigest: Buffer.from(ruleSetDigest(base), 'hex'),
     revision: delta.revision,
@@ -45,9 +49,46 @@ export function encodeDelta(base: HostRuleSet, next: HostRuleSet): Uint8Array {
     replacedWorkloads,
     removedWorkloads: [...delta.removedWorkloads],
     addedPeerSets: delta.addedPeerSets.map(encodePeerSet),
-    changedPeerSets: delta.changedPeerSets.map(encodeChange),
     removedPeerSets: [...delta.removedPeerSets],
-  }).finish();
+  });
+  for (const bytes of changes.messages) writer.uint32(changeTag).bytes(bytes);
+  return writer.finish();
+}
+
+/** The change that made a set of the one before it; empty bytes where nothing differs. */
+const knownChanges = new WeakMap<PeerSet, { readonly before: PeerSet; readonly bytes: Uint8Array }>();
+
+/**
+ * Sets that both have and that are not one object, as encoded changes in code-unit order; `settled` is the base with those
+ * changes made. Comparing two sets of 10,000 addresses takes a millisecond, and many hosts share the two: once is enough.
+ */
+function changedPeerSets(base: HostRuleSet, next: HostRuleSet) {
+  const settled = new Map(base.peerSets);
+  const messages: Uint8Array[] = [];
+  for (const id of sortedByCodeUnits(next.peerSets.keys())) {
+    const before = base.peerSets.get(id);
+    const after = next.peerSets.get(id);
+    if (before === undefined || after === undefined || before === after) continue;
+    settled.set(id, after);
+    const bytes = changeBytes(before, after);
+    if (bytes.length > 0) messages.push(bytes);
+  }
+  return { settled, messages };
+}
+
+function changeBytes(before: PeerSet, after: PeerSet): Uint8Array {
+  const known = knownChanges.get(after);
+  if (known?.before === before) return known.bytes;
+  const only = (set: PeerSet): HostRuleSet => ({
+    revision: 0,
+    host: '',
+    workloads: [],
+    peerSets: new Map([[set.id, set]]),
+  });
+  const [change] = diffRuleSets(only(before), only(after)).changedPeerSets;
+  const bytes = change === undefined ? new Uint8Array(0) : v1.PeerSetChange.encode(encodeChange(change)).finish();
+  knownChanges.set(after, { before, bytes });
+  return bytes;
 }
 
 export function decodeDelta(bytes: Uint8Array): Result<WireDelta> {

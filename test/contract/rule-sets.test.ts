@@ -88,6 +88,18 @@ describe('a delta', () => {
     expect(result.peerSets).toEqual(next.peerSets);
   });
 
+  test('is the same whether or not its change of a shared set was made before', () => {
+    const base = withPeers(10);
+    const next = { ...withPeers(11), revision: 8 };
+    const other = { ...withPeers(12), revision: 9 };
+    const fresh = encodeDelta(base, next);
+    encodeDelta(other, { ...next, revision: 9 });
+    expect(encodeDelta(base, next)).toEqual(fresh);
+    const back = encodeDelta({ ...other, revision: 7 }, next);
+    const result = assertOk(applyWireDelta({ ...other, revision: 7 }, assertOk(decodeDelta(back))));
+    expect(result.peerSets).toEqual(next.peerSets);
+  });
+
   test('that moves only the revision is not an empty policy', () => {
     const base = withPeers(2);
     const wire = assertOk(decodeDelta(encodeDelta(base, { ...base, revision: base.revision + 5 })));

@@ -158,6 +158,25 @@ describe('after an interruption', () => {
     expect(agent.enforcer.held()).toEqual(ruleSetOf(4, 100));
   });
 
+  test('a NACK that was lost with the stream is given again, and the rule set is not tried again', async () => {
+    fixture.backend.current = ruleSetOf(1, 1);
+    const agent = await startAgent();
+    await eventually('ACK', () => agent.stream()?.heard.includes('acked 1'));
+    agent.enforcer.hold();
+    agent.enforcer.refuse('cut off from the control plane');
+    fixture.backend.current = ruleSetOf(2, 2);
+    agent.stream()?.session.send(ruleSetOf(2, 2));
+    await eventually('under way', () => agent.enforcer.applied.length === 2);
+    await fixture.restarted();
+    agent.enforcer.release();
+    await eventually('NACK', () => agent.stream()?.heard.includes('nacked 2: cut off from the control plane'));
+    expect(fixture.backend.streams).toHaveLength(2);
+    expect(agent.enforcer.applied.map(({ revision }) => revision)).toEqual([1, 2]);
+    agent.enforcer.accept();
+    agent.stream()?.session.send(ruleSetOf(3, 2));
+    await eventually('ACK', () => agent.stream()?.heard.includes('acked 3'));
+  });
+
   test('an agent tries again and again, and is connected when the control plane is back', async () => {
     const agent = await startAgent({ times: { backoffLeastMs: 5, backoffMostMs: 40 } });
     await eventually('connected', () => agent.states.includes('connected'));
