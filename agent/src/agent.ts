@@ -99,7 +99,13 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     settings: settings.flows,
     spool,
     state,
-    denied: createDeniedSource({ nft, denies: (number) => enforcer.decisionOf(number)?.end.verdict === 'deny' }),
+    denied: createDeniedSource({
+      nft,
+      deniesIn(number) {
+        const decision = enforcer.decisionOf(number);
+        return decision?.end.verdict === 'deny' ? decision.direction : undefined;
+      },
+    }),
     attribution: () =>
       attributionOf({
         host: identity.host,
