@@ -1,9 +1,11 @@
 // Enrolment over real TLS: what a good one leaves behind, and that each way to fail has its own code and says what to do.
 
-import { randomBytes, X509Certificate } from 'node:crypto';
+import 'reflect-metadata';
+import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
 import { type EnrollRequest, enroll, nameFrom } from '#agent/enroll.ts';
@@ -151,6 +153,30 @@ describe('enrolment fails with a code and what to do', () => {
     await server.stop(100);
   });
 
+  test('ca-mismatch, where the certificate names our CA as its issuer and another key signed it', async () => {
+    const tls = { ...(await forgedTls(fixture.pki.caPem)), ca: fixture.pki.caPem };
+    const pki = { ...fixture.pki, serverTls: () => tls };
+    const server = await startAgentServer({ address: '127.0.0.1:0', pki, backend: new FakeBackend(), log: silent });
+    const result = await enroll(requestWith({ controlPlane: server.address }));
+    const message = expect.stringMatching(/presents the right CA, but its own certificate was not issued by it/);
+    expect(result).toMatchObject({ ok: false, error: { code: 'ca-mismatch', message } });
+    await server.stop(100);
+  });
+
+  test("ca-mismatch, where an agent's certificate is used as a server's", async () => {
+    const key = await createHostKey();
+    const csr = await createCertificateRequest(key, 'web-1');
+    const issued = await fixture.pki.issueAgentCertificate({ csr, tenant: 'default', host: 'web-1' });
+    if (!issued.ok) throw new Error(issued.error);
+    const certificate = `${new X509Certificate(issued.value.der).toString()}\n${fixture.pki.caPem}\n`;
+    const pki = { ...fixture.pki, serverTls: () => ({ key, certificate, ca: fixture.pki.caPem }) };
+    const server = await startAgentServer({ address: '127.0.0.1:0', pki, backend: new FakeBackend(), log: silent });
+    const result = await enroll(requestWith({ controlPlane: server.address }));
+    const message = expect.stringMatching(/lacks the name segwall-control-plane/);
+    expect(result).toMatchObject({ ok: false, error: { code: 'ca-mismatch', message } });
+    await server.stop(100);
+  });
+
   test('identity-damaged, when the agent starts on what is left of one', async () => {
     const stateDirectory = join(fixture.folder, 'damaged');
     await mkdir(join(stateDirectory, 'identity'), { recursive: true });
@@ -213,4 +239,25 @@ async function brokenCsr(): Promise<Uint8Array> {
   const broken = Uint8Array.from(csr);
   broken[broken.length - 1] = (broken[broken.length - 1] ?? 0) ^ 1;
   return broken;
+}
+
+/** A server certificate in the CA's name, signed by a key of its own. */
+async function forgedTls(caPem: string): Promise<{ readonly key: string; readonly certificate: string }> {
+  const ca = new x509.X509Certificate(caPem);
+  const keys = await webcrypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, true, ['sign', 'verify']);
+  type Params = x509.X509CertificateCreateWithKeyParams;
+  const leaf = await x509.X509CertificateGenerator.create({
+    subject: [{ CN: ['segwall-control-plane'] }],
+    issuer: ca.subjectName.toJSON(),
+    publicKey: keys.publicKey as Params['publicKey'],
+    signingKey: keys.privateKey as Params['signingKey'],
+    signingAlgorithm: { name: 'ECDSA', hash: 'SHA-256' },
+    extensions: [
+      new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: 'segwall-control-plane' }]),
+      await x509.AuthorityKeyIdentifierExtension.create(ca),
+    ],
+  });
+  const der = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
+  const key = x509.PemConverter.encode(der, x509.PemConverter.PrivateKeyTag);
+  return { key, certificate: `${leaf.toString('pem')}\n${caPem}\n` };
 }
