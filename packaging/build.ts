@@ -1,8 +1,8 @@
-// `npm run package`: makes dist/NAME_VERSION_ARCH.deb for this machine's processor, with the runtime inside, so that a host needs neither
+// `npm run package [-- FOLDER]`: makes dist/NAME_VERSION_ARCH.deb (or FOLDER's; it is emptied first) for this machine's processor, with the runtime inside, so that a host needs neither
 // Node nor npm. The same commit gives the same bytes (SOURCE_DATE_EPOCH; by default the commit's own time).
 
-import { chmod, copyFile, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { bundleProgram } from './bundle.ts';
@@ -12,7 +12,8 @@ import { renderManPage } from './man-page.ts';
 import { type Product, type Program, products } from './products.ts';
 
 const root = join(import.meta.dirname, '..');
-const dist = join(root, 'dist');
+const [outFolder = join(root, 'dist')] = process.argv.slice(2);
+const dist = resolve(outFolder);
 
 interface Build {
   readonly version: string;
@@ -70,9 +71,8 @@ async function copyKoffi(build: Build, home: string): Promise<void> {
   for (const path of [
     'koffi/package.json',
     'koffi/index.js',
-    'koffi/index.cjs',
     'koffi/src/koffi/index.js',
-    'koffi/src/koffi/index.cjs',
+    'koffi/src/koffi/src/static.js',
     `${native}/package.json`,
     `${native}/index.js`,
     `${native}/linux_${build.processor}`,
@@ -152,8 +152,8 @@ async function buildProduct(build: Build, product: Product, runtime: string): Pr
 
 process.umask(0o022);
 const build = await planBuild();
-await rm(dist, { recursive: true, force: true });
 await mkdir(dist, { recursive: true });
+for (const old of await readdir(dist)) await rm(join(dist, old), { recursive: true });
 const runtime = await makeRuntime(build);
 for (const product of products) console.log(await buildProduct(build, product, runtime));
 await rm(join(dist, 'stage'), { recursive: true });

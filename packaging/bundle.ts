@@ -8,7 +8,7 @@ import { build, type Plugin } from 'esbuild';
 /** Packages with native code cannot be bundled; build.ts copies them beside the bundle. */
 export const nativePackages: readonly string[] = ['koffi'];
 
-const workerUrl = /new URL\(\s*'(\.[^']+)\.ts'\s*,\s*import\.meta\.url\s*\)/g;
+const workerUrl = /new Worker\(\s*new URL\(\s*'(\.[^']+)\.ts'\s*,\s*import\.meta\.url\s*\)/g;
 
 // Bundled CommonJS packages ask for Node's own modules with require().
 const banner =
@@ -28,7 +28,7 @@ function findWorkers(root: string, found: Set<string>): Plugin {
         const contents = text.replaceAll(workerUrl, (_, file: string) => {
           const worker = resolve(dirname(path), `${file}.ts`);
           found.add(worker);
-          return `new URL('./${nameWorker(root, worker)}.js', import.meta.url)`;
+          return `new Worker(new URL('./${nameWorker(root, worker)}.js', import.meta.url)`;
         });
         return { contents, loader: 'ts' };
       });

@@ -99,7 +99,7 @@ describe('the import table goes red when', () => {
     [
       'a worker is taken from another layer',
       'agent/core/mutant.ts',
-      ['new UR', "L('../src/ports.ts', import.meta.url)"].join(''),
+      ['new Wor', "ker(new URL('../src/ports.ts', import.meta.url))"].join(''),
       /agent\/core may not import agent\/src/,
     ],
   ])('%s', (_name, file, line, expected) => {

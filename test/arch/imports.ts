@@ -26,7 +26,7 @@ const patterns: readonly RegExp[] = [
   /^\s*import\s*(['"])(?<specifier>[^'"\n]+)\1/gm,
   /\bimport\(\s*(['"`])(?<specifier>[^'"`\n]+)\1/g,
   /\bimport\.meta\.resolve\(\s*(['"`])(?<specifier>[^'"`\n]+)\1/g,
-  /\bnew URL\(\s*(['"`])(?<specifier>\.[^'"`\n]+\.[jt]s)\1/g,
+  /\bnew Worker\(\s*new URL\(\s*(['"`])(?<specifier>\.[^'"`\n]+\.[jt]s)\1/g,
 ];
 
 export function layerOf(path: string): Layer {
