@@ -70,7 +70,13 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
   ]);
   const policy = readPolicy(documents, problems, isInventoryKnown ? testable : undefined);
   if (!hasErrors(problems)) {
-    problems.push(...warnOfPolicy({ policy, workloads: isInventoryKnown ? workloads : undefined, now: input.now }));
+    problems.push(
+      ...warnOfPolicy({
+        policy,
+        inventory: isInventoryKnown ? { ...inventory, workloads } : undefined,
+        now: input.now,
+      }),
+    );
     if (documents.length === 0 && input.files.length === 0) problems.push(emptyPolicy());
   }
   const sorted = bounded(problems.sort(compareProblems));

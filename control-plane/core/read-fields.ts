@@ -167,7 +167,15 @@ export function readWord<T extends string>(
   const isText = node.kind === 'scalar' && typeof node.value === 'string';
   const word = words.find((candidate) => isText && candidate === node.value);
   if (word !== undefined) return word;
-  if (!isText) return wrongType(context, node, `${what} is ${alternatives(words)}`, quotesSuggestion(node));
+  if (!isText) {
+    const isWordUnquoted = node.kind === 'scalar' && words.some((candidate) => candidate === node.source);
+    return wrongType(
+      context,
+      node,
+      `${what} is ${alternatives(words)}`,
+      isWordUnquoted ? quotesSuggestion(node) : undefined,
+    );
+  }
   const closest = closestName(String(node.value), words);
   return report(context, {
     code: 'bad-value',

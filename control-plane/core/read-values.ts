@@ -18,6 +18,7 @@ import {
   report,
   requireField,
   type TextNode,
+  wrongType,
 } from './read-fields.ts';
 
 export const nameForm = '1 to 63 of a-z 0-9 and -, beginning and ending with a letter or digit';
@@ -105,7 +106,7 @@ function readCidr(context: ReadContext, node: DocumentNode): AddressRange | unde
   if (text === undefined) return undefined;
   const range = parseCidr(text.value);
   if (range.ok) return range.value;
-  const write = /; write (.+)$/.exec(range.error)?.[1];
+  const write = /; write ([a-z0-9.:/-]+)$/.exec(range.error)?.[1];
   return report(context, {
     code: 'bad-cidr',
     at: node.at,
@@ -151,6 +152,9 @@ export function readServiceTerm(
   node: DocumentNode,
   names: ServiceNames,
 ): readonly ServiceTerm[] | undefined {
+  if (node.kind === 'scalar' && typeof node.value === 'number') {
+    return wrongType(context, node, 'a service is a string as tcp/443', `did you mean tcp/${shortened(node.source)}?`);
+  }
   const text = readText(context, node, 'a service');
   if (text === undefined) return undefined;
   const named = names.get(text.value);
@@ -174,7 +178,7 @@ export function readServiceTerm(
           : `did you mean "${closest}"?`,
     });
   }
-  const write = /; write (.+)$/.exec(term.error)?.[1];
+  const write = /; write ([a-z0-9.:/-]+)$/.exec(term.error)?.[1];
   return report(context, {
     code: 'bad-service',
     at: node.at,

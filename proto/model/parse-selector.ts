@@ -190,7 +190,7 @@ function createParser(text: string) {
     const token = next();
     if (token.kind === 'string') return token.text;
     throw new SelectorFault(
-      `found ${tokenText(token)} after ${after}, expected a value in quotes, as in "web"`,
+      `found ${tokenText(token)} after "${after}", expected a value in quotes, as in "web"`,
       token.at,
     );
   }
