@@ -4,16 +4,16 @@
 
 import { type Address, type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
-import type { EssentialEntry, HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { Direction } from '#model/verdict.ts';
 import { classLines, soleDecision } from './class-chain.ts';
 import { createInterner, type Decision } from './decision.ts';
 import { denialChains, deniedSets } from './denied-sets.ts';
-import { chooseGates, type Gate, type GateChoice } from './gate.ts';
+import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains } from './hook-chains.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
-import { classAt, classifyPeers, type PeerClass, type PeerClasses } from './peer-classes.ts';
+import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import { type Chain, denialWords, type ElementMap, type JudgedGate, stampWords, type Table } from './table.ts';
 
 export interface TableRequest {
@@ -22,19 +22,6 @@ export interface TableRequest {
   readonly numbering: Numbering;
   /** The table now in force, so that classes whose content changed keep their chain. */
   readonly previous?: Table;
-}
-
-/** A gate under the name its chains and maps carry: "in0", "out2". */
-export interface NamedGate {
-  readonly name: string;
-  readonly gate: Gate;
-  readonly classes: PeerClasses;
-}
-
-/** Which gates judge one workload. */
-export interface WorkloadGates {
-  readonly workload: WorkloadRules;
-  readonly choices: Readonly<Record<Direction, GateChoice>>;
 }
 
 /** Undefined when this host has used up its decision numbers: build again with a new numbering and a new epoch. */

@@ -65,3 +65,9 @@ function coversFamily(local: LocalAddresses, family: Family): boolean {
     (range) => range.family === family && range.first <= whole.first && range.last >= whole.last,
   );
 }
+
+/** Which gates judge one workload. */
+export interface WorkloadGates {
+  readonly workload: WorkloadRules;
+  readonly choices: Readonly<Record<Direction, GateChoice>>;
+}

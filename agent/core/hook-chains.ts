@@ -4,9 +4,8 @@
 
 import { type Family, familyOf } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { NamedGate, WorkloadGates } from './build-table.ts';
-import type { Gate } from './gate.ts';
-import type { PeerClass } from './peer-classes.ts';
+import type { Gate, WorkloadGates } from './gate.ts';
+import type { NamedGate, PeerClass } from './peer-classes.ts';
 import { type Chain, type ElementMap, matchesEpoch } from './table.ts';
 
 interface HookRequest {

@@ -28,6 +28,13 @@ export interface PeerClasses {
   readonly rest: PeerClass;
 }
 
+/** A gate under the name its chains and maps carry, "in0" or "out2", with the classes of its peers. */
+export interface NamedGate {
+  readonly name: string;
+  readonly gate: Gate;
+  readonly classes: PeerClasses;
+}
+
 export function classifyPeers(request: {
   readonly gate: Gate;
   readonly peerSets: ReadonlyMap<PeerSetId, PeerSet>;
