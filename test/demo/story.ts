@@ -180,7 +180,7 @@ export class Story {
   }
 
   async #matrix(expectedOf: (cell: Cell) => Expected): Promise<string> {
-    const hosts = [...this.#probes.values()].map((probe) => probe.host);
+    const hosts = [...firstMachines, lateMachine].flatMap(({ name }) => this.#probes.get(name)?.host ?? []);
     const cells = allCells(hosts, services);
     const probed = await probeMatrix({ probes: this.#probes, cells }, expectedOf);
     const wrong = probed.filter((cell) => cell.outcome.kind !== expectedOf(cell));
@@ -200,27 +200,54 @@ export class Story {
   }
 
   async #traffic(): Promise<string> {
-    const talk = ({ from, to, port }: Conversation) => {
-      const { ipv4 = '', ipv6 = '' } = this.#hostOf(to);
-      const targets = [ipv4, ipv6].map((address) => ({ transport: 'tcp' as const, address, port }));
-      return this.#probeOf(from).probe(targets);
-    };
-    this.#dayBeganAt = Date.now();
     const all = [...shopTraffic, ...strayTraffic];
+    await this.#forgetMatrix();
     let connections = 0;
     for (let round = 0; round < 3; round += 1) {
-      for (const outcomes of await Promise.all(all.map(talk))) {
+      for (const outcomes of await Promise.all(all.map((conversation) => this.#talk(conversation)))) {
         connections += outcomes.filter(({ kind }) => kind === 'allowed').length;
       }
     }
-    await waitFor(async () => (await this.#unseen(all)).length === 0, {
-      what: 'every conversation has been reported by both of its ends',
-      timeoutMs: 20_000,
-      explain: async () => `missing: ${(await this.#unseen(all)).join(', ')}\n${this.fleet.logs()}`,
-    });
+    await this.#allReported(all);
     const flows = await this.#flowsOfTheDay();
     this.figures.flows = flows.length;
     return `${flows.length} flows reported of ${connections} connections of ${shopTraffic.length} approved and ${strayTraffic.length} stray pairs`;
+  }
+
+  /**
+   * The matrix was traffic too, and agents report how far a connection came for as long as the kernel remembers it, which is two
+   * minutes after its end. So its remains are taken out of conntrack; when the conversations after that have been reported, all
+   * before them has been, and the day may begin.
+   */
+  async #forgetMatrix(): Promise<void> {
+    await this.#allReported(everyConversation(this.#probes.keys()));
+    await Promise.all(
+      [...this.fleet.agents.values()].flatMap(({ host }) =>
+        ['ipv4', 'ipv6'].map((family) =>
+          host.exec(['conntrack', '-D', '-f', family, '-p', 'tcp', '--state', 'TIME_WAIT']),
+        ),
+      ),
+    );
+    this.#dayBeganAt = Date.now();
+    await Promise.all(shopTraffic.map((conversation) => this.#talk(conversation)));
+    await this.#allReported(shopTraffic);
+    this.#dayBeganAt = Date.now();
+  }
+
+  #talk({ from, to, port }: Conversation) {
+    const { ipv4 = '', ipv6 = '' } = this.#hostOf(to);
+    const targets = [ipv4, ipv6].map((address) => ({ transport: 'tcp' as const, address, port }));
+    return this.#probeOf(from).probe(targets);
+  }
+
+  async #allReported(conversations: readonly Conversation[]): Promise<void> {
+    await waitFor(async () => (await this.#unseen(conversations)).length === 0, {
+      what: 'every conversation has been reported by both of its ends',
+      timeoutMs: 20_000,
+      intervalMs: 100,
+      explain: async () =>
+        `missing: ${(await this.#unseen(conversations)).slice(0, 20).join(', ')}\n${this.fleet.logs()}`,
+    });
   }
 
   async #flowsOfTheDay(): Promise<readonly Flow[]> {
@@ -246,10 +273,9 @@ export class Story {
 
   async #suggest(): Promise<string> {
     const args = ['suggest', '--segment', 'shop', '--exclude', 'role == "dev"'];
-    const since = new Date(this.#dayBeganAt).toISOString();
-    const result = await this.fleet.segwall([...args, '--since', since]);
+    const result = await this.fleet.segwall([...args, ...this.#sinceTheDayBegan()]);
     if (result.exitCode !== 0) throw commandError(['segwall', ...args], result);
-    this.#narrator.show(result.stdout);
+    this.#narrator.show(firstLines(result.stdout, 60));
     const suggested = parse(result.stdout) as { readonly spec: { readonly rules: readonly unknown[] } };
     this.figures.suggestedRules = suggested.spec.rules.length;
     if (this.figures.suggestedRules === 0) this.faults.push('no rule was suggested');
@@ -260,8 +286,12 @@ export class Story {
     return `${this.figures.suggestedRules} rules from what was seen; the operator leaves the developer out, saves them, and switches to enforce`;
   }
 
+  #sinceTheDayBegan(): readonly string[] {
+    return ['--since', new Date(this.#dayBeganAt).toISOString()];
+  }
+
   async #plan(): Promise<string> {
-    const result = await this.fleet.segwall(['plan', join(this.#directory, 'enforced')]);
+    const result = await this.fleet.segwall(['plan', join(this.#directory, 'enforced'), ...this.#sinceTheDayBegan()]);
     if (result.exitCode > 1) throw commandError(['segwall', 'plan'], result);
     this.#narrator.show(firstLines(result.stdout, 30));
     return 'what would change, and which observed flows would be newly denied';
@@ -354,6 +384,13 @@ export class Story {
     if (probe === undefined) throw new Error(`no probe runs on ${name}`);
     return probe;
   }
+}
+
+function everyConversation(machines: Iterable<string>): readonly Conversation[] {
+  const names = [...machines];
+  return names.flatMap((from) =>
+    names.filter((to) => to !== from).flatMap((to) => ports.map((port) => ({ from, to, port }))),
+  );
 }
 
 function ringText(mode: 'observe' | 'enforce'): string {

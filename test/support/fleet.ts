@@ -271,7 +271,12 @@ async function readJson<T>(file: string): Promise<T | undefined> {
 
 function tail(file: string): string {
   try {
-    return readFileSync(file, 'utf8').split('\n').slice(-40).join('\n');
+    return readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .slice(-12)
+      .map((line) => line.slice(0, 400))
+      .join('\n');
   } catch {
     return '(no log)';
   }
