@@ -185,6 +185,11 @@ export class Fleet implements AgentBackend {
     return [...this.#inventory.hosts()].map((host) => this.#agentView(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
   }
 
+  /** Resolves when every change that was begun before is done. */
+  async quiet(): Promise<void> {
+    await this.#turn;
+  }
+
   /** Stops the timer and refuses further changes; resolves when the change under way is done. */
   async stop(): Promise<void> {
     this.#stopped = true;
@@ -245,7 +250,10 @@ export class Fleet implements AgentBackend {
     this.#log.info({ host, version: hello.agentVersion, revision: hello.revision }, 'agent connected');
     this.#background(async () => {
       // A store put back from an older copy must not number again what agents already hold.
-      if (hello.revision > this.#revision) this.#revision = hello.revision;
+      if (hello.revision > this.#revision) {
+        this.#revision = hello.revision;
+        await this.#advance();
+      }
       await this.#takeReport(agent, hello, hello.agentVersion);
       if (this.sessions.of(host) === agent && agent.sent === undefined) this.#sendTo(agent, 'always');
     });

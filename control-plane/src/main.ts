@@ -6,7 +6,6 @@ import { Command } from 'commander';
 import pino from 'pino';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
-import { startControlPlane } from './server.ts';
 import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
 
 interface RunFlags {
@@ -31,6 +30,8 @@ async function run(flags: RunFlags): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
   });
   try {
+    // Only now: wrong use is to be told of without loading all there is.
+    const { startControlPlane } = await import('./server.ts');
     const died = (error: Error) => {
       log.fatal({ err: error }, 'the store is gone');
       log.flush();

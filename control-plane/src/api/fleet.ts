@@ -1,12 +1,13 @@
 // The fleet over the operator API: status, agents, workloads with their labels and quarantine, and how far a revision has come.
 
 import { z } from 'zod';
-import { factPrefix, reservedKeys } from '#model/label.ts';
+import { factPrefix } from '#model/label.ts';
 import type { Workload } from '#policy/policy.ts';
 import type { AgentView } from '../fleet.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { assertLabelKeys } from './label-keys.ts';
 import {
   type Agent,
   agent,
@@ -111,7 +112,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     },
     async (request) => {
       const { set, remove } = request.body;
-      for (const key of [...Object.keys(set), ...remove]) assertLabelKey(key);
+      assertLabelKeys([...Object.keys(set), ...remove]);
       const workload = request.params.name;
       const { actor } = request.operator;
       const change = await fleet.label({ workload, set: new Map(Object.entries(set)), remove, actor });
@@ -158,17 +159,6 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
 
 function noSuchHost(name: string): ApiError {
   return new ApiError('not-found', `no host ${name} is enrolled`);
-}
-
-function assertLabelKey(key: string): void {
-  if (key.startsWith(factPrefix)) {
-    throw new ApiError(
-      'label-invalid',
-      `"${key}" is a fact: labels under "${factPrefix}" are what agents report, and cannot be set`,
-    );
-  }
-  if (reservedKeys.has(key))
-    throw new ApiError('label-invalid', `"${key}" is a word of the selector language and cannot be a label`);
 }
 
 async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiContext): Promise<Status> {

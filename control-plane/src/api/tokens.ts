@@ -7,9 +7,10 @@ import { newJoinToken, newTokenId, tokenHash } from '../tokens.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { assertLabelKeys } from './label-keys.ts';
 import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from './schemas.ts';
 
-export function tokenRoutes(app: Api, { fleet: _fleet, store, tenant, now }: ApiContext): void {
+export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void {
   app.post(
     '/api/v1/tokens',
     {
@@ -17,6 +18,7 @@ export function tokenRoutes(app: Api, { fleet: _fleet, store, tenant, now }: Api
     },
     async (request) => {
       const { labels, uses, ttlSeconds } = request.body;
+      assertLabelKeys(Object.keys(labels));
       const token = newJoinToken();
       const id = newTokenId();
       const at = now();

@@ -1,0 +1,346 @@
+// The fleet's state: who is sent what and when, and that it is all still so after a restart.
+
+import { describe, expect, test, vi } from 'vitest';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { millis } from '#model/time.ts';
+import { checkedPolicy, fleetUnderTest, shopPolicy, tenant } from './fleet-under-test.ts';
+import { flowRecord, nothingLost } from './flow-records.ts';
+
+const web = { labels: { app: 'shop', role: 'web' }, addresses: ['10.0.0.1', 'fd00::1'] };
+const api = { labels: { app: 'shop', role: 'api' }, addresses: ['10.0.0.2', 'fd00::2'] };
+const other = { labels: { app: 'mail' }, addresses: ['10.0.0.3'] };
+
+/** Who may reach the host's port 8080, by the first grant of its inbound direction. */
+function admitted(ruleSet: HostRuleSet | undefined): readonly string[] {
+  const peers = ruleSet?.workloads[0]?.inbound.grants[0]?.peers;
+  if (ruleSet === undefined || peers?.kind !== 'sets') return [];
+  return peers.ids.flatMap((id) => ruleSet.peerSets.get(id)?.addresses ?? []);
+}
+
+describe('sending', () => {
+  test('an agent is sent its rule set when it connects, before any policy too', async () => {
+    const { connect } = await fleetUnderTest();
+    const { sent } = await connect('web-1', web);
+    expect(sent.at(-1)).toMatchObject({
+      host: 'web-1',
+      workloads: [{ workload: 'web-1', inbound: { mode: 'observe' } }],
+    });
+  });
+
+  test('an activation goes to every agent, also where nothing changes for it', async () => {
+    const { connect, apply } = await fleetUnderTest();
+    const agents = [await connect('web-1', web), await connect('mail-1', other)];
+    const revision = await apply(shopPolicy());
+    expect(agents.map(({ sent }) => sent.at(-1)?.revision)).toEqual([revision, revision]);
+  });
+
+  test('a label change goes to the agents that it changes something for, and to no other', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    await apply(shopPolicy());
+    const [atApi, atWeb, atMail] = [
+      await connect('api-1', api),
+      await connect('web-1', { ...web, labels: { app: 'shop' } }),
+      await connect('mail-1', other),
+    ];
+    const before = { api: atApi.sent.length, mail: atMail.sent.length };
+    expect(admitted(atApi.sent.at(-1))).toEqual([]);
+    const change = await fleet.label({
+      workload: 'web-1',
+      set: new Map([['role', 'web']]),
+      remove: [],
+      actor: 'operator/test',
+    });
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', 'fd00::1']);
+    expect(atApi.sent.at(-1)?.revision).toBe(change?.revision);
+    expect(atApi.sent).toHaveLength(before.api + 1);
+    expect(atMail.sent).toHaveLength(before.mail);
+    expect(await fleet.waitFor(change?.revision ?? 0, 1000)).toMatchObject({
+      acked: expect.arrayContaining(['api-1']),
+      pending: [],
+    });
+    expect(atWeb.closed).toEqual([]);
+  });
+
+  test('a label change is on its way within a few milliseconds', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    await apply(shopPolicy());
+    await connect('api-1', api);
+    await connect('web-1', web);
+    const took: number[] = [];
+    for (let round = 0; round < 20; round += 1) {
+      const startedAt = performance.now();
+      await fleet.label({
+        workload: 'web-1',
+        set: new Map([['role', round % 2 === 0 ? 'idle' : 'web']]),
+        remove: [],
+        actor: 'operator/test',
+      });
+      took.push(performance.now() - startedAt);
+    }
+    expect(took.sort((a, b) => a - b)[10]).toBeLessThan(50);
+  });
+
+  test('a host that comes is let in by its peers at once', async () => {
+    const { connect, apply } = await fleetUnderTest();
+    await apply(shopPolicy());
+    const atApi = await connect('api-1', api);
+    await connect('web-1', web);
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', 'fd00::1']);
+  });
+
+  test('a host that disconnects stays in force, one that is removed does not', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    await apply(shopPolicy());
+    const atApi = await connect('api-1', api);
+    const atWeb = await connect('web-1', web);
+    atWeb.connection.disconnected();
+    await fleet.quiet();
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', 'fd00::1']);
+    await fleet.removeAgent('web-1', 'operator/test');
+    expect(admitted(atApi.sent.at(-1))).toEqual([]);
+  });
+
+  test('a rule that expires ends at its instant', async () => {
+    const start = Date.parse('2027-01-01T00:00:00Z');
+    let now = start;
+    const { connect, apply, fleet } = await fleetUnderTest({ now: () => millis(now) });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await apply(shopPolicy({ extra: ', expires: 2027-01-01T01:00:00Z' }));
+      await connect('web-1', web);
+      const atApi = await connect('api-1', api);
+      now = start + 3_599_999;
+      vi.advanceTimersByTime(3_599_000);
+      await fleet.quiet();
+      expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', 'fd00::1']);
+      const before = atApi.sent.at(-1)?.revision ?? 0;
+      now = start + 3_600_000;
+      vi.advanceTimersByTime(1_000);
+      await fleet.quiet();
+      expect(admitted(atApi.sent.at(-1))).toEqual([]);
+      expect(atApi.sent.at(-1)?.revision).toBeGreaterThan(before);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
+describe('answers', () => {
+  test('a refusal is kept with its reason, and the next acknowledgement ends it', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    await connect('web-1', { ...web, answer: 'nack' });
+    await connect('api-1', api);
+    await connect('mail-1', { ...other, answer: 'silence' });
+    const revision = await apply(shopPolicy());
+    expect(await fleet.waitFor(revision, 20)).toEqual({
+      acked: ['api-1'],
+      nacked: [{ host: 'web-1', reason: 'nft said no' }],
+      pending: ['mail-1'],
+    });
+    const live = fleet.sessions.of('web-1');
+    if (live !== undefined) fleet.sessions.acked(live, revision + 1);
+    expect(fleet.agents().find(({ host }) => host === 'web-1')).not.toHaveProperty('nack');
+  });
+
+  test('waiting ends as soon as the last one answers', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    const agent = await connect('web-1', { ...web, answer: 'silence' });
+    const revision = await apply(shopPolicy());
+    const waiting = fleet.waitFor(revision, 10_000);
+    agent.connection.acked(revision);
+    expect(await waiting).toEqual({ acked: ['web-1'], nacked: [], pending: [] });
+  });
+
+  test('an agent that goes away is waited for no longer', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    const agent = await connect('web-1', { ...web, answer: 'silence' });
+    const revision = await apply(shopPolicy());
+    const waiting = fleet.waitFor(revision, 10_000);
+    agent.connection.disconnected();
+    expect(await waiting).toEqual({ acked: [], nacked: [], pending: [] });
+  });
+});
+
+describe('streams', () => {
+  test('a second stream of one host takes the place of the first', async () => {
+    const { connect, fleet } = await fleetUnderTest();
+    const first = await connect('web-1', web);
+    const second = await connect('web-1', web);
+    expect(first.closed).toHaveLength(1);
+    first.connection.disconnected();
+    expect(fleet.sessions.size).toBe(1);
+    expect(second.sent).not.toHaveLength(0);
+  });
+
+  test('a revoked host is closed at once and refused from then on', async () => {
+    const { connect, fleet } = await fleetUnderTest();
+    const agent = await connect('web-1', web);
+    await fleet.recordCertificate({
+      serial: 'serial-web-1',
+      tenant,
+      host: 'web-1',
+      fingerprint: 'f',
+      notBefore: millis(0),
+      notAfter: millis(Date.now() + 1e6),
+    });
+    await fleet.revokeAgent('web-1', 'operator/test');
+    expect(agent.closed).toEqual([expect.stringMatching(/revoked/)]);
+    expect(fleet.isRevoked('serial-web-1')).toBe(true);
+    await expect(connect('web-1', web)).rejects.toThrow(/revoked/);
+    expect(fleet.hostEntry('web-1')).toBeDefined();
+  });
+
+  test('a host of another tenant, or none, is refused', async () => {
+    const { fleet } = await fleetUnderTest();
+    const hello = { addresses: [], facts: new Map(), agentVersion: '', revision: 0 };
+    const session = { send: () => undefined, close: () => undefined };
+    expect(fleet.connect({ tenant: 'else', host: 'web-1', serial: '1' }, hello, session)).toMatchObject({ ok: false });
+    expect(fleet.connect({ tenant, host: 'web-1', serial: '1' }, hello, session)).toMatchObject({ ok: false });
+  });
+
+  test('revisions pass what an agent already holds', async () => {
+    const { connect, fleet, apply } = await fleetUnderTest();
+    await connect('web-1', { ...web, revision: 500 });
+    expect(fleet.revision).toBeGreaterThan(500);
+    expect(await apply(shopPolicy())).toBeGreaterThan(501);
+  });
+});
+
+describe('addresses', () => {
+  test('one that two hosts claim belongs to neither until one lets go, and the audit says so', async () => {
+    const { connect, apply, fleet, store } = await fleetUnderTest();
+    await apply(shopPolicy());
+    const atApi = await connect('api-1', api);
+    await connect('web-1', web);
+    const second = await connect('web-2', { labels: web.labels, addresses: ['10.0.0.1', '10.0.0.9'] });
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.9', 'fd00::1']);
+    expect(fleet.conflicts()).toEqual([{ address: '10.0.0.1', claimants: ['web-1', 'web-2'] }]);
+    second.connection.hostReported({ addresses: ['10.0.0.9'], facts: new Map() });
+    await fleet.quiet();
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', '10.0.0.9', 'fd00::1']);
+    expect(fleet.conflicts()).toEqual([]);
+    const audit = await store.listAudit({ tenant, afterSeq: 0, limit: 100 });
+    expect(audit.map(({ action }) => action).filter((action) => action.startsWith('address'))).toEqual([
+      'address-conflict-began',
+      'address-conflict-ended',
+    ]);
+  });
+
+  test('what names another host on every host is no address of one', async () => {
+    const { connect, fleet } = await fleetUnderTest();
+    await connect('web-1', {
+      addresses: [
+        '127.0.0.1',
+        '::1',
+        'fe80::1',
+        '169.254.1.1',
+        '224.0.0.1',
+        'ff02::1',
+        '0.0.0.0',
+        'nonsense',
+        '10.0.0.1',
+        '10.0.0.1',
+        '23.4.5.6',
+      ],
+    });
+    expect(fleet.hostEntry('web-1')?.addresses).toEqual(['10.0.0.1', '23.4.5.6']);
+  });
+
+  test('an external workload of the policy claims its addresses too', async () => {
+    const { connect, apply, fleet } = await fleetUnderTest();
+    await connect('web-1', web);
+    const external = `---
+apiVersion: segwall/v1
+kind: Workload
+metadata: { name: partner, labels: { app: partner } }
+spec: { kind: external, addresses: [10.0.0.1, 10.9.9.9] }
+`;
+    await apply(shopPolicy({ documents: external }));
+    expect(fleet.conflicts()).toEqual([{ address: '10.0.0.1', claimants: ['partner', 'web-1'] }]);
+    expect(fleet.inventory().workloads.get('partner')?.addresses).toEqual(['10.9.9.9']);
+    await apply(shopPolicy());
+    expect(fleet.conflicts()).toEqual([]);
+    expect(fleet.inventory().workloads.has('partner')).toBe(false);
+  });
+});
+
+describe('quarantine', () => {
+  test('goes to the host with its peers, and ends', async () => {
+    const { connect, fleet } = await fleetUnderTest();
+    await connect('web-1', web);
+    const atApi = await connect('api-1', api);
+    await fleet.quarantine({
+      workload: 'api-1',
+      peers: ['web-1', '10.9.0.0/16', 'role == "admin"'],
+      actor: 'operator/test',
+    });
+    expect(atApi.sent.at(-1)?.workloads[0]?.quarantine).toMatchObject({ name: 'api-1', peers: { kind: 'sets' } });
+    await fleet.quarantine({ workload: 'api-1', actor: 'operator/test' });
+    expect(atApi.sent.at(-1)?.workloads[0]).not.toHaveProperty('quarantine');
+  });
+
+  test('a peer that is none is refused and changes nothing', async () => {
+    const { connect, fleet } = await fleetUnderTest();
+    await connect('api-1', api);
+    const before = fleet.revision;
+    expect(
+      await fleet.quarantine({ workload: 'api-1', peers: ['no-such-host'], actor: 'operator/test' }),
+    ).toMatchObject({ ok: false });
+    expect(fleet.revision).toBe(before);
+  });
+});
+
+describe('enrolment', () => {
+  test('a name that the policy gives to an external workload is taken', async () => {
+    const { apply, fleet } = await fleetUnderTest();
+    await apply(
+      shopPolicy({
+        documents: `---\napiVersion: segwall/v1\nkind: Workload\nmetadata: { name: partner }\nspec: { kind: external, addresses: [10.9.9.9] }\n`,
+      }),
+    );
+    expect(await fleet.redeemToken({ token: 't', host: 'partner' })).toEqual({ ok: false, error: 'name-taken' });
+    expect(await fleet.redeemToken({ token: 't', host: 'Web_1' })).toEqual({ ok: false, error: 'name-invalid' });
+    expect(await fleet.redeemToken({ token: 't', host: 'web-1' })).toEqual({ ok: false, error: 'token-unknown' });
+  });
+});
+
+test('everything is as it was after a restart', async () => {
+  const before = await fleetUnderTest();
+  await before.connect('web-1', web);
+  await before.connect('api-1', api);
+  const policyRevision = await before.apply(shopPolicy());
+  await before.fleet.label({ workload: 'web-1', set: new Map([['zone', 'a']]), remove: [], actor: 'operator/test' });
+  await before.fleet.quarantine({ workload: 'web-1', peers: ['api-1'], actor: 'operator/test' });
+  const { inventory, revision } = { inventory: before.fleet.inventory(), revision: before.fleet.revision };
+  const after = await before.restart();
+  expect(after.fleet.inventory()).toEqual(inventory);
+  expect(after.fleet.revision).toBe(revision);
+  expect(after.fleet.active).toMatchObject({ revision: policyRevision, policy: checkedPolicy(shopPolicy()) });
+  const atApi = await after.connect('api-1', { addresses: api.addresses });
+  expect(admitted(atApi.sent[0])).toEqual(['10.0.0.1', 'fd00::1']);
+  expect(after.fleet.agents().map(({ host, state }) => `${host} ${state}`)).toEqual([
+    'api-1 connected',
+    'web-1 offline',
+  ]);
+});
+
+test('flows are stored with the workload that held the peer address', async () => {
+  const { connect, fleet, store } = await fleetUnderTest();
+  await connect('web-1', web);
+  await connect('api-1', api);
+  const identity = { tenant, host: 'api-1', serial: '1' };
+  const batch = {
+    sequence: 1,
+    startedAt: millis(0),
+    endedAt: millis(1),
+    records: [flowRecord({ peer: '10.0.0.1' }), flowRecord({ peer: '10.0.0.77' })],
+    lost: nothingLost,
+  };
+  expect(await fleet.ingestFlows(identity, batch)).toEqual({ sequence: 1, kind: 'taken' });
+  expect(await fleet.ingestFlows(identity, batch)).toEqual({ sequence: 1, kind: 'duplicate' });
+  const rows = await store.listFlows({ tenant, since: millis(0), limit: 10 });
+  expect(rows.map(({ peer, peer_workload }) => [peer, peer_workload]).sort()).toEqual([
+    ['10.0.0.1', 'web-1'],
+    ['10.0.0.77', ''],
+  ]);
+});

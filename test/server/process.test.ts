@@ -1,0 +1,178 @@
+// The control plane as a process: started as an operator starts it, asked by `segwall`, and spoken to by agents over mTLS.
+
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { millis } from '#model/time.ts';
+import { shopPolicy } from './fleet-under-test.ts';
+import { flowRecord, nothingLost } from './flow-records.ts';
+import { scratchDirectory } from './scratch-directory.ts';
+import { type SpawnedControlPlane, spawnControlPlane } from './spawned-control-plane.ts';
+import { startWireAgent, type WireAgent } from './wire-agent.ts';
+
+const mainPath = fileURLToPath(import.meta.resolve('#control-plane/main.ts'));
+
+async function policyDirectory(text: string): Promise<string> {
+  const directory = join(await scratchDirectory(), 'policy');
+  await mkdir(directory);
+  await writeFile(join(directory, 'shop.yaml'), text);
+  return directory;
+}
+
+async function joinHost(
+  controlPlane: SpawnedControlPlane,
+  host: { readonly name: string; readonly labels: string; readonly address: string; readonly refuses?: string },
+): Promise<WireAgent> {
+  const { token } = await controlPlane.segwallJson<{ token: string }>(['tokens', 'create', '--labels', host.labels]);
+  const { agents, caFingerprint } = controlPlane.firstStart;
+  const agent = await startWireAgent({
+    controlPlane: agents,
+    caFingerprint,
+    token,
+    name: host.name,
+    addresses: [host.address],
+    refuse: ({ workloads }) => (workloads[0]?.inbound.mode === host.refuses ? 'Error: syntax error' : undefined),
+  });
+  await agent.until(() => true);
+  return agent;
+}
+
+describe('wrong use ends with 2 and names the setting', () => {
+  const cases = [
+    {
+      name: 'no settings at all',
+      args: ['run'],
+      text: /data is not given[\s\S]*agents is not given[\s\S]*api is not given/,
+    },
+    {
+      name: 'a bad address',
+      args: ['run', '--data', 'd', '--agents', 'here', '--api', '127.0.0.1:0'],
+      text: /agents is "here"; allowed/,
+    },
+    { name: 'an unknown flag', args: ['run', '--dta', 'd'], text: /--dta/ },
+    { name: 'a file that is not there', args: ['run', '--config', 'nowhere.yaml'], text: /config is "nowhere.yaml"/ },
+  ];
+  test.each(cases)('$name', async ({ args, text }) => {
+    const { exitCode, stderr } = await execa(process.execPath, [mainPath, ...args], { reject: false });
+    expect(stderr).toMatch(text);
+    expect(exitCode).toBe(2);
+  });
+});
+
+test('the first start leaves a token for its user alone and says what comes next; later ones do not', async () => {
+  const directory = join(await scratchDirectory(), 'data');
+  const first = await spawnControlPlane({ directory });
+  const path = join(directory, 'first-start.json');
+  expect((await stat(path)).mode & 0o777).toBe(0o600);
+  expect((await stat(join(directory, 'store.db'))).mode & 0o777).toBe(0o600);
+  expect(first.firstStart).toEqual({
+    apiUrl: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    adminToken: `${first.firstStart.adminToken.split('.')[0]}.${first.firstStart.caFingerprint}`,
+    caFingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
+    agents: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+  });
+  expect(first.stdout()).toContain(`segwall-agent enroll --control-plane ${first.firstStart.agents}`);
+  expect(first.stdout()).not.toContain(first.firstStart.adminToken);
+  const taken = await execa(
+    process.execPath,
+    [mainPath, 'run', '--data', directory, '--agents', '127.0.0.1:0', '--api', '127.0.0.1:0'],
+    { reject: false },
+  );
+  expect(taken).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/in use by another control plane/) });
+  expect(await first.stop('SIGTERM')).toBe(0);
+  const second = await spawnControlPlane({ directory });
+  expect(second.stdout()).not.toContain('First start');
+  expect(second.firstStart.adminToken).toBe(first.firstStart.adminToken);
+  expect((await second.segwall(['status'])).exitCode).toBe(0);
+});
+
+test('hosts join, policy reaches them, a label lets one in, a refusal is told, and a kill loses nothing', async () => {
+  const directory = join(await scratchDirectory(), 'data');
+  const controlPlane = await spawnControlPlane({ directory });
+  const api = await joinHost(controlPlane, { name: 'api-1', labels: 'app=shop,role=api', address: '10.0.0.2' });
+  const web = await joinHost(controlPlane, { name: 'web-1', labels: 'app=shop', address: '10.0.0.1' });
+
+  const policy = await policyDirectory(shopPolicy());
+  const applied = await controlPlane.segwallJson<{ revision: number }>(['apply', policy, '--wait']);
+  expect(applied).toMatchObject({ acked: ['api-1', 'web-1'], nacked: [], pending: [] });
+  expect(api.applied.at(-1)).toMatchObject({
+    revision: applied.revision,
+    workloads: [{ inbound: { mode: 'enforce' } }],
+  });
+
+  const labelled = await controlPlane.segwallJson<{ revision: number }>(['label', 'web-1', 'role=web', '--wait']);
+  expect(labelled).toMatchObject({
+    labels: { app: 'shop', role: 'web' },
+    acked: expect.arrayContaining(['api-1']),
+    pending: [],
+  });
+  const admitted = await api.until(({ revision }) => revision >= labelled.revision);
+  expect([...admitted.peerSets.values()].flatMap(({ addresses }) => addresses)).toContain('10.0.0.1');
+
+  const batch = {
+    sequence: 1,
+    startedAt: millis(0),
+    endedAt: millis(1),
+    records: [flowRecord({ lastSeenAt: millis(Date.now()) })],
+    lost: nothingLost,
+  };
+  const signal = new AbortController().signal;
+  expect(await api.flows.report(batch, signal)).toEqual({ ok: true, value: { sequence: 1, kind: 'taken' } });
+  expect(await api.flows.report(batch, signal)).toEqual({ ok: true, value: { sequence: 1, kind: 'duplicate' } });
+  const flow = await controlPlane.segwallJson(['flows', '--from', 'web-1', '--since', '1h']);
+  expect(flow).toMatchObject({
+    from: { workload: 'web-1', address: '10.0.0.1' },
+    to: { workload: 'api-1' },
+    service: 'tcp/8080',
+    connections: 2,
+  });
+
+  const selective = await policyDirectory(shopPolicy({ mode: 'selective' }));
+  const db = await joinHost(controlPlane, {
+    name: 'db-1',
+    labels: 'app=shop',
+    address: '10.0.0.3',
+    refuses: 'selective',
+  });
+  const refused = await controlPlane.segwall(['apply', selective, '--wait', '--json']);
+  expect(JSON.parse(refused.stdout)).toMatchObject({
+    acked: ['api-1', 'web-1'],
+    nacked: [{ host: 'db-1', reason: expect.stringContaining('syntax error') }],
+    pending: [],
+  });
+  expect(refused.exitCode).toBe(1);
+  expect(db.applied.at(-1)).toMatchObject({ workloads: [{ inbound: { mode: 'enforce' } }] });
+
+  const before = await controlPlane.segwallJson(['workloads']);
+  await controlPlane.stop('SIGKILL');
+  const again = await spawnControlPlane({
+    directory,
+    args: ['--agents', controlPlane.firstStart.agents, '--api', '127.0.0.1:0'],
+  });
+  await expect
+    .poll(async () => (await again.segwallJson<{ agents: { connected: number } }>(['status'])).agents.connected, {
+      timeout: 10_000,
+    })
+    .toBe(3);
+  expect(await again.segwallJson(['workloads'])).toEqual(before);
+  await again.segwallJson(['rollback', '--wait']);
+  const rolledBack = await again.segwallJson<{ revision: number }>(['rollback', '--wait']);
+  expect(rolledBack).toMatchObject({ acked: ['api-1', 'db-1', 'web-1'], pending: [] });
+  expect(rolledBack.revision).toBeGreaterThan(labelled.revision);
+  expect(web.applied.at(-1)).toMatchObject({ workloads: [{ inbound: { mode: 'observe' } }] });
+  expect(await again.segwallJson(['audit', '--verify'])).toMatchObject({ kind: 'intact' });
+});
+
+test('beyond loopback operators use https, and the token pins the CA', async () => {
+  const directory = join(await scratchDirectory(), 'data');
+  const controlPlane = await spawnControlPlane({ directory, args: ['--agents', '127.0.0.1:0', '--api', '0.0.0.0:0'] });
+  const { apiUrl, adminToken } = controlPlane.firstStart;
+  expect(apiUrl).toMatch(/^https:\/\/(?!0\.0\.0\.0)/);
+  expect(await controlPlane.segwallJson(['status'])).toMatchObject({ revision: 1 });
+  const stranger = join(directory, 'stranger-token');
+  await writeFile(stranger, `${adminToken.split('.')[0]}.${'0'.repeat(64)}`);
+  const refused = await controlPlane.segwall(['status', '--token-file', stranger]);
+  expect(refused).toMatchObject({ exitCode: 3, stderr: expect.stringMatching(/ca-mismatch/) });
+});

@@ -1,0 +1,94 @@
+// An agent's network half, for real (enrolment, certificate, policy stream, flow reports), over an enforcer that only remembers.
+
+import { join } from 'node:path';
+import pino from 'pino';
+import { onTestFinished } from 'vitest';
+import { enroll } from '#agent/enroll.ts';
+import { createFlowReporter } from '#agent/flow-reporter.ts';
+import { openIdentity } from '#agent/identity.ts';
+import { createPolicySync } from '#agent/policy-sync.ts';
+import type { ApplyOutcome, FlowReporter } from '#agent/ports.ts';
+import { parseAddress } from '#model/address.ts';
+import { assertOk } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { scratchDirectory } from './scratch-directory.ts';
+
+export interface WireAgent {
+  readonly applied: readonly HostRuleSet[];
+  /** The rule set in force, once `holds` of it. */
+  until(holds: (ruleSet: HostRuleSet) => boolean): Promise<HostRuleSet>;
+  readonly flows: FlowReporter;
+  stop(): Promise<void>;
+}
+
+export interface WireAgentOptions {
+  readonly controlPlane: string;
+  readonly caFingerprint: string;
+  readonly token: string;
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** Why the kernel would refuse it, or undefined. */
+  readonly refuse?: (ruleSet: HostRuleSet) => string | undefined;
+}
+
+export async function startWireAgent(options: WireAgentOptions): Promise<WireAgent> {
+  const { controlPlane, caFingerprint, token, name } = options;
+  const stateDirectory = join(await scratchDirectory(), name);
+  const log = pino({ level: 'silent' });
+  assertOk(await enroll({ controlPlane, caFingerprint, token, name, stateDirectory }));
+  const identity = assertOk(await openIdentity({ stateDirectory, log }));
+  const abort = new AbortController();
+  const applied: HostRuleSet[] = [];
+  const watchers = new Set<() => void>();
+  const sync = createPolicySync({
+    identity,
+    enforcer: {
+      held: () => applied.at(-1),
+      async apply(ruleSet): Promise<ApplyOutcome> {
+        const reason = options.refuse?.(ruleSet);
+        if (reason !== undefined) return { kind: 'refused', revision: ruleSet.revision, reason };
+        applied.push(ruleSet);
+        for (const look of watchers) look();
+        return { kind: 'applied', revision: ruleSet.revision };
+      },
+    },
+    agentVersion: '0.1.0',
+    hostReport: () => ({
+      addresses: options.addresses.map((text) => assertOk(parseAddress(text))),
+      facts: new Map([['os', 'debian']]),
+    }),
+    status: () => ({
+      revision: applied.at(-1)?.revision ?? 0,
+      enforcing: true,
+      lost: 0,
+      spooledBatches: 0,
+      repairs: 0,
+      problem: '',
+    }),
+    signal: abort.signal,
+    log,
+    onState: () => undefined,
+    times: { backoffLeastMs: 20, backoffMostMs: 200 },
+  });
+  const stop = async () => {
+    abort.abort();
+    await sync.done;
+  };
+  onTestFinished(stop);
+  return {
+    applied,
+    flows: createFlowReporter({ identity }),
+    stop,
+    until: (holds) =>
+      new Promise((resolve) => {
+        const look = () => {
+          const ruleSet = applied.at(-1);
+          if (ruleSet === undefined || !holds(ruleSet)) return;
+          watchers.delete(look);
+          resolve(ruleSet);
+        };
+        watchers.add(look);
+        look();
+      }),
+  };
+}
