@@ -34,6 +34,8 @@ export class GrantBounds {
   readonly #parts: BoundsParts;
   readonly #peerSets: PeerSets;
   readonly #wanted = new Map<string, Set<Address>>();
+  /** Every combination of a segment tends to ask about the same wording first. */
+  readonly #answers = new Map<string, boolean>();
 
   constructor(parts: BoundsParts) {
     this.#parts = parts;
@@ -48,6 +50,13 @@ export class GrantBounds {
 
   /** Whether the rule grants nothing beyond the bounds. Its address peers are single addresses. */
   holds(rule: Sides, term: ServiceTerm): boolean {
+    const key = JSON.stringify([serviceTermText(term), [rule.from, rule.to].map((peers) => peers.map(peerText))]);
+    const answer = this.#answers.get(key) ?? this.#judge(rule, term);
+    this.#answers.set(key, answer);
+    return answer;
+  }
+
+  #judge(rule: Sides, term: ServiceTerm): boolean {
     return this.#parts.combinations.every((combination) => {
       const from = this.#peerSets.list(rule.from, combination);
       const to = this.#peerSets.list(rule.to, combination);
@@ -107,6 +116,10 @@ interface BoundedEnd {
   readonly near: PeerList;
   readonly far: PeerList;
   readonly term: ServiceTerm;
+}
+
+function peerText(peer: Peer): string {
+  return `${peer.kind} ${peer.kind === 'ranges' ? peer.source : 'text' in peer ? peer.text : ''}`;
 }
 
 function endKey(workload: WorkloadNumber, direction: Direction, term: ServiceTerm): string {
