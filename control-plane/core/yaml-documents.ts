@@ -27,8 +27,17 @@ const maxFindingsOfOneCode = 100;
 
 /** Documents that are not YAML are left out, empty ones too. */
 export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile {
-  const file = createSourceFile(input);
+  const isMarked = input.text.startsWith('\uFEFF');
+  const file = createSourceFile(isMarked ? { path: input.path, text: input.text.slice(1) } : input);
   const found = createFindings(file);
+  if (isMarked) {
+    found.add({
+      code: 'byte-order-mark',
+      at: 0,
+      message: 'the file begins with a byte order mark (U+FEFF); plain UTF-8 without one is allowed',
+      suggestion: 'save the file as UTF-8 without BOM',
+    });
+  }
   if (input.text.length > maxLength) {
     found.add({
       code: 'file-too-large',
@@ -38,7 +47,7 @@ export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile
     });
     return { documents: [], problems: found.problems };
   }
-  const text = acceptableText(input.text, found);
+  const text = acceptableText(file.text, found);
   if (text === undefined) return { documents: [], problems: found.problems };
   const documents: SourceDocument[] = [];
   const tokens = boundedTokens(text, found);
@@ -72,18 +81,8 @@ function createFindings(file: SourceFile): Findings {
 
 /** The text as YAML is to see it, of the same length; undefined where it is no text to go on with. */
 function acceptableText(text: string, found: Findings): string | undefined {
-  let accepted = text;
-  if (accepted.startsWith('\uFEFF')) {
-    found.add({
-      code: 'byte-order-mark',
-      at: 0,
-      message: 'the file begins with a byte order mark (U+FEFF); plain UTF-8 without one is allowed',
-      suggestion: 'save the file as UTF-8 without BOM',
-    });
-    accepted = ` ${accepted.slice(1)}`;
-  }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(accepted);
+  const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.exec(text);
   if (control !== null) {
     const code = control[0].charCodeAt(0).toString(16).padStart(4, '0').toUpperCase();
     found.add({
@@ -94,7 +93,7 @@ function acceptableText(text: string, found: Findings): string | undefined {
     });
     return undefined;
   }
-  const carriageReturn = accepted.indexOf('\r');
+  const carriageReturn = text.indexOf('\r');
   if (carriageReturn >= 0) {
     found.add({
       code: 'carriage-return',
@@ -102,9 +101,9 @@ function acceptableText(text: string, found: Findings): string | undefined {
       message: 'the file has a carriage return; lines end in a line feed alone',
       suggestion: 'convert the file to LF line ends (in Git: "* text eol=lf" in .gitattributes)',
     });
-    accepted = accepted.replaceAll('\r', ' ');
+    return text.replaceAll('\r', ' ');
   }
-  return accepted;
+  return text;
 }
 
 /** Tokens of the concrete syntax, or undefined if something was found that would cost too much to go on with. */
