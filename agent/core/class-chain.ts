@@ -37,9 +37,10 @@ export function classLines(services: ServiceMap<Decision>, chainOf: ChainOf): re
       spans: special('icmp'),
       chainOf,
     }),
+    // nft knows this spelling by itself; "ipv6-icmp" it looks up in /etc/protocols, which a minimal Debian lacks.
     ...icmpLines({
       plane: 'icmpv6',
-      protocol: 'ipv6-icmp',
+      protocol: 'icmpv6',
       family: 'ipv6',
       replies: icmpv6Replies,
       spans: special('icmpv6'),
@@ -84,7 +85,7 @@ function portLines(
   if (isWhole(plane, first)) return [`ct protocol ${plane} goto ${chainOf(first.value)}`];
   const elements = spans.map(({ low, high, value }) => `${spanText(low, high)} : goto ${chainOf(value)}`);
   return [
-    `meta l4proto { ${plane}, icmp, ipv6-icmp } ct protocol ${plane} ct reply proto-src vmap { ${elements.join(', ')} }`,
+    `meta l4proto { ${plane}, icmp, icmpv6 } ct protocol ${plane} ct reply proto-src vmap { ${elements.join(', ')} }`,
   ];
 }
 

@@ -49,7 +49,7 @@ function countLines(set: string, ip: string): readonly string[] {
   return [
     ...['tcp', 'udp', 'sctp'].map(
       (protocol) =>
-        `meta l4proto { ${protocol}, icmp, ipv6-icmp } ct protocol ${protocol} update @${set} { ${ends} . ct reply proto-src . ct mark }`,
+        `meta l4proto { ${protocol}, icmp, icmpv6 } ct protocol ${protocol} update @${set} { ${ends} . ct reply proto-src . ct mark }`,
     ),
     `ct protocol != { tcp, udp, sctp } update @${set}o { ${ends} . ct mark }`,
   ];

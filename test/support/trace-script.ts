@@ -40,7 +40,7 @@ const protocols: ReadonlyMap<string, number> = new Map([
   ['icmp', 1],
   ['tcp', 6],
   ['udp', 17],
-  ['ipv6-icmp', 58],
+  ['icmpv6', 58],
   ['sctp', 132],
 ]);
 
