@@ -27,7 +27,7 @@ async function main(): Promise<number> {
   }
   const narrator = createNarrator((text) => process.stdout.write(text));
   const lab = await createLab({ name: 'demo' });
-  const directory = await mkdtemp(join(tmpdir(), 'segwall-demo-'));
+  const directory = await mkdtemp(join(tmpdir(), `segwall-demo-${process.pid}-`));
   lab.alsoRemove(directory);
   try {
     const story = new Story({ lab, directory, narrator });

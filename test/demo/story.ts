@@ -354,7 +354,7 @@ export class Story {
     const text = ringText('enforce').replace('app == "shop"', 'app == shop');
     const directory = await writePolicy(join(this.#directory, 'bad'), { 'shop.yaml': text });
     const result = await this.fleet.segwall(['apply', directory, '--wait']);
-    this.#narrator.show(firstLines(result.stderr || result.stdout, 4));
+    this.#narrator.show(firstLines(`${result.stdout}${result.stderr}`, 4));
     if (result.exitCode !== 1) throw new Error(`a bad policy ended with ${result.exitCode}, not 1`);
     return 'refused, nothing changes';
   }
