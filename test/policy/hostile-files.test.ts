@@ -45,7 +45,7 @@ const hostile: readonly (readonly [name: string, text: string, codes: readonly s
   [
     '20,000 different keys',
     segment('s', Array.from({ length: 20_000 }, (_, at) => `k${at}: 1`).join('\n')),
-    ['missing-field', 'unknown-key'],
+    ['missing-field', 'unknown-key', 'too-many-problems'],
   ],
   ['a file of 3 MB', '#'.repeat(3_000_000), ['file-too-large']],
   ['20,000 quotes', '"'.repeat(20_000), ['yaml-syntax']],
