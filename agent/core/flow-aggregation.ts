@@ -1,8 +1,8 @@
 // Turns the kernel's connections and denied sets into the flow records of one window: attributed, ephemeral ports folded away,
 // bounded, every loss counted. Time comes in as a value; whoever calls closes the windows.
 //
-// A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever a list of all
-// connections shows how far it came. What a list has shown is remembered per connection, so that nothing is counted twice.
+// A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever it was asked for or
+// a list of all connections shows how far it came. What was shown is remembered per connection: nothing is counted twice.
 
 import type { Address } from '#model/address.ts';
 import type { FlowRecord } from '#model/flow.ts';
@@ -10,6 +10,7 @@ import type { Service } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import type { ConntrackEntry } from './conntrack-message.ts';
+import { isQueryable } from './conntrack-query.ts';
 import type { DeniedCount } from './denied-sets.ts';
 
 /** One end of one connection, as it is judged. */
@@ -50,7 +51,7 @@ export type ListPurpose =
 export interface FlowLimits {
   /** Records of one window. Default 20,000, about 8 MB. */
   readonly recordsMost?: number;
-  /** Connections whose progress is remembered between lists; the others are counted when they close. Default 65,536, about 8 MB. */
+  /** Connections whose progress is followed; the others are counted when they close. Default 16,384, about 6 MB. */
   readonly progressMost?: number;
 }
 
@@ -72,16 +73,16 @@ interface OpenRecord {
   answered: boolean;
 }
 
+/** `shown` has the counters that are counted already. */
 interface Progress {
-  packetsOriginal: number;
-  bytesOriginal: number;
-  packetsReply: number;
-  bytesReply: number;
+  shown: ConntrackEntry;
   list: number;
 }
 
 type Counters = Pick<ConntrackEntry, 'packetsOriginal' | 'bytesOriginal' | 'packetsReply' | 'bytesReply'>;
 
+/** The name of the essential entry for the control plane: agent/src/control-plane-reach.ts. */
+const ownEssential = 'control-plane';
 const epochMask = 0xfff;
 const numberMask = 0xffff;
 const noCounters: Counters = { packetsOriginal: 0, bytesOriginal: 0, packetsReply: 0, bytesReply: 0 };
@@ -93,6 +94,10 @@ export interface FlowAggregation {
   observe(entry: ConntrackEntry, at: Millis): void;
   beginList(purpose: ListPurpose): void;
   observeListed(entry: ConntrackEntry, at: Millis): void;
+  /** Connections to ask the kernel for: at most `most`, those never asked for first, then those asked longest ago. */
+  toAskFor(most: number): readonly ConntrackEntry[];
+  /** The answer for one of them. */
+  observeProgress(entry: ConntrackEntry, at: Millis): void;
   /** `whole`: every connection was in the list, so what was not is gone. */
   endList(extent: 'whole' | 'broken-off'): void;
   /** The elements of all denied sets; those seen before count only by their difference. */
@@ -101,12 +106,14 @@ export interface FlowAggregation {
 }
 
 export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}): FlowAggregation {
-  const { recordsMost = 20_000, progressMost = 65_536 } = limits;
+  const { recordsMost = 20_000, progressMost = 16_384 } = limits;
   let attribution: Attribution | undefined;
   let windowStart = startedAt;
   let records = new Map<string, OpenRecord>();
   let lostRecords = 0;
+  // In the order of asking: who was asked for last stands last.
   const progress = new Map<number, Progress>();
+  let neverAsked: number[] = [];
   let listNumber = 0;
   let purpose: ListPurpose = { kind: 'progress' };
   let denied = new Map<string, number>();
@@ -162,31 +169,36 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     return place({ end: localEnd(entry, isServerOurs ? 'inbound' : 'outbound'), number: 0, decided: undefined, at });
   }
 
-  function count(entry: ConntrackEntry, before: Counters, connections: number, at: Millis): void {
+  function count(entry: ConntrackEntry, before: Counters, connections: number, at: Millis): OpenRecord | undefined {
     const packetsOriginal = difference(entry.packetsOriginal, before.packetsOriginal);
     const packetsReply = difference(entry.packetsReply, before.packetsReply);
-    if (connections === 0 && packetsOriginal === 0 && packetsReply === 0) return;
+    if (connections === 0 && packetsOriginal === 0 && packetsReply === 0) return undefined;
     const record = recordOf(entry, at);
-    if (record === undefined) return;
+    if (record === undefined) return undefined;
     record.connections += connections;
     record.packetsOriginal += packetsOriginal;
     record.packetsReply += packetsReply;
     record.bytesOriginal += difference(entry.bytesOriginal, before.bytesOriginal);
     record.bytesReply += difference(entry.bytesReply, before.bytesReply);
     if (entry.answered === 'yes') record.answered = true;
+    return record;
   }
 
-  function remember(key: number, entry: ConntrackEntry, known: Progress | undefined): void {
+  function remember(key: number, entry: ConntrackEntry): void {
+    const known = progress.get(key);
     if (known !== undefined) {
-      known.packetsOriginal = entry.packetsOriginal;
-      known.bytesOriginal = entry.bytesOriginal;
-      known.packetsReply = entry.packetsReply;
-      known.bytesReply = entry.bytesReply;
+      known.shown = entry;
       known.list = listNumber;
     } else if (progress.size < progressMost) {
-      const { packetsOriginal, bytesOriginal, packetsReply, bytesReply } = entry;
-      progress.set(key, { packetsOriginal, bytesOriginal, packetsReply, bytesReply, list: listNumber });
+      progress.set(key, { shown: entry, list: listNumber });
+      neverAsked.push(key);
     }
+  }
+
+  /** The counters of a connection that policy cut go on with every packet that is dropped: the denied sets tell of those. */
+  function countProgress(entry: ConntrackEntry, before: Counters, at: Millis): void {
+    if (!isDenied(entry.mark)) count(entry, before, 0, at);
+    remember(connectionKey(entry), entry);
   }
 
   return {
@@ -196,14 +208,17 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 
     observe(entry, at) {
       if (entry.event === 'opened') {
-        if (!isDenied(entry.mark)) count(entry, entry, 1, at);
+        if (isDenied(entry.mark) || count(entry, entry, 1, at) === undefined) return;
+        const key = connectionKey(entry);
+        // A list may have shown it before its event came.
+        if (!progress.has(key)) remember(key, entry);
         return;
       }
       if (entry.event !== 'closed') return;
       const key = connectionKey(entry);
-      const before = progress.get(key);
+      const before = progress.get(key)?.shown ?? noCounters;
       progress.delete(key);
-      if (!isDenied(entry.mark)) count(entry, before ?? noCounters, 0, at);
+      if (!isDenied(entry.mark)) count(entry, before, 0, at);
     },
 
     beginList(next) {
@@ -212,17 +227,42 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     },
 
     observeListed(entry, at) {
-      const key = connectionKey(entry);
-      const known = progress.get(key);
-      // The counters of a connection that policy cut go on with every packet that is dropped: the denied sets tell of those.
-      if (!isDenied(entry.mark)) {
-        // What opened since we listen has its event; it may still be on the way.
-        const isOurs = purpose.kind === 'progress' || known !== undefined || entry.startedAtNanos / 1e6 >= startedAt;
-        const isNew = !isOurs && isNewToUs(entry, purpose);
-        if (isNew) count(entry, noCounters, 1, at);
-        else count(entry, known ?? (isOurs ? noCounters : entry), 0, at);
+      const known = progress.get(connectionKey(entry))?.shown;
+      // What opened since we listen has its event; it may still be on the way.
+      const isOurs = purpose.kind === 'progress' || known !== undefined || entry.startedAtNanos / 1e6 >= startedAt;
+      if (!isOurs && isNewToUs(entry, purpose) && !isDenied(entry.mark)) {
+        count(entry, noCounters, 1, at);
+        remember(connectionKey(entry), entry);
+      } else {
+        countProgress(entry, known ?? (isOurs ? noCounters : entry), at);
       }
-      remember(key, entry, known);
+    },
+
+    toAskFor(most) {
+      const chosen: ConntrackEntry[] = [];
+      const take = (key: number) => {
+        const known = progress.get(key);
+        if (known === undefined) return;
+        progress.delete(key);
+        progress.set(key, known);
+        if (isQueryable(known.shown)) chosen.push(known.shown);
+      };
+      // New ones have half, so that under a flood of them the long ones still have their turn.
+      for (const key of neverAsked.slice(0, most / 2)) take(key);
+      neverAsked = neverAsked.slice(most / 2).filter((key) => progress.has(key));
+      const asked = new Set(chosen);
+      let left = progress.size;
+      for (const [key, { shown }] of progress) {
+        if (chosen.length >= most || left === 0) break;
+        left -= 1;
+        if (!asked.has(shown)) take(key);
+      }
+      return chosen;
+    },
+
+    observeProgress(entry, at) {
+      const known = progress.get(connectionKey(entry))?.shown;
+      if (known !== undefined) countProgress(entry, known, at);
     },
 
     endList(extent) {
@@ -259,13 +299,22 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     },
 
     closeWindow(endedAt) {
-      const window: FlowWindow = { startedAt: windowStart, endedAt, records: [...records.values()], lostRecords };
+      const kept = [...records.values()].filter((record) => !isOwnProgress(record));
+      const window: FlowWindow = { startedAt: windowStart, endedAt, records: kept, lostRecords };
       windowStart = endedAt;
       records = new Map();
       lostRecords = 0;
       return window;
     },
   };
+}
+
+/**
+ * Of its connection to the control plane the agent reports that it was opened, not what flows: or each report would be the
+ * next one's reason, and no window of an idle host would be empty.
+ */
+function isOwnProgress({ end, connections }: OpenRecord): boolean {
+  return connections === 0 && end.essential === ownEssential;
 }
 
 /** A number with epoch 0: the decision it names denies. */

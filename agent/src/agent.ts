@@ -32,6 +32,7 @@ import { openFlowSpool } from './flow-spool.ts';
 import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
 import { sweepMarks } from './mark-sweep.ts';
+import { createMemoryRelease } from './memory.ts';
 import { type NetlinkReader, runNetlinkLoop } from './netlink-loop.ts';
 import { createNft } from './nft.ts';
 import { createPolicySync } from './policy-sync.ts';
@@ -132,6 +133,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     overrun: () => void enforcer.repair('overrun').catch(fail),
   });
 
+  const memory = createMemoryRelease();
+  memory.soon();
+
   // ---- policy, and what is told of ourselves
 
   let syncState: SyncState = 'connecting';
@@ -147,6 +151,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     async apply(ruleSet: HostRuleSet) {
       offered = ruleSet.revision;
       const outcome = await confirmed.apply(ruleSet);
+      memory.soon();
       collection.policyChanged();
       if (outcome.kind === 'applied') {
         problem = '';
@@ -248,6 +253,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   await Promise.allSettled(parts);
 
   clearInterval(resolving);
+  memory.close();
   host.close();
   collection.close();
   if (watch.ok) watch.value.close();

@@ -2,7 +2,9 @@
 // the socket's buffer, and messages that could not be read. Decides nothing about what a connection means.
 
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
+import { renderQuery } from '#agent-core/conntrack-query.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
@@ -12,6 +14,8 @@ export interface ConntrackSource {
   readonly reader: NetlinkReader;
   /** Every entry of both families, given one by one; the value is how many, the error why the list is not whole. */
   list(take: (entry: ConntrackEntry) => void): Promise<Result<number>>;
+  /** Asks for single connections and gives those that are still there. */
+  ask(entries: readonly ConntrackEntry[], take: (entry: ConntrackEntry) => void): Promise<Result<void>>;
   /** Since the start. */
   counts(): ConntrackCounts;
   close(): void;
@@ -32,6 +36,8 @@ export interface ConntrackSourceOptions {
 /** Groups NEW and DESTROY. UPDATE would be five more events a TCP connection, for what a list tells as well. */
 const groups = 1 | 4;
 const eventBufferBytes = 8 << 20;
+const askBufferBytes = 256 << 10;
+const asksPerCall = 64;
 
 /** The error is for the operator: flows cannot be seen, enforcement is not affected. */
 export function openConntrackSource(options: ConntrackSourceOptions): Result<ConntrackSource> {
@@ -71,6 +77,7 @@ export function openConntrackSource(options: ConntrackSourceOptions): Result<Con
         }
       },
     },
+    ask: (entries, takeAnswer) => askConntrack(entries, takeAnswer),
     list(takeListed) {
       sequence += 1;
       return listConntrack(takeListed, sequence);
@@ -93,6 +100,35 @@ async function listConntrack(take: (entry: ConntrackEntry) => void, sequence: nu
       }),
   });
   return listed.ok ? ok(count) : listed;
+}
+
+/** The kernel answers within the call that asks; 64 answers are some 20 KB. */
+async function askConntrack(
+  entries: readonly ConntrackEntry[],
+  take: (entry: ConntrackEntry) => void,
+): Promise<Result<void>> {
+  if (entries.length === 0) return ok(undefined);
+  const opened = openNetlink({
+    protocol: netlinkProtocols.netfilter,
+    groups: 0,
+    receiveBufferBytes: askBufferBytes,
+    datagramsPerCall: asksPerCall,
+  });
+  if (!opened.ok) return opened;
+  const socket = opened.value;
+  const decoder = createConntrackDecoder();
+  try {
+    for (let index = 0; index < entries.length; index += asksPerCall) {
+      const sent = socket.send(Buffer.concat(entries.slice(index, index + asksPerCall).map(renderQuery)));
+      if (!sent.ok) return err(`connections could not be asked for: ${sent.error}`);
+      // What is gone answers with an error, which says nothing new: its end has been an event.
+      while (socket.receive((bytes) => void decoder.decode(bytes, take)).kind === 'received');
+      await setImmediate();
+    }
+  } finally {
+    socket.close();
+  }
+  return ok(undefined);
 }
 
 /** What must be on for events to carry counters and times; the namespace is that of this process. */

@@ -1,4 +1,4 @@
-// The C library's socket calls that Node does not have, through koffi. Nothing here knows what a message means.
+// The C library's calls that Node does not have, through koffi. Nothing here knows what a message means.
 // Buffers handed to the kernel by address must not move: they are allocated apart from V8's heap and kept by their owner.
 
 import koffi from 'koffi';
@@ -22,6 +22,9 @@ export const receiveMany: Call<[number, Uint8Array, number, number, null]> = c.f
   'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
 );
 export const eventDescriptor: Call<[number, number]> = c.func('int eventfd(unsigned int value, int flags)');
+
+/** Returns what the C library's heaps hold free to the kernel. */
+export const trimHeap: Call<[number]> = c.func('int malloc_trim(size_t pad)');
 
 const pollCall = c.func('int poll(void *descriptors, unsigned long count, int timeout_ms)');
 

@@ -155,3 +155,22 @@ test('a sweep clears old epochs from marks, and leaves today’s and the decisio
   const markOf = (port: string) => new RegExp(`sport=${port} dport=${port} .*mark=(\\d+)`).exec(left.stdout)?.[1];
   expect([Number(markOf('51')), Number(markOf('52'))]).toEqual([0xf000a000, 0xa005]);
 });
+
+test('one connection can be asked for by its tuple, in both families, and one that is gone gives no answer', async () => {
+  const { entries } = (await ask('list')) as { readonly entries: readonly ConntrackEntry[] };
+  expect((await client.exec([process.execPath, '-e', connectTo('fd09::2', 7000)])).stdout).toBe('pong\n');
+  const asked = await waitFor(
+    async () => {
+      const { asked: answers } = (await ask('ask')) as { readonly asked: readonly ConntrackEntry[] };
+      return answers.length > 0 ? answers : undefined;
+    },
+    { what: 'there is something to ask for' },
+  );
+  expect(entries.length).toBeGreaterThan(0);
+  expect(new Set(asked.map(({ family }) => family))).toEqual(new Set(['ipv4', 'ipv6']));
+  expect(asked.find(({ family, protocol }) => family === 'ipv6' && protocol === 6)).toMatchObject({
+    serverPort: 7000,
+    answered: 'yes',
+    event: 'listed',
+  });
+});

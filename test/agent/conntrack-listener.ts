@@ -1,11 +1,13 @@
 // Runs inside a host of the lab: listens to conntrack as the agent does, says "ready", and on each line of standard input
-// answers with what it has seen so far: "seen" the events, "list" the table, "sweep EPOCH" after clearing marks.
+// answers with what it has seen so far: "seen" the events, "list" the table, "ask" one
+// by one for what is in it and for one that is not, "sweep EPOCH" after clearing marks.
 
 import { createInterface } from 'node:readline';
 import { enableConntrackAccounting, openConntrackSource } from '#agent/conntrack-source.ts';
 import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
+import { isQueryable } from '#agent-core/conntrack-query.ts';
 
 const keptMost = 200;
 
@@ -35,6 +37,17 @@ for await (const line of createInterface({ input: process.stdin })) {
     const entries: ConntrackEntry[] = [];
     const listed = await source.value.list((entry) => entries.push(entry));
     say({ listed, entries: entries.slice(0, keptMost) });
+  } else if (command === 'ask') {
+    const known: ConntrackEntry[] = [];
+    await source.value.list((entry) => {
+      const isLast = known.length < keptMost || entry.family === 'ipv6';
+      if (isLast && isQueryable(entry)) known.push(entry);
+    });
+    const asked: ConntrackEntry[] = [];
+    const gone = { ...known[0], clientPort: 1, targetPort: 1 } as ConntrackEntry;
+    const outcome = await source.value.ask([gone, ...known], (entry) => asked.push(entry));
+    const isComplete = outcome.ok && asked.length === known.length;
+    say({ asked: isComplete ? asked : [], outcome });
   } else if (command === 'sweep') {
     say({ swept: await sweepMarks(Number(argument)) });
   } else break;

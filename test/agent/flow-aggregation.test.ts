@@ -165,6 +165,46 @@ describe('counting', () => {
     expect(totals(flows)).toEqual([1, 2, 1]);
   });
 
+  test('what flows to the control plane is no reason for a report, a new connection to it is', () => {
+    const flows = open();
+    flows.attributeBy({
+      ...attribution,
+      judge: () => ({ verdict: 'allow', reason: 'essential', workload: 'me', essential: 'control-plane' }),
+    });
+    flows.observe(connection({ client: me, server: peer }), at);
+    expect(totals(flows)).toEqual([1, 0, 0]);
+    list(flows, [connection({ event: 'listed', client: me, server: peer, ...counters(5, 4) })]);
+    expect(records(flows)).toEqual([]);
+  });
+
+  test('new connections are asked for first, then those asked longest ago, and what is gone no more', () => {
+    const flows = open();
+    const ports = (entries: readonly ConntrackEntry[]) => entries.map(({ clientPort }) => clientPort);
+    for (const port of [1, 2, 3]) flows.observe(connection({ clientPort: port, mark: stamped(10) }), at);
+    expect(ports(flows.toAskFor(10))).toEqual([1, 2, 3]);
+    flows.observe(connection({ clientPort: 4, mark: stamped(10) }), at);
+    expect(ports(flows.toAskFor(2))).toEqual([4, 1]);
+    flows.observe(connection({ event: 'closed', clientPort: 2, mark: stamped(10) }), at);
+    expect(ports(flows.toAskFor(10)).sort()).toEqual([1, 3, 4]);
+  });
+
+  test('loopback, ICMP and what is forwarded are never asked for', () => {
+    const flows = open();
+    flows.observe(connection({ client: loopback, server: loopback }), at);
+    flows.observe(connection({ client: peer, server: '10.0.0.77' as Address }), at);
+    flows.observe(connection({ protocol: 1, icmpType: 8 }), at);
+    expect(flows.toAskFor(10)).toEqual([]);
+  });
+
+  test('an answer counts what is new', () => {
+    const flows = open();
+    flows.observe(connection({ mark: stamped(10) }), at);
+    flows.observeProgress(connection({ event: 'changed', mark: stamped(10), ...counters(5, 4) }), at);
+    expect(records(flows)).toEqual([expect.objectContaining({ connections: 1, packetsOriginal: 5, answered: true })]);
+    flows.observe(connection({ event: 'closed', mark: stamped(10), ...counters(6, 4) }), at);
+    expect(totals(flows)).toEqual([0, 1, 0]);
+  });
+
   test('packets of a revoked connection are not counted as allowed ones', () => {
     const flows = open();
     list(flows, [connection({ event: 'listed', mark: stamped(10), ...counters(5, 4) })]);
