@@ -94,7 +94,7 @@ export function pairFlows(request: PairRequest): ObservedPairs {
       left.push({ flow, why: 'outside' });
     else for (const peer of peers) pairs.add(sighting, peer);
   }
-  return { pairs: pairs.all(), left: left.sort(compareLeft), coveredFlows };
+  return { pairs: pairs.all(), left: inOrder(left), coveredFlows };
 }
 
 /** The policy as it would be with every segment enforced both ways: then whatever no rule grants is denied. */
@@ -226,8 +226,12 @@ class PairTable {
   }
 }
 
-function compareLeft(a: LeftFlow, b: LeftFlow): number {
-  const key = ({ why, flow }: LeftFlow) =>
-    [why, flow.workload, flow.direction, flow.peer, flow.local, flow.protocol, flow.port].join(' ');
-  return compareCodeUnits(key(a), key(b));
+function inOrder(left: readonly LeftFlow[]): readonly LeftFlow[] {
+  return left
+    .map((one) => {
+      const { workload, direction, peer, local, protocol, port } = one.flow;
+      return { one, key: [one.why, workload, direction, peer, local, protocol, port].join(' ') };
+    })
+    .sort((a, b) => compareCodeUnits(a.key, b.key))
+    .map(({ one }) => one);
 }

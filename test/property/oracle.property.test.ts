@@ -91,7 +91,7 @@ describe('the compiled rule sets say what the oracle says', () => {
           }
         }
       }),
-      { numRuns: 2500 },
+      { numRuns: 1200 },
     );
   });
 
