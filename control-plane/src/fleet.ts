@@ -1,16 +1,14 @@
-// The fleet as it is now: hosts, the active policy, what that compiles to, and the agents' streams. One queue orders every change:
-// it is stored, then compiled, then sent to the agents it concerns. Rebuilt from the store at a start; nothing here reads files.
+// The fleet as it is now: hosts, the active policy, and the agents' streams. One queue orders every change: it is stored, then compiled,
+// then sent to the agents it concerns, and only then done. Rebuilt from the store at a start; nothing here reads files.
 
 import type { Logger } from 'pino';
 import type { Address } from '#model/address.ts';
-import { parseAddress } from '#model/address.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
-import { factKeys, type Labels, labelValuePattern, namePattern } from '#model/label.ts';
+import { type Labels, namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { WorkloadRules } from '#model/rule-set.ts';
 import { selectorMatches } from '#model/selector.ts';
-import { type Millis, millis } from '#model/time.ts';
-import { type CompiledFleet, compileFleet } from '#policy/compile.ts';
+import type { Millis } from '#model/time.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { combinationText } from '#policy/segment-members.ts';
 import type {
@@ -25,18 +23,16 @@ import type {
   HostReport,
 } from './agent-backend.ts';
 import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-sessions.ts';
+import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
+import { ChangeQueue } from './change-queue.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
+import { reportedAddresses, reportedFacts } from './host-report.ts';
+import { type InForce, Publication } from './publication.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { StoredHost } from './store/hosts.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
 import { tokenHash } from './tokens.ts';
-
-/** setTimeout fires at once beyond this. */
-const longestTimerMs = 2_147_483_647;
-
-/** More addresses than any host has, and few enough to hold for every host. */
-const mostAddresses = 4096;
 
 export interface ActivePolicy {
   /** The stored policy's id. */
@@ -62,30 +58,6 @@ export interface FleetOptions {
   readonly log: Logger;
 }
 
-export interface AgentView {
-  readonly host: string;
-  readonly state: 'connected' | 'offline' | 'never-connected';
-  readonly agentVersion: string;
-  readonly addresses: readonly Address[];
-  readonly enrolledAt: Millis;
-  readonly lastConnectedAt?: Millis;
-  /** The newest revision sent to it, 0 before the first. */
-  readonly sent: number;
-  readonly acked: number;
-  readonly nack?: { readonly revision: number; readonly reason: string };
-  readonly enforcing?: 'yes' | 'no';
-  readonly lost: number;
-  readonly spooledBatches: number;
-  readonly repairs: number;
-  readonly problem: string;
-}
-
-interface HostHistory {
-  readonly enrolledAt: Millis;
-  readonly agentVersion: string;
-  readonly lastConnectedAt?: Millis;
-}
-
 export class Fleet implements AgentBackend {
   readonly sessions = new AgentSessions();
   readonly flowCounts: FlowCounts = { batchesTaken: 0, batchesKnown: 0, records: 0 };
@@ -98,10 +70,9 @@ export class Fleet implements AgentBackend {
   readonly #revoked: Set<string>;
   #revision: number;
   #active: ActivePolicy;
-  #compiled: CompiledFleet;
-  #timer: NodeJS.Timeout | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
-  #stopped = false;
+  readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
+  readonly #publication: Publication;
+  #isStopped = false;
 
   private constructor(
     options: FleetOptions,
@@ -114,11 +85,8 @@ export class Fleet implements AgentBackend {
     this.#revision = start.revision;
     this.#revoked = new Set(start.revoked);
     this.#active = start.active;
-    this.#compiled = compileFleet({
-      policy: start.active.policy,
-      inventory: this.#inventory.current(),
-      now: options.now(),
-    });
+    const timeCame = () => this.#background(() => this.#timePassed());
+    this.#publication = new Publication({ sessions: this.sessions, now: options.now, timeCame }, this.#inForce());
   }
 
   /** Rebuilds the state that the store remembers. `active` is the policy of its last activation, checked. */
@@ -134,7 +102,8 @@ export class Fleet implements AgentBackend {
     }
     fleet.#inventory.setExternals(active.policy.workloads);
     fleet.#inventory.takeConflictChanges();
-    fleet.#compile();
+    fleet.#publication.mark('changed');
+    fleet.#publication.publish(fleet.#inForce());
     return fleet;
   }
 
@@ -166,7 +135,7 @@ export class Fleet implements AgentBackend {
   /** What the workload's host was last told to enforce for it; undefined where no agent does. */
   rulesOf(workload: Workload): WorkloadRules | undefined {
     if (workload.host === undefined) return undefined;
-    const ruleSet = this.#compiled.ruleSetOf(workload.host, this.#revision);
+    const ruleSet = this.#publication.ruleSetOf(workload.host, this.#revision);
     return ruleSet?.workloads.find((rules) => rules.workload === workload.name);
   }
 
@@ -182,19 +151,19 @@ export class Fleet implements AgentBackend {
   }
 
   agents(): readonly AgentView[] {
-    return [...this.#inventory.hosts()].map((host) => this.#agentView(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
+    return [...this.#inventory.hosts()].map((host) => this.#viewOf(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
   }
 
-  /** Resolves when every change that was begun before is done. */
-  async quiet(): Promise<void> {
-    await this.#turn;
+  /** Resolves when every change asked for before is stored and sent. */
+  quiet(): Promise<void> {
+    return this.#changes.quiet();
   }
 
-  /** Stops the timer and refuses further changes; resolves when the change under way is done. */
+  /** Refuses further changes; resolves when those under way are done. */
   async stop(): Promise<void> {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    await this.#turn;
+    this.#isStopped = true;
+    this.#publication.stop();
+    await this.#changes.stop();
   }
 
   // What agents ask.
@@ -206,7 +175,7 @@ export class Fleet implements AgentBackend {
     if (!namePattern.test(host) || this.#active.policy.workloads.has(host)) {
       return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
     }
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       const spending = await this.#store.spendJoinToken({ hash: tokenHash(request.token), host, at: this.#now() });
       if (spending.kind === 'refused') return err(spending.refusal);
       this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
@@ -217,7 +186,7 @@ export class Fleet implements AgentBackend {
         labels: new Map(Object.entries(spending.labels)),
       });
       await this.#advance();
-      this.#publish('changed');
+      this.#publication.mark('changed');
       return ok({ tenant: spending.tenant, host });
     });
   }
@@ -255,7 +224,7 @@ export class Fleet implements AgentBackend {
         await this.#advance();
       }
       await this.#takeReport(agent, hello, hello.agentVersion);
-      if (this.sessions.of(host) === agent && agent.sent === undefined) this.#sendTo(agent, 'always');
+      this.#publication.welcome(agent);
     });
     return ok({
       acked: (revision) => this.sessions.acked(agent, revision),
@@ -306,7 +275,7 @@ export class Fleet implements AgentBackend {
     readonly kind: ActivationKind;
     readonly note: Omit<AuditNote, 'at'>;
   }): Promise<{ readonly revision: number; readonly policy: number }> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       const revision = this.#revision + 1;
       const id = await this.#store.activatePolicy({
         tenant: this.#tenant,
@@ -319,7 +288,7 @@ export class Fleet implements AgentBackend {
       this.#active = { id, revision, policy: input.policy };
       this.#inventory.setExternals(input.policy.workloads);
       await this.#auditConflicts();
-      this.#publish('always');
+      this.#publication.mark('always');
       return { revision, policy: id };
     });
   }
@@ -331,7 +300,7 @@ export class Fleet implements AgentBackend {
     readonly remove: readonly string[];
     readonly actor: string;
   }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       const { workload } = input;
       const host = this.#inventory.host(workload);
       if (host === undefined) return undefined;
@@ -354,7 +323,7 @@ export class Fleet implements AgentBackend {
       });
       this.#revision = revision;
       this.#inventory.setHost({ ...host, labels });
-      this.#publish('changed');
+      this.#publication.mark('changed');
       return { revision, labels };
     });
   }
@@ -365,7 +334,7 @@ export class Fleet implements AgentBackend {
     readonly peers?: readonly string[];
     readonly actor: string;
   }): Promise<Result<{ readonly revision: number }> | undefined> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       const { workload, peers, actor } = input;
       const host = this.#inventory.host(workload);
       if (host === undefined) return undefined;
@@ -386,14 +355,14 @@ export class Fleet implements AgentBackend {
       this.#revision = revision;
       const { quarantine: _before, ...rest } = host;
       this.#inventory.setHost(peers === undefined ? rest : { ...rest, quarantine: peers });
-      this.#publish('changed');
+      this.#publication.mark('changed');
       return ok({ revision });
     });
   }
 
   /** Its certificates stop working at once, on live streams too; the host stays in the inventory. False where there is none. */
   async revokeAgent(host: string, actor: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       if (this.#inventory.host(host) === undefined) return false;
       const note = this.#note({ actor, action: 'agent-revoked', target: host });
       this.#dropCertificates(host, await this.#store.revokeCertificates({ tenant: this.#tenant, host, note }));
@@ -403,7 +372,7 @@ export class Fleet implements AgentBackend {
 
   /** Revokes and forgets the host: its addresses belong to no workload any more. False where there is none. */
   async removeAgent(host: string, actor: string): Promise<boolean> {
-    return this.#inTurn(async () => {
+    return this.#changes.run(async () => {
       if (this.#inventory.host(host) === undefined) return false;
       const revision = this.#revision + 1;
       const note = this.#note({ actor, action: 'agent-removed', target: host, details: { revision } });
@@ -412,7 +381,7 @@ export class Fleet implements AgentBackend {
       this.#inventory.removeHost(host);
       this.#history.delete(host);
       await this.#auditConflicts();
-      this.#publish('changed');
+      this.#publication.mark('changed');
       return true;
     });
   }
@@ -448,7 +417,7 @@ export class Fleet implements AgentBackend {
     this.#inventory.setHost({ ...entry, addresses, facts });
     await this.#auditConflicts();
     await this.#advance();
-    this.#publish('changed');
+    this.#publication.mark('changed');
   }
 
   /** Takes the next revision for a change that is not stored with its own. */
@@ -458,37 +427,9 @@ export class Fleet implements AgentBackend {
     this.#revision = revision;
   }
 
-  #publish(when: 'changed' | 'always'): void {
-    this.#compile();
-    for (const agent of this.sessions.all()) {
-      // A stream that is still to get its first rule set gets it in a turn of its own, after its report.
-      if (agent.sent !== undefined) this.#sendTo(agent, when);
-    }
-  }
-
-  #sendTo(agent: LiveAgent, when: 'changed' | 'always'): void {
-    const ruleSet = this.#compiled.ruleSetOf(agent.host, this.#revision);
-    if (ruleSet === undefined || this.#active.problem !== undefined) return;
-    this.sessions.send(agent, ruleSet, { when, at: this.#now() });
-  }
-
-  #compile(): void {
-    const now = this.#now();
-    this.#compiled = compileFleet({ policy: this.#active.policy, inventory: this.#inventory.current(), now });
-    clearTimeout(this.#timer);
-    const { nextChangeAt } = this.#compiled;
-    if (nextChangeAt === undefined || this.#stopped) return;
-    this.#timer = setTimeout(
-      () => this.#background(() => this.#timePassed()),
-      Math.min(Math.max(0, nextChangeAt - now), longestTimerMs),
-    );
-    this.#timer.unref();
-  }
-
   async #timePassed(): Promise<void> {
-    const due = this.#compiled.nextChangeAt;
-    if (due !== undefined && this.#now() >= due) await this.#advance();
-    this.#publish('changed');
+    if (this.#publication.isTimeChangeDue()) await this.#advance();
+    this.#publication.mark('changed');
   }
 
   #dropCertificates(host: string, serials: readonly string[]): void {
@@ -517,20 +458,22 @@ export class Fleet implements AgentBackend {
     return { ...note, at: this.#now() };
   }
 
-  #inTurn<T>(change: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(() => {
-      if (this.#stopped) throw new Error('the control plane is stopping');
-      return change();
+  /** A change nobody waits for. */
+  #background(change: () => Promise<void>): void {
+    this.#changes.run(change).catch((cause: unknown) => {
+      if (!this.#isStopped) this.#log.error({ err: cause }, 'a change of the fleet could not be stored');
     });
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
-  /** A change nobody waits for. A store that fails here leaves memory ahead of the disk at worst, until the agent's next report. */
-  #background(change: () => Promise<void>): void {
-    this.#inTurn(change).catch((cause: unknown) => {
-      if (!this.#stopped) this.#log.error({ err: cause }, 'a change of the fleet could not be stored');
-    });
+  #inForce(): InForce {
+    const { policy, problem } = this.#active;
+    const sending = problem === undefined ? 'send' : 'hold';
+    return { policy, inventory: this.#inventory.current(), revision: this.#revision, sending };
+  }
+
+  #viewOf(host: HostEntry): AgentView {
+    const { name } = host;
+    return agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
   }
 
   #restoreHost(host: StoredHost, labels: Labels, quarantine: readonly string[] | undefined): void {
@@ -548,53 +491,6 @@ export class Fleet implements AgentBackend {
     };
     this.#inventory.setHost(quarantine === undefined ? entry : { ...entry, quarantine });
   }
-
-  #agentView(host: HostEntry): AgentView {
-    const live = this.sessions.of(host.name);
-    const history = this.#history.get(host.name);
-    const status = live?.status;
-    return {
-      host: host.name,
-      state: live !== undefined ? 'connected' : history?.lastConnectedAt === undefined ? 'never-connected' : 'offline',
-      agentVersion: history?.agentVersion ?? '',
-      addresses: host.addresses,
-      enrolledAt: history?.enrolledAt ?? millis(0),
-      ...(history?.lastConnectedAt === undefined ? {} : { lastConnectedAt: history.lastConnectedAt }),
-      sent: live?.sent?.revision ?? 0,
-      acked: live?.acked ?? 0,
-      ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
-      ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
-      lost: status?.lost ?? 0,
-      spooledBatches: status?.spooledBatches ?? 0,
-      repairs: status?.repairs ?? 0,
-      problem: status?.problem ?? '',
-    };
-  }
-}
-
-/** Canonical, each once, in code-unit order. What is no address of a host that others could reach is left out. */
-function reportedAddresses(texts: readonly string[]): readonly Address[] {
-  const addresses = new Set<Address>();
-  for (const text of texts.slice(0, mostAddresses)) {
-    const address = parseAddress(text);
-    if (address.ok && !isUnshareable(address.value)) addresses.add(address.value);
-  }
-  return [...addresses].sort();
-}
-
-/** Loopback, link-local, unspecified, multicast and broadcast addresses name another host on every host. */
-function isUnshareable(address: Address): boolean {
-  return /^(127\.|0\.|169\.254\.|2(2[4-9]|3\d|4\d|5\d)\.|::1?$|fe[89ab][0-9a-f]:|ff)/.test(address);
-}
-
-/** Only facts the policy language knows, and only values a label may have. */
-function reportedFacts(facts: ReadonlyMap<string, string>, agentVersion: string): Labels {
-  const known = new Map<string, string>();
-  for (const key of factKeys) {
-    const value = key === 'agent-version' ? (facts.get(key) ?? agentVersion) : facts.get(key);
-    if (value !== undefined && value !== '' && labelValuePattern.test(value)) known.set(key, value);
-  }
-  return known;
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

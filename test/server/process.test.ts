@@ -39,6 +39,9 @@ async function joinHost(
   return agent;
 }
 
+/** Programs start a dozen times here, on machines with other things to do. */
+const timeout = 120_000;
+
 describe('wrong use ends with 2 and names the setting', () => {
   const cases = [
     {
@@ -61,7 +64,9 @@ describe('wrong use ends with 2 and names the setting', () => {
   });
 });
 
-test('the first start leaves a token for its user alone and says what comes next; later ones do not', async () => {
+test('the first start leaves a token for its user alone and says what comes next; later ones do not', {
+  timeout,
+}, async () => {
   const directory = join(await scratchDirectory(), 'data');
   const first = await spawnControlPlane({ directory });
   const path = join(directory, 'first-start.json');
@@ -88,7 +93,9 @@ test('the first start leaves a token for its user alone and says what comes next
   expect((await second.segwall(['status'])).exitCode).toBe(0);
 });
 
-test('hosts join, policy reaches them, a label lets one in, a refusal is told, and a kill loses nothing', async () => {
+test('hosts join, policy reaches them, a label lets one in, a refusal is told, and a kill loses nothing', {
+  timeout,
+}, async () => {
   const directory = join(await scratchDirectory(), 'data');
   const controlPlane = await spawnControlPlane({ directory });
   const api = await joinHost(controlPlane, { name: 'api-1', labels: 'app=shop,role=api', address: '10.0.0.2' });
@@ -165,7 +172,7 @@ test('hosts join, policy reaches them, a label lets one in, a refusal is told, a
   expect(await again.segwallJson(['audit', '--verify'])).toMatchObject({ kind: 'intact' });
 });
 
-test('beyond loopback operators use https, and the token pins the CA', async () => {
+test('beyond loopback operators use https, and the token pins the CA', { timeout }, async () => {
   const directory = join(await scratchDirectory(), 'data');
   const controlPlane = await spawnControlPlane({ directory, args: ['--agents', '127.0.0.1:0', '--api', '0.0.0.0:0'] });
   const { apiUrl, adminToken } = controlPlane.firstStart;

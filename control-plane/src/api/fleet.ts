@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { factPrefix } from '#model/label.ts';
 import type { Workload } from '#policy/policy.ts';
-import type { AgentView } from '../fleet.ts';
+import type { AgentView } from '../agent-view.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';

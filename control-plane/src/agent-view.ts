@@ -1,0 +1,57 @@
+// One enrolled host and its agent, as operators see them: what the store remembers, joined with the live stream if there is one.
+
+import type { Address } from '#model/address.ts';
+import { type Millis, millis } from '#model/time.ts';
+import type { LiveAgent, Nack } from './agent-sessions.ts';
+import type { HostEntry } from './fleet-inventory.ts';
+
+export interface HostHistory {
+  readonly enrolledAt: Millis;
+  readonly agentVersion: string;
+  readonly lastConnectedAt?: Millis;
+}
+
+export interface AgentView {
+  readonly host: string;
+  readonly state: 'connected' | 'offline' | 'never-connected';
+  readonly agentVersion: string;
+  readonly addresses: readonly Address[];
+  readonly enrolledAt: Millis;
+  readonly lastConnectedAt?: Millis;
+  /** The newest revision sent to it, 0 before the first. */
+  readonly sent: number;
+  readonly acked: number;
+  readonly nack?: Nack;
+  readonly enforcing?: 'yes' | 'no';
+  readonly lost: number;
+  readonly spooledBatches: number;
+  readonly repairs: number;
+  readonly problem: string;
+}
+
+export interface AgentParts {
+  readonly host: HostEntry;
+  readonly history: HostHistory | undefined;
+  readonly live: LiveAgent | undefined;
+}
+
+export function agentViewOf({ host, history, live }: AgentParts): AgentView {
+  const status = live?.status;
+  const lastConnectedAt = history?.lastConnectedAt;
+  return {
+    host: host.name,
+    state: live !== undefined ? 'connected' : lastConnectedAt === undefined ? 'never-connected' : 'offline',
+    agentVersion: history?.agentVersion ?? '',
+    addresses: host.addresses,
+    enrolledAt: history?.enrolledAt ?? millis(0),
+    ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
+    sent: live?.sent?.revision ?? 0,
+    acked: live?.acked ?? 0,
+    ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
+    ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
+    lost: status?.lost ?? 0,
+    spooledBatches: status?.spooledBatches ?? 0,
+    repairs: status?.repairs ?? 0,
+    problem: status?.problem ?? '',
+  };
+}

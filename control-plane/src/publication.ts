@@ -1,0 +1,102 @@
+// From the state in force to the agents' streams: compiles policy and inventory, sends each connected agent what changed for it, and
+// says when time alone will change something. Asked to as often as one likes, it works once, when told to publish.
+
+import type { HostRuleSet } from '#model/rule-set.ts';
+import type { Millis } from '#model/time.ts';
+import { type CompiledFleet, compileFleet } from '#policy/compile.ts';
+import type { Inventory, Policy } from '#policy/policy.ts';
+import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
+
+/** setTimeout fires at once beyond this. */
+const longestTimerMs = 2_147_483_647;
+
+/** `changed` sends to agents whose rule set is another than they were sent last; `always` to all, so that all acknowledge it. */
+export type SendWhen = 'changed' | 'always';
+
+export interface PublicationOptions {
+  readonly sessions: AgentSessions;
+  readonly now: () => Millis;
+  /** The instant has come at which rules begin or end by themselves. */
+  readonly timeCame: () => void;
+}
+
+export interface InForce {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+  readonly revision: number;
+  /** `hold`: agents keep what they have. */
+  readonly sending: 'send' | 'hold';
+}
+
+export class Publication {
+  readonly #options: PublicationOptions;
+  #compiled: CompiledFleet;
+  #due: SendWhen | undefined;
+  readonly #newcomers = new Set<LiveAgent>();
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(options: PublicationOptions, inForce: InForce) {
+    this.#options = options;
+    this.#compiled = this.#compile(inForce);
+  }
+
+  /** What the host is to enforce now; undefined where no agent of the inventory does. */
+  ruleSetOf(host: string, revision: number): HostRuleSet | undefined {
+    return this.#compiled.ruleSetOf(host, revision);
+  }
+
+  /** Policy or inventory changed: the next publication compiles and sends. */
+  mark(when: SendWhen): void {
+    if (this.#due !== 'always') this.#due = when;
+  }
+
+  /** A new stream: the next publication sends it its rule set in any case. */
+  welcome(agent: LiveAgent): void {
+    this.#newcomers.add(agent);
+  }
+
+  isTimeChangeDue(): boolean {
+    const at = this.#compiled.nextChangeAt;
+    return at !== undefined && this.#options.now() >= at;
+  }
+
+  publish(inForce: InForce): void {
+    const { sessions } = this.#options;
+    const due = this.#due;
+    this.#due = undefined;
+    if (due !== undefined) {
+      this.#compiled = this.#compile(inForce);
+      // A stream without a first rule set is still to report its host, and is welcomed then.
+      for (const agent of sessions.all()) if (agent.sent !== undefined) this.#send(agent, due, inForce);
+    }
+    for (const agent of this.#newcomers) {
+      if (agent.sent === undefined && sessions.of(agent.host) === agent) this.#send(agent, 'always', inForce);
+    }
+    this.#newcomers.clear();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #send(agent: LiveAgent, when: SendWhen, { revision, sending }: InForce): void {
+    const ruleSet = this.#compiled.ruleSetOf(agent.host, revision);
+    if (ruleSet === undefined || sending === 'hold') return;
+    this.#options.sessions.send(agent, ruleSet, { when, at: this.#options.now() });
+  }
+
+  #compile({ policy, inventory }: InForce): CompiledFleet {
+    const { now, timeCame } = this.#options;
+    const at = now();
+    const compiled = compileFleet({ policy, inventory, now: at });
+    clearTimeout(this.#timer);
+    const { nextChangeAt } = compiled;
+    if (nextChangeAt !== undefined && !this.#isStopped) {
+      this.#timer = setTimeout(timeCame, Math.min(Math.max(0, nextChangeAt - at), longestTimerMs));
+      this.#timer.unref();
+    }
+    return compiled;
+  }
+}

@@ -1,0 +1,70 @@
+// The queue of changes: one at a time, settled together, and nobody hears of a change before it is settled.
+
+import { expect, test } from 'vitest';
+import { ChangeQueue } from '#control-plane/change-queue.ts';
+
+test('changes run in order, and those that wait together are settled once, before their callers hear', async () => {
+  const log: string[] = [];
+  const queue = new ChangeQueue({ settle: () => log.push('settled') });
+  const change = (name: string) =>
+    queue
+      .run(async () => {
+        log.push(`${name} begins`);
+        await Promise.resolve();
+        log.push(`${name} ends`);
+      })
+      .then(() => log.push(`${name} told`));
+  await Promise.all([change('a'), change('b')]);
+  expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'settled', 'a told', 'b told']);
+});
+
+test('a change that fails fails alone', async () => {
+  let settled = 0;
+  const queue = new ChangeQueue({ settle: () => (settled += 1) });
+  const results = await Promise.allSettled([
+    queue.run(async () => 1),
+    queue.run(async () => {
+      throw new Error('disk full');
+    }),
+    queue.run(async () => 3),
+  ]);
+  expect(results.map((result) => (result.status === 'fulfilled' ? result.value : String(result.reason)))).toEqual([
+    1,
+    'Error: disk full',
+    3,
+  ]);
+  expect(settled).toBe(1);
+});
+
+test('what cannot be settled is told to all it was for, and the queue goes on', async () => {
+  let isBroken = true;
+  const queue = new ChangeQueue({
+    settle: () => {
+      if (isBroken) throw new Error('does not compile');
+    },
+  });
+  await expect(queue.run(async () => 1)).rejects.toThrow('does not compile');
+  isBroken = false;
+  expect(await queue.run(async () => 2)).toBe(2);
+});
+
+test('a change asked for by a change is settled too', async () => {
+  let settled = 0;
+  const queue = new ChangeQueue({ settle: () => (settled += 1) });
+  let inner: Promise<number> | undefined;
+  await queue.run(async () => {
+    inner = queue.run(async () => 2);
+  });
+  expect(await inner).toBe(2);
+  await queue.quiet();
+  expect(settled).toBe(1);
+});
+
+test('a stopped queue ends what waits and refuses the rest', async () => {
+  const queue = new ChangeQueue({ settle: () => undefined });
+  const waiting = queue.run(async () => 1);
+  const stopping = queue.stop();
+  await expect(queue.run(async () => 2)).rejects.toThrow(/stopping/);
+  await stopping;
+  expect(await waiting).toBe(1);
+});
