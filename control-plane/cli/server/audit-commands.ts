@@ -6,13 +6,13 @@ import type { AuditEntryView } from '#control-plane/api/schemas.ts';
 import { millis } from '#model/time.ts';
 import { type AuditEntry, verifyAuditChain } from '#policy/audit-chain.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { guarded } from './failure.ts';
 import { printJson, printLine, printTable, timeText } from './printing.ts';
-import type { GlobalOptions } from './register.ts';
 
 const page = 10_000;
 
-interface AuditOptions extends GlobalOptions {
+interface AuditOptions extends ConnectionOptions {
   readonly verify?: true;
   readonly json?: true;
 }

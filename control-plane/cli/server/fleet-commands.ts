@@ -3,14 +3,14 @@
 import type { Command } from 'commander';
 import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
 import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
-import type { GlobalOptions } from './register.ts';
 import { printTroubles, waitForAgents } from './waiting.ts';
 
-interface ListOptions extends GlobalOptions {
+interface ListOptions extends ConnectionOptions {
   readonly json?: true;
 }
 

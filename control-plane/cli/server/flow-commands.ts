@@ -3,13 +3,13 @@
 import type { Command } from 'commander';
 import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { assertNumber } from './numbers.ts';
 import { printJson, printLine, printTable, timeText } from './printing.ts';
-import type { GlobalOptions } from './register.ts';
 
-interface FlowOptions extends GlobalOptions {
+interface FlowOptions extends ConnectionOptions {
   readonly since?: string;
   readonly from?: string;
   readonly to?: string;
@@ -95,7 +95,7 @@ function reasonText(flow: FlowView): string {
   }
 }
 
-async function coverage(options: GlobalOptions & { readonly since?: string; readonly json?: true }): Promise<void> {
+async function coverage(options: ConnectionOptions & { readonly since?: string; readonly json?: true }): Promise<void> {
   const query = options.since === undefined ? '' : `?since=${sinceMs(options.since, Date.now())}`;
   const client = await openApiClient(options);
   const view = await client.call<Coverage>('GET', `/coverage${query}`);

@@ -4,14 +4,14 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
-import type { GlobalOptions } from './register.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
 
-interface PlanOptions extends GlobalOptions {
+interface PlanOptions extends ConnectionOptions {
   readonly since?: string;
   readonly json?: true;
 }

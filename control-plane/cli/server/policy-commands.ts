@@ -4,16 +4,16 @@
 import type { Command } from 'commander';
 import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory, Progress } from '#control-plane/api/schemas.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { assertNumber } from './numbers.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
-import type { GlobalOptions } from './register.ts';
 import { callReviewed, problemLine } from './review-output.ts';
 import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
 
-interface WaitOptions extends GlobalOptions {
+interface WaitOptions extends ConnectionOptions {
   readonly wait?: true;
   readonly timeout: string;
   readonly json?: true;
@@ -125,7 +125,7 @@ function testsText({ testsPassed }: ApplyAnswer): string {
   return testsPassed === 0 ? '' : `; ${testsPassed} test${testsPassed === 1 ? '' : 's'} held`;
 }
 
-async function diff(directory: string, options: GlobalOptions & { readonly json?: true }): Promise<void> {
+async function diff(directory: string, options: ConnectionOptions & { readonly json?: true }): Promise<void> {
   const { renderTextDiff } = await import('./text-diff.ts');
   const files = await readPolicyFiles(directory, options);
   if (files === undefined) return;
@@ -149,7 +149,7 @@ async function diff(directory: string, options: GlobalOptions & { readonly json?
   for (const file of changed) printLine(`${file.state}: ${file.path}\n${file.diff}`);
 }
 
-async function history(options: GlobalOptions & { readonly json?: true }): Promise<void> {
+async function history(options: ConnectionOptions & { readonly json?: true }): Promise<void> {
   const client = await openApiClient(options);
   const { activations, drafts } = await client.call<PolicyHistory>('GET', '/policy/history');
   if (options.json) {

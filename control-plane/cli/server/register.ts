@@ -9,11 +9,6 @@ import { registerPlanCommands } from './plan-commands.ts';
 import { registerPolicyCommands } from './policy-commands.ts';
 import { registerTokenCommands } from './token-commands.ts';
 
-export interface GlobalOptions {
-  readonly server?: string;
-  readonly tokenFile?: string;
-}
-
 export function registerServerCommands(program: Command): void {
   program
     .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')

@@ -3,14 +3,14 @@
 import type { Command } from 'commander';
 import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelList } from './labels.ts';
 import { assertNumber } from './numbers.ts';
 import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
-import type { GlobalOptions } from './register.ts';
 
-interface CreateOptions extends GlobalOptions {
+interface CreateOptions extends ConnectionOptions {
   readonly labels: string;
   readonly uses: string;
   readonly ttl: string;
