@@ -25,6 +25,13 @@ async function main(): Promise<number> {
     process.stderr.write(`The demo ${missing}.\n`);
     return 3;
   }
+  const interrupted = AbortSignal.any(
+    (['SIGINT', 'SIGTERM'] as const).map((signal) => {
+      const controller = new AbortController();
+      process.once(signal, () => controller.abort(signal));
+      return controller.signal;
+    }),
+  );
   const narrator = createNarrator((text) => process.stdout.write(text));
   const lab = await createLab({ name: 'demo' });
   const directory = await mkdtemp(join(tmpdir(), `segwall-demo-${process.pid}-`));
@@ -41,6 +48,8 @@ async function main(): Promise<number> {
     await story.end();
     return isAsExpected ? 0 : 1;
   } catch (error) {
+    // The lab goes at once on a signal, so whatever the story was doing fails; that is no news.
+    if (interrupted.aborted) return interrupted.reason === 'SIGINT' ? 130 : 143;
     process.stderr.write(`The demo stopped: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
   } finally {
@@ -65,6 +74,7 @@ async function whatIsMissing(): Promise<string | undefined> {
   for (const [program, probe] of [
     ['nft', ['nft', '--version']],
     ['ip', ['ip', '-V']],
+    ['conntrack', ['conntrack', '--version']],
     ['nsenter', ['nsenter', '--version']],
   ] as const) {
     const result = await run(probe);
