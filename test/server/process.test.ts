@@ -172,6 +172,48 @@ test('hosts join, policy reaches them, a label lets one in, a refusal is told, a
   expect(await again.segwallJson(['audit', '--verify'])).toMatchObject({ kind: 'intact' });
 });
 
+test('what was observed becomes rules, and a plan says whom enforcement would cut off', { timeout }, async () => {
+  const controlPlane = await spawnControlPlane({ directory: join(await scratchDirectory(), 'data') });
+  const api = await joinHost(controlPlane, { name: 'api-1', labels: 'app=shop,role=api', address: '10.0.0.2' });
+  await joinHost(controlPlane, { name: 'web-1', labels: 'app=shop,role=web', address: '10.0.0.1' });
+  const bare = (mode: string) => shopPolicy({ mode }).replace(/ {2}rules:[\s\S]*/, '');
+  const observed = await policyDirectory(bare('observe'));
+  await controlPlane.segwallJson(['apply', observed, '--wait']);
+
+  const end = { verdict: 'would-deny', reason: 'default', workload: 'api-1', segment: 'shop' } as const;
+  const records = [flowRecord({ end, lastSeenAt: millis(Date.now()) })];
+  const batch = { sequence: 1, startedAt: millis(0), endedAt: millis(1), records, lost: nothingLost };
+  expect(await api.flows.report(batch, new AbortController().signal)).toMatchObject({ ok: true });
+  expect(await controlPlane.segwallJson(['coverage'])).toMatchObject({
+    wouldDeny: [{ segment: 'shop', direction: 'inbound', connections: 2 }],
+  });
+
+  const cutOff = await controlPlane.segwallJson(['plan', await policyDirectory(bare('enforce'))]);
+  expect(cutOff).toMatchObject({
+    newlyDenied: {
+      count: 1,
+      flows: [
+        { from: { workload: 'web-1' }, to: { workload: 'api-1' }, service: 'tcp/8080', after: { reason: 'default' } },
+      ],
+    },
+  });
+  expect((await controlPlane.segwall(['plan', await policyDirectory(bare('enforce'))])).stdout).toContain(
+    'observe → enforce',
+  );
+
+  const suggested = await controlPlane.segwall(['suggest', '--segment', 'shop']);
+  expect(suggested).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('tcp/8080') });
+  const enforced = await policyDirectory(suggested.stdout.replace('inbound: observe', 'inbound: enforce'));
+  expect((await controlPlane.segwall(['policy', 'check', enforced])).exitCode).toBe(0);
+  const kept = await controlPlane.segwallJson(['plan', enforced]);
+  expect(kept).toMatchObject({ newlyDenied: { count: 0 }, unchangedFlows: 1, unjudgedFlows: 0 });
+  await controlPlane.segwallJson(['apply', enforced, '--wait']);
+  expect(api.applied.at(-1)).toMatchObject({
+    workloads: [{ inbound: { mode: 'enforce', grants: [{ services: [{ low: 8080 }] }] } }],
+  });
+  expect((await controlPlane.segwall(['diff', enforced])).stdout).toMatch(/^no difference/);
+});
+
 test('beyond loopback operators use https, and the token pins the CA', { timeout }, async () => {
   const directory = join(await scratchDirectory(), 'data');
   const controlPlane = await spawnControlPlane({ directory, args: ['--agents', '127.0.0.1:0', '--api', '0.0.0.0:0'] });
