@@ -47,9 +47,10 @@ export interface CheckedPolicy {
 
 export function checkPolicy(input: CheckInput): CheckedPolicy {
   const problems: Problem[] = [...(input.readingProblems ?? [])];
+  const lostNames = new Set<string>();
   const documents = collectDocuments({
-    policy: readAll(input.files, maxPolicyFileLength, problems),
-    inventory: readAll(input.inventoryFiles ?? [], maxInventoryFileLength, problems),
+    policy: readAll(input.files, { maxLength: maxPolicyFileLength, problems, lostNames }),
+    inventory: readAll(input.inventoryFiles ?? [], { maxLength: maxInventoryFileLength, problems, lostNames }),
     mode: input.mode,
     problems,
     taken: managedNames(input.knownWorkloads),
@@ -79,7 +80,7 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     );
     if (documents.length === 0 && input.files.length === 0) problems.push(emptyPolicy());
   }
-  const sorted = bounded(problems.sort(compareProblems));
+  const sorted = bounded(problems.filter((problem) => !isConsequence(problem, lostNames)).sort(compareProblems));
   if (hasErrors(sorted)) return { problems: sorted };
   const directory = new Set(
     drafts.filter(({ document }) => document.place === 'policy').map(({ draft }) => draft.name),
@@ -88,14 +89,26 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
   return { problems: sorted, policy: { ...policy, workloads: own }, inventory };
 }
 
-function readAll(files: readonly InputFile[], maxLength: number, problems: Problem[]): SourceDocument[] {
+interface Reading {
+  readonly maxLength: number;
+  readonly problems: Problem[];
+  readonly lostNames: Set<string>;
+}
+
+function readAll(files: readonly InputFile[], { maxLength, problems, lostNames }: Reading): SourceDocument[] {
   const documents: SourceDocument[] = [];
   for (const file of [...files].sort((a, b) => compareCodeUnits(a.path, b.path))) {
     const read = readYamlDocuments(file, maxLength);
     problems.push(...read.problems);
     documents.push(...read.documents);
+    for (const name of read.lostNames) lostNames.add(name);
   }
   return documents;
+}
+
+/** A reference to what stands in a document that could not be read follows from that document's own error. */
+function isConsequence({ code, message }: Problem, lostNames: ReadonlySet<string>): boolean {
+  return code === 'dangling-reference' && lostNames.has(/"([^"]*)"/.exec(message)?.[1] ?? '');
 }
 
 function managedNames(known: ReadonlyMap<string, Workload> | undefined): ReadonlySet<string> {

@@ -15,6 +15,8 @@ export interface SourceDocument {
 export interface ReadFile {
   readonly documents: readonly SourceDocument[];
   readonly problems: readonly Problem[];
+  /** What may be the names of documents that are not YAML: that others refer to them is no fault of theirs. */
+  readonly lostNames: ReadonlySet<string>;
 }
 
 /** Policy is written by people. 2 MiB is some 20,000 rules and takes about a second to read. */
@@ -25,7 +27,7 @@ export const maxInventoryFileLength = 64 * 1024 * 1024;
 const maxDepth = 40;
 const maxFindingsOfOneCode = 100;
 
-/** Documents that are not YAML are left out, empty ones too. */
+/** Documents that are not YAML are left out, empty ones too. Of several faults in one line the first is told. */
 export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile {
   const isMarked = input.text.startsWith('\uFEFF');
   const file = createSourceFile(isMarked ? { path: input.path, text: input.text.slice(1) } : input);
@@ -45,13 +47,13 @@ export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile
       message: `the file has ${input.text.length} characters; at most ${maxLength} are allowed`,
       suggestion: 'split it into several files',
     });
-    return { documents: [], problems: found.problems };
+    return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
   }
   const text = acceptableText(file.text, found);
-  if (text === undefined) return { documents: [], problems: found.problems };
+  if (text === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
   const documents: SourceDocument[] = [];
   const tokens = boundedTokens(text, found);
-  if (tokens === undefined) return { documents: [], problems: found.problems };
+  if (tokens === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
   for (const composed of composer.compose(tokens, true, text.length)) {
     const root = documentRoot(composed, text, found);
@@ -59,7 +61,18 @@ export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile
     if (root.kind === 'list') for (const item of root.items) documents.push({ file, root: item });
     else documents.push({ file, root });
   }
-  return { documents, problems: found.problems };
+  return { documents, problems: found.problems, lostNames: namesIn(file.text, found) };
+}
+
+/** Empty where every document of the file could be read. */
+function namesIn(text: string, found: Findings): ReadonlySet<string> {
+  if (
+    !found.problems.some(
+      ({ code }) => code === 'yaml-syntax' || code === 'nested-too-deep' || code === 'control-character',
+    )
+  )
+    return new Set();
+  return new Set([...text.matchAll(/\bname: *["']?([a-z0-9-]{1,63})/g)].map((match) => match[1] ?? ''));
 }
 
 interface Findings {
@@ -159,8 +172,13 @@ function refuseLexeme(lexeme: string, at: number, found: Findings): void {
 }
 
 function documentRoot(composed: Document.Parsed, text: string, found: Findings): DocumentNode | undefined {
+  const lines = new Set<number>();
   for (const error of composed.errors.slice(0, maxFindingsOfOneCode)) {
-    found.add({ code: 'yaml-syntax', at: Math.min(error.pos[0], text.length), message: syntaxMessage(error.message) });
+    const at = Math.min(error.pos[0], text.length);
+    const start = text.lastIndexOf('\n', at - 1);
+    if (lines.has(start)) continue;
+    lines.add(start);
+    found.add({ code: 'yaml-syntax', at, message: syntaxMessage(error.message) });
   }
   if (composed.errors.length > 0 || composed.contents === null) return undefined;
   const root = convert(composed.contents, { text, found });

@@ -15,6 +15,12 @@ function codes(text: string): string[] {
   return [...new Set(problems.map(({ code }) => code))];
 }
 
+/** Processor time of this thread: what a file costs, however busy the machine is. */
+function threadMs(): number {
+  const { user, system } = process.threadCpuUsage();
+  return (user + system) / 1000;
+}
+
 function bomb(): string {
   const levels = 'abcdefghijklmnopqrstuvwxyz'.split('');
   return levels
@@ -55,9 +61,9 @@ const hostile: readonly (readonly [name: string, text: string, codes: readonly s
 
 describe('one file', () => {
   test.each(hostile)('%s', (_name, text, expected) => {
-    const startedAt = performance.now();
+    const startedAt = threadMs();
     const found = codes(text);
-    expect(performance.now() - startedAt).toBeLessThan(3000);
+    expect(threadMs() - startedAt).toBeLessThan(1000);
     expect(found.length).toBeGreaterThan(0);
     for (const code of found) expect(expected).toContain(code);
   });
