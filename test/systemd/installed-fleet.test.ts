@@ -201,10 +201,11 @@ describe('installed on booted Debian machines', () => {
   test('an enforced policy holds', async () => {
     await control.must(['mkdir', '-p', '/root/policy']);
     await writeFile(join(control.tree, 'root/policy/shop.yaml'), policy);
-    const applied = JSON.parse(await segwall(['apply', '/root/policy', '--wait', '--json'])) as {
-      readonly acked: unknown;
-    };
-    expect(applied.acked).toEqual(expect.arrayContaining(['web-1', 'api-1']));
+    const applied = await control.exec(['segwall', 'apply', '/root/policy', '--wait', '--json', ...operator]);
+    const journals = (await Promise.all([web, api].map((machine) => machine.journal('segwall-agent')))).join('\n');
+    expect(applied.exitCode, `${applied.stdout}${applied.stderr}\n${journals}`).toBe(0);
+    const { acked } = JSON.parse(applied.stdout) as { readonly acked: unknown };
+    expect(acked).toEqual(expect.arrayContaining(['web-1', 'api-1']));
     expect(await mismatches(underPolicy)).toEqual([]);
   }, 40_000);
 
