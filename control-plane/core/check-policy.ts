@@ -34,6 +34,8 @@ export interface CheckInput {
   readonly mode: CheckMode;
   /** The live fleet, in server mode: what tests may name, and what warnings are told from. */
   readonly knownWorkloads?: ReadonlyMap<string, Workload> | undefined;
+  /** Left out where only the policy is wanted: they cost as much as all the rest. */
+  readonly warnings?: 'wanted' | 'unwanted' | undefined;
   /** What reading the directory found already (links that leave it, files that are not UTF-8). */
   readonly readingProblems?: readonly Problem[] | undefined;
 }
@@ -70,7 +72,7 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     ...documents.filter((one) => one.kind === 'Workload').map((one) => [one.name, one] as const),
   ]);
   const policy = readPolicy(documents, problems, isInventoryKnown ? testable : undefined);
-  if (!hasErrors(problems)) {
+  if (!hasErrors(problems) && input.warnings !== 'unwanted') {
     problems.push(
       ...warnOfPolicy({
         policy,

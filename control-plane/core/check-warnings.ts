@@ -6,7 +6,7 @@ import type { AddressRange } from '#model/address-range.ts';
 import type { Selector } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import { isRuleCovered } from './covered-rule.ts';
-import { createMatching, membershipIn } from './matching.ts';
+import { createMatching } from './matching.ts';
 import type { Inventory, Peer, Policy, Position, Rule, Segment, Workload } from './policy.ts';
 import type { Problem } from './problem.ts';
 import { type ProblemCode, severityOf } from './problem-catalogue.ts';
@@ -151,16 +151,24 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
   const workloads = [...inventory.workloads.values()];
   const matching = createMatching({ policy, inventory, holdersOf: () => [] });
   let comparisons = 0;
+  const membersOf = new Map<Segment, Set<Workload>>();
+  for (const workload of workloads) {
+    for (const { segment } of matching.membershipsOf(workload)) {
+      const members = membersOf.get(segment);
+      if (members === undefined) membersOf.set(segment, new Set([workload]));
+      else members.add(workload);
+    }
+  }
   const guardrails = [...policy.guardrails.values()].flatMap((guardrail) =>
     guardrail.deny.map((entry) => ({
       guardrail,
       entry,
-      reach: reachOf({ matching, workloads, scope: undefined, match: entry }),
+      reach: reachOf({ matching, workloads, members: undefined, match: entry }),
     })),
   );
   for (const segment of policy.segments.values()) {
-    const members = workloads.filter((workload) => membershipIn(segment, workload) !== undefined);
-    if (members.length === 0) {
+    const members = membersOf.get(segment) ?? new Set<Workload>();
+    if (members.size === 0) {
       warn(problems, segment.position, {
         code: 'segment-selects-nothing',
         message: `segment "${segment.name}" has no members: no workload of the inventory matches ${shortText(segment.selectorText)}`,
@@ -168,10 +176,10 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       continue;
     }
     for (const rule of segment.rules) {
-      comparisons += workloads.length * (rule.from.length + rule.to.length + guardrails.length);
+      comparisons += costOf(rule, { all: workloads.length, members: members.size }) + guardrails.length;
       if (comparisons > mostComparisons * 2) return;
-      const reach = reachOf({ matching, workloads, scope: segment, match: rule });
-      warnOfReach({ segment, rule, reach, members: new Set(members) }, problems);
+      const reach = reachOf({ matching, workloads, members, match: rule });
+      warnOfReach({ segment, rule, reach, members }, problems);
       for (const { guardrail, entry, reach: denied } of guardrails) {
         const pair = contradiction(reach, denied);
         if (pair === undefined || !termsOverlap(rule.services, entry.services)) continue;
@@ -184,6 +192,13 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       }
     }
   }
+}
+
+/** Workloads that are looked at to find a rule's reach. */
+function costOf(rule: Rule, { all, members }: { readonly all: number; readonly members: number }): number {
+  let cost = 0;
+  for (const peer of [...rule.from, ...rule.to]) cost += peer.kind === 'workloads' ? members : all;
+  return cost;
 }
 
 interface ReachInput {

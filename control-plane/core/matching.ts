@@ -25,7 +25,8 @@ export interface Membership {
 /** One side of a connection: its address, and the workloads that a peer may mean by it. */
 export interface Side {
   readonly address: Address;
-  readonly value: bigint;
+  /** The address as a number; asked for by ranges only. */
+  value(): bigint;
   readonly candidates: readonly Workload[];
 }
 
@@ -78,16 +79,16 @@ export function createMatching({
   readonly inventory: Inventory;
   readonly holdersOf: (address: Address) => readonly Workload[];
 }): Matching {
-  const segments = [...policy.segments.values()].sort((a, b) => compareCodeUnits(a.name, b.name));
+  const candidates = createSegmentCandidates([...policy.segments.values()]);
   const memberships = new Map<Workload, readonly Membership[]>();
-  const selections = new Map<Selector, Map<Workload, boolean>>();
 
   function membershipsOf(workload: Workload): readonly Membership[] {
     let found = memberships.get(workload);
     if (found === undefined) {
-      found = segments
+      found = candidates(workload)
         .map((segment) => membershipIn(segment, workload))
-        .filter((membership) => membership !== undefined);
+        .filter((membership) => membership !== undefined)
+        .sort((a, b) => compareCodeUnits(a.segment.name, b.segment.name));
       memberships.set(workload, found);
     }
     return found;
@@ -98,17 +99,7 @@ export function createMatching({
   }
 
   function selects(selector: Selector, workload: Workload): boolean {
-    let answers = selections.get(selector);
-    if (answers === undefined) {
-      answers = new Map();
-      selections.set(selector, answers);
-    }
-    let answer = answers.get(workload);
-    if (answer === undefined) {
-      answer = selectorMatches(selector, workload.labels);
-      answers.set(workload, answer);
-    }
-    return answer;
+    return selectorMatches(selector, workload.labels);
   }
 
   function peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean {
@@ -116,7 +107,7 @@ export function createMatching({
       case 'any':
         return true;
       case 'ranges':
-        return rangesContainValue(peer.ranges, familyOf(side.address), side.value);
+        return rangesContainValue(peer.ranges, familyOf(side.address), side.value());
       case 'fqdn':
         return resolves(inventory, peer.name, side.address);
       case 'tenant':
@@ -136,14 +127,9 @@ export function createMatching({
 
   /** The near side is the workload itself, whoever else holds its address; the far side is known by address alone. */
   function sidesOf({ query, direction, workload }: EndQuery): { readonly from: Side; readonly to: Side } {
-    const side = (address: Address, candidates: readonly Workload[]): Side => ({
-      address,
-      value: addressValue(address),
-      candidates,
-    });
     return direction === 'outbound'
-      ? { from: side(query.src, [workload]), to: side(query.dst, holdersOf(query.dst)) }
-      : { from: side(query.src, holdersOf(query.src)), to: side(query.dst, [workload]) };
+      ? { from: sideOf(query.src, [workload]), to: sideOf(query.dst, holdersOf(query.dst)) }
+      : { from: sideOf(query.src, holdersOf(query.src)), to: sideOf(query.dst, [workload]) };
   }
 
   function modeOf(workload: Workload, direction: Direction): EnforcementMode {
@@ -155,6 +141,52 @@ export function createMatching({
   }
 
   return { policy, membershipsOf, isMember, selects, peerMatches, sidesOf, modeOf };
+}
+
+function sideOf(address: Address, candidates: readonly Workload[]): Side {
+  let value: bigint | undefined;
+  return {
+    address,
+    candidates,
+    value() {
+      value ??= addressValue(address);
+      return value;
+    },
+  };
+}
+
+/**
+ * Which segments can have a workload as member at all: most begin with `label == "value"`, and are found by it. Without this the
+ * first question about each workload would cost a look at every segment.
+ */
+function createSegmentCandidates(segments: readonly Segment[]): (workload: Workload) => readonly Segment[] {
+  const byLabel = new Map<string, Map<string, Segment[]>>();
+  const others: Segment[] = [];
+  for (const segment of segments) {
+    const term = requiredTerm(segment.selector);
+    if (term === undefined) {
+      others.push(segment);
+      continue;
+    }
+    const byValue = byLabel.get(term.key) ?? new Map<string, Segment[]>();
+    byLabel.set(term.key, byValue);
+    for (const value of term.values) {
+      const found = byValue.get(value);
+      if (found === undefined) byValue.set(value, [segment]);
+      else found.push(segment);
+    }
+  }
+  return (workload) => {
+    const found = [...others];
+    for (const [key, value] of workload.labels) found.push(...(byLabel.get(key)?.get(value) ?? []));
+    return found;
+  };
+}
+
+/** A term without which the selector matches nothing. */
+function requiredTerm(selector: Selector): Extract<Selector, { kind: 'in' }> | undefined {
+  if (selector.kind === 'in') return selector;
+  return selector.kind === 'and' ? selector.terms.map(requiredTerm).find((term) => term !== undefined) : undefined;
 }
 
 /** A member that lacks one of the keys of `each` belongs to no combination, and so not to the segment. */

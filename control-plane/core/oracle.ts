@@ -46,8 +46,7 @@ export function createOracle({
     };
   }
 
-  function judgeEnd(query: Query, direction: Direction): End {
-    const both = endpoints(query);
+  function judgeEnd(query: Query, direction: Direction, both = endpoints(query)): End {
     const workload = both[direction];
     if (workload === undefined) return { verdict: 'unmanaged', reason: 'unmanaged' };
     if (workload.kind === 'external') return { verdict: 'unmanaged', reason: 'unmanaged', workload: workload.name };
@@ -57,15 +56,21 @@ export function createOracle({
     return judgeLayers(matching, { query, direction, workload });
   }
 
+  function judge(query: Query): Verdict {
+    const both = endpoints(query);
+    return joinEnds(judgeEnd(query, 'outbound', both), judgeEnd(query, 'inbound', both));
+  }
+
   function grantingRules(query: Query, direction: Direction): readonly RuleAddress[] {
-    const end = judgeEnd(query, direction);
-    const workload = endpoints(query)[direction];
-    if (end.reason !== 'rule' || workload === undefined) return [];
-    return grants(matching, { query, direction, workload });
+    const both = endpoints(query);
+    const workload = both[direction];
+    if (workload === undefined || judgeEnd(query, direction, both).reason !== 'rule') return [];
+    const end = { query, direction, workload };
+    return grants(matching, { end, sides: matching.sidesOf(end), howMany: 'all' });
   }
 
   return {
-    judge: (query) => joinEnds(judgeEnd(query, 'outbound'), judgeEnd(query, 'inbound')),
+    judge,
     explain: (query) =>
       explainQuery(matching, {
         query,
@@ -98,7 +103,7 @@ function judgeLayers(matching: Matching, end: EndQuery): End {
   }
   const mode = matching.modeOf(workload, direction);
   if (mode === 'off') return { verdict: 'allow', reason: 'off', workload: workload.name };
-  const [rule] = grants(matching, end, 'first');
+  const [rule] = grants(matching, { end, sides, howMany: 'first' });
   if (rule !== undefined) {
     const named = { reason: 'rule', workload: workload.name, ...rule } as const;
     return remembered === undefined
@@ -127,9 +132,14 @@ function judgeDefault(matching: Matching, { query, direction, workload }: EndQue
   };
 }
 
+interface GrantQuestion {
+  readonly end: EndQuery;
+  readonly sides: { readonly from: Side; readonly to: Side };
+  readonly howMany: 'first' | 'all';
+}
+
 /** Layer 5: rules of the workload's own segments that hit, by segment, combination and rule in code-unit order. */
-function grants(matching: Matching, end: EndQuery, howMany: 'first' | 'all' = 'all'): readonly RuleAddress[] {
-  const sides = matching.sidesOf(end);
+function grants(matching: Matching, { end, sides, howMany }: GrantQuestion): readonly RuleAddress[] {
   const found: RuleAddress[] = [];
   for (const membership of matching.membershipsOf(end.workload)) {
     for (const rule of rulesInOrder(membership.segment)) {

@@ -5,8 +5,8 @@ import { addressValue, familyOf } from '#model/address.ts';
 import { rangesContainValue } from '#model/address-range.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { protocolNumbers } from '#model/service.ts';
-import { type Matching, membershipIn } from './matching.ts';
-import type { Peer, Segment, Workload } from './policy.ts';
+import type { Matching } from './matching.ts';
+import type { Peer, Workload } from './policy.ts';
 
 export interface RuleReach {
   /** Workloads that some peer of the side matches. */
@@ -22,24 +22,28 @@ export interface RuleReach {
 export interface ReachInput {
   readonly matching: Matching;
   readonly workloads: readonly Workload[];
-  /** The rule's segment; undefined in a guardrail, where `workloads` selects in the whole tenant. */
-  readonly scope: Segment | undefined;
+  /** Members of the rule's segment; undefined in a guardrail, where `workloads` selects in the whole tenant. */
+  readonly members: ReadonlySet<Workload> | undefined;
   readonly match: { readonly from: readonly Peer[]; readonly to: readonly Peer[] };
 }
 
-export function reachOf({ matching, workloads, scope, match }: ReachInput): RuleReach {
-  const side = (peers: readonly Peer[], isWanted: (peer: Peer) => boolean) =>
-    new Set(
-      workloads.filter((workload) =>
-        peers.some((peer) => isWanted(peer) && means(matching, peer, { workload, scope })),
-      ),
-    );
+export function reachOf({ matching, workloads, members, match }: ReachInput): RuleReach {
+  const side = (peers: readonly Peer[]): Set<Workload> => {
+    const found = new Set<Workload>();
+    for (const peer of peers) {
+      const among = peer.kind === 'workloads' && members !== undefined ? members : workloads;
+      for (const workload of among) if (means(matching, peer, workload)) found.add(workload);
+    }
+    return found;
+  };
+  const bySelector = (peers: readonly Peer[]) => peers.filter((peer) => !isOpen(peer));
+  const selected = { from: side(bySelector(match.from)), to: side(bySelector(match.to)) };
   return {
-    from: side(match.from, () => true),
-    to: side(match.to, () => true),
+    from: match.from.some(isOpen) ? side(match.from) : selected.from,
+    to: match.to.some(isOpen) ? side(match.to) : selected.to,
     fromIsOpen: match.from.some(isOpen),
     toIsOpen: match.to.some(isOpen),
-    selected: { from: side(match.from, (peer) => !isOpen(peer)), to: side(match.to, (peer) => !isOpen(peer)) },
+    selected,
   };
 }
 
@@ -47,11 +51,7 @@ function isOpen(peer: Peer): boolean {
   return peer.kind === 'any' || peer.kind === 'ranges' || peer.kind === 'fqdn';
 }
 
-function means(
-  matching: Matching,
-  peer: Peer,
-  { workload, scope }: { readonly workload: Workload; readonly scope: Segment | undefined },
-): boolean {
+function means(matching: Matching, peer: Peer, workload: Workload): boolean {
   switch (peer.kind) {
     case 'any':
       return true;
@@ -64,10 +64,7 @@ function means(
     case 'tenant':
       return matching.selects(peer.selector, workload);
     case 'workloads':
-      return (
-        matching.selects(peer.selector, workload) &&
-        (scope === undefined || membershipIn(scope, workload) !== undefined)
-      );
+      return matching.selects(peer.selector, workload);
     case 'segment':
       return (
         (peer.selector === undefined || matching.selects(peer.selector, workload)) &&

@@ -25,7 +25,11 @@ export interface CheckedDirectory extends CheckedPolicy {
 }
 
 /** Problems of policy files name them relative to the directory, those of inventory files as the operator did. */
-export async function checkDirectory(directory: string, options: PolicyOptions): Promise<CheckedDirectory> {
+export async function checkDirectory(
+  directory: string,
+  options: PolicyOptions,
+  warnings: 'wanted' | 'unwanted' = 'wanted',
+): Promise<CheckedDirectory> {
   const inventory = options.inventory === undefined ? undefined : await readInventoryFiles(options.inventory);
   const policy = await readPolicyDirectory(directory, inventory?.realPaths);
   const checked = checkPolicy({
@@ -33,13 +37,14 @@ export async function checkDirectory(directory: string, options: PolicyOptions):
     inventoryFiles: inventory?.files,
     now: instantOf(options.at),
     mode: 'offline',
+    warnings,
     readingProblems: [...policy.problems, ...(inventory?.problems ?? [])],
   });
   return { ...checked, files: policy.files.length + (inventory?.files.length ?? 0) };
 }
 
 export async function loadPolicy(directory: string, options: PolicyOptions): Promise<LoadedPolicy> {
-  const { problems, policy, inventory } = await checkDirectory(directory, options);
+  const { problems, policy, inventory } = await checkDirectory(directory, options, 'unwanted');
   if (policy === undefined || inventory === undefined) {
     const errors = problems.filter((problem) => problem.severity === 'error');
     for (const problem of errors) process.stderr.write(`${problemText(problem)}\n`);
