@@ -216,7 +216,6 @@ export class Fleet implements AgentBackend {
       status: undefined,
     };
     this.sessions.add(agent);
-    this.#log.info({ host, version: hello.agentVersion, revision: hello.revision }, 'agent connected');
     this.#background(async () => {
       // A store put back from an older copy must not number again what agents already hold.
       if (hello.revision > this.#revision) {
@@ -247,7 +246,7 @@ export class Fleet implements AgentBackend {
         this.#background(() => this.#takeReport(agent, report, this.#history.get(host)?.agentVersion ?? '')),
       disconnected: () => {
         this.sessions.remove(agent);
-        this.#log.info({ host }, 'agent disconnected');
+        this.#log.debug({ host }, 'agent disconnected');
       },
     });
   }

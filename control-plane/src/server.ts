@@ -9,6 +9,7 @@
 // The fleet owns the state that is in force; the store is its memory. Stopping goes from the outside in.
 
 import { hostname } from 'node:os';
+import { Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
 import { type Millis, millis } from '#model/time.ts';
 import { type AgentServer, startAgentServer } from './agent-service.ts';
@@ -27,13 +28,16 @@ import { type ActivePolicy, Fleet } from './fleet.ts';
 import { keepFlowsBounded } from './flow-retention.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { createMetrics } from './metrics.ts';
-import { openPki } from './pki.ts';
+import { openPki, type ServerTls } from './pki.ts';
 import { reviewPolicy } from './policy-review.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
 import { newOperatorToken, tokenHash } from './tokens.ts';
 
 const tenant = 'default';
+
+/** The PKI renews the server's certificate long before it ends; the API takes the newest this often. */
+const tlsRefreshMs = 3_600_000;
 
 /** For calls of agents under way when the process is told to stop. */
 const stopGraceMs = 2000;
@@ -88,7 +92,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
 
     const metrics = createMetrics(fleet);
     const context: ApiContext = { fleet, store, tenant, now, version, prunedFlows: retention.pruned };
-    const tls = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
+    const tls: { readonly tls?: ServerTls } = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
     const api: Api = await createApi({ log, version, operators, ...tls }, (app) => {
       healthRoutes(app, context, metrics);
       policyRoutes(app, context);
@@ -99,6 +103,10 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       auditRoutes(app, context);
     });
     stops.push(() => api.close());
+    if (tls.tls !== undefined) {
+      const refreshing = setInterval(() => renewTls(api, pki.serverTls()), tlsRefreshMs);
+      stops.push(() => clearInterval(refreshing));
+    }
     await api.listen({ host: settings.api.address, port: settings.api.port });
 
     const apiPort = portOf(api) ?? settings.api.port;
@@ -160,6 +168,10 @@ async function loadActivePolicy(parts: {
   const problem = `policy ${id} of revision ${revision} does not pass this version's check; agents keep what they have until another is applied`;
   log.error({ problems: review.kind === 'invalid' ? review.problems : [] }, problem);
   return { id, revision, policy: empty.policy, problem };
+}
+
+function renewTls(api: Api, { key, certificate }: ServerTls): void {
+  if (api.server instanceof TlsServer) api.server.setSecureContext({ key, cert: certificate });
 }
 
 function portOf(api: Api): number | undefined {

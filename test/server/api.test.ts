@@ -76,6 +76,7 @@ describe('who may call', () => {
     const { body } = await call('GET', '/metrics', { headers: {} });
     expect(body).toMatch(/^segwall_revision \d+$/m);
     expect(body).toMatch(/^segwall_agents_connected 0$/m);
+    expect(body).toMatch(/^segwall_api_request_seconds_count\{route="\/healthz",status="200"\} 1$/m);
     expect(body).not.toMatch(/secret-app|segwall_[A-Za-z0-9_-]{20,}\.|swj_/);
   });
 });

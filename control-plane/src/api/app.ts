@@ -83,6 +83,8 @@ function createApp(frame: ApiFrame) {
     bodyLimit: mostBodyBytes,
     routerOptions: { maxParamLength: 128 },
     forceCloseConnections: true,
+    // From connecting to the end of the request; answers may take longer.
+    requestTimeout: 120_000,
     serverFactory: (handler) =>
       tls === undefined
         ? createHttpServer(handler)
