@@ -2,13 +2,35 @@
 // The segwall-agent command: reads arguments, calls one command, and turns its outcome into an exit code. Each command is
 // imported only when it is called, so that the running agent carries nothing it does not use.
 
-import { Command, CommanderError, Option } from 'commander';
+import { parseArgs } from 'node:util';
 import { CommandError, renderCommandError } from './command-error.ts';
+import type { RunOptions } from './commands/run.ts';
 import { agentVersion } from './version.ts';
 
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'];
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
-function createProgram(finish: (exitCode: number) => void): Command {
+/**
+ * `run` as a service manager calls it, read without commander: 6 MB less for as long as the agent runs. Whatever is not plainly
+ * right is left to commander, which says what is wrong with it.
+ */
+function readPlainRun(args: readonly string[]): RunOptions | undefined {
+  if (args[0] !== 'run') return undefined;
+  try {
+    const { values } = parseArgs({
+      args: args.slice(1),
+      options: { state: { type: 'string' }, config: { type: 'string' }, 'log-level': { type: 'string' } },
+    });
+    const { state, config, 'log-level': level = 'info' } = values;
+    const logLevel = logLevels.find((known) => known === level);
+    if (state === undefined || logLevel === undefined) return undefined;
+    return { state, logLevel, ...(config !== undefined && { config }) };
+  } catch {
+    return undefined;
+  }
+}
+
+async function runProgram(finish: (exitCode: number) => void): Promise<void> {
+  const { Command, Option } = await import('commander');
   const program = new Command('segwall-agent')
     .description('Enforces on this host what the control plane says, and reports what it sees.')
     .version(agentVersion)
@@ -30,7 +52,7 @@ function createProgram(finish: (exitCode: number) => void): Command {
     .description('run the agent until SIGTERM; the rules stay in the kernel')
     .addOption(state())
     .option('--config <file>', 'settings; default: agent.yaml in the state directory, if it is there')
-    .addOption(new Option('--log-level <level>', 'what is logged').choices(logLevels).default('info'))
+    .addOption(new Option('--log-level <level>', 'what is logged').choices([...logLevels]).default('info'))
     .action(async (options) => (await import('./commands/run.ts')).runCommand(options));
   program
     .command('status')
@@ -55,26 +77,34 @@ function createProgram(finish: (exitCode: number) => void): Command {
     .addOption(state())
     .option('--yes', 'really', false)
     .action(async (options) => (await import('./commands/open.ts')).openCommand(options));
-  return program;
+  await program.parseAsync();
 }
 
 /** The exit code of DESIGN.md §8: 0 done, 1 does not hold, 2 wrong use, 3 could not reach or not allowed. */
 async function main(): Promise<number> {
   let exitCode = 0;
-  const program = createProgram((code) => {
-    exitCode = code;
-  });
+  const plainRun = readPlainRun(process.argv.slice(2));
   try {
-    await program.parseAsync();
+    if (plainRun !== undefined) await (await import('./commands/run.ts')).runCommand(plainRun);
+    else {
+      await runProgram((code) => {
+        exitCode = code;
+      });
+    }
     return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof CommandError) {
       process.stderr.write(renderCommandError(error));
       return error.exitCode;
     }
+    if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
     throw error;
   }
+}
+
+/** Commander has printed it already: help, the version, or what is wrong with the arguments. */
+function isCommanderError(error: unknown): error is { readonly exitCode: number } {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }
 
 // npm runs scripts in the package's root; the operator's paths are relative to where the operator is.
