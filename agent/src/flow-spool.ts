@@ -3,13 +3,13 @@
 // power cut is counted and removed, never sent.
 
 import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import type { StateDirectory } from './state-directory.ts';
-import { seal, unseal, writeWhole } from './whole-file.ts';
+import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
 export interface FlowCodec {
   encode(batch: FlowBatch): Uint8Array;
@@ -79,11 +79,13 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     if (index < 0) return;
     files.splice(index, 1);
     bytes -= file.bytes;
-    unlinkSync(pathOf(file.sequence));
+    rmSync(pathOf(file.sequence), { force: true });
   }
 
   async function read(file: SpooledFile): Promise<FlowBatch | undefined> {
-    const sealed = unseal(await readFile(pathOf(file.sequence)));
+    const bytes = await readIfThere(pathOf(file.sequence));
+    if (bytes === undefined) return undefined;
+    const sealed = unseal(bytes);
     const batch = sealed.ok ? codec.decode(sealed.value) : sealed;
     return batch.ok ? batch.value : undefined;
   }
@@ -109,7 +111,8 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
         const connections = connectionsOf(window);
         lostConnections += connections;
         pending = addLoss(lost, { ...noLoss, spooled: connections });
-        rmSync(pathOf(sequence), { force: true });
+        // If this fails too, the next append takes the same number and replaces the file.
+        await rm(pathOf(sequence), { force: true }).catch(() => undefined);
         return err(
           `flows could not be written to ${directory}: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
         );
@@ -128,6 +131,8 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     async oldest() {
       for (let file = files[0]; file !== undefined; file = files[0]) {
         const batch = await read(file);
+        // Meanwhile the full spool may have let it go.
+        if (!files.includes(file)) continue;
         if (batch !== undefined) return batch;
         damagedFiles += 1;
         drop(file);

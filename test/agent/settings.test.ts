@@ -1,0 +1,120 @@
+// A bad setting names itself, its value and what is allowed; a good file becomes settings; no file is all defaults.
+
+import { readFile } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { isLinkLocal, publishes } from '#agent/addresses.ts';
+import { parseOsRelease } from '#agent/host-facts.ts';
+import { defaultSettings, parseSettings, readSettings } from '#agent/settings.ts';
+import type { Address } from '#model/address.ts';
+
+const bad: readonly (readonly [string, string])[] = [
+  ['flow: {}', 'flow is {}; allowed: no such setting; the keys here are essential, interfaces, facts, flows'],
+  ['[]', 'the file is []; allowed: the keys essential, interfaces, facts, flows'],
+  ['flows: { windowSeconds: 0 }', 'flows.windowSeconds is 0; allowed: a whole number from 1 to 300'],
+  ['flows: { windowSeconds: "5" }', 'flows.windowSeconds is "5"; allowed: a whole number from 1 to 300'],
+  ['flows: { recordsMost: 1000000 }', 'flows.recordsMost is 1000000; allowed: a whole number from 100 to 50000'],
+  ['essential: ssh', 'essential is "ssh"; allowed: a list'],
+  ['essential: [{ name: SSH }]', 'essential[0].name is "SSH"; allowed: lower-case letters'],
+  ['essential: [{ name: control-plane }]', 'essential[0].name is "control-plane"; allowed: lower-case letters'],
+  ['essential: [{ name: a, direction: both }]', 'essential[0].direction is "both"; allowed: inbound, outbound'],
+  ['essential: [{ name: a, direction: inbound, services: [] }]', 'essential[0].services is []; allowed: at least one'],
+  [
+    'essential: [{ name: a, direction: inbound, services: [ssh], peers: any }]',
+    'essential[0].services[0] is "ssh"; allowed: any, tcp/PORT',
+  ],
+  [
+    'essential: [{ name: a, direction: inbound, services: [any], peers: [10.0.0.1/8] }]',
+    'essential[0].peers[0] is "10.0.0.1/8"; allowed: a CIDR or an address ("10.0.0.1/8" has host bits',
+  ],
+  [
+    'essential: [{ name: a, direction: inbound, services: [any], peers: [] }]',
+    'essential[0].peers is []; allowed: any, or a list of CIDRs',
+  ],
+  [
+    'essential: [{ name: a, direction: inbound, services: [any], peers: any }, { name: a, direction: outbound, services: [any], peers: any }]',
+    'essential[1].name is "a"; allowed: a name that no other entry has',
+  ],
+  ['interfaces: { include: [""] }', 'interfaces.include[0] is ""; allowed: the name of an interface'],
+  ['facts: { region: "a b" }', 'facts.region is "a b"; allowed: letters, digits'],
+];
+
+describe('settings', () => {
+  test.each(bad)('%s', (text, message) => {
+    const settings = parseSettings(parse(text));
+    expect(settings.ok ? undefined : settings.error.slice(0, message.length)).toBe(message);
+  });
+
+  test('every setting is read', () => {
+    const text = `
+essential:
+  - { name: admin-ssh, direction: inbound, peers: [10.0.0.0/8, "fd00::1"], services: [tcp/22] }
+  - { name: dns, direction: outbound, peers: any, services: [udp/53, tcp/53] }
+interfaces: { include: [br-lan], exclude: [eth1] }
+facts: { region: eu-1, cloud: own }
+flows: { windowSeconds: 10, recordsMost: 100, spoolMegabytes: 2 }
+`;
+    expect(parseSettings(parse(text))).toMatchObject({
+      ok: true,
+      value: {
+        essentials: [
+          { name: 'admin-ssh', peers: { kind: 'ranges', ranges: [{ family: 'ipv4' }, { family: 'ipv6' }] } },
+          { name: 'dns', direction: 'outbound', peers: { kind: 'any' }, services: [{ low: 53 }, { low: 53 }] },
+        ],
+        interfaces: { include: ['br-lan'], exclude: ['eth1'] },
+        facts: { region: 'eu-1', cloud: 'own' },
+        flows: { windowMs: 10_000, recordsMost: 100, spoolBytesMost: 2 << 20 },
+      },
+    });
+  });
+
+  test('an empty file and no file are all defaults; a file that was asked for must be there', async () => {
+    expect(parseSettings(parse(''))).toEqual({ ok: true, value: defaultSettings });
+    expect(await readSettings('/nowhere/agent.yaml', 'optional')).toEqual({ ok: true, value: defaultSettings });
+    expect(await readSettings('/nowhere/agent.yaml', 'required')).toEqual({
+      ok: false,
+      error: '/nowhere/agent.yaml cannot be read: ENOENT',
+    });
+  });
+});
+
+describe('addresses and facts', () => {
+  const none = { include: [], exclude: [] };
+  const rows: readonly (readonly [string, Parameters<typeof publishes>[1], 'published' | 'kept back'])[] = [
+    ['eth0', none, 'published'],
+    ['ens3f0', none, 'published'],
+    ['bond0.100', none, 'published'],
+    ['docker0', none, 'kept back'],
+    ['br-1a2b3c4d5e6f', none, 'kept back'],
+    ['virbr0', none, 'kept back'],
+    ['cni0', none, 'kept back'],
+    ['br-lan', { include: ['br-lan'], exclude: [] }, 'published'],
+    ['eth1', { include: [], exclude: ['eth*'] }, 'kept back'],
+    ['eth1', { include: ['eth1'], exclude: ['eth*'] }, 'published'],
+  ];
+  test.each(rows)('interface %s under %j is %s', (name, settings, expected) => {
+    expect(publishes(name, settings) ? 'published' : 'kept back').toBe(expected);
+  });
+
+  test('link-local addresses of both families are known', () => {
+    const linkLocal = ['169.254.0.1', 'fe80::1', 'febf::1'] as Address[];
+    const others = ['169.253.0.1', 'fec0::1', 'fd00::1', '10.0.0.1'] as Address[];
+    expect(linkLocal.filter(isLinkLocal)).toEqual(linkLocal);
+    expect(others.filter(isLinkLocal)).toEqual([]);
+  });
+
+  test('os-release is read with and without quotes', () => {
+    const values = parseOsRelease('ID=debian\nVERSION_ID="12"\n# comment\nPRETTY_NAME=\'a "b"\'\nBAD LINE\n');
+    expect([...values]).toEqual([
+      ['ID', 'debian'],
+      ['VERSION_ID', '12'],
+      ['PRETTY_NAME', 'a "b"'],
+    ]);
+  });
+
+  test('the agent’s version is the package’s', async () => {
+    const { agentVersion } = await import('#agent/version.ts');
+    const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+    expect(agentVersion).toBe((JSON.parse(text) as { version: string }).version);
+  });
+});
