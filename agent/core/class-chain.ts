@@ -107,9 +107,10 @@ function icmpLines(request: {
       .filter(([asked]) => low <= asked && asked <= high)
       .map(([, answered]) => `${answered} : goto ${chainOf(value)}`),
   );
-  const lines = [`ct protocol ${protocol} ct direction original ${plane} type vmap { ${requests.join(', ')} }`];
-  if (answers.length > 0)
-    lines.push(`ct protocol ${protocol} ct direction reply ${plane} type vmap { ${answers.join(', ')} }`);
+  // The other family may carry this protocol number too, and then it has no types.
+  const own = `meta nfproto ${family} ct protocol ${protocol}`;
+  const lines = [`${own} ct direction original ${plane} type vmap { ${requests.join(', ')} }`];
+  if (answers.length > 0) lines.push(`${own} ct direction reply ${plane} type vmap { ${answers.join(', ')} }`);
   return lines;
 }
 
