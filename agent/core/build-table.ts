@@ -48,15 +48,12 @@ export function buildTable(request: TableRequest): Table | undefined {
     return made;
   };
 
-  // Units fall to their host's rules until they are matched by cgroup: never to allow.
-  const workloads = request.ruleSet.workloads
-    .filter(({ kind }) => kind !== 'unit')
-    .map(
-      (workload): WorkloadGates => ({
-        workload,
-        choices: { inbound: chooseGates(workload, 'inbound'), outbound: chooseGates(workload, 'outbound') },
-      }),
-    );
+  const workloads = request.ruleSet.workloads.map(
+    (workload): WorkloadGates => ({
+      workload,
+      choices: { inbound: chooseGates(workload, 'inbound'), outbound: chooseGates(workload, 'outbound') },
+    }),
+  );
   const gates: NamedGate[] = [];
   for (const direction of ['inbound', 'outbound'] as const) {
     let index = 0;
@@ -125,7 +122,13 @@ function assemble(parts: {
 }): Table {
   const { gates, decisions, classChain, decisionChain } = parts;
   const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
-  const hooks = hookChains({ workloads: parts.workloads, gates, classChain, isStrict: denies });
+  const hooks = hookChains({
+    workloads: parts.workloads,
+    gates,
+    classChain,
+    isStrict: denies,
+    numbering: parts.numbering,
+  });
   const chains = new Map<string, Chain>(hooks.chains);
   for (const [name, lines] of denialChains((direction) =>
     decisionChain(dhcpDecision({ intern: parts.intern, direction, workload: parts.host })),
@@ -164,7 +167,16 @@ function assemble(parts: {
     maps,
     counters: new Set([...[...decisions.keys()].map((number) => `n_${number}`), 'n_mid', 'n_odd']),
     deniedSets,
-    gates: gates.map(({ name, classes }): JudgedGate => ({ name, classes })),
+    gates: gates.map(
+      ({ name, gate: { workload, direction }, classes }): JudgedGate => ({
+        name,
+        workload: workload.workload,
+        kind: workload.kind,
+        direction,
+        classes,
+      }),
+    ),
+    units: hooks.units,
     dispatch: hooks.dispatch,
     decisions,
     numbering: parts.numbering(),

@@ -5,8 +5,10 @@
 import { type Family, familyOf } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
 import type { Gate, WorkloadGates } from './gate.ts';
+import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
 import { type Chain, type ElementMap, matchesEpoch } from './table.ts';
+import { byMarkWords, type UnitEntry, type UnitTargets, unitEntries, unitMaps } from './unit-dispatch.ts';
 
 interface HookRequest {
   readonly workloads: readonly WorkloadGates[];
@@ -14,12 +16,14 @@ interface HookRequest {
   readonly classChain: (peerClass: PeerClass) => string;
   /** Whether anything at all is denied: then TCP without an entry must begin with SYN, or a revoked connection revives. */
   readonly isStrict: boolean;
+  readonly numbering: () => Numbering;
 }
 
 interface HookParts {
   readonly chains: ReadonlyMap<string, Chain>;
   readonly maps: ReadonlyMap<string, ElementMap>;
   readonly dispatch: string;
+  readonly units: readonly UnitTargets[];
 }
 
 /** Where the far and the near address of a judged connection stand, in the first packet's header and in the tuple. */
@@ -63,28 +67,44 @@ export function hookChains(request: HookRequest): HookParts {
     hook: '{ type filter hook forward priority 0; policy accept; }',
     lines: containers.length === 0 ? [] : forwardLines(isStrict),
   });
+  const units = workloads
+    .filter(({ workload }) => workload.kind === 'unit')
+    .map((unit) => unitTargets({ request, unit, chains }));
+  const hasUnits = units.length > 0;
   for (const direction of directions) {
     const side = short[direction];
     const strict = isStrict ? [`${notSyn} goto mid`] : [];
     chains.set(`new_${side}`, {
-      lines: [...strict, ...entryLines({ request, host, direction, view: 'header', chains })],
+      lines: [
+        ...strict,
+        ...(hasUnits ? [`jump units_new_${side}`] : []),
+        ...entryLines({ request, workload: host, direction, view: 'header', chains }),
+      ],
     });
-    chains.set(`judge_${side}`, { lines: entryLines({ request, host, direction, view: 'tuple', chains }) });
+    chains.set(`judge_${side}`, {
+      lines: [
+        ...(hasUnits ? [`jump units_judge_${side}`, byMarkWords(direction)] : []),
+        ...entryLines({ request, workload: host, direction, view: 'tuple', chains }),
+      ],
+    });
   }
+  if (hasUnits) for (const entry of unitEntries) chains.set(entry, { lines: [] });
   chains.set('mid', { lines: ['counter name n_mid drop'] });
   chains.set('odd', {
     lines: isStrict ? [neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });
-  const maps = containers.length === 0 ? new Map<string, ElementMap>() : podMaps({ request, containers, chains });
+  const pods = containers.length === 0 ? new Map<string, ElementMap>() : podMaps({ request, containers, chains });
   const dispatch = JSON.stringify([
     workloads.map(({ workload, choices }) => [
       workload.workload,
       workload.kind,
+      workload.unit,
       directions.map((direction) => nearAddresses(choices[direction])),
     ]),
-    [...maps].map(([name, { elements }]) => [name, [...elements].sort()]),
+    [...pods].map(([name, { elements }]) => [name, [...elements].sort()]),
   ]);
-  return { chains, maps, dispatch };
+  const maps = hasUnits ? new Map([...pods, ...unitMaps(units, request.numbering())]) : pods;
+  return { chains, maps, dispatch, units };
 
   /** Reply packets belong to the other direction's connection: an answer we send is part of what came in. */
   function localHook(interfaceField: 'iif' | 'oif', own: Direction): readonly string[] {
@@ -100,17 +120,17 @@ export function hookChains(request: HookRequest): HookParts {
   }
 }
 
-/** From a host's entry chain to its gate; a host that no workload stands for is let pass. */
+/** From a workload's entry chain to its gate; a host that no workload stands for is let pass. */
 function entryLines(request: {
   readonly request: HookRequest;
-  readonly host: WorkloadGates | undefined;
+  readonly workload: WorkloadGates | undefined;
   readonly direction: Direction;
   readonly view: View;
   readonly chains: Map<string, Chain>;
 }): readonly string[] {
-  const { host, direction, view, chains } = request;
-  if (host === undefined) return ['accept'];
-  const choice = host.choices[direction];
+  const { workload, direction, view, chains } = request;
+  if (workload === undefined) return ['accept'];
+  const choice = workload.choices[direction];
   const [only, ...more] = choice.gates;
   if (only !== undefined && more.length === 0) return gateLines(request.request, only, view);
   const chainOf = (gate: Gate): string => {
@@ -131,6 +151,33 @@ function entryLines(request: {
   if (choice.rest.ipv4 !== choice.rest.ipv6) lines.push(`meta nfproto ipv6 goto ${chainOf(choice.rest.ipv6)}`);
   lines.push(`goto ${chainOf(choice.rest.ipv4)}`);
   return lines;
+}
+
+/** A unit's own entry chains: its gate's where it has one, else one that chooses by the unit's own address. */
+function unitTargets(parts: {
+  readonly request: HookRequest;
+  readonly unit: WorkloadGates;
+  readonly chains: Map<string, Chain>;
+}): UnitTargets {
+  const { request, unit, chains } = parts;
+  const enter = (direction: Direction, view: View): string => {
+    const { gates } = unit.choices[direction];
+    const [first] = gates;
+    if (first === undefined) throw new Error(`the unit workload ${unit.workload.workload} has no gate`);
+    const gateChain = `${view === 'header' ? 'new' : 'judge'}_${nameOf(request, first)}`;
+    const name = gates.length === 1 ? gateChain : `${gateChain}_unit`;
+    chains.set(name, { lines: entryLines({ request, workload: unit, direction, view, chains }) });
+    return name;
+  };
+  const entryChains: Readonly<Record<UnitEntry, string>> = {
+    units_new_in: enter('inbound', 'header'),
+    units_new_out: enter('outbound', 'header'),
+    units_judge_in: enter('inbound', 'tuple'),
+    units_judge_out: enter('outbound', 'tuple'),
+  };
+  const { workload, unit: name } = unit.workload;
+  if (name === undefined) throw new Error(`the unit workload ${workload} names no unit`);
+  return { workload, unit: name, chains: entryChains };
 }
 
 function gateLines(request: HookRequest, gate: Gate, view: View): readonly string[] {

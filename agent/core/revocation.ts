@@ -15,6 +15,17 @@ export function revokesAnything(previous: Table, next: Table): boolean {
   });
 }
 
+/** Whether a unit's rules deny what its host's accept: connections made under the host's must then be judged again. */
+export function takesFromHost(table: Table, workload: string): boolean {
+  const narrows = createNarrowing();
+  const hosts = table.gates.filter(({ kind }) => kind === 'host');
+  return table.gates.some(
+    (gate) =>
+      gate.workload === workload &&
+      hosts.some((host) => host.direction === gate.direction && gateNarrows(host, gate, narrows)),
+  );
+}
+
 type Narrows = (before: PeerClass, after: PeerClass) => boolean;
 
 function gateNarrows(before: JudgedGate, after: JudgedGate, narrows: Narrows): boolean {

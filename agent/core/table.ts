@@ -2,9 +2,12 @@
 // every revocation: the epoch stands in them as a mark that is filled in when the text is made, so that equal policy is equal
 // data whatever the epoch.
 
+import type { ManagedKind } from '#model/rule-set.ts';
+import type { Direction } from '#model/verdict.ts';
 import type { Decision } from './decision.ts';
 import type { Numbering } from './numbering.ts';
 import type { PeerClass, PeerClasses } from './peer-classes.ts';
+import type { UnitTargets } from './unit-dispatch.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */
 export const tableName = 'inet segwall';
@@ -14,6 +17,7 @@ export const epochMask = 0xfff;
 export const firstEpoch = 1;
 export const lastEpoch = 0xfff;
 const foreignMask = '0xf0000000';
+export const decisionMask = '0x0ffff000';
 
 const epochSlot = '<epoch>';
 const stampPattern = /<stamp (\d+)>/g;
@@ -59,6 +63,9 @@ export interface ElementMap {
 /** How connections are judged through one gate, for telling a change that only widens from one that revokes. */
 export interface JudgedGate {
   readonly name: string;
+  readonly workload: string;
+  readonly kind: ManagedKind;
+  readonly direction: Direction;
   readonly classes: PeerClasses;
 }
 
@@ -70,6 +77,8 @@ export interface Table {
   /** Dynamic sets that the kernel fills; created, never flushed. Name to declaration. */
   readonly deniedSets: ReadonlyMap<string, string>;
   readonly gates: readonly JudgedGate[];
+  /** The units that have rules of their own, in the order of the rule set. */
+  readonly units: readonly UnitTargets[];
   /** What says which gate judges which packet: a change here is judged anew in full. */
   readonly dispatch: string;
   readonly decisions: ReadonlyMap<number, Decision>;

@@ -47,9 +47,14 @@ export function parseStanding(listing: string): Standing {
 
 /**
  * The whole table, whatever stands there now: idempotent, one transaction, no packet unjudged meanwhile. `standing` names
- * leftovers to remove; empty, it is the script for a host that has nothing.
+ * leftovers to remove; empty, it is the script for a host that has nothing. `placement`: unit-placement.ts.
  */
-export function bootstrapScript(table: Table, state: TableState, standing: Standing): string {
+export function bootstrapScript(
+  table: Table,
+  state: TableState,
+  standing: Standing,
+  placement: readonly string[] = [],
+): string {
   const lines: string[] = [`add table ${tableName}`];
   lines.push(...declarations(table));
   const leftoverChains = [...standing.chains].filter((name) => name !== stateChain && !table.chains.has(name));
@@ -62,6 +67,7 @@ export function bootstrapScript(table: Table, state: TableState, standing: Stand
   for (const [name, { lines: rules }] of table.chains) lines.push(...ruleLines(name, rules, state.epoch));
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, { elements }] of table.maps) lines.push(...elementLines('add', name, [...elements]));
+  lines.push(...placement);
   for (const name of leftoverMaps) lines.push(`delete map ${tableName} ${name}`);
   for (const name of leftoverSets) lines.push(`delete set ${tableName} ${name}`);
   for (const name of leftoverChains) lines.push(`delete chain ${tableName} ${name}`);
@@ -76,8 +82,10 @@ export function changeScript(request: {
   readonly next: Table;
   readonly isNewEpoch: boolean;
   readonly state: TableState;
+  /** Needed wherever `next` has units, or elements would name chains that are gone (unit-placement.ts). */
+  readonly placement?: readonly string[];
 }): string {
-  const { previous, next, isNewEpoch, state } = request;
+  const { previous, next, isNewEpoch, state, placement = [] } = request;
   const lines: string[] = [...declarations(next, previous)];
   const refilled = [...next.chains].filter(([name, chain]) => {
     const before = previous.chains.get(name);
@@ -105,6 +113,7 @@ export function changeScript(request: {
     const stale = [...removed, ...changed.filter(([key]) => before.has(key))];
     lines.push(...elementLines('delete', name, stale), ...elementLines('add', name, changed));
   }
+  lines.push(...placement);
   for (const [name, { kind }] of goneMaps) lines.push(`flush ${kind} ${tableName} ${name}`);
   for (const [name, { kind }] of goneMaps) lines.push(`delete ${kind} ${tableName} ${name}`);
   for (const name of goneChains) lines.push(`delete chain ${tableName} ${name}`);

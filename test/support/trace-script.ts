@@ -19,6 +19,8 @@ export interface TracedPacket {
   readonly mark: number;
   readonly isLoopback?: boolean;
   readonly isSyn?: boolean;
+  /** The cgroup of its socket as the path that the script's maps name, at the depth it has; absent: no socket to be seen. */
+  readonly cgroup?: { readonly path: string; readonly level: number };
 }
 
 export interface TraceOutcome {
@@ -106,6 +108,17 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
       if (match !== undefined) {
         mark = ((mark & Number(match[1])) | Number(match[2])) >>> 0;
         continue;
+      }
+      match = eat(/ct mark and (0x[0-9a-f]+) vmap @(\S+)/);
+      if (match !== undefined) {
+        const decided = (mark & Number(match[1])) >>> 0;
+        return goTo(script.maps.get(match[2] ?? '')?.find(({ key }) => Number(key) === decided)?.value);
+      }
+      match = eat(/socket cgroupv2 level (\d+) vmap @(\S+)/);
+      if (match !== undefined) {
+        const { path, level } = packet.cgroup ?? { path: '', level: -1 };
+        if (level !== Number(match[1])) return 'next';
+        return goTo(script.maps.get(match[2] ?? '')?.find(({ key }) => key === `"${path}"`)?.value);
       }
       match = eat(/(iif|oif) "lo"/);
       if (match !== undefined) {

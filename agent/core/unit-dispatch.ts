@@ -1,0 +1,62 @@
+// How a connection finds the rules of a systemd unit of this host: by its socket's cgroup where the kernel shows one, else by
+// the decision in its mark, so that a connection judged as a unit's stays the unit's (handshakes, TIME-WAIT, ICMP answers and
+// sockets of a unit that is gone have no cgroup to show). Whatever neither tells falls to the host's rules.
+// The objects named here are declared empty; unit-placement.ts says what fills them.
+
+import type { Direction } from '#model/verdict.ts';
+import { parseDecisionKey } from './decision.ts';
+import type { Numbering } from './numbering.ts';
+import { decisionMask, type ElementMap } from './table.ts';
+
+/** Each names a chain, with one look-up a cgroup level, and the map it looks in. */
+export const unitEntries = ['units_new_in', 'units_new_out', 'units_judge_in', 'units_judge_out'] as const;
+export type UnitEntry = (typeof unitEntries)[number];
+
+/** A unit workload's own entry chains. */
+export interface UnitTargets {
+  readonly workload: string;
+  readonly unit: string;
+  readonly chains: Readonly<Record<UnitEntry, string>>;
+}
+
+const markMaps: Readonly<Record<Direction, string>> = { inbound: 'units_mark_in', outbound: 'units_mark_out' };
+const judgeEntries: Readonly<Record<Direction, UnitEntry>> = {
+  inbound: 'units_judge_in',
+  outbound: 'units_judge_out',
+};
+
+/** The words with which a judgement looks for a unit by the decision that judged the connection before. */
+export function byMarkWords(direction: Direction): string {
+  return `ct mark and ${decisionMask} vmap @${markMaps[direction]}`;
+}
+
+/** The maps of a host that has units. Cost: linear in the decisions ever numbered. */
+export function unitMaps(units: readonly UnitTargets[], numbering: Numbering): ReadonlyMap<string, ElementMap> {
+  const maps = new Map<string, ElementMap>();
+  for (const entry of unitEntries) {
+    maps.set(entry, {
+      declaration: '{ type cgroupsv2 : verdict; }',
+      kind: 'map',
+      update: 'by-element',
+      elements: new Map(),
+    });
+  }
+  const byWorkload = new Map(units.map((unit) => [unit.workload, unit]));
+  const marks = { inbound: new Map<string, string>(), outbound: new Map<string, string>() };
+  for (const [key, number] of [...numbering.decisions].sort(([, a], [, b]) => a - b)) {
+    const decision = parseDecisionKey(key);
+    const unit = decision === undefined ? undefined : byWorkload.get(decision.workload);
+    if (decision === undefined || unit === undefined) continue;
+    const { direction } = decision;
+    marks[direction].set(`0x${(number * 4096).toString(16)}`, `goto ${unit.chains[judgeEntries[direction]]}`);
+  }
+  for (const direction of ['inbound', 'outbound'] as const) {
+    maps.set(markMaps[direction], {
+      declaration: '{ type mark : verdict; }',
+      kind: 'map',
+      update: 'by-element',
+      elements: marks[direction],
+    });
+  }
+  return maps;
+}
