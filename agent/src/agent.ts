@@ -35,6 +35,7 @@ import { sweepMarks } from './mark-sweep.ts';
 import { createMemoryRelease } from './memory.ts';
 import { type NetlinkReader, runNetlinkLoop } from './netlink-loop.ts';
 import { createNft } from './nft.ts';
+import { insertOpenSockets } from './open-sockets.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { Enforcer, SyncState } from './ports.ts';
 import type { AgentSettings } from './settings.ts';
@@ -75,7 +76,14 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     return entry === undefined ? settings.essentials : [entry, ...settings.essentials];
   };
   const nft = createNft();
-  const enforcer = createEnforcer({ nft, stateDirectory: state, essentials, log, sweepMarks });
+  const enforcer = createEnforcer({
+    nft,
+    stateDirectory: state,
+    essentials,
+    log,
+    sweepMarks,
+    beforeFirstTable: () => enterOpenSockets(log),
+  });
   let problem = '';
   const started = await enforcer.start();
   reportStart(started, log);
@@ -261,6 +269,21 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   await statusServer.close();
   if (failedWith !== undefined) throw failedWith;
   log.info('agent stopped; the rules stay in the kernel');
+}
+
+/** Among them our own stream: without an entry, a first policy that enforces would cut it. */
+async function enterOpenSockets(log: Logger): Promise<void> {
+  const entered = await insertOpenSockets();
+  if (!entered.ok) {
+    log.warn(
+      { reason: entered.error },
+      'connections that are open now are unknown to conntrack; enforcement will cut them',
+    );
+    return;
+  }
+  const { inserted, known, failed, refusal } = entered.value;
+  if (failed > 0) log.warn({ failed, refusal }, 'some connections are unknown to conntrack; enforcement will cut them');
+  log.info({ inserted, known }, 'open connections entered into conntrack before the first table');
 }
 
 function reportStart(outcome: StartOutcome, log: Logger): void {

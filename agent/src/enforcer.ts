@@ -50,6 +50,8 @@ export interface EnforcerOptions {
   readonly log: Logger;
   /** Takes old epochs out of all marks before the epoch begins again at 1. */
   readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
+  /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
+  readonly beforeFirstTable?: () => Promise<void>;
 }
 
 export interface TableEnforcer extends Enforcer {
@@ -129,6 +131,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
 
   const bootstrap = async (table: Table, state: TableState): Promise<Result<void>> => {
     const listing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
+    if (!listing.ok) await options.beforeFirstTable?.();
     return commit(bootstrapScript(table, state, listing.ok ? parseStanding(listing.value) : nothingStanding), state);
   };
 
