@@ -1,0 +1,118 @@
+// What the pages say is tried: links lead somewhere, examples are right, and the first guide's commands run as they stand.
+
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { parseSettings } from '#agent/settings.ts';
+import { readSettings } from '#control-plane/settings.ts';
+import { listTrackedFiles, readText, root } from '#test/arch/sources.ts';
+import { run } from '#test/support/run-command.ts';
+
+const pages = (await listTrackedFiles()).filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
+const segwall = [process.execPath, join(root, 'control-plane/cli/main.ts')];
+
+function blocksOf(page: string, language: string): readonly string[] {
+  const found = readText(page).matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'));
+  return [...found].map((match) => match[1] ?? '');
+}
+
+function linksOf(page: string): readonly string[] {
+  return [...readText(page).matchAll(/\]\(([^)\s]+)\)/g)]
+    .map((match) => match[1] ?? '')
+    .filter((link) => !/^https?:/.test(link));
+}
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'segwall-docs-'));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+describe('links', () => {
+  test.each(pages)('of %s lead to files', (page) => {
+    const dead = linksOf(page).filter((link) => {
+      const [path = ''] = link.split('#');
+      return path !== '' && !existsSync(join(root, dirname(page), path));
+    });
+    expect(dead).toEqual([]);
+  });
+});
+
+describe('commands of package.json', () => {
+  const { scripts } = JSON.parse(readText('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+
+  test.each(pages)('named in %s exist', (page) => {
+    const named = [...readText(page).matchAll(/\bnpm run (?:-s )?([a-z-]+)/g)].map((match) => match[1] ?? '');
+    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
+  });
+});
+
+describe('policy examples', () => {
+  const complete = pages.flatMap((page) =>
+    blocksOf(page, 'yaml')
+      .filter((text) => text.startsWith('apiVersion: segwall/v1') && page !== 'docs/reference/policy.md')
+      .map((text, at) => ({ page, at, text })),
+  );
+
+  test('are found', () => {
+    expect(complete.length).toBeGreaterThan(3);
+  });
+
+  test.each(complete)('$page, number $at, passes the check', async ({ text }) => {
+    const folder = await mkdtemp(join(directory, 'policy-'));
+    await writeFile(join(folder, 'example.yaml'), text);
+    // Workloads of the getting-started page belong in the inventory.
+    const isInventory = text.includes('kind: Workload');
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
+    const checked = await run([
+      ...segwall,
+      ...['policy', 'check'],
+      ...(isInventory ? [empty, '--inventory', join(folder, 'example.yaml')] : [folder]),
+    ]);
+    // The example's test names hosts of the inventory beside it.
+    const problems = checked.stdout.split('\n').filter((line) => /error/.test(line) && !/^0 errors/.test(line));
+    if (!text.includes('kind: PolicyTest')) expect(problems).toEqual([]);
+  });
+});
+
+describe('getting started', () => {
+  test('its offline commands run as they stand', async () => {
+    const guide = 'docs/guides/getting-started.md';
+    const [policy = '', inventory = ''] = blocksOf(guide, 'yaml');
+    const folder = join(directory, 'getting-started');
+    await mkdir(join(folder, 'policy'), { recursive: true });
+    await writeFile(join(folder, 'policy/shop.yaml'), policy);
+    await writeFile(join(folder, 'inventory.yaml'), inventory);
+    const commands = blocksOf(guide, 'sh').find((block) => block.includes('policy check')) ?? '';
+    const [node = '', cli = ''] = segwall;
+    const outcomes = [];
+    for (const command of commands.trim().split('\n')) {
+      const typed = command.replaceAll('npm run -s segwall --', `'${node}' '${cli}'`);
+      outcomes.push({ command, ...(await run(['sh', '-c', typed], { cwd: folder })) });
+    }
+    expect(outcomes.map(({ command, exitCode, stderr }) => ({ command, exitCode, stderr }))).toEqual(
+      outcomes.map(({ command }) => ({ command, exitCode: 0, stderr: '' })),
+    );
+    const said = outcomes.map(({ stdout }) => stdout).join('');
+    expect(said).toContain('2 tests held, 0 failed');
+    expect(said).toContain('verdict: deny; outbound unmanaged by unmanaged; inbound deny by default/shop');
+    expect(said).toContain('add table inet segwall');
+  }, 60_000);
+});
+
+describe('settings', () => {
+  test("the agent's example is accepted", () => {
+    const example =
+      blocksOf('docs/guides/install-on-servers.md', 'yaml').find((text) => text.startsWith('essential:')) ?? '';
+    expect(parseSettings(parse(example))).toMatchObject({ ok: true });
+  });
+
+  test('the file that the package installs is accepted', async () => {
+    const text = await readFile(join(root, 'packaging/debian/segwall-control-plane/control-plane.yaml'), 'utf8');
+    expect(readSettings({}, parse(text) as Record<string, unknown>)).toMatchObject({ ok: true });
+  });
+});
