@@ -1,6 +1,6 @@
 // Reads the YAML documents of one file into trees with positions, within bounds: size, depth, number of errors; no anchors,
 // aliases, tags or directives, no control characters. Whatever a file holds, this ends soon and says what is wrong.
-// JSON is YAML; a list at the top of a file is a list of documents, since JSON has no other way to hold several.
+// JSON is YAML; since JSON cannot hold several documents, a list at the top of a file is a list of them, and one object a line too.
 
 import { Composer, CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
 import { type DocumentNode, type MapEntry, shortened } from './document-node.ts';
@@ -52,16 +52,44 @@ export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile
   const text = acceptableText(file.text, found);
   if (text === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
   const documents: SourceDocument[] = [];
-  const tokens = boundedTokens(text, found);
-  if (tokens === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
-  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
-  for (const composed of composer.compose(tokens, true, text.length)) {
-    const root = documentRoot(composed, text, found);
-    if (root === undefined) continue;
-    if (root.kind === 'list') for (const item of root.items) documents.push({ file, root: item });
-    else documents.push({ file, root });
+  for (const part of isJsonLines(text) ? linesOf(text) : [{ text, base: 0 }]) {
+    for (const root of partRoots(part, found)) documents.push({ file, root });
   }
   return { documents, problems: found.problems, lostNames: namesIn(file.text, found) };
+}
+
+/** A stretch of a file that is YAML by itself; `base` is where it begins. */
+interface Part {
+  readonly text: string;
+  readonly base: number;
+}
+
+/** One JSON object a line, which YAML knows no separator for; told by the first two lines. */
+function isJsonLines(text: string): boolean {
+  return /^\s*\{[^\n]*\}[ \t]*\n\s*\{/.test(text);
+}
+
+function linesOf(text: string): readonly Part[] {
+  const parts: Part[] = [];
+  let base = 0;
+  for (const line of text.split('\n')) {
+    if (line.trim() !== '') parts.push({ text: line, base });
+    base += line.length + 1;
+  }
+  return parts;
+}
+
+function partRoots({ text, base }: Part, found: Findings): readonly DocumentNode[] {
+  const tokens = boundedTokens(text, { ...found, add: (finding) => found.add({ ...finding, at: base + finding.at }) });
+  if (tokens === undefined) return [];
+  const roots: DocumentNode[] = [];
+  const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
+  for (const composed of composer.compose(tokens, true, text.length)) {
+    const root = documentRoot(composed, { text, base, found });
+    if (root?.kind === 'list') roots.push(...root.items);
+    else if (root !== undefined) roots.push(root);
+  }
+  return roots;
 }
 
 /** Empty where every document of the file could be read. */
@@ -171,17 +199,18 @@ function refuseLexeme(lexeme: string, at: number, found: Findings): void {
   }
 }
 
-function documentRoot(composed: Document.Parsed, text: string, found: Findings): DocumentNode | undefined {
+function documentRoot(composed: Document.Parsed, conversion: Conversion): DocumentNode | undefined {
+  const { text, base, found } = conversion;
   const lines = new Set<number>();
   for (const error of composed.errors.slice(0, maxFindingsOfOneCode)) {
     const at = Math.min(error.pos[0], text.length);
     const start = text.lastIndexOf('\n', at - 1);
     if (lines.has(start)) continue;
     lines.add(start);
-    found.add({ code: 'yaml-syntax', at, message: syntaxMessage(error.message) });
+    found.add({ code: 'yaml-syntax', at: base + at, message: syntaxMessage(error.message) });
   }
   if (composed.errors.length > 0 || composed.contents === null) return undefined;
-  const root = convert(composed.contents, { text, found });
+  const root = convert(composed.contents, conversion);
   return root.kind === 'scalar' && root.value === null ? undefined : root;
 }
 
@@ -189,14 +218,17 @@ function syntaxMessage(message: string): string {
   return `not valid YAML: ${message.charAt(0).toLowerCase()}${message.slice(1)}`;
 }
 
+/** Nodes and findings carry offsets in the file, which begins `base` before the text. */
 interface Conversion {
   readonly text: string;
+  readonly base: number;
   readonly found: Findings;
 }
 
 /** Recursion is bounded: no deeper than maxDepth came through boundedTokens. */
 function convert(node: Node | null, conversion: Conversion): DocumentNode {
-  const at = node?.range?.[0] ?? 0;
+  const offset = node?.range?.[0] ?? 0;
+  const at = conversion.base + offset;
   if (isMap(node)) {
     const entries: MapEntry[] = [];
     const keys = new Set<string>();
@@ -219,13 +251,13 @@ function convert(node: Node | null, conversion: Conversion): DocumentNode {
   if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => convert(item as Node, conversion)) };
   if (isAlias(node)) return { kind: 'refused', at };
   if (!isScalar(node)) return { kind: 'scalar', at, value: null, source: '' };
-  const source = conversion.text.slice(at, node.range?.[1] ?? at);
+  const source = conversion.text.slice(offset, node.range?.[1] ?? offset);
   const value = node.value;
   if (typeof value === 'string') {
     const isQuoted = node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE';
-    const textAt = at + (isQuoted ? 1 : 0);
-    const isVerbatim = conversion.text.startsWith(value, textAt);
-    return { kind: 'scalar', at, value, source, ...(isVerbatim ? { textAt } : {}) };
+    const indent = isQuoted ? 1 : 0;
+    const isVerbatim = conversion.text.startsWith(value, offset + indent);
+    return { kind: 'scalar', at, value, source, ...(isVerbatim ? { textAt: at + indent } : {}) };
   }
   const isPlain =
     typeof value === 'number' || typeof value === 'boolean' || typeof value === 'bigint' || value === null;
@@ -234,7 +266,7 @@ function convert(node: Node | null, conversion: Conversion): DocumentNode {
 }
 
 function convertPair(key: Node | null, value: Node | null, conversion: Conversion): MapEntry | undefined {
-  const keyAt = key?.range?.[0] ?? 0;
+  const keyAt = conversion.base + (key?.range?.[0] ?? 0);
   if (isScalar(key) && typeof key.value === 'string') {
     const converted =
       value === null ? ({ kind: 'scalar', at: keyAt, value: null, source: '' } as const) : convert(value, conversion);

@@ -71,6 +71,10 @@ describe('JSON', () => {
     ['one document', JSON.stringify(json)],
     ['one document, indented', JSON.stringify(json, undefined, 2)],
     [
+      'one object a line',
+      `${JSON.stringify(json)}\n${JSON.stringify({ ...json, metadata: { name: 'b' }, spec: { ...json.spec, host: 'i', addresses: ['10.0.0.2'] } })}\n`,
+    ],
+    [
       'a list of documents',
       JSON.stringify([
         json,
@@ -129,4 +133,26 @@ test('without an inventory, names of workloads in tests are taken on trust', () 
   expect(
     checkPolicy({ files: [{ path: 'p', text }], inventoryFiles: [], now: noon, mode: 'offline' }).problems,
   ).toHaveLength(2);
+});
+
+test('a fault in one line of JSON is placed in that line', () => {
+  const good =
+    '{"apiVersion":"segwall/v1","kind":"Workload","metadata":{"name":"a"},"spec":{"kind":"external","addresses":["10.0.0.1"]}}';
+  const lines = [
+    good,
+    good.replace('"a"', '"B"'),
+    '{"apiVersion":',
+    good.replace('"a"', '"c"').replace('10.0.0.1', '10.0.0.0/8'),
+  ];
+  const { problems } = checkPolicy({
+    files: [],
+    inventoryFiles: [{ path: 'i.json', text: lines.join('\n') }],
+    now: noon,
+    mode: 'offline',
+  });
+  expect(problems.map(({ code, line, column }) => `${code} ${line}:${column}`)).toEqual([
+    'bad-name 2:65',
+    'yaml-syntax 3:15',
+    'bad-address 4:109',
+  ]);
 });
