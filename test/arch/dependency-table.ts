@@ -26,7 +26,6 @@ export const dependencyReasons: Readonly<Record<string, DependencyReason>> = {
   'prom-client': { layers: [server], decision: 'operator-api.md' },
   protobufjs: { layers: [wire], decision: 'rpc.md' },
   'reflect-metadata': { layers: [agent, server], decision: 'certificates.md' },
-  systeminformation: { layers: [agent], decision: 'host-facts.md' },
   yaml: { layers: [core, cli, agent, server], decision: 'command-line.md' },
   zod: { layers: [server, cli], decision: 'operator-api.md' },
 };
