@@ -11,6 +11,7 @@
 //                 ├─ addresses ──────► host watch ────────────────────────────────────────┘                    ║
 //                 └─ connections ────► flow collection ─► spool ─► flow sender ─► flow reporter ═══════gRPC════╝
 //                    denied sets ─────────┘
+//   cgroup tree ─► unit watch ─► enforcer: refill
 //
 // One loop owns each piece of state: the enforcer its table, the netlink loop its sockets, the sender the spool's oldest batch.
 
@@ -19,6 +20,7 @@ import { tableName } from '#agent-core/table.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { attributionOf } from './attribution.ts';
+import { findCgroupRoot } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
 import { createCommitConfirm } from './commit-confirm.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
@@ -43,6 +45,7 @@ import type { StateDirectory } from './state-directory.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
 import { openTableWatch } from './table-watch.ts';
+import { createUnitWatch } from './unit-watch.ts';
 import { agentVersion } from './version.ts';
 
 export interface AgentOptions {
@@ -76,6 +79,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     return entry === undefined ? settings.essentials : [entry, ...settings.essentials];
   };
   const nft = createNft();
+  const units = createUnitWatch({ root: findCgroupRoot(), log });
   const enforcer = createEnforcer({
     nft,
     stateDirectory: state,
@@ -83,6 +87,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     log,
     sweepMarks,
     beforeFirstTable: () => enterOpenSockets(log),
+    units,
   });
   let problem = '';
   const started = await enforcer.start();
@@ -263,6 +268,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   clearInterval(resolving);
   memory.close();
   host.close();
+  units.close();
   collection.close();
   if (watch.ok) watch.value.close();
   identity.close();

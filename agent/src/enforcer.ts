@@ -2,7 +2,8 @@
 // last good record on disk. Whatever fails leaves what was in force. One thing happens at a time; callers need not wait in turn.
 //
 //   rule set ─► table (agent/core) ─► diff with the table in force ─► nft ─► read back ─► disk ─► outcome
-//                                        a stranger's change, heard by table-watch ─► repair ┘
+//                      a stranger's change, heard by table-watch ─► repair ┤
+//                      a unit's new cgroup, seen by unit-watch ───► refill ┘
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { buildTable } from '#agent-core/build-table.ts';
 import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
 import { tableText } from '#agent-core/render.ts';
-import { revokesAnything } from '#agent-core/revocation.ts';
+import { revokesAnything, takesFromHost } from '#agent-core/revocation.ts';
 import { firstEpoch, lastEpoch, type Table, tableName } from '#agent-core/table.ts';
 import {
   bootstrapScript,
@@ -22,6 +23,7 @@ import {
   parseTableState,
   type TableState,
 } from '#agent-core/transaction.ts';
+import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
@@ -29,6 +31,7 @@ import type { Nft } from './nft.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
 import type { ForeignChange } from './table-watch.ts';
+import type { RefillOutcome, UnitWatch } from './unit-watch.ts';
 import { writeWhole } from './whole-file.ts';
 
 /**
@@ -52,6 +55,8 @@ export interface EnforcerOptions {
   readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
   /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
   readonly beforeFirstTable?: () => Promise<void>;
+  /** Absent, units are under their host's rules. */
+  readonly units?: UnitWatch;
 }
 
 export interface TableEnforcer extends Enforcer {
@@ -73,6 +78,9 @@ export interface TableEnforcer extends Enforcer {
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownStatesKept = 256;
 
+/** A unit that crashes in a loop must not use up the epochs. */
+const betweenUnitEpochsMs = 1000;
+
 /** Quiet time before the table is listed for the fingerprint. */
 const settleMs = 300;
 
@@ -81,6 +89,14 @@ interface InForce {
   readonly table: Table;
   readonly epoch: number;
   readonly digest: string;
+  /** Ids of the cgroups that the kernel judges by their units' rules. */
+  readonly placed: ReadonlySet<string>;
+}
+
+/** Units' cgroups held open, and the lines that put them into the table. */
+interface Placement {
+  readonly lines: readonly string[];
+  readonly cgroups: readonly UnitCgroup[];
 }
 
 export function createEnforcer(options: EnforcerOptions): TableEnforcer {
@@ -91,6 +107,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   let repairs = 0;
   let settling: NodeJS.Timeout | undefined;
   const ownStates = new Set<string>();
+  let lastUnitEpochAt = Number.NEGATIVE_INFINITY;
+  let owedEpoch: NodeJS.Timeout | undefined;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
   const rememberOwn = (state: string) => {
@@ -129,17 +147,35 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return listing.ok ? parseTableState(listing.value) : undefined;
   };
 
-  const bootstrap = async (table: Table, state: TableState): Promise<Result<void>> => {
+  /** The units as they are now: their cgroups stay open until `load` is done with them. */
+  const withUnits = async <T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T> => {
+    const open = options.units?.open(unitNames(table));
+    try {
+      const cgroups = open?.cgroups ?? [];
+      return await load({ cgroups, lines: placementLines(table.units, cgroups) });
+    } finally {
+      open?.close();
+    }
+  };
+
+  /** Gives the cgroups that are in place then. */
+  const bootstrap = async (table: Table, state: TableState): Promise<Result<ReadonlySet<string>>> => {
     const listing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
     if (!listing.ok) await options.beforeFirstTable?.();
-    return commit(bootstrapScript(table, state, listing.ok ? parseStanding(listing.value) : nothingStanding), state);
+    const standing = listing.ok ? parseStanding(listing.value) : nothingStanding;
+    return withUnits(table, async ({ lines, cgroups }) => {
+      const loaded = await commit(bootstrapScript(table, state, standing, lines), state);
+      return loaded.ok ? ok(idsOf(cgroups)) : loaded;
+    });
   };
 
   /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
   const fingerprint = async (): Promise<string | undefined> => {
     const listing = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')]);
     if (!listing.ok) return undefined;
-    return sha256(listing.value.replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'));
+    return sha256(
+      withoutPlacement(listing.value).replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'),
+    );
   };
 
   /** Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old reloads. */
@@ -162,6 +198,58 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       encodeLastGood({ ruleSet, epoch, numbering: table.numbering, essentials: options.essentials() }),
     );
     keepFingerprintSoon();
+    followUnits(table);
+  };
+
+  const followUnits = (table: Table | undefined) => {
+    const units = table === undefined ? new Set<string>() : unitNames(table);
+    options.units?.follow(units, () => inTurn(() => refill('new-cgroups')));
+  };
+
+  /** Where a unit's new cgroup was under the host's rules, and its own are narrower, what it began then must be judged again. */
+  const appearedNarrower = (table: Table, cgroups: readonly UnitCgroup[], placed: ReadonlySet<string>) => {
+    const units = new Set(cgroups.filter(({ id }) => !placed.has(id)).map(({ unit }) => unit));
+    return table.units.some(({ unit, workload }) => units.has(unit) && takesFromHost(table, workload));
+  };
+
+  /** Places units' cgroups that are new. `all`: which ones the kernel knows is not known. `owed-epoch`: judges again what was put off. */
+  const refill = async (what: 'new-cgroups' | 'all' | 'owed-epoch'): Promise<RefillOutcome> => {
+    if (options.units === undefined || inForce === undefined || inForce.table.units.length === 0) return 'unchanged';
+    const before = inForce;
+    const { table } = before;
+    const placed = what === 'all' ? new Set<string>() : before.placed;
+    return withUnits(table, async ({ lines, cgroups }): Promise<RefillOutcome> => {
+      if (what === 'new-cgroups' && cgroups.every(({ id }) => placed.has(id))) return 'unchanged';
+      const isNarrower = what === 'owed-epoch' || appearedNarrower(table, cgroups, placed);
+      const waitMs = lastUnitEpochAt + betweenUnitEpochsMs - performance.now();
+      if (isNarrower && waitMs > 0) {
+        if (owedEpoch === undefined) {
+          owedEpoch = setTimeout(() => {
+            owedEpoch = undefined;
+            void inTurn(() => refill('owed-epoch'));
+          }, waitMs).unref();
+        }
+      }
+      const next = isNarrower && waitMs <= 0 ? await nextEpoch(before.epoch) : ok(before.epoch);
+      if (!next.ok) log.error({ reason: next.error }, 'connections of restarted units are not judged again');
+      const epoch = next.ok ? next.value : before.epoch;
+      const isNewEpoch = epoch !== before.epoch;
+      const state = { revision: before.ruleSet.revision, epoch, digest: before.digest };
+      const loaded = await commit(
+        changeScript({ previous: table, next: table, isNewEpoch, state, placement: lines }),
+        state,
+      );
+      if (!loaded.ok) {
+        log.error({ reason: loaded.error }, 'units could not be placed; restarted ones are under their host’s rules');
+        return 'failed';
+      }
+      inForce = { ...before, epoch, placed: idsOf(cgroups) };
+      if (isNewEpoch) {
+        lastUnitEpochAt = performance.now();
+        keepFingerprintSoon();
+      }
+      return 'filled';
+    });
   };
 
   const change = async (ruleSet: HostRuleSet): Promise<ApplyOutcome> => {
@@ -177,25 +265,30 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const numbered = buildTable({ ...request, numbering });
     const table = numbered ?? buildTable({ ...request, numbering: emptyNumbering });
     if (table === undefined) return refused('the rule set holds more than 65,535 different decisions for this host');
-    const isNewEpoch = before === undefined || numbered === undefined || revokesAnything(before.table, table);
+    const isNewTable = before === undefined || numbered === undefined || revokesAnything(before.table, table);
     const current = before?.epoch ?? (await readState())?.epoch ?? 0;
-    const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
-    if (!epoch.ok) return refused(epoch.error);
     const digest = digestOf(table);
-    const state = { revision, epoch: epoch.value, digest };
-    let loaded: Result<void>;
-    if (before === undefined) {
-      loaded = await bootstrap(table, state);
-    } else {
-      loaded = await commit(changeScript({ previous: before.table, next: table, isNewEpoch, state }), state);
-      if (!loaded.ok) {
-        log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
+    return withUnits(table, async ({ lines, cgroups }): Promise<ApplyOutcome> => {
+      const isNewEpoch = isNewTable || appearedNarrower(table, cgroups, before.placed);
+      const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
+      if (!epoch.ok) return refused(epoch.error);
+      const state = { revision, epoch: epoch.value, digest };
+      let loaded: Result<ReadonlySet<string>>;
+      if (before === undefined) {
         loaded = await bootstrap(table, state);
+      } else {
+        const script = changeScript({ previous: before.table, next: table, isNewEpoch, state, placement: lines });
+        const changed = await commit(script, state);
+        loaded = changed.ok ? ok(idsOf(cgroups)) : changed;
+        if (!loaded.ok) {
+          log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
+          loaded = await bootstrap(table, state);
+        }
       }
-    }
-    if (!loaded.ok) return refused(`nft refused the rule set: ${loaded.error}`);
-    await keep({ ruleSet, table, epoch: epoch.value, digest });
-    return { kind: 'applied', revision };
+      if (!loaded.ok) return refused(`nft refused the rule set: ${loaded.error}`);
+      await keep({ ruleSet, table, epoch: epoch.value, digest, placed: loaded.value });
+      return { kind: 'applied', revision };
+    });
   };
 
   const start = async (): Promise<StartOutcome> => {
@@ -216,16 +309,19 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const digest = digestOf(table);
     if (kernel !== undefined && kernel.digest === digest) {
       const { epoch } = kernel;
-      inForce = { ruleSet, table, epoch, digest };
+      inForce = { ruleSet, table, epoch, digest, placed: new Set() };
+      followUnits(table);
       rememberOwn(stateText(kernel));
       const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
       if (known !== undefined && known === (await fingerprint())) {
+        await refill('all');
         return { kind: 'adopted', revision: ruleSet.revision, ...problem };
       }
       // The words are ours but the rules may not be: load them again in place, under the same epoch, so that no connection notices.
       const state = { revision: ruleSet.revision, epoch, digest };
       const loaded = await bootstrap(table, state);
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
+      await refill('all');
       keepFingerprintSoon();
       return { kind: 'loaded', revision: ruleSet.revision, ...problem };
     }
@@ -233,7 +329,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
     const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: epoch.value, digest });
     if (!loaded.ok) return { kind: 'failed', problem: `nft refused the last good rule set: ${loaded.error}` };
-    await keep({ ruleSet, table, epoch: epoch.value, digest });
+    await keep({ ruleSet, table, epoch: epoch.value, digest, placed: loaded.value });
     return { kind: 'loaded', revision: ruleSet.revision, ...problem };
   };
 
@@ -254,12 +350,13 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     }
     repairs += 1;
     log.warn({ cause, revision: ruleSet.revision, repairs }, 'the table was changed by someone else and is put back');
-    await keep({ ...inForce, epoch: chosen });
+    await keep({ ...inForce, epoch: chosen, placed: loaded.value });
     return true;
   };
 
   const open = async (): Promise<Result<void>> => {
     inForce = undefined;
+    followUnits(undefined);
     await stateDirectory.forgetLastGood();
     // Added first, so that it may be missing.
     return nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
@@ -285,6 +382,14 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       return key === undefined ? undefined : parseDecisionKey(key);
     },
   };
+}
+
+function unitNames(table: Table): ReadonlySet<string> {
+  return new Set(table.units.map(({ unit }) => unit));
+}
+
+function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
+  return new Set(cgroups.map(({ id }) => id));
 }
 
 function stateText({ revision, epoch, digest }: TableState): string {

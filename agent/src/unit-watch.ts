@@ -1,0 +1,134 @@
+// Notices that a unit's cgroup has appeared, by inotify on the slices it can appear in, and has the table filled again: at once
+// for the first, then paced, so that units that crash in a loop cost a bounded share of a CPU. Where the kernel grants no watch, and
+// for events it dropped, it looks by itself. Watches nothing while no unit has rules.
+
+import { type FSWatcher, statSync, watch } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type CgroupRoot, listSlices, type OpenCgroups, openUnitCgroups, unitOf } from './cgroup-tree.ts';
+
+/** `unchanged`: there was no new cgroup of a unit. */
+export type RefillOutcome = 'filled' | 'unchanged' | 'failed';
+
+export interface UnitWatch {
+  /** The cgroups of these units as they are now. */
+  open(units: ReadonlySet<string>): OpenCgroups;
+  /** From now on `refill` is called when a cgroup of these units may have appeared, never twice at a time. No units: no watching. */
+  follow(units: ReadonlySet<string>, refill: () => Promise<RefillOutcome>): void;
+  close(): void;
+}
+
+/** A refill costs about 20 ms of CPU. */
+const betweenRefillsMs = 50;
+/** A look that found nothing new costs far less; a restart is a removal and, at once after it, a creation. */
+const betweenLooksMs = 5;
+const lookEveryMs = 10_000;
+const lookUnwatchedEveryMs = 50;
+
+export function createUnitWatch(options: {
+  /** Undefined: this machine has no cgroup2 tree, and units stay under their host's rules. */
+  readonly root: CgroupRoot | undefined;
+  readonly log: Logger;
+}): UnitWatch {
+  const { root, log } = options;
+  const watchers = new Map<string, { readonly id: bigint; readonly watcher: FSWatcher }>();
+  let wanted: ReadonlySet<string> = new Set();
+  let refill: () => Promise<RefillOutcome> = async () => 'unchanged';
+  let state: 'idle' | 'working' | 'again' | 'closed' = 'idle';
+  let polling: { readonly everyMs: number; readonly timer: NodeJS.Timeout } | undefined;
+  let hasWarned = false;
+
+  const wake = () => {
+    if (state === 'closed' || wanted.size === 0) return;
+    if (state === 'idle') void work();
+    else state = 'again';
+  };
+
+  const work = async () => {
+    state = 'again';
+    while (state === 'again') {
+      state = 'working';
+      const outcome = await refill();
+      await sleep(outcome === 'unchanged' ? betweenLooksMs : betweenRefillsMs, undefined, { ref: false });
+    }
+    if (state === 'working') state = 'idle';
+  };
+
+  const heard = (name: string | null) => {
+    if (name === null || name.endsWith('.slice')) watchSlices();
+    if (name === null || name.endsWith('.slice') || unitOf(name, wanted) !== undefined) wake();
+  };
+
+  const watchSlices = () => {
+    if (root === undefined || state === 'closed') return;
+    const slices = wanted.size === 0 ? [] : listSlices(root).map(({ path }) => path);
+    const standing = new Set(slices);
+    for (const [path, { watcher }] of watchers) {
+      if (standing.has(path)) continue;
+      watcher.close();
+      watchers.delete(path);
+    }
+    const isComplete = slices.map(watchSlice).every((outcome) => outcome === 'watched');
+    if (!isComplete && !hasWarned) {
+      hasWarned = true;
+      log.warn('the kernel grants no watch on cgroups (fs.inotify.max_user_watches); looking every 50 ms instead');
+    }
+    pollEvery(wanted.size === 0 ? undefined : isComplete ? lookEveryMs : lookUnwatchedEveryMs);
+  };
+
+  const watchSlice = (path: string): 'watched' | 'unwatched' => {
+    try {
+      const id = statSync(path, { bigint: true }).ino;
+      const known = watchers.get(path);
+      if (known?.id === id) return 'watched';
+      known?.watcher.close();
+      watchers.delete(path);
+      const watcher = watch(path, { persistent: false }, (_, name) => heard(name));
+      watcher.on('error', () => {
+        watcher.close();
+        if (watchers.get(path)?.watcher === watcher) watchers.delete(path);
+      });
+      watchers.set(path, { id, watcher });
+      return 'watched';
+    } catch (error) {
+      // A slice that is gone needs no watch; its parent tells when it comes again.
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'watched' : 'unwatched';
+    }
+  };
+
+  const pollEvery = (everyMs: number | undefined) => {
+    if (polling?.everyMs === everyMs) return;
+    clearInterval(polling?.timer);
+    polling = undefined;
+    if (everyMs === undefined) return;
+    const timer = setInterval(() => {
+      watchSlices();
+      wake();
+    }, everyMs).unref();
+    polling = { everyMs, timer };
+  };
+
+  return {
+    open: (units) =>
+      root === undefined || units.size === 0 ? { cgroups: [], close: () => undefined } : openUnitCgroups(root, units),
+    follow(units, callback) {
+      if (state === 'closed') return;
+      if (units.size > 0 && root === undefined && !hasWarned) {
+        hasWarned = true;
+        log.warn('this machine has no cgroup2 tree: its units are under their host’s rules');
+      }
+      refill = callback;
+      const isSame = units.size === wanted.size && [...units].every((unit) => wanted.has(unit));
+      if (isSame) return;
+      wanted = units;
+      watchSlices();
+      wake();
+    },
+    close() {
+      state = 'closed';
+      for (const { watcher } of watchers.values()) watcher.close();
+      watchers.clear();
+      clearInterval(polling?.timer);
+    },
+  };
+}
