@@ -9,8 +9,8 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { WorkloadRules } from '#model/rule-set.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
+import { combinationOf } from '#policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
-import { combinationText } from '#policy/segment-members.ts';
 import type {
   AgentBackend,
   AgentConnection,
@@ -144,7 +144,7 @@ export class Fleet implements AgentBackend {
     const names: string[] = [];
     for (const segment of this.#active.policy.segments.values()) {
       if (!selectorMatches(segment.selector, workload.labels)) continue;
-      const text = combinationText(segment.each, workload.labels);
+      const text = combinationOf(segment.each, workload.labels);
       if (text !== undefined) names.push(text === '' ? segment.name : `${segment.name}(${text})`);
     }
     return names;
