@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   const interrupted = AbortSignal.any(
     (['SIGINT', 'SIGTERM'] as const).map((signal) => {
       const controller = new AbortController();
-      process.once(signal, () => controller.abort(signal));
+      process.on(signal, () => controller.abort(signal));
       return controller.signal;
     }),
   );

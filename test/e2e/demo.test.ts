@@ -33,10 +33,10 @@ test('the demo ends by itself with every matrix as expected, and leaves nothing'
   expect(leftOver(child.pid)).toEqual([]);
 });
 
-test('the demo, interrupted, leaves nothing', { timeout: 60_000 }, async () => {
+test('the demo, interrupted, leaves nothing', { timeout: 90_000 }, async () => {
   const child = spawn(process.execPath, [demo], { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise<void>((resolve) => {
-    child.stdout.on('data', (chunk) => String(chunk).includes('Enrol') && resolve());
+    child.stdout.on('data', (chunk) => String(chunk).includes('The control plane') && resolve());
   });
   const closed = once(child, 'exit');
   child.kill('SIGINT');

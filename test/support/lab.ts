@@ -211,7 +211,8 @@ function handleSignals(): void {
     ['SIGINT', 130],
     ['SIGTERM', 143],
   ] as const) {
-    process.once(signal, () => {
+    // Not `once`: execa gives a signal back its default, which is death on the spot, when it sees no other listener left.
+    process.on(signal, () => {
       void Promise.allSettled([...live].map((lab) => lab.remove())).then(() => process.exit(exitCode));
     });
   }
