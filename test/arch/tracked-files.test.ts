@@ -49,4 +49,17 @@ describe('tracked files', () => {
       /https?:\/\/(?!(www\.)?(github\.com|opencollective\.com|tidelift\.com|feross\.org|patreon\.com|paulmillr\.com))\S*\.tgz/,
     );
   });
+
+  test('the lock file lets npm on an older Node install every optional package', () => {
+    const lock = JSON.parse(readText('package-lock.json')) as {
+      readonly packages: Readonly<Record<string, { readonly optional?: boolean; readonly engines?: unknown }>>;
+    };
+    const choosy = Object.entries(lock.packages).filter(
+      ([, { optional, engines }]) => optional && engines !== undefined,
+    );
+    expect(
+      choosy.map(([path]) => path),
+      'run: npm run lock',
+    ).toEqual([]);
+  });
 });
