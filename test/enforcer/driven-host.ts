@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { CgroupRoot } from '#agent/cgroup-tree.ts';
 import type { LabHost } from '#test/support/lab.ts';
 
 const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
@@ -14,14 +15,21 @@ export interface DrivenHost {
   ask(command: object): Promise<Record<string, unknown>>;
   /** Ends the driver as a crash would and begins another on the same state directory. */
   restart(): void;
+  /** Lets nothing happen in it, as a machine does that has no time for the agent. */
+  pause(): void;
+  resume(): void;
   stop(): void;
 }
 
-export function driveHost(host: LabHost): DrivenHost {
+/** `cgroups`: the folder in which this host's units are. */
+export function driveHost(host: LabHost, options: { readonly cgroups?: CgroupRoot } = {}): DrivenHost {
   const directory = mkdtempSync(join(tmpdir(), 'segwall-enforcer-'));
   let running = start();
   function start() {
-    const child = host.spawn([process.execPath, driver, directory], { env: process.env as Record<string, string> });
+    const cgroups = options.cgroups === undefined ? [] : [JSON.stringify(options.cgroups)];
+    const child = host.spawn([process.execPath, driver, directory, ...cgroups], {
+      env: process.env as Record<string, string>,
+    });
     child.stderr?.pipe(process.stderr);
     const waiting: ((line: string | undefined) => void)[] = [];
     if (child.stdout === null || child.stdin === null) throw new Error('the driver has no pipes');
@@ -45,6 +53,8 @@ export function driveHost(host: LabHost): DrivenHost {
       running.child.kill('SIGKILL');
       running = start();
     },
+    pause: () => void running.child.kill('SIGSTOP'),
+    resume: () => void running.child.kill('SIGCONT'),
     stop() {
       running.child.kill('SIGKILL');
       rmSync(directory, { recursive: true, force: true });

@@ -9,6 +9,7 @@ import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
+import { createUnitWatch } from '#agent/unit-watch.ts';
 import { assertOk } from '#model/result.ts';
 import { type HostPolicy, hostRuleSet } from './rule-sets.ts';
 
@@ -19,13 +20,15 @@ type Command =
   | { readonly do: 'counts' }
   | { readonly do: 'changes' };
 
-const [directory = ''] = process.argv.slice(2);
+const [directory = '', cgroups] = process.argv.slice(2);
+const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
 const enforcer = createEnforcer({
   nft: createNft(),
   stateDirectory: openStateDirectory(directory),
   essentials: () => [],
-  log: pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true })),
+  log,
   sweepMarks,
+  ...(cgroups === undefined ? {} : { units: createUnitWatch({ root: JSON.parse(cgroups), log }) }),
 });
 const changes: unknown[] = [];
 const watch = assertOk(

@@ -16,6 +16,17 @@ export interface HostPolicy {
   readonly allowIn?: readonly string[];
   readonly allowOut?: readonly string[];
   readonly peers?: Readonly<Record<string, readonly string[]>>;
+  /** By workload name. */
+  readonly units?: Readonly<Record<string, UnitPolicy>>;
+}
+
+/** Modes as of the host where they are not said. */
+export interface UnitPolicy {
+  readonly unit: string;
+  readonly inbound?: EnforcementMode;
+  readonly outbound?: EnforcementMode;
+  readonly allowIn?: readonly string[];
+  readonly allowOut?: readonly string[];
 }
 
 export function hostRuleSet(policy: HostPolicy): HostRuleSet {
@@ -37,6 +48,14 @@ export function hostRuleSet(policy: HostPolicy): HostRuleSet {
         inbound: directionRules(inbound, policy.allowIn ?? []),
         outbound: directionRules(outbound, policy.allowOut ?? []),
       },
+      ...Object.entries(policy.units ?? {}).map(([workload, own]) => ({
+        workload,
+        kind: 'unit' as const,
+        unit: own.unit,
+        addresses: addresses as Address[],
+        inbound: directionRules(own.inbound ?? inbound, own.allowIn ?? []),
+        outbound: directionRules(own.outbound ?? outbound, own.allowOut ?? []),
+      })),
     ],
     peerSets,
   };
