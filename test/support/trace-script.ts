@@ -186,6 +186,11 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (!match[0].startsWith('ct') && packet.protocol !== wanted) return 'next';
         const inSet = eat(/\{ ([^}]*) \}/);
         if (inSet !== undefined) return 'next';
+        const range = eat(/\d+-\d+/);
+        if (range !== undefined) {
+          if (!numberKeyHolds(range[0].trim(), value)) return 'next';
+          continue;
+        }
         const hit = readElements(eat(/vmap \{ ([^}]*) \}/)?.[1] ?? fail(line)).find(({ key }) =>
           numberKeyHolds(key, value),
         );

@@ -1,0 +1,37 @@
+import { expect, test } from 'vitest';
+import { changeWithoutGap, type GapTally } from './change-without-gap.ts';
+
+/** Enough traffic to have noticed: each kind sent several times between one change and the next. */
+function expectTraffic({ changes, denied, datagrams, exchanges, overflowed }: GapTally): void {
+  expect(overflowed, 'datagrams that found no room, of which nothing can be said').toBe(0);
+  expect(denied.sent).toBeGreaterThan(changes * 10);
+  expect(datagrams.sent).toBeGreaterThan(changes * 10);
+  expect(exchanges.sent).toBeGreaterThan(changes * 5);
+}
+
+test('two hundred changes of every kind let nothing denied pass and lose nothing allowed', {
+  timeout: 120_000,
+}, async () => {
+  const tally = await changeWithoutGap({ changes: 200 });
+  expectTraffic(tally);
+  expect(Math.min(...tally.epochs), 'many of them revoke').toBeGreaterThan(60);
+  expect(tally).toMatchObject({
+    denied: { passed: 0 },
+    datagrams: { lost: 0 },
+    // A segment sent again is not held against it: a machine that stands still for a fifth of a second makes TCP do that.
+    exchanges: { lost: 0, broken: 0 },
+    wronglyDenied: [],
+  });
+});
+
+test('a table that is taken away and made anew is seen to leak', { timeout: 60_000 }, async () => {
+  const tally = await changeWithoutGap({ changes: 10, way: 'delete-and-create' });
+  expect(tally.denied.passed).toBeGreaterThan(0);
+});
+
+test('a moment in which everything is denied is seen to lose', { timeout: 60_000 }, async () => {
+  const tally = await changeWithoutGap({ changes: 10, way: 'deny-between' });
+  expect(tally.datagrams.lost).toBeGreaterThan(0);
+  expect(tally.exchanges.retransmitted).toBeGreaterThan(0);
+  expect(tally.denied.passed).toBe(0);
+});
