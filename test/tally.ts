@@ -22,6 +22,12 @@ function nameOf(task: TestCase | TestSuite): string {
   return `${task.module.relativeModuleId} > ${task.fullName}`;
 }
 
+function whySkipped(test: TestCase): string {
+  const around = [test.module, ...(test.parent.type === 'suite' ? [test.parent] : [])];
+  if (around.some((task) => task.errors().length > 0)) return 'not run: its set-up failed';
+  return "skipped without a reason; give one with context.skip('reason')";
+}
+
 function tallyCase(test: TestCase, narrowed: boolean): Tally {
   const result = test.result();
   const name = nameOf(test);
@@ -33,7 +39,7 @@ function tallyCase(test: TestCase, narrowed: boolean): Tally {
       if (narrowed) return { passed: 0, failed: [], skipped: [] };
       return {
         passed: 0,
-        failed: [`${name} (skipped without a reason; give one with context.skip('reason'))`],
+        failed: [`${name} (${whySkipped(test)})`],
         skipped: [],
       };
     case 'failed':

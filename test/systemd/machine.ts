@@ -67,7 +67,8 @@ export async function createMachine(options: {
       );
       supervisor.stdout.on('data', (chunk) => output.push(String(chunk)));
       supervisor.stderr.on('data', (chunk) => output.push(String(chunk)));
-      const explain = () => output.join('').slice(-2000);
+      let state: RunResult | undefined;
+      const explain = () => `${state?.stdout ?? ''}${state?.stderr ?? ''}\n${output.join('').slice(-2000)}`;
       const firstProcess = await waitFor(() => findFirstProcess(supervisor), {
         what: `${host.name} has a first process`,
         explain,
@@ -75,8 +76,8 @@ export async function createMachine(options: {
       container = { supervisor, firstProcess };
       await waitFor(
         async () => {
-          const { stdout } = await machine.exec(['systemctl', 'is-system-running']);
-          return ['running', 'degraded'].includes(stdout.trim());
+          state = await machine.exec(['systemctl', 'is-system-running']);
+          return ['running', 'degraded'].includes(state.stdout.trim());
         },
         { what: `${host.name} is up`, timeoutMs: 30_000, intervalMs: 100, explain },
       );
@@ -99,7 +100,7 @@ export async function createMachine(options: {
     },
     exec: (argv, { timeoutMs = 60_000 } = {}) => {
       if (container === undefined) throw new Error(`${host.name} is off`);
-      const enter = ['nsenter', `--target=${container.firstProcess}`, '--all', '--wdns=/', '--'];
+      const enter = ['nsenter', `--target=${container.firstProcess}`, '--all', '--root', '--wdns=/', '--'];
       const clean = ['env', '-i', 'HOME=/root', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
       return run([...enter, ...clean, 'DEBIAN_FRONTEND=noninteractive', ...argv], { timeoutMs });
     },
