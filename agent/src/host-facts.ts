@@ -1,13 +1,13 @@
 // Facts that policy may select by, from files and calls that cost no process: the operating system, the kernel, the machine.
-// Region and cloud are the operator's to set; nothing is asked of the network.
+// The region is the operator's to set, the cloud too, or what the firmware names; nothing is asked of the network.
 
 import { readFileSync } from 'node:fs';
 import { machine, release } from 'node:os';
 import type { FactSettings } from './settings.ts';
 import { agentVersion } from './version.ts';
 
-/** Keys are label.ts factKeys, without the prefix; values are label values. */
-export function readHostFacts(settings: FactSettings): ReadonlyMap<string, string> {
+/** Keys are label.ts factKeys, without the prefix; values are label values. `cloud` is the firmware's word; a setting outweighs it. */
+export function readHostFacts(settings: FactSettings, cloud?: string): ReadonlyMap<string, string> {
   const system = readOsRelease();
   const facts = new Map<string, string>();
   const set = (key: string, value: string | undefined) => {
@@ -19,7 +19,7 @@ export function readHostFacts(settings: FactSettings): ReadonlyMap<string, strin
   set('arch', machine());
   set('agent-version', agentVersion);
   set('region', settings.region);
-  set('cloud', settings.cloud);
+  set('cloud', settings.cloud ?? cloud);
   return facts;
 }
 

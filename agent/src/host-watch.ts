@@ -5,6 +5,7 @@ import type { Result } from '#model/result.ts';
 import { openAddressWatch } from './address-watch.ts';
 import { type HostAddresses, readHostAddresses } from './addresses.ts';
 import { readHostFacts } from './host-facts.ts';
+import { askHostInventory } from './host-inventory.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 import type { AgentSettings } from './settings.ts';
 
@@ -18,12 +19,14 @@ export interface HostWatch {
 /** Addresses come in bursts: an interface that comes up gets several. */
 const settleMs = 100;
 const lookAgainMs = 30_000;
+const inventoryAfterMs = 20_000;
 
-/** `changed` is called after the addresses, local or published, became others. */
+/** `changed` is called after the addresses, local or published, or the facts became others. */
 export function createHostWatch(settings: AgentSettings, changed: () => void): HostWatch {
   let addresses = readHostAddresses(settings.interfaces);
   let settling: NodeJS.Timeout | undefined;
-  const facts = readHostFacts(settings.facts);
+  let facts = readHostFacts(settings.facts);
+  const stopping = new AbortController();
 
   const look = () => {
     settling = undefined;
@@ -37,6 +40,14 @@ export function createHostWatch(settings: AgentSettings, changed: () => void): H
   });
   const timer = setInterval(look, lookAgainMs);
   timer.unref();
+  // Once, and not while the agent is busy starting: the answer takes a second of another process's time.
+  const inventoryTimer = setTimeout(async () => {
+    const inventory = await askHostInventory(stopping.signal);
+    if (!inventory.ok || inventory.value.cloud === undefined || settings.facts.cloud !== undefined) return;
+    facts = readHostFacts(settings.facts, inventory.value.cloud);
+    changed();
+  }, inventoryAfterMs);
+  inventoryTimer.unref();
 
   return {
     reader: opened.ok ? { ok: true, value: opened.value.reader } : opened,
@@ -44,6 +55,8 @@ export function createHostWatch(settings: AgentSettings, changed: () => void): H
     facts: () => facts,
     close() {
       clearInterval(timer);
+      clearTimeout(inventoryTimer);
+      stopping.abort();
       clearTimeout(settling);
       if (opened.ok) opened.value.close();
     },

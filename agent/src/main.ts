@@ -67,6 +67,11 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .option('--config <file>', 'settings, for their essential entries')
     .action(async (options) => (await import('./commands/render.ts')).renderCommand(options));
   program
+    .command('inventory')
+    .description('what this machine is made of, and which cloud its firmware names')
+    .option('--json', 'one JSON document', false)
+    .action(async (options) => finish(await (await import('./commands/inventory.ts')).inventoryCommand(options)));
+  program
     .command('restore')
     .description('put the last good revision into the kernel, before the network is up')
     .addOption(state())

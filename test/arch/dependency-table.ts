@@ -21,6 +21,7 @@ export const dependencyReasons: Readonly<Record<string, DependencyReason>> = {
   fastify: { layers: [server], decision: 'operator-api.md' },
   'fastify-type-provider-zod': { layers: [server], decision: 'operator-api.md' },
   koffi: { layers: [agent], decision: 'netlink.md' },
+  systeminformation: { layers: [agent], decision: 'host-facts.md' },
   kysely: { layers: [server], decision: 'store.md' },
   pino: { layers: [agent, server], decision: 'log.md' },
   'prom-client': { layers: [server], decision: 'operator-api.md' },
