@@ -45,6 +45,7 @@ import type { StateDirectory } from './state-directory.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
 import { openTableWatch } from './table-watch.ts';
+import { createUnitDiscovery } from './unit-discovery.ts';
 import { createUnitWatch } from './unit-watch.ts';
 import { agentVersion } from './version.ts';
 
@@ -79,7 +80,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     return entry === undefined ? settings.essentials : [entry, ...settings.essentials];
   };
   const nft = createNft();
-  const units = createUnitWatch({ root: findCgroupRoot(), log });
+  const cgroups = findCgroupRoot();
+  const units = createUnitWatch({ root: cgroups, log });
   const enforcer = createEnforcer({
     nft,
     stateDirectory: state,
@@ -185,11 +187,20 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     failure.abort();
   }
   const stop = AbortSignal.any([signal, failure.signal]);
+  const discovery = createUnitDiscovery({
+    settings: settings.units,
+    root: cgroups,
+    changed: () => sync.reportNow(),
+  });
   const sync = createPolicySync({
     identity,
     enforcer: noticing,
     agentVersion,
-    hostReport: () => ({ addresses: host.addresses().published, facts: host.facts() }),
+    hostReport: () => {
+      const report = { addresses: host.addresses().published, facts: host.facts() };
+      const seen = discovery.units();
+      return seen === undefined ? report : { ...report, units: seen };
+    },
     status: () => ({
       revision: enforcer.held()?.revision ?? 0,
       enforcing: enforcer.held() !== undefined,
@@ -269,6 +280,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   memory.close();
   host.close();
   units.close();
+  discovery.close();
   collection.close();
   if (watch.ok) watch.value.close();
   identity.close();

@@ -280,8 +280,8 @@ class StreamSession {
   }
 }
 
-function textOf({ addresses, facts }: ReportedHost): string {
-  return JSON.stringify([addresses, [...facts]]);
+function textOf({ addresses, facts, units }: ReportedHost): string {
+  return JSON.stringify([addresses, [...facts], units]);
 }
 
 function wait(delayMs: number, signal: AbortSignal): Promise<void> {

@@ -25,11 +25,15 @@ export interface FlowSettings {
   readonly spoolBytesMost: number;
 }
 
+/** Names of services to discover, `*` for any characters; empty: none. */
+export type UnitSettings = readonly string[];
+
 export interface AgentSettings {
   readonly essentials: readonly EssentialEntry[];
   readonly interfaces: InterfaceSettings;
   readonly facts: FactSettings;
   readonly flows: FlowSettings;
+  readonly units: UnitSettings;
 }
 
 export const defaultSettings: AgentSettings = {
@@ -37,6 +41,7 @@ export const defaultSettings: AgentSettings = {
   interfaces: { include: [], exclude: [] },
   facts: {},
   flows: { windowMs: 5000, recordsMost: 20_000, spoolBytesMost: 64 << 20 },
+  units: [],
 };
 
 /** Names that the agent itself gives to essential entries. */
@@ -77,7 +82,7 @@ class BadSetting extends Error {
 }
 
 function readAll(value: unknown): AgentSettings {
-  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows']);
+  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows', 'units']);
   const interfaces = readKeys('interfaces', top['interfaces'] ?? {}, ['include', 'exclude']);
   const facts = readKeys('facts', top['facts'] ?? {}, ['region', 'cloud']);
   const flows = readKeys('flows', top['flows'] ?? {}, ['windowSeconds', 'recordsMost', 'spoolMegabytes']);
@@ -97,7 +102,25 @@ function readAll(value: unknown): AgentSettings {
       spoolBytesMost:
         readNumber('flows.spoolMegabytes', flows['spoolMegabytes'] ?? spoolBytesMost >> 20, 1, 65_536) * 1048576,
     },
+    units: readUnits(top['units'] ?? 'off'),
   };
+}
+
+function readUnits(value: unknown): UnitSettings {
+  if (value === 'off') return [];
+  if (value === 'discover') return ['*'];
+  if (!Array.isArray(value))
+    throw new BadSetting('units', value, 'off, discover, or a list such as [nginx.service, "pg@*"]');
+  return readList('units', value, readUnit);
+}
+
+function readUnit(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^[A-Za-z0-9:_.\\@*-]{1,255}$/.test(value)) return value;
+  throw new BadSetting(
+    name,
+    value,
+    'the name of a service, "*" for any characters, such as nginx.service or postgresql@*',
+  );
 }
 
 function readEssentials(value: unknown): readonly EssentialEntry[] {

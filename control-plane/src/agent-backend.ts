@@ -42,6 +42,8 @@ export interface CertificateRecord {
 export interface HostReport {
   readonly addresses: readonly string[];
   readonly facts: ReadonlyMap<string, string>;
+  /** systemd services it has seen running, by systemd's names; absent where the agent discovers none. */
+  readonly units?: readonly string[];
 }
 
 export interface AgentHello extends HostReport {
@@ -80,7 +82,9 @@ export interface AgentConnection {
 
 export interface AgentBackend {
   /** Spends one use of the token and claims the name for the host, or says why not; both or neither. */
-  redeemToken(request: EnrolmentRequest): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>>;
+  redeemToken(
+    request: EnrolmentRequest,
+  ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>>;
   recordCertificate(certificate: CertificateRecord): Promise<void>;
   isRevoked(serial: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */

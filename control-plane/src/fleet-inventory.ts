@@ -1,5 +1,5 @@
-// The inventory of a live fleet: hosts with what their agents report and operators labelled, and the external workloads of the
-// active policy. An address that two of them claim is given to neither until one lets go. Holds no clock and does no IO.
+// The inventory of a live fleet: hosts with what their agents report and operators labelled, their units, and the external workloads
+// of the active policy. An address that two of them claim is given to neither until one lets go. Holds no clock and does no IO.
 
 import type { Address } from '#model/address.ts';
 import { normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
@@ -8,6 +8,7 @@ import { factPrefix, type Labels, namePattern } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type { HostUnits, UnitEntry } from './host-units.ts';
 
 /** What is known of one enrolled host. Facts are without their prefix. */
 export interface HostEntry {
@@ -17,6 +18,7 @@ export interface HostEntry {
   readonly labels: Labels;
   /** The peers of its quarantine, as the operator wrote them. */
   readonly quarantine?: readonly string[];
+  readonly units: HostUnits;
 }
 
 export interface AddressConflict {
@@ -32,6 +34,8 @@ export interface ConflictChange {
 
 export class FleetInventory {
   readonly #hosts = new Map<string, HostEntry>();
+  /** Name of a unit's workload to its host's. */
+  readonly #unitHosts = new Map<string, string>();
   #externals: ReadonlyMap<string, Workload> = new Map();
   readonly #claims = new Map<Address, Set<string>>();
   readonly #conflicts = new Map<Address, AddressConflict>();
@@ -43,18 +47,28 @@ export class FleetInventory {
     return this.#hosts.get(name);
   }
 
+  /** The host of the unit workload of this name, and the unit. */
+  unit(name: string): { readonly host: HostEntry; readonly unit: UnitEntry } | undefined {
+    const host = this.#hosts.get(this.#unitHosts.get(name) ?? '');
+    const unit = host?.units.get(name);
+    return host === undefined || unit === undefined ? undefined : { host, unit };
+  }
+
   hosts(): IterableIterator<HostEntry> {
     return this.#hosts.values();
   }
 
   setHost(entry: HostEntry): void {
     this.#move(entry.name, this.#hosts.get(entry.name)?.addresses ?? [], entry.addresses);
+    this.#forgetUnits(entry.name);
     this.#hosts.set(entry.name, entry);
+    for (const unit of entry.units.keys()) this.#unitHosts.set(unit, entry.name);
     this.#stale.add(entry.name);
   }
 
   removeHost(name: string): void {
     this.#move(name, this.#hosts.get(name)?.addresses ?? [], []);
+    this.#forgetUnits(name);
     this.#hosts.delete(name);
     this.#stale.add(name);
   }
@@ -96,6 +110,10 @@ export class FleetInventory {
   current(): Inventory {
     if (this.#stale.size === 0) return this.#inventory;
     const workloads = new Map(this.#inventory.workloads);
+    // A unit has its host's addresses, labels and quarantine.
+    for (const name of [...this.#stale]) {
+      for (const unit of this.#hosts.get(name)?.units.keys() ?? []) this.#stale.add(unit);
+    }
     for (const name of this.#stale) {
       const workload = this.#workloadOf(name);
       if (workload === undefined) workloads.delete(name);
@@ -103,9 +121,12 @@ export class FleetInventory {
     }
     // A quarantine that names a workload holds for the addresses of now.
     for (const host of this.#hosts.values()) {
-      if (host.quarantine === undefined || this.#stale.has(host.name)) continue;
-      const workload = this.#workloadOf(host.name);
-      if (workload !== undefined) workloads.set(host.name, workload);
+      if (this.#stale.has(host.name)) continue;
+      const units = [...host.units].filter(([, unit]) => (unit.quarantine ?? host.quarantine) !== undefined);
+      for (const name of [...(host.quarantine === undefined ? [] : [host.name]), ...units.map(([unit]) => unit)]) {
+        const workload = this.#workloadOf(name);
+        if (workload !== undefined) workloads.set(name, workload);
+      }
     }
     this.#stale.clear();
     this.#inventory = { workloads, resolutions: new Map() };
@@ -130,6 +151,8 @@ export class FleetInventory {
 
   #workloadOf(name: string): Workload | undefined {
     const host = this.#hosts.get(name);
+    const unit = host === undefined ? this.unit(name) : undefined;
+    if (unit !== undefined) return this.#unitWorkload(name, unit);
     if (host === undefined) {
       const external = this.#externals.get(name);
       return external === undefined ? undefined : { ...external, addresses: this.#undisputed(external.addresses) };
@@ -142,6 +165,27 @@ export class FleetInventory {
       : { ...workload, quarantine: this.#quarantineOf(name, host.quarantine) };
   }
 
+  /**
+   * A unit is in its host's segments until labels of its own say otherwise, and in its host's quarantine: being discovered must
+   * not take it out of what protects it.
+   */
+  #unitWorkload(name: string, { host, unit }: { readonly host: HostEntry; readonly unit: UnitEntry }): Workload {
+    const labels = new Map([...host.labels, ...unit.labels]);
+    for (const [key, value] of host.facts) labels.set(`${factPrefix}${key}`, value);
+    const addresses = this.#undisputed(host.addresses);
+    const workload: Workload = { name, kind: 'unit', host: host.name, unit: unit.unit, addresses, labels };
+    if (unit.quarantine !== undefined) return { ...workload, quarantine: this.#quarantineOf(name, unit.quarantine) };
+    if (host.quarantine === undefined) return workload;
+    return { ...workload, quarantine: this.#quarantineOf(host.name, host.quarantine) };
+  }
+
+  #forgetUnits(host: string): void {
+    for (const unit of this.#hosts.get(host)?.units.keys() ?? []) {
+      this.#unitHosts.delete(unit);
+      this.#stale.add(unit);
+    }
+  }
+
   /** A peer that names a workload that is gone matches nothing: quarantine denies more, never less. */
   #quarantineOf(name: string, texts: readonly string[]): WorkloadQuarantine {
     const peers = texts.flatMap((text) => {
@@ -152,7 +196,8 @@ export class FleetInventory {
   }
 
   #addressesOf(name: string): readonly Address[] | undefined {
-    const claimed = this.#hosts.get(name)?.addresses ?? this.#externals.get(name)?.addresses;
+    const host = this.#hosts.get(name) ?? this.unit(name)?.host;
+    const claimed = host?.addresses ?? this.#externals.get(name)?.addresses;
     return claimed === undefined ? undefined : this.#undisputed(claimed);
   }
 

@@ -27,6 +27,7 @@ import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';
+import { type UnitEntry, withReportedUnits } from './host-units.ts';
 import { type InForce, Publication } from './publication.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { StoredHost } from './store/hosts.ts';
@@ -95,10 +96,18 @@ export class Fleet implements AgentBackend {
     const stored = await store.loadFleet({ tenant, now: now() });
     const fleet = new Fleet(options, { revision: stored.revision, revoked: stored.revokedSerials, active });
     const labels = Map.groupBy(stored.labels, (label) => label.workload);
+    const labelsOf = (name: string): Labels => new Map((labels.get(name) ?? []).map(({ key, value }) => [key, value]));
     const quarantines = new Map(stored.quarantines.map((quarantine) => [quarantine.workload, quarantine.peers]));
     for (const host of stored.hosts) {
-      const own = new Map((labels.get(host.name) ?? []).map(({ key, value }) => [key, value]));
-      fleet.#restoreHost(host, own, quarantines.get(host.name));
+      const units = Object.entries(host.units).map(([name, unit]): [string, UnitEntry] => [
+        name,
+        { unit, labels: labelsOf(name), ...quarantined(quarantines.get(name)) },
+      ]);
+      fleet.#restoreHost(host, {
+        labels: labelsOf(host.name),
+        units: new Map(units),
+        ...quarantined(quarantines.get(host.name)),
+      });
     }
     fleet.#inventory.setExternals(active.policy.workloads);
     fleet.#inventory.takeConflictChanges();
@@ -130,6 +139,11 @@ export class Fleet implements AgentBackend {
 
   hostEntry(name: string): HostEntry | undefined {
     return this.#inventory.host(name);
+  }
+
+  /** The peers of the quarantine that this very host or unit is in. */
+  quarantineOf(name: string): readonly string[] | undefined {
+    return (this.#inventory.host(name) ?? this.#inventory.unit(name)?.unit)?.quarantine;
   }
 
   /** What the workload's host was last told to enforce for it; undefined where no agent does. */
@@ -172,7 +186,8 @@ export class Fleet implements AgentBackend {
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>> {
     const { host } = request;
-    if (!namePattern.test(host) || this.#active.policy.workloads.has(host)) {
+    const isTaken = this.#active.policy.workloads.has(host) || this.#inventory.unit(host) !== undefined;
+    if (!namePattern.test(host) || isTaken) {
       return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
     }
     return this.#changes.run(async () => {
@@ -184,6 +199,7 @@ export class Fleet implements AgentBackend {
         addresses: [],
         facts: new Map(),
         labels: new Map(Object.entries(spending.labels)),
+        units: new Map(),
       });
       await this.#advance();
       this.#publication.mark('changed');
@@ -292,7 +308,10 @@ export class Fleet implements AgentBackend {
     });
   }
 
-  /** Undefined where no host has that name. Keys in `remove` that it lacks are no error. */
+  /**
+   * Undefined where no host or unit has that name. Keys in `remove` that it lacks are no error; `labels` are its own, without
+   * those that a unit has from its host.
+   */
   async label(input: {
     readonly workload: string;
     readonly set: Labels;
@@ -301,9 +320,9 @@ export class Fleet implements AgentBackend {
   }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
     return this.#changes.run(async () => {
       const { workload } = input;
-      const host = this.#inventory.host(workload);
-      if (host === undefined) return undefined;
-      const labels = new Map([...host.labels].filter(([key]) => !input.remove.includes(key)));
+      const managed = this.#managed(workload);
+      if (managed === undefined) return undefined;
+      const labels = new Map([...managed.entry.labels].filter(([key]) => !input.remove.includes(key)));
       for (const [key, value] of input.set) labels.set(key, value);
       const set = Object.fromEntries(input.set);
       const revision = this.#revision + 1;
@@ -321,13 +340,13 @@ export class Fleet implements AgentBackend {
         }),
       });
       this.#revision = revision;
-      this.#inventory.setHost({ ...host, labels });
+      managed.set({ ...managed.entry, labels });
       this.#publication.mark('changed');
       return { revision, labels };
     });
   }
 
-  /** With `peers` absent the workload is released. Undefined where no host has that name. */
+  /** With `peers` absent the workload is released. Undefined where no host or unit has that name. */
   async quarantine(input: {
     readonly workload: string;
     readonly peers?: readonly string[];
@@ -335,8 +354,8 @@ export class Fleet implements AgentBackend {
   }): Promise<Result<{ readonly revision: number }> | undefined> {
     return this.#changes.run(async () => {
       const { workload, peers, actor } = input;
-      const host = this.#inventory.host(workload);
-      if (host === undefined) return undefined;
+      const managed = this.#managed(workload);
+      if (managed === undefined) return undefined;
       for (const text of peers ?? []) {
         const peer = this.#inventory.parseQuarantinePeer(text);
         if (!peer.ok) return peer;
@@ -352,8 +371,8 @@ export class Fleet implements AgentBackend {
       const change = { tenant: this.#tenant, workload, revision, note };
       await this.#store.changeQuarantine(peers === undefined ? change : { ...change, peers });
       this.#revision = revision;
-      const { quarantine: _before, ...rest } = host;
-      this.#inventory.setHost(peers === undefined ? rest : { ...rest, quarantine: peers });
+      const { quarantine: _before, ...rest } = managed.entry;
+      managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
       this.#publication.mark('changed');
       return ok({ revision });
     });
@@ -372,10 +391,14 @@ export class Fleet implements AgentBackend {
   /** Revokes and forgets the host: its addresses belong to no workload any more. False where there is none. */
   async removeAgent(host: string, actor: string): Promise<boolean> {
     return this.#changes.run(async () => {
-      if (this.#inventory.host(host) === undefined) return false;
+      const entry = this.#inventory.host(host);
+      if (entry === undefined) return false;
       const revision = this.#revision + 1;
       const note = this.#note({ actor, action: 'agent-removed', target: host, details: { revision } });
-      this.#dropCertificates(host, await this.#store.removeHost({ tenant: this.#tenant, host, revision, note }));
+      this.#dropCertificates(
+        host,
+        await this.#store.removeHost({ tenant: this.#tenant, host, units: [...entry.units.keys()], revision, note }),
+      );
       this.#revision = revision;
       this.#inventory.removeHost(host);
       this.#history.delete(host);
@@ -397,12 +420,20 @@ export class Fleet implements AgentBackend {
     if (entry === undefined) return;
     const addresses = reportedAddresses(report.addresses);
     const facts = reportedFacts(report.facts, agentVersion);
+    const units = withReportedUnits({
+      host,
+      known: entry.units,
+      reported: report.units,
+      isTaken: (name) => this.#inventory.current().workloads.has(name),
+    });
     const connectedAt = agent.connectedAt;
     await this.#store.updateHost({
       tenant: this.#tenant,
       host,
       addresses,
       facts: Object.fromEntries(facts),
+      units: Object.fromEntries([...units].map(([name, { unit }]) => [name, unit])),
+      forgotten: [...entry.units.keys()].filter((name) => !units.has(name)),
       agentVersion,
       connectedAt,
     });
@@ -412,11 +443,29 @@ export class Fleet implements AgentBackend {
       agentVersion,
       lastConnectedAt: connectedAt,
     });
-    if (sameList(entry.addresses, addresses) && sameLabels(entry.facts, facts)) return;
-    this.#inventory.setHost({ ...entry, addresses, facts });
+    if (sameList(entry.addresses, addresses) && sameLabels(entry.facts, facts) && units === entry.units) return;
+    this.#inventory.setHost({ ...entry, addresses, facts, units });
     await this.#auditConflicts();
     await this.#advance();
     this.#publication.mark('changed');
+  }
+
+  /** What operators may label and quarantine: a host, or a unit of one. */
+  #managed(name: string) {
+    type Entry = Pick<HostEntry, 'labels' | 'quarantine'>;
+    const host = this.#inventory.host(name);
+    if (host !== undefined) {
+      const { labels: _labels, quarantine: _quarantine, ...rest } = host;
+      return { entry: host as Entry, set: (entry: Entry) => this.#inventory.setHost({ ...rest, ...entry }) };
+    }
+    const found = this.#inventory.unit(name);
+    if (found === undefined) return undefined;
+    const { unit } = found.unit;
+    return {
+      entry: { labels: found.unit.labels, ...quarantined(found.unit.quarantine) } as Entry,
+      set: (entry: Entry) =>
+        this.#inventory.setHost({ ...found.host, units: new Map(found.host.units).set(name, { unit, ...entry }) }),
+    };
   }
 
   /** Takes the next revision for a change that is not stored with its own. */
@@ -475,21 +524,24 @@ export class Fleet implements AgentBackend {
     return agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
   }
 
-  #restoreHost(host: StoredHost, labels: Labels, quarantine: readonly string[] | undefined): void {
+  #restoreHost(host: StoredHost, own: Pick<HostEntry, 'labels' | 'quarantine' | 'units'>): void {
     const { name, enrolledAt, agentVersion, lastConnectedAt } = host;
     this.#history.set(name, {
       enrolledAt,
       agentVersion,
       ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
     });
-    const entry = {
+    this.#inventory.setHost({
       name,
       addresses: reportedAddresses(host.addresses),
       facts: new Map(Object.entries(host.facts)),
-      labels,
-    };
-    this.#inventory.setHost(quarantine === undefined ? entry : { ...entry, quarantine });
+      ...own,
+    });
   }
+}
+
+function quarantined(quarantine: readonly string[] | undefined): Pick<HostEntry, 'quarantine'> {
+  return quarantine === undefined ? {} : { quarantine };
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

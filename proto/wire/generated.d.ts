@@ -1250,6 +1250,9 @@ export namespace segwall {
             /** HostReport facts. */
             facts: { [k: string]: string };
 
+            /** HostReport units. */
+            units?: (segwall.v1.DiscoveredUnits.$Properties|null);
+
             /**
              * Encodes the specified HostReport message. Does not implicitly {@link segwall.v1.HostReport.verify|verify} messages.
              * @param message HostReport message or plain object to encode
@@ -1280,12 +1283,72 @@ export namespace segwall {
                 /** HostReport facts */
                 facts?: ({ [k: string]: string }|null);
 
+                /** HostReport units */
+                units?: (segwall.v1.DiscoveredUnits.$Properties|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a HostReport. */
             type $Shape = segwall.v1.HostReport.$Properties;
+        }
+
+        /**
+         * Properties of a DiscoveredUnits.
+         * @deprecated Use segwall.v1.DiscoveredUnits.$Properties instead.
+         */
+        interface IDiscoveredUnits extends segwall.v1.DiscoveredUnits.$Properties {
+        }
+
+        /** Represents a DiscoveredUnits. */
+        class DiscoveredUnits {
+
+            /**
+             * Constructs a new DiscoveredUnits.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.DiscoveredUnits.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** DiscoveredUnits names. */
+            names: string[];
+
+            /**
+             * Encodes the specified DiscoveredUnits message. Does not implicitly {@link segwall.v1.DiscoveredUnits.verify|verify} messages.
+             * @param message DiscoveredUnits message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.DiscoveredUnits.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a DiscoveredUnits message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.DiscoveredUnits & segwall.v1.DiscoveredUnits.$Shape} DiscoveredUnits
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.DiscoveredUnits & segwall.v1.DiscoveredUnits.$Shape;
+        }
+
+        namespace DiscoveredUnits {
+
+            /** Properties of a DiscoveredUnits. */
+            interface $Properties {
+
+                /** DiscoveredUnits names */
+                names?: (string[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a DiscoveredUnits. */
+            type $Shape = segwall.v1.DiscoveredUnits.$Properties;
         }
 
         /**

@@ -1913,6 +1913,7 @@ export const segwall = $root.segwall = (() => {
 
             HostReport.prototype.addresses = $util.emptyArray;
             HostReport.prototype.facts = $util.emptyObject;
+            HostReport.prototype.units = null;
 
             HostReport.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1927,6 +1928,8 @@ export const segwall = $root.segwall = (() => {
                 if (message.facts != null && $Object.hasOwnProperty.call(message, "facts"))
                     for (let keys = $Object.keys(message.facts), i = 0; i < keys.length; ++i)
                         writer.uint32(18).fork().uint32(10).string(keys[i]).uint32(18).string(message.facts[keys[i]]).ldelim();
+                if (message.units != null && $Object.hasOwnProperty.call(message, "units"))
+                    $root.segwall.v1.DiscoveredUnits.encode(message.units, writer.uint32(26).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2004,6 +2007,12 @@ export const segwall = $root.segwall = (() => {
                             message.facts[key] = value;
                             continue;
                         }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            message.units = $root.segwall.v1.DiscoveredUnits.decode(reader, reader.size(), $undefined, _depth + 1, message.units);
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2022,6 +2031,89 @@ export const segwall = $root.segwall = (() => {
             };
 
             return HostReport;
+        })();
+
+        v1.DiscoveredUnits = (function() {
+
+            const DiscoveredUnits = function (properties) {
+                this.names = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DiscoveredUnits.prototype.names = $util.emptyArray;
+
+            DiscoveredUnits.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.names != null && message.names.length)
+                    for (let i = 0; i < message.names.length; ++i)
+                        writer.uint32(10).string(message.names[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DiscoveredUnits.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.DiscoveredUnits();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.names && message.names.length))
+                                message.names = [];
+                            message.names.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return DiscoveredUnits;
         })();
 
         v1.Ack = (function() {

@@ -35,6 +35,7 @@ export const limits = {
   reportedAddresses: 4096,
   facts: 64,
   factCharacters: 256,
+  reportedUnits: 4096,
   /** A NACK's or a status' text: nft's message with the line it refused. */
   reasonCharacters: 4096,
 } as const;

@@ -74,10 +74,11 @@ export interface HeldRuleSet {
   readonly digest: string;
 }
 
-/** `facts` are without the "fact/" prefix. */
+/** `facts` are without the "fact/" prefix; `units` is absent where the agent discovers none. */
 export interface ReportedHost {
   readonly addresses: readonly string[];
   readonly facts: ReadonlyMap<string, string>;
+  readonly units?: readonly string[];
 }
 
 export interface ReportedStatus {
@@ -175,8 +176,9 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
   };
 }
 
-function hostProperties({ addresses, facts }: ReportedHost): segwall.v1.HostReport.$Properties {
-  return { addresses: [...addresses], facts: Object.fromEntries(facts) };
+function hostProperties({ addresses, facts, units }: ReportedHost): segwall.v1.HostReport.$Properties {
+  const host = { addresses: [...addresses], facts: Object.fromEntries(facts) };
+  return units === undefined ? host : { ...host, units: { names: [...units] } };
 }
 
 function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, where: string): ReportedHost {
@@ -184,6 +186,8 @@ function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, 
   const facts = Object.entries(report.facts ?? {});
   boundedCount(report.addresses?.length ?? 0, limits.reportedAddresses, `${where}, addresses`);
   boundedCount(facts.length, limits.facts, `${where}, facts`);
+  const units = report.units?.names ?? [];
+  boundedCount(units.length, limits.reportedUnits, `${where}, units`);
   return {
     addresses: (report.addresses ?? []).map((text) => readAddress(text, where)),
     facts: new Map(
@@ -192,6 +196,9 @@ function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, 
         value === '' ? '' : checkedName(value, limits.factCharacters, `${where}, fact ${key}`),
       ]),
     ),
+    ...(report.units == null
+      ? {}
+      : { units: units.map((unit) => checkedName(unit, limits.factCharacters, `${where}, units`)) }),
   };
 }
 

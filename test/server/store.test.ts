@@ -84,6 +84,8 @@ describe('the fleet', () => {
       host: 'web-1',
       addresses: ['10.0.0.1'],
       facts: { os: 'debian' },
+      units: { 'web-1-nginx': 'nginx.service' },
+      forgotten: [],
       agentVersion: '1',
       connectedAt: at,
     });
@@ -106,6 +108,7 @@ describe('the fleet', () => {
           enrolledAt: at,
           addresses: ['10.0.0.1'],
           facts: { os: 'debian' },
+          units: { 'web-1-nginx': 'nginx.service' },
           agentVersion: '1',
           lastConnectedAt: at,
         },
@@ -124,7 +127,9 @@ describe('the fleet', () => {
       certificate: { serial: 'aa', tenant, host: 'web-1', fingerprint: 'ff', notBefore: at, notAfter: millis(9_000) },
       at,
     });
-    expect(await store.removeHost({ tenant, host: 'web-1', revision: 2, note })).toEqual(['aa']);
+    expect(await store.removeHost({ tenant, host: 'web-1', units: ['web-1-nginx'], revision: 2, note })).toEqual([
+      'aa',
+    ]);
     expect(await store.loadFleet({ tenant, now: at })).toMatchObject({ hosts: [], labels: [], revokedSerials: ['aa'] });
     expect(await store.spendJoinToken({ hash: 'h1', host: 'web-1', at })).toMatchObject({ kind: 'joined' });
   });

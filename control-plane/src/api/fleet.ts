@@ -148,8 +148,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     },
     async (request) => {
       const workload = request.params.name;
-      if (fleet.hostEntry(workload)?.quarantine === undefined)
-        throw new ApiError('not-found', `${workload} is not quarantined`);
+      if (fleet.quarantineOf(workload) === undefined) throw new ApiError('not-found', `${workload} is not quarantined`);
       const result = await fleet.quarantine({ workload, actor: request.operator.actor });
       if (result?.ok !== true) throw noSuchHost(workload);
       return { revision: result.value.revision, workload, state: 'released' as const };
@@ -223,7 +222,7 @@ function workloadView(
     else own[key] = value;
   }
   const rules = fleet.rulesOf(one);
-  const quarantine = fleet.hostEntry(one.name)?.quarantine;
+  const quarantine = fleet.quarantineOf(one.name);
   return {
     name: one.name,
     kind: one.kind,

@@ -9,6 +9,8 @@ export interface StoredHost {
   readonly enrolledAt: Millis;
   readonly addresses: readonly string[];
   readonly facts: Readonly<Record<string, string>>;
+  /** Names of unit workloads to systemd's names. */
+  readonly units: Readonly<Record<string, string>>;
   readonly agentVersion: string;
   readonly lastConnectedAt?: Millis;
 }
@@ -67,6 +69,7 @@ export async function loadFleet(
       enrolledAt: millis(row.enrolled_at),
       addresses: JSON.parse(row.addresses) as string[],
       facts: JSON.parse(row.facts) as Record<string, string>,
+      units: JSON.parse(row.units) as Record<string, string>,
       agentVersion: row.agent_version,
       ...(row.last_connected_at === null ? {} : { lastConnectedAt: millis(row.last_connected_at) }),
     })),
@@ -99,6 +102,9 @@ export interface HostUpdate {
   readonly host: string;
   readonly addresses: readonly string[];
   readonly facts: Readonly<Record<string, string>>;
+  readonly units: Readonly<Record<string, string>>;
+  /** Unit workloads that are no more: their labels and quarantines go. */
+  readonly forgotten: readonly string[];
   readonly agentVersion: string;
   readonly connectedAt: Millis;
 }
@@ -109,12 +115,21 @@ export async function updateHost(tx: Transaction, input: HostUpdate): Promise<vo
     .set({
       addresses: JSON.stringify(input.addresses),
       facts: JSON.stringify(input.facts),
+      units: JSON.stringify(input.units),
       agent_version: input.agentVersion,
       last_connected_at: input.connectedAt,
     })
     .where('tenant', '=', input.tenant)
     .where('name', '=', input.host)
     .execute();
+  await forgetWorkloads(tx, input.tenant, input.forgotten);
+}
+
+async function forgetWorkloads(tx: Transaction, tenant: string, names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    await tx.deleteFrom('labels').where('tenant', '=', tenant).where('workload', '=', name).execute();
+    await tx.deleteFrom('quarantines').where('tenant', '=', tenant).where('workload', '=', name).execute();
+  }
 }
 
 export interface LabelChange {
@@ -217,14 +232,20 @@ export async function revokeCertificates(
   return serials;
 }
 
-/** Forgets the host and its labels, and revokes its certificates. Its flows and its audit entries stay. */
+/** Forgets the host, its units and their labels, and revokes its certificates. Its flows and its audit entries stay. */
 export async function removeHost(
   tx: Transaction,
-  input: { readonly tenant: string; readonly host: string; readonly revision: number; readonly note: AuditNote },
+  input: {
+    readonly tenant: string;
+    readonly host: string;
+    /** Names of its unit workloads. */
+    readonly units: readonly string[];
+    readonly revision: number;
+    readonly note: AuditNote;
+  },
 ): Promise<readonly string[]> {
   const { tenant, host } = input;
-  await tx.deleteFrom('labels').where('tenant', '=', tenant).where('workload', '=', host).execute();
-  await tx.deleteFrom('quarantines').where('tenant', '=', tenant).where('workload', '=', host).execute();
+  await forgetWorkloads(tx, tenant, [host, ...input.units]);
   await tx.deleteFrom('hosts').where('tenant', '=', tenant).where('name', '=', host).execute();
   await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
   await setRevision(tx, input);

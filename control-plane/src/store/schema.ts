@@ -25,6 +25,7 @@ export interface Tables {
     enrolled_at: number;
     addresses: string;
     facts: string;
+    units: string;
     agent_version: string;
     last_connected_at: number | null;
   };
@@ -256,5 +257,14 @@ const first: Migration = {
   },
 };
 
+const units: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('hosts')
+      .addColumn('units', 'text', (column) => column.notNull().defaultTo('{}'))
+      .execute();
+  },
+};
+
 /** By name, in the order of names. */
-export const migrations: Readonly<Record<string, Migration>> = { '0001-first': first };
+export const migrations: Readonly<Record<string, Migration>> = { '0001-first': first, '0002-units': units };

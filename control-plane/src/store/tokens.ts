@@ -147,6 +147,7 @@ export async function spendJoinToken(
       name: host,
       enrolled_at: at,
       addresses: '[]',
+      units: '{}',
       facts: '{}',
       agent_version: '',
       last_connected_at: null,
