@@ -1,10 +1,9 @@
 // A gate judges one direction of one workload. Most workloads have one gate a direction; where a rule's own side is an
-// address range, the workload's addresses that differ in what applies to them get a gate each, so that the maps behind a
-// gate depend on the far address alone. Names no kernel object; build-table.ts does.
+// address range (its own addresses, a multicast group it listens to), the near addresses that differ in what applies to them get
+// a gate each, so that the maps behind a gate depend on the far address alone. Names no kernel object; build-table.ts does.
 
-import type { Address, Family } from '#model/address.ts';
-import { familyOf } from '#model/address.ts';
-import { rangesContain, wholeFamily } from '#model/address-range.ts';
+import { type Address, type Family, familyOf, lastValue } from '#model/address.ts';
+import { type AddressRange, rangesContain, rangesContainValue } from '#model/address-range.ts';
 import type { DirectionRules, Grant, GuardrailDeny, LocalAddresses, WorkloadRules } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
 
@@ -16,12 +15,21 @@ export interface Gate {
   readonly grants: readonly Grant[];
 }
 
-/** Which gate judges which of the workload's own addresses. `rest` is for addresses it has not published. */
+/** Near addresses from `first` to `last` of one gate. */
+export interface NearRange {
+  readonly range: AddressRange;
+  readonly gate: Gate;
+}
+
+/** Which gate judges which near address: sorted, disjoint ranges, and `rest` for every other. */
 export interface GateChoice {
   readonly gates: readonly Gate[];
-  /** Only addresses whose gate is not their family's rest. */
-  readonly byAddress: ReadonlyMap<Address, Gate>;
+  readonly byRange: readonly NearRange[];
   readonly rest: Readonly<Record<Family, Gate>>;
+}
+
+export function gateAt({ byRange, rest }: GateChoice, address: Address): Gate {
+  return byRange.find(({ range }) => rangesContain([range], address))?.gate ?? rest[familyOf(address)];
 }
 
 export function chooseGates(workload: WorkloadRules, direction: Direction): GateChoice {
@@ -40,30 +48,53 @@ export function chooseGates(workload: WorkloadRules, direction: Direction): Gate
     made.set(key, gate);
     return gate;
   };
-  const isConditional = [...rules.guardrails, ...rules.grants].some(({ local }) => local.kind === 'ranges');
-  if (!isConditional) {
+  const conditions = [...rules.guardrails, ...rules.grants].flatMap(({ local }) =>
+    local.kind === 'any' ? [] : [local.ranges],
+  );
+  if (conditions.length === 0) {
     const gate = gateFor(() => true);
-    return { gates: [gate], byAddress: new Map(), rest: { ipv4: gate, ipv6: gate } };
+    return { gates: [gate], byRange: [], rest: { ipv4: gate, ipv6: gate } };
   }
-  const rest = {
-    ipv4: gateFor((local) => coversFamily(local, 'ipv4')),
-    ipv6: gateFor((local) => coversFamily(local, 'ipv6')),
-  };
-  const byAddress = new Map<Address, Gate>();
-  for (const address of workload.addresses) {
-    const gate = gateFor((local) => local.kind === 'any' || rangesContain(local.ranges, address));
-    if (gate !== rest[familyOf(address)]) byAddress.set(address, gate);
+  const gateOf = (family: Family, at: bigint) =>
+    gateFor((local) => local.kind === 'any' || rangesContainValue(local.ranges, family, at));
+  const cuts = cutRanges(conditions.flat());
+  const rest = { ipv4: restGate('ipv4'), ipv6: restGate('ipv6') };
+  const byRange: NearRange[] = [];
+  for (const range of cuts) {
+    const gate = gateOf(range.family, range.first);
+    const last = byRange.at(-1);
+    if (gate === rest[range.family]) continue;
+    if (last?.gate === gate && last.range.family === range.family && last.range.last + 1n === range.first) {
+      byRange[byRange.length - 1] = { range: { ...last.range, last: range.last }, gate };
+    } else {
+      byRange.push({ range, gate });
+    }
   }
-  return { gates: [...made.values()], byAddress, rest };
+  return { gates: [...made.values()], byRange, rest };
+
+  /** Of addresses outside all ranges; where the ranges leave none out, of the greatest address. */
+  function restGate(family: Family): Gate {
+    const own = cuts.filter((range) => range.family === family);
+    let at = 0n;
+    for (const { first, last } of own) if (first <= at) at = last + 1n;
+    return gateOf(family, at > lastValue(family) ? lastValue(family) : at);
+  }
 }
 
-/** An address we do not know of is in a range only where the range is everything. */
-function coversFamily(local: LocalAddresses, family: Family): boolean {
-  if (local.kind === 'any') return true;
-  const whole = wholeFamily(family);
-  return local.ranges.some(
-    (range) => range.family === family && range.first <= whole.first && range.last >= whole.last,
-  );
+/** Disjoint pieces, in order, in each of which no range begins or ends. */
+function cutRanges(ranges: readonly AddressRange[]): readonly AddressRange[] {
+  const pieces: AddressRange[] = [];
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    const own = ranges.filter((range) => range.family === family);
+    const starts = [...new Set(own.flatMap(({ first, last }) => [first, last + 1n]))].sort((a, b) => (a < b ? -1 : 1));
+    for (const [index, first] of starts.entries()) {
+      const next = starts[index + 1];
+      if (next !== undefined && own.some((range) => range.first <= first && first <= range.last)) {
+        pieces.push({ family, first, last: next - 1n });
+      }
+    }
+  }
+  return pieces;
 }
 
 /** Which gates judge one workload. */

@@ -3,8 +3,9 @@
 // the connection's tuple, whose client is `ct original saddr` and whose server is `ct reply saddr`, whatever the packet's way.
 
 import { type Family, familyOf } from '#model/address.ts';
+import { rangeText } from '#model/address-range.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { Gate, WorkloadGates } from './gate.ts';
+import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
 import { type Chain, type ElementMap, matchesEpoch } from './table.ts';
@@ -141,11 +142,10 @@ function entryLines(request: {
   const lines: string[] = [];
   for (const gate of choice.gates) {
     for (const family of families) {
-      const near = [...choice.byAddress]
-        .filter(([address, of]) => of === gate && familyOf(address) === family)
-        .map(([address]) => address);
-      if (near.length > 0)
-        lines.push(`${nearField(direction, view, family)} { ${near.sort().join(', ')} } goto ${chainOf(gate)}`);
+      const near = choice.byRange.filter(({ range, gate: of }) => of === gate && range.family === family);
+      for (const { range } of near) {
+        lines.push(`${nearField(direction, view, family)} ${rangeText(range)} goto ${chainOf(gate)}`);
+      }
     }
   }
   if (choice.rest.ipv4 !== choice.rest.ipv6) lines.push(`meta nfproto ipv6 goto ${chainOf(choice.rest.ipv6)}`);
@@ -241,7 +241,7 @@ function podMaps(parts: {
       for (const { workload, choices } of containers) {
         for (const address of workload.addresses) {
           if (familyOf(address) !== family) continue;
-          const gate = choices[direction].byAddress.get(address) ?? choices[direction].rest[family];
+          const gate = gateAt(choices[direction], address);
           const name = `judge_${nameOf(request, gate)}`;
           if (!chains.has(name)) chains.set(name, { lines: gateLines(request, gate, 'tuple') });
           elements.set(address, `goto ${name}`);
@@ -277,7 +277,7 @@ function nearField(direction: Direction, view: View, family: Family): string {
 function nearAddresses(choice: WorkloadGates['choices']['inbound']): unknown {
   const index = (gate: Gate) => choice.gates.indexOf(gate);
   return [
-    [...choice.byAddress].map(([address, gate]) => [address, index(gate)]).sort(),
+    choice.byRange.map(({ range, gate }) => [range.family, rangeText(range), index(gate)]),
     index(choice.rest.ipv4),
     index(choice.rest.ipv6),
   ];

@@ -149,7 +149,9 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         const named = eat(/vmap @(\S+)/);
         const set = named ?? eat(/@(\S+)/);
         const elements =
-          set === undefined ? readElements(eat(/\{ ([^}]*) \}/)?.[1] ?? fail(line)) : script.maps.get(set[1] ?? '');
+          set === undefined
+            ? readElements((eat(/\{ ([^}]*) \}/) ?? eat(/([0-9a-f.:]+(?:-[0-9a-f.:]+)?)/))?.[1] ?? fail(line))
+            : script.maps.get(set[1] ?? '');
         if (elements === undefined) throw new Error(`look-up in a map that is not there: ${line}`);
         const hit = elements.find(({ key }) => addressKeyHolds(key, address));
         if (named !== undefined) {
