@@ -6,8 +6,9 @@ import { SlowestFirst } from './test/slowest-first.ts';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A stuck test must end; a slow machine must not end one. Nothing here judges speed by the clock.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     restoreMocks: true,
     maxWorkers: 2,
     sequence: { sequencer: SlowestFirst },
