@@ -54,7 +54,7 @@ async function main(): Promise<number> {
     return 1;
   } finally {
     await lab.remove();
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

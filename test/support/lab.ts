@@ -84,7 +84,9 @@ export async function createLab({ name }: { readonly name: string }): Promise<La
       removal ??= (async () => {
         await removeNamespaces(prefix);
         hosts.clear();
-        await Promise.all(directories.map((directory) => rm(directory, { recursive: true, force: true })));
+        await Promise.all(
+          directories.map((directory) => rm(directory, { recursive: true, force: true, maxRetries: 10 })),
+        );
         reaper.stdin?.end();
         live.delete(lab);
       })();

@@ -34,7 +34,7 @@ export function labNft(host: LabHost): Nft {
 export async function startEnforcer(host: LabHost, directory: string): Promise<TableEnforcer> {
   const enforcer = createEnforcer({
     nft: labNft(host),
-    stateDirectory: openStateDirectory(join(directory, host.name)),
+    stateDirectory: openStateDirectory(await mkdtemp(join(directory, `${host.name}-`))),
     essentials: () => [],
     log: pino({ level: 'silent' }),
     sweepMarks: async () => err('this run is too short for the epochs to come round'),
@@ -53,7 +53,7 @@ export function enforcerStage() {
         const ruleSetOf = world.compile(revision);
         await Promise.all(
           [...lab.hosts.values()].map(async (host) => {
-            if (!managed.has(host.name)) return leave(host, enforcers, directory);
+            if (!managed.has(host.name)) return leave(host, enforcers);
             const enforcer = enforcers.get(host.name) ?? (await startEnforcer(host, directory));
             enforcers.set(host.name, enforcer);
             const ruleSet = ruleSetOf(host.name);
@@ -65,14 +65,14 @@ export function enforcerStage() {
           }),
         );
       },
-      close: () => rm(directory, { recursive: true, force: true }),
+      // An enforcer looks at its loaded table in a quiet moment after a change, and may still be writing what it saw.
+      close: () => rm(directory, { recursive: true, force: true, maxRetries: 10 }),
     };
   };
 }
 
 /** The workload has left the fleet: its machine stays, without rules and without memory of them. */
-async function leave(host: LabHost, enforcers: Map<string, TableEnforcer>, directory: string): Promise<void> {
+async function leave(host: LabHost, enforcers: Map<string, TableEnforcer>): Promise<void> {
   if (!enforcers.delete(host.name)) return;
   await host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
-  await rm(join(directory, host.name), { recursive: true, force: true });
 }

@@ -336,3 +336,9 @@ export const scenarios: readonly Scenario[] = [
   serviceTerms,
   quarantine,
 ];
+
+export function scenarioTagged(tag: string): Scenario {
+  const found = scenarios.find(({ tags }) => tags.includes(tag));
+  if (found === undefined) throw new Error(`no scenario is tagged ${tag}`);
+  return found;
+}

@@ -93,7 +93,7 @@ interface Applied {
   readonly pending: readonly string[];
 }
 
-test('a whole fleet decides every cell as the oracle does, whatever happens to it', { timeout: 180_000 }, async () => {
+test('a whole fleet decides every cell as the oracle does, whatever happens to it', { timeout: 300_000 }, async () => {
   const lab = await createLab({ name: 'whole' });
   const directory = await mkdtemp(join(tmpdir(), 'segwall-whole-'));
   lab.alsoRemove(directory);

@@ -1,0 +1,16 @@
+// Every truth table with the rules of each state loaded from nothing. One lab at a time: the other files run beside this one.
+
+import { expect, test } from 'vitest';
+import { renderedStage } from './rendered-stage.ts';
+import { scenarios } from './scenarios.ts';
+import { mismatchText, runTable } from './table.ts';
+
+test.each(scenarios)(
+  'rules loaded from nothing decide as the oracle does: $name',
+  { timeout: 180_000 },
+  async (scenario) => {
+    const report = await runTable({ scenario, stage: renderedStage() });
+    expect(mismatchText(report.mismatches)).toBe('');
+    expect(report.cells).toBeGreaterThan(100);
+  },
+);
