@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
-import { changeWithoutGap, type GapTally } from './change-without-gap.ts';
+import { changeWithoutGap, type GapTally, gapFaults } from './change-without-gap.ts';
 
 /** Enough traffic to have noticed: each kind sent several times between one change and the next. */
-function expectTraffic({ changes, denied, datagrams, exchanges, overflowed }: GapTally): void {
-  expect(overflowed, 'datagrams that found no room, of which nothing can be said').toBe(0);
+function expectTraffic({ changes, denied, datagrams, exchanges }: GapTally): void {
   expect(denied.sent).toBeGreaterThan(changes * 10);
   expect(datagrams.sent).toBeGreaterThan(changes * 10);
   expect(exchanges.sent).toBeGreaterThan(changes * 5);
@@ -15,13 +14,8 @@ test('two hundred changes of every kind let nothing denied pass and lose nothing
   const tally = await changeWithoutGap({ changes: 200 });
   expectTraffic(tally);
   expect(Math.min(...tally.epochs), 'many of them revoke').toBeGreaterThan(60);
-  expect(tally).toMatchObject({
-    denied: { passed: 0 },
-    datagrams: { lost: 0 },
-    // A segment sent again is not held against it: a machine that stands still for a fifth of a second makes TCP do that.
-    exchanges: { lost: 0, broken: 0 },
-    wronglyDenied: [],
-  });
+  // A segment sent again is not held against it: a machine that stands still for a fifth of a second makes TCP do that.
+  expect(gapFaults(tally)).toEqual([]);
 });
 
 test('a table that is taken away and made anew is seen to leak', { timeout: 60_000 }, async () => {

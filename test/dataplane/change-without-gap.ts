@@ -288,3 +288,16 @@ async function kernelCounts(host: LabHost): Promise<{ readonly retransmitted: nu
   const overflowed6 = Number(/^Udp6RcvbufErrors\s+(\d+)$/m.exec(stdout)?.[1] ?? Number.NaN);
   return { retransmitted: field('Tcp', 'RetransSegs'), overflowed: field('Udp', 'RcvbufErrors') + overflowed6 };
 }
+
+/** What a run must not show, in words; empty where every change was without a gap. */
+export function gapFaults({ denied, datagrams, exchanges, wronglyDenied, overflowed }: GapTally): readonly string[] {
+  return [
+    ...(denied.passed === 0 ? [] : [`${denied.passed} of ${denied.sent} denied packets passed`]),
+    ...(datagrams.lost === 0 ? [] : [`${datagrams.lost} of ${datagrams.sent} allowed datagrams were lost`]),
+    ...(exchanges.lost + exchanges.broken === 0
+      ? []
+      : [`${exchanges.lost} of ${exchanges.sent} exchanges were not answered, ${exchanges.broken} connections broke`]),
+    ...wronglyDenied.map((element) => `an allowed packet was denied: ${element}`),
+    ...(overflowed === 0 ? [] : [`nothing can be said: a receiver had no room for ${overflowed} datagrams`]),
+  ];
+}
