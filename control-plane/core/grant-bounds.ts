@@ -60,7 +60,7 @@ export class GrantBounds {
     return this.#parts.combinations.every((combination) => {
       const from = this.#peerSets.list(rule.from, combination);
       const to = this.#peerSets.list(rule.to, combination);
-      return combination.members.every(
+      return [...combination.members].every(
         (member) =>
           this.#holdsAt({ member, direction: 'outbound', near: from, far: to, term }) &&
           this.#holdsAt({ member, direction: 'inbound', near: to, far: from, term }),

@@ -1,73 +1,124 @@
 // Which workloads hold which labels, so that a selector is tried on the few workloads it can match instead of on all. Workloads
-// are numbered in code-unit order of their names; every answer is an ascending list of those numbers.
+// have numbers: those given at the start in code-unit order of their names, later ones whatever number is free.
 
 import { compareCodeUnits } from '#model/code-unit-order.ts';
+import type { Labels } from '#model/label.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import type { Workload } from './policy.ts';
 
-/** A workload's number within one index. */
+/** A workload's number within one index, from its arrival until it is removed. */
 export type WorkloadNumber = number;
 
-const none: readonly WorkloadNumber[] = [];
+const none: ReadonlySet<WorkloadNumber> = new Set();
 
 export class LabelIndex {
-  readonly workloads: readonly Workload[];
-  readonly #everyone: readonly WorkloadNumber[];
-  readonly #byKey = new Map<string, WorkloadNumber[]>();
-  readonly #byValue = new Map<string, Map<string, WorkloadNumber[]>>();
+  readonly #workloads: Workload[] = [];
+  readonly #numbers = new Map<string, WorkloadNumber>();
+  readonly #everyone = new Set<WorkloadNumber>();
+  readonly #free: WorkloadNumber[] = [];
+  readonly #byKey = new Map<string, Set<WorkloadNumber>>();
+  readonly #byValue = new Map<string, Map<string, Set<WorkloadNumber>>>();
 
   /** Linear in the labels of all workloads. */
   constructor(workloads: Iterable<Workload>) {
-    this.workloads = [...workloads].sort((a, b) => compareCodeUnits(a.name, b.name));
-    this.#everyone = this.workloads.map((_, number) => number);
-    for (const [number, workload] of this.workloads.entries()) {
-      for (const [key, value] of workload.labels) {
-        append(this.#byKey, key, number);
-        const values = this.#byValue.get(key) ?? new Map<string, WorkloadNumber[]>();
-        if (values.size === 0) this.#byValue.set(key, values);
-        append(values, value, number);
-      }
-    }
+    const inOrder = [...workloads].sort((a, b) => compareCodeUnits(a.name, b.name));
+    for (const workload of inOrder) this.set(workload);
   }
 
-  /** Every workload the selector matches. */
-  select(selector: Selector): readonly WorkloadNumber[] {
+  /** By number. The place of a removed workload keeps it until another workload takes the number. */
+  get workloads(): readonly Workload[] {
+    return this.#workloads;
+  }
+
+  /** The numbers of all workloads; live. */
+  get everyone(): ReadonlySet<WorkloadNumber> {
+    return this.#everyone;
+  }
+
+  numberOf(name: string): WorkloadNumber | undefined {
+    return this.#numbers.get(name);
+  }
+
+  /** Adds the workload, or puts it in the place of the one that has its name. */
+  set(workload: Workload): WorkloadNumber {
+    const known = this.#numbers.get(workload.name);
+    const number = known ?? this.#free.pop() ?? this.#workloads.length;
+    const before = known === undefined ? undefined : this.#workloads[known];
+    if (before?.labels !== workload.labels) {
+      if (before !== undefined) this.#forget(number, before.labels);
+      this.#learn(number, workload.labels);
+    }
+    this.#workloads[number] = workload;
+    if (known === undefined) {
+      this.#numbers.set(workload.name, number);
+      this.#everyone.add(number);
+    }
+    return number;
+  }
+
+  remove(number: WorkloadNumber): void {
+    const workload = this.#workloads[number];
+    if (workload === undefined || !this.#everyone.delete(number)) return;
+    this.#numbers.delete(workload.name);
+    this.#forget(number, workload.labels);
+    this.#free.push(number);
+  }
+
+  /** Every workload the selector matches; for all() the live set itself. */
+  select(selector: Selector): ReadonlySet<WorkloadNumber> {
     if (selector.kind === 'all') return this.#everyone;
     return this.#filter(this.#candidates(selector), selector);
   }
 
-  /** Those of `among` (ascending) that the selector matches; `isAmong` says the same as `among`, for when that is cheaper. */
-  selectAmong(
-    selector: Selector,
-    among: readonly WorkloadNumber[],
-    isAmong: ReadonlySet<WorkloadNumber>,
-  ): readonly WorkloadNumber[] {
+  /** Those of `among` that the selector matches. */
+  selectAmong(selector: Selector, among: ReadonlySet<WorkloadNumber>): ReadonlySet<WorkloadNumber> {
     if (selector.kind === 'all') return among;
-    if (this.#bound(selector) < among.length) {
-      return this.#filter(this.#candidates(selector), selector).filter((number) => isAmong.has(number));
+    if (this.#bound(selector) >= among.size) return this.#filter(among, selector);
+    const matches = new Set<WorkloadNumber>();
+    for (const number of this.#filter(this.#candidates(selector), selector)) if (among.has(number)) matches.add(number);
+    return matches;
+  }
+
+  #learn(number: WorkloadNumber, labels: Labels): void {
+    for (const [key, value] of labels) {
+      addTo(this.#byKey, key, number);
+      const values = this.#byValue.get(key) ?? new Map<string, Set<WorkloadNumber>>();
+      if (values.size === 0) this.#byValue.set(key, values);
+      addTo(values, value, number);
     }
-    return this.#filter(among, selector);
   }
 
-  #filter(candidates: readonly WorkloadNumber[], selector: Selector): readonly WorkloadNumber[] {
-    return candidates.filter((number) => {
-      const workload = this.workloads[number];
-      return workload !== undefined && selectorMatches(selector, workload.labels);
-    });
+  #forget(number: WorkloadNumber, labels: Labels): void {
+    for (const [key, value] of labels) {
+      takeFrom(this.#byKey, key, number);
+      const values = this.#byValue.get(key);
+      if (values === undefined) continue;
+      takeFrom(values, value, number);
+      if (values.size === 0) this.#byValue.delete(key);
+    }
   }
 
-  /** An ascending list that holds at least every match. */
-  #candidates(selector: Selector): readonly WorkloadNumber[] {
+  #filter(candidates: Iterable<WorkloadNumber>, selector: Selector): ReadonlySet<WorkloadNumber> {
+    const matches = new Set<WorkloadNumber>();
+    for (const number of candidates) {
+      const workload = this.#workloads[number];
+      if (workload !== undefined && selectorMatches(selector, workload.labels)) matches.add(number);
+    }
+    return matches;
+  }
+
+  /** A set that holds at least every match. */
+  #candidates(selector: Selector): ReadonlySet<WorkloadNumber> {
     switch (selector.kind) {
       case 'has':
         return this.#byKey.get(selector.key) ?? none;
       case 'in':
-        return ascendingUnion([...selector.values].map((value) => this.#byValue.get(selector.key)?.get(value) ?? none));
+        return union([...selector.values].map((value) => this.#byValue.get(selector.key)?.get(value) ?? none));
       case 'and':
         return this.#candidates(this.#cheapest(selector.terms));
       case 'or':
-        if (this.#bound(selector) >= this.#everyone.length) return this.#everyone;
-        return ascendingUnion(selector.terms.map((term) => this.#candidates(term)));
+        if (this.#bound(selector) >= this.#everyone.size) return this.#everyone;
+        return union(selector.terms.map((term) => this.#candidates(term)));
       case 'all':
       case 'not':
       case 'not-in':
@@ -75,15 +126,15 @@ export class LabelIndex {
     }
   }
 
-  /** How long the list of candidates can be. */
+  /** How many candidates there can be. */
   #bound(selector: Selector): number {
     switch (selector.kind) {
       case 'has':
-        return this.#byKey.get(selector.key)?.length ?? 0;
+        return this.#byKey.get(selector.key)?.size ?? 0;
       case 'in': {
         const values = this.#byValue.get(selector.key);
         let sum = 0;
-        for (const value of selector.values) sum += values?.get(value)?.length ?? 0;
+        for (const value of selector.values) sum += values?.get(value)?.size ?? 0;
         return sum;
       }
       case 'and':
@@ -93,7 +144,7 @@ export class LabelIndex {
       case 'all':
       case 'not':
       case 'not-in':
-        return this.#everyone.length;
+        return this.#everyone.size;
     }
   }
 
@@ -108,17 +159,30 @@ export class LabelIndex {
   }
 }
 
-/** Lists that are ascending each, as one ascending list without repeats. */
-export function ascendingUnion(lists: readonly (readonly number[])[]): readonly number[] {
-  const filled = lists.filter((list) => list.length > 0);
+/** Numbers in ascending order: for workloads given at the start, the order of their names. */
+export function ascending(numbers: Iterable<WorkloadNumber>): readonly WorkloadNumber[] {
+  return [...numbers].sort((a, b) => a - b);
+}
+
+function union(sets: readonly ReadonlySet<WorkloadNumber>[]): ReadonlySet<WorkloadNumber> {
+  const filled = sets.filter((set) => set.size > 0);
   const [first] = filled;
   if (first === undefined) return none;
   if (filled.length === 1) return first;
-  return [...new Set(filled.flat())].sort((a, b) => a - b);
+  const all = new Set(first);
+  for (const set of filled) for (const number of set) all.add(number);
+  return all;
 }
 
-function append(lists: Map<string, WorkloadNumber[]>, key: string, number: WorkloadNumber): void {
-  const list = lists.get(key);
-  if (list === undefined) lists.set(key, [number]);
-  else list.push(number);
+function addTo(sets: Map<string, Set<WorkloadNumber>>, key: string, number: WorkloadNumber): void {
+  const set = sets.get(key);
+  if (set === undefined) sets.set(key, new Set([number]));
+  else set.add(number);
+}
+
+function takeFrom(sets: Map<string, Set<WorkloadNumber>>, key: string, number: WorkloadNumber): void {
+  const set = sets.get(key);
+  if (set === undefined) return;
+  set.delete(number);
+  if (set.size === 0) sets.delete(key);
 }

@@ -1,15 +1,18 @@
 // The far sides of rules as interned sets: two rules that mean the same workloads share one set, and the set's id says what
-// is meant, not who is in it, so a workload that comes or goes changes addresses and no id. Each set is worked out once,
-// when something first asks for it.
+// is meant, not who is in it, so a workload that comes or goes changes addresses and no id. Each set's addresses are gathered
+// once, when something first asks for them, and from then on kept up by what joins and leaves.
 
 import type { Address } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, rangeOf, rangeText } from '#model/address-range.ts';
-import { sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { PeerSet, PeerSetId, Peers } from '#model/rule-set.ts';
+import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import type { Selector } from '#model/selector.ts';
+import { equalStructures } from '#model/structure.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
-import type { Inventory, Peer } from './policy.ts';
+import type { Inventory, Peer, Workload } from './policy.ts';
 import type { Combination, SegmentMembers } from './segment-members.ts';
+import { SelectorIndex } from './selector-index.ts';
 import { selectorText } from './selector-text.ts';
 
 /** Who `{ workloads: … }` means: the members of the rule's own segment, or in a guardrail or quarantine the whole tenant. */
@@ -17,23 +20,48 @@ export type Scope = Combination | 'tenant';
 
 /** One list of peers, seen from both ends. */
 export interface PeerList {
-  /** What the list is to the other end. */
+  /** What the list is to the other end, */
   readonly far: Peers;
+  /** and the sets it names there. */
+  readonly named: readonly PeerSetNode[];
   /** Whether some selector peer matches the workload itself, or a peer is `any`. */
   matches(workload: WorkloadNumber): boolean;
   /** What the list's address peers are to the workload's own end; normalised, empty where it has none. */
   readonly near: readonly AddressRange[];
+  /** All sets of the list, also where `any` makes them mean nothing at the other end. */
+  readonly nodes: readonly PeerSetNode[];
+}
+
+/** One interned set. `users` are the hosts whose rule sets hold it, kept by whoever hands those out. */
+export interface PeerSetNode {
+  readonly id: PeerSetId;
+  readonly users: Set<string>;
 }
 
 /** Longer ids are cut and told apart by a hash, since every rule that names the set carries its id. */
 const longestId = 200;
 
-interface Node {
-  readonly id: PeerSetId;
-  /** Absent for a set of addresses. */
+interface Node extends PeerSetNode {
+  /** Where the members are selected; absent for a set of addresses. */
+  readonly domain?: Domain;
+  readonly selector: Selector;
   readonly members?: ReadonlySet<WorkloadNumber>;
-  readonly ranges: readonly AddressRange[];
+  ranges: readonly AddressRange[];
+  /** Of lists that are retained. */
+  references: number;
   set?: PeerSet;
+}
+
+/** Some workloads, and the sets that select among them. `own` are the sets that do not simply hold all of them. */
+interface Domain {
+  readonly id: string;
+  readonly members: ReadonlySet<WorkloadNumber>;
+  readonly nodes: SelectorIndex<Node>;
+}
+
+/** The members of a node that is not its whole domain. */
+interface SelectedNode extends Node {
+  readonly members: Set<WorkloadNumber>;
 }
 
 export class PeerSets {
@@ -41,8 +69,14 @@ export class PeerSets {
   readonly #segments: SegmentMembers;
   readonly #resolutions: Inventory['resolutions'];
   readonly #nodes = new Map<PeerSetId, Node>();
-  readonly #texts = new Map<Selector, string>();
+  readonly #domains = new Map<string, Domain>();
+  readonly #texts = new WeakMap<Selector, string>();
   readonly #longIds = new Map<PeerSetId, string>();
+  /** Who holds an address: a number, or several. Kept once something has joined or left. */
+  readonly #holders = new Map<Address, WorkloadNumber | readonly WorkloadNumber[]>();
+  /** Sets whose addresses were gathered, with the addresses that may have come or gone since they were last settled. */
+  readonly #touched = new Map<Node, Set<Address>>();
+  readonly #unreferenced = new Set<Node>();
 
   constructor(sources: {
     readonly index: LabelIndex;
@@ -52,76 +86,201 @@ export class PeerSets {
     this.#index = sources.index;
     this.#segments = sources.segments;
     this.#resolutions = sources.resolutions;
+    for (const number of sources.index.everyone) this.#hold(number, sources.index.workloads[number]);
   }
 
   /** Throws for an id that no list has named. Addresses are gathered on the first call. */
   get(id: PeerSetId): PeerSet {
     const node = this.#nodes.get(id);
     if (node === undefined) throw new Error(`no rule has named peer set "${id}"`);
-    node.set ??= { id, addresses: this.#addressesOf(node), ranges: node.members === undefined ? node.ranges : [] };
+    node.set ??= { id, addresses: this.#addressesOf(node), ranges: node.ranges };
     return node.set;
   }
 
   list(peers: readonly Peer[], scope: Scope): PeerList {
     const isAny = peers.some(({ kind }) => kind === 'any');
-    const nodes = peers.flatMap((peer) => (peer.kind === 'any' ? [] : [this.#nodeOf(peer, scope)]));
-    const selected = nodes.flatMap(({ members }) => (members === undefined ? [] : [members]));
+    const all = peers.flatMap((peer) => (peer.kind === 'any' ? [] : [this.#nodeOf(peer, scope)]));
+    const nodes = all.length < 2 ? all : [...new Set(all)].sort((a, b) => compareCodeUnits(a.id, b.id));
+    const ranges = nodes.flatMap((node) => node.ranges);
     return {
-      far: isAny ? { kind: 'any' } : { kind: 'sets', ids: sortedByCodeUnits(new Set(nodes.map(({ id }) => id))) },
-      matches: (workload) => isAny || selected.some((members) => members.has(workload)),
-      near: normaliseRanges(nodes.flatMap(({ ranges }) => ranges)),
+      far: isAny ? { kind: 'any' } : { kind: 'sets', ids: nodes.map(({ id }) => id) },
+      named: isAny ? [] : nodes,
+      matches: (workload) => isAny || nodes.some(({ members }) => members?.has(workload) === true),
+      near: ranges.length === 0 ? ranges : normaliseRanges(ranges),
+      nodes,
     };
+  }
+
+  /** While it is retained, a list's sets are kept up. */
+  retain({ nodes }: PeerList): void {
+    for (const { id } of nodes) {
+      const node = this.#nodes.get(id);
+      if (node !== undefined) node.references += 1;
+    }
+  }
+
+  release({ nodes }: PeerList): void {
+    for (const { id } of nodes) {
+      const node = this.#nodes.get(id);
+      if (node === undefined) continue;
+      node.references -= 1;
+      if (node.references === 0) this.#unreferenced.add(node);
+    }
+  }
+
+  /** Takes the workload out of every set that has it. Before it leaves its combinations, and before the index forgets its labels. */
+  leave(number: WorkloadNumber): void {
+    const workload = this.#index.workloads[number];
+    if (workload === undefined) return;
+    for (const node of this.#nodesOf(number, workload)) {
+      if (isSelected(node)) node.members.delete(number);
+      this.#touch(node, workload.addresses);
+    }
+    for (const address of workload.addresses) {
+      const others = listOf(this.#holders.get(address)).filter((holder) => holder !== number);
+      const [first] = others;
+      if (first === undefined) this.#holders.delete(address);
+      else this.#holders.set(address, others.length === 1 ? first : others);
+    }
+  }
+
+  /** Puts the workload, as the index now has it, into every set that selects it. After it joined its combinations. */
+  join(number: WorkloadNumber): void {
+    const workload = this.#index.workloads[number];
+    if (workload === undefined) return;
+    for (const node of this.#nodesOf(number, workload)) {
+      if (isSelected(node)) node.members.add(number);
+      this.#touch(node, workload.addresses);
+    }
+    this.#hold(number, workload);
+  }
+
+  /** What came of all that joined and left since it was last asked, by id in code-unit order; forgets sets that no list names. */
+  settle(): ReadonlyMap<PeerSetNode, PeerSetChange> {
+    for (const node of this.#unreferenced) if (node.references === 0) this.#forget(node);
+    this.#unreferenced.clear();
+    const changes = new Map<PeerSetNode, PeerSetChange>();
+    for (const [node, addresses] of [...this.#touched].sort(([a], [b]) => compareCodeUnits(a.id, b.id))) {
+      const change = this.#settleNode(node, addresses);
+      if (change !== undefined) changes.set(node, change);
+    }
+    this.#touched.clear();
+    return changes;
+  }
+
+  #settleNode(node: Node, touched: ReadonlySet<Address>): PeerSetChange | undefined {
+    const { id, set, ranges } = node;
+    if (set === undefined) return undefined;
+    const before = new Set<Address>();
+    const after = new Set<Address>();
+    for (const address of touched) {
+      if (holds(set.addresses, address)) before.add(address);
+      if (listOf(this.#holders.get(address)).some((holder) => node.members?.has(holder) === true)) after.add(address);
+    }
+    const addedAddresses = sortedByCodeUnits(after.difference(before));
+    const removedAddresses = sortedByCodeUnits(before.difference(after));
+    const hasSameRanges = set.ranges === ranges;
+    if (addedAddresses.length === 0 && removedAddresses.length === 0 && hasSameRanges) return undefined;
+    const addresses = changedList(set.addresses, addedAddresses, removedAddresses);
+    node.set = { id, addresses, ranges };
+    return { id, addedAddresses, removedAddresses, ...(hasSameRanges ? {} : { ranges }) };
+  }
+
+  #forget(node: Node): void {
+    this.#nodes.delete(node.id);
+    this.#longIds.delete(node.id);
+    this.#touched.delete(node);
+    if (node.domain === undefined) return;
+    node.domain.nodes.remove(node);
+    if (node.domain.nodes.size === 0) this.#domains.delete(node.domain.id);
+  }
+
+  *#nodesOf(number: WorkloadNumber, { labels }: Workload): Generator<Node> {
+    yield* this.#domains.get('tenant')?.nodes.matching(labels) ?? [];
+    for (const { segment, text } of this.#segments.membershipsOf(number)) {
+      yield* this.#domains.get(domainId(segment.name))?.nodes.matching(labels) ?? [];
+      if (text !== undefined) yield* this.#domains.get(domainId(segment.name, text))?.nodes.matching(labels) ?? [];
+    }
+  }
+
+  #touch(node: Node, addresses: readonly Address[]): void {
+    if (node.set === undefined) return;
+    const touched = this.#touched.get(node) ?? new Set();
+    for (const address of addresses) touched.add(address);
+    this.#touched.set(node, touched);
+  }
+
+  #hold(number: WorkloadNumber, workload: Workload | undefined): void {
+    for (const address of workload?.addresses ?? []) {
+      const others = this.#holders.get(address);
+      if (others === undefined) this.#holders.set(address, number);
+      else if (!listOf(others).includes(number)) this.#holders.set(address, [...listOf(others), number]);
+    }
   }
 
   #nodeOf(peer: Exclude<Peer, { readonly kind: 'any' }>, scope: Scope): Node {
     switch (peer.kind) {
       case 'workloads':
-        return scope === 'tenant' ? this.#tenantNode(peer.selector) : this.#combinationNode(scope, peer.selector);
+        return this.#selectedNode(scope === 'tenant' ? this.#tenant() : this.#combination(scope), peer.selector);
       case 'segment':
-        return this.#segmentNode(peer.segment, peer.selector ?? { kind: 'all' });
+        return this.#selectedNode(this.#segment(peer.segment), peer.selector ?? { kind: 'all' });
       case 'tenant':
-        return this.#tenantNode(peer.selector);
+        return this.#selectedNode(this.#tenant(), peer.selector);
       case 'ranges':
-        return this.#node(rangesId(peer.ranges, peer.source), () => ({ ranges: peer.ranges }));
-      case 'fqdn':
-        return this.#node(`fqdn/${peer.name.toLowerCase()}`, () => ({ ranges: this.#resolved(peer.name) }));
+        return this.#rangesNode(rangesId(peer.ranges, peer.source), peer.ranges);
+      case 'fqdn': {
+        const id = `fqdn/${peer.name.toLowerCase()}`;
+        return this.#nodes.get(this.#shortened(id)) ?? this.#rangesNode(id, this.#resolved(peer.name));
+      }
     }
   }
 
-  #tenantNode(selector: Selector): Node {
-    return this.#node(`tenant/${this.#text(selector)}`, () => ({
-      members: new Set(this.#index.select(selector)),
-      ranges: [],
-    }));
+  #tenant(): Domain {
+    return this.#domain('tenant', this.#index.everyone);
   }
 
-  #combinationNode(scope: Combination, selector: Selector): Node {
-    const { segment, text, members, isMember } = scope;
-    const id = `segment/${segment.name}${text === undefined ? '' : `[${text}]`}${this.#suffix(selector)}`;
-    return this.#node(id, () => ({
-      members: selector.kind === 'all' ? isMember : new Set(this.#index.selectAmong(selector, members, isMember)),
-      ranges: [],
-    }));
+  #segment(name: string): Domain {
+    return this.#domain(domainId(name), this.#segments.membersOf(name));
   }
 
-  #segmentNode(name: string, selector: Selector): Node {
-    return this.#node(`segment/${name}${this.#suffix(selector)}`, () => {
-      const members = this.#segments.membersOf(name);
-      return { members: new Set(this.#index.selectAmong(selector, members, new Set(members))), ranges: [] };
-    });
+  #combination({ segment, text, members }: Combination): Domain {
+    return text === undefined ? this.#segment(segment.name) : this.#domain(domainId(segment.name, text), members);
   }
 
-  #node(longId: string, make: () => Omit<Node, 'id' | 'set'>): Node {
-    const id = this.#shortened(longId);
+  #domain(id: string, members: ReadonlySet<WorkloadNumber>): Domain {
+    const known = this.#domains.get(id);
+    if (known !== undefined) return known;
+    const domain: Domain = { id, members, nodes: new SelectorIndex() };
+    this.#domains.set(id, domain);
+    return domain;
+  }
+
+  #selectedNode(domain: Domain, selector: Selector): Node {
+    const suffix = selector.kind === 'all' && domain.id !== 'tenant' ? '' : `/${this.#text(selector)}`;
+    const id = this.#shortened(`${domain.id}${suffix}`);
     const known = this.#nodes.get(id);
     if (known !== undefined) return known;
-    const node: Node = { id, ...make() };
+    const members = selector.kind === 'all' ? domain.members : this.#index.selectAmong(selector, domain.members);
+    const node: Node = { id, users: new Set(), domain, selector, members, ranges: [], references: 0 };
+    domain.nodes.add(node);
     this.#nodes.set(id, node);
     return node;
   }
 
-  #suffix(selector: Selector): string {
-    return selector.kind === 'all' ? '' : `/${this.#text(selector)}`;
+  /** An IP list keeps its id when its content changes: the newest content is what it means. */
+  #rangesNode(longId: string, ranges: readonly AddressRange[]): Node {
+    const id = this.#shortened(longId);
+    const known = this.#nodes.get(id);
+    if (known === undefined) {
+      const node: Node = { id, users: new Set(), selector: { kind: 'all' }, ranges, references: 0 };
+      this.#nodes.set(id, node);
+      return node;
+    }
+    if (known.ranges !== ranges && !equalStructures(known.ranges, ranges)) {
+      known.ranges = ranges;
+      this.#touch(known, []);
+    }
+    return known;
   }
 
   #text(selector: Selector): string {
@@ -161,6 +320,57 @@ export class PeerSets {
     }
     return sortedByCodeUnits(addresses);
   }
+}
+
+function domainId(segment: string, text?: string): string {
+  return `segment/${segment}${text === undefined ? '' : `[${text}]`}`;
+}
+
+/** A node of all() shares its domain's members, which are kept by whoever keeps the domain. */
+function isSelected(node: Node): node is SelectedNode {
+  return node.selector.kind !== 'all' && node.members !== undefined;
+}
+
+function listOf(holders: WorkloadNumber | readonly WorkloadNumber[] | undefined): readonly WorkloadNumber[] {
+  if (holders === undefined) return [];
+  return typeof holders === 'number' ? [holders] : holders;
+}
+
+/** `addresses` is in code-unit order. */
+function holds(addresses: readonly Address[], address: Address): boolean {
+  return addresses[placeOf(addresses, address)] === address;
+}
+
+/** Where the address stands, or would stand, in a list in code-unit order. */
+function placeOf(addresses: readonly Address[], address: Address): number {
+  let low = 0;
+  let high = addresses.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const found = addresses[middle];
+    if (found !== undefined && found < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A few changes are made in place of a copy; more than that and sorting anew is cheaper. */
+const mostSplices = 16;
+
+function changedList(
+  addresses: readonly Address[],
+  added: readonly Address[],
+  removed: readonly Address[],
+): readonly Address[] {
+  if (added.length + removed.length > mostSplices) {
+    const kept = new Set(addresses);
+    for (const address of removed) kept.delete(address);
+    return sortedByCodeUnits([...kept, ...added]);
+  }
+  const list = [...addresses];
+  for (const address of removed) list.splice(placeOf(list, address), 1);
+  for (const address of added) list.splice(placeOf(list, address), 0, address);
+  return list;
 }
 
 /** An IP list keeps its id when its content changes; a CIDR with its exceptions is nothing but its content. */

@@ -12,7 +12,7 @@ import { type Millis, millis } from '#model/time.ts';
 import { conjunction, splitByLabels } from './exact-selector.ts';
 import { GrantBounds } from './grant-bounds.ts';
 import { groupPairs, type Rectangle } from './group-pairs.ts';
-import { LabelIndex, type WorkloadNumber } from './label-index.ts';
+import { ascending, LabelIndex, type WorkloadNumber } from './label-index.ts';
 import type { ObservedFlow } from './observed-flow.ts';
 import {
   compileEnforced,
@@ -79,7 +79,7 @@ export function suggestRules(request: SuggestRequest): Suggestion {
     index,
     flows,
     enforced,
-    isMember: (workload) => combinations.some(({ isMember }) => isMember.has(workload)),
+    isMember: (workload) => combinations.some(({ members }) => members.has(workload)),
     exclude: request.exclude,
     outside: request.outside ?? 'comment',
     denied: request.denied ?? 'comment',
@@ -138,7 +138,7 @@ interface PairGroup {
 /** A combination's pairs by service, and by whether they stay inside, leave or enter; outsiders apart from known workloads. */
 function groupsOf(combination: Combination, pairs: readonly Pair[]): readonly PairGroup[] {
   const groups = new Map<string, { term: ServiceTerm; nearSide: NearSide; pairs: Pair[] }>();
-  const isNear = (entity: Entity) => typeof entity === 'number' && combination.isMember.has(entity);
+  const isNear = (entity: Entity) => typeof entity === 'number' && combination.members.has(entity);
   for (const pair of pairs) {
     const [isClientNear, isServerNear] = [isNear(pair.client), isNear(pair.server)];
     if (!isClientNear && !isServerNear) continue;
@@ -211,7 +211,7 @@ function peersFor(entities: readonly Entity[], wording: SideWording): readonly P
   const { index, combination, conditions, isNear } = wording;
   const known = entities.filter((entity): entity is WorkloadNumber => typeof entity === 'number');
   const unknown = entities.filter((entity): entity is Address => typeof entity === 'string');
-  const numbers = isNear ? combination.members : index.select({ kind: 'all' });
+  const numbers = ascending(isNear ? combination.members : index.everyone);
   const peers: Peer[] = [];
   if (known.length > 0) {
     for (const { selector, targets } of splitByLabels(known, { workloads: index.workloads, numbers })) {

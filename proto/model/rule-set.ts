@@ -24,7 +24,9 @@ export type Peers = { readonly kind: 'any' } | { readonly kind: 'sets'; readonly
  * The near side of a rule: whichever of the workload's addresses the packet carries, or only those in some ranges (a rule
  * whose own side is a CIDR or IPList). Ranges are normalised.
  */
-export type LocalAddresses = { readonly kind: 'any' } | { readonly kind: 'ranges'; readonly ranges: readonly AddressRange[] };
+export type LocalAddresses =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'ranges'; readonly ranges: readonly AddressRange[] };
 
 /** A rule's address. `combination` is that of a segment with `each`, as "app=shop,env=prod", keys in the document's order. */
 export interface SegmentRef {
@@ -49,9 +51,10 @@ export interface GuardrailDeny {
   readonly services: readonly ServiceTerm[];
 }
 
-/** The selective services of one segment that is selective in this direction. */
+/** The selective services of one segment that is selective in this direction. `onDeny` is there where it is not the direction's. */
 export interface SelectiveServices extends SegmentRef {
   readonly services: readonly ServiceTerm[];
+  readonly onDeny?: DenyAction;
 }
 
 /**

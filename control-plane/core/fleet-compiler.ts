@@ -1,0 +1,420 @@
+// Policy and inventory as what each host is to enforce, kept up as they change. A graph in which a change costs what it touches:
+//
+//   workload ─► labels ─► segment members ─┬─► peer sets ──────────► hosts that name them ─┐
+//   policy, time ─► rules in force ────────┴─► landed rules ─► a workload's rules ─► its host ─┴─► changes by host
+//
+// What a host enforces is worked out when first asked for, and kept up from then on; hosts that nobody asked for cost nothing. After
+// any sequence of changes the result equals that of a compiler made from the last state. Knows no clock, and no revisions.
+
+import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
+import type { HostRuleSet, ManagedKind, PeerSetId } from '#model/rule-set.ts';
+import type { PeerSetChange, RuleSetDelta } from '#model/rule-set-delta.ts';
+import { equalStructures } from '#model/structure.ts';
+import type { Millis } from '#model/time.ts';
+import { LabelIndex, type WorkloadNumber } from './label-index.ts';
+import { type PeerSetNode, PeerSets } from './peer-sets.ts';
+import type { Inventory, Policy, Segment, Workload } from './policy.ts';
+import { RulesInForce } from './rules-in-force.ts';
+import { type Combination, SegmentMembers } from './segment-members.ts';
+import { type CompiledWorkload, WorkloadCompiler } from './workload-compiler.ts';
+
+/** What is from now on. A whole workload is given, whatever of it changed; one that says nothing new is no change. */
+export type FleetChange =
+  | { readonly kind: 'workload-set'; readonly workload: Workload }
+  | { readonly kind: 'workload-removed'; readonly name: string }
+  | { readonly kind: 'policy-replaced'; readonly policy: Policy };
+
+/** A rule set delta that is not numbered yet. Hosts share the objects in `changedPeerSets` and `addedPeerSets`. */
+export type HostChange = Omit<RuleSetDelta, 'baseRevision' | 'revision'>;
+
+/** The policy's parts that are compiled. */
+type CompiledPolicy = Pick<Policy, 'segments' | 'guardrails'>;
+
+interface Host {
+  readonly name: string;
+  readonly managed: Set<WorkloadNumber>;
+  /** Absent until the host's rule set is asked for. */
+  compiled?: CompiledHost;
+}
+
+interface CompiledHost {
+  readonly workloads: Map<WorkloadNumber, CompiledWorkload>;
+  named: ReadonlySet<PeerSetNode>;
+  body: Omit<HostRuleSet, 'revision'> | undefined;
+}
+
+export class FleetCompiler {
+  readonly #index: LabelIndex;
+  readonly #segments: SegmentMembers;
+  readonly #peerSets: PeerSets;
+  readonly #rules: RulesInForce;
+  readonly #compiler: WorkloadCompiler;
+  readonly #hosts = new Map<string, Host>();
+  #policy: CompiledPolicy;
+
+  /** `resolutions`, of names for fqdn peers, stay what they are. */
+  constructor({ policy, inventory, now }: { policy: Policy; inventory: Inventory; now: Millis }) {
+    this.#policy = policy;
+    this.#index = new LabelIndex(inventory.workloads.values());
+    this.#segments = new SegmentMembers(policy, this.#index);
+    this.#peerSets = new PeerSets({
+      index: this.#index,
+      segments: this.#segments,
+      resolutions: inventory.resolutions,
+    });
+    this.#rules = new RulesInForce(now);
+    for (const segment of policy.segments.values()) this.#rules.set(segment);
+    this.#compiler = new WorkloadCompiler({
+      segments: this.#segments,
+      peerSets: this.#peerSets,
+      activeRules: (segment) => this.#rules.of(segment),
+    });
+    this.#compiler.setGuardrails(policy.guardrails);
+    for (const number of this.#index.everyone) this.#place(number, undefined, this.#index.workloads[number]);
+  }
+
+  /** Those with a managed workload, in code-unit order. */
+  get hosts(): ReadonlySet<string> {
+    return new Set(sortedByCodeUnits(this.#hosts.keys()));
+  }
+
+  /** When time alone next changes a rule: call `apply` then, if with no changes. */
+  get nextChangeAt(): Millis | undefined {
+    return this.#rules.nextChangeAt;
+  }
+
+  /** Undefined for a host without managed workloads. The first call for a host does its work. */
+  ruleSetOf(hostName: string, revision: number): HostRuleSet | undefined {
+    const host = this.#hosts.get(hostName);
+    if (host === undefined) return undefined;
+    const compiled = host.compiled ?? this.#compileHost(host);
+    compiled.body ??= {
+      host: hostName,
+      workloads: [...compiled.workloads.values()].map(({ rules }) => rules).sort(byWorkload),
+      peerSets: new Map([...compiled.named].sort(byId).map(({ id }) => [id, this.#peerSets.get(id)])),
+    };
+    return { revision, ...compiled.body };
+  }
+
+  /**
+   * Takes the changes together, the last word on each thing counting, at an instant; with none of them, takes the time alone. Gives
+   * what it meant to each host whose rule set was asked for before and is now another; a host that lost its last workload is not
+   * among them.
+   */
+  apply(changes: readonly FleetChange[], now: Millis): ReadonlyMap<string, HostChange> {
+    const stale = new Set<WorkloadNumber>();
+    const left = new Set<Combination>();
+    let policy = this.#policy;
+    const workloads = new Map<string, Workload | undefined>();
+    for (const change of changes) {
+      if (change.kind === 'policy-replaced') policy = change.policy;
+      else if (change.kind === 'workload-set') workloads.set(change.workload.name, change.workload);
+      else workloads.set(change.name, undefined);
+    }
+    const affected = new Set<Host>();
+    for (const [name, workload] of workloads) {
+      for (const host of this.#setWorkload(name, workload, { stale, left })) affected.add(host);
+    }
+    const segments = new Set(this.#rules.timePassed(now));
+    if (policy !== this.#policy) this.#replacePolicy(policy, { stale, left, segments });
+    for (const segment of segments) {
+      for (const combination of this.#segments.combinationsOf(segment)) {
+        this.#compiler.forget(combination);
+        for (const member of combination.members) stale.add(member);
+      }
+    }
+    for (const combination of left) {
+      if (this.#segments.dropIfEmpty(combination) === 'dropped') this.#compiler.forget(combination);
+    }
+    return this.#changesOf(stale, affected);
+  }
+
+  // ---- inventory and policy
+
+  /** Gives the hosts that a workload came to or went from. */
+  #setWorkload(name: string, next: Workload | undefined, { stale, left }: Touched): readonly Host[] {
+    const known = this.#index.numberOf(name);
+    const before = known === undefined ? undefined : this.#index.workloads[known];
+    if (before === next || (before !== undefined && next !== undefined && meansTheSame(before, next))) return [];
+    if (known !== undefined) this.#leave(known, left);
+    if (next === undefined && known !== undefined) {
+      this.#index.remove(known);
+      return this.#place(known, before, undefined);
+    }
+    if (next === undefined) return [];
+    const number = this.#index.set(next);
+    this.#join(number);
+    stale.add(number);
+    return this.#place(number, before, next);
+  }
+
+  #replacePolicy(
+    policy: CompiledPolicy,
+    { stale, left, segments }: Touched & { readonly segments: Set<string> },
+  ): void {
+    const changed = changedSegments(this.#policy.segments, policy.segments);
+    const moving = new Set<WorkloadNumber>();
+    for (const { before, after } of changed) {
+      if (before !== undefined && after !== undefined && selectsTheSame(before, after)) continue;
+      for (const number of before === undefined ? [] : this.#index.select(before.selector)) moving.add(number);
+      for (const number of after === undefined ? [] : this.#index.select(after.selector)) moving.add(number);
+    }
+    for (const number of moving) {
+      this.#leave(number, left);
+      stale.add(number);
+    }
+    for (const { name, after } of changed) {
+      for (const combination of this.#segments.combinationsOf(name)) {
+        left.add(combination);
+        this.#compiler.forget(combination);
+      }
+      this.#segments.replace(name, after);
+      if (after === undefined) this.#rules.delete(name);
+      else this.#rules.set(after);
+      segments.add(name);
+    }
+    for (const number of moving) this.#join(number);
+    const { guardrails } = this.#policy;
+    this.#policy = policy;
+    if (equalGuardrails(guardrails, policy.guardrails)) return;
+    this.#compiler.setGuardrails(policy.guardrails);
+    for (const number of this.#index.everyone) stale.add(number);
+  }
+
+  #leave(number: WorkloadNumber, left: Set<Combination>): void {
+    for (const combination of this.#segments.membershipsOf(number)) left.add(combination);
+    this.#peerSets.leave(number);
+    this.#segments.leave(number);
+  }
+
+  #join(number: WorkloadNumber): void {
+    this.#segments.join(number);
+    this.#peerSets.join(number);
+  }
+
+  /** Moves the workload to the host that enforces it; gives the hosts it came to or went from. */
+  #place(number: WorkloadNumber, before: Workload | undefined, after: Workload | undefined): readonly Host[] {
+    const [from, to] = [managingHost(before), managingHost(after)];
+    if (from === to) return [];
+    const moved: Host[] = [];
+    const old = from === undefined ? undefined : this.#hosts.get(from);
+    if (old !== undefined) {
+      old.managed.delete(number);
+      moved.push(old);
+    }
+    if (to === undefined) return moved;
+    const host = this.#hosts.get(to) ?? { name: to, managed: new Set() };
+    host.managed.add(number);
+    this.#hosts.set(to, host);
+    return [...moved, host];
+  }
+
+  // ---- hosts
+
+  #compileHost(host: Host): CompiledHost {
+    const workloads = new Map<WorkloadNumber, CompiledWorkload>();
+    for (const number of host.managed) workloads.set(number, this.#compileWorkload(number));
+    const compiled: CompiledHost = { workloads, named: namedBy(workloads), body: undefined };
+    for (const { users } of compiled.named) users.add(host.name);
+    host.compiled = compiled;
+    return compiled;
+  }
+
+  #compileWorkload(number: WorkloadNumber): CompiledWorkload {
+    const workload = this.#index.workloads[number];
+    if (workload === undefined || workload.kind === 'external') throw new Error(`workload ${number} has no agent`);
+    const kind: ManagedKind = workload.kind;
+    return this.#compiler.compile(number, workload, kind);
+  }
+
+  #changesOf(stale: ReadonlySet<WorkloadNumber>, affected: Set<Host>): ReadonlyMap<string, HostChange> {
+    for (const number of stale) {
+      const name = managingHost(this.#index.workloads[number]);
+      const host = name === undefined ? undefined : this.#hosts.get(name);
+      if (host?.managed.has(number)) affected.add(host);
+    }
+    const own = new Map<Host, OwnChange>();
+    for (const host of affected) {
+      if (host.compiled !== undefined) own.set(host, this.#recompile(host, host.compiled, stale));
+      if (host.managed.size === 0) this.#hosts.delete(host.name);
+    }
+    const changed = this.#peerSets.settle();
+    const changes = new Map<string, HostChange>();
+    for (const [host, change] of own) {
+      if (host.managed.size > 0) this.#addChange(changes, host, change, changed);
+    }
+    const byHost = new Map<string, PeerSetChange[]>();
+    for (const [node, change] of changed) {
+      for (const name of node.users) {
+        const host = this.#hosts.get(name);
+        if (host?.compiled === undefined || own.has(host)) continue;
+        host.compiled.body = undefined;
+        const list = byHost.get(name);
+        if (list === undefined) byHost.set(name, [change]);
+        else list.push(change);
+      }
+    }
+    for (const [host, changedPeerSets] of byHost) changes.set(host, { host, ...nothing, changedPeerSets });
+    return changes;
+  }
+
+  /** Does the host's stale workloads anew. What they were is released only by the settling that follows. */
+  #recompile(host: Host, compiled: CompiledHost, stale: ReadonlySet<WorkloadNumber>): OwnChange {
+    const replaced: CompiledWorkload[] = [];
+    const removed: string[] = [];
+    for (const number of host.managed) {
+      const before = compiled.workloads.get(number);
+      if (before !== undefined && !stale.has(number)) continue;
+      const next = this.#compileWorkload(number);
+      this.#release(before);
+      const isSame = before !== undefined && equalStructures(before.rules, next.rules);
+      // Equal rules stay the same object: digests are remembered by it.
+      compiled.workloads.set(number, isSame ? { ...next, rules: before.rules } : next);
+      if (!isSame) replaced.push(next);
+      // The number of one that is gone may be another's by now.
+      if (before !== undefined && before.rules.workload !== next.rules.workload) removed.push(before.rules.workload);
+    }
+    for (const [number, before] of compiled.workloads) {
+      if (host.managed.has(number)) continue;
+      this.#release(before);
+      compiled.workloads.delete(number);
+      removed.push(before.rules.workload);
+    }
+    const named = namedBy(compiled.workloads);
+    const gone = [...compiled.named.difference(named)];
+    const come = [...named.difference(compiled.named)];
+    for (const { users } of gone) users.delete(host.name);
+    for (const { users } of come) users.add(host.name);
+    const kept = compiled.named.intersection(named);
+    compiled.named = named;
+    return {
+      replaced,
+      removed: sortedByCodeUnits(removed),
+      gone: sortedByCodeUnits(gone.map(({ id }) => id)),
+      come,
+      kept,
+    };
+  }
+
+  #release(compiled: CompiledWorkload | undefined): void {
+    if (compiled?.exempt !== undefined) this.#peerSets.release(compiled.exempt);
+  }
+
+  #addChange(
+    changes: Map<string, HostChange>,
+    host: Host,
+    { replaced, removed, gone, come, kept }: OwnChange,
+    changed: ReadonlyMap<PeerSetNode, PeerSetChange>,
+  ): void {
+    const changedPeerSets: PeerSetChange[] = [];
+    for (const [node, change] of changed) if (kept.has(node)) changedPeerSets.push(change);
+    const sizes = [replaced, removed, gone, come, changedPeerSets].map(({ length }) => length);
+    if (sizes.every((size) => size === 0)) return;
+    if (host.compiled !== undefined) host.compiled.body = undefined;
+    changes.set(host.name, {
+      host: host.name,
+      addedPeerSets: [...come].sort(byId).map(({ id }) => this.#peerSets.get(id)),
+      removedPeerSets: gone,
+      changedPeerSets,
+      replacedWorkloads: replaced.map(({ rules }) => rules).sort(byWorkload),
+      removedWorkloads: removed,
+    });
+  }
+}
+
+interface Touched {
+  /** Workloads whose rules may be others. */
+  readonly stale: Set<WorkloadNumber>;
+  /** Combinations that somebody left. */
+  readonly left: Set<Combination>;
+}
+
+/** What changed of a host by its own workloads; nodes `kept` are named before and after. */
+interface OwnChange {
+  readonly replaced: readonly CompiledWorkload[];
+  readonly removed: readonly string[];
+  readonly gone: readonly PeerSetId[];
+  readonly come: readonly PeerSetNode[];
+  readonly kept: ReadonlySet<PeerSetNode>;
+}
+
+const nothing = {
+  addedPeerSets: [],
+  removedPeerSets: [],
+  changedPeerSets: [],
+  replacedWorkloads: [],
+  removedWorkloads: [],
+} as const;
+
+function managingHost(workload: Workload | undefined): string | undefined {
+  return workload === undefined || workload.kind === 'external' ? undefined : workload.host;
+}
+
+function namedBy(workloads: ReadonlyMap<WorkloadNumber, CompiledWorkload>): ReadonlySet<PeerSetNode> {
+  const nodes = new Set<PeerSetNode>();
+  for (const { named } of workloads.values()) for (const list of named) for (const node of list) nodes.add(node);
+  return nodes;
+}
+
+function byWorkload(a: { readonly workload: string }, b: { readonly workload: string }): number {
+  return compareCodeUnits(a.workload, b.workload);
+}
+
+function byId(a: { readonly id: string }, b: { readonly id: string }): number {
+  return compareCodeUnits(a.id, b.id);
+}
+
+// ---- what says something new
+
+function meansTheSame(a: Workload, b: Workload): boolean {
+  return equalStructures({ ...a, position: undefined }, { ...b, position: undefined });
+}
+
+function changedSegments(before: Policy['segments'], after: Policy['segments']) {
+  const names = new Set([...before.keys(), ...after.keys()]);
+  return [...names].flatMap((name) => {
+    const [old, current] = [before.get(name), after.get(name)];
+    const isSame = old === current || (old !== undefined && current !== undefined && compilesTheSame(old, current));
+    return isSame ? [] : [{ name, before: old, after: current }];
+  });
+}
+
+function selectsTheSame(a: Segment, b: Segment): boolean {
+  return equalStructures([a.selector, a.each], [b.selector, b.each]);
+}
+
+/** Whether nothing that is compiled differs: where a thing stands and what it says to people is not. */
+function compilesTheSame(a: Segment, b: Segment): boolean {
+  return (
+    a.inbound === b.inbound &&
+    a.outbound === b.outbound &&
+    a.rules.length === b.rules.length &&
+    selectsTheSame(a, b) &&
+    equalStructures([a.selective, a.onDeny], [b.selective, b.onDeny]) &&
+    a.rules.every((rule, at) => {
+      const other = b.rules[at];
+      return (
+        rule === other ||
+        (other !== undefined &&
+          rule.name === other.name &&
+          rule.expiresAt === other.expiresAt &&
+          equalStructures(
+            [rule.from, rule.to, rule.services, rule.when],
+            [other.from, other.to, other.services, other.when],
+          ))
+      );
+    })
+  );
+}
+
+function equalGuardrails(a: Policy['guardrails'], b: Policy['guardrails']): boolean {
+  if (a === b) return true;
+  const compiled = (guardrails: Policy['guardrails']) =>
+    new Map(
+      [...guardrails].map(([name, { mode, deny }]) => [
+        name,
+        [mode, deny.map(({ from, to, services }) => [from, to, services])],
+      ]),
+    );
+  return equalStructures(compiled(a), compiled(b));
+}

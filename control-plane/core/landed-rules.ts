@@ -1,0 +1,109 @@
+// Entries (rules of one combination, or all guardrails) with their peers resolved, and which of them apply at either end of a
+// workload. Entries whose own side means the same are asked about once, and workloads at which the same ones hit share one list:
+// with 10,000 rules for 10,000 workloads the lists would not fit in memory otherwise.
+
+import type { LocalAddresses } from '#model/rule-set.ts';
+import type { Direction } from '#model/verdict.ts';
+import type { WorkloadNumber } from './label-index.ts';
+import type { PeerList, PeerSetNode, PeerSets, Scope } from './peer-sets.ts';
+import type { Peer } from './policy.ts';
+
+/** The entries that hit at one end, and the sets they name. Equal keys are one object. */
+export interface Hits<Entry> {
+  readonly key: string;
+  readonly entries: readonly Entry[];
+  readonly named: readonly PeerSetNode[];
+}
+
+/** One rule or guardrail entry: `make` says it to an end, given the far side and which of its own addresses it is about. */
+export interface Landing<Entry> {
+  readonly from: readonly Peer[];
+  readonly to: readonly Peer[];
+  make(far: PeerList, local: LocalAddresses): Entry;
+}
+
+interface LandedEnd<Entry> {
+  readonly far: PeerList;
+  /** The entry for a workload that a peer matches, */
+  readonly whole: Entry;
+  /** and for one that only some address peers may match; absent where there are none. */
+  readonly ranged?: Entry;
+  /** Which of the distinct near sides is this one's. */
+  readonly near: number;
+}
+
+let lastSerial = 0;
+
+export class LandedRules<Entry> {
+  readonly #serial: number;
+  readonly #peerSets: PeerSets;
+  readonly #lists = new Map<string, PeerList>();
+  readonly #sides: Readonly<Record<Direction, Side<Entry>>> = { inbound: new Side(), outbound: new Side() };
+
+  /** Keeps the order of the entries, and retains the peer sets they name until it is released. */
+  constructor(entries: readonly Landing<Entry>[], scope: Scope, peerSets: PeerSets) {
+    lastSerial += 1;
+    this.#serial = lastSerial;
+    this.#peerSets = peerSets;
+    for (const { from, to, make } of entries) {
+      const source = this.#interned(peerSets.list(from, scope));
+      const target = this.#interned(peerSets.list(to, scope));
+      this.#sides.inbound.add(target, source, make);
+      this.#sides.outbound.add(source, target, make);
+    }
+    for (const list of this.#lists.values()) peerSets.retain(list);
+  }
+
+  hitsAt(workload: WorkloadNumber, direction: Direction): Hits<Entry> {
+    return this.#sides[direction].hitsAt(workload, this.#serial);
+  }
+
+  release(): void {
+    for (const list of this.#lists.values()) this.#peerSets.release(list);
+  }
+
+  #interned(list: PeerList): PeerList {
+    const key = `${list.far.kind} ${list.nodes.map(({ id }) => id).join('\n')}`;
+    const known = this.#lists.get(key);
+    if (known === undefined) this.#lists.set(key, list);
+    return known ?? list;
+  }
+}
+
+class Side<Entry> {
+  readonly #ends: LandedEnd<Entry>[] = [];
+  readonly #nears = new Map<PeerList, number>();
+  readonly #hits = new Map<string, Hits<Entry>>();
+
+  add(near: PeerList, far: PeerList, make: Landing<Entry>['make']): void {
+    const number = this.#nears.get(near) ?? this.#nears.size;
+    this.#nears.set(near, number);
+    this.#ends.push({
+      far,
+      whole: make(far, { kind: 'any' }),
+      ...(near.near.length === 0 ? {} : { ranged: make(far, { kind: 'ranges', ranges: near.near }) }),
+      near: number,
+    });
+  }
+
+  hitsAt(workload: WorkloadNumber, serial: number): Hits<Entry> {
+    const matched: number[] = [];
+    for (const [near, number] of this.#nears) if (near.matches(workload)) matched.push(number);
+    const key = `${serial}:${matched.join()}`;
+    const hits = this.#hits.get(key) ?? this.#gather(key, new Set(matched));
+    this.#hits.set(key, hits);
+    return hits;
+  }
+
+  #gather(key: string, matched: ReadonlySet<number>): Hits<Entry> {
+    const entries: Entry[] = [];
+    const named = new Set<PeerSetNode>();
+    for (const { far, whole, ranged, near } of this.#ends) {
+      const entry = matched.has(near) ? whole : ranged;
+      if (entry === undefined) continue;
+      entries.push(entry);
+      for (const node of far.named) named.add(node);
+    }
+    return { key, entries, named: [...named] };
+  }
+}

@@ -1,0 +1,198 @@
+// One workload's rules, from the segments it is a member of and the guardrails. Rules land as grants only at ends that are members of
+// their segment and that one of the peers on their own side matches. Workloads to which the same applies share one object a direction.
+
+import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
+import type {
+  DirectionRules,
+  Grant,
+  GuardrailDeny,
+  ManagedKind,
+  SegmentRef,
+  SelectiveServices,
+  WorkloadRules,
+} from '#model/rule-set.ts';
+import { type ServiceTerm, serviceTermText } from '#model/service.ts';
+import { type DenyAction, type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import type { WorkloadNumber } from './label-index.ts';
+import { LandedRules, type Landing } from './landed-rules.ts';
+import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';
+import type { Policy, Rule, Workload } from './policy.ts';
+import type { Combination, SegmentMembers } from './segment-members.ts';
+
+/** `named` are the peer sets of the rules, some perhaps more than once. `exempt` is to be released when this is replaced. */
+export interface CompiledWorkload {
+  readonly rules: WorkloadRules;
+  readonly named: readonly (readonly PeerSetNode[])[];
+  readonly exempt: PeerList | undefined;
+}
+
+interface CompiledDirection {
+  readonly rules: DirectionRules;
+  readonly named: readonly (readonly PeerSetNode[])[];
+}
+
+export interface WorkloadCompilerParts {
+  readonly segments: SegmentMembers;
+  readonly peerSets: PeerSets;
+  /** The segment's rules that grant now, in code-unit order of their names. */
+  readonly activeRules: (segment: string) => readonly Rule[];
+}
+
+export class WorkloadCompiler {
+  readonly #parts: WorkloadCompilerParts;
+  readonly #landed = new Map<Combination, LandedRules<Grant>>();
+  readonly #directions: Readonly<Record<Direction, Map<string, CompiledDirection>>> = {
+    inbound: new Map(),
+    outbound: new Map(),
+  };
+  #guardrails: LandedRules<GuardrailDeny>;
+
+  constructor(parts: WorkloadCompilerParts) {
+    this.#parts = parts;
+    this.#guardrails = new LandedRules<GuardrailDeny>([], 'tenant', parts.peerSets);
+  }
+
+  setGuardrails(guardrails: Policy['guardrails']): void {
+    this.#guardrails.release();
+    this.#guardrails = new LandedRules(
+      guardrailLandings(guardrails, this.#parts.peerSets),
+      'tenant',
+      this.#parts.peerSets,
+    );
+    this.#forgetDirections();
+  }
+
+  /** The combination's rules changed, or it is gone: they land anew when next asked for. */
+  forget(combination: Combination): void {
+    this.#landed.get(combination)?.release();
+    if (this.#landed.delete(combination)) this.#forgetDirections();
+  }
+
+  compile(number: WorkloadNumber, workload: Workload, kind: ManagedKind): CompiledWorkload {
+    const { peerSets } = this.#parts;
+    const { quarantine } = workload;
+    const exempt = quarantine === undefined ? undefined : peerSets.list(quarantine.peers, 'tenant');
+    if (exempt !== undefined) peerSets.retain(exempt);
+    const inbound = this.#direction(number, 'inbound');
+    const outbound = this.#direction(number, 'outbound');
+    const rules = {
+      workload: workload.name,
+      kind,
+      ...(kind === 'unit' && workload.unit !== undefined ? { unit: workload.unit } : {}),
+      addresses: sortedByCodeUnits(new Set(workload.addresses)),
+      ...(quarantine === undefined || exempt === undefined
+        ? {}
+        : { quarantine: { name: quarantine.name, peers: exempt.far } }),
+      inbound: inbound.rules,
+      outbound: outbound.rules,
+    };
+    return { rules, named: [exempt?.named ?? [], ...inbound.named, ...outbound.named], exempt };
+  }
+
+  #forgetDirections(): void {
+    this.#directions.inbound.clear();
+    this.#directions.outbound.clear();
+  }
+
+  #direction(number: WorkloadNumber, direction: Direction): CompiledDirection {
+    const memberships = this.#parts.segments.membershipsOf(number);
+    const guardrails = this.#guardrails.hitsAt(number, direction);
+    const grants = memberships.map((combination) => this.#rulesOf(combination).hitsAt(number, direction));
+    const key = [guardrails, ...grants].map((hits) => hits.key).join(';');
+    const known = this.#directions[direction].get(key);
+    if (known !== undefined) return known;
+
+    const mode = strictestMode(memberships.map(({ segment }) => segment[direction]));
+    const deciding = memberships.find(({ segment }) => segment[direction] === mode);
+    const onDeny = deciding?.segment.onDeny[direction] ?? (direction === 'inbound' ? 'drop' : 'reject');
+    // Off allows before any rule is asked, so none is shipped.
+    const shipped = mode === 'off' ? [] : grants;
+    const [only] = shipped;
+    const made = {
+      rules: {
+        mode,
+        ...(deciding === undefined ? {} : { defaultSegment: refOf(deciding) }),
+        onDeny,
+        selective: mode === 'selective' ? selectiveOf(memberships, direction, onDeny) : [],
+        guardrails: guardrails.entries,
+        grants: shipped.length === 1 && only !== undefined ? only.entries : shipped.flatMap(({ entries }) => entries),
+      },
+      named: [guardrails.named, ...shipped.map(({ named }) => named)],
+    };
+    this.#directions[direction].set(key, made);
+    return made;
+  }
+
+  #rulesOf(combination: Combination): LandedRules<Grant> {
+    let landed = this.#landed.get(combination);
+    if (landed === undefined) {
+      const { activeRules, peerSets } = this.#parts;
+      const landings = activeRules(combination.segment.name).map((rule) => ruleLanding(rule, combination));
+      landed = new LandedRules(landings, combination, peerSets);
+      this.#landed.set(combination, landed);
+    }
+    return landed;
+  }
+}
+
+function ruleLanding({ name, from, to, services }: Rule, combination: Combination): Landing<Grant> {
+  const ref = refOf(combination);
+  const canonical = canonicalServices(services);
+  return {
+    from,
+    to,
+    make: (far, local) => ({ ...ref, rule: name, peers: far.far, local, services: canonical }),
+  };
+}
+
+/** In code-unit order of the guardrails' names; the entries of one are ordered by their content, since they have no names. */
+function guardrailLandings(guardrails: Policy['guardrails'], peerSets: PeerSets): readonly Landing<GuardrailDeny>[] {
+  return sortedByCodeUnits(guardrails.keys()).flatMap((name) => {
+    const guardrail = guardrails.get(name);
+    if (guardrail === undefined) return [];
+    const { mode } = guardrail;
+    const keyed = guardrail.deny.map(({ from, to, services }) => {
+      const canonical = canonicalServices(services);
+      const landing: Landing<GuardrailDeny> = {
+        from,
+        to,
+        make: (far, local) => ({ guardrail: name, mode, peers: far.far, local, services: canonical }),
+      };
+      const sides = [from, to].map((peers) => peerSets.list(peers, 'tenant').far);
+      return { key: JSON.stringify([...sides, canonical]), landing };
+    });
+    return keyed.sort((a, b) => compareCodeUnits(a.key, b.key)).map(({ landing }) => landing);
+  });
+}
+
+/** No segment at all observes. */
+function strictestMode(modes: readonly EnforcementMode[]): EnforcementMode {
+  if (modes.length === 0) return 'observe';
+  return modes.reduce((a, b) => (enforcementModes.indexOf(a) >= enforcementModes.indexOf(b) ? a : b));
+}
+
+/** A segment's own onDeny is said only where it is another than the direction's. */
+function selectiveOf(
+  memberships: readonly Combination[],
+  direction: Direction,
+  usual: DenyAction,
+): readonly SelectiveServices[] {
+  return memberships
+    .filter(({ segment }) => segment[direction] === 'selective' && segment.selective.length > 0)
+    .map((combination) => {
+      const onDeny = combination.segment.onDeny[direction];
+      const services = canonicalServices(combination.segment.selective);
+      return { ...refOf(combination), services, ...(onDeny === usual ? {} : { onDeny }) };
+    });
+}
+
+function refOf({ segment, text }: Combination): SegmentRef {
+  return { segment: segment.name, ...(text === undefined ? {} : { combination: text }) };
+}
+
+/** Each term once, in code-unit order of their texts. */
+function canonicalServices(terms: readonly ServiceTerm[]): readonly ServiceTerm[] {
+  if (terms.length < 2) return terms;
+  const byText = new Map(terms.map((term) => [serviceTermText(term), term]));
+  return [...byText].sort(([a], [b]) => compareCodeUnits(a, b)).map(([, term]) => term);
+}
