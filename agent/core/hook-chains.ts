@@ -8,8 +8,8 @@ import type { Direction } from '#model/verdict.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
-import { type Chain, type ElementMap, matchesEpoch } from './table.ts';
-import { byMarkWords, type UnitEntry, type UnitTargets, unitEntries, unitMaps } from './unit-dispatch.ts';
+import { type Chain, type ElementMap, matchesEpoch, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
+import { byMarkWords, unitMaps } from './unit-dispatch.ts';
 
 interface HookRequest {
   readonly workloads: readonly WorkloadGates[];

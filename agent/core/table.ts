@@ -7,7 +7,6 @@ import type { Direction } from '#model/verdict.ts';
 import type { Decision } from './decision.ts';
 import type { Numbering } from './numbering.ts';
 import type { PeerClass, PeerClasses } from './peer-classes.ts';
-import type { UnitTargets } from './unit-dispatch.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */
 export const tableName = 'inet segwall';
@@ -67,6 +66,17 @@ export interface JudgedGate {
   readonly kind: ManagedKind;
   readonly direction: Direction;
   readonly classes: PeerClasses;
+}
+
+/** Where units are told apart (unit-dispatch.ts): each names a chain, with one look-up a cgroup level, and the map it looks in. */
+export const unitEntries = ['units_new_in', 'units_new_out', 'units_judge_in', 'units_judge_out'] as const;
+export type UnitEntry = (typeof unitEntries)[number];
+
+/** A unit workload's own entry chains. */
+export interface UnitTargets {
+  readonly workload: string;
+  readonly unit: string;
+  readonly chains: Readonly<Record<UnitEntry, string>>;
 }
 
 export interface Table {

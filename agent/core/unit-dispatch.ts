@@ -6,18 +6,7 @@
 import type { Direction } from '#model/verdict.ts';
 import { parseDecisionKey } from './decision.ts';
 import type { Numbering } from './numbering.ts';
-import { decisionMask, type ElementMap } from './table.ts';
-
-/** Each names a chain, with one look-up a cgroup level, and the map it looks in. */
-export const unitEntries = ['units_new_in', 'units_new_out', 'units_judge_in', 'units_judge_out'] as const;
-export type UnitEntry = (typeof unitEntries)[number];
-
-/** A unit workload's own entry chains. */
-export interface UnitTargets {
-  readonly workload: string;
-  readonly unit: string;
-  readonly chains: Readonly<Record<UnitEntry, string>>;
-}
+import { decisionMask, type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 const markMaps: Readonly<Record<Direction, string>> = { inbound: 'units_mark_in', outbound: 'units_mark_out' };
 const judgeEntries: Readonly<Record<Direction, UnitEntry>> = {

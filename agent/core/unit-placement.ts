@@ -2,8 +2,7 @@
 // policy, and because a path must exist when nft loads it. Flushes and fills anew: the element of a cgroup that is gone has no
 // path by which it could be deleted, and matches nothing, for the kernel gives no cgroup id twice.
 
-import { tableName } from './table.ts';
-import { type UnitTargets, unitEntries } from './unit-dispatch.ts';
+import { tableName, type UnitTargets, unitEntries } from './table.ts';
 
 /** One cgroup whose sockets are a unit's. */
 export interface UnitCgroup {

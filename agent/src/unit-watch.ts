@@ -18,10 +18,11 @@ export interface UnitWatch {
   close(): void;
 }
 
-/** A refill costs about 20 ms of CPU. */
-const betweenRefillsMs = 50;
-/** A look that found nothing new costs far less; a restart is a removal and, at once after it, a creation. */
-const betweenLooksMs = 5;
+/**
+ * From one's beginning to the next's. A refill costs about 20 ms of CPU, a look that found nothing new far less: a restart is a
+ * removal and, at once after it, a creation.
+ */
+const apartMs: Readonly<Record<RefillOutcome, number>> = { filled: 50, unchanged: 5, failed: 500 };
 const lookEveryMs = 10_000;
 const lookUnwatchedEveryMs = 50;
 
@@ -48,8 +49,11 @@ export function createUnitWatch(options: {
     state = 'again';
     while (state === 'again') {
       state = 'working';
+      const startedAt = performance.now();
       const outcome = await refill();
-      await sleep(outcome === 'unchanged' ? betweenLooksMs : betweenRefillsMs, undefined, { ref: false });
+      const waitMs = Math.max(0, startedAt + apartMs[outcome] - performance.now());
+      await sleep(waitMs, undefined, { ref: false });
+      if (outcome === 'failed') wake();
     }
     if (state === 'working') state = 'idle';
   };
