@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type CgroupRoot, findCgroupRoot } from '#agent/cgroup-tree.ts';
 import type { LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
+import { waitFor } from '#test/support/wait.ts';
 
 export interface UnitTree {
   readonly root: CgroupRoot;
@@ -14,7 +15,7 @@ export interface UnitTree {
   make(at: string): void;
   /** Whoever is in it goes back to where this process is. */
   take(at: string): void;
-  remove(): void;
+  remove(): Promise<void>;
 }
 
 let made = 0;
@@ -39,7 +40,18 @@ export function createUnitTree(): UnitTree {
     root: { path, level: machine.level + 1 },
     make: (at) => void mkdirSync(join(path, at), { recursive: true }),
     take: (at) => removeTree(join(path, at)),
-    remove: () => removeTree(path),
+    remove: async () => {
+      const isGone = () => {
+        try {
+          removeTree(path);
+          return true;
+        } catch {
+          // Processes that were killed with the lab have not all ended.
+          return false;
+        }
+      };
+      await waitFor(isGone, { what: `${path} is empty` });
+    },
   };
 }
 

@@ -70,7 +70,7 @@ beforeAll(async () => {
 afterAll(async () => {
   driven.stop();
   await lab.remove();
-  tree.remove();
+  await tree.remove();
 });
 
 /** Which of the ports pass, of both families and transports alike; a mixed answer is an error. */
