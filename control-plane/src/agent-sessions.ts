@@ -2,7 +2,6 @@
 // host; a second one takes the first one's place.
 
 import type { HostRuleSet } from '#model/rule-set.ts';
-import { diffRuleSets, isEmptyDelta } from '#model/rule-set-delta.ts';
 import type { Millis } from '#model/time.ts';
 import type { AgentSession, AgentStatus } from './agent-backend.ts';
 
@@ -47,6 +46,14 @@ export class AgentSessions {
     return this.#live.get(host);
   }
 
+  /** The live ones of those hosts. */
+  *among(hosts: Iterable<string>): Generator<LiveAgent> {
+    for (const host of hosts) {
+      const agent = this.#live.get(host);
+      if (agent !== undefined) yield agent;
+    }
+  }
+
   /** The stream that had the host's place is closed. */
   add(agent: LiveAgent): void {
     const before = this.#live.get(agent.host);
@@ -62,15 +69,9 @@ export class AgentSessions {
     this.#changed();
   }
 
-  /** Sends where it says something new, or, for `always`, in any case. */
-  send(
-    agent: LiveAgent,
-    next: HostRuleSet,
-    options: { readonly when: 'changed' | 'always'; readonly at: Millis },
-  ): void {
-    if (options.when === 'changed' && agent.sent !== undefined && isEmptyDelta(diffRuleSets(agent.sent, next))) return;
+  send(agent: LiveAgent, next: HostRuleSet, at: Millis): void {
     agent.sent = next;
-    agent.sentAt = options.at;
+    agent.sentAt = at;
     agent.session.send(next);
   }
 

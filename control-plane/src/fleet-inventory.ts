@@ -7,6 +7,7 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { factPrefix, type Labels, namePattern } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import type { FleetChange } from '#policy/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
 import type { HostUnits, UnitEntry } from './host-units.ts';
 
@@ -41,7 +42,11 @@ export class FleetInventory {
   readonly #conflicts = new Map<Address, AddressConflict>();
   readonly #stale = new Set<string>();
   #conflictChanges: ConflictChange[] = [];
-  #inventory: Inventory = { workloads: new Map(), resolutions: new Map() };
+  /** Hosts that are quarantined or have a unit that is. */
+  readonly #quarantined = new Set<string>();
+  readonly #workloads = new Map<string, Workload>();
+  readonly #changed = new Set<string>();
+  #inventory: Inventory | undefined;
 
   host(name: string): HostEntry | undefined {
     return this.#hosts.get(name);
@@ -62,6 +67,9 @@ export class FleetInventory {
     this.#move(entry.name, this.#hosts.get(entry.name)?.addresses ?? [], entry.addresses);
     this.#forgetUnits(entry.name);
     this.#hosts.set(entry.name, entry);
+    const quarantines = [entry.quarantine, ...[...entry.units.values()].map(({ quarantine }) => quarantine)];
+    if (quarantines.every((quarantine) => quarantine === undefined)) this.#quarantined.delete(entry.name);
+    else this.#quarantined.add(entry.name);
     for (const unit of entry.units.keys()) this.#unitHosts.set(unit, entry.name);
     this.#stale.add(entry.name);
   }
@@ -70,6 +78,7 @@ export class FleetInventory {
     this.#move(name, this.#hosts.get(name)?.addresses ?? [], []);
     this.#forgetUnits(name);
     this.#hosts.delete(name);
+    this.#quarantined.delete(name);
     this.#stale.add(name);
   }
 
@@ -106,31 +115,44 @@ export class FleetInventory {
     return claimant?.replace(/^external /, '');
   }
 
-  /** Workloads that have not changed are the same objects as in the inventory before. */
+  /** A value: later changes make another. The first call after a change is linear in the fleet. */
   current(): Inventory {
-    if (this.#stale.size === 0) return this.#inventory;
-    const workloads = new Map(this.#inventory.workloads);
-    // A unit has its host's addresses, labels and quarantine.
-    for (const name of [...this.#stale]) {
+    this.#refresh();
+    this.#inventory ??= { workloads: new Map(this.#workloads), resolutions: new Map() };
+    return this.#inventory;
+  }
+
+  has(name: string): boolean {
+    this.#refresh();
+    return this.#workloads.has(name);
+  }
+
+  /** Every workload that came, changed or went since this was last asked; costs what changed. */
+  takeChanges(): readonly FleetChange[] {
+    this.#refresh();
+    const changes = [...this.#changed].map((name): FleetChange => {
+      const workload = this.#workloads.get(name);
+      return workload === undefined ? { kind: 'workload-removed', name } : { kind: 'workload-set', workload };
+    });
+    this.#changed.clear();
+    return changes;
+  }
+
+  #refresh(): void {
+    if (this.#stale.size === 0) return;
+    // A unit has its host's addresses, labels and quarantine; a quarantine that names a workload holds for the addresses of now.
+    for (const name of [...this.#stale, ...this.#quarantined]) {
+      this.#stale.add(name);
       for (const unit of this.#hosts.get(name)?.units.keys() ?? []) this.#stale.add(unit);
     }
     for (const name of this.#stale) {
       const workload = this.#workloadOf(name);
-      if (workload === undefined) workloads.delete(name);
-      else workloads.set(name, workload);
-    }
-    // A quarantine that names a workload holds for the addresses of now.
-    for (const host of this.#hosts.values()) {
-      if (this.#stale.has(host.name)) continue;
-      const units = [...host.units].filter(([, unit]) => (unit.quarantine ?? host.quarantine) !== undefined);
-      for (const name of [...(host.quarantine === undefined ? [] : [host.name]), ...units.map(([unit]) => unit)]) {
-        const workload = this.#workloadOf(name);
-        if (workload !== undefined) workloads.set(name, workload);
-      }
+      if (workload === undefined) this.#workloads.delete(name);
+      else this.#workloads.set(name, workload);
+      this.#changed.add(name);
     }
     this.#stale.clear();
-    this.#inventory = { workloads, resolutions: new Map() };
-    return this.#inventory;
+    this.#inventory = undefined;
   }
 
   /** An address, a CIDR, the name of a workload, or a selector over the tenant. */

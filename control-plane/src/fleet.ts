@@ -424,7 +424,7 @@ export class Fleet implements AgentBackend {
       host,
       known: entry.units,
       reported: report.units,
-      isTaken: (name) => this.#inventory.current().workloads.has(name),
+      isTaken: (name) => this.#inventory.has(name),
     });
     const connectedAt = agent.connectedAt;
     await this.#store.updateHost({
@@ -516,7 +516,7 @@ export class Fleet implements AgentBackend {
   #inForce(): InForce {
     const { policy, problem } = this.#active;
     const sending = problem === undefined ? 'send' : 'hold';
-    return { policy, inventory: this.#inventory.current(), revision: this.#revision, sending };
+    return { policy, takeChanges: () => this.#inventory.takeChanges(), revision: this.#revision, sending };
   }
 
   #viewOf(host: HostEntry): AgentView {

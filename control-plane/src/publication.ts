@@ -1,10 +1,10 @@
-// From the state in force to the agents' streams: compiles policy and inventory, sends each connected agent what changed for it, and
+// From the state in force to the agents' streams: compiles what changed, sends to each connected agent that it concerns, and
 // says when time alone will change something. Asked to as often as one likes, it works once, when told to publish.
 
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
-import { type CompiledFleet, compileFleet } from '#policy/compile.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
+import type { Policy } from '#policy/policy.ts';
 import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
 
 /** setTimeout fires at once beyond this. */
@@ -22,7 +22,8 @@ export interface PublicationOptions {
 
 export interface InForce {
   readonly policy: Policy;
-  readonly inventory: Inventory;
+  /** Workloads that changed since this was last asked; at first, all of them. Asked only when they are compiled. */
+  readonly takeChanges: () => readonly FleetChange[];
   readonly revision: number;
   /** `hold`: agents keep what they have. */
   readonly sending: 'send' | 'hold';
@@ -30,7 +31,8 @@ export interface InForce {
 
 export class Publication {
   readonly #options: PublicationOptions;
-  #compiled: CompiledFleet;
+  readonly #compiler: FleetCompiler;
+  #policy: Policy;
   #due: SendWhen | undefined;
   readonly #newcomers = new Set<LiveAgent>();
   #timer: NodeJS.Timeout | undefined;
@@ -38,12 +40,15 @@ export class Publication {
 
   constructor(options: PublicationOptions, inForce: InForce) {
     this.#options = options;
-    this.#compiled = this.#compile(inForce);
+    this.#policy = inForce.policy;
+    const inventory = { workloads: new Map(), resolutions: new Map() };
+    this.#compiler = new FleetCompiler({ policy: inForce.policy, inventory, now: options.now() });
+    this.#compile(inForce);
   }
 
   /** What the host is to enforce now; undefined where no agent of the inventory does. */
   ruleSetOf(host: string, revision: number): HostRuleSet | undefined {
-    return this.#compiled.ruleSetOf(host, revision);
+    return this.#compiler.ruleSetOf(host, revision);
   }
 
   /** Policy or inventory changed: the next publication compiles and sends. */
@@ -57,7 +62,7 @@ export class Publication {
   }
 
   isTimeChangeDue(): boolean {
-    const at = this.#compiled.nextChangeAt;
+    const at = this.#compiler.nextChangeAt;
     return at !== undefined && this.#options.now() >= at;
   }
 
@@ -66,12 +71,13 @@ export class Publication {
     const due = this.#due;
     this.#due = undefined;
     if (due !== undefined) {
-      this.#compiled = this.#compile(inForce);
+      const changed = this.#compile(inForce);
+      const concerned = due === 'always' ? sessions.all() : sessions.among(changed);
       // A stream without a first rule set is still to report its host, and is welcomed then.
-      for (const agent of sessions.all()) if (agent.sent !== undefined) this.#send(agent, due, inForce);
+      for (const agent of concerned) if (agent.sent !== undefined) this.#send(agent, inForce);
     }
     for (const agent of this.#newcomers) {
-      if (agent.sent === undefined && sessions.of(agent.host) === agent) this.#send(agent, 'always', inForce);
+      if (agent.sent === undefined && sessions.of(agent.host) === agent) this.#send(agent, inForce);
     }
     this.#newcomers.clear();
   }
@@ -81,22 +87,25 @@ export class Publication {
     clearTimeout(this.#timer);
   }
 
-  #send(agent: LiveAgent, when: SendWhen, { revision, sending }: InForce): void {
-    const ruleSet = this.#compiled.ruleSetOf(agent.host, revision);
+  #send(agent: LiveAgent, { revision, sending }: InForce): void {
+    const ruleSet = this.#compiler.ruleSetOf(agent.host, revision);
     if (ruleSet === undefined || sending === 'hold') return;
-    this.#options.sessions.send(agent, ruleSet, { when, at: this.#options.now() });
+    this.#options.sessions.send(agent, ruleSet, this.#options.now());
   }
 
-  #compile({ policy, inventory }: InForce): CompiledFleet {
+  /** Gives the hosts whose rule set is now another. */
+  #compile({ policy, takeChanges }: InForce): Iterable<string> {
     const { now, timeCame } = this.#options;
     const at = now();
-    const compiled = compileFleet({ policy, inventory, now: at });
+    const replaced: readonly FleetChange[] = policy === this.#policy ? [] : [{ kind: 'policy-replaced', policy }];
+    this.#policy = policy;
+    const changed = this.#compiler.apply([...replaced, ...takeChanges()], at);
     clearTimeout(this.#timer);
-    const { nextChangeAt } = compiled;
+    const { nextChangeAt } = this.#compiler;
     if (nextChangeAt !== undefined && !this.#isStopped) {
       this.#timer = setTimeout(timeCame, Math.min(Math.max(0, nextChangeAt - at), longestTimerMs));
       this.#timer.unref();
     }
-    return compiled;
+    return changed.keys();
   }
 }
