@@ -3,7 +3,6 @@
 // judged as its connection's first packet would be, once per epoch, and stamped or denied.
 
 import { type Address, type Family, familyOf } from '#model/address.ts';
-import { rangeText } from '#model/address-range.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { Direction } from '#model/verdict.ts';
@@ -12,6 +11,7 @@ import { createInterner, type Decision } from './decision.ts';
 import { denialChains, deniedSets } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains } from './hook-chains.ts';
+import { intervalMapOf } from './interval-map.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import { type Chain, denialWords, type ElementMap, type JudgedGate, stampWords, type Table } from './table.ts';
@@ -143,22 +143,22 @@ function assemble(parts: {
     if (peerClass !== undefined) chains.set(`c_${number}`, { lines: classLines(peerClass.services, decisionChain) });
   }
   const maps = new Map<string, ElementMap>(hooks.maps);
-  for (const { name, classes } of gates) {
+  for (const gate of gates) {
     for (const family of ['ipv4', 'ipv6'] as const) {
-      const [exact, intervals] = elementsOf({ classes, family, classChain });
       const type = family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
-      const suffix = family === 'ipv4' ? '4' : '6';
-      maps.set(`${name}_${suffix}`, {
+      maps.set(`${gate.name}_${family === 'ipv4' ? '4' : '6'}`, {
         declaration: `{ type ${type} : verdict; }`,
         kind: 'map',
         update: 'by-element',
-        elements: exact,
+        elements: exactElements({ classes: gate.classes, family, classChain }),
       });
-      maps.set(`${name}_${suffix}n`, {
+      const intervals = intervalMapOf({ gate, family, classChain });
+      if (intervals === undefined) continue;
+      maps.set(intervals.name, {
         declaration: `{ type ${type} : verdict; flags interval; }`,
         kind: 'map',
-        update: 'whole',
-        elements: intervals,
+        update: 'fresh',
+        elements: intervals.elements,
       });
     }
   }
@@ -194,20 +194,16 @@ function decisionLines(number: number, { action, direction, end }: Decision): re
   return [...essential, `${denialWords(number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
 }
 
-function elementsOf(request: {
+function exactElements(request: {
   readonly classes: PeerClasses;
   readonly family: Family;
   readonly classChain: (peerClass: PeerClass) => string;
-}): readonly [ReadonlyMap<string, string>, ReadonlyMap<string, string>] {
+}): ReadonlyMap<string, string> {
   const exact = new Map<string, string>();
   for (const [address, peerClass] of request.classes.exact) {
     if (familyOf(address) === request.family) exact.set(address, `goto ${request.classChain(peerClass)}`);
   }
-  const intervals = new Map<string, string>();
-  for (const { range, peerClass } of request.classes.intervals) {
-    if (range.family === request.family) intervals.set(rangeText(range), `goto ${request.classChain(peerClass)}`);
-  }
-  return [exact, intervals];
+  return exact;
 }
 
 function hostName(ruleSet: HostRuleSet): string {

@@ -125,14 +125,14 @@ function paintDefault(
   make: (action: Decision['action'], end: Omit<End, 'workload'>) => Decision,
 ): void {
   if (layers.mode === 'selective') {
-    for (const { segment, combination, services } of layers.selective) {
+    for (const { segment, combination, services, onDeny } of layers.selective) {
       const end = {
         verdict: 'deny',
         reason: 'default',
         segment,
         ...(combination === undefined ? {} : { combination }),
       } as const;
-      const deny = make(layers.onDeny, end);
+      const deny = make(onDeny ?? layers.onDeny, end);
       for (const term of services) painter.paint(term, deny);
     }
   }

@@ -6,6 +6,7 @@ import { type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import type { Direction } from '#model/verdict.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
+import { intervalMapOf } from './interval-map.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
 import { type Chain, type ElementMap, matchesEpoch, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
@@ -187,9 +188,8 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
   for (const family of families) {
     const far = farField(gate.direction, view, family);
     lines.push(`${far} vmap @${named.name}_${suffix[family]}`);
-    if (named.classes.intervals.some(({ range }) => range.family === family)) {
-      lines.push(`${far} vmap @${named.name}_${suffix[family]}n`);
-    }
+    const intervals = intervalMapOf({ gate: named, family, classChain: request.classChain });
+    if (intervals !== undefined) lines.push(`${far} vmap @${intervals.name}`);
   }
   lines.push(`goto ${request.classChain(named.classes.rest)}`);
   return lines;

@@ -50,11 +50,14 @@ export interface Chain {
   readonly lines: readonly string[];
 }
 
-/** A hash map's elements change one by one; an interval map's are replaced as a whole (nft 1.0.6 deletes them at 0.6 ms each). */
+/**
+ * `by-element`: a hash map, whose elements change one by one. `fresh`: an interval map, whose content never changes: other
+ * content is another map under another name (interval-map.ts).
+ */
 export interface ElementMap {
   readonly declaration: string;
   readonly kind: 'map' | 'set';
-  readonly update: 'by-element' | 'whole';
+  readonly update: 'by-element' | 'fresh';
   /** Key to value in nft's words; a set's values are empty. */
   readonly elements: ReadonlyMap<string, string>;
 }

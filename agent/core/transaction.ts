@@ -45,28 +45,67 @@ export function parseStanding(listing: string): Standing {
   return { chains: names('chain'), maps: names('map'), sets: names('set'), counters: names('counter') };
 }
 
+/** Where a preparation leaves the state it is for, so that it too is known as ours. */
+const preparationChain = 'preparation';
+
+/**
+ * What must be in the kernel before the transaction that makes `table` the one in force: the interval maps it looks in and does
+ * not have yet (interval-map.ts), with the chains they name, still empty. Nothing looks there before. Undefined where all stand.
+ */
+export function preparationScript(
+  table: Table,
+  standingMaps: ReadonlySet<string>,
+  state: TableState,
+): string | undefined {
+  const fresh = [...table.maps].filter(([name, { update }]) => update === 'fresh' && !standingMaps.has(name));
+  if (fresh.length === 0) return undefined;
+  const targets = new Set(
+    fresh.flatMap(([, { elements }]) => [...elements.values()].map((verdict) => verdict.replace('goto ', ''))),
+  );
+  const lines = [`add table ${tableName}`];
+  for (const chain of [preparationChain, ...targets]) lines.push(`add chain ${tableName} ${chain}`);
+  lines.push(
+    `flush chain ${tableName} ${preparationChain}`,
+    `add rule ${tableName} ${preparationChain} ${stateLine(state)}`,
+  );
+  for (const [name, { kind, declaration, elements }] of fresh) {
+    lines.push(`add ${kind} ${tableName} ${name} ${declaration}`, ...elementLines('add', name, [...elements]));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** Whether a load over what stands refills an interval map in place, and so answers with its old content for a moment. */
+export function refillsInPlace(table: Table, { maps }: Standing): boolean {
+  return [...table.maps].some(([name, { update }]) => update === 'fresh' && maps.has(name));
+}
+
 /**
  * The whole table, whatever stands there now: idempotent, one transaction, no packet unjudged meanwhile. `standing` names
- * leftovers to remove; empty, it is the script for a host that has nothing. `placement`: unit-placement.ts.
+ * leftovers to remove; empty, it is the script for a host that has nothing. `placement`: unit-placement.ts. `prepared` maps have
+ * their elements (preparationScript).
  */
 export function bootstrapScript(
   table: Table,
   state: TableState,
   standing: Standing,
   placement: readonly string[] = [],
+  prepared: ReadonlySet<string> = new Set(),
 ): string {
   const lines: string[] = [`add table ${tableName}`];
   lines.push(...declarations(table));
-  const leftoverChains = [...standing.chains].filter((name) => name !== stateChain && !table.chains.has(name));
+  const leftoverChains = [...standing.chains].filter(
+    (name) => name !== stateChain && name !== preparationChain && !table.chains.has(name),
+  );
   const leftoverMaps = [...standing.maps].filter((name) => !table.maps.has(name));
   const leftoverSets = [...standing.sets].filter((name) => !table.maps.has(name) && !table.deniedSets.has(name));
   for (const name of [...table.chains.keys(), stateChain, ...leftoverChains])
     lines.push(`flush chain ${tableName} ${name}`);
-  for (const [name, { kind }] of table.maps) lines.push(`flush ${kind} ${tableName} ${name}`);
+  const filled = [...table.maps].filter(([name]) => !prepared.has(name));
+  for (const [name, { kind }] of filled) lines.push(`flush ${kind} ${tableName} ${name}`);
   for (const name of leftoverMaps) lines.push(`flush map ${tableName} ${name}`);
   for (const [name, { lines: rules }] of table.chains) lines.push(...ruleLines(name, rules, state.epoch));
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
-  for (const [name, { elements }] of table.maps) lines.push(...elementLines('add', name, [...elements]));
+  for (const [name, { elements }] of filled) lines.push(...elementLines('add', name, [...elements]));
   lines.push(...placement);
   for (const name of leftoverMaps) lines.push(`delete map ${tableName} ${name}`);
   for (const name of leftoverSets) lines.push(`delete set ${tableName} ${name}`);
@@ -84,8 +123,10 @@ export function changeScript(request: {
   readonly state: TableState;
   /** Needed wherever `next` has units, or elements would name chains that are gone (unit-placement.ts). */
   readonly placement?: readonly string[];
+  /** Maps that have their elements already (preparationScript). */
+  readonly prepared?: ReadonlySet<string>;
 }): string {
-  const { previous, next, isNewEpoch, state, placement = [] } = request;
+  const { previous, next, isNewEpoch, state, placement = [], prepared = new Set() } = request;
   const lines: string[] = [...declarations(next, previous)];
   const refilled = [...next.chains].filter(([name, chain]) => {
     const before = previous.chains.get(name);
@@ -102,14 +143,11 @@ export function changeScript(request: {
   for (const [name, chain] of refilled) lines.push(...ruleLines(name, chain.lines, state.epoch));
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, map] of next.maps) {
+    if (prepared.has(name)) continue;
     const before = previous.maps.get(name)?.elements ?? new Map<string, string>();
     const changed = [...map.elements].filter(([key, value]) => before.get(key) !== value);
     const removed = [...before].filter(([key]) => !map.elements.has(key));
     if (changed.length === 0 && removed.length === 0) continue;
-    if (map.update === 'whole') {
-      lines.push(`flush ${map.kind} ${tableName} ${name}`, ...elementLines('add', name, [...map.elements]));
-      continue;
-    }
     const stale = [...removed, ...changed.filter(([key]) => before.has(key))];
     lines.push(...elementLines('delete', name, stale), ...elementLines('add', name, changed));
   }

@@ -21,6 +21,8 @@ import {
   nothingStanding,
   parseStanding,
   parseTableState,
+  preparationScript,
+  refillsInPlace,
   type TableState,
 } from '#agent-core/transaction.ts';
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
@@ -99,6 +101,12 @@ interface Placement {
   readonly cgroups: readonly UnitCgroup[];
 }
 
+/** What a load came to. */
+interface Loaded {
+  readonly epoch: number;
+  readonly placed: ReadonlySet<string>;
+}
+
 export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const { nft, stateDirectory, log } = options;
   const fingerprintPath = join(stateDirectory.path, 'last-good', 'fingerprint');
@@ -130,6 +138,19 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return swept.ok ? ok(firstEpoch) : err(`marks of older epochs could not be cleared: ${swept.error}`);
   };
 
+  /** The interval maps a table needs and does not find standing, in a transaction of their own; gives their names. */
+  const prepare = async (
+    table: Table,
+    standingMaps: ReadonlySet<string>,
+    state: TableState,
+  ): Promise<Result<ReadonlySet<string>>> => {
+    const script = preparationScript(table, standingMaps, state);
+    if (script === undefined) return ok(new Set());
+    rememberOwn(stateText(state));
+    const applied = await nft.apply(script);
+    return applied.ok ? ok(new Set(freshMaps(table).filter((name) => !standingMaps.has(name)))) : applied;
+  };
+
   const commit = async (script: string, state: TableState): Promise<Result<void>> => {
     rememberOwn(stateText(state));
     const applied = await nft.apply(script);
@@ -158,14 +179,24 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     }
   };
 
-  /** Gives the cgroups that are in place then. */
-  const bootstrap = async (table: Table, state: TableState): Promise<Result<ReadonlySet<string>>> => {
+  /** Gives the epoch in force then, and the cgroups that are in place. */
+  const bootstrap = async (table: Table, state: TableState): Promise<Result<Loaded>> => {
     const listing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
     if (!listing.ok) await options.beforeFirstTable?.();
     const standing = listing.ok ? parseStanding(listing.value) : nothingStanding;
     return withUnits(table, async ({ lines, cgroups }) => {
-      const loaded = await commit(bootstrapScript(table, state, standing, lines), state);
-      return loaded.ok ? ok(idsOf(cgroups)) : loaded;
+      const prepared = await prepare(table, standing.maps, state);
+      if (!prepared.ok) return prepared;
+      const loaded = await commit(bootstrapScript(table, state, standing, lines, prepared.value), state);
+      if (!loaded.ok) return loaded;
+      if (!refillsInPlace(table, standing)) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
+      // What was judged by old content meanwhile carries this epoch.
+      const epoch = await nextEpoch(state.epoch);
+      if (!epoch.ok) return epoch;
+      const again = { ...state, epoch: epoch.value };
+      const script = changeScript({ previous: table, next: table, isNewEpoch: true, state: again, placement: lines });
+      const judgedAgain = await commit(script, again);
+      return judgedAgain.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : judgedAgain;
     });
   };
 
@@ -273,20 +304,32 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
       if (!epoch.ok) return refused(epoch.error);
       const state = { revision, epoch: epoch.value, digest };
-      let loaded: Result<ReadonlySet<string>>;
+      let loaded: Result<Loaded>;
       if (before === undefined) {
         loaded = await bootstrap(table, state);
       } else {
-        const script = changeScript({ previous: before.table, next: table, isNewEpoch, state, placement: lines });
-        const changed = await commit(script, state);
-        loaded = changed.ok ? ok(idsOf(cgroups)) : changed;
+        const prepared = await prepare(table, new Set(before.table.maps.keys()), state);
+        const changed = prepared.ok
+          ? await commit(
+              changeScript({
+                previous: before.table,
+                next: table,
+                isNewEpoch,
+                state,
+                placement: lines,
+                prepared: prepared.value,
+              }),
+              state,
+            )
+          : prepared;
+        loaded = changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
         if (!loaded.ok) {
           log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
           loaded = await bootstrap(table, state);
         }
       }
       if (!loaded.ok) return refused(`nft refused the rule set: ${loaded.error}`);
-      await keep({ ruleSet, table, epoch: epoch.value, digest, placed: loaded.value });
+      await keep({ ruleSet, table, digest, ...loaded.value });
       return { kind: 'applied', revision };
     });
   };
@@ -321,6 +364,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       const state = { revision: ruleSet.revision, epoch, digest };
       const loaded = await bootstrap(table, state);
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
+      inForce = { ...inForce, ...loaded.value };
       await refill('all');
       keepFingerprintSoon();
       return { kind: 'loaded', revision: ruleSet.revision, ...problem };
@@ -329,7 +373,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
     const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: epoch.value, digest });
     if (!loaded.ok) return { kind: 'failed', problem: `nft refused the last good rule set: ${loaded.error}` };
-    await keep({ ruleSet, table, epoch: epoch.value, digest, placed: loaded.value });
+    await keep({ ruleSet, table, digest, ...loaded.value });
     return { kind: 'loaded', revision: ruleSet.revision, ...problem };
   };
 
@@ -350,7 +394,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     }
     repairs += 1;
     log.warn({ cause, revision: ruleSet.revision, repairs }, 'the table was changed by someone else and is put back');
-    await keep({ ...inForce, epoch: chosen, placed: loaded.value });
+    await keep({ ...inForce, ...loaded.value });
     return true;
   };
 
@@ -382,6 +426,10 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       return key === undefined ? undefined : parseDecisionKey(key);
     },
   };
+}
+
+function freshMaps(table: Table): readonly string[] {
+  return [...table.maps].filter(([, { update }]) => update === 'fresh').map(([name]) => name);
 }
 
 function unitNames(table: Table): ReadonlySet<string> {
