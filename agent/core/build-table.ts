@@ -127,6 +127,7 @@ function assemble(parts: {
     gates,
     classChain,
     isStrict: denies,
+    rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
     numbering: parts.numbering,
   });
   const chains = new Map<string, Chain>(hooks.chains);

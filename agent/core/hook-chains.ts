@@ -18,6 +18,8 @@ interface HookRequest {
   readonly classChain: (peerClass: PeerClass) => string;
   /** Whether anything at all is denied: then TCP without an entry must begin with SYN, or a revoked connection revives. */
   readonly isStrict: boolean;
+  /** Whether some decision denies with an answer. */
+  readonly rejects: 'some' | 'none';
   readonly numbering: () => Numbering;
 }
 
@@ -49,6 +51,12 @@ const directions = ['inbound', 'outbound'] as const;
 const notSyn = 'tcp flags & (fin|syn|rst|ack) != syn';
 const neighbourDiscovery =
   'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
+
+/** The answer our own reject sends belongs to the connection it denies, and would be denied with it. */
+const ownRejections = [
+  'ct state related ct direction reply icmp type destination-unreachable icmp code admin-prohibited accept',
+  'ct state related ct direction reply icmpv6 type destination-unreachable icmpv6 code admin-prohibited accept',
+];
 
 type View = 'header' | 'tuple';
 
@@ -115,6 +123,7 @@ export function hookChains(request: HookRequest): HookParts {
       `ct state established,related ${matchesEpoch} accept`,
       `${interfaceField} "lo" accept`,
       `ct state new goto new_${short[own]}`,
+      ...(own === 'outbound' && request.rejects === 'some' ? ownRejections : []),
       'ct state invalid,untracked goto odd',
       `ct direction reply goto judge_${short[other]}`,
       `goto judge_${short[own]}`,

@@ -301,6 +301,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const digest = digestOf(table);
     return withUnits(table, async ({ lines, cgroups }): Promise<ApplyOutcome> => {
       const isNewEpoch = isNewTable || appearedNarrower(table, cgroups, before.placed);
+      const isInForce = before?.digest === digest && before.ruleSet.revision === revision;
+      if (isInForce && !isNewEpoch && cgroups.every(({ id }) => before.placed.has(id))) {
+        await keep({ ...before, ruleSet });
+        return { kind: 'applied', revision };
+      }
       const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
       if (!epoch.ok) return refused(epoch.error);
       const state = { revision, epoch: epoch.value, digest };

@@ -72,6 +72,13 @@ test('a restart adopts what the kernel holds, without touching it', async () => 
   expect(after.stdout).toBe(before.stdout);
 });
 
+test('the revision that is in force already is acknowledged without a transaction', async () => {
+  const before = await host.exec(['nft', '-a', 'list', 'table', 'inet', 'segwall']);
+  expect(await driven.ask({ do: 'apply', policy: { ...base, revision: 7 } })).toEqual({ kind: 'applied', revision: 7 });
+  const after = await host.exec(['nft', '-a', 'list', 'table', 'inet', 'segwall']);
+  expect(after.stdout).toBe(before.stdout);
+});
+
 test.each([
   ['the table deleted', ['delete', 'table', 'inet', 'segwall']],
   ['a rule that accepts everything', ['insert', 'rule', 'inet', 'segwall', 'input', 'accept']],
@@ -94,6 +101,7 @@ test.each([
 });
 
 test('changes of other tables are left alone', async () => {
+  await until('the last repair is over', async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes');
   const { repairs } = await driven.ask({ do: 'counts' });
   await host.exec(['nft', 'add', 'table', 'inet', 'other']);
   await host.exec(['nft', 'delete', 'table', 'inet', 'other']);
@@ -140,4 +148,18 @@ test('the sweep clears every epoch but the current one and leaves numbers and st
       marks.set(port, Number(mark));
   }
   expect(Object.fromEntries([...marks].sort())).toEqual({ 1: 0x50051000, 2: 0x00052fff, 3: 0x00053000, 4: 0x10054000 });
+});
+
+test('a revoked range is another map, filled before any rule looks in it', async () => {
+  const maps = async () => [...(await listing()).matchAll(/map (in0_4n_\S+)/g)].map(([, name]) => name);
+  const ranged = (revision: number, cidrs: readonly string[]) =>
+    driven.ask({ do: 'apply', policy: { ...base, revision, peers: { web: [...cidrs] } } });
+  await ranged(20, ['10.78.0.0/24', '10.79.0.0/24']);
+  const [before] = await maps();
+  expect(await ranged(21, ['10.79.0.0/24'])).toEqual({ kind: 'applied', revision: 21 });
+  const after = await maps();
+  expect(after).toHaveLength(1);
+  expect(after[0]).not.toBe(before);
+  // The preparation is known as ours.
+  expect(await driven.ask({ do: 'changes' })).toEqual([]);
 });

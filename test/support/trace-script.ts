@@ -181,6 +181,9 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (!numberKeyHolds(match[1] ?? '', packet.protocol)) return 'next';
         continue;
       }
+      // The tracer's packets are requests and answers, never errors.
+      if (eat(/icmp(?:v6)? type destination-unreachable icmp(?:v6)? code admin-prohibited/) !== undefined)
+        return 'next';
       match = eat(/ct reply proto-src|icmp type|icmpv6 type/);
       if (match !== undefined) {
         const value = match[0].startsWith('ct') ? packet.port : seenType(packet);
