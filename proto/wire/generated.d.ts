@@ -2400,6 +2400,9 @@ export namespace segwall {
             /** SelectiveServices services. */
             services: segwall.v1.ServiceTerm.$Properties[];
 
+            /** SelectiveServices onDeny. */
+            onDeny: segwall.v1.DenyAction;
+
             /**
              * Encodes the specified SelectiveServices message. Does not implicitly {@link segwall.v1.SelectiveServices.verify|verify} messages.
              * @param message SelectiveServices message or plain object to encode
@@ -2429,6 +2432,9 @@ export namespace segwall {
 
                 /** SelectiveServices services */
                 services?: (segwall.v1.ServiceTerm.$Properties[]|null);
+
+                /** SelectiveServices onDeny */
+                onDeny?: (segwall.v1.DenyAction|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -3763,6 +3763,7 @@ export const segwall = $root.segwall = (() => {
 
             SelectiveServices.prototype.segment = null;
             SelectiveServices.prototype.services = $util.emptyArray;
+            SelectiveServices.prototype.onDeny = 0;
 
             SelectiveServices.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3776,6 +3777,8 @@ export const segwall = $root.segwall = (() => {
                 if (message.services != null && message.services.length)
                     for (let i = 0; i < message.services.length; ++i)
                         $root.segwall.v1.ServiceTerm.encode(message.services[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+                if (message.onDeny != null && $Object.hasOwnProperty.call(message, "onDeny") && message.onDeny !== 0)
+                    writer.uint32(24).int32(message.onDeny);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3821,6 +3824,15 @@ export const segwall = $root.segwall = (() => {
                             if (!(message.services && message.services.length))
                                 message.services = [];
                             message.services.push($root.segwall.v1.ServiceTerm.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.onDeny = value;
+                            else
+                                delete message.onDeny;
                             continue;
                         }
                     }

@@ -52,7 +52,7 @@ function directionForm(rules: DirectionRules): unknown {
     rules.mode,
     rules.defaultSegment === undefined ? null : segmentForm(rules.defaultSegment),
     rules.onDeny,
-    rules.selective.map((entry) => [segmentForm(entry), servicesForm(entry.services)]),
+    rules.selective.map((entry) => [segmentForm(entry), servicesForm(entry.services), entry.onDeny ?? null]),
     rules.guardrails.map((entry) => [
       entry.guardrail,
       entry.mode,

@@ -161,6 +161,7 @@ function encodeDirection(rules: DirectionRules, interner: Interner): segwall.v1.
     selective: rules.selective.map((entry) => ({
       segment: encodeSegment(entry, interner),
       services: encodeServices(entry.services),
+      ...(entry.onDeny === undefined ? {} : { onDeny: denyActions.encode(entry.onDeny) }),
     })),
     guardrails: rules.guardrails.map((entry) => ({
       guardrail: interner.index(entry.guardrail),
@@ -200,7 +201,9 @@ function decodeSelective(
   where: string,
 ): SelectiveServices {
   const ref = decodeSegment(message.segment, context, where);
-  return { ...ref, services: decodeServices(message.services, `${where}, selective of ${ref.segment}`) };
+  const here = `${where}, selective of ${ref.segment}`;
+  const services = decodeServices(message.services, here);
+  return message.onDeny ? { ...ref, services, onDeny: denyActions.decode(message.onDeny, here) } : { ...ref, services };
 }
 
 function decodeGuardrail(

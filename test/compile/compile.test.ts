@@ -274,7 +274,7 @@ spec: { mode: enforce, deny: [{ from: [{ workloads: role == "dev" }], to: [{ wor
     expect(rulesOf(fleet, 'dev-1').inbound.guardrails).toEqual([]);
   });
 
-  test('selective services are listed by segment, only where selective decides', () => {
+  test('selective services are listed by segment with an onDeny of their own, only where selective decides', () => {
     const both = [
       bare('b', 'selective', ', selective: [tcp/22]'),
       bare('a', 'selective', ', selective: [tcp/3389, udp/53]'),
@@ -283,6 +283,11 @@ spec: { mode: enforce, deny: [{ from: [{ workloads: role == "dev" }], to: [{ wor
       'a',
       'b',
     ]);
+    const own = [...both, bare('c', 'selective', ', selective: [tcp/23], onDeny: { inbound: reject }')];
+    expect(rulesOf(fleetOf(own.join('\n---\n')), 'web-1').inbound).toMatchObject({
+      onDeny: 'drop',
+      selective: [{ segment: 'a' }, { segment: 'b' }, { segment: 'c', onDeny: 'reject' }],
+    });
     const enforced = [...both, bare('c', 'enforce')];
     expect(rulesOf(fleetOf(enforced.join('\n---\n')), 'web-1').inbound.selective).toEqual([]);
   });

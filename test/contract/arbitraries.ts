@@ -94,8 +94,8 @@ function directionOf(ids: readonly string[]): fc.Arbitrary<DirectionRules> {
     ...match,
   });
   const selective: fc.Arbitrary<SelectiveServices> = fc
-    .tuple(segment, services)
-    .map(([ref, terms]) => ({ ...ref, services: terms }));
+    .tuple(segment, services, fc.constantFrom(undefined, 'drop' as const, 'reject' as const))
+    .map(([ref, terms, onDeny]) => ({ ...ref, services: terms, ...(onDeny === undefined ? {} : { onDeny }) }));
   return fc.record(
     {
       mode: fc.constantFrom('off', 'observe', 'selective', 'enforce'),
