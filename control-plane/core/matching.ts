@@ -40,7 +40,8 @@ export interface Matching {
   isMember(workload: Workload, scope: Membership): boolean;
   selects(selector: Selector, workload: Workload): boolean;
   peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean;
-  sidesOf(end: EndQuery): { readonly from: Side; readonly to: Side };
+  /** `far` are the holders of the far address, for whoever knows them already. */
+  sidesOf(end: EndQuery, far?: readonly Workload[]): { readonly from: Side; readonly to: Side };
   modeOf(workload: Workload, direction: Direction): EnforcementMode;
 }
 
@@ -56,7 +57,8 @@ export function someTermMatches(
   { src, service }: { readonly src: Address; readonly service: Service },
 ): boolean {
   const family = familyOf(src);
-  return terms.some((term) => termMatches(term, family, service));
+  for (const term of terms) if (termMatches(term, family, service)) return true;
+  return false;
 }
 
 const sortedRules = new WeakMap<Segment, readonly Rule[]>();
@@ -80,18 +82,27 @@ export function createMatching({
   readonly holdersOf: (address: Address) => readonly Workload[];
 }): Matching {
   const candidates = createSegmentCandidates([...policy.segments.values()]);
-  const memberships = new Map<Workload, readonly Membership[]>();
+  const standings = new Map<Workload, Standing>();
 
-  function membershipsOf(workload: Workload): readonly Membership[] {
-    let found = memberships.get(workload);
+  function standingOf(workload: Workload): Standing {
+    let found = standings.get(workload);
     if (found === undefined) {
-      found = candidates(workload)
+      const memberships = candidates(workload)
         .map((segment) => membershipIn(segment, workload))
         .filter((membership) => membership !== undefined)
         .sort((a, b) => compareCodeUnits(a.segment.name, b.segment.name));
-      memberships.set(workload, found);
+      found = {
+        memberships,
+        inbound: strictestMode(memberships, 'inbound'),
+        outbound: strictestMode(memberships, 'outbound'),
+      };
+      standings.set(workload, found);
     }
     return found;
+  }
+
+  function membershipsOf(workload: Workload): readonly Membership[] {
+    return standingOf(workload).memberships;
   }
 
   function isMember(workload: Workload, { segment, combination }: Membership): boolean {
@@ -126,33 +137,53 @@ export function createMatching({
   }
 
   /** The near side is the workload itself, whoever else holds its address; the far side is known by address alone. */
-  function sidesOf({ query, direction, workload }: EndQuery): { readonly from: Side; readonly to: Side } {
+  function sidesOf(
+    { query, direction, workload }: EndQuery,
+    far: readonly Workload[] = holdersOf(direction === 'outbound' ? query.dst : query.src),
+  ): { readonly from: Side; readonly to: Side } {
     return direction === 'outbound'
-      ? { from: sideOf(query.src, [workload]), to: sideOf(query.dst, holdersOf(query.dst)) }
-      : { from: sideOf(query.src, holdersOf(query.src)), to: sideOf(query.dst, [workload]) };
+      ? { from: sideOf(query.src, [workload]), to: sideOf(query.dst, far) }
+      : { from: sideOf(query.src, far), to: sideOf(query.dst, [workload]) };
   }
 
   function modeOf(workload: Workload, direction: Direction): EnforcementMode {
-    const own = membershipsOf(workload);
-    if (own.length === 0) return 'observe';
-    let strictest = 0;
-    for (const { segment } of own) strictest = Math.max(strictest, enforcementModes.indexOf(segment[direction]));
-    return enforcementModes[strictest] ?? 'enforce';
+    return standingOf(workload)[direction];
   }
 
   return { policy, membershipsOf, isMember, selects, peerMatches, sidesOf, modeOf };
 }
 
+/** What the segments of one workload come to. */
+interface Standing extends Readonly<Record<Direction, EnforcementMode>> {
+  readonly memberships: readonly Membership[];
+}
+
+function strictestMode(memberships: readonly Membership[], direction: Direction): EnforcementMode {
+  if (memberships.length === 0) return 'observe';
+  let strictest = 0;
+  for (const { segment } of memberships) strictest = Math.max(strictest, enforcementModes.indexOf(segment[direction]));
+  return enforcementModes[strictest] ?? 'enforce';
+}
+
+/** A class, since a closure for each side of each query would be most of its cost. */
+class AddressSide implements Side {
+  readonly address: Address;
+  readonly candidates: readonly Workload[];
+  #value: bigint | undefined;
+
+  constructor(address: Address, candidates: readonly Workload[]) {
+    this.address = address;
+    this.candidates = candidates;
+  }
+
+  value(): bigint {
+    this.#value ??= addressValue(this.address);
+    return this.#value;
+  }
+}
+
 function sideOf(address: Address, candidates: readonly Workload[]): Side {
-  let value: bigint | undefined;
-  return {
-    address,
-    candidates,
-    value() {
-      value ??= addressValue(address);
-      return value;
-    },
-  };
+  return new AddressSide(address, candidates);
 }
 
 /**

@@ -11,12 +11,13 @@ import {
   type EndQuery,
   type Matching,
   type Membership,
+  type PeerScope,
   type RuleAddress,
   rulesInOrder,
   type Side,
   someTermMatches,
 } from './matching.ts';
-import type { GuardrailEntry, Inventory, Policy, Query, Rule, Workload } from './policy.ts';
+import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from './policy.ts';
 import { ruleTimeAt } from './time-window.ts';
 
 export interface Oracle {
@@ -39,10 +40,12 @@ export function createOracle({
   const holders = createHolders(inventory.workloads);
   const matching = createMatching({ policy, inventory, holdersOf: holders.holdersOf });
 
-  function endpoints(query: Query): Record<Direction, Workload | undefined> {
+  function endpoints(query: Query): Endpoints {
+    const [src, dst] = [holders.at(query.src), holders.at(query.dst)];
     return {
-      outbound: holders.workloadAt(query.src, query.srcWorkload),
-      inbound: holders.workloadAt(query.dst, query.dstWorkload),
+      outbound: query.srcWorkload === undefined ? src.meant : holders.workloadAt(query.src, query.srcWorkload),
+      inbound: query.dstWorkload === undefined ? dst.meant : holders.workloadAt(query.dst, query.dstWorkload),
+      far: { outbound: dst.by, inbound: src.by },
     };
   }
 
@@ -53,7 +56,8 @@ export function createOracle({
     if (both.inbound === both.outbound) {
       return { verdict: 'allow', reason: 'essential', workload: workload.name, essential: 'loopback' };
     }
-    return judgeLayers(matching, { query, direction, workload });
+    const end = { query, direction, workload };
+    return judgeLayers(matching, end, matching.sidesOf(end, both.far[direction]));
   }
 
   function judge(query: Query): Verdict {
@@ -82,10 +86,14 @@ export function createOracle({
   };
 }
 
+/** The workload at either end, and who holds the address that is far from that end. */
+interface Endpoints extends Readonly<Record<Direction, Workload | undefined>> {
+  readonly far: Readonly<Record<Direction, readonly Workload[]>>;
+}
+
 /** Layers 2 to 6 of POLICY.md's Verdicts, for a workload with an agent. */
-function judgeLayers(matching: Matching, end: EndQuery): End {
+function judgeLayers(matching: Matching, end: EndQuery, sides: GrantQuestion['sides']): End {
   const { workload, direction } = end;
-  const sides = matching.sidesOf(end);
   const remote = direction === 'outbound' ? sides.to : sides.from;
   const quarantine = workload.quarantine;
   if (quarantine !== undefined && !quarantine.peers.some((peer) => matching.peerMatches(peer, remote, undefined))) {
@@ -162,10 +170,16 @@ interface RuleQuestion {
 function ruleHits(matching: Matching, { rule, membership, query, sides }: RuleQuestion): boolean {
   return (
     someTermMatches(rule.services, query) &&
-    rule.from.some((peer) => matching.peerMatches(peer, sides.from, membership)) &&
-    rule.to.some((peer) => matching.peerMatches(peer, sides.to, membership)) &&
+    somePeerMatches(matching, rule.from, sides.from, membership) &&
+    somePeerMatches(matching, rule.to, sides.to, membership) &&
     ruleTimeAt(rule, query.at) === 'in-force'
   );
+}
+
+/** The innermost loop of judging, without a closure for each round. */
+function somePeerMatches(matching: Matching, peers: readonly Peer[], side: Side, scope: PeerScope): boolean {
+  for (const peer of peers) if (matching.peerMatches(peer, side, scope)) return true;
+  return false;
 }
 
 interface EntryQuestion {
@@ -177,7 +191,7 @@ interface EntryQuestion {
 export function entryHits(matching: Matching, { entry, end, sides }: EntryQuestion): boolean {
   return (
     someTermMatches(entry.services, end.query) &&
-    entry.from.some((peer) => matching.peerMatches(peer, sides.from, undefined)) &&
-    entry.to.some((peer) => matching.peerMatches(peer, sides.to, undefined))
+    somePeerMatches(matching, entry.from, sides.from, undefined) &&
+    somePeerMatches(matching, entry.to, sides.to, undefined)
   );
 }
