@@ -50,6 +50,18 @@ describe('tracked files', () => {
     );
   });
 
+  test('the lock file names no optional dependency that it does not hold', () => {
+    const { packages } = JSON.parse(readText('package-lock.json')) as {
+      readonly packages: Readonly<Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>>;
+    };
+    const missing = Object.entries(packages).flatMap(([place, { optionalDependencies = {} }]) =>
+      Object.keys(place === '' ? {} : optionalDependencies).filter(
+        (name) => !(`node_modules/${name}` in packages) && !(`${place}/node_modules/${name}` in packages),
+      ),
+    );
+    expect(missing, 'run: npm run lock').toEqual([]);
+  });
+
   test('the lock file lets npm on an older Node install every optional package', () => {
     const lock = JSON.parse(readText('package-lock.json')) as {
       readonly packages: Readonly<Record<string, { readonly optional?: boolean; readonly engines?: unknown }>>;
