@@ -1,7 +1,7 @@
 // The questions POLICY.md asks of workloads, peers and segments, each answered in one place: judging (oracle.ts) and explaining
 // (explain.ts) both ask here, so that they cannot come to differ. Answers about labels are remembered, since labels do not change.
 
-import { type Address, addressValue, familyOf } from '#model/address.ts';
+import { type Address, addressValue, type Family, familyOf } from '#model/address.ts';
 import { rangesContainValue } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
@@ -20,11 +20,14 @@ export interface RuleAddress {
 export interface Membership {
   readonly segment: Segment;
   readonly combination?: string;
+  /** The segment's, in code-unit order of their names. */
+  readonly rules: readonly Rule[];
 }
 
 /** One side of a connection: its address, and the workloads that a peer may mean by it. */
 export interface Side {
   readonly address: Address;
+  readonly family: Family;
   /** The address as a number; asked for by ranges only. */
   value(): bigint;
   readonly candidates: readonly Workload[];
@@ -56,7 +59,11 @@ export function someTermMatches(
   terms: readonly ServiceTerm[],
   { src, service }: { readonly src: Address; readonly service: Service },
 ): boolean {
-  const family = familyOf(src);
+  return someTermMatchesIn(terms, familyOf(src), service);
+}
+
+/** The same, for who knows the family: it is asked for every rule of every query. */
+export function someTermMatchesIn(terms: readonly ServiceTerm[], family: Family, service: Service): boolean {
   for (const term of terms) if (termMatches(term, family, service)) return true;
   return false;
 }
@@ -118,7 +125,7 @@ export function createMatching({
       case 'any':
         return true;
       case 'ranges':
-        return rangesContainValue(peer.ranges, familyOf(side.address), side.value());
+        return rangesContainValue(peer.ranges, side.family, side.value());
       case 'fqdn':
         return resolves(inventory, peer.name, side.address);
       case 'tenant':
@@ -168,11 +175,13 @@ function strictestMode(memberships: readonly Membership[], direction: Direction)
 /** A class, since a closure for each side of each query would be most of its cost. */
 class AddressSide implements Side {
   readonly address: Address;
+  readonly family: Family;
   readonly candidates: readonly Workload[];
   #value: bigint | undefined;
 
   constructor(address: Address, candidates: readonly Workload[]) {
     this.address = address;
+    this.family = familyOf(address);
     this.candidates = candidates;
   }
 
@@ -223,9 +232,10 @@ function requiredTerm(selector: Selector): Extract<Selector, { kind: 'in' }> | u
 /** A member that lacks one of the keys of `each` belongs to no combination, and so not to the segment. */
 export function membershipIn(segment: Segment, workload: Workload): Membership | undefined {
   if (!selectorMatches(segment.selector, workload.labels)) return undefined;
-  if (segment.each.length === 0) return { segment };
+  const rules = rulesInOrder(segment);
+  if (segment.each.length === 0) return { segment, rules };
   const combination = combinationOf(segment.each, workload.labels);
-  return combination === undefined ? undefined : { segment, combination };
+  return combination === undefined ? undefined : { segment, combination, rules };
 }
 
 /** "*.example.com" means every name below example.com, at any depth, and not example.com itself. */

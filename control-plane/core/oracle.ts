@@ -13,9 +13,9 @@ import {
   type Membership,
   type PeerScope,
   type RuleAddress,
-  rulesInOrder,
   type Side,
   someTermMatches,
+  someTermMatchesIn,
 } from './matching.ts';
 import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from './policy.ts';
 import { ruleTimeAt } from './time-window.ts';
@@ -150,7 +150,7 @@ interface GrantQuestion {
 function grants(matching: Matching, { end, sides, howMany }: GrantQuestion): readonly RuleAddress[] {
   const found: RuleAddress[] = [];
   for (const membership of matching.membershipsOf(end.workload)) {
-    for (const rule of rulesInOrder(membership.segment)) {
+    for (const rule of membership.rules) {
       if (!ruleHits(matching, { rule, membership, query: end.query, sides })) continue;
       const { segment, combination } = membership;
       found.push({ segment: segment.name, ...(combination === undefined ? {} : { combination }), rule: rule.name });
@@ -169,7 +169,7 @@ interface RuleQuestion {
 
 function ruleHits(matching: Matching, { rule, membership, query, sides }: RuleQuestion): boolean {
   return (
-    someTermMatches(rule.services, query) &&
+    someTermMatchesIn(rule.services, sides.from.family, query.service) &&
     somePeerMatches(matching, rule.from, sides.from, membership) &&
     somePeerMatches(matching, rule.to, sides.to, membership) &&
     ruleTimeAt(rule, query.at) === 'in-force'
@@ -190,7 +190,7 @@ interface EntryQuestion {
 
 export function entryHits(matching: Matching, { entry, end, sides }: EntryQuestion): boolean {
   return (
-    someTermMatches(entry.services, end.query) &&
+    someTermMatchesIn(entry.services, sides.from.family, end.query.service) &&
     somePeerMatches(matching, entry.from, sides.from, undefined) &&
     somePeerMatches(matching, entry.to, sides.to, undefined)
   );
