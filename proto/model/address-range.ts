@@ -1,7 +1,16 @@
 // Runs of consecutive addresses of one family. A CIDR with its exceptions becomes a list of these: sorted, disjoint,
 // not touching. Everything that asks "is this address in that list" asks here.
 
-import { type Address, addressFromValue, addressValue, bitsOf, type Family, familyOf, lastValue, parseAddress } from './address.ts';
+import {
+  type Address,
+  addressFromValue,
+  addressValue,
+  bitsOf,
+  type Family,
+  familyOf,
+  lastValue,
+  parseAddress,
+} from './address.ts';
 import { err, ok, type Result } from './result.ts';
 
 /** first ≤ last, both inclusive, as unsigned integers. */
@@ -56,7 +65,10 @@ export function normaliseRanges(ranges: readonly AddressRange[]): readonly Addre
 }
 
 /** What is in `ranges` and in none of `except`; the result is normalised. */
-export function subtractRanges(ranges: readonly AddressRange[], except: readonly AddressRange[]): readonly AddressRange[] {
+export function subtractRanges(
+  ranges: readonly AddressRange[],
+  except: readonly AddressRange[],
+): readonly AddressRange[] {
   const holes = normaliseRanges(except);
   const left: AddressRange[] = [];
   for (const range of normaliseRanges(ranges)) {

@@ -70,7 +70,8 @@ function parseIpv6(text: string): Result<Address> {
   if (groups.length !== 8 || groups.some((group) => !(group >= 0 && group <= 0xffff))) return bad;
   let value = 0n;
   for (const group of groups) value = (value << 16n) | BigInt(group);
-  if (value >> 32n === mappedPrefix >> 32n) return err(`"${text}" is an IPv4-mapped IPv6 address; write the IPv4 address`);
+  if (value >> 32n === mappedPrefix >> 32n)
+    return err(`"${text}" is an IPv4-mapped IPv6 address; write the IPv4 address`);
   return ok(ipv6Text(value));
 }
 

@@ -97,7 +97,8 @@ function parsePorts(text: string, protocol: PortProtocol, value: string | undefi
   if (rest.length > 0 || low === undefined || high === undefined || low < 1) {
     return err(`"${text}": a port is a number from 1 to 65535, as in ${protocol}/443 or ${protocol}/8000-8010`);
   }
-  if (low > high) return err(`"${text}": the first port of a range is not above the last; write ${protocol}/${high}-${low}`);
+  if (low > high)
+    return err(`"${text}": the first port of a range is not above the last; write ${protocol}/${high}-${low}`);
   return ok({ kind: 'ports', protocol, low, high });
 }
 
