@@ -88,6 +88,14 @@ async function passing(direction: 'inbound' | 'outbound'): Promise<readonly numb
   return passed;
 }
 
+/** `passing`, or undefined while a change that is under way gives families and transports different answers. */
+async function passingAlike(direction: 'inbound' | 'outbound'): Promise<readonly number[] | undefined> {
+  return passing(direction).catch((error: unknown) => {
+    if (error instanceof Error && error.name === 'AssertionError') return undefined;
+    throw error;
+  });
+}
+
 /** Opens the listeners in a cgroup, and looks from there and towards there. */
 async function passingAt(at: string) {
   local.enter(at);
@@ -133,7 +141,7 @@ describe('whose rules judge a connection', () => {
     tree.make('system.slice/app.socket');
     local.enter('system.slice/app.socket');
     await local.listen(listenersOn(inboundPorts));
-    await waitFor(async () => (await passing('inbound'))[0] === 8001, { what: 'the socket unit is known' });
+    await waitFor(async () => (await passingAlike('inbound'))?.[0] === 8001, { what: 'the socket unit is known' });
     await local.unlisten(listenersOn(inboundPorts));
   });
 
@@ -249,7 +257,7 @@ add rule inet pause out tcp dport 8001 tcp flags & (syn|ack) == ack drop`;
     tree.make('system.slice/app.service');
     local.enter('system.slice/app.service');
     await local.listen(listenersOn([8001]));
-    await waitFor(async () => (await passing('inbound'))[0] === 8001, { what: 'the unit is known' });
+    await waitFor(async () => (await passingAlike('inbound'))?.[0] === 8001, { what: 'the unit is known' });
     expect((await peer.host.exec(['nft', '-f', '-'], { input: answersNothing })).exitCode).toBe(0);
     const probed = peer.probe([{ transport: 'tcp', address: '10.78.0.1', port: 8001 }], 4000);
     const half = async () => (await h1.exec(['ss', '-Htn', 'state', 'syn-recv'])).stdout.includes(':8001');
@@ -295,7 +303,9 @@ describe('restarts', () => {
     }
     const seconds = (performance.now() - startedAt) / 1000;
     expect((await epoch()) - before).toBeLessThanOrEqual(Math.ceil(seconds) + 1);
-    await waitFor(async () => (await passing('outbound'))[0] === 9001, { what: 'the unit is under its own rules' });
+    await waitFor(async () => (await passingAlike('outbound'))?.[0] === 9001, {
+      what: 'the unit is under its own rules',
+    });
     expect(await passingAt('system.slice/app.service')).toEqual(of(ports.app));
   });
 
@@ -324,11 +334,11 @@ describe('restarts', () => {
     tree.take('system.slice/system-x.slice');
     tree.make('system.slice/system-x.slice/x@1.service');
     local.enter('system.slice/system-x.slice/x@1.service');
-    await waitFor(async () => (await passing('outbound'))[0] === 9002, { what: 'the instance is known' });
+    await waitFor(async () => (await passingAlike('outbound'))?.[0] === 9002, { what: 'the instance is known' });
     tree.take('system.slice/system-x.slice');
     tree.make('system.slice/system-x.slice');
     tree.make('system.slice/system-x.slice/x@1.service');
     local.enter('system.slice/system-x.slice/x@1.service');
-    await waitFor(async () => (await passing('outbound'))[0] === 9002, { what: 'the new instance is known' });
+    await waitFor(async () => (await passingAlike('outbound'))?.[0] === 9002, { what: 'the new instance is known' });
   });
 });
