@@ -72,8 +72,15 @@ function listenTcp(host: string, port: number): Promise<void> {
       socket.on('error', () => socket.destroy());
       socket.once('data', (first) => {
         const [name = ''] = first.toString().split('\n');
-        if (name === 'echo') socket.on('data', (bytes) => socket.write(bytes));
-        else keep(name, socket);
+        // What was said at once may come with the name.
+        const rest = first.subarray(Buffer.byteLength(name) + 1);
+        if (name === 'echo') {
+          socket.on('data', (bytes) => socket.write(bytes));
+          if (rest.length > 0) socket.write(rest);
+        } else {
+          keep(name, socket);
+          heard.set(name, (heard.get(name) ?? 0) + rest.length);
+        }
       });
     });
     server.on('error', reject);
