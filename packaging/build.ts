@@ -83,7 +83,7 @@ async function copyKoffi(build: Build, home: string): Promise<void> {
 
 function renderWrapper(home: string, program: Program): string {
   // node:sqlite still calls itself experimental in Node 24; an operator can do nothing with that remark.
-  return `#!/bin/sh\nexec ${home}/node --disable-warning=ExperimentalWarning ${home}/${program.name}.js "$@"\n`;
+  return `#!/bin/sh\nexec ${home}/node ${['--disable-warning=ExperimentalWarning', ...(program.runtimeFlags ?? [])].join(' ')} ${home}/${program.name}.js "$@"\n`;
 }
 
 async function stageProgram(

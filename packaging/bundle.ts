@@ -2,7 +2,7 @@
 // Source that starts a worker names its file by a URL relative to `import.meta.url`; here that becomes the name of the worker's bundle.
 
 import { readFile } from 'node:fs/promises';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 /** Packages with native code cannot be bundled; build.ts copies them beside the bundle. */
@@ -44,7 +44,7 @@ export interface BundleOptions {
   readonly outFolder: string;
 }
 
-/** Writes NAME.js, its workers and a package.json that makes them modules; gives the license texts' packages that went in. */
+/** Writes NAME.js, its parts, its workers and a package.json that makes them modules; gives the license texts' packages that went in. */
 export async function bundleProgram(options: BundleOptions): Promise<ReadonlySet<string>> {
   const { root, entry, name, outFolder } = options;
   const packages = new Set<string>();
@@ -56,9 +56,13 @@ export async function bundleProgram(options: BundleOptions): Promise<ReadonlySet
     const workers = new Set<string>();
     const { metafile } = await build({
       absWorkingDir: root,
-      entryPoints: [next.source],
-      outfile: join(outFolder, `${next.out}.js`),
+      entryPoints: { [next.out]: next.source },
+      outdir: outFolder,
       bundle: true,
+      // What a program imports only when it needs it stays out of its memory until then.
+      splitting: true,
+      chunkNames: `${name}-[hash]`,
+      minify: true,
       platform: 'node',
       format: 'esm',
       target: 'node24',

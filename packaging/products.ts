@@ -8,6 +8,8 @@ export interface Program {
   readonly entry: string;
   readonly manSection: 1 | 8;
   readonly summary: string;
+  /** For the bundled runtime. */
+  readonly runtimeFlags?: readonly string[];
 }
 
 export interface Product {
@@ -33,6 +35,8 @@ export const products: readonly Product[] = [
         entry: 'agent/src/main.ts',
         manSection: 8,
         summary: 'enforce this host’s segmentation policy and report its flows',
+        // The last compiler stage costs 4 MB of its own code; without it an event is decoded in 2.0 instead of 1.4 µs.
+        runtimeFlags: ['--no-opt'],
       },
     ],
     units: ['segwall-agent.service', 'segwall-agent-restore.service'],

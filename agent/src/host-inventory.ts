@@ -35,7 +35,8 @@ export function cloudOf(texts: readonly string[]): string | undefined {
 }
 
 export async function readHostInventory(): Promise<HostInventory> {
-  const { bios, chassis, cpu, mem, system } = await import('systeminformation');
+  // The default export is the only one that also a bundle gives of this kind of module.
+  const { bios, chassis, cpu, mem, system } = (await import('systeminformation')).default;
   const [machine, firmware, box, processor, memory] = await Promise.all([system(), bios(), chassis(), cpu(), mem()]);
   const cloud = cloudOf([machine.manufacturer, machine.model, firmware.vendor, firmware.version, box.assetTag]);
   return {

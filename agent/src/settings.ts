@@ -57,8 +57,9 @@ export async function readSettings(path: string, presence: 'required' | 'optiona
     if (code === 'ENOENT' && presence === 'optional') return ok(defaultSettings);
     return err(`${path} cannot be read: ${code ?? String(error)}`);
   }
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(text);
+  // The default export is the only one that also a bundle gives of this kind of module.
+  const { default: yaml } = await import('yaml');
+  const document = yaml.parseDocument(text);
   const [problem] = document.errors;
   if (problem !== undefined) return err(`${path}: ${problem.message.split('\n')[0]}`);
   const settings = parseSettings(document.toJS());

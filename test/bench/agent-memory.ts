@@ -10,6 +10,7 @@ import { type Fleet, repository, startFleet, writePolicy } from '#test/support/f
 import { createLab, insideNamespace, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { bundleProgram } from '../../packaging/bundle.ts';
+import { products } from '../../packaging/products.ts';
 import type { BenchReport } from './bench-report.ts';
 
 const peers = 1000;
@@ -90,12 +91,15 @@ function startAgent(options: {
   readonly state: string;
   readonly directory: string;
 }): ChildProcess {
-  const argv = [process.execPath, options.bundle, 'run', '--state', options.state, '--log-level', 'warn'];
+  const flags =
+    products.flatMap(({ programs }) => programs).find(({ name }) => name === 'segwall-agent')?.runtimeFlags ?? [];
+  const argv = [process.execPath, ...flags, options.bundle, 'run', '--state', options.state, '--log-level', 'warn'];
   const [file = '', ...args] = insideNamespace(options.host.namespace, argv);
   return spawn(file, args, {
     stdio: ['ignore', 'inherit', 'inherit'],
     cwd: options.directory,
-    env: { ...process.env, NODE_COMPILE_CACHE: join(options.directory, 'compile-cache') },
+    // As the packaged unit has it.
+    env: { ...process.env, MALLOC_ARENA_MAX: '1', NODE_COMPILE_CACHE: join(options.directory, 'compile-cache') },
   });
 }
 
