@@ -10,10 +10,14 @@ export async function createHostKey(): Promise<string> {
   return String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
 }
 
+type X509 = typeof import('@peculiar/x509');
+
 /** PKCS #10 in DER, signed with the key. The name in it is for people; the control plane goes by enrolment. */
 export async function createCertificateRequest(keyPem: string, host: string): Promise<Uint8Array> {
   await import('reflect-metadata');
-  const x509 = await import('@peculiar/x509');
+  // Natively its names are exports; in a bundle they are all on the default one.
+  const loaded: X509 & { readonly default?: X509 } = await import('@peculiar/x509');
+  const x509 = loaded.default ?? loaded;
   type Params = Parameters<typeof x509.Pkcs10CertificateRequestGenerator.create>;
   const keys = await importKeyPair(x509.PemConverter.decodeFirst(keyPem));
   const request = await x509.Pkcs10CertificateRequestGenerator.create(
