@@ -185,11 +185,14 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!listing.ok) await options.beforeFirstTable?.();
     const standing = listing.ok ? parseStanding(listing.value) : nothingStanding;
     return withUnits(table, async ({ lines, cgroups }) => {
-      const prepared = await prepare(table, standing.maps, state);
+      // Where nothing stands, protection comes first: one transaction, and another epoch for what was judged before its ranges showed.
+      const stands = standing.chains.size > 0;
+      const prepared = stands ? await prepare(table, standing.maps, state) : ok(new Set<string>());
       if (!prepared.ok) return prepared;
       const loaded = await commit(bootstrapScript(table, state, standing, lines, prepared.value), state);
       if (!loaded.ok) return loaded;
-      if (!refillsInPlace(table, standing)) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
+      const showsLate = stands ? refillsInPlace(table, standing) : freshMaps(table).length > 0;
+      if (!showsLate) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
       // What was judged by old content meanwhile carries this epoch.
       const epoch = await nextEpoch(state.epoch);
       if (!epoch.ok) return epoch;
