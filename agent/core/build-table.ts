@@ -122,12 +122,22 @@ function assemble(parts: {
 }): Table {
   const { gates, decisions, classChain, decisionChain } = parts;
   const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
+  const intervalMaps = new Map(
+    gates.map((gate) => [
+      gate.name,
+      {
+        ipv4: intervalMapOf({ gate, family: 'ipv4', classChain }),
+        ipv6: intervalMapOf({ gate, family: 'ipv6', classChain }),
+      },
+    ]),
+  );
   const hooks = hookChains({
     workloads: parts.workloads,
     gates,
     classChain,
     isStrict: denies,
     rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
+    intervalMap: (gate, family) => intervalMaps.get(gate.name)?.[family],
     numbering: parts.numbering,
   });
   const chains = new Map<string, Chain>(hooks.chains);
@@ -153,7 +163,7 @@ function assemble(parts: {
         update: 'by-element',
         elements: exactElements({ classes: gate.classes, family, classChain }),
       });
-      const intervals = intervalMapOf({ gate, family, classChain });
+      const intervals = intervalMaps.get(gate.name)?.[family];
       if (intervals === undefined) continue;
       maps.set(intervals.name, {
         declaration: `{ type ${type} : verdict; flags interval; }`,

@@ -6,7 +6,7 @@ import { type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import type { Direction } from '#model/verdict.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
-import { intervalMapOf } from './interval-map.ts';
+import type { IntervalMap } from './interval-map.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
 import { type Chain, type ElementMap, matchesEpoch, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
@@ -20,6 +20,8 @@ interface HookRequest {
   readonly isStrict: boolean;
   /** Whether some decision denies with an answer. */
   readonly rejects: 'some' | 'none';
+  /** Made once for a gate, looked in by both of its ways. */
+  readonly intervalMap: (gate: NamedGate, family: Family) => IntervalMap | undefined;
   readonly numbering: () => Numbering;
 }
 
@@ -197,7 +199,7 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
   for (const family of families) {
     const far = farField(gate.direction, view, family);
     lines.push(`${far} vmap @${named.name}_${suffix[family]}`);
-    const intervals = intervalMapOf({ gate: named, family, classChain: request.classChain });
+    const intervals = request.intervalMap(named, family);
     if (intervals !== undefined) lines.push(`${far} vmap @${intervals.name}`);
   }
   lines.push(`goto ${request.classChain(named.classes.rest)}`);

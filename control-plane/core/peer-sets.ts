@@ -9,6 +9,7 @@ import type { PeerSet, PeerSetId, Peers } from '#model/rule-set.ts';
 import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import type { Selector } from '#model/selector.ts';
 import { equalStructures } from '#model/structure.ts';
+import { hashText } from '#model/text-hash.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import type { Inventory, Peer, Workload } from './policy.ts';
 import type { Combination, SegmentMembers } from './segment-members.ts';
@@ -376,13 +377,4 @@ function changedList(
 /** An IP list keeps its id when its content changes; a CIDR with its exceptions is nothing but its content. */
 function rangesId(ranges: readonly AddressRange[], source: string): string {
   return source.startsWith('ipList ') ? `ranges/${source}` : `ranges/${ranges.map(rangeText).join(',')}`;
-}
-
-/** 64 bits of FNV-1a, as 16 hex digits: short, and the same on every machine. */
-function hashText(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (let at = 0; at < text.length; at += 1) {
-    hash = ((hash ^ BigInt(text.charCodeAt(at))) * 0x100000001b3n) & 0xffffffffffffffffn;
-  }
-  return hash.toString(16).padStart(16, '0');
 }
