@@ -181,11 +181,12 @@ export function cellText(cell: Cell): string {
 
 /** Hosts × other hosts × services × the families both have. */
 export function allCells(
-  hosts: readonly LabHost[],
+  hosts: readonly Pick<LabHost, 'name' | 'ipv4' | 'ipv6'>[],
   services: readonly Listener[],
   families: readonly Family[] = ['ipv4', 'ipv6'],
 ): readonly Cell[] {
-  const has = (host: LabHost, family: Family) => (family === 'ipv4' ? host.ipv4 : host.ipv6) !== undefined;
+  const has = (host: Pick<LabHost, Family>, family: Family) =>
+    (family === 'ipv4' ? host.ipv4 : host.ipv6) !== undefined;
   return hosts.flatMap((from) =>
     hosts
       .filter((to) => to !== from)

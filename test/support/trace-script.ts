@@ -4,6 +4,7 @@
 
 import { type Address, addressValue, type Family, familyOf, parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
+import type { FakeTable } from './fake-nft.ts';
 
 /** The connection as conntrack has it, and the packet's own way through the host. */
 export interface TracedPacket {
@@ -28,7 +29,7 @@ export interface TraceOutcome {
   readonly mark: number;
 }
 
-interface Script {
+export interface Script {
   readonly chains: ReadonlyMap<string, readonly string[]>;
   readonly maps: ReadonlyMap<string, readonly Element[]>;
 }
@@ -63,6 +64,16 @@ export function readScript(text: string): Script {
     else if (elements?.[1] !== undefined) maps.get(elements[1])?.push(...readElements(elements[2] ?? ''));
   }
   return { chains, maps };
+}
+
+/** What stands in a kernel in memory, to be followed like a script. */
+export function scriptOf({ chains, maps }: FakeTable): Script {
+  return {
+    chains: new Map([...chains].map(([name, { lines }]) => [name, lines])),
+    maps: new Map(
+      [...maps].map(([name, { elements }]) => [name, [...elements].map(([key, value]) => ({ key, value }))]),
+    ),
+  };
 }
 
 export function trace(script: Script, packet: TracedPacket): TraceOutcome {

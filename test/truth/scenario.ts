@@ -2,6 +2,7 @@
 // them. Plain values, so that the same scenario runs on rendered rules, on the enforcer, and on a whole fleet.
 
 import type { Family } from '#model/address.ts';
+import { allCells, type Cell } from '#test/support/probe.ts';
 import type { Listener } from '#test/support/probe-protocol.ts';
 
 /** A host of the lab. Without `labels` it is an outsider that no inventory knows; `external` is known but has no agent. */
@@ -32,6 +33,12 @@ export interface Scenario {
   readonly states: Readonly<Record<string, State>>;
   /** Names of states, in the order in which they are brought about. */
   readonly steps: readonly string[];
+}
+
+/** Every cell of a scenario, in the order in which reports show them. */
+export function cellsOf(scenario: Scenario): readonly Cell[] {
+  const hosts = Object.entries(scenario.hosts).map(([name, { ipv4, ipv6 }]) => ({ name, ipv4, ipv6 }));
+  return allCells(hosts, scenario.services, scenario.families);
 }
 
 export function managedHosts(scenario: Scenario, state: State): readonly string[] {

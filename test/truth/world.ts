@@ -26,6 +26,7 @@ export interface World {
   readonly policy: Policy;
   readonly inventory: Inventory;
   expectationOf(cell: Cell): Expectation;
+  verdictOf(cell: Cell): Verdict;
   compile(revision: number): (host: string) => HostRuleSet | undefined;
 }
 
@@ -44,16 +45,19 @@ export function createWorld(scenario: Scenario, state: State, makeJudge: MakeJud
     if (found === undefined) throw new Error(`the scenario has no host ${host}`);
     return assertOk(parseAddress(found[family]));
   };
+  const verdictOf = (cell: Cell) =>
+    judge({
+      src: addressOf(cell.from, cell.family),
+      dst: addressOf(cell.to, cell.family),
+      service: { protocol: protocolNumbers[cell.transport], port: cell.port },
+      at,
+    });
   return {
     policy,
     inventory,
+    verdictOf,
     expectationOf: (cell) => {
-      const verdict = judge({
-        src: addressOf(cell.from, cell.family),
-        dst: addressOf(cell.to, cell.family),
-        service: { protocol: protocolNumbers[cell.transport], port: cell.port },
-        at,
-      });
+      const verdict = verdictOf(cell);
       return {
         outcome: outcomeOf(policy, verdict),
         because: `out ${endText(verdict.outbound)}, in ${endText(verdict.inbound)}`,
