@@ -5,16 +5,24 @@
 import { type Address, type Family, familyOf } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
-import type { Direction } from '#model/verdict.ts';
+import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classLines, soleDecision } from './class-chain.ts';
 import { createInterner, type Decision } from './decision.ts';
-import { denialChains, deniedSets } from './denied-sets.ts';
+import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains } from './hook-chains.ts';
 import { intervalMapOf } from './interval-map.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
-import { type Chain, denialWords, type ElementMap, type JudgedGate, stampWords, type Table } from './table.ts';
+import {
+  type Chain,
+  denialWords,
+  type ElementMap,
+  type JudgedGate,
+  nameWords,
+  stampWords,
+  type Table,
+} from './table.ts';
 
 export interface TableRequest {
   readonly ruleSet: HostRuleSet;
@@ -146,8 +154,14 @@ function assemble(parts: {
   )) {
     chains.set(name, { lines });
   }
+  const containers = new Set(
+    parts.workloads.flatMap(({ workload }) => (workload.kind === 'container' ? [workload.workload] : [])),
+  );
   for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
-    chains.set(`r_${number}`, { lines: decisionLines(number, decision) });
+    const lines = containers.has(decision.workload)
+      ? containerDecisionLines(number, decision)
+      : decisionLines(number, decision);
+    chains.set(`r_${number}`, { lines });
   }
   for (const [key, number] of [...parts.classNumbers].sort(([, a], [, b]) => a - b)) {
     const peerClass = parts.classes.get(key);
@@ -201,8 +215,29 @@ function decisionLines(number: number, { action, direction, end }: Decision): re
   // DHCP is essential in every layer, but only its source port tells it: it is looked at where it would not simply pass.
   const essential = end.verdict === 'allow' ? [] : [`jump essential_${side}`];
   if (action === 'accept') return [...essential, `${stampWords(number)} counter name n_${number} accept`];
+  return [...essential, ...denialLines(number, action, side)];
+}
+
+function denialLines(number: number, action: DenyAction, side: 'in' | 'out'): readonly string[] {
   const verdict = action === 'drop' ? 'drop' : 'reject with icmpx type admin-prohibited';
-  return [...essential, `${denialWords(number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
+  return [`${denialWords(number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
+}
+
+/**
+ * A container's other end may be of this host too, so its decision denies or comes back to the hook. On the forward path, the only
+ * hook with both interfaces, the client's end leaves its name and the server's, which is asked last, stamps; at the host's own
+ * hooks the mark is the host's.
+ */
+function containerDecisionLines(number: number, { action, direction, end }: Decision): readonly string[] {
+  const side = direction === 'inbound' ? 'in' : 'out';
+  const essential = end.verdict === 'allow' ? [] : dhcpWords[direction].map((words) => `${words} return`);
+  if (action !== 'accept') return [...essential, ...denialLines(number, action, side)];
+  const isForward = 'iif != 0 oif != 0';
+  return [
+    ...essential,
+    `counter name n_${number}`,
+    direction === 'inbound' ? `${isForward} ${stampWords(number)} accept` : `${isForward} ${nameWords(number)}`,
+  ];
 }
 
 function exactElements(request: {

@@ -27,16 +27,19 @@ export const deniedSets: ReadonlyMap<string, string> = new Map(
   ),
 );
 
+/** What tells a DHCP client's connections, by the direction that is the client's. */
+export const dhcpWords: Readonly<Record<Direction, readonly string[]>> = {
+  inbound: ['udp sport 67 udp dport 68', 'udp sport 547 udp dport 546'],
+  outbound: ['udp sport 68 udp dport 67', 'udp sport 546 udp dport 547'],
+};
+
 /** The chains that every denial passes: what is essential by its source port, and the counting. */
 export function denialChains(
   dhcpChain: (direction: Direction) => string,
 ): readonly (readonly [string, readonly string[]])[] {
   return sides.flatMap(({ side, direction }) => {
     const goto = `goto ${dhcpChain(direction)}`;
-    const essential =
-      direction === 'inbound'
-        ? [`udp sport 67 udp dport 68 ${goto}`, `udp sport 547 udp dport 546 ${goto}`]
-        : [`udp sport 68 udp dport 67 ${goto}`, `udp sport 546 udp dport 547 ${goto}`];
+    const essential = dhcpWords[direction].map((words) => `${words} ${goto}`);
     return [
       [`essential_${side}`, essential],
       [`count_${side}`, families.flatMap(({ digit, ip }) => countLines(`den_${side}${digit}`, ip))],

@@ -1,6 +1,7 @@
 // The chains a packet meets first: the three hooks, and the way to the gate that judges its connection. Established with
 // today's epoch: accepted. Loopback: accepted. First packet of a connection: the short way, by its header. Anything else: by
 // the connection's tuple, whose client is `ct original saddr` and whose server is `ct reply saddr`, whatever the packet's way.
+// A container's ends are judged where its packets pass: on the forward path, and at the host's own hooks where the host is the other end.
 
 import { type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
@@ -9,7 +10,16 @@ import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { IntervalMap } from './interval-map.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
-import { type Chain, type ElementMap, matchesEpoch, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
+import {
+  type Chain,
+  decisionMask,
+  type ElementMap,
+  giveEpochWords,
+  matchesEpoch,
+  type UnitEntry,
+  type UnitTargets,
+  unitEntries,
+} from './table.ts';
 import { byMarkWords, unitMaps } from './unit-dispatch.ts';
 
 interface HookRequest {
@@ -48,11 +58,21 @@ const word: Readonly<Record<Family, string>> = { ipv4: 'ip', ipv6: 'ip6' };
 const suffix: Readonly<Record<Family, string>> = { ipv4: '4', ipv6: '6' };
 const short: Readonly<Record<Direction, string>> = { inbound: 'in', outbound: 'out' };
 const families = ['ipv4', 'ipv6'] as const;
+const opposite: Readonly<Record<Direction, Direction>> = { inbound: 'outbound', outbound: 'inbound' };
 const directions = ['inbound', 'outbound'] as const;
 
 const notSyn = 'tcp flags & (fin|syn|rst|ack) != syn';
 const neighbourDiscovery =
-  'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, mld-listener-query, mld-listener-report, mld2-listener-report } accept';
+  'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept';
+
+/**
+ * What destination NAT sends to somewhere else keeps the interface that it was first meant for (Linux 6.18), so that a process of the host
+ * would reach a container's published port as if over loopback; what it sends to the host itself is loopback, whatever the interface.
+ */
+const sentOverLoopback = ['oif "lo" ct status ! dnat accept', 'ct status dnat fib daddr type local accept'];
+
+/** What this host tells the ends of connections that it forwards for others and nobody judges: without it, large packets vanish. */
+const errorsOfForwarded = ['ct state related ct mark and 0x0fffffff == 0 meta l4proto { icmp, icmpv6 } accept'];
 
 /** The answer our own reject sends belongs to the connection it denies, and would be denied with it. */
 const ownRejections = [
@@ -83,24 +103,34 @@ export function hookChains(request: HookRequest): HookParts {
     .filter(({ workload }) => workload.kind === 'unit')
     .map((unit) => unitTargets({ request, unit, chains }));
   const hasUnits = units.length > 0;
+  const hasContainers = containers.length > 0;
   for (const direction of directions) {
     const side = short[direction];
     const strict = isStrict ? [`${notSyn} goto mid`] : [];
     chains.set(`new_${side}`, {
       lines: [
         ...strict,
+        ...(hasContainers ? farContainerLines(direction, 'header') : []),
         ...(hasUnits ? [`jump units_new_${side}`] : []),
         ...entryLines({ request, workload: host, direction, view: 'header', chains }),
       ],
     });
     chains.set(`judge_${side}`, {
       lines: [
+        ...(hasContainers ? [...notOursLines(direction), ...farContainerLines(direction, 'tuple')] : []),
         ...(hasUnits ? [`jump units_judge_${side}`, byMarkWords(direction)] : []),
         ...entryLines({ request, workload: host, direction, view: 'tuple', chains }),
       ],
     });
+    // ICMP that conntrack knows no connection for is a packet of its own, and judged as one; no socket tells its unit.
+    chains.set(`stray_${side}`, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
+    chains.set(`odd_${side}`, {
+      lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto stray_${side}`, 'goto odd'] : ['goto odd'],
+    });
   }
   if (hasUnits) for (const entry of unitEntries) chains.set(entry, { lines: [] });
+  if (hasContainers)
+    chains.set('forwarded', { lines: [...containerEndLines('outbound'), ...containerEndLines('inbound'), 'accept'] });
   chains.set('mid', { lines: ['counter name n_mid drop'] });
   chains.set('odd', {
     lines: isStrict ? [neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
@@ -120,13 +150,14 @@ export function hookChains(request: HookRequest): HookParts {
 
   /** Reply packets belong to the other direction's connection: an answer we send is part of what came in. */
   function localHook(interfaceField: 'iif' | 'oif', own: Direction): readonly string[] {
-    const other = own === 'inbound' ? 'outbound' : 'inbound';
+    const other = opposite[own];
     return [
       `ct state established,related ${matchesEpoch} accept`,
-      `${interfaceField} "lo" accept`,
+      ...(own === 'inbound' ? [`${interfaceField} "lo" accept`] : sentOverLoopback),
       `ct state new goto new_${short[own]}`,
+      ...(own === 'outbound' ? errorsOfForwarded : []),
       ...(own === 'outbound' && request.rejects === 'some' ? ownRejections : []),
-      'ct state invalid,untracked goto odd',
+      `ct state invalid,untracked goto odd_${short[own]}`,
       `ct direction reply goto judge_${short[other]}`,
       `goto judge_${short[own]}`,
     ];
@@ -206,27 +237,57 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
   return lines;
 }
 
-/** What is not a container's passes untouched: this host only forwards it. */
+/**
+ * What is not a container's passes untouched: this host only forwards it. Where both ends are ours both are judged, the client's
+ * first: its decision names itself in the mark without an epoch and returns, the server's stamps (build-table.ts).
+ */
 function forwardLines(isStrict: boolean): readonly string[] {
-  const each = (make: (family: Family, ip: string) => readonly string[]) =>
-    families.flatMap((family) => make(family, word[family]));
   return [
     `ct state established,related ${matchesEpoch} accept`,
-    ...each((family, ip) => [
-      `ct state invalid,untracked ${ip} daddr @pods${suffix[family]} goto odd`,
-      `ct state invalid,untracked ${ip} saddr @pods${suffix[family]} goto odd`,
+    ...eachFamily((ip, digit) => [
+      `ct state invalid,untracked ${ip} daddr @pods${digit} goto odd`,
+      `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
     ]),
     ...(isStrict
-      ? each((family, ip) => [
-          `ct state new ${notSyn} ct reply ${ip} saddr @pods${suffix[family]} goto mid`,
-          `ct state new ${notSyn} ct original ${ip} saddr @pods${suffix[family]} goto mid`,
+      ? eachFamily((ip, digit) => [
+          `ct state new ${notSyn} ct reply ${ip} saddr @pods${digit} goto mid`,
+          `ct state new ${notSyn} ct original ${ip} saddr @pods${digit} goto mid`,
         ])
       : []),
-    ...each((family, ip) => [
-      `ct reply ${ip} saddr vmap @pods_in${suffix[family]}`,
-      `ct original ${ip} saddr vmap @pods_out${suffix[family]}`,
+    // Only through its own published port does a container reach itself this way.
+    ...eachFamily((ip, digit) => [
+      `ct status dnat ct original ${ip} saddr . ct reply ${ip} saddr @pods_self${digit} accept`,
     ]),
+    ...containerEndLines('outbound'),
+    ...containerEndLines('inbound'),
+    `ct mark and ${decisionMask} != 0 ${giveEpochWords} accept`,
   ];
+}
+
+/** To the gate of the connection's client (outbound) or server (inbound), if it is a container; a gate that accepts comes back. */
+function containerEndLines(direction: Direction): readonly string[] {
+  const { near } = fields[direction].tuple;
+  return eachFamily((ip, digit) => [`${near} ${ip} saddr vmap @pods_${short[direction]}${digit}`]);
+}
+
+/** At the host's own hooks: the other end is a container of this host, and no other hook will judge it. */
+function farContainerLines(direction: Direction, view: View): readonly string[] {
+  if (view === 'tuple') return containerEndLines(opposite[direction]);
+  const { far } = fields[direction].header;
+  return eachFamily((ip, digit) => [`${ip} ${far} vmap @pods_${short[opposite[direction]]}${digit}`]);
+}
+
+/**
+ * The host's own end is a container: this is an error that the host sends about what it only forwards (hop limit, packet too big), and
+ * its own rules must not stamp that connection.
+ */
+function notOursLines(direction: Direction): readonly string[] {
+  const { near } = fields[direction].tuple;
+  return eachFamily((ip, digit) => [`${near} ${ip} saddr @pods${digit} goto forwarded`]);
+}
+
+function eachFamily(make: (ip: string, digit: string) => readonly string[]): readonly string[] {
+  return families.flatMap((family) => make(word[family], suffix[family]));
 }
 
 function podMaps(parts: {
@@ -236,26 +297,35 @@ function podMaps(parts: {
 }): Map<string, ElementMap> {
   const { request, containers, chains } = parts;
   const maps = new Map<string, ElementMap>();
+  // What shares its host's addresses cannot be told from its host.
+  const ofHost = new Set(
+    request.workloads.flatMap(({ workload }) => (workload.kind === 'host' ? workload.addresses : [])),
+  );
   for (const family of families) {
     const type = family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
-    const own = containers.flatMap(({ workload }) =>
-      workload.addresses.filter((address) => familyOf(address) === family),
-    );
+    const addressesOf = ({ workload }: WorkloadGates) =>
+      workload.addresses.filter((address) => familyOf(address) === family && !ofHost.has(address));
     maps.set(`pods${suffix[family]}`, {
       declaration: `{ type ${type}; }`,
       kind: 'set',
       update: 'by-element',
-      elements: new Map(own.map((address) => [address, ''])),
+      elements: new Map(containers.flatMap(addressesOf).map((address) => [address, ''])),
+    });
+    const self = containers.map(addressesOf).flatMap((own) => own.flatMap((a) => own.map((b) => `${a} . ${b}`)));
+    maps.set(`pods_self${suffix[family]}`, {
+      declaration: `{ type ${type} . ${type}; }`,
+      kind: 'set',
+      update: 'by-element',
+      elements: new Map(self.map((pair) => [pair, ''])),
     });
     for (const direction of directions) {
       const elements = new Map<string, string>();
-      for (const { workload, choices } of containers) {
-        for (const address of workload.addresses) {
-          if (familyOf(address) !== family) continue;
-          const gate = gateAt(choices[direction], address);
+      for (const container of containers) {
+        for (const address of addressesOf(container)) {
+          const gate = gateAt(container.choices[direction], address);
           const name = `judge_${nameOf(request, gate)}`;
           if (!chains.has(name)) chains.set(name, { lines: gateLines(request, gate, 'tuple') });
-          elements.set(address, `goto ${name}`);
+          elements.set(address, `jump ${name}`);
         }
       }
       maps.set(`pods_${short[direction]}${suffix[family]}`, {

@@ -34,6 +34,12 @@ export function denialWords(number: number): string {
   return `ct mark set ct mark and ${foreignMask} or 0x${(number * 4096).toString(16)}`;
 }
 
+/** The words that name a decision in the mark where another end is still to be judged: it gives no epoch, and so nothing passes by it. */
+export const nameWords = denialWords;
+
+/** The words that give today's epoch to a connection whose decision stands in its mark. */
+export const giveEpochWords = `ct mark set ct mark and 0xfffff000 or ${epochSlot}`;
+
 export function isEpochLine(line: string): boolean {
   return line.includes(epochSlot) || line.includes('<stamp ');
 }

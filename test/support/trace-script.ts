@@ -102,6 +102,7 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
       if (target === undefined) return 'next';
       const words = target.split(' ');
       if (words[0] === 'goto' && words[1] !== undefined) return run(words[1]);
+      if (words[0] === 'jump' && words[1] !== undefined) return run(words[1]) ?? 'next';
       throw new Error(`a verdict the tracer does not know: ${target}`);
     };
     while (rest !== '') {
@@ -110,11 +111,25 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (!(match[1] ?? '').split(',').includes(packet.state)) return 'next';
         continue;
       }
-      match = eat(/ct mark and (0x[0-9a-f]+) == (0x[0-9a-f]+)/);
+      match = eat(/ct mark and (0x[0-9a-f]+) == (0x[0-9a-f]+|0)/);
       if (match !== undefined) {
         if ((mark & Number(match[1])) >>> 0 !== Number(match[2])) return 'next';
         continue;
       }
+      match = eat(/ct mark and (0x[0-9a-f]+) != 0/);
+      if (match !== undefined) {
+        if ((mark & Number(match[1])) >>> 0 === 0) return 'next';
+        continue;
+      }
+      // The tracer's packets are sent where they were meant to go.
+      if (eat(/ct status ! dnat/) !== undefined) continue;
+      if (eat(/ct status dnat/) !== undefined) return 'next';
+      match = eat(/(iif|oif) != 0/);
+      if (match !== undefined) {
+        if (packet.hook === (match[1] === 'iif' ? 'output' : 'input')) return 'next';
+        continue;
+      }
+      if (eat(/return/) !== undefined) return undefined;
       match = eat(/ct mark set ct mark and (0x[0-9a-f]+) or (0x[0-9a-f]+)/);
       if (match !== undefined) {
         mark = ((mark & Number(match[1])) | Number(match[2])) >>> 0;
