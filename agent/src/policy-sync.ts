@@ -10,8 +10,10 @@
 
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { applyWireDelta } from '#wire/delta.ts';
+import { limits } from '#wire/limits.ts';
 import {
   type DownMessage,
   decodeDownMessage,
@@ -45,6 +47,12 @@ export interface PolicySyncOptions {
   /** Called at every status interval: must be cheap. Addresses in canonical text. */
   readonly hostReport: () => ReportedHost;
   readonly status: () => ReportedStatus;
+  /** What happened on the host and waits to be written down by the control plane. */
+  readonly events?: {
+    /** Oldest first. */
+    waiting(): readonly HostEvent[];
+    taken(ids: readonly string[]): void;
+  };
   /** Ends the sync. */
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -83,6 +91,8 @@ interface Refusal {
 
 /** So long a refusal stands without a new try: what was wrong with the host then may be over. */
 const refusalStandsMs = 5 * 60_000;
+
+type RuleSetMessage = Extract<DownMessage, { kind: 'snapshot' | 'delta' }>;
 
 /** What outlives a stream. */
 interface Memory {
@@ -135,7 +145,9 @@ class StreamSession {
   #fail: (error: unknown) => void = () => undefined;
   #isConnected = false;
   #isOver = false;
-  #waiting: DownMessage | undefined;
+  #takesEvents = false;
+  #eventsOnTheWay = false;
+  #waiting: RuleSetMessage | undefined;
   #applying: Promise<void> | undefined;
   #reportedHost = '';
 
@@ -175,6 +187,16 @@ class StreamSession {
       this.#send({ kind: 'host-report', host });
     }
     this.#send({ kind: 'status', status: this.#options.status() });
+    this.#sendEvents();
+  }
+
+  /** A control plane of an earlier version would take events for an error; a later one says in its heartbeat that it takes them. */
+  #sendEvents(): void {
+    if (!this.#takesEvents || this.#eventsOnTheWay || this.#isOver) return;
+    const events = this.#options.events?.waiting().slice(0, limits.events) ?? [];
+    if (events.length === 0) return;
+    this.#eventsOnTheWay = true;
+    this.#send({ kind: 'events', events });
   }
 
   #greet(): void {
@@ -199,7 +221,14 @@ class StreamSession {
       const { revision, reason } = message.error;
       this.#options.log.error({ revision, reason }, 'message from the control plane refused');
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
-    } else if (message.value.kind !== 'heartbeat') {
+    } else if (message.value.kind === 'heartbeat') {
+      this.#takesEvents = message.value.takesEvents;
+      this.#sendEvents();
+    } else if (message.value.kind === 'events-taken') {
+      this.#options.events?.taken(message.value.ids);
+      this.#eventsOnTheWay = false;
+      this.#sendEvents();
+    } else {
       // Newest wins: what has not begun is not worth applying once something newer is here.
       this.#waiting = message.value;
       this.#applying ??= this.#applyAll().catch((error: unknown) => {
@@ -217,7 +246,7 @@ class StreamSession {
     this.#applying = undefined;
   }
 
-  async #applyOne(message: DownMessage): Promise<void> {
+  async #applyOne(message: RuleSetMessage): Promise<void> {
     const ruleSet = this.#ruleSetOf(message);
     if (ruleSet === undefined) return;
     const digest = ruleSetDigest(ruleSet);
@@ -225,13 +254,15 @@ class StreamSession {
     const outcome = earlier ?? (await this.#options.enforcer.apply(ruleSet));
     if (outcome.kind === 'applied') {
       this.#memory.refusal = undefined;
+      // Status first: whoever waits for the ACK must then know what it does not promise (not on disk, opened at the console).
+      this.report();
       this.#send({ kind: 'ack', revision: outcome.revision });
     } else {
       const { revision, reason } = outcome;
       if (earlier === undefined) this.#memory.refusal = { revision, digest, reason, atMs: performance.now() };
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
+      this.report();
     }
-    this.report();
   }
 
   #standingRefusal(revision: number, digest: string): Extract<ApplyOutcome, { kind: 'refused' }> | undefined {
@@ -241,9 +272,8 @@ class StreamSession {
     return { kind: 'refused', revision, reason: refusal.reason };
   }
 
-  #ruleSetOf(message: DownMessage): HostRuleSet | undefined {
+  #ruleSetOf(message: RuleSetMessage): HostRuleSet | undefined {
     if (message.kind === 'snapshot') return message.ruleSet;
-    if (message.kind === 'heartbeat') return undefined;
     const next = applyWireDelta(this.#options.enforcer.held(), message.wire);
     if (next.ok) return next.value;
     const { revision } = message.wire.delta;

@@ -2,6 +2,7 @@
 // and streams can be built and tested against a small fake, and the fleet's state against no network.
 
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
+import type { HostEvent, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
@@ -62,6 +63,8 @@ export interface AgentStatus {
   readonly repairs: number;
   /** The last thing that went wrong and still holds, or empty. */
   readonly problem: string;
+  /** While the host is open because someone at its console said so. */
+  readonly panic?: Panic;
 }
 
 /** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */
@@ -77,6 +80,8 @@ export interface AgentConnection {
   nacked(revision: number, reason: string): void;
   statusReported(status: AgentStatus): void;
   hostReported(report: HostReport): void;
+  /** Resolves once they are written down; each once, however often it is sent. */
+  eventsReported(events: readonly HostEvent[]): Promise<void>;
   disconnected(): void;
 }
 

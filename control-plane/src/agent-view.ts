@@ -1,6 +1,7 @@
 // One enrolled host and its agent, as operators see them: what the store remembers, joined with the live stream if there is one.
 
 import type { Address } from '#model/address.ts';
+import type { Panic } from '#model/host-event.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { LiveAgent, Nack } from './agent-sessions.ts';
 import type { HostEntry } from './fleet-inventory.ts';
@@ -27,6 +28,8 @@ export interface AgentView {
   readonly spooledBatches: number;
   readonly repairs: number;
   readonly problem: string;
+  /** Open because someone at its console said so; known only while it is connected. */
+  readonly panic?: Panic;
 }
 
 export interface AgentParts {
@@ -53,5 +56,6 @@ export function agentViewOf({ host, history, live }: AgentParts): AgentView {
     spooledBatches: status?.spooledBatches ?? 0,
     repairs: status?.repairs ?? 0,
     problem: status?.problem ?? '',
+    ...(status?.panic === undefined ? {} : { panic: status.panic }),
   };
 }

@@ -260,6 +260,12 @@ export class Fleet implements AgentBackend {
       },
       hostReported: (report) =>
         this.#background(() => this.#takeReport(agent, report, this.#history.get(host)?.agentVersion ?? '')),
+      eventsReported: (events) =>
+        this.#changes.run(async () => {
+          for (const { kind, details } of events)
+            this.#log.warn({ host, kind, ...Object.fromEntries(details) }, 'told by an agent of its host');
+          await this.#store.takeHostEvents({ tenant: this.#tenant, host, events, at: this.#now() });
+        }),
       disconnected: () => {
         this.sessions.remove(agent);
         this.#log.debug({ host }, 'agent disconnected');

@@ -7,12 +7,14 @@
 
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import {
   decodeUpMessage,
   encodeDeltaMessage,
+  encodeEventsTaken,
   encodeHeartbeat,
   encodeSnapshotMessage,
   type HeldRuleSet,
@@ -32,6 +34,9 @@ export interface StreamTimes {
   /** Default 10,000: from opening the stream to hello. */
   readonly helloMs: number;
 }
+
+/** Each event holds back its answer so long: nobody can fill the audit log faster than twenty entries a second. */
+const eventPaceMs = 50;
 
 export interface PolicyStreamOptions {
   readonly call: ServerDuplexStream<Uint8Array, Uint8Array>;
@@ -62,6 +67,7 @@ export class PolicyStream {
   #inFlight: InFlight | undefined;
   #next: HostRuleSet | undefined;
   #isDraining = false;
+  #isTakingEvents = false;
   #heardAt: Millis;
   #heartbeatAt: Millis;
 
@@ -192,7 +198,30 @@ export class PolicyStream {
       case 'host-report':
         connection.hostReported(message.host);
         return undefined;
+      case 'events':
+        if (this.#isTakingEvents)
+          return violation('found events before the answer to those before; allowed: one message');
+        this.#isTakingEvents = true;
+        void this.#takeEvents(message.events, connection);
+        return undefined;
     }
+  }
+
+  async #takeEvents(events: readonly HostEvent[], connection: AgentConnection): Promise<void> {
+    try {
+      await connection.eventsReported(events);
+    } catch (error) {
+      this.#log.error({ err: error, events: events.length }, 'events of a host could not be stored');
+      this.close({
+        code: status.UNAVAILABLE,
+        details: 'the control plane could not store the events; send them again',
+      });
+      return;
+    }
+    setTimeout(() => {
+      this.#isTakingEvents = false;
+      if (this.#state === 'open') this.#options.call.write(encodeEventsTaken(events.map(({ id }) => id)));
+    }, events.length * eventPaceMs).unref();
   }
 
   #acked(revision: number, connection: AgentConnection): CallStatus | undefined {

@@ -949,8 +949,11 @@ export namespace segwall {
             /** AgentMessage hostReport. */
             hostReport?: (segwall.v1.HostReport.$Properties|null);
 
+            /** AgentMessage events. */
+            events?: (segwall.v1.HostEvents.$Properties|null);
+
             /** AgentMessage kind. */
-            kind?: ("hello"|"ack"|"nack"|"status"|"hostReport");
+            kind?: ("hello"|"ack"|"nack"|"status"|"hostReport"|"events");
 
             /**
              * Encodes the specified AgentMessage message. Does not implicitly {@link segwall.v1.AgentMessage.verify|verify} messages.
@@ -991,8 +994,11 @@ export namespace segwall {
                 /** AgentMessage hostReport */
                 hostReport?: (segwall.v1.HostReport.$Properties|null);
 
+                /** AgentMessage events */
+                events?: (segwall.v1.HostEvents.$Properties|null);
+
                 /** AgentMessage kind */
-                kind?: ("hello"|"ack"|"nack"|"status"|"hostReport");
+                kind?: ("hello"|"ack"|"nack"|"status"|"hostReport"|"events");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1005,9 +1011,10 @@ export namespace segwall {
               nack?: segwall.v1.Nack.$Shape|null;
               status?: segwall.v1.Status.$Shape|null;
               hostReport?: segwall.v1.HostReport.$Shape|null;
+              events?: segwall.v1.HostEvents.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; hello?: null; ack?: null; nack?: null; status?: null; hostReport?: null }|{ kind?: "hello"; hello: segwall.v1.Hello.$Shape; ack?: null; nack?: null; status?: null; hostReport?: null }|{ kind?: "ack"; hello?: null; ack: segwall.v1.Ack.$Shape; nack?: null; status?: null; hostReport?: null }|{ kind?: "nack"; hello?: null; ack?: null; nack: segwall.v1.Nack.$Shape; status?: null; hostReport?: null }|{ kind?: "status"; hello?: null; ack?: null; nack?: null; status: segwall.v1.Status.$Shape; hostReport?: null }|{ kind?: "hostReport"; hello?: null; ack?: null; nack?: null; status?: null; hostReport: segwall.v1.HostReport.$Shape })
+              ({ kind?: undefined; hello?: null; ack?: null; nack?: null; status?: null; hostReport?: null; events?: null }|{ kind?: "hello"; hello: segwall.v1.Hello.$Shape; ack?: null; nack?: null; status?: null; hostReport?: null; events?: null }|{ kind?: "ack"; hello?: null; ack: segwall.v1.Ack.$Shape; nack?: null; status?: null; hostReport?: null; events?: null }|{ kind?: "nack"; hello?: null; ack?: null; nack: segwall.v1.Nack.$Shape; status?: null; hostReport?: null; events?: null }|{ kind?: "status"; hello?: null; ack?: null; nack?: null; status: segwall.v1.Status.$Shape; hostReport?: null; events?: null }|{ kind?: "hostReport"; hello?: null; ack?: null; nack?: null; status?: null; hostReport: segwall.v1.HostReport.$Shape; events?: null }|{ kind?: "events"; hello?: null; ack?: null; nack?: null; status?: null; hostReport?: null; events: segwall.v1.HostEvents.$Shape })
             );
         }
 
@@ -1039,8 +1046,11 @@ export namespace segwall {
             /** ControlPlaneMessage heartbeat. */
             heartbeat?: (segwall.v1.Heartbeat.$Properties|null);
 
+            /** ControlPlaneMessage eventsTaken. */
+            eventsTaken?: (segwall.v1.EventsTaken.$Properties|null);
+
             /** ControlPlaneMessage kind. */
-            kind?: ("snapshot"|"delta"|"heartbeat");
+            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken");
 
             /**
              * Encodes the specified ControlPlaneMessage message. Does not implicitly {@link segwall.v1.ControlPlaneMessage.verify|verify} messages.
@@ -1075,8 +1085,11 @@ export namespace segwall {
                 /** ControlPlaneMessage heartbeat */
                 heartbeat?: (segwall.v1.Heartbeat.$Properties|null);
 
+                /** ControlPlaneMessage eventsTaken */
+                eventsTaken?: (segwall.v1.EventsTaken.$Properties|null);
+
                 /** ControlPlaneMessage kind */
-                kind?: ("snapshot"|"delta"|"heartbeat");
+                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1087,9 +1100,10 @@ export namespace segwall {
               snapshot?: segwall.v1.Snapshot.$Shape|null;
               delta?: segwall.v1.Delta.$Shape|null;
               heartbeat?: segwall.v1.Heartbeat.$Shape|null;
+              eventsTaken?: segwall.v1.EventsTaken.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape })
+              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape })
             );
         }
 
@@ -1527,6 +1541,9 @@ export namespace segwall {
             /** Status problem. */
             problem: string;
 
+            /** Status panic. */
+            panic?: (segwall.v1.Panic.$Properties|null);
+
             /**
              * Encodes the specified Status message. Does not implicitly {@link segwall.v1.Status.verify|verify} messages.
              * @param message Status message or plain object to encode
@@ -1569,12 +1586,229 @@ export namespace segwall {
                 /** Status problem */
                 problem?: (string|null);
 
+                /** Status panic */
+                panic?: (segwall.v1.Panic.$Properties|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Status. */
             type $Shape = segwall.v1.Status.$Properties;
+        }
+
+        /**
+         * Properties of a Panic.
+         * @deprecated Use segwall.v1.Panic.$Properties instead.
+         */
+        interface IPanic extends segwall.v1.Panic.$Properties {
+        }
+
+        /** Represents a Panic. */
+        class Panic {
+
+            /**
+             * Constructs a new Panic.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Panic.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Panic since. */
+            since: number;
+
+            /** Panic reason. */
+            reason: string;
+
+            /**
+             * Encodes the specified Panic message. Does not implicitly {@link segwall.v1.Panic.verify|verify} messages.
+             * @param message Panic message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Panic.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Panic message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Panic & segwall.v1.Panic.$Shape} Panic
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Panic & segwall.v1.Panic.$Shape;
+        }
+
+        namespace Panic {
+
+            /** Properties of a Panic. */
+            interface $Properties {
+
+                /** Panic since */
+                since?: (number|null);
+
+                /** Panic reason */
+                reason?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Panic. */
+            type $Shape = segwall.v1.Panic.$Properties;
+        }
+
+        /**
+         * Properties of a HostEvents.
+         * @deprecated Use segwall.v1.HostEvents.$Properties instead.
+         */
+        interface IHostEvents extends segwall.v1.HostEvents.$Properties {
+        }
+
+        /** Represents a HostEvents. */
+        class HostEvents {
+
+            /**
+             * Constructs a new HostEvents.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.HostEvents.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** HostEvents events. */
+            events: segwall.v1.HostEvent.$Properties[];
+
+            /**
+             * Encodes the specified HostEvents message. Does not implicitly {@link segwall.v1.HostEvents.verify|verify} messages.
+             * @param message HostEvents message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.HostEvents.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a HostEvents message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.HostEvents & segwall.v1.HostEvents.$Shape} HostEvents
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.HostEvents & segwall.v1.HostEvents.$Shape;
+        }
+
+        namespace HostEvents {
+
+            /** Properties of a HostEvents. */
+            interface $Properties {
+
+                /** HostEvents events */
+                events?: (segwall.v1.HostEvent.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a HostEvents. */
+            type $Shape = segwall.v1.HostEvents.$Properties;
+        }
+
+        /**
+         * Properties of a HostEvent.
+         * @deprecated Use segwall.v1.HostEvent.$Properties instead.
+         */
+        interface IHostEvent extends segwall.v1.HostEvent.$Properties {
+        }
+
+        /** Represents a HostEvent. */
+        class HostEvent {
+
+            /**
+             * Constructs a new HostEvent.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.HostEvent.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** HostEvent id. */
+            id: string;
+
+            /** HostEvent happenedAt. */
+            happenedAt: number;
+
+            /** HostEvent kind. */
+            kind: segwall.v1.HostEventKind;
+
+            /** HostEvent details. */
+            details: { [k: string]: string };
+
+            /**
+             * Encodes the specified HostEvent message. Does not implicitly {@link segwall.v1.HostEvent.verify|verify} messages.
+             * @param message HostEvent message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.HostEvent.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a HostEvent message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.HostEvent & segwall.v1.HostEvent.$Shape} HostEvent
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.HostEvent & segwall.v1.HostEvent.$Shape;
+        }
+
+        namespace HostEvent {
+
+            /** Properties of a HostEvent. */
+            interface $Properties {
+
+                /** HostEvent id */
+                id?: (string|null);
+
+                /** HostEvent happenedAt */
+                happenedAt?: (number|null);
+
+                /** HostEvent kind */
+                kind?: (segwall.v1.HostEventKind|null);
+
+                /** HostEvent details */
+                details?: ({ [k: string]: string }|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a HostEvent. */
+            type $Shape = segwall.v1.HostEvent.$Properties;
+        }
+
+        /** HostEventKind enum. */
+        enum HostEventKind {
+
+            /** HOST_EVENT_KIND_UNSPECIFIED value */
+            HOST_EVENT_KIND_UNSPECIFIED = 0,
+
+            /** TABLE_TAMPERED value */
+            TABLE_TAMPERED = 1,
+
+            /** OPENED value */
+            OPENED = 2,
+
+            /** RESUMED value */
+            RESUMED = 3,
+
+            /** ESSENTIALS_CHANGED value */
+            ESSENTIALS_CHANGED = 4
         }
 
         /**
@@ -1598,6 +1832,9 @@ export namespace segwall {
 
             /** Heartbeat sentAt. */
             sentAt: number;
+
+            /** Heartbeat takesEvents. */
+            takesEvents: boolean;
 
             /**
              * Encodes the specified Heartbeat message. Does not implicitly {@link segwall.v1.Heartbeat.verify|verify} messages.
@@ -1626,12 +1863,72 @@ export namespace segwall {
                 /** Heartbeat sentAt */
                 sentAt?: (number|null);
 
+                /** Heartbeat takesEvents */
+                takesEvents?: (boolean|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Heartbeat. */
             type $Shape = segwall.v1.Heartbeat.$Properties;
+        }
+
+        /**
+         * Properties of an EventsTaken.
+         * @deprecated Use segwall.v1.EventsTaken.$Properties instead.
+         */
+        interface IEventsTaken extends segwall.v1.EventsTaken.$Properties {
+        }
+
+        /** Represents an EventsTaken. */
+        class EventsTaken {
+
+            /**
+             * Constructs a new EventsTaken.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.EventsTaken.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** EventsTaken ids. */
+            ids: string[];
+
+            /**
+             * Encodes the specified EventsTaken message. Does not implicitly {@link segwall.v1.EventsTaken.verify|verify} messages.
+             * @param message EventsTaken message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.EventsTaken.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an EventsTaken message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.EventsTaken & segwall.v1.EventsTaken.$Shape} EventsTaken
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.EventsTaken & segwall.v1.EventsTaken.$Shape;
+        }
+
+        namespace EventsTaken {
+
+            /** Properties of an EventsTaken. */
+            interface $Properties {
+
+                /** EventsTaken ids */
+                ids?: (string[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an EventsTaken. */
+            type $Shape = segwall.v1.EventsTaken.$Properties;
         }
 
         /**

@@ -1486,11 +1486,12 @@ export const segwall = $root.segwall = (() => {
             AgentMessage.prototype.nack = null;
             AgentMessage.prototype.status = null;
             AgentMessage.prototype.hostReport = null;
+            AgentMessage.prototype.events = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(AgentMessage.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["hello", "ack", "nack", "status", "hostReport"]),
+                get: $util.oneOfGetter($oneOfFields = ["hello", "ack", "nack", "status", "hostReport", "events"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1511,6 +1512,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.Status.encode(message.status, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.hostReport != null && $Object.hasOwnProperty.call(message, "hostReport"))
                     $root.segwall.v1.HostReport.encode(message.hostReport, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.events != null && $Object.hasOwnProperty.call(message, "events"))
+                    $root.segwall.v1.HostEvents.encode(message.events, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1579,6 +1582,13 @@ export const segwall = $root.segwall = (() => {
                             message.kind = "hostReport";
                             continue;
                         }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.events = $root.segwall.v1.HostEvents.decode(reader, reader.size(), $undefined, _depth + 1, message.events);
+                            message.kind = "events";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1611,11 +1621,12 @@ export const segwall = $root.segwall = (() => {
             ControlPlaneMessage.prototype.snapshot = null;
             ControlPlaneMessage.prototype.delta = null;
             ControlPlaneMessage.prototype.heartbeat = null;
+            ControlPlaneMessage.prototype.eventsTaken = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ControlPlaneMessage.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat"]),
+                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1632,6 +1643,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.Delta.encode(message.delta, writer.uint32(18).fork(), _depth + 1).ldelim();
                 if (message.heartbeat != null && $Object.hasOwnProperty.call(message, "heartbeat"))
                     $root.segwall.v1.Heartbeat.encode(message.heartbeat, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.eventsTaken != null && $Object.hasOwnProperty.call(message, "eventsTaken"))
+                    $root.segwall.v1.EventsTaken.encode(message.eventsTaken, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1684,6 +1697,13 @@ export const segwall = $root.segwall = (() => {
                                 break;
                             message.heartbeat = $root.segwall.v1.Heartbeat.decode(reader, reader.size(), $undefined, _depth + 1, message.heartbeat);
                             message.kind = "heartbeat";
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.eventsTaken = $root.segwall.v1.EventsTaken.decode(reader, reader.size(), $undefined, _depth + 1, message.eventsTaken);
+                            message.kind = "eventsTaken";
                             continue;
                         }
                     }
@@ -2327,6 +2347,7 @@ export const segwall = $root.segwall = (() => {
             Status.prototype.spooledBatches = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Status.prototype.repairs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Status.prototype.problem = "";
+            Status.prototype.panic = null;
 
             Status.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2347,6 +2368,8 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(40).uint64(message.repairs);
                 if (message.problem != null && $Object.hasOwnProperty.call(message, "problem") && message.problem !== "")
                     writer.uint32(50).string(message.problem);
+                if (message.panic != null && $Object.hasOwnProperty.call(message, "panic"))
+                    $root.segwall.v1.Panic.encode(message.panic, writer.uint32(58).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2434,6 +2457,12 @@ export const segwall = $root.segwall = (() => {
                                 delete message.problem;
                             continue;
                         }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            message.panic = $root.segwall.v1.Panic.decode(reader, reader.size(), $undefined, _depth + 1, message.panic);
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2454,6 +2483,340 @@ export const segwall = $root.segwall = (() => {
             return Status;
         })();
 
+        v1.Panic = (function() {
+
+            const Panic = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Panic.prototype.since = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Panic.prototype.reason = "";
+
+            Panic.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.since != null && $Object.hasOwnProperty.call(message, "since") && (typeof message.since === "object" ? message.since.low || message.since.high : message.since !== 0))
+                    writer.uint32(8).uint64(message.since);
+                if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
+                    writer.uint32(18).string(message.reason);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Panic.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.Panic();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.since = value;
+                            else
+                                delete message.since;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.reason = value;
+                            else
+                                delete message.reason;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Panic;
+        })();
+
+        v1.HostEvents = (function() {
+
+            const HostEvents = function (properties) {
+                this.events = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            HostEvents.prototype.events = $util.emptyArray;
+
+            HostEvents.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.events != null && message.events.length)
+                    for (let i = 0; i < message.events.length; ++i)
+                        $root.segwall.v1.HostEvent.encode(message.events[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            HostEvents.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.HostEvents();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.events && message.events.length))
+                                message.events = [];
+                            message.events.push($root.segwall.v1.HostEvent.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return HostEvents;
+        })();
+
+        v1.HostEvent = (function() {
+
+            const HostEvent = function (properties) {
+                this.details = {};
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            HostEvent.prototype.id = "";
+            HostEvent.prototype.happenedAt = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            HostEvent.prototype.kind = 0;
+            HostEvent.prototype.details = $util.emptyObject;
+
+            HostEvent.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.id != null && $Object.hasOwnProperty.call(message, "id") && message.id !== "")
+                    writer.uint32(10).string(message.id);
+                if (message.happenedAt != null && $Object.hasOwnProperty.call(message, "happenedAt") && (typeof message.happenedAt === "object" ? message.happenedAt.low || message.happenedAt.high : message.happenedAt !== 0))
+                    writer.uint32(16).uint64(message.happenedAt);
+                if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== 0)
+                    writer.uint32(24).int32(message.kind);
+                if (message.details != null && $Object.hasOwnProperty.call(message, "details"))
+                    for (let keys = $Object.keys(message.details), i = 0; i < keys.length; ++i)
+                        writer.uint32(34).fork().uint32(10).string(keys[i]).uint32(18).string(message.details[keys[i]]).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            HostEvent.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, key, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.HostEvent();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.id = value;
+                            else
+                                delete message.id;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.happenedAt = value;
+                            else
+                                delete message.happenedAt;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.kind = value;
+                            else
+                                delete message.kind;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            if (message.details === $util.emptyObject)
+                                message.details = {};
+                            let end2 = reader.size() + reader.pos;
+                            if (end2 > reader.len)
+                                throw $RangeError("index out of range");
+                            reader.len = end2;
+                            key = "";
+                            value = "";
+                            while (reader.pos < end2) {
+                                let tag2 = reader.tag();
+                                wireType = tag2 & 7;
+                                switch (tag2 >>>= 3) {
+                                case 1:
+                                    if (wireType !== 2)
+                                        break;
+                                    key = reader.stringVerify();
+                                    continue;
+                                case 2:
+                                    if (wireType !== 2)
+                                        break;
+                                    value = reader.stringVerify();
+                                    continue;
+                                }
+                                reader.skipType(wireType, _depth, tag2);
+                            }
+                            if (reader.pos !== end2)
+                                throw $RangeError("index out of range");
+                            reader.len = end;
+                            if (key === "__proto__")
+                                $util.makeProp(message.details, key);
+                            message.details[key] = value;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return HostEvent;
+        })();
+
+        v1.HostEventKind = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "HOST_EVENT_KIND_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "TABLE_TAMPERED"] = 1;
+            values[valuesById[2] = "OPENED"] = 2;
+            values[valuesById[3] = "RESUMED"] = 3;
+            values[valuesById[4] = "ESSENTIALS_CHANGED"] = 4;
+            return values;
+        })();
+
         v1.Heartbeat = (function() {
 
             const Heartbeat = function (properties) {
@@ -2464,6 +2827,7 @@ export const segwall = $root.segwall = (() => {
             };
 
             Heartbeat.prototype.sentAt = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Heartbeat.prototype.takesEvents = false;
 
             Heartbeat.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2474,6 +2838,8 @@ export const segwall = $root.segwall = (() => {
                     throw $Error("max depth exceeded");
                 if (message.sentAt != null && $Object.hasOwnProperty.call(message, "sentAt") && (typeof message.sentAt === "object" ? message.sentAt.low || message.sentAt.high : message.sentAt !== 0))
                     writer.uint32(8).uint64(message.sentAt);
+                if (message.takesEvents != null && $Object.hasOwnProperty.call(message, "takesEvents") && message.takesEvents !== false)
+                    writer.uint32(16).bool(message.takesEvents);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2516,6 +2882,15 @@ export const segwall = $root.segwall = (() => {
                                 delete message.sentAt;
                             continue;
                         }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.takesEvents = value;
+                            else
+                                delete message.takesEvents;
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2534,6 +2909,89 @@ export const segwall = $root.segwall = (() => {
             };
 
             return Heartbeat;
+        })();
+
+        v1.EventsTaken = (function() {
+
+            const EventsTaken = function (properties) {
+                this.ids = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            EventsTaken.prototype.ids = $util.emptyArray;
+
+            EventsTaken.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.ids != null && message.ids.length)
+                    for (let i = 0; i < message.ids.length; ++i)
+                        writer.uint32(10).string(message.ids[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            EventsTaken.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.EventsTaken();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.ids && message.ids.length))
+                                message.ids = [];
+                            message.ids.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return EventsTaken;
         })();
 
         v1.Snapshot = (function() {

@@ -36,6 +36,8 @@ export const limits = {
   facts: 64,
   factCharacters: 256,
   reportedUnits: 4096,
+  /** Events of a host in one message, and so the most that come before they are written down. */
+  events: 32,
   /** A NACK's or a status' text: nft's message with the line it refused. */
   reasonCharacters: 4096,
 } as const;

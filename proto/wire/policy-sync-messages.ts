@@ -2,6 +2,7 @@
 // where that much could be read, so that the agent can NACK it by number.
 
 import { parseAddress } from '#model/address.ts';
+import type { HostEvent, HostEventKind, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';
 import { err } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -20,7 +21,8 @@ import { decodeDigest, encodeSnapshot, readSnapshot } from './snapshot.ts';
 export type DownMessage =
   | { readonly kind: 'snapshot'; readonly ruleSet: HostRuleSet }
   | { readonly kind: 'delta'; readonly wire: WireDelta }
-  | { readonly kind: 'heartbeat'; readonly sentAt: Millis };
+  | { readonly kind: 'heartbeat'; readonly sentAt: Millis; readonly takesEvents: boolean }
+  | { readonly kind: 'events-taken'; readonly ids: readonly string[] };
 
 /** `revision` is 0 where not even that could be read. */
 export interface UnreadableDown {
@@ -39,7 +41,11 @@ export function encodeDeltaMessage(base: HostRuleSet, next: HostRuleSet): Uint8A
 }
 
 export function encodeHeartbeat(sentAt: Millis): Uint8Array {
-  return v1.ControlPlaneMessage.encode({ heartbeat: { sentAt } }).finish();
+  return v1.ControlPlaneMessage.encode({ heartbeat: { sentAt, takesEvents: true } }).finish();
+}
+
+export function encodeEventsTaken(ids: readonly string[]): Uint8Array {
+  return v1.ControlPlaneMessage.encode({ eventsTaken: { ids: [...ids] } }).finish();
 }
 
 export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, UnreadableDown> {
@@ -51,9 +57,15 @@ export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, Unread
     if (message.snapshot) return { kind: 'snapshot', ruleSet: readSnapshot(message.snapshot) };
     if (message.delta) return { kind: 'delta', wire: readDelta(message.delta) };
     if (message.heartbeat) {
-      return { kind: 'heartbeat', sentAt: millis(safeCount(message.heartbeat.sentAt ?? 0, 'heartbeat')) };
+      const sentAt = millis(safeCount(message.heartbeat.sentAt ?? 0, 'heartbeat'));
+      return { kind: 'heartbeat', sentAt, takesEvents: message.heartbeat.takesEvents ?? false };
     }
-    return refuse('control plane message', 'none of its kinds', 'snapshot, delta, heartbeat');
+    if (message.eventsTaken) {
+      const ids = message.eventsTaken.ids ?? [];
+      boundedCount(ids.length, limits.events, 'events taken');
+      return { kind: 'events-taken', ids: ids.map((id) => checkedName(id, limits.factCharacters, 'events taken, id')) };
+    }
+    return refuse('control plane message', 'none of its kinds', 'snapshot, delta, heartbeat, events_taken');
   });
   return read.ok ? read : err({ revision, reason: read.error });
 }
@@ -88,6 +100,8 @@ export interface ReportedStatus {
   readonly spooledBatches: number;
   readonly repairs: number;
   readonly problem: string;
+  /** While the host is open because someone at its console said so. */
+  readonly panic?: Panic;
 }
 
 /** `refused`: not in force, the last good one is. `need-snapshot`: a delta did not fit what is held. */
@@ -98,7 +112,15 @@ export type UpMessage =
   | { readonly kind: 'ack'; readonly revision: number }
   | { readonly kind: 'nack'; readonly revision: number; readonly reason: string; readonly nack: NackKind }
   | { readonly kind: 'status'; readonly status: ReportedStatus }
-  | { readonly kind: 'host-report'; readonly host: ReportedHost };
+  | { readonly kind: 'host-report'; readonly host: ReportedHost }
+  | { readonly kind: 'events'; readonly events: readonly HostEvent[] };
+
+const eventKinds = createEnumCodec<HostEventKind, segwall.v1.HostEventKind>('event kind', {
+  'table-tampered': v1.HostEventKind.TABLE_TAMPERED,
+  opened: v1.HostEventKind.OPENED,
+  resumed: v1.HostEventKind.RESUMED,
+  'essentials-changed': v1.HostEventKind.ESSENTIALS_CHANGED,
+});
 
 const nackKinds = createEnumCodec<NackKind, segwall.v1.NackKind>('NACK kind', {
   refused: v1.NackKind.REFUSED,
@@ -137,12 +159,15 @@ function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
       };
     case 'status':
       return { status: { ...message.status, problem: message.status.problem.slice(0, limits.reasonCharacters) } };
+    case 'events':
+      return { events: { events: message.events.slice(0, limits.events).map(eventProperties) } };
     case 'host-report':
       return { hostReport: hostProperties(message.host) };
   }
 }
 
-function readUpMessage({ hello, ack, nack, status, hostReport }: segwall.v1.AgentMessage.$Properties): UpMessage {
+function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage {
+  const { hello, ack, nack, status, hostReport, events } = message;
   if (hello) {
     const agentVersion = checkedName(hello.agentVersion ?? '', limits.factCharacters, 'hello, agent version');
     const host = readHost(hello.report, 'hello');
@@ -162,7 +187,38 @@ function readUpMessage({ hello, ack, nack, status, hostReport }: segwall.v1.Agen
   }
   if (status) return { kind: 'status', status: readStatus(status) };
   if (hostReport) return { kind: 'host-report', host: readHost(hostReport, 'host report') };
-  return refuse('agent message', 'none of its kinds', 'hello, ack, nack, status, host_report');
+  if (events) {
+    const list = events.events ?? [];
+    boundedCount(list.length, limits.events, 'events');
+    return { kind: 'events', events: list.map(readEvent) };
+  }
+  return refuse('agent message', 'none of its kinds', 'hello, ack, nack, status, host_report, events');
+}
+
+function eventProperties({ id, at, kind, details }: HostEvent): segwall.v1.HostEvent.$Properties {
+  const kept = [...details].slice(0, limits.facts);
+  return {
+    id,
+    happenedAt: at,
+    kind: eventKinds.encode(kind),
+    details: Object.fromEntries(kept.map(([key, value]) => [key, value.slice(0, limits.reasonCharacters)])),
+  };
+}
+
+function readEvent(event: segwall.v1.HostEvent.$Properties): HostEvent {
+  const details = Object.entries(event.details ?? {});
+  boundedCount(details.length, limits.facts, 'event, details');
+  return {
+    id: checkedName(event.id ?? '', limits.factCharacters, 'event, id'),
+    at: millis(safeCount(event.happenedAt ?? 0, 'event, time')),
+    kind: eventKinds.decode(event.kind ?? 0, 'event'),
+    details: new Map(
+      details.map(([key, value]) => [
+        checkedName(key, limits.factCharacters, 'event, detail'),
+        readText(value, 'event, detail'),
+      ]),
+    ),
+  };
 }
 
 function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
@@ -173,6 +229,14 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
     spooledBatches: safeCount(status.spooledBatches ?? 0, 'status, spooled batches'),
     repairs: safeCount(status.repairs ?? 0, 'status, repairs'),
     problem: readText(status.problem ?? '', 'status, problem'),
+    ...(status.panic == null
+      ? {}
+      : {
+          panic: {
+            since: millis(safeCount(status.panic.since ?? 0, 'status, panic')),
+            reason: readText(status.panic.reason ?? '', 'status, panic'),
+          },
+        }),
   };
 }
 

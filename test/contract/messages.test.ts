@@ -49,7 +49,26 @@ describe('up', () => {
       kind: 'status',
       status: { revision: 1, enforcing: true, lost: 2 ** 50, spooledBatches: 0, repairs: 1, problem: 'disk is full' },
     },
+    {
+      kind: 'status',
+      status: {
+        revision: 1,
+        enforcing: false,
+        lost: 0,
+        spooledBatches: 0,
+        repairs: 0,
+        problem: '',
+        panic: { since: millis(1_800_000_000_000), reason: 'the shop is down' },
+      },
+    },
     { kind: 'host-report', host: { addresses: [], facts: new Map() } },
+    {
+      kind: 'events',
+      events: [
+        { id: 'e-1', at: millis(1_800_000_000_000), kind: 'opened', details: new Map() },
+        { id: 'e-2', at: millis(1), kind: 'table-tampered', details: new Map([['process', 'nft']]) },
+      ],
+    },
   ])('$kind goes there and comes back', (message) => {
     expect(decodeUpMessage(encodeUpMessage(message))).toEqual({ ok: true, value: message });
   });
@@ -65,6 +84,13 @@ describe('up', () => {
       /3 bytes/,
     ],
     ['too many facts', { hostReport: { facts: factsOf(65) } }, /at most 64/],
+    ['an event of an unknown kind', { events: { events: [{ id: 'e', kind: 99 as 1 }] } }, /event kind 99/],
+    ['an event without an id', { events: { events: [{ kind: 1 as const }] } }, /an empty name/],
+    [
+      'too many events',
+      { events: { events: Array.from({ length: 33 }, () => ({ id: 'e', kind: 1 as const })) } },
+      /at most 32/,
+    ],
     ['a reason without end', { nack: { revision: 1, kind: 1, reason: 'x'.repeat(5000) } }, /at most 4096/],
   ])('%s is refused', (_, message, reason) => {
     const result = decodeUpMessage(v1.AgentMessage.encode(message).finish());
@@ -89,7 +115,10 @@ describe('down', () => {
       value: { kind: 'delta', wire: { delta: { baseRevision: 3, revision: 4 } } },
     });
     const sentAt = millis(1_800_000_000_000);
-    expect(decodeDownMessage(encodeHeartbeat(sentAt))).toEqual({ ok: true, value: { kind: 'heartbeat', sentAt } });
+    expect(decodeDownMessage(encodeHeartbeat(sentAt))).toEqual({
+      ok: true,
+      value: { kind: 'heartbeat', sentAt, takesEvents: true },
+    });
   });
 
   test('an empty message is neither "unchanged" nor "deny all", but refused', () => {

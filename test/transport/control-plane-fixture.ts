@@ -19,6 +19,7 @@ import { type AgentServer, startAgentServer } from '#control-plane/agent-service
 import { openPki, type Pki } from '#control-plane/pki.ts';
 import type { StreamTimes } from '#control-plane/policy-stream.ts';
 import type { FlowBatch } from '#model/flow.ts';
+import type { HostEvent } from '#model/host-event.ts';
 import { err, ok } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -69,6 +70,9 @@ export class FakeBackend implements AgentBackend {
       nacked: (revision: number, reason: string) => void heard.push(`nacked ${revision}: ${reason}`),
       statusReported: () => void heard.push('status'),
       hostReported: () => void heard.push('host'),
+      eventsReported: async (events: readonly HostEvent[]) => {
+        heard.push(...events.map(({ kind }) => `event ${kind}`));
+      },
       disconnected: () => void heard.push('disconnected'),
     });
   }

@@ -5,11 +5,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
 import { openClient } from '#agent/control-plane-client.ts';
 import type { Identity } from '#agent/identity.ts';
-import { createPolicySync, type PolicySync, type SyncTimes } from '#agent/policy-sync.ts';
+import { createPolicySync, type PolicySync, type PolicySyncOptions, type SyncTimes } from '#agent/policy-sync.ts';
 import type { ApplyOutcome, SyncState } from '#agent/ports.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { type Address, addressFromIpv4Number } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
+import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import {
@@ -318,6 +319,35 @@ describe('an agent that breaks the protocol is told how, by', () => {
   });
 });
 
+test('events wait for a control plane that takes them, are sent again after a lost stream, and are forgotten once taken', async () => {
+  const waiting: HostEvent[] = Array.from({ length: 40 }, (_, at) => ({
+    id: `e-${String(at).padStart(2, '0')}`,
+    at: millis(at),
+    kind: 'table-tampered',
+    details: new Map([['changes', '1']]),
+  }));
+  const taken: string[] = [];
+  const agent = await startAgent({
+    events: {
+      waiting: () => waiting,
+      taken: (ids) => {
+        taken.push(...ids);
+        waiting.splice(0, ids.length);
+      },
+    },
+  });
+  await eventually('the first message', () => agent.stream()?.heard.includes('event table-tampered'));
+  // Its answer is held back, 50 ms an event: the stream that ends before is followed by one that tells them again.
+  await fixture.restarted();
+  await eventually(
+    'the second stream',
+    () => fixture.backend.streams.length === 2 && agent.stream()?.heard.includes('event table-tampered'),
+  );
+  expect(taken).toEqual([]);
+  await eventually('all are taken', () => taken.length === 40);
+  expect(new Set(taken).size).toBe(40);
+});
+
 test('a rule set that the agent cannot read is NACKed as such, and the stream goes on', async () => {
   const stream = openStream(await fixture.enrolled());
   fixture.backend.current = ruleSetOf(3, 3);
@@ -424,7 +454,9 @@ interface TestAgent {
   stream(): SeenStream | undefined;
 }
 
-async function startAgent(options: { readonly times?: Partial<SyncTimes> } = {}): Promise<TestAgent> {
+async function startAgent(
+  options: { readonly times?: Partial<SyncTimes>; readonly events?: PolicySyncOptions['events'] } = {},
+): Promise<TestAgent> {
   const identity = await fixture.enrolled();
   const enforcer = new FakeEnforcer();
   const states: SyncState[] = [];
@@ -439,6 +471,7 @@ async function startAgent(options: { readonly times?: Partial<SyncTimes> } = {})
     signal: stop.signal,
     log: silent,
     onState: (state) => states.push(state),
+    ...(options.events === undefined ? {} : { events: options.events }),
     times: { backoffLeastMs: 10, backoffMostMs: 50, ...options.times },
   });
   stops.push(async () => {

@@ -128,6 +128,14 @@ async function status(options: ListOptions): Promise<void> {
       (agents.behind > 0 ? `, ${agents.behind} behind` : '') +
       (agents.refusing > 0 ? `, ${agents.refusing} refusing a revision` : ''),
   );
+  if (agents.open.length > 0)
+    printLine(
+      `open       ${agents.open.join(', ')}: opened at the console; policy is kept there, not enforced, until segwall-agent resume`,
+    );
+  if (agents.tampered.length > 0)
+    printLine(
+      `tampered   ${agents.tampered.join(', ')}: someone else changed the table, and the agent put it back; see segwall audit`,
+    );
   printLine(`workloads  ${view.workloads}`);
   if (lost > 0) {
     const { overruns, records, spooled, pruned } = lostFlows;
@@ -158,10 +166,21 @@ async function listAgents(options: ListOptions): Promise<void> {
       String(agent.lost),
       String(agent.repairs),
       timeText(agent.lastConnectedAt),
-      agent.nack === undefined ? agent.problem : `refused revision ${agent.nack.revision}: ${agent.nack.reason}`,
+      troubleOf(agent),
     ]),
     'no host is enrolled yet; make a token with: segwall tokens create --labels app=shop',
   );
+}
+
+function troubleOf({ panic, nack, problem }: Agent): string {
+  const troubles: string[] = [];
+  if (panic !== undefined)
+    troubles.push(
+      `OPEN since ${timeText(panic.since)} by panic at its console${panic.reason === '' ? '' : `: ${panic.reason}`}`,
+    );
+  if (nack !== undefined) troubles.push(`refused revision ${nack.revision}: ${nack.reason}`);
+  else if (problem !== '') troubles.push(problem);
+  return troubles.join('; ');
 }
 
 async function listWorkloads(options: ListOptions): Promise<void> {

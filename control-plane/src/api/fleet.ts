@@ -180,6 +180,8 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       connected: agents.filter((one) => one.state === 'connected').length,
       behind: agents.filter((one) => one.state === 'connected' && one.acked < one.sent).length,
       refusing: agents.filter((one) => one.nack !== undefined).length,
+      open: agents.filter((one) => one.panic !== undefined).map((one) => one.host),
+      tampered: agents.filter((one) => one.repairs > 0).map((one) => one.host),
     },
     workloads: fleet.inventory().workloads.size,
     conflicts: fleet.conflicts(),
@@ -193,10 +195,11 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
 }
 
 function agentView(view: AgentView): Agent {
-  const { enrolledAt, lastConnectedAt, nack, ...rest } = view;
+  const { enrolledAt, lastConnectedAt, nack, panic, ...rest } = view;
   return {
     ...rest,
     ...(nack === undefined ? {} : { nack: { ...nack } }),
+    ...(panic === undefined ? {} : { panic: { since: isoTime(panic.since), reason: panic.reason } }),
     enrolledAt: isoTime(enrolledAt),
     ...(lastConnectedAt === undefined ? {} : { lastConnectedAt: isoTime(lastConnectedAt) }),
   };

@@ -188,8 +188,12 @@ export const agent = z.object({
   enforcing: z.enum(['yes', 'no']).optional(),
   lost: count,
   spooledBatches: count,
-  repairs: count,
+  repairs: count.describe('how often its agent put the table back since it started'),
   problem: z.string(),
+  panic: z
+    .object({ since: instant, reason: z.string() })
+    .optional()
+    .describe('the host is open because someone at its console said so; what it acknowledges is kept, not enforced'),
 });
 
 export const workload = z.object({
@@ -223,7 +227,14 @@ export const status = z.object({
   version: z.string(),
   revision: count,
   policy: z.object({ id: count, revision: count, segments: count, rules: count, problem: z.string() }),
-  agents: z.object({ enrolled: count, connected: count, behind: count, refusing: count }),
+  agents: z.object({
+    enrolled: count,
+    connected: count,
+    behind: count,
+    refusing: count,
+    open: names.describe('hosts that someone opened at their console, as far as they are connected'),
+    tampered: names.describe('hosts whose table someone else changed since their agent started'),
+  }),
   workloads: count,
   conflicts: z.array(z.object({ address: z.string(), claimants: names })).readonly(),
   lostFlows: z.object({ overruns: count, records: count, spooled: count, pruned: count }),

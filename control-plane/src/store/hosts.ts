@@ -248,6 +248,7 @@ export async function removeHost(
   await forgetWorkloads(tx, tenant, [host, ...input.units]);
   await tx.deleteFrom('hosts').where('tenant', '=', tenant).where('name', '=', host).execute();
   await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
+  await tx.deleteFrom('host_events').where('tenant', '=', tenant).where('host', '=', host).execute();
   await setRevision(tx, input);
   return revokeCertificates(tx, input);
 }

@@ -3,6 +3,7 @@
 
 import { appendAudit, listAudit } from './audit.ts';
 import { countDecisions, ingestFlows, listFlowLosses, listFlows, listObserved, pruneFlows } from './flows.ts';
+import { takeHostEvents } from './host-events.ts';
 import {
   changeLabels,
   changeQuarantine,
@@ -50,6 +51,7 @@ export const operations = {
   savePolicy,
   setRevision,
   spendJoinToken,
+  takeHostEvents,
   updateHost,
 };
 

@@ -44,6 +44,7 @@ export interface Tables {
   activations: { tenant: string; revision: number; policy: number; kind: string; at: number; actor: string };
   flows: FlowRow;
   batches: { tenant: string; host: string; sequence: number };
+  host_events: { tenant: string; host: string; id: string };
   flow_losses: { tenant: string; host: string; overruns: number; records: number; spooled: number };
   audit: {
     tenant: string;
@@ -266,5 +267,19 @@ const units: Migration = {
   },
 };
 
+const hostEvents: Migration = {
+  async up(db: Kysely<unknown>) {
+    await createTable(db, {
+      name: 'host_events',
+      columns: { tenant: 'text', host: 'text', id: 'text' },
+      key: ['tenant', 'host', 'id'],
+    });
+  },
+};
+
 /** By name, in the order of names. */
-export const migrations: Readonly<Record<string, Migration>> = { '0001-first': first, '0002-units': units };
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001-first': first,
+  '0002-units': units,
+  '0003-host-events': hostEvents,
+};

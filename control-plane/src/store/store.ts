@@ -35,6 +35,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   savePolicy: 'urgent',
   setRevision: 'urgent',
   spendJoinToken: 'urgent',
+  takeHostEvents: 'urgent',
   updateHost: 'urgent',
 };
 
