@@ -49,6 +49,7 @@ export function runDecided(scenario: Scenario): TableReport {
     steps: scenario.steps.length,
     cells: cells.length * scenario.steps.length,
     mismatches,
+    misreported: [],
     durationMs,
   };
 }

@@ -8,9 +8,12 @@ import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import type { Nft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
+import { parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { err, ok } from '#model/result.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
+import { endText } from './decided.ts';
 import { loadedRevision } from './rendered-stage.ts';
+import { differences, expectedReports, type Report, reportText } from './reports.ts';
 import { managedHosts, type Scenario } from './scenario.ts';
 import type { Stage } from './table.ts';
 
@@ -47,6 +50,7 @@ export function enforcerStage() {
   return async (lab: Lab, scenario: Scenario): Promise<Stage> => {
     const directory = await mkdtemp(join(tmpdir(), 'segwall-truth-'));
     const enforcers = new Map<string, TableEnforcer>();
+    let before: ReadonlyMap<string, number> = new Map();
     return {
       enter: async ({ state, world, revision }) => {
         const managed = new Set(managedHosts(scenario, state));
@@ -64,11 +68,49 @@ export function enforcerStage() {
             if (loaded !== revision) throw new Error(`${host.name}: applied ${revision}, and ${loaded} read back`);
           }),
         );
+        before = await countsOf(lab, enforcers);
+      },
+      misreported: async ({ state, world }) => {
+        const now = await countsOf(lab, enforcers);
+        const moved = [...now].flatMap(([what, packets]) => (packets > (before.get(what) ?? 0) ? [what] : []));
+        const reports = expectedReports({ scenario, state, world });
+        return differences({
+          what: 'counters and denied sets',
+          expected: reports.flatMap((report) => [
+            counterText(report),
+            ...(report.end.verdict === 'deny' ? [reportText(report)] : []),
+          ]),
+          seen: moved,
+        });
       },
       // An enforcer looks at its loaded table in a quiet moment after a change, and may still be writing what it saw.
       close: () => rm(directory, { recursive: true, force: true, maxRetries: 10 }),
     };
   };
+}
+
+/** Every decision's counter and every element of the denied sets, named as the oracle names them, with its packets. */
+async function countsOf(lab: Lab, enforcers: ReadonlyMap<string, TableEnforcer>): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  const add = (what: string, packets: number) => counts.set(what, (counts.get(what) ?? 0) + packets);
+  for (const [name, enforcer] of enforcers) {
+    const host = lab.hosts.get(name);
+    if (host === undefined) throw new Error(`the lab has no host ${name}`);
+    const listing = await host.exec(['nft', '-n', 'list', 'table', 'inet', 'segwall']);
+    for (const [, number, packets] of listing.stdout.matchAll(/counter n_(\d+) \{\s+packets (\d+)/g)) {
+      const decision = enforcer.decisionOf(Number(number));
+      if (decision !== undefined) add(counterText({ host: name, ...decision }), Number(packets));
+    }
+    for (const { decision, packets, bytes: _, ...connection } of parseDeniedSets(listing.stdout)) {
+      const end = enforcer.decisionOf(decision)?.end;
+      if (end !== undefined) add(reportText({ host: name, ...connection, end }), packets);
+    }
+  }
+  return counts;
+}
+
+function counterText({ host, direction, end }: Pick<Report, 'host' | 'direction' | 'end'>): string {
+  return `the counter of ${host} ${direction} ${endText(end)}`;
 }
 
 /** The workload has left the fleet: its machine stays, without rules and without memory of them. */

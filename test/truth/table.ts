@@ -18,6 +18,8 @@ import { createWorld, type World } from './world.ts';
 /** What brings a state into the kernels of the lab's hosts, and confirms that it is there before it returns. */
 export interface Stage {
   enter(step: { readonly state: State; readonly world: World; readonly revision: number }): Promise<void>;
+  /** What the hosts say they saw since `enter`, against what they should have: one line a difference. */
+  misreported?(step: { readonly state: State; readonly world: World }): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,8 @@ export interface TableReport {
   readonly steps: number;
   readonly cells: number;
   readonly mismatches: readonly Mismatch[];
+  /** Where counters, denied sets or reported flows are not what the matrix says, one line each. */
+  readonly misreported: readonly string[];
   readonly durationMs: number;
 }
 
@@ -53,6 +57,7 @@ export async function runTable(options: TableOptions): Promise<TableReport> {
     const probes = await standUp(lab, scenario);
     const stage = await options.stage(lab, scenario);
     const mismatches: Mismatch[] = [];
+    const misreported: string[] = [];
     let cells = 0;
     for (const [at, name] of scenario.steps.entries()) {
       const state = stateOf(scenario, name);
@@ -60,7 +65,9 @@ export async function runTable(options: TableOptions): Promise<TableReport> {
       await stage.enter({ state, world, revision: at + 1 });
       const probed = await probeStep({ lab, probes, scenario, world });
       cells += probed.length;
-      mismatches.push(...compare({ step: `${at + 1}. ${name}`, probed, world }));
+      const step = `${at + 1}. ${name}`;
+      mismatches.push(...compare({ step, probed, world }));
+      for (const line of (await stage.misreported?.({ state, world })) ?? []) misreported.push(`${step}: ${line}`);
     }
     await stage.close();
     return {
@@ -68,6 +75,7 @@ export async function runTable(options: TableOptions): Promise<TableReport> {
       steps: scenario.steps.length,
       cells,
       mismatches,
+      misreported,
       durationMs: performance.now() - startedAt,
     };
   } finally {
@@ -114,13 +122,15 @@ export function compare(input: {
 }
 
 /** One line a mismatch, the first forty of them. */
-export function mismatchText(mismatches: readonly Mismatch[]): string {
-  const lines = mismatches
-    .slice(0, 40)
-    .map(
+export function mismatchText(mismatches: readonly Mismatch[], misreported: readonly string[] = []): string {
+  const all = [
+    ...mismatches.map(
       ({ step, cell, expected, because, seen }) =>
         `${step}: ${cellText(cell)}: expected ${expected} (${because}), saw ${seen}`,
-    );
-  if (mismatches.length > 40) lines.push(`and ${mismatches.length - 40} more`);
+    ),
+    ...misreported,
+  ];
+  const lines = all.slice(0, 40);
+  if (all.length > 40) lines.push(`and ${all.length - 40} more`);
   return lines.join('\n');
 }

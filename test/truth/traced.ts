@@ -72,6 +72,7 @@ export async function runTraced(scenario: Scenario, options: TracedOptions = {})
     steps: scenario.steps.length,
     cells: cells.length * scenario.steps.length,
     mismatches,
+    misreported: [],
     durationMs: performance.now() - startedAt,
   };
 }
