@@ -22,6 +22,18 @@ const icmpv6Replies: ReadonlyMap<number, number> = new Map([
   [139, 140],
 ]);
 
+/**
+ * Conntrack makes a connection of ICMP's requests alone. Any other type that is no answer and no error about a connection it
+ * knows is "invalid" to it, and is judged by its header (hook-chains.ts, stray).
+ */
+const withoutConnection = 'ct state invalid,untracked';
+
+/** ICMP's numbers in the other family, where they are protocols like any other. */
+const foreignIcmp = [
+  [1, 'ipv6'],
+  [58, 'ipv4'],
+] as const;
+
 /** The lines of a class's chain, in nft's words. */
 export function classLines(services: ServiceMap<Decision>, chainOf: ChainOf): readonly string[] {
   const last = lastDecision(services);
@@ -114,7 +126,11 @@ function icmpLines(request: {
   const { plane, protocol, family, replies, spans, chainOf } = request;
   const [first] = spans;
   if (first === undefined) return [];
-  if (isWhole(plane, first)) return [`meta nfproto ${family} ct protocol ${protocol} goto ${chainOf(first.value)}`];
+  const stray = `${withoutConnection} meta nfproto ${family} meta l4proto ${protocol}`;
+  if (isWhole(plane, first)) {
+    const goto = `goto ${chainOf(first.value)}`;
+    return [`meta nfproto ${family} ct protocol ${protocol} ${goto}`, `${stray} ${goto}`];
+  }
   const answers = spans.flatMap(({ low, high, value }) =>
     [...replies]
       .filter(([asked]) => low <= asked && asked <= high)
@@ -124,7 +140,7 @@ function icmpLines(request: {
   const own = `meta nfproto ${family} ct protocol ${protocol}`;
   const lines = [...spanLines(`${own} ct direction original ${plane} type`, spans, chainOf)];
   if (answers.length > 0) lines.push(`${own} ct direction reply ${plane} type vmap { ${answers.join(', ')} }`);
-  return lines;
+  return [...lines, ...spanLines(`${stray} ${plane} type`, spans, chainOf)];
 }
 
 /** Numbers 1 and 58 stand for ICMP's number in the other family; the right family's were decided above. */
@@ -133,8 +149,13 @@ function otherLines(spans: readonly Span<Decision>[], chainOf: ChainOf): readonl
   for (const { low, high, value } of spans) {
     const chain = chainOf(value);
     for (const [from, to] of withoutOwnPlanes(low, high)) lines.push(`ct protocol ${spanText(from, to)} goto ${chain}`);
-    if (low <= 1 && 1 <= high) lines.push(`meta nfproto ipv6 ct protocol 1 goto ${chain}`);
-    if (low <= 58 && 58 <= high) lines.push(`meta nfproto ipv4 ct protocol 58 goto ${chain}`);
+    for (const [number, family] of foreignIcmp) {
+      if (number < low || high < number) continue;
+      lines.push(
+        `meta nfproto ${family} ct protocol ${number} goto ${chain}`,
+        `${withoutConnection} meta nfproto ${family} meta l4proto ${number} goto ${chain}`,
+      );
+    }
   }
   return lines;
 }
