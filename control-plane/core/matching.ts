@@ -36,13 +36,18 @@ export interface Side {
 /** Where `{ workloads: … }` selects: the members of a segment's combination, or (undefined) the whole tenant. */
 export type PeerScope = Membership | undefined;
 
+export type IdentityPeer = Exclude<Peer, { readonly kind: 'ranges' | 'fqdn' }>;
+
 /** What judging and explaining share: the questions POLICY.md asks, each answered once. */
 export interface Matching {
   readonly policy: Policy;
+  standingOf(workload: Workload): Standing;
   membershipsOf(workload: Workload): readonly Membership[];
   isMember(workload: Workload, scope: Membership): boolean;
   selects(selector: Selector, workload: Workload): boolean;
   peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean;
+  /** Whether a peer that goes by who a workload is, and not by an address, means this one. */
+  means(peer: IdentityPeer, workload: Workload, scope: PeerScope): boolean;
   /** `far` are the holders of the far address, for whoever knows them already. */
   sidesOf(end: EndQuery, far?: readonly Workload[]): { readonly from: Side; readonly to: Side };
   modeOf(workload: Workload, direction: Direction): EnforcementMode;
@@ -128,17 +133,24 @@ export function createMatching({
         return rangesContainValue(peer.ranges, side.family, side.value());
       case 'fqdn':
         return resolves(inventory, peer.name, side.address);
+      default:
+        for (const workload of side.candidates) if (means(peer, workload, scope)) return true;
+        return false;
+    }
+  }
+
+  function means(peer: IdentityPeer, workload: Workload, scope: PeerScope): boolean {
+    switch (peer.kind) {
+      case 'any':
+        return true;
       case 'tenant':
-        return side.candidates.some((workload) => selects(peer.selector, workload));
+        return selects(peer.selector, workload);
       case 'workloads':
-        return side.candidates.some(
-          (workload) => selects(peer.selector, workload) && (scope === undefined || isMember(workload, scope)),
-        );
+        return selects(peer.selector, workload) && (scope === undefined || isMember(workload, scope));
       case 'segment':
-        return side.candidates.some(
-          (workload) =>
-            (peer.selector === undefined || selects(peer.selector, workload)) &&
-            membershipsOf(workload).some((own) => own.segment.name === peer.segment),
+        return (
+          (peer.selector === undefined || selects(peer.selector, workload)) &&
+          membershipsOf(workload).some((own) => own.segment.name === peer.segment)
         );
     }
   }
@@ -157,11 +169,11 @@ export function createMatching({
     return standingOf(workload)[direction];
   }
 
-  return { policy, membershipsOf, isMember, selects, peerMatches, sidesOf, modeOf };
+  return { policy, standingOf, membershipsOf, isMember, selects, peerMatches, means, sidesOf, modeOf };
 }
 
 /** What the segments of one workload come to. */
-interface Standing extends Readonly<Record<Direction, EnforcementMode>> {
+export interface Standing extends Readonly<Record<Direction, EnforcementMode>> {
   readonly memberships: readonly Membership[];
 }
 
@@ -191,7 +203,7 @@ class AddressSide implements Side {
   }
 }
 
-function sideOf(address: Address, candidates: readonly Workload[]): Side {
+export function sideOf(address: Address, candidates: readonly Workload[]): Side {
   return new AddressSide(address, candidates);
 }
 

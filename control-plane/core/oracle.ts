@@ -1,23 +1,24 @@
 // Answers what POLICY.md says about one connection, straight from the documents: no compiler, no peer sets, no classes. It is
 // what the compiled rule sets and the kernel's rules are held against, and what `policy eval` and `policy test` ask.
-// Memory grows with the workloads that were asked about: their memberships, and one answer per selector that met them.
+// Memory grows with the workloads that were asked about (what subject.ts keeps of each), not with the queries.
 
 import type { Address } from '#model/address.ts';
-import { type Direction, type End, type EnforcementMode, joinEnds, type Verdict } from '#model/verdict.ts';
+import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
 import { type Explanation, explainQuery } from './explain.ts';
 import { createHolders } from './holders.ts';
 import {
   createMatching,
-  type EndQuery,
   type Matching,
   type Membership,
   type PeerScope,
   type RuleAddress,
   type Side,
+  sideOf,
   someTermMatches,
   someTermMatchesIn,
 } from './matching.ts';
 import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from './policy.ts';
+import { defaultEnd, grantEnd, hullPoint, type Near, Subject } from './subject.ts';
 import { ruleTimeAt } from './time-window.ts';
 
 export interface Oracle {
@@ -40,138 +41,199 @@ export function createOracle({
   const holders = createHolders(inventory.workloads);
   const matching = createMatching({ policy, inventory, holdersOf: holders.holdersOf });
 
-  function endpoints(query: Query): Endpoints {
-    const [src, dst] = [holders.at(query.src), holders.at(query.dst)];
+  const places = new Map<Address, Place>();
+  const subjects = new Map<Workload, Subject>();
+
+  /** Addresses that nobody holds are not kept: there is no end of them. */
+  function placeOf(address: Address): Place {
+    const known = places.get(address);
+    if (known !== undefined) return known;
+    const { by, meant } = holders.at(address);
+    const place: Place = {
+      side: sideOf(address, by),
+      ...(meant === undefined ? {} : { meant: { subject: subjectOf(meant), side: sideOf(address, [meant]) } }),
+    };
+    if (by.length > 0) places.set(address, place);
+    return place;
+  }
+
+  function subjectOf(workload: Workload): Subject {
+    let subject = subjects.get(workload);
+    if (subject === undefined) {
+      subject = new Subject(matching, workload);
+      subjects.set(workload, subject);
+    }
+    return subject;
+  }
+
+  function endpointOf(place: Place, address: Address, name: string | undefined): Endpoint | undefined {
+    if (name === undefined) return place.meant;
+    const workload = holders.workloadAt(address, name);
+    return workload === undefined ? undefined : { subject: subjectOf(workload), side: sideOf(address, [workload]) };
+  }
+
+  function endsOf(query: Query): Ends {
+    const [src, dst] = [placeOf(query.src), placeOf(query.dst)];
     return {
-      outbound: query.srcWorkload === undefined ? src.meant : holders.workloadAt(query.src, query.srcWorkload),
-      inbound: query.dstWorkload === undefined ? dst.meant : holders.workloadAt(query.dst, query.dstWorkload),
-      far: { outbound: dst.by, inbound: src.by },
+      outbound: endpointOf(src, query.src, query.srcWorkload),
+      inbound: endpointOf(dst, query.dst, query.dstWorkload),
+      src: src.side,
+      dst: dst.side,
     };
   }
 
-  function judgeEnd(query: Query, direction: Direction, both = endpoints(query)): End {
-    const workload = both[direction];
-    if (workload === undefined) return { verdict: 'unmanaged', reason: 'unmanaged' };
-    if (workload.kind === 'external') return { verdict: 'unmanaged', reason: 'unmanaged', workload: workload.name };
-    if (both.inbound === both.outbound) {
-      return { verdict: 'allow', reason: 'essential', workload: workload.name, essential: 'loopback' };
+  function judgeEnd(query: Query, direction: Direction, both = endsOf(query)): End {
+    const end = both[direction];
+    if (end === undefined) return unmanaged;
+    const { subject } = end;
+    if (subject.isExternal) return { verdict: 'unmanaged', reason: 'unmanaged', workload: subject.name };
+    if (both.inbound?.subject === both.outbound?.subject) {
+      return { verdict: 'allow', reason: 'essential', workload: subject.name, essential: 'loopback' };
     }
-    const end = { query, direction, workload };
-    return judgeLayers(matching, end, matching.sidesOf(end, both.far[direction]));
+    return judgeLayers(
+      matching,
+      direction === 'outbound' ? outboundEnd(query, both, end) : inboundEnd(query, both, end),
+    );
   }
 
   function judge(query: Query): Verdict {
-    const both = endpoints(query);
+    const both = endsOf(query);
     return joinEnds(judgeEnd(query, 'outbound', both), judgeEnd(query, 'inbound', both));
   }
 
   function grantingRules(query: Query, direction: Direction): readonly RuleAddress[] {
-    const both = endpoints(query);
-    const workload = both[direction];
-    if (workload === undefined || judgeEnd(query, direction, both).reason !== 'rule') return [];
-    const end = { query, direction, workload };
-    return grants(matching, { end, sides: matching.sidesOf(end), howMany: 'all' });
+    const both = endsOf(query);
+    const end = both[direction];
+    if (end === undefined || judgeEnd(query, direction, both).reason !== 'rule') return [];
+    const judged = direction === 'outbound' ? outboundEnd(query, both, end) : inboundEnd(query, both, end);
+    return grants(matching, judged, 'all').map(ruleOf);
   }
 
   return {
     judge,
-    explain: (query) =>
-      explainQuery(matching, {
+    explain: (query) => {
+      const both = endsOf(query);
+      return explainQuery(matching, {
         query,
-        endpoints: endpoints(query),
-        judgeEnd: (direction) => judgeEnd(query, direction),
-      }),
+        endpoints: { outbound: both.outbound?.subject.workload, inbound: both.inbound?.subject.workload },
+        judgeEnd: (direction) => judgeEnd(query, direction, both),
+      });
+    },
     grantingRules,
     workloadAt: holders.workloadAt,
   };
 }
 
-/** The workload at either end, and who holds the address that is far from that end. */
-interface Endpoints extends Readonly<Record<Direction, Workload | undefined>> {
-  readonly far: Readonly<Record<Direction, readonly Workload[]>>;
+/** An address: the side it is seen as from afar, by all who hold it, and the end it means where no workload is named. */
+interface Place {
+  readonly side: Side;
+  readonly meant?: Endpoint;
+}
+
+/** A workload at its end, and the side it sees itself as: it alone, whoever else holds the address. */
+interface Endpoint {
+  readonly subject: Subject;
+  readonly side: Side;
+}
+
+interface Ends extends Readonly<Record<Direction, Endpoint | undefined>> {
+  readonly src: Side;
+  readonly dst: Side;
+}
+
+/** One end that is to be judged. `near` is its own side and one of `from` and `to`, as the direction has it. */
+interface JudgedEnd {
+  readonly query: Query;
+  readonly direction: Direction;
+  readonly subject: Subject;
+  readonly from: Side;
+  readonly to: Side;
+}
+
+const unmanaged: End = { verdict: 'unmanaged', reason: 'unmanaged' };
+
+function outboundEnd(query: Query, both: Ends, { subject, side }: Endpoint): JudgedEnd {
+  return { query, direction: 'outbound', subject, from: side, to: both.dst };
+}
+
+function inboundEnd(query: Query, both: Ends, { subject, side }: Endpoint): JudgedEnd {
+  return { query, direction: 'inbound', subject, from: both.src, to: side };
 }
 
 /** Layers 2 to 6 of POLICY.md's Verdicts, for a workload with an agent. */
-function judgeLayers(matching: Matching, end: EndQuery, sides: GrantQuestion['sides']): End {
-  const { workload, direction } = end;
-  const remote = direction === 'outbound' ? sides.to : sides.from;
-  const quarantine = workload.quarantine;
+function judgeLayers(matching: Matching, end: JudgedEnd): End {
+  const { subject, direction } = end;
+  const { name: workload, quarantine, [direction]: own } = subject;
+  const remote = direction === 'outbound' ? end.to : end.from;
   if (quarantine !== undefined && !quarantine.peers.some((peer) => matching.peerMatches(peer, remote, undefined))) {
-    return { verdict: 'deny', reason: 'quarantine', workload: workload.name, quarantine: quarantine.name };
+    return { verdict: 'deny', reason: 'quarantine', workload, quarantine: quarantine.name };
   }
   let remembered: string | undefined;
-  for (const guardrail of matching.policy.guardrails.values()) {
+  for (const { guardrail, entry } of own.denials) {
     if (guardrail.mode === 'observe' && remembered !== undefined) continue;
-    if (!guardrail.deny.some((entry) => entryHits(matching, { entry, end, sides }))) continue;
-    if (guardrail.mode === 'observe') {
-      remembered = guardrail.name;
-      continue;
+    if (!entryHits(matching, entry, end)) continue;
+    if (guardrail.mode === 'enforce') {
+      return { verdict: 'deny', reason: 'guardrail', workload, guardrail: guardrail.name };
     }
-    return { verdict: 'deny', reason: 'guardrail', workload: workload.name, guardrail: guardrail.name };
+    remembered = guardrail.name;
   }
-  const mode = matching.modeOf(workload, direction);
-  if (mode === 'off') return { verdict: 'allow', reason: 'off', workload: workload.name };
-  const [rule] = grants(matching, { end, sides, howMany: 'first' });
-  if (rule !== undefined) {
-    const named = { reason: 'rule', workload: workload.name, ...rule } as const;
-    return remembered === undefined
-      ? { verdict: 'allow', ...named }
-      : { verdict: 'would-deny', ...named, guardrail: remembered };
+  if (own.mode === 'off') return { verdict: 'allow', reason: 'off', workload };
+  const [grant] = grants(matching, end, 'first');
+  if (grant !== undefined) {
+    return remembered === undefined ? grant : { ...grant, verdict: 'would-deny', guardrail: remembered };
   }
-  return judgeDefault(matching, end, mode);
+  return judgeDefault(matching, end);
 }
 
 /** Layer 6. The segment named is the first of the strictest mode; where selective services deny, the first whose services match. */
-function judgeDefault(matching: Matching, { query, direction, workload }: EndQuery, mode: EnforcementMode): End {
-  const strictest = matching.membershipsOf(workload).filter(({ segment }) => segment[direction] === mode);
-  const denying =
-    mode === 'enforce'
-      ? strictest[0]
-      : mode === 'selective'
-        ? strictest.find(({ segment }) => someTermMatches(segment.selective, query))
-        : undefined;
-  const named = denying ?? strictest[0];
-  return {
-    verdict: denying === undefined ? 'would-deny' : 'deny',
-    reason: 'default',
-    workload: workload.name,
-    ...(named === undefined ? {} : { segment: named.segment.name }),
-    ...(named?.combination === undefined ? {} : { combination: named.combination }),
-  };
-}
-
-interface GrantQuestion {
-  readonly end: EndQuery;
-  readonly sides: { readonly from: Side; readonly to: Side };
-  readonly howMany: 'first' | 'all';
+function judgeDefault(
+  matching: Matching,
+  { query, direction, subject: { workload, [direction]: own } }: JudgedEnd,
+): End {
+  if (own.mode !== 'selective') return own.byDefault;
+  const denying = matching
+    .membershipsOf(workload)
+    .find(({ segment }) => segment[direction] === 'selective' && someTermMatches(segment.selective, query));
+  return denying === undefined ? own.byDefault : defaultEnd(workload, 'deny', denying);
 }
 
 /** Layer 5: rules of the workload's own segments that hit, by segment, combination and rule in code-unit order. */
-function grants(matching: Matching, { end, sides, howMany }: GrantQuestion): readonly RuleAddress[] {
-  const found: RuleAddress[] = [];
-  for (const membership of matching.membershipsOf(end.workload)) {
-    for (const rule of membership.rules) {
-      if (!ruleHits(matching, { rule, membership, query: end.query, sides })) continue;
-      const { segment, combination } = membership;
-      found.push({ segment: segment.name, ...(combination === undefined ? {} : { combination }), rule: rule.name });
-      if (howMany === 'first') return found;
+function grants(matching: Matching, end: JudgedEnd, howMany: 'first' | 'all'): readonly End[] {
+  const found: End[] = [];
+  const { direction, query, subject } = end;
+  const point = hullPoint(query.service);
+  for (const own of subject[direction].rules) {
+    if ('rule' in own) {
+      if (point < own.least || point > own.greatest) continue;
+      if (ruleHits(matching, own, end)) found.push(own.grant);
+    } else {
+      for (const rule of own.rules.at(query.service)) {
+        if (!ruleHits(matching, { rule, membership: own.membership, near: 'open' }, end)) continue;
+        found.push(grantEnd(subject.workload, own.membership, rule));
+        if (howMany === 'first') return found;
+      }
     }
+    if (howMany === 'first' && found.length > 0) return found;
   }
   return found;
+}
+
+function ruleOf({ segment = '', combination, rule = '' }: End): RuleAddress {
+  return { segment, ...(combination === undefined ? {} : { combination }), rule };
 }
 
 interface RuleQuestion {
   readonly rule: Rule;
   readonly membership: Membership;
-  readonly query: Query;
-  readonly sides: { readonly from: Side; readonly to: Side };
+  readonly near: Near;
 }
 
-function ruleHits(matching: Matching, { rule, membership, query, sides }: RuleQuestion): boolean {
+function ruleHits(matching: Matching, { rule, membership, near }: RuleQuestion, end: JudgedEnd): boolean {
+  const { direction, query, from, to } = end;
   return (
-    someTermMatchesIn(rule.services, sides.from.family, query.service) &&
-    somePeerMatches(matching, rule.from, sides.from, membership) &&
-    somePeerMatches(matching, rule.to, sides.to, membership) &&
+    someTermMatchesIn(rule.services, from.family, query.service) &&
+    ((near === 'settled' && direction === 'outbound') || somePeerMatches(matching, rule.from, from, membership)) &&
+    ((near === 'settled' && direction === 'inbound') || somePeerMatches(matching, rule.to, to, membership)) &&
     ruleTimeAt(rule, query.at) === 'in-force'
   );
 }
@@ -182,16 +244,10 @@ function somePeerMatches(matching: Matching, peers: readonly Peer[], side: Side,
   return false;
 }
 
-interface EntryQuestion {
-  readonly entry: GuardrailEntry;
-  readonly end: EndQuery;
-  readonly sides: { readonly from: Side; readonly to: Side };
-}
-
-export function entryHits(matching: Matching, { entry, end, sides }: EntryQuestion): boolean {
+function entryHits(matching: Matching, entry: GuardrailEntry, { query, from, to }: JudgedEnd): boolean {
   return (
-    someTermMatchesIn(entry.services, sides.from.family, end.query.service) &&
-    somePeerMatches(matching, entry.from, sides.from, undefined) &&
-    somePeerMatches(matching, entry.to, sides.to, undefined)
+    someTermMatchesIn(entry.services, from.family, query.service) &&
+    somePeerMatches(matching, entry.from, from, undefined) &&
+    somePeerMatches(matching, entry.to, to, undefined)
   );
 }

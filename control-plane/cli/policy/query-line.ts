@@ -182,8 +182,8 @@ function instantOf(value: unknown, fallback: Millis): Millis {
 }
 
 /**
- * The answer's keys, in the order of DESIGN.md §8; what an end has not is left out. Written field by field: of answering a
- * query, making JSON of a whole object was a fifth.
+ * The answer's keys, in the order of DESIGN.md §8; what an end has not is left out. Written field by field, and without escapes,
+ * since names and label values hold nothing that JSON would escape: making JSON of a whole object cost as much as judging it.
  */
 export function verdictJson({ verdict, outbound, inbound }: Verdict): string {
   return `{"verdict":"${verdict}","outbound":${endText(outbound)},"inbound":${endText(inbound)}}`;
@@ -191,10 +191,10 @@ export function verdictJson({ verdict, outbound, inbound }: Verdict): string {
 
 function endText({ verdict, reason, workload, segment, combination, rule, guardrail }: End): string {
   let text = `{"verdict":"${verdict}","reason":"${reason}"`;
-  if (workload !== undefined) text += `,"workload":${JSON.stringify(workload)}`;
-  if (segment !== undefined) text += `,"segment":${JSON.stringify(segment)}`;
-  if (combination !== undefined) text += `,"combination":${JSON.stringify(combination)}`;
-  if (rule !== undefined) text += `,"rule":${JSON.stringify(rule)}`;
-  if (guardrail !== undefined) text += `,"guardrail":${JSON.stringify(guardrail)}`;
+  if (workload !== undefined) text += `,"workload":"${workload}"`;
+  if (segment !== undefined) text += `,"segment":"${segment}"`;
+  if (combination !== undefined) text += `,"combination":"${combination}"`;
+  if (rule !== undefined) text += `,"rule":"${rule}"`;
+  if (guardrail !== undefined) text += `,"guardrail":"${guardrail}"`;
   return `${text}}`;
 }

@@ -1,0 +1,194 @@
+// What is the same for every connection of one workload, found out once: its standing, the rules and guardrail entries whose near
+// side it can be, and the ends that its verdicts come to. What is left out cannot hit; explaining (explain.ts) looks at everything,
+// and a property holds the two together.
+
+import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
+import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
+import type { Matching, Membership, PeerScope, RuleAddress } from './matching.ts';
+import type { Guardrail, GuardrailEntry, Peer, Rule, Segment, Workload, WorkloadQuarantine } from './policy.ts';
+import { RulesByService } from './rules-by-service.ts';
+
+/**
+ * `settled`: the near peers match the workload whatever its address, and need not be asked again. `open`: they are to be asked, with
+ * the address of the packet.
+ */
+export type Near = 'settled' | 'open';
+
+export interface NearRule extends ServiceHull {
+  readonly rule: Rule;
+  readonly membership: Membership;
+  readonly near: Near;
+  /** The end where this rule grants and no guardrail is remembered. */
+  readonly grant: End;
+}
+
+/** A segment of many rules is asked by service: a list for each of its members would cost members × rules. */
+export interface LargeMembership {
+  readonly membership: Membership;
+  readonly rules: RulesByService;
+}
+
+export interface Denial {
+  readonly guardrail: Guardrail;
+  readonly entry: GuardrailEntry;
+}
+
+const mostListedRules = 32;
+/** Beyond so many entries each workload is asked about all of them, instead of keeping a list of its own. */
+const mostListedDenials = 256;
+
+export class Subject {
+  readonly workload: Workload;
+  readonly name: string;
+  readonly isExternal: boolean;
+  readonly quarantine: WorkloadQuarantine | undefined;
+  readonly outbound: SubjectEnd;
+  readonly inbound: SubjectEnd;
+
+  constructor(matching: Matching, workload: Workload) {
+    this.workload = workload;
+    this.name = workload.name;
+    this.isExternal = workload.kind === 'external';
+    this.quarantine = workload.quarantine;
+    this.outbound = new SubjectEnd(matching, workload, 'outbound');
+    this.inbound = new SubjectEnd(matching, workload, 'inbound');
+  }
+}
+
+/** One direction of a subject. */
+export class SubjectEnd {
+  readonly mode: EnforcementMode;
+  /** In order of the guardrails' names. */
+  readonly denials: readonly Denial[];
+  /** In order of segment, combination and rule name. */
+  readonly rules: readonly (NearRule | LargeMembership)[];
+  /** Layer 6 where no selective service matches. */
+  readonly byDefault: End;
+
+  constructor(matching: Matching, workload: Workload, direction: Direction) {
+    const standing = matching.standingOf(workload);
+    this.mode = standing[direction];
+    this.denials = nearDenials(matching, workload, direction);
+    this.rules = standing.memberships.flatMap<NearRule | LargeMembership>((membership) =>
+      membership.rules.length > mostListedRules
+        ? [{ membership, rules: rulesByService(membership) }]
+        : nearRules(matching, { workload, membership, direction }),
+    );
+    const named = standing.memberships.find(({ segment }) => segment[direction] === this.mode);
+    this.byDefault = defaultEnd(workload, this.mode === 'enforce' ? 'deny' : 'would-deny', named);
+  }
+}
+
+export function defaultEnd(
+  workload: Workload,
+  verdict: 'deny' | 'would-deny',
+  membership: Membership | undefined,
+): End {
+  return {
+    verdict,
+    reason: 'default',
+    workload: workload.name,
+    ...(membership === undefined ? {} : { segment: membership.segment.name }),
+    ...(membership?.combination === undefined ? {} : { combination: membership.combination }),
+  };
+}
+
+export function grantEnd(workload: Workload, membership: Membership, rule: Rule): End {
+  return { verdict: 'allow', reason: 'rule', workload: workload.name, ...ruleAddress(membership, rule) };
+}
+
+function nearRules(
+  matching: Matching,
+  {
+    workload,
+    membership,
+    direction,
+  }: { readonly workload: Workload; readonly membership: Membership; readonly direction: Direction },
+): NearRule[] {
+  const listed: NearRule[] = [];
+  for (const rule of membership.rules) {
+    const near = nearOf(matching, { peers: nearPeers(rule, direction), workload, scope: membership });
+    if (near === 'never') continue;
+    listed.push({ rule, membership, near, grant: grantEnd(workload, membership, rule), ...hullOf(rule.services) });
+  }
+  return listed;
+}
+
+function nearDenials(matching: Matching, workload: Workload, direction: Direction): readonly Denial[] {
+  const all = denialsOf(matching);
+  if (all.length === 0 || all.length > mostListedDenials) return all;
+  return all.filter(
+    ({ entry }) => nearOf(matching, { peers: nearPeers(entry, direction), workload, scope: undefined }) !== 'never',
+  );
+}
+
+function nearOf(
+  matching: Matching,
+  {
+    peers,
+    workload,
+    scope,
+  }: { readonly peers: readonly Peer[]; readonly workload: Workload; readonly scope: PeerScope },
+): Near | 'never' {
+  let near: 'open' | 'never' = 'never';
+  for (const peer of peers) {
+    if (peer.kind === 'ranges' || peer.kind === 'fqdn') near = 'open';
+    else if (matching.means(peer, workload, scope)) return 'settled';
+  }
+  return near;
+}
+
+/** The least protocol and port, and the greatest, that some term may match: what lies outside is refused without a look at the terms. */
+interface ServiceHull {
+  readonly least: number;
+  readonly greatest: number;
+}
+
+function hullOf(terms: readonly ServiceTerm[]): ServiceHull {
+  let [least, greatest] = [Number.MAX_SAFE_INTEGER, -1];
+  for (const term of terms) {
+    if (term.kind !== 'ports') return { least: 0, greatest: wholeHull };
+    const first = protocolNumbers[term.protocol] * 65_536;
+    least = Math.min(least, first + term.low);
+    greatest = Math.max(greatest, first + term.high);
+  }
+  return { least, greatest };
+}
+
+export function hullPoint({ protocol, port = 0 }: Service): number {
+  return protocol * 65_536 + port;
+}
+
+const wholeHull = 256 * 65_536;
+
+export function ruleAddress({ segment, combination }: Membership, rule: Rule): RuleAddress {
+  return { segment: segment.name, ...(combination === undefined ? {} : { combination }), rule: rule.name };
+}
+
+function nearPeers(match: { readonly from: readonly Peer[]; readonly to: readonly Peer[] }, direction: Direction) {
+  return direction === 'outbound' ? match.from : match.to;
+}
+
+const segmentIndexes = new WeakMap<Segment, RulesByService>();
+
+function rulesByService({ segment, rules }: Membership): RulesByService {
+  let index = segmentIndexes.get(segment);
+  if (index === undefined) {
+    index = new RulesByService(rules);
+    segmentIndexes.set(segment, index);
+  }
+  return index;
+}
+
+const denialLists = new WeakMap<Matching, readonly Denial[]>();
+
+function denialsOf(matching: Matching): readonly Denial[] {
+  let list = denialLists.get(matching);
+  if (list === undefined) {
+    list = [...matching.policy.guardrails.values()].flatMap((guardrail) =>
+      guardrail.deny.map((entry) => ({ guardrail, entry })),
+    );
+    denialLists.set(matching, list);
+  }
+  return list;
+}
