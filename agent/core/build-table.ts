@@ -27,10 +27,15 @@ import {
 export interface TableRequest {
   readonly ruleSet: HostRuleSet;
   readonly essentials: readonly EssentialEntry[];
+  /** The addresses this host has now, also those it does not publish; matter to its containers only. */
+  readonly ownAddresses?: readonly Address[];
   readonly numbering: Numbering;
   /** The table now in force, so that classes whose content changed keep their chain. */
   readonly previous?: Table;
 }
+
+/** What a process of the host sends from when a published port is asked for over loopback. */
+const loopbackAddresses = ['127.0.0.1' as Address, '::1' as Address];
 
 /** Undefined when this host has used up its decision numbers: build again with a new numbering and a new epoch. */
 export function buildTable(request: TableRequest): Table | undefined {
@@ -62,6 +67,8 @@ export function buildTable(request: TableRequest): Table | undefined {
       choices: { inbound: chooseGates(workload, 'inbound'), outbound: chooseGates(workload, 'outbound') },
     }),
   );
+  const published = request.ruleSet.workloads.flatMap(({ kind, addresses }) => (kind === 'host' ? addresses : []));
+  const others = [...loopbackAddresses, ...(request.ownAddresses ?? [])].filter((own) => !published.includes(own));
   const gates: NamedGate[] = [];
   for (const direction of ['inbound', 'outbound'] as const) {
     let index = 0;
@@ -71,6 +78,7 @@ export function buildTable(request: TableRequest): Table | undefined {
           gate,
           peerSets: request.ruleSet.peerSets,
           essentials: request.essentials,
+          hostAliases: { published, others },
           intern,
           classOf,
         });

@@ -35,10 +35,18 @@ export interface NamedGate {
   readonly classes: PeerClasses;
 }
 
+/** Addresses of a host that it does not publish (of its bridges, of loopback), and those it does. */
+export interface HostAliases {
+  readonly published: readonly Address[];
+  readonly others: readonly Address[];
+}
+
 export function classifyPeers(request: {
   readonly gate: Gate;
   readonly peerSets: ReadonlyMap<PeerSetId, PeerSet>;
   readonly essentials: readonly EssentialEntry[];
+  /** By what else its host is known to a container, and to nobody on other hosts. */
+  readonly hostAliases?: HostAliases;
   readonly intern: Interner;
   readonly classOf: (services: ServiceMap<Decision>) => PeerClass;
 }): PeerClasses {
@@ -48,7 +56,8 @@ export function classifyPeers(request: {
     gate.workload.kind === 'container'
       ? []
       : request.essentials.filter(({ direction }) => direction === gate.direction);
-  const sets = referencedSets(gate, essentials, request.peerSets);
+  const named = referencedSets(gate, essentials, request.peerSets);
+  const sets = gate.workload.kind === 'container' ? withAliases(named, request.hostAliases) : named;
   const memo = new Map<string, PeerClass>();
   const classFor = (members: readonly number[]): PeerClass => {
     const key = members.join(',');
@@ -122,6 +131,16 @@ function referencedSets(
     if (entry.peers.kind === 'ranges') sets.push({ id: essentialId(entry), addresses: [], ranges: entry.peers.ranges });
   }
   return sets;
+}
+
+/** To its containers a host is the same whichever address it shows them. */
+function withAliases(sets: readonly IndexedSet[], aliases: HostAliases | undefined): readonly IndexedSet[] {
+  if (aliases === undefined || aliases.others.length === 0) return sets;
+  return sets.map((set) =>
+    aliases.published.some((address) => set.addresses.includes(address))
+      ? { ...set, addresses: [...new Set([...set.addresses, ...aliases.others])] }
+      : set,
+  );
 }
 
 function layersFor(request: {
