@@ -27,10 +27,14 @@ export const deniedSets: ReadonlyMap<string, string> = new Map(
   ),
 );
 
-/** What tells a DHCP client's connections, by the direction that is the client's. */
+const dhcpAsks = ['udp sport 68 udp dport 67', 'udp sport 546 udp dport 547'];
+const dhcpAnswers = ['udp sport 67 udp dport 68', 'udp sport 547 udp dport 546'];
+const asReply = (words: string) => `ct direction reply ${words}`;
+
+/** What tells a DHCP client's packets, by the direction that is judged: of a connection, its answers are judged as its requests are. */
 export const dhcpWords: Readonly<Record<Direction, readonly string[]>> = {
-  inbound: ['udp sport 67 udp dport 68', 'udp sport 547 udp dport 546'],
-  outbound: ['udp sport 68 udp dport 67', 'udp sport 546 udp dport 547'],
+  inbound: [...dhcpAnswers, ...dhcpAsks.map(asReply)],
+  outbound: [...dhcpAsks, ...dhcpAnswers.map(asReply)],
 };
 
 /** The chains that every denial passes: what is essential by its source port, and the counting. */

@@ -3,12 +3,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { TableEnforcer } from '#agent/enforcer.ts';
+import { pino } from 'pino';
+import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
+import { openStateDirectory } from '#agent/state-directory.ts';
 import { type Address, type Family, parseAddress } from '#model/address.ts';
-import { assertOk } from '#model/result.ts';
+import { assertOk, ok } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
-import { startEnforcer } from '#test/truth/enforcer-stage.ts';
+import { labNft } from '#test/truth/enforcer-stage.ts';
 import { type Ends, type PacketOptions, type Payload, packet } from './packets.ts';
 import { openRawSockets, type RawSockets } from './raw-sockets.ts';
 import { installWitness, type Witness } from './witness.ts';
@@ -38,7 +40,15 @@ export async function standUpProtocols(name: string): Promise<ProtocolStage> {
   lab.alsoRemove(directory);
   const host = await lab.addHost({ name: 'host', ...own });
   const neighbour = await lab.addHost({ name: 'near', ...neighbourOwn });
-  const enforcer = await startEnforcer(host, directory);
+  const enforcer = createEnforcer({
+    nft: labNft(host),
+    stateDirectory: openStateDirectory(directory),
+    essentials: () => [],
+    log: pino({ level: 'silent' }),
+    // A new namespace has no marks, and no test makes 4,095 epochs.
+    sweepMarks: async () => ok(0),
+  });
+  await enforcer.start();
   const sockets = await openRawSockets(host, neighbour);
   const witness = await installWitness(host, sockets);
   let tags = 0;
