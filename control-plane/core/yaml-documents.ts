@@ -4,6 +4,7 @@
 
 import { Composer, CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
 import { type DocumentNode, type MapEntry, shortened } from './document-node.ts';
+import { readPlainYaml } from './plain-yaml.ts';
 import type { Problem } from './problem.ts';
 import { createSourceFile, type Finding, type InputFile, type SourceFile } from './source-file.ts';
 
@@ -27,8 +28,15 @@ export const maxInventoryFileLength = 64 * 1024 * 1024;
 const maxDepth = 40;
 const maxFindingsOfOneCode = 100;
 
-/** Documents that are not YAML are left out, empty ones too. Of several faults in one line the first is told. */
-export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile {
+/**
+ * Documents that are not YAML are left out, empty ones too. Of several faults in one line the first is told. `careful` leaves out the
+ * quick pass over plain texts, which finds the same.
+ */
+export function readYamlDocuments(
+  input: InputFile,
+  maxLength: number,
+  pass: 'plain-first' | 'careful' = 'plain-first',
+): ReadFile {
   const isMarked = input.text.startsWith('\uFEFF');
   const file = createSourceFile(isMarked ? { path: input.path, text: input.text.slice(1) } : input);
   const found = createFindings(file);
@@ -53,7 +61,9 @@ export function readYamlDocuments(input: InputFile, maxLength: number): ReadFile
   if (text === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
   const documents: SourceDocument[] = [];
   for (const part of isJsonLines(text) ? linesOf(text) : [{ text, base: 0 }]) {
-    for (const root of partRoots(part, found)) documents.push({ file, root });
+    const plain = pass === 'plain-first' ? readPlainYaml(part.text, part.base) : undefined;
+    const roots = plain?.flatMap((root) => (root.kind === 'list' ? root.items : [root]));
+    for (const root of roots ?? partRoots(part, found)) documents.push({ file, root });
   }
   return { documents, problems: found.problems, lostNames: namesIn(file.text, found) };
 }
