@@ -5,13 +5,43 @@
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './netlink-attributes.ts';
 
 export type NftablesNotice =
-  | { readonly kind: 'touched'; readonly family: number; readonly table: string; readonly state?: string }
+  | {
+      readonly kind: 'touched';
+      readonly family: number;
+      readonly table: string;
+      /** The message's number and the name of what it is about: changeText makes words of them. */
+      readonly message: number;
+      readonly name: string;
+      readonly state?: string;
+    }
   | { readonly kind: 'committed'; readonly generation: number; readonly pid: number; readonly process: string };
 
 const subsystemNftables = 10;
 const newRule = 6;
 const newGeneration = 15;
 const attributes = { table: 1, ruleUserdata: 7, generation: 1, pid: 2, process: 3 } as const;
+
+/** By message number: what happened to what, and which attribute names the object or, for a rule, its chain. */
+const changes: Readonly<Record<number, { readonly text: string; readonly nameAttribute: number }>> = {
+  0: { text: 'table added', nameAttribute: 0 },
+  2: { text: 'table deleted', nameAttribute: 0 },
+  3: { text: 'chain added or changed:', nameAttribute: 3 },
+  5: { text: 'chain deleted:', nameAttribute: 3 },
+  6: { text: 'rule added in', nameAttribute: 2 },
+  8: { text: 'rule deleted in', nameAttribute: 2 },
+  9: { text: 'set or map added:', nameAttribute: 2 },
+  11: { text: 'set or map deleted:', nameAttribute: 2 },
+  12: { text: 'element added in', nameAttribute: 2 },
+  14: { text: 'element deleted in', nameAttribute: 2 },
+  18: { text: 'object added:', nameAttribute: 2 },
+  20: { text: 'object deleted:', nameAttribute: 2 },
+};
+
+/** "rule added in input", for people. */
+export function changeText(message: number, name: string): string {
+  const text = changes[message]?.text ?? `change of kind ${message}`;
+  return name === '' ? text.replace(/:$/, '') : `${text} ${name}`;
+}
 
 /** NFPROTO_INET. */
 export const familyInet = 1;
@@ -45,15 +75,18 @@ function readGeneration(view: DataView, { from, to }: NetfilterMessage): Nftable
 function readTouched(view: DataView, { from, to, message }: NetfilterMessage): NftablesNotice | undefined {
   let table: string | undefined;
   let comment = '';
+  let name = '';
+  const nameAttribute = changes[message]?.nameAttribute ?? 0;
   eachAttribute(view, from, to, (type, at, length) => {
     if (type === attributes.table) table = latin1(view, at, length);
+    else if (type === nameAttribute) name = latin1(view, at, length);
     if (type === attributes.ruleUserdata && message === newRule) comment = latin1(view, at, length);
     return true;
   });
   if (table === undefined) return undefined;
   const state = /revision=\d+ epoch=\d+ digest=[0-9a-f-]+/.exec(comment)?.[0];
   const family = view.getUint8(from - familyHeaderBytes);
-  return { kind: 'touched', family, table, ...(state === undefined ? {} : { state }) };
+  return { kind: 'touched', family, table, message, name, ...(state === undefined ? {} : { state }) };
 }
 
 /** Names end in NUL. */

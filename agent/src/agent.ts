@@ -12,12 +12,16 @@
 //                 └─ connections ────► flow collection ─► spool ─► flow sender ─► flow reporter ═══════gRPC════╝
 //                    denied sets ─────────┘
 //   cgroup tree ─► unit watch ─► enforcer: refill
+//   table watch ─► table guard ─► enforcer: repair; event log ─► policy sync
+//   panic flag ─► panic watch ─► enforcer: open, resume
 //
 // One loop owns each piece of state: the enforcer its table, the netlink loop its sockets, the sender the spool's oldest batch.
 
 import type { Logger } from 'pino';
 import { tableName } from '#agent-core/table.ts';
+import type { Panic } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { attributionOf } from './attribution.ts';
 import { findCgroupRoot } from './cgroup-tree.ts';
@@ -27,6 +31,8 @@ import { parseControlPlaneAddress } from './control-plane-address.ts';
 import { openControlPlaneReach } from './control-plane-reach.ts';
 import { createDeniedSource } from './denied-source.ts';
 import { createEnforcer, type StartOutcome } from './enforcer.ts';
+import { essentialText, noteEssentials } from './essentials-record.ts';
+import { openEventLog } from './event-log.ts';
 import { createFlowCollection } from './flow-collection.ts';
 import { createFlowReporter } from './flow-reporter.ts';
 import { createFlowSender } from './flow-sender.ts';
@@ -38,12 +44,15 @@ import { createMemoryRelease } from './memory.ts';
 import { type NetlinkReader, runNetlinkLoop } from './netlink-loop.ts';
 import { createNft } from './nft.ts';
 import { insertOpenSockets } from './open-sockets.ts';
+import { openPanicFlag } from './panic-flag.ts';
+import { watchPanic } from './panic-watch.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { Enforcer, SyncState } from './ports.ts';
 import type { AgentSettings } from './settings.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
+import { createTableGuard } from './table-guard.ts';
 import { openTableWatch } from './table-watch.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
 import { createUnitWatch } from './unit-watch.ts';
@@ -79,6 +88,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     const entry = reach.essential();
     return entry === undefined ? settings.essentials : [entry, ...settings.essentials];
   };
+  const events = openEventLog(state.path);
+  await noteEssentials({ statePath: state.path, essentials: settings.essentials, events });
+  const panic = openPanicFlag(state.path);
   const nft = createNft();
   const cgroups = findCgroupRoot();
   const units = createUnitWatch({ root: cgroups, log });
@@ -90,6 +102,27 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     sweepMarks,
     beforeFirstTable: () => enterOpenSockets(log),
     units,
+    panic,
+  });
+  // Before the start, or what it loads would be heard of too late to be known as ours.
+  let reportEvent: () => void = () => undefined;
+  const guard = createTableGuard({
+    repair: (cause) =>
+      enforcer.repair(cause).catch((error: unknown) => {
+        fail(error);
+        return 'failed';
+      }),
+    report(details) {
+      events.record('table-tampered', new Map([...details, ['revision', String(enforcer.held()?.revision ?? 0)]]));
+      reportEvent();
+    },
+    log,
+  });
+  const watch = openTableWatch({
+    table: tableName.split(' ')[1] ?? '',
+    isOwn: (text) => enforcer.isOwnState(text),
+    changed: (change) => guard.changed(change),
+    overrun: () => guard.overrun(),
   });
   let problem = '';
   const started = await enforcer.start();
@@ -141,12 +174,6 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       else log.warn({ reason: outcome.reason }, 'flows cannot be reported; they wait on disk');
     },
   });
-  const watch = openTableWatch({
-    table: tableName.split(' ')[1] ?? '',
-    isOwn: (text) => enforcer.isOwnState(text),
-    changed: (change) => void enforcer.repair(change).catch(fail),
-    overrun: () => void enforcer.repair('overrun').catch(fail),
-  });
 
   const memory = createMemoryRelease();
   memory.soon();
@@ -170,7 +197,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       collection.policyChanged();
       if (outcome.kind === 'applied') {
         problem = '';
-        log.info({ revision: outcome.revision }, 'revision in force');
+        if (enforcer.isOpened())
+          log.warn({ revision: outcome.revision }, 'revision kept; the host is open until resume');
+        else log.info({ revision: outcome.revision }, 'revision in force');
       } else {
         problem = `revision ${outcome.revision} refused: ${outcome.reason}`;
         log.error({ revision: outcome.revision, reason: outcome.reason }, 'revision refused; the last good one stays');
@@ -203,24 +232,54 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     status: () => ({
       revision: enforcer.held()?.revision ?? 0,
-      enforcing: enforcer.held() !== undefined,
+      enforcing: enforcer.held() !== undefined && !enforcer.isOpened(),
       lost: lost(),
       spooledBatches: spool.counts().batches,
       repairs: enforcer.counts().repairs,
-      problem,
+      problem: problemNow(),
+      ...panicNow(),
     }),
+    events,
     signal: stop,
     log,
     onState(next) {
       if (next === 'connected') {
         log.info({ controlPlane: identity.controlPlane }, 'connected to the control plane');
         sender.nudge();
+        // What it was found by now may be another address than the one that is essential.
+        void lookUpAgain().catch(fail);
       } else if (next === 'disconnected' && syncState === 'connected') {
-        void lookUpAgain();
+        void lookUpAgain().catch(fail);
       }
       syncState = next;
     },
   });
+  reportEvent = () => sync.reportNow();
+  const stopWatchingPanic = watchPanic({
+    flag: panic,
+    isOpened: () => enforcer.isOpened(),
+    async raised() {
+      await enforcer.heedPanic();
+      sync.reportNow();
+    },
+    async lowered() {
+      const outcome = await confirmed.resume();
+      if (outcome.kind === 'in-force') log.info({ revision: outcome.revision }, 'resumed: revision in force');
+      else if (outcome.kind === 'nothing-held') log.info('resumed: there is no policy yet');
+      else if (outcome.kind === 'failed') problem = `resuming failed: ${outcome.problem}`;
+      else if (outcome.kind === 'undone') await openAgain(outcome.reason);
+      collection.policyChanged();
+      sync.reportNow();
+    },
+    failed: fail,
+  });
+  async function openAgain(reason: string): Promise<void> {
+    log.error({ reason }, 'resuming was undone; the host is open again');
+    const told = `resume was undone: ${reason}`;
+    panic.raise({ since: millis(Date.now()), reason: told });
+    events.record('opened', new Map([['reason', told]]));
+    await enforcer.heedPanic();
+  }
   addressesChanged = () => {
     collection.policyChanged();
     sync.reportNow();
@@ -231,14 +290,22 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
   resolving.unref();
 
+  function problemNow(): string {
+    return [problem, enforcer.problem()].filter((text) => text !== '').join('; ');
+  }
+  function panicNow(): { readonly panic?: Panic } {
+    const flag = panic.read();
+    return flag === undefined ? {} : { panic: flag };
+  }
   const describe = (): AgentStatusDocument => {
     const ruleSet = enforcer.held();
+    const flag = panic.read();
     const { batches, bytes, lostConnections } = spool.counts();
     return {
       host: identity.host,
       revision: offered,
       applied: ruleSet?.revision ?? 0,
-      ...modesOf(ruleSet),
+      ...modesOf(enforcer.isOpened() ? undefined : ruleSet),
       connected: syncState === 'connected',
       lost: lost(),
       running: true,
@@ -250,7 +317,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       peerSets: ruleSet?.peerSets.size ?? 0,
       addresses: host.addresses().published,
       repairs: enforcer.counts().repairs,
-      problem,
+      problem: problemNow(),
+      failedWrites: enforcer.counts().failedWrites,
+      ...(flag === undefined ? {} : { panic: { since: new Date(flag.since).toISOString(), reason: flag.reason } }),
+      isOpened: enforcer.isOpened(),
+      essentials: essentials().map(essentialText),
+      events: { waiting: events.counts().waiting, lost: events.counts().lost },
       flows: { ...collection.counts(), lostConnections, spooledBatches: batches, spooledBytes: bytes },
     };
   };
@@ -277,6 +349,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   await Promise.allSettled(parts);
 
   clearInterval(resolving);
+  stopWatchingPanic();
+  guard.close();
   memory.close();
   host.close();
   units.close();
@@ -317,6 +391,9 @@ function reportStart(outcome: StartOutcome, log: Logger): void {
       log.info({ revision }, kind === 'adopted' ? 'found its rules in the kernel' : 'last good revision loaded');
       return;
     }
+    case 'panic':
+      log.warn({ revision: outcome.revision }, 'opened at the console: nothing is enforced until segwall-agent resume');
+      return;
     case 'unknown-table':
       log.warn({ revision: outcome.revision }, 'the kernel holds a table of which nothing is known here; it stays');
       return;

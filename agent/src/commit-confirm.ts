@@ -12,11 +12,13 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import type { TableEnforcer } from './enforcer.ts';
+import type { ResumeOutcome, TableEnforcer } from './enforcer.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 
 export interface CommitConfirmOptions {
-  readonly enforcer: Pick<TableEnforcer, 'apply' | 'held' | 'counts' | 'open'>;
+  readonly enforcer: Pick<TableEnforcer, 'apply' | 'held' | 'open' | 'resume'> & {
+    counts(): Pick<ReturnType<TableEnforcer['counts']>, 'epoch'>;
+  };
   /** Opens a connection of its own to the control plane and closes it: one try. The error says what stood in the way. */
   readonly reach: (signal: AbortSignal) => Promise<Result<void>>;
   readonly log: Logger;
@@ -25,12 +27,20 @@ export interface CommitConfirmOptions {
   readonly tryMs?: number;
 }
 
+/** `undone`: what is held cuts the control plane off; the host is to be opened again. */
+export type ConfirmedResume = ResumeOutcome | { readonly kind: 'undone'; readonly reason: string };
+
+export interface CommitConfirm extends Enforcer {
+  /** The end of a panic. A control plane that could not be reached before is not waited for. */
+  resume(): Promise<ConfirmedResume>;
+}
+
 const defaultLimitMs = 10_000;
 /** A dropped SYN is sent again after a second: one try must outlast that. */
 const defaultTryMs = 2_500;
 const betweenTriesMs = 200;
 
-export function createCommitConfirm(options: CommitConfirmOptions): Enforcer {
+export function createCommitConfirm(options: CommitConfirmOptions): CommitConfirm {
   const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
 
   const reached = async (): Promise<string | undefined> => {
@@ -54,6 +64,18 @@ export function createCommitConfirm(options: CommitConfirmOptions): Enforcer {
 
   return {
     held: () => enforcer.held(),
+    async resume() {
+      const wasReached = (await options.reach(AbortSignal.timeout(tryMs))).ok;
+      const outcome = await enforcer.resume();
+      if (outcome.kind !== 'in-force' || !wasReached) return outcome;
+      const failure = await reached();
+      if (failure === undefined) return outcome;
+      const { revision } = outcome;
+      return {
+        kind: 'undone',
+        reason: `the control plane could not be reached through revision ${revision} within ${limitMs / 1000} s (${failure})`,
+      };
+    },
     async apply(ruleSet) {
       const previous = enforcer.held();
       const epochBefore = enforcer.counts().epoch;

@@ -9,6 +9,7 @@ import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import type { ControlPlaneAddress } from './control-plane-address.ts';
+import { isDiskError } from './fallback-directory.ts';
 import { readIfThere, writeWhole } from './whole-file.ts';
 
 export interface ControlPlaneReach {
@@ -50,7 +51,10 @@ export async function openControlPlaneReach(
       const sorted = [...new Set(found)].sort();
       if (sorted.length === 0 || sorted.join() === addresses.join()) return 'same';
       addresses = sorted;
-      await writeWhole(path, Buffer.from(`${sorted.join('\n')}\n`));
+      // Only the next start without a resolver misses it.
+      await writeWhole(path, Buffer.from(`${sorted.join('\n')}\n`)).catch((error: unknown) => {
+        if (!isDiskError(error)) throw error;
+      });
       return 'changed';
     },
 

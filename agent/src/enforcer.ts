@@ -4,6 +4,9 @@
 //   rule set ─► table (agent/core) ─► diff with the table in force ─► nft ─► read back ─► disk ─► outcome
 //                      a stranger's change, heard by table-watch ─► repair ┤
 //                      a unit's new cgroup, seen by unit-watch ───► refill ┘
+//
+// Opened at the console (panic-flag.ts), it takes its table away and keeps what policy comes, until told to resume. A disk that
+// cannot be written stops nothing: what is in force then is not on disk, which is said until it is.
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -28,23 +31,26 @@ import {
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
 import type { Nft } from './nft.ts';
+import type { PanicFlag } from './panic-flag.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
-import type { ForeignChange } from './table-watch.ts';
+import type { RepairOutcome } from './table-guard.ts';
 import type { RefillOutcome, UnitWatch } from './unit-watch.ts';
 import { writeWhole } from './whole-file.ts';
 
 /**
  * How a start found the host. `open`: never had a policy. `adopted`: the kernel held what the disk says, untouched. `loaded`:
  * the disk's revision was put into the kernel. `unknown-table`: the kernel holds a table this state directory knows nothing
- * of; it is left alone until a policy arrives.
+ * of; it is left alone until a policy arrives. `panic`: someone opened the host at its console; nothing is loaded.
  */
 export type StartOutcome =
   | { readonly kind: 'open' }
   | { readonly kind: 'adopted' | 'loaded'; readonly revision: number; readonly problem?: string }
   | { readonly kind: 'unknown-table'; readonly revision: number | undefined }
+  | { readonly kind: 'panic'; readonly revision: number | undefined; readonly problem?: string }
   | { readonly kind: 'failed'; readonly problem: string };
 
 export interface EnforcerOptions {
@@ -53,12 +59,14 @@ export interface EnforcerOptions {
   /** Read at every change: the control plane's addresses may move. */
   readonly essentials: () => readonly EssentialEntry[];
   readonly log: Logger;
-  /** Takes old epochs out of all marks before the epoch begins again at 1. */
+  /** Takes all epochs but the current one out of all marks: 0 takes all. */
   readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
   /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
   readonly beforeFirstTable?: () => Promise<void>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
+  /** Absent, nobody can open the host while this runs. */
+  readonly panic?: Pick<PanicFlag, 'read'>;
 }
 
 export interface TableEnforcer extends Enforcer {
@@ -69,16 +77,40 @@ export interface TableEnforcer extends Enforcer {
   refresh(): Promise<ApplyOutcome | undefined>;
   /** Takes our table away and forgets the last good revision: the host is open. */
   open(): Promise<Result<void>>;
-  /** Puts our table back after a stranger's change; true if it is as it should be afterwards. */
-  repair(change: ForeignChange | 'overrun'): Promise<boolean>;
-  /** Whether a state rule's words are of a transaction made here. */
+  /** Puts our table back after a stranger's change; after lost notices, where it is not as it was. */
+  repair(cause: 'changed' | 'overrun'): Promise<RepairOutcome>;
+  /** Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is a stranger's. */
   isOwnState(state: string): boolean;
+  /** Looks whether the host was opened at its console, and opens it then. */
+  heedPanic(): Promise<void>;
+  /** Whether the host is open because someone at its console said so. */
+  isOpened(): boolean;
+  /** After a panic: what is held goes into the kernel. `still-open` where the flag is up. */
+  resume(): Promise<ResumeOutcome>;
+  /** What is in force but not on disk, in words; empty where all is. */
+  problem(): string;
   /** `settled`: what the kernel shows of the table is on disk, so that the next start can tell whether anyone touched it. */
-  counts(): { readonly repairs: number; readonly epoch: number; readonly settled: 'yes' | 'no' };
+  counts(): {
+    readonly repairs: number;
+    readonly epoch: number;
+    readonly settled: 'yes' | 'no';
+    readonly failedWrites: number;
+  };
 }
+
+export type ResumeOutcome =
+  | { readonly kind: 'still-open' | 'nothing-held' }
+  | { readonly kind: 'in-force'; readonly revision: number }
+  | { readonly kind: 'failed'; readonly problem: string };
 
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownStatesKept = 256;
+
+/** How soon what could not be written is tried again. */
+const writeAgainMs = 10_000;
+
+/** Half way to the wrap: marks that the sweep before the wrap left as current are of the epoch before, and must go before it is current again. */
+const middleEpoch = lastEpoch >> 1;
 
 /** A unit that crashes in a loop must not use up the epochs. */
 const betweenUnitEpochsMs = 1000;
@@ -114,28 +146,92 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   let last: Promise<unknown> = Promise.resolve();
   let repairs = 0;
   let settling: NodeJS.Timeout | undefined;
-  const ownStates = new Set<string>();
+  /** Words of state rules, and how many transactions that carry them have not been heard of yet. */
+  const ownStates = new Map<string, number>();
+  let isOpened = false;
+  let failedWrites = 0;
+  /** The revision that a start would find on disk. */
+  let revisionOnDisk = 0;
+  let unsaved: string | undefined;
+  let writingAgain: NodeJS.Timeout | undefined;
   let lastUnitEpochAt = Number.NEGATIVE_INFINITY;
   let owedEpoch: NodeJS.Timeout | undefined;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
-  const rememberOwn = (state: string) => {
-    ownStates.add(state);
-    const [oldest] = ownStates;
+  /** Loads a script that holds these words: its notice is then known as ours. */
+  const applyAsOwn = async (script: string, state: string): Promise<Result<void>> => {
+    ownStates.set(state, (ownStates.get(state) ?? 0) + 1);
+    const [oldest] = ownStates.keys();
     if (ownStates.size > ownStatesKept && oldest !== undefined) ownStates.delete(oldest);
+    const applied = await nft.apply(script);
+    if (!applied.ok) isOwnState(state);
+    return applied;
   };
 
-  /** One at a time, in the order asked. */
+  const isOwnState = (state: string): boolean => {
+    const left = ownStates.get(state);
+    if (left === undefined) return false;
+    if (left > 1) ownStates.set(state, left - 1);
+    else ownStates.delete(state);
+    return true;
+  };
+
+  /** One at a time, in the order asked. Whoever opens the host at its console is heeded before and after each. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work);
+    const heeding = async () => {
+      await openIfTold();
+      try {
+        return await work();
+      } finally {
+        await openIfTold();
+      }
+    };
+    const turn = last.then(heeding, heeding);
     last = turn.catch(() => undefined);
     return turn;
   };
 
+  const removeTable = () =>
+    // Added first, so that it may be missing.
+    nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+
+  const openIfTold = async (): Promise<void> => {
+    if (options.panic?.read() === undefined) return;
+    if (isOpened && !(await tableStands())) return;
+    const wasOpened = isOpened;
+    isOpened = true;
+    followUnits(undefined);
+    const removed = await removeTable();
+    if (!removed.ok) log.error({ reason: removed.error }, 'opened at the console, but the table could not be removed');
+    else if (!wasOpened) log.warn('opened at the console: no rules are in the kernel until segwall-agent resume');
+  };
+
+  const tableStands = async () => (await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok;
+
   const nextEpoch = async (current: number): Promise<Result<number>> => {
-    if (current < lastEpoch) return ok(current + 1);
+    if (current !== middleEpoch && current < lastEpoch) return ok(current + 1);
     const swept = await options.sweepMarks(current);
-    return swept.ok ? ok(firstEpoch) : err(`marks of older epochs could not be cleared: ${swept.error}`);
+    const next = current < lastEpoch ? current + 1 : firstEpoch;
+    return swept.ok ? ok(next) : err(`marks of older epochs could not be cleared: ${swept.error}`);
+  };
+
+  /** Where no table of ours says which epochs were used, marks of an older life could be taken for today's: all go. */
+  const sweepAll = async (): Promise<Result<void>> => {
+    const swept = await options.sweepMarks(0);
+    if (!swept.ok) return err(`marks of an older life could not be cleared: ${swept.error}`);
+    if (swept.value > 0) log.info({ connections: swept.value }, 'connections of an older life will be judged anew');
+    return ok(undefined);
+  };
+
+  /** What stands, if anything, does not say which epochs it stamps: what it stamped until the load is swept too. */
+  const onUnsureGround = async <T>(load: () => Promise<Result<T>>): Promise<Result<T>> => {
+    const before = await sweepAll();
+    if (!before.ok) return before;
+    const stood = await tableStands();
+    const loaded = await load();
+    if (!loaded.ok || !stood) return loaded;
+    const after = await sweepAll();
+    return after.ok ? loaded : after;
   };
 
   /** The interval maps a table needs and does not find standing, in a transaction of their own; gives their names. */
@@ -146,14 +242,12 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   ): Promise<Result<ReadonlySet<string>>> => {
     const script = preparationScript(table, standingMaps, state);
     if (script === undefined) return ok(new Set());
-    rememberOwn(stateText(state));
-    const applied = await nft.apply(script);
+    const applied = await applyAsOwn(script, stateText(state));
     return applied.ok ? ok(new Set(freshMaps(table).filter((name) => !standingMaps.has(name)))) : applied;
   };
 
   const commit = async (script: string, state: TableState): Promise<Result<void>> => {
-    rememberOwn(stateText(state));
-    const applied = await nft.apply(script);
+    const applied = await applyAsOwn(script, stateText(state));
     if (!applied.ok) return applied;
     const readBack = await readState();
     if (readBack === undefined || stateText(readBack) !== stateText(state)) {
@@ -217,22 +311,55 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (settling !== undefined) clearTimeout(settling);
     settling = setTimeout(() => {
       void inTurn(async () => {
-        const text = await fingerprint();
-        if (text !== undefined) await writeWhole(fingerprintPath, Buffer.from(text));
+        const text = isOpened ? undefined : await fingerprint();
+        if (text !== undefined) await written(() => writeWhole(fingerprintPath, Buffer.from(text)));
         settling = undefined;
       });
     }, settleMs).unref();
   };
 
+  /** What the disk refuses is counted, and told by its code. */
+  const written = async (write: () => Promise<void>): Promise<string | undefined> => {
+    try {
+      await write();
+      return undefined;
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      failedWrites += 1;
+      return diskErrorText(error);
+    }
+  };
+
   const keep = async (next: InForce): Promise<void> => {
     inForce = next;
     names = undefined;
-    const { ruleSet, epoch, table } = next;
-    await stateDirectory.writeLastGood(
-      encodeLastGood({ ruleSet, epoch, numbering: table.numbering, essentials: options.essentials() }),
-    );
+    await save();
+    if (isOpened) return;
     keepFingerprintSoon();
-    followUnits(table);
+    followUnits(next.table);
+  };
+
+  /** What is in force stays in force if this fails, and is written as soon as the disk takes it. */
+  const save = async (): Promise<void> => {
+    if (inForce === undefined) return;
+    clearTimeout(writingAgain);
+    writingAgain = undefined;
+    const { ruleSet, epoch, table } = inForce;
+    const record = { ruleSet, epoch, numbering: table.numbering, essentials: options.essentials() };
+    const refusal = await written(() => stateDirectory.writeLastGood(encodeLastGood(record)));
+    const { revision } = ruleSet;
+    if (refusal === undefined) {
+      if (unsaved !== undefined) log.info({ revision }, 'what is in force is on disk again');
+      unsaved = undefined;
+      revisionOnDisk = revision;
+      return;
+    }
+    const instead = revisionOnDisk === 0 ? 'find no policy' : `load revision ${revisionOnDisk}`;
+    const problem = `revision ${revision} is in force but not on disk (${refusal}): a reboot would ${instead}`;
+    if (unsaved !== problem)
+      log.error({ revision, revisionOnDisk, reason: refusal }, 'what is in force could not be written to disk');
+    unsaved = problem;
+    writingAgain = setTimeout(() => void inTurn(save), writeAgainMs).unref();
   };
 
   const followUnits = (table: Table | undefined) => {
@@ -249,6 +376,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   /** Places units' cgroups that are new. `all`: which ones the kernel knows is not known. `owed-epoch`: judges again what was put off. */
   const refill = async (what: 'new-cgroups' | 'all' | 'owed-epoch'): Promise<RefillOutcome> => {
     if (options.units === undefined || inForce === undefined || inForce.table.units.length === 0) return 'unchanged';
+    if (isOpened) return 'unchanged';
     const before = inForce;
     const { table } = before;
     const placed = what === 'all' ? new Set<string>() : before.placed;
@@ -300,8 +428,17 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const table = numbered ?? buildTable({ ...request, numbering: emptyNumbering });
     if (table === undefined) return refused('the rule set holds more than 65,535 different decisions for this host');
     const isNewTable = before === undefined || numbered === undefined || revokesAnything(before.table, table);
-    const current = before?.epoch ?? (await readState())?.epoch ?? 0;
     const digest = digestOf(table);
+    if (isOpened) {
+      // Kept as it would be loaded, so that what nft would refuse is refused now.
+      const script = bootstrapScript(table, { revision, epoch: before?.epoch ?? firstEpoch, digest }, nothingStanding);
+      const checked = await nft.check(script);
+      if (!checked.ok) return refused(`nft refuses the rule set: ${checked.error}`);
+      await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0, placed: new Set() });
+      return { kind: 'applied', revision };
+    }
+    const standing = before === undefined ? await readState() : undefined;
+    const current = before?.epoch ?? standing?.epoch ?? 0;
     return withUnits(table, async ({ lines, cgroups }): Promise<ApplyOutcome> => {
       const isNewEpoch = isNewTable || appearedNarrower(table, cgroups, before.placed);
       const isInForce = before?.digest === digest && before.ruleSet.revision === revision;
@@ -314,7 +451,9 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       const state = { revision, epoch: epoch.value, digest };
       let loaded: Result<Loaded>;
       if (before === undefined) {
-        loaded = await bootstrap(table, state);
+        loaded = await (standing === undefined
+          ? onUnsureGround(() => bootstrap(table, state))
+          : bootstrap(table, state));
       } else {
         const prepared = await prepare(table, new Set(before.table.maps.keys()), state);
         const changed = prepared.ok
@@ -346,8 +485,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const stored = await stateDirectory.readLastGood();
     const kernel = await readState();
     if (stored.kind === 'none') {
-      const standing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
-      return standing.ok ? { kind: 'unknown-table', revision: kernel?.revision } : { kind: 'open' };
+      if (isOpened) return { kind: 'panic', revision: undefined };
+      return (await tableStands()) ? { kind: 'unknown-table', revision: kernel?.revision } : { kind: 'open' };
     }
     if (stored.kind === 'damaged') return { kind: 'failed', problem: stored.problem };
     const record = decodeLastGood(stored.bytes);
@@ -358,39 +497,50 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (table === undefined)
       return { kind: 'failed', problem: 'the last good rule set needs more decision numbers than there are' };
     const digest = digestOf(table);
+    revisionOnDisk = ruleSet.revision;
+    if (isOpened) {
+      inForce = { ruleSet, table, epoch: record.value.epoch, digest, placed: new Set() };
+      return { kind: 'panic', revision: ruleSet.revision, ...problem };
+    }
     if (kernel !== undefined && kernel.digest === digest) {
       const { epoch } = kernel;
       inForce = { ruleSet, table, epoch, digest, placed: new Set() };
       followUnits(table);
-      rememberOwn(stateText(kernel));
       const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
       if (known !== undefined && known === (await fingerprint())) {
         await refill('all');
         return { kind: 'adopted', revision: ruleSet.revision, ...problem };
       }
-      // The words are ours but the rules may not be: load them again in place, under the same epoch, so that no connection notices.
-      const state = { revision: ruleSet.revision, epoch, digest };
-      const loaded = await bootstrap(table, state);
+      // The words are ours but the rules may not be, nor what they let in: load them again, and have every connection judged again.
+      const next = await nextEpoch(epoch);
+      if (!next.ok) return { kind: 'failed', problem: next.error };
+      const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: next.value, digest });
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
       inForce = { ...inForce, ...loaded.value };
       await refill('all');
-      keepFingerprintSoon();
+      await keep(inForce);
       return { kind: 'loaded', revision: ruleSet.revision, ...problem };
     }
-    const epoch = await nextEpoch(Math.max(kernel?.epoch ?? 0, record.value.epoch));
+    // The kernel's own word goes first: the disk may have missed a wrap, or be full since yesterday.
+    const epoch = await nextEpoch(kernel?.epoch ?? record.value.epoch);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
-    const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: epoch.value, digest });
+    const state = { revision: ruleSet.revision, epoch: epoch.value, digest };
+    const loaded = await (kernel === undefined
+      ? onUnsureGround(() => bootstrap(table, state))
+      : bootstrap(table, state));
     if (!loaded.ok) return { kind: 'failed', problem: `nft refused the last good rule set: ${loaded.error}` };
     await keep({ ruleSet, table, digest, ...loaded.value });
     return { kind: 'loaded', revision: ruleSet.revision, ...problem };
   };
 
-  const repair = async (cause: ForeignChange | 'overrun'): Promise<boolean> => {
-    if (inForce === undefined) return true;
+  const repair = async (cause: 'changed' | 'overrun'): Promise<RepairOutcome> => {
+    if (inForce === undefined || isOpened) return 'untouched';
     const { ruleSet, table, digest } = inForce;
     if (cause === 'overrun') {
+      // Before it has settled, what was lost were the notices of our own transaction.
+      if (settling !== undefined) return 'untouched';
       const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
-      if (known !== undefined && known === (await fingerprint())) return true;
+      if (known !== undefined && known === (await fingerprint())) return 'untouched';
     }
     // What passed meanwhile may carry today's epoch: a new one has every connection judged again.
     const epoch = await nextEpoch(inForce.epoch);
@@ -398,20 +548,37 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: chosen, digest });
     if (!loaded.ok) {
       log.error({ cause, reason: loaded.error }, 'the table was changed by someone else and could not be put back');
-      return false;
+      return 'failed';
     }
     repairs += 1;
-    log.warn({ cause, revision: ruleSet.revision, repairs }, 'the table was changed by someone else and is put back');
     await keep({ ...inForce, ...loaded.value });
-    return true;
+    return 'repaired';
+  };
+
+  const resume = async (): Promise<ResumeOutcome> => {
+    if (options.panic?.read() !== undefined) return { kind: 'still-open' };
+    if (inForce === undefined) {
+      isOpened = false;
+      return { kind: 'nothing-held' };
+    }
+    const { ruleSet, table, digest, epoch: before } = inForce;
+    const { revision } = ruleSet;
+    const epoch = await nextEpoch(before);
+    if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
+    const loaded = await onUnsureGround(() => bootstrap(table, { revision, epoch: epoch.value, digest }));
+    if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
+    isOpened = false;
+    await keep({ ruleSet, table, digest, ...loaded.value });
+    return { kind: 'in-force', revision };
   };
 
   const open = async (): Promise<Result<void>> => {
     inForce = undefined;
     followUnits(undefined);
-    await stateDirectory.forgetLastGood();
-    // Added first, so that it may be missing.
-    return nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+    unsaved = undefined;
+    clearTimeout(writingAgain);
+    await written(() => stateDirectory.forgetLastGood());
+    return removeTable();
   };
 
   return {
@@ -421,8 +588,17 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     start: () => inTurn(start),
     repair: (cause) => inTurn(() => repair(cause)),
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
-    isOwnState: (state) => ownStates.has(state),
-    counts: () => ({ repairs, epoch: inForce?.epoch ?? 0, settled: settling === undefined ? 'yes' : 'no' }),
+    isOwnState,
+    heedPanic: () => inTurn(async () => undefined),
+    isOpened: () => isOpened,
+    resume: () => inTurn(resume),
+    problem: () => unsaved ?? '',
+    counts: () => ({
+      repairs,
+      epoch: inForce?.epoch ?? 0,
+      settled: settling === undefined ? 'yes' : 'no',
+      failedWrites,
+    }),
     decisionOf(number) {
       const current = inForce?.table.decisions.get(number);
       if (current !== undefined || inForce === undefined) return current;

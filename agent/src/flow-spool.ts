@@ -2,12 +2,13 @@
 // Bounded by bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a
 // power cut is counted and removed, never sent.
 
-import { mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
+import { isDiskError } from './fallback-directory.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
@@ -62,7 +63,12 @@ const noLoss: FlowLoss = { overruns: 0, records: 0, spooled: 0 };
 export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpool> {
   const { state, codec, bytesMost = 64 << 20 } = options;
   const directory = state.spoolPath;
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    // Appending then fails too, and says so.
+    if (!isDiskError(error)) throw error;
+  }
   const files = listFiles(directory);
   let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const kept = (await state.readFlowProgress())?.nextSequence ?? options.firstSequence;
@@ -79,7 +85,12 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     if (index < 0) return;
     files.splice(index, 1);
     bytes -= file.bytes;
-    rmSync(pathOf(file.sequence), { force: true });
+    try {
+      rmSync(pathOf(file.sequence), { force: true });
+    } catch (error) {
+      // Sent again after a restart, and taken once.
+      if (!isDiskError(error)) throw error;
+    }
   }
 
   async function read(file: SpooledFile): Promise<FlowBatch | undefined> {
@@ -152,13 +163,21 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
 /** In order of sequence. What a crash left half written goes. */
 function listFiles(directory: string): SpooledFile[] {
   const files: SpooledFile[] = [];
-  for (const name of readdirSync(directory)) {
+  for (const name of existsSync(directory) ? readdirSync(directory) : []) {
     const path = join(directory, name);
     const sequence = name.endsWith(suffix) ? Number(name.slice(0, -suffix.length)) : Number.NaN;
     if (Number.isSafeInteger(sequence)) files.push({ sequence, bytes: statSync(path).size });
-    else if (name.endsWith('.tmp')) unlinkSync(path);
+    else if (name.endsWith('.tmp')) removeIfWritable(path);
   }
   return files.sort((a, b) => a.sequence - b.sequence);
+}
+
+function removeIfWritable(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+  }
 }
 
 function connectionsOf({ records }: Pick<SpoolWindow, 'records'>): number {

@@ -12,6 +12,7 @@ import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest } from './certificate-request.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
 import { type Client, callUnary, openClient } from './control-plane-client.ts';
+import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import {
   type CertificateTimes,
   certificateTimes,
@@ -97,9 +98,16 @@ function createIdentity(
     const own = new X509Certificate(certificate);
     const isOurs = issued.verify(ca.publicKey) && issued.publicKey.equals(own.publicKey);
     if (!isOurs) return err('the certificate that came is not for this key, or not by the CA that was enrolled with');
+    try {
+      await writeCertificate(stateDirectory, issued.toString());
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      return err(
+        `the new certificate cannot be written to ${stateDirectory} (${diskErrorText(error)}); the old one stays`,
+      );
+    }
     certificate = issued.toString();
     times = certificateTimes(certificate);
-    await writeCertificate(stateDirectory, certificate);
     resetClient();
     for (const listener of listeners) listener();
     return ok(times);

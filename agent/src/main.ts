@@ -77,6 +77,19 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .addOption(state())
     .action(async (options) => (await import('./commands/restore.ts')).restoreCommand(options));
   program
+    .command('panic')
+    .description(
+      'open this host at once, until resume: from its console, also while the agent or the control plane is dead',
+    )
+    .addOption(state())
+    .option('--reason <text>', 'why, for the audit log')
+    .action(async (options) => (await import('./commands/panic.ts')).panicCommand(options));
+  program
+    .command('resume')
+    .description('end a panic: what policy says is enforced again')
+    .addOption(state())
+    .action(async (options) => (await import('./commands/resume.ts')).resumeCommand(options));
+  program
     .command('open')
     .description('remove every rule of segwall from this host: all its traffic passes')
     .addOption(state())

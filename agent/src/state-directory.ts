@@ -3,7 +3,7 @@
 // what they mean is the enforcer's.
 
 import { mkdirSync } from 'node:fs';
-import { rename, unlink } from 'node:fs/promises';
+import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Millis, millis } from '#model/time.ts';
 import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';
@@ -76,6 +76,7 @@ export function openStateDirectory(path: string): StateDirectory {
       // A damaged current must not displace the whole file behind it. Between the two renames there is no current, and
       // the reader takes the previous one: that is the revision which was in force a moment ago.
       const held = await readIfThere(current);
+      await removeLeftovers(lastGoodPath);
       const next = join(lastGoodPath, 'next');
       await writeWhole(next, seal(bytes));
       if (held !== undefined && unseal(held).ok) await rename(current, previous);
@@ -105,6 +106,12 @@ export function openStateDirectory(path: string): StateDirectory {
       await writeWhole(progressPath, Buffer.from(`${nextSequence} ${seenUntil}`, 'latin1'));
     },
   };
+}
+
+/** What an agent that was killed while it wrote has left. */
+async function removeLeftovers(path: string): Promise<void> {
+  const names = await readdir(path).catch(() => []);
+  for (const name of names) if (name.endsWith('.tmp')) await unlink(join(path, name)).catch(() => undefined);
 }
 
 function isPositive(value: number | undefined): value is number {

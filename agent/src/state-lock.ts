@@ -1,20 +1,39 @@
 // Two agents on one state directory would fight over the table and the flow sequence: a lock file names the one that runs, by
 // boot, process id and that process's start time, so that a lock left by a dead agent, or a process id used again, is seen
-// to be stale.
+// to be stale. Where the state directory cannot be written, the lock is under /run.
 
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
 
 export interface StateLock {
   release(): void;
 }
 
-/** The error names the process that holds the lock. */
+/** Of one state directory. The error names the process that holds the lock. */
 export function acquireStateLock(path: string): Result<StateLock> {
+  try {
+    return acquireAt(path);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    // An agent that took its lock before the disk failed still runs on it.
+    const owner = lockOwner(path);
+    if (owner !== undefined) return err(`process ${owner} is running on it`);
+    makeFallbackDirectory(dirname(path));
+    return acquireAt(fallbackOf(path));
+  }
+}
+
+function fallbackOf(path: string): string {
+  return join(fallbackDirectory(dirname(path)), basename(path));
+}
+
+function acquireAt(path: string): Result<StateLock> {
   const mine = ownerText(process.pid);
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, mine, { mode: 0o600 });
   try {
+    writeFileSync(temporary, mine, { mode: 0o600 });
     for (let attempt = 0; attempt < 5; attempt += 1) {
       if (tryLink(temporary, path)) return ok({ release: () => releaseIfMine(path, mine) });
       const held = readText(path);
@@ -24,14 +43,17 @@ export function acquireStateLock(path: string): Result<StateLock> {
     }
     return err('another agent is starting on it at this moment');
   } finally {
-    unlinkSync(temporary);
+    rmSync(temporary, { force: true });
   }
 }
 
 /** The process that holds the lock and lives, or undefined. */
 export function lockOwner(path: string): number | undefined {
-  const held = readText(path);
-  return held !== undefined && isAlive(held) ? pidOf(held) : undefined;
+  for (const place of [path, fallbackOf(path)]) {
+    const held = readText(place);
+    if (held !== undefined && isAlive(held)) return pidOf(held);
+  }
+  return undefined;
 }
 
 function tryLink(from: string, to: string): boolean {
@@ -61,7 +83,13 @@ function removeStale(path: string, stale: string): void {
 }
 
 function releaseIfMine(path: string, mine: string): void {
-  if (readText(path) === mine) unlinkSync(path);
+  if (readText(path) !== mine) return;
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    // A lock of a process that is gone holds nobody up.
+    if (!isDiskError(error)) throw error;
+  }
 }
 
 function ownerText(pid: number): string {

@@ -4,7 +4,7 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { AgentStatusDocument } from './status.ts';
 
-/** `open`: the host never had a policy, or has none for itself. */
+/** `open`: the host never had a policy, has none for itself, or was opened (give no rule set then). */
 export function modesOf(ruleSet: HostRuleSet | undefined): Pick<AgentStatusDocument, 'mode' | 'modes'> {
   const rules = ruleSet?.workloads.find(({ kind }) => kind === 'host');
   if (rules === undefined) return { mode: 'open', modes: { inbound: 'open', outbound: 'open' } };
@@ -21,18 +21,34 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
   const { applied, revision, modes, flows } = status;
   const rows: [string, string | undefined][] = [
     ['host', status.host],
+    ['OPEN', status.panic && panicText(status.panic)],
     ['agent', status.running === true ? `running, process ${status.pid}, since ${status.startedAt}` : 'not running'],
     ['control plane', status.controlPlane && `${status.controlPlane} (${connection(status)})`],
     ['revision', revisionText(applied, revision)],
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
+    ['essential', status.essentials?.join('\n')],
     ['addresses', status.addresses?.join(', ')],
     ['flows lost', status.lost === undefined ? undefined : String(status.lost)],
     ['waiting on disk', flows && `${flows.spooledBatches} batches, ${flows.spooledBytes} bytes`],
     ['repairs', status.repairs === undefined ? undefined : String(status.repairs)],
+    ['events', status.events && eventsText(status.events)],
+    ['failed writes', status.failedWrites ? String(status.failedWrites) : undefined],
     ['version', status.version],
     ['problem', status.problem === '' ? undefined : status.problem],
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value] as const]));
+}
+
+function panicText({ since, reason }: NonNullable<AgentStatusDocument['panic']>): string {
+  const why = reason === '' ? '' : `: ${reason}`;
+  return `opened at the console at ${since}${why}; policy is kept, not enforced, until segwall-agent resume`;
+}
+
+function eventsText({ waiting, lost }: AgentStatusDocument['events']): string | undefined {
+  if (waiting === 0 && lost === 0) return undefined;
+  return lost === 0
+    ? `${waiting} wait for the control plane`
+    : `${waiting} wait for the control plane, ${lost} were lost`;
 }
 
 function connection({ running, connected }: Partial<AgentStatusDocument>): string {

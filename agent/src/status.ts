@@ -1,11 +1,12 @@
 // What a running agent says of itself: one JSON document to whoever connects to the socket in the state directory, which only
-// its owner may. The asking side is here too, so that both agree on the shape.
+// its owner may (under /run where that directory cannot be written). The asking side is here too, so that both agree on the shape.
 
-import { chmodSync, closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, rmSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
-import { basename, dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
 
 /**
  * `revision` is the newest the control plane sent, `applied` the one in force in the kernel (0: none). `mode` is the stricter of
@@ -29,6 +30,16 @@ export interface AgentStatusDocument {
   readonly addresses: readonly string[];
   readonly repairs: number;
   readonly problem: string;
+  /** Times that a file of the state directory could not be written. */
+  readonly failedWrites: number;
+  /** Open because someone at the console said so; `since` in ISO 8601. What is applied meanwhile is kept, not enforced. */
+  readonly panic?: { readonly since: string; readonly reason: string };
+  /** The rules are not in the kernel: so after a panic, and until what is held is loaded again after it. */
+  readonly isOpened: boolean;
+  /** What passes before any policy, in words. */
+  readonly essentials: readonly string[];
+  /** What waits for the control plane's audit log, and what was lost before it got there. */
+  readonly events: { readonly waiting: number; readonly lost: number };
   readonly flows: {
     readonly events: number;
     readonly overruns: number;
@@ -49,6 +60,20 @@ const answerBytesMost = 1 << 20;
 
 /** The state lock is held: a socket file that is there was left behind. */
 export async function serveStatus(path: string, describe: () => object): Promise<StatusServer> {
+  try {
+    return await serveAt(path, describe);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    makeFallbackDirectory(dirname(path));
+    return serveAt(fallbackOf(path), describe);
+  }
+}
+
+function fallbackOf(path: string): string {
+  return join(fallbackDirectory(dirname(path)), basename(path));
+}
+
+async function serveAt(path: string, describe: () => object): Promise<StatusServer> {
   if (existsSync(path)) unlinkSync(path);
   const server = createServer((connection) => {
     connection.on('error', () => connection.destroy());
@@ -58,15 +83,25 @@ export async function serveStatus(path: string, describe: () => object): Promise
   chmodSync(path, 0o600);
   return {
     close: () =>
-      new Promise((resolve) => {
+      new Promise<void>((resolve) => {
         server.close(() => resolve());
-        if (existsSync(path)) unlinkSync(path);
+        rmSync(path, { force: true });
+      }).catch((error: unknown) => {
+        // On a disk that cannot be written a dead socket stays, and the next agent takes its place elsewhere.
+        if (!isDiskError(error)) throw error;
       }),
   };
 }
 
 /** The error says that nobody answers there, or what came instead of an answer. */
 export async function askStatus(path: string): Promise<Result<unknown>> {
+  const answer = await askAt(path);
+  if (answer.ok) return answer;
+  const other = await askAt(fallbackOf(path));
+  return other.ok ? other : answer;
+}
+
+async function askAt(path: string): Promise<Result<unknown>> {
   if (!existsSync(path)) return err('there is no socket');
   return withShortPath(
     path,

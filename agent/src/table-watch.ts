@@ -1,15 +1,16 @@
 // Hears every nftables transaction of this network namespace and tells those that touched our table and were not ours. A
 // transaction of ours is known by the state rule it writes, which holds revision, epoch and digest; a stranger's by lacking it.
 
-import { decodeNftablesNotices, familyInet } from '#agent-core/nftables-message.ts';
+import { changeText, decodeNftablesNotices, familyInet } from '#agent-core/nftables-message.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 
-/** Who changed our table: as the kernel names the process that committed. */
+/** Who changed our table, as the kernel names the process that committed, and what, in words with how often. */
 export interface ForeignChange {
   readonly pid: number;
   readonly process: string;
+  readonly what: ReadonlyMap<string, number>;
 }
 
 export interface TableWatch {
@@ -19,7 +20,7 @@ export interface TableWatch {
 
 export interface TableWatchOptions {
   readonly table: string;
-  /** Whether a state rule's words are of a transaction this agent made. */
+  /** Whether a state rule's words are of a transaction this agent made; each answers for one transaction. */
   isOwn(state: string): boolean;
   changed(change: ForeignChange): void;
   /** Notices were lost: what the table holds has to be looked at. */
@@ -28,8 +29,11 @@ export interface TableWatchOptions {
 
 /** NFNLGRP_NFTABLES is group 7. */
 const groups = 1 << 6;
-const bufferBytes = 8 << 20;
+/** A bound, not a cost: our own table of 100,000 peers is announced in some 20 MB. */
+const bufferBytes = 64 << 20;
 const datagramBytes = 65_536;
+/** A deleted table names hundreds of chains; the first say enough. */
+const kindsOfChangeMost = 32;
 
 export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   const opened = openNetlink({
@@ -43,18 +47,28 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   const socket = opened.value;
   let isTouched = false;
   let isOwn = false;
+  let what = new Map<string, number>();
+  /** Notices were lost: the rest of the transaction they were of cannot be told from a stranger's. */
+  let isCut = false;
 
   const take = (bytes: Uint8Array) => {
     for (const notice of decodeNftablesNotices(bytes)) {
       if (notice.kind === 'touched') {
         if (notice.family !== familyInet || notice.table !== options.table) continue;
         isTouched = true;
+        if (what.size < kindsOfChangeMost || notice.name === '') {
+          const text = changeText(notice.message, notice.name);
+          what.set(text, (what.get(text) ?? 0) + 1);
+        }
         if (notice.state !== undefined && options.isOwn(notice.state)) isOwn = true;
         continue;
       }
-      if (isTouched && !isOwn) options.changed({ pid: notice.pid, process: notice.process });
+      if (isCut) options.overrun();
+      else if (isTouched && !isOwn) options.changed({ pid: notice.pid, process: notice.process, what });
       isTouched = false;
       isOwn = false;
+      isCut = false;
+      if (what.size > 0) what = new Map();
     }
   };
 
@@ -65,11 +79,13 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
         const outcome = socket.receive(take);
         switch (outcome.kind) {
           case 'received':
-            if (outcome.cut > 0) options.overrun();
+            if (outcome.cut > 0) {
+              isCut = true;
+              options.overrun();
+            }
             return 'more';
           case 'overrun':
-            isTouched = false;
-            isOwn = false;
+            isCut = true;
             options.overrun();
             return 'more';
           case 'empty':

@@ -2,7 +2,7 @@
 // folder. What must also be proof against a disk that lies carries a trailer with its SHA-256, checked when it is read.
 
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 
@@ -18,10 +18,14 @@ export async function writeWhole(path: string, bytes: Uint8Array, mode = 0o600):
   try {
     await file.writeFile(bytes);
     await file.sync();
+    await rename(temporary, path);
+  } catch (error) {
+    // On a full disk, what is half written must not take room from what is whole.
+    await unlink(temporary).catch(() => undefined);
+    throw error;
   } finally {
     await file.close();
   }
-  await rename(temporary, path);
   await syncFolder(dirname(path));
 }
 

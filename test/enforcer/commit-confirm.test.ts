@@ -21,6 +21,7 @@ function fakeEnforcer(widens: ReadonlySet<number> = new Set()) {
       held = undefined;
       return ok(undefined);
     },
+    resume: async () => ({ kind: 'in-force', revision: held?.revision ?? 0 }) as const,
     apply: async (ruleSet: HostRuleSet) => {
       applied.push(ruleSet.revision);
       held = ruleSet;

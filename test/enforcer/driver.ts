@@ -8,6 +8,7 @@ import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
+import { createTableGuard } from '#agent/table-guard.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
 import { assertOk } from '#model/result.ts';
@@ -18,7 +19,9 @@ type Command =
   | { readonly do: 'apply'; readonly policy: HostPolicy }
   | { readonly do: 'sweep'; readonly current: number }
   | { readonly do: 'counts' }
-  | { readonly do: 'changes' };
+  | { readonly do: 'changes' }
+  | { readonly do: 'bouts' }
+  | { readonly do: 'cpu' };
 
 const [directory = '', cgroups] = process.argv.slice(2);
 const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
@@ -31,15 +34,22 @@ const enforcer = createEnforcer({
   ...(cgroups === undefined ? {} : { units: createUnitWatch({ root: JSON.parse(cgroups), log }) }),
 });
 const changes: unknown[] = [];
+const bouts: unknown[] = [];
+const guard = createTableGuard({
+  repair: (cause) => enforcer.repair(cause),
+  report: (details) => bouts.push(Object.fromEntries(details)),
+  log,
+  quietMs: 300,
+});
 const watch = assertOk(
   openTableWatch({
     table: 'segwall',
     isOwn: enforcer.isOwnState,
     changed(change) {
       changes.push(change);
-      void enforcer.repair(change);
+      guard.changed(change);
     },
-    overrun: () => void enforcer.repair('overrun'),
+    overrun: () => guard.overrun(),
   }),
 );
 const stopping = new AbortController();
@@ -57,6 +67,10 @@ async function answer(command: Command): Promise<unknown> {
       return enforcer.counts();
     case 'changes':
       return changes;
+    case 'bouts':
+      return bouts;
+    case 'cpu':
+      return process.cpuUsage();
   }
 }
 

@@ -79,35 +79,6 @@ test('the revision that is in force already is acknowledged without a transactio
   expect(after.stdout).toBe(before.stdout);
 });
 
-test.each([
-  ['the table deleted', ['delete', 'table', 'inet', 'segwall']],
-  ['a rule that accepts everything', ['insert', 'rule', 'inet', 'segwall', 'input', 'accept']],
-  ['a peer added', ['add', 'element', 'inet', 'segwall', 'in0_4', '{ 10.77.0.9 : goto c_1 }']],
-  ['a chain flushed', ['flush', 'chain', 'inet', 'segwall', 'input']],
-])('a stranger’s change is put back within a second: %s', async (_, command) => {
-  const whole = (text: string) =>
-    text
-      .replaceAll(/epoch=\d+|0x[0-9a-f]+/g, '')
-      .split('\n')
-      .sort()
-      .join('\n');
-  const before = whole(await listing());
-  const changesBefore = ((await driven.ask({ do: 'changes' })) as unknown as unknown[]).length;
-  expect((await host.exec(['nft', ...command])).exitCode).toBe(0);
-  const tookMs = await until('the table is whole again', async () => whole(await listing()) === before);
-  expect(tookMs).toBeLessThan(1000);
-  const changes = (await driven.ask({ do: 'changes' })) as unknown as { pid: number; process: string }[];
-  expect(changes.slice(changesBefore).map(({ process }) => process)).toEqual(['nft']);
-});
-
-test('changes of other tables are left alone', async () => {
-  await until('the last repair is over', async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes');
-  const { repairs } = await driven.ask({ do: 'counts' });
-  await host.exec(['nft', 'add', 'table', 'inet', 'other']);
-  await host.exec(['nft', 'delete', 'table', 'inet', 'other']);
-  expect(await driven.ask({ do: 'counts' })).toMatchObject({ repairs });
-});
-
 test('a table that was changed while no agent ran is put back at the start', async () => {
   driven.restart();
   await host.exec(['nft', 'insert', 'rule', 'inet', 'segwall', 'input', 'accept']);

@@ -10,6 +10,8 @@ import type { EnforcementMode } from '#model/verdict.ts';
 /** "web: tcp/80, icmp" lets the peer set web use these; "any: udp/53" everyone. The rule is named after the text's order. */
 export interface HostPolicy {
   readonly revision?: number;
+  /** The segment that grants and denies by default; "s" where it is not said. */
+  readonly segment?: string;
   readonly addresses: readonly string[];
   readonly inbound?: EnforcementMode;
   readonly outbound?: EnforcementMode;
@@ -30,7 +32,7 @@ export interface UnitPolicy {
 }
 
 export function hostRuleSet(policy: HostPolicy): HostRuleSet {
-  const { revision = 1, addresses, inbound = 'enforce', outbound = 'observe', peers = {} } = policy;
+  const { revision = 1, segment = 's', addresses, inbound = 'enforce', outbound = 'observe', peers = {} } = policy;
   const peerSets = new Map<string, PeerSet>();
   for (const [id, texts] of Object.entries(peers)) {
     const cidrs = texts.filter((text) => text.includes('/'));
@@ -45,33 +47,33 @@ export function hostRuleSet(policy: HostPolicy): HostRuleSet {
         workload: 'h1',
         kind: 'host',
         addresses: addresses as Address[],
-        inbound: directionRules(inbound, policy.allowIn ?? []),
-        outbound: directionRules(outbound, policy.allowOut ?? []),
+        inbound: directionRules(segment, inbound, policy.allowIn ?? []),
+        outbound: directionRules(segment, outbound, policy.allowOut ?? []),
       },
       ...Object.entries(policy.units ?? {}).map(([workload, own]) => ({
         workload,
         kind: 'unit' as const,
         unit: own.unit,
         addresses: addresses as Address[],
-        inbound: directionRules(own.inbound ?? inbound, own.allowIn ?? []),
-        outbound: directionRules(own.outbound ?? outbound, own.allowOut ?? []),
+        inbound: directionRules(segment, own.inbound ?? inbound, own.allowIn ?? []),
+        outbound: directionRules(segment, own.outbound ?? outbound, own.allowOut ?? []),
       })),
     ],
     peerSets,
   };
 }
 
-function directionRules(mode: EnforcementMode, allowed: readonly string[]): DirectionRules {
+function directionRules(segment: string, mode: EnforcementMode, allowed: readonly string[]): DirectionRules {
   return {
     mode,
-    defaultSegment: { segment: 's' },
+    defaultSegment: { segment },
     onDeny: 'drop',
     selective: [],
     guardrails: [],
     grants: allowed.map((text, index): Grant => {
       const [peer = '', services = ''] = text.split(': ');
       return {
-        segment: 's',
+        segment,
         rule: `rule-${index}`,
         peers: peer === 'any' ? { kind: 'any' } : { kind: 'sets', ids: [peer] },
         local: { kind: 'any' },

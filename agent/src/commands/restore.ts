@@ -8,6 +8,7 @@ import { decodeLastGood } from '../last-good-record.ts';
 import { createAgentLog } from '../log.ts';
 import { sweepMarks } from '../mark-sweep.ts';
 import { createNft } from '../nft.ts';
+import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock } from '../state-lock.ts';
 
@@ -26,6 +27,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       essentials: () => essentials,
       log: createAgentLog('warn'),
       sweepMarks,
+      panic: openPanicFlag(state),
     });
     const outcome = await enforcer.start();
     switch (outcome.kind) {
@@ -34,7 +36,10 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       case 'adopted':
         return say(`revision ${outcome.revision} was in the kernel already`);
       case 'loaded':
+        if (enforcer.problem() !== '') process.stderr.write(`warning: ${enforcer.problem()}\n`);
         return say(`revision ${outcome.revision} is in force`);
+      case 'panic':
+        return say('this host was opened with segwall-agent panic: it stays open until segwall-agent resume');
       case 'unknown-table':
         return say('the kernel holds a table of which this state directory knows nothing; it stays');
       case 'failed':

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readIdentityFiles } from '../identity-files.ts';
 import { decodeLastGood } from '../last-good-record.ts';
+import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 import { modesOf, statusRows } from '../status-view.ts';
@@ -32,12 +33,14 @@ async function fromDisk(path: string): Promise<Partial<AgentStatusDocument>> {
   const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
   const ruleSet = record?.ok === true ? record.value.ruleSet : undefined;
   const revision = ruleSet?.revision ?? 0;
+  const panic = openPanicFlag(path).read();
   const problem = stored.kind === 'damaged' ? stored.problem : record?.ok === false ? record.error : '';
   return {
     ...(identity.ok && { host: identity.value.host, controlPlane: identity.value.controlPlane }),
     revision,
     applied: revision,
-    ...modesOf(ruleSet),
+    ...modesOf(panic === undefined ? ruleSet : undefined),
+    ...(panic !== undefined && { panic: { since: new Date(panic.since).toISOString(), reason: panic.reason } }),
     connected: false,
     lost: 0,
     running: false,

@@ -1,0 +1,88 @@
+// `segwall-agent panic`: opens the host from its console, at once, whatever the agent is doing: a flag that every agent and boot
+// heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
+
+import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { tableName } from '#agent-core/table.ts';
+import { millis } from '#model/time.ts';
+import { CommandError } from '../command-error.ts';
+import { openEventLog } from '../event-log.ts';
+import { createNft } from '../nft.ts';
+import { openPanicFlag } from '../panic-flag.ts';
+
+export interface PanicOptions {
+  readonly state: string;
+  readonly reason?: string;
+}
+
+/** A transaction that was under way when the flag went up may still put the table back; it is looked for so long. */
+const watchMs = 2000;
+const betweenLooksMs = 200;
+
+export async function panicCommand({ state, reason = '' }: PanicOptions): Promise<void> {
+  if (!existsSync(state)) {
+    throw new CommandError({
+      code: 'no-state-directory',
+      message: `${state} is not there: no agent works on it`,
+      remedy: 'Name the state directory of this host’s agent with --state.',
+      exitCode: 2,
+    });
+  }
+  const flag = openPanicFlag(state);
+  const earlier = flag.read();
+  let holds: 'kept' | 'until-reboot' | 'nowhere' = 'nowhere';
+  let refusal = '';
+  try {
+    holds = flag.raise({
+      since: earlier?.since ?? millis(Date.now()),
+      reason: reason === '' ? (earlier?.reason ?? '') : reason,
+    });
+  } catch (error) {
+    refusal = (error as NodeJS.ErrnoException).code ?? String(error);
+  }
+  const removed = await removeTable();
+  if (!removed.ok) {
+    throw new CommandError({
+      code: 'table-not-removed',
+      message: `nft did not remove the table: ${removed.error}`,
+      remedy: 'Run this as root, on the host itself.',
+      exitCode: 3,
+    });
+  }
+  if (earlier === undefined) {
+    const user = process.env['SUDO_USER'] ?? process.env['USER'] ?? '';
+    openEventLog(state).record(
+      'opened',
+      new Map([['reason', reason], ...(user === '' ? [] : [['user', user] as const])]),
+    );
+  }
+  process.stdout.write('the host is open: no rules of segwall are in its kernel\n');
+  if (holds === 'nowhere') {
+    throw new CommandError({
+      code: 'panic-not-kept',
+      message: `neither ${state} nor /run can be written (${refusal}): an agent that runs will put its rules back`,
+      remedy: 'Stop the agent now: systemctl stop segwall-agent.',
+      exitCode: 1,
+    });
+  }
+  await keepOpen();
+  process.stdout.write(
+    holds === 'kept'
+      ? 'it stays open, also after a reboot, until: segwall-agent resume\n'
+      : `it stays open until the next reboot or segwall-agent resume; ${state} cannot be written\n`,
+  );
+}
+
+async function removeTable() {
+  // Adding first makes deleting right whether the table is there or not, in one transaction.
+  return createNft().apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+}
+
+async function keepOpen(): Promise<void> {
+  const nft = createNft();
+  const until = performance.now() + watchMs;
+  while (performance.now() < until) {
+    await setTimeout(betweenLooksMs);
+    if ((await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok) await removeTable();
+  }
+}

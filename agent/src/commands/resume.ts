@@ -1,0 +1,66 @@
+// `segwall-agent resume`: ends a panic. The running agent puts the newest policy it holds into the kernel, and opens the host again
+// if that cuts it off from its control plane; without an agent, the last good revision is loaded here.
+
+import { setTimeout } from 'node:timers/promises';
+import { CommandError } from '../command-error.ts';
+import { openEventLog } from '../event-log.ts';
+import { openPanicFlag } from '../panic-flag.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { lockOwner } from '../state-lock.ts';
+import { type AgentStatusDocument, askStatus } from '../status.ts';
+import { restoreCommand } from './restore.ts';
+
+/** The agent looks once a second, loads, and tries the control plane for ten seconds. */
+const waitMs = 20_000;
+const betweenAsksMs = 250;
+
+export async function resumeCommand({ state: path }: { readonly state: string }): Promise<void> {
+  const flag = openPanicFlag(path);
+  const panic = flag.read();
+  if (panic === undefined) {
+    process.stdout.write('nothing to resume: nobody opened this host with segwall-agent panic\n');
+    return;
+  }
+  try {
+    flag.clear();
+  } catch (error) {
+    throw new CommandError({
+      code: 'panic-not-ended',
+      message: `the flag in ${path} cannot be removed: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
+      remedy: 'Make the disk writable and try again; until then the host stays open.',
+      exitCode: 3,
+    });
+  }
+  openEventLog(path).record('resumed', new Map([['openSince', new Date(panic.since).toISOString()]]));
+  const state = openStateDirectory(path);
+  const owner = lockOwner(state.lockPath);
+  if (owner === undefined) return restoreCommand({ state: path });
+  const until = performance.now() + waitMs;
+  while (performance.now() < until) {
+    const answer = await askStatus(state.socketPath);
+    const status = answer.ok ? (answer.value as AgentStatusDocument) : undefined;
+    if (status !== undefined && status.panic === undefined && status.isOpened !== true) {
+      process.stdout.write(
+        status.applied === 0
+          ? 'there is no policy yet: the host is open\n'
+          : `revision ${status.applied} is in force\n`,
+      );
+      return;
+    }
+    if (status?.panic !== undefined) {
+      throw new CommandError({
+        code: 'resume-undone',
+        message: `the agent opened the host again: ${status.panic.reason}`,
+        remedy: 'Correct the policy (segwall agents shows this host as open), then resume again.',
+        exitCode: 1,
+      });
+    }
+    await setTimeout(betweenAsksMs);
+  }
+  throw new CommandError({
+    code: 'agent-not-answering',
+    message: `process ${owner} did not put its rules back within ${waitMs / 1000} s`,
+    remedy: 'The host is still open. See its log, or restart it: systemctl restart segwall-agent.',
+    exitCode: 1,
+  });
+}

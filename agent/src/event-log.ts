@@ -1,0 +1,132 @@
+// What happened on this host and waits for the control plane to write it down: a file an event, so that commands may add some
+// while the agent runs or is dead. Bounded; what had to go, or could not be kept on disk, is counted.
+
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { type HostEvent, type HostEventKind, hostEventKinds } from '#model/host-event.ts';
+import { millis } from '#model/time.ts';
+import { isDiskError } from './fallback-directory.ts';
+
+export interface EventLog {
+  record(kind: HostEventKind, details: ReadonlyMap<string, string>): void;
+  /** Oldest first; looks into the folder, for commands write there too. */
+  waiting(): readonly HostEvent[];
+  /** Written down by the control plane. */
+  taken(ids: readonly string[]): void;
+  /** `lost`: went for want of room, or was damaged. `unwritten`: held in memory only. */
+  counts(): { readonly waiting: number; readonly lost: number; readonly unwritten: number };
+}
+
+/** One event is some hundred bytes; a month of one an hour fits. */
+const eventsMost = 1000;
+const suffix = '.json';
+
+export function openEventLog(statePath: string, now: () => number = Date.now): EventLog {
+  const directory = join(statePath, 'events');
+  const events = new Map<string, HostEvent>();
+  const unwritten = new Set<string>();
+  /** Taken, but their files could not be removed. */
+  const gone = new Set<string>();
+  let lost = 0;
+  let made = 0;
+
+  const remove = (id: string): void => {
+    events.delete(id);
+    if (unwritten.delete(id)) return;
+    try {
+      unlinkSync(join(directory, `${id}${suffix}`));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+      if (!isDiskError(error)) throw error;
+      gone.add(id);
+    }
+  };
+
+  const letOldestGo = (): void => {
+    for (const id of [...events.keys()].sort().slice(0, Math.max(0, events.size - eventsMost))) {
+      remove(id);
+      lost += 1;
+    }
+  };
+
+  return {
+    record(kind, details) {
+      made += 1;
+      const at = millis(now());
+      const id = `${String(at).padStart(15, '0')}-${process.pid}-${made}`;
+      events.set(id, { id, at, kind, details });
+      try {
+        mkdirSync(directory, { recursive: true, mode: 0o700 });
+        writeSynced(join(directory, `${id}${suffix}`), JSON.stringify({ at, kind, details: [...details] }));
+      } catch (error) {
+        if (!isDiskError(error)) throw error;
+        unwritten.add(id);
+      }
+      letOldestGo();
+    },
+    waiting() {
+      for (const name of listed(directory)) {
+        const id = name.slice(0, -suffix.length);
+        if (!name.endsWith(suffix) || events.has(id) || gone.has(id)) continue;
+        const event = readEvent(join(directory, name), id);
+        if (event !== undefined) events.set(id, event);
+        else {
+          remove(id);
+          lost += 1;
+        }
+      }
+      letOldestGo();
+      return [...events.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+    },
+    taken: (ids) => ids.forEach(remove),
+    counts: () => ({ waiting: events.size, lost, unwritten: unwritten.size }),
+  };
+}
+
+function listed(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function writeSynced(path: string, text: string): void {
+  const temporary = `${path}.tmp`;
+  const file = openSync(temporary, 'w', 0o600);
+  try {
+    writeSync(file, text);
+    fsyncSync(file);
+  } catch (error) {
+    closeSync(file);
+    unlinkSync(temporary);
+    throw error;
+  }
+  closeSync(file);
+  renameSync(temporary, path);
+}
+
+function readEvent(path: string, id: string): HostEvent | undefined {
+  try {
+    const { at, kind, details } = JSON.parse(readFileSync(path, 'utf8')) as {
+      readonly at: number;
+      readonly kind: HostEventKind;
+      readonly details: readonly (readonly [string, string])[];
+    };
+    if (!Number.isSafeInteger(at) || !hostEventKinds.includes(kind)) return undefined;
+    return { id, at: millis(at), kind, details: new Map(details.map(([key, value]) => [String(key), String(value)])) };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+// Where an agent keeps its lock, its socket and its panic flag when the state directory cannot be written (read-only, full): a
+// folder under /run, made when needed, named after the state directory, and gone at the next boot.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+const root = '/run/segwall-agent';
+
+/** The same for every way to write one directory's path. */
+export function fallbackDirectory(statePath: string): string {
+  return join(root, createHash('sha256').update(realPath(statePath)).digest('hex').slice(0, 16));
+}
+
+/** Throws what the system says where /run cannot be written either. */
+export function makeFallbackDirectory(statePath: string): string {
+  const directory = fallbackDirectory(statePath);
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return directory;
+}
+
+/** Full, read-only, over quota, or broken: the disk, not the request, is what is wrong. */
+export function isDiskError(error: unknown): error is NodeJS.ErrnoException {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code !== undefined && diskErrors.has(code);
+}
+
+const diskErrors: ReadonlySet<string> = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO', 'EACCES', 'EPERM', 'ENODEV']);
+
+const explanations: Readonly<Record<string, string>> = {
+  ENOSPC: 'no space left on the disk',
+  EROFS: 'the file system is read-only',
+  EDQUOT: 'over the disk quota',
+  EIO: 'the disk does not work',
+};
+
+/** "ENOSPC: no space left on the disk" */
+export function diskErrorText(error: NodeJS.ErrnoException): string {
+  const { code = '' } = error;
+  const explanation = explanations[code];
+  return explanation === undefined ? code : `${code}: ${explanation}`;
+}
+
+function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return resolve(path);
+  }
+}

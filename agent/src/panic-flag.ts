@@ -1,0 +1,91 @@
+// Whether someone at the console opened this host: a file, so that it holds whatever the agent does, dies or is upgraded to, until
+// `segwall-agent resume` takes it away. Its being there is what counts; a full disk may leave it empty. Read before every change
+// of the kernel, so all of it is synchronous and small.
+
+import { closeSync, fsyncSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Panic } from '#model/host-event.ts';
+import { millis } from '#model/time.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+
+export interface PanicFlag {
+  /** Undefined where the host is not to be open. */
+  read(): Panic | undefined;
+  /** `until-reboot`: the state directory cannot be written, and the flag is under /run. Throws where neither can. */
+  raise(panic: Panic): 'kept' | 'until-reboot';
+  /** Throws where a flag that is there cannot be taken away. */
+  clear(): void;
+}
+
+const reasonCharactersMost = 500;
+
+export function openPanicFlag(statePath: string): PanicFlag {
+  const kept = join(statePath, 'panic');
+  const untilReboot = join(fallbackDirectory(statePath), 'panic');
+  return {
+    read: () => readFlag(kept) ?? readFlag(untilReboot),
+    raise(panic) {
+      try {
+        writeFlag(kept, panic);
+        return 'kept';
+      } catch (error) {
+        if (!isDiskError(error)) throw error;
+        makeFallbackDirectory(statePath);
+        writeFlag(untilReboot, panic);
+        return 'until-reboot';
+      }
+    },
+    clear() {
+      for (const path of [kept, untilReboot]) {
+        if (readFlag(path) !== undefined) unlinkSync(path);
+      }
+      syncFolder(dirname(kept));
+    },
+  };
+}
+
+/** A flag that cannot be read as one is a flag: an empty file was left by a full disk. */
+function readFlag(path: string): Panic | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
+  try {
+    const { since, reason } = JSON.parse(text) as { since: unknown; reason: unknown };
+    if (typeof since === 'number' && typeof reason === 'string')
+      return { since: millis(since), reason: reason.slice(0, reasonCharactersMost) };
+  } catch {
+    // Told by its time alone, below.
+  }
+  return { since: millis(statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0), reason: '' };
+}
+
+function writeFlag(path: string, panic: Panic): void {
+  const file = openSync(path, 'w', 0o600);
+  try {
+    writeSync(file, JSON.stringify(panic));
+    fsyncSync(file);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+  } finally {
+    closeSync(file);
+  }
+  syncFolder(dirname(path));
+}
+
+/** Best effort: the flag is there for every process already; only a power cut in this second could still take it back. */
+function syncFolder(path: string): void {
+  try {
+    const folder = openSync(path, 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+  }
+}
