@@ -37,7 +37,7 @@ export interface GapTally {
   readonly overflowed: number;
 }
 
-const kinds = ['grant', 'revoke', 'peer in', 'peer out', 'mode', 'new rule set'] as const;
+const kinds = ['grant', 'revoke', 'peer in', 'peer out', 'segment out, another in', 'mode', 'new rule set'] as const;
 export type ChangeKind = (typeof kinds)[number];
 
 const addresses = {
@@ -87,6 +87,7 @@ function denied(way: Pick<Flow, 'from' | 'to'>): readonly Flow[] {
 interface Stage {
   readonly granted: number;
   readonly strangers: number;
+  readonly segment: number;
   readonly mode: number;
   readonly shape: number;
 }
@@ -100,17 +101,18 @@ export function stageAt(change: number): { readonly kind: ChangeKind; readonly s
     stage: {
       granted: within === 0 ? 1 : 0,
       strangers: within === 2 ? round + 1 : round,
-      mode: within >= 4 ? round + 1 : round,
-      shape: within >= 5 ? round + 1 : round,
+      segment: within >= 4 ? round + 1 : round,
+      mode: within >= 5 ? round + 1 : round,
+      shape: within >= 6 ? round + 1 : round,
     },
   };
 }
 
-function policyOf(name: Managed, revision: number, { granted, strangers, mode, shape }: Stage): HostPolicy {
+function policyOf(name: Managed, revision: number, { granted, strangers, segment, mode, shape }: Stage): HostPolicy {
   const always = name === 'h1' ? 'in' : 'out';
   const other = modes[mode % modes.length] ?? 'observe';
   const peer = Object.values(addresses.peer);
-  // A stranger's place is taken by the next one every six changes; the peer itself moves between classes with them.
+  // A stranger's place is taken by the next one every seven changes; the peer itself moves between classes with them.
   const stranger = [`10.85.${(strangers >> 8) & 255}.${strangers & 255}`, `fd85::${(strangers + 1).toString(16)}`];
   const [who, set] = [
     ['web', peer],
@@ -126,6 +128,7 @@ function policyOf(name: Managed, revision: number, { granted, strangers, mode, s
   ];
   return {
     revision,
+    segment: `segment-${segment % 3}`,
     addresses: Object.values(addresses[name]),
     inbound: always === 'in' ? 'enforce' : other,
     outbound: always === 'out' ? 'enforce' : other,

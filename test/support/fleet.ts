@@ -63,6 +63,8 @@ export interface Fleet {
   /** One token for several hosts. */
   token(labels: Readonly<Record<string, string>>, uses: number): Promise<string>;
   enrolWithToken(host: LabHost, token: string, options?: AgentOptions): Promise<FleetAgent>;
+  /** No longer counts a host whose agent was ended and removed. */
+  forget(name: string): void;
   /** Returns once that many agents are connected. */
   connected(count: number): Promise<void>;
   killControlPlane(): Promise<void>;
@@ -174,6 +176,7 @@ export async function startFleet(input: {
       agents.set(host.name, agent);
       return agent;
     },
+    forget: (name) => void agents.delete(name),
     connected: async (count) => {
       await waitFor(
         async () => {

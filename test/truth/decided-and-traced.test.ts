@@ -3,15 +3,46 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { runDecided } from './decided.ts';
-import type { Scenario } from './scenario.ts';
+import { cellsOf, type Scenario, stateOf } from './scenario.ts';
 import { scenarios, scenarioTagged } from './scenarios.ts';
 import { mismatchText } from './table.ts';
 import { runTraced } from './traced.ts';
+import { createWorld } from './world.ts';
 
 test.each(scenarios)('the compiled rule sets say what the oracle says: $name', (scenario) => {
   const report = runDecided(scenario);
   expect(mismatchText(report.mismatches)).toBe('');
   expect(report.cells).toBeGreaterThan(100);
+});
+
+test('the tables meet every way an end can decide, in both directions, families and transports', () => {
+  const ways = [
+    'allow off',
+    'allow rule',
+    'would-deny rule',
+    'deny quarantine',
+    'deny guardrail',
+    'deny default',
+    'would-deny default',
+    'unmanaged unmanaged',
+  ];
+  const axes = ['outbound', 'inbound'].flatMap((direction) =>
+    ['ipv4', 'ipv6'].flatMap((family) => ['tcp', 'udp'].map((transport) => `${direction} ${family} ${transport}`)),
+  );
+  const met = new Set<string>();
+  for (const scenario of scenarios) {
+    for (const step of scenario.steps) {
+      const world = createWorld(scenario, stateOf(scenario, step));
+      for (const cell of cellsOf(scenario)) {
+        const verdict = world.verdictOf(cell);
+        for (const direction of ['outbound', 'inbound'] as const) {
+          const { verdict: said, reason } = verdict[direction];
+          met.add(`${direction} ${cell.family} ${cell.transport}: ${said} ${reason}`);
+        }
+      }
+    }
+  }
+  expect(axes.flatMap((axis) => ways.map((way) => `${axis}: ${way}`)).filter((way) => !met.has(way))).toEqual([]);
 });
 
 /** A scenario taken another way: each comes to states that are known, by transitions that are not. */

@@ -4,6 +4,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import type { Nft } from '#agent/nft.ts';
@@ -16,6 +17,8 @@ import { loadedRevision } from './rendered-stage.ts';
 import { differences, expectedReports, type Report, reportText } from './reports.ts';
 import { managedHosts, type Scenario } from './scenario.ts';
 import type { Stage } from './table.ts';
+
+const sweepProcess = fileURLToPath(new URL('../support/sweep-process.ts', import.meta.url));
 
 /** nft inside a host of the lab. */
 export function labNft(host: LabHost): Nft {
@@ -40,7 +43,10 @@ export async function startEnforcer(host: LabHost, directory: string): Promise<T
     stateDirectory: openStateDirectory(await mkdtemp(join(directory, `${host.name}-`))),
     essentials: () => [],
     log: pino({ level: 'silent' }),
-    sweepMarks: async () => err('this run is too short for the epochs to come round'),
+    sweepMarks: async (current) => {
+      const swept = await host.exec([process.execPath, sweepProcess, String(current)]);
+      return swept.exitCode === 0 ? ok(Number(swept.stdout)) : err(swept.stderr.trim());
+    },
   });
   await enforcer.start();
   return enforcer;

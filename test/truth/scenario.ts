@@ -55,14 +55,18 @@ export function stateOf(scenario: Scenario, name: string): State {
 
 /** The inventory of a state as documents in POLICY.md's language; JSON is YAML. */
 export function inventoryText(scenario: Scenario, state: State): string {
-  return Object.entries(scenario.hosts)
-    .flatMap(([name, host]) => {
-      const labels = state.labels?.[name] ?? host.labels;
-      if (labels === undefined || state.gone?.includes(name)) return [];
-      const addresses = [host.ipv4, host.ipv6];
-      const kind = host.kind ?? 'host';
-      const spec = kind === 'external' ? { kind, addresses } : { kind, host: name, addresses };
-      return [JSON.stringify({ apiVersion: 'segwall/v1', kind: 'Workload', metadata: { name, labels }, spec })];
-    })
+  return Object.keys(scenario.hosts)
+    .flatMap((name) => inventoryDocument(scenario, state, name) ?? [])
     .join('\n---\n');
+}
+
+/** Undefined for a host that the inventory does not know in that state. */
+export function inventoryDocument(scenario: Scenario, state: State, name: string): string | undefined {
+  const host = scenario.hosts[name];
+  const labels = state.labels?.[name] ?? host?.labels;
+  if (host === undefined || labels === undefined || state.gone?.includes(name)) return undefined;
+  const addresses = [host.ipv4, host.ipv6];
+  const kind = host.kind ?? 'host';
+  const spec = kind === 'external' ? { kind, addresses } : { kind, host: name, addresses };
+  return JSON.stringify({ apiVersion: 'segwall/v1', kind: 'Workload', metadata: { name, labels }, spec });
 }

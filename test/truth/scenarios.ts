@@ -127,6 +127,18 @@ const labels: Scenario = {
   steps: ['unlabelled', 'a web', 'an api', 'unlabelled', 'gone', 'a web'],
 };
 
+const webWithinProd = documents(
+  segment({ selector: 'all()', inbound: 'enforce', outbound: 'enforce', rules: webToApi }),
+  `apiVersion: segwall/v1
+kind: Guardrail
+metadata: { name: web-reaches-nobody }
+spec:
+  mode: observe
+  deny:
+    - { from: [{ workloads: 'role == "web"' }], to: [any], services: [any] }
+`,
+);
+
 function guardrail(mode: 'observe' | 'enforce'): string {
   return `apiVersion: segwall/v1
 kind: Guardrail
@@ -151,8 +163,9 @@ const guardrails: Scenario = {
     enforced: { policy: documents(openToAll, guardrail('enforce')) },
     alone: { policy: guardrail('enforce') },
     'with mode off': { policy: documents(segment({ inbound: 'off', outbound: 'off' }), guardrail('enforce')) },
+    'observed at both ends': { policy: webWithinProd },
   },
-  steps: ['without', 'observed', 'enforced', 'alone', 'with mode off', 'without'],
+  steps: ['without', 'observed', 'enforced', 'alone', 'with mode off', 'observed at both ends', 'without'],
 };
 
 const ranges: Scenario = {
@@ -308,6 +321,98 @@ spec: { ports: [tcp/8000-8100, udp/5353] }
   steps: ['terms', 'any', 'terms'],
 };
 
+const overlap: Scenario = {
+  name: 'a host in several segments is under the strictest of them, and any of them may open',
+  tags: ['overlap'],
+  hosts: shop,
+  services,
+  states: {
+    'enforce over off': {
+      policy: documents(
+        segment({ name: 'wide', selector: 'all()', inbound: 'off', outbound: 'off' }),
+        segment({
+          name: 'narrow',
+          selector: 'role == "api"',
+          inbound: 'enforce',
+          outbound: 'enforce',
+          rules: webToApi,
+        }),
+      ),
+    },
+    'rules of both': {
+      policy: documents(
+        segment({ name: 'a-front', selector: 'role in {"web", "api"}', outbound: 'enforce', rules: webToApi }),
+        segment({
+          name: 'b-back',
+          selector: 'role in {"api", "db"}',
+          outbound: 'selective',
+          more: 'selective: [udp/5353]',
+          rules: apiToDb,
+        }),
+      ),
+    },
+    'selective of both': {
+      policy: documents(
+        segment({ name: 'a', inbound: 'selective', outbound: 'observe', more: 'selective: [tcp/5432]' }),
+        segment({
+          name: 'b',
+          selector: 'role != "web"',
+          inbound: 'selective',
+          outbound: 'selective',
+          more: 'selective: [udp/5353]',
+        }),
+        segment({ name: 'c', selector: 'role == "db"', inbound: 'observe', outbound: 'off', rules: apiToDb }),
+      ),
+    },
+    'each says how it denies': {
+      policy: documents(
+        segment({ name: 'z', outbound: 'enforce', more: 'onDeny: { inbound: drop, outbound: drop }' }),
+        segment({
+          name: 'y',
+          selector: 'role == "api"',
+          outbound: 'enforce',
+          more: 'onDeny: { inbound: reject, outbound: reject }',
+        }),
+      ),
+    },
+  },
+  steps: ['enforce over off', 'rules of both', 'selective of both', 'each says how it denies', 'rules of both'],
+};
+
+const external: Scenario = {
+  name: 'what has no agent is known by its addresses, and whoever holds them loses what they opened',
+  tags: ['external'],
+  hosts: {
+    ...shop,
+    appliance: {
+      ipv4: '10.77.5.1',
+      ipv6: 'fd77:5::1',
+      kind: 'external',
+      labels: { app: 'shop', role: 'appliance', env: 'prod' },
+    },
+  },
+  services,
+  states: {
+    granted: {
+      policy: segment({
+        outbound: 'enforce',
+        rules: `    - { name: to-it, from: [{ workloads: 'role == "api"' }], to: [{ workloads: 'role == "appliance"' }], services: [tcp/5432, udp/5353] }
+    - { name: from-it, from: [{ tenant: 'role == "appliance"' }], to: [{ workloads: 'role == "web"' }], services: [tcp/8080] }\n`,
+      }),
+    },
+    closed: { policy: segment({ outbound: 'enforce' }) },
+    'out of the segment': {
+      policy: segment({
+        selector: 'role in {"web", "api", "db"}',
+        outbound: 'enforce',
+        rules: `    - { name: to-it, from: [{ workloads: 'role == "api"' }], to: [{ workloads: 'role == "appliance"' }], services: [tcp/5432] }
+    - { name: by-label, from: [{ workloads: 'role == "db"' }], to: [{ tenant: 'role == "appliance"' }], services: [any] }\n`,
+      }),
+    },
+  },
+  steps: ['granted', 'closed', 'out of the segment', 'granted'],
+};
+
 const quarantine: Scenario = {
   name: 'a quarantined host talks to nobody but those its quarantine names',
   tags: ['quarantine'],
@@ -334,6 +439,8 @@ export const scenarios: readonly Scenario[] = [
   each,
   borders,
   serviceTerms,
+  overlap,
+  external,
   quarantine,
 ];
 

@@ -37,6 +37,7 @@ export async function runTraced(scenario: Scenario, options: TracedOptions = {})
   const startedAt = performance.now();
   const directory = await mkdtemp(join(tmpdir(), 'segwall-traced-'));
   const hosts = new Map<string, TracedHost>();
+  const conntracks = new Map<string, Map<string, number>>();
   const mismatches: Mismatch[] = [];
   const cells = cellsOf(scenario);
   try {
@@ -44,14 +45,14 @@ export async function runTraced(scenario: Scenario, options: TracedOptions = {})
       const state = stateOf(scenario, name);
       const world = createWorld(scenario, state);
       const managed = new Set(managedHosts(scenario, state));
-      // A machine that leaves the fleet is left without rules; it comes back as a new one.
+      // A machine that leaves the fleet is left without rules and memory, but its kernel goes on knowing its connections.
       for (const gone of [...hosts.keys()].filter((host) => !managed.has(host))) hosts.delete(gone);
       const ruleSetOf = world.compile(at + 1);
       await Promise.all(
         [...managed].map(async (host) => {
           const ruleSet = ruleSetOf(host);
           if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host}`);
-          const traced = hosts.get(host) ?? (await startHost(directory, host));
+          const traced = hosts.get(host) ?? (await startHost({ directory, name: host, conntracks }));
           hosts.set(host, traced);
           const outcome = await traced.enforcer.apply(ruleSet);
           if (outcome.kind !== 'applied') throw new Error(`${host} refused: ${outcome.reason}`);
@@ -77,9 +78,15 @@ export async function runTraced(scenario: Scenario, options: TracedOptions = {})
   };
 }
 
-async function startHost(directory: string, name: string): Promise<TracedHost> {
+async function startHost(input: {
+  readonly directory: string;
+  readonly name: string;
+  readonly conntracks: Map<string, Map<string, number>>;
+}): Promise<TracedHost> {
+  const { directory, name, conntracks } = input;
   const nft = createFakeNft();
-  const marks = new Map<string, number>();
+  const marks = conntracks.get(name) ?? new Map<string, number>();
+  conntracks.set(name, marks);
   const enforcer = createEnforcer({
     nft,
     stateDirectory: openStateDirectory(await mkdtemp(join(directory, `${name}-`))),

@@ -84,7 +84,7 @@ function readState(scenario: Scenario, state: State): { readonly policy: Policy;
   return { policy, inventory: { ...inventory, workloads: quarantined(inventory.workloads, state) } };
 }
 
-/** Quarantine is an operator's word, not a document's. */
+/** Quarantine is an operator's word, not a document's; it carries the name of what it holds. */
 function quarantined(workloads: ReadonlyMap<string, Workload>, state: State): ReadonlyMap<string, Workload> {
   return new Map(
     [...workloads].map(([name, workload]) => {
@@ -95,7 +95,7 @@ function quarantined(workloads: ReadonlyMap<string, Workload>, state: State): Re
         ranges: [rangeOf(assertOk(parseAddress(text)))],
         source: text,
       }));
-      return [name, { ...workload, quarantine: { name: 'held-for-inspection', peers } }];
+      return [name, { ...workload, quarantine: { name, peers } }];
     }),
   );
 }
