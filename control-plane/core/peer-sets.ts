@@ -48,6 +48,8 @@ interface Node extends PeerSetNode {
   readonly selector: Selector;
   readonly members?: ReadonlySet<WorkloadNumber>;
   ranges: readonly AddressRange[];
+  /** Hosts learn what it stands for. */
+  readonly fqdn?: string;
   /** Of lists that are retained. */
   references: number;
   set?: PeerSet;
@@ -94,7 +96,12 @@ export class PeerSets {
   get(id: PeerSetId): PeerSet {
     const node = this.#nodes.get(id);
     if (node === undefined) throw new Error(`no rule has named peer set "${id}"`);
-    node.set ??= { id, addresses: this.#addressesOf(node), ranges: node.ranges };
+    node.set ??= {
+      id,
+      ...(node.fqdn === undefined ? {} : { fqdn: node.fqdn }),
+      addresses: this.#addressesOf(node),
+      ranges: node.ranges,
+    };
     return node.set;
   }
 
@@ -183,7 +190,7 @@ export class PeerSets {
     const hasSameRanges = set.ranges === ranges;
     if (addedAddresses.length === 0 && removedAddresses.length === 0 && hasSameRanges) return undefined;
     const addresses = changedList(set.addresses, addedAddresses, removedAddresses);
-    node.set = { id, addresses, ranges };
+    node.set = { ...set, addresses, ranges };
     return { id, addedAddresses, removedAddresses, ...(hasSameRanges ? {} : { ranges }) };
   }
 
@@ -230,8 +237,14 @@ export class PeerSets {
       case 'ranges':
         return this.#rangesNode(rangesId(peer.ranges, peer.source), peer.ranges);
       case 'fqdn': {
-        const id = `fqdn/${peer.name.toLowerCase()}`;
-        return this.#nodes.get(this.#shortened(id)) ?? this.#rangesNode(id, this.#resolved(peer.name));
+        const name = peer.name.toLowerCase();
+        const id = this.#shortened(`fqdn/${name}`);
+        const known = this.#nodes.get(id);
+        if (known !== undefined) return known;
+        const ranges = this.#resolved(name);
+        const node: Node = { id, users: new Set(), selector: { kind: 'all' }, ranges, fqdn: name, references: 0 };
+        this.#nodes.set(id, node);
+        return node;
       }
     }
   }
@@ -303,8 +316,7 @@ export class PeerSets {
   }
 
   /** An exact name, or for "*.NAME" every name below it, however many labels deep. */
-  #resolved(fqdn: string): readonly AddressRange[] {
-    const name = fqdn.toLowerCase();
+  #resolved(name: string): readonly AddressRange[] {
     if (!name.startsWith('*.')) return normaliseRanges((this.#resolutions.get(name) ?? []).map(rangeOf));
     const suffix = name.slice(1);
     const addresses: Address[] = [];

@@ -1,6 +1,7 @@
 // The peers of rules and guardrails, in each of the forms of POLICY.md.
 
 import type { AddressRange } from '#model/address-range.ts';
+import { domainName } from '#model/domain-name.ts';
 import { closestName } from './closest-name.ts';
 import { type DocumentNode, describeNode, type MapNode, shortened } from './document-node.ts';
 import type { Peer } from './policy.ts';
@@ -189,14 +190,6 @@ function readFqdn(
     at: value.at,
     message: `"${shortened(text.value)}" is no domain name; one is as api.example.com or *.example.com`,
   });
-}
-
-/** In lower case, without the final dot; undefined if it is none. `*.` may stand in front. */
-export function domainName(text: string): string | undefined {
-  const name = text.toLowerCase().replace(/\.$/, '');
-  const labels = name.replace(/^\*\./, '').split('.');
-  const isName = name.length <= 253 && labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/.test(label));
-  return isName && !/^\d+$/.test(labels.at(-1) ?? '') ? name : undefined;
 }
 
 function badPeer(context: ReadContext, node: DocumentNode, message: string): undefined {

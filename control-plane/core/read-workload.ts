@@ -1,6 +1,7 @@
 // Workload and Resolution documents: the inventory for offline work.
 
 import type { Address } from '#model/address.ts';
+import { domainName } from '#model/domain-name.ts';
 import { factKeys, factPrefix, type Labels } from '#model/label.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
 import type { Position, WorkloadKind } from './policy.ts';
@@ -14,7 +15,6 @@ import {
   report,
   requireField,
 } from './read-fields.ts';
-import { domainName } from './read-peers.ts';
 import { readAddresses, readLabelKey, readLabelValue } from './read-values.ts';
 
 /** A Workload document as it stands alone; a unit's `addresses` are only those it names itself. */

@@ -36,16 +36,21 @@ export interface RuleSetDelta {
 export function diffRuleSets(previous: HostRuleSet, next: HostRuleSet): RuleSetDelta {
   if (previous.host !== next.host) throw new Error(`a delta is of one host; found ${previous.host} and ${next.host}`);
   const addedPeerSets: PeerSet[] = [];
+  const renamedPeerSets: PeerSetId[] = [];
   const changedPeerSets: PeerSetChange[] = [];
   for (const [id, set] of next.peerSets) {
     const before = previous.peerSets.get(id);
     if (before === undefined) addedPeerSets.push(set);
-    else if (before !== set) {
+    else if (before.fqdn !== set.fqdn) {
+      // Another set under the same id: it goes before it comes.
+      renamedPeerSets.push(id);
+      addedPeerSets.push(set);
+    } else if (before !== set) {
       const change = diffPeerSets(before, set);
       if (change !== undefined) changedPeerSets.push(change);
     }
   }
-  const removedPeerSets = [...previous.peerSets.keys()].filter((id) => !next.peerSets.has(id));
+  const gonePeerSets = [...previous.peerSets.keys()].filter((id) => !next.peerSets.has(id));
   const before = new Map(previous.workloads.map((rules) => [rules.workload, rules]));
   const kept = new Set(next.workloads.map((rules) => rules.workload));
   return {
@@ -53,7 +58,7 @@ export function diffRuleSets(previous: HostRuleSet, next: HostRuleSet): RuleSetD
     revision: next.revision,
     host: next.host,
     addedPeerSets: addedPeerSets.sort((a, b) => compareCodeUnits(a.id, b.id)),
-    removedPeerSets: removedPeerSets.sort(compareCodeUnits),
+    removedPeerSets: [...gonePeerSets, ...renamedPeerSets].sort(compareCodeUnits),
     changedPeerSets: changedPeerSets.sort((a, b) => compareCodeUnits(a.id, b.id)),
     replacedWorkloads: next.workloads.filter((rules) => !equalStructures(before.get(rules.workload), rules)),
     removedWorkloads: sortedByCodeUnits([...before.keys()].filter((name) => !kept.has(name))),
@@ -126,7 +131,7 @@ function applyPeerSets(
     if (set === undefined) return err(`the delta changes peer set "${change.id}", which is not held`);
     const addresses = applyAddresses(set, change);
     if (!addresses.ok) return addresses;
-    sets.set(change.id, { id: change.id, addresses: addresses.value, ranges: change.ranges ?? set.ranges });
+    sets.set(change.id, { ...set, addresses: addresses.value, ranges: change.ranges ?? set.ranges });
   }
   for (const set of delta.addedPeerSets) {
     if (sets.has(set.id)) return err(`the delta adds peer set "${set.id}", which is held already`);

@@ -10,9 +10,13 @@ import type { DenyAction, EnforcementMode } from './verdict.ts';
 /** Names a peer set within the fleet; equal ids mean equal sets within one revision. */
 export type PeerSetId = string;
 
-/** Addresses of workloads, each once, in code-unit order; ranges normalised (address-range.ts). */
+/**
+ * Addresses of workloads, each once, in code-unit order; ranges normalised (address-range.ts). With `fqdn` (domain-name.ts) the set
+ * also holds what the host's own resolver says of that name: the host learns it, and no message carries it.
+ */
 export interface PeerSet {
   readonly id: PeerSetId;
+  readonly fqdn?: string;
   readonly addresses: readonly Address[];
   readonly ranges: readonly AddressRange[];
 }

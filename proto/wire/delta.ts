@@ -69,6 +69,8 @@ function changedPeerSets(base: HostRuleSet, next: HostRuleSet) {
     const before = base.peerSets.get(id);
     const after = next.peerSets.get(id);
     if (before === undefined || after === undefined || before === after) continue;
+    // Another set under the same id: the diff takes the one out and puts the other in.
+    if (before.fqdn !== after.fqdn) continue;
     settled.set(id, after);
     const bytes = changeBytes(before, after);
     if (bytes.length > 0) messages.push(bytes);

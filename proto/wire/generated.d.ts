@@ -1267,6 +1267,9 @@ export namespace segwall {
             /** HostReport units. */
             units?: (segwall.v1.DiscoveredUnits.$Properties|null);
 
+            /** HostReport containers. */
+            containers?: (segwall.v1.DiscoveredContainers.$Properties|null);
+
             /**
              * Encodes the specified HostReport message. Does not implicitly {@link segwall.v1.HostReport.verify|verify} messages.
              * @param message HostReport message or plain object to encode
@@ -1300,12 +1303,141 @@ export namespace segwall {
                 /** HostReport units */
                 units?: (segwall.v1.DiscoveredUnits.$Properties|null);
 
+                /** HostReport containers */
+                containers?: (segwall.v1.DiscoveredContainers.$Properties|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a HostReport. */
             type $Shape = segwall.v1.HostReport.$Properties;
+        }
+
+        /**
+         * Properties of a DiscoveredContainers.
+         * @deprecated Use segwall.v1.DiscoveredContainers.$Properties instead.
+         */
+        interface IDiscoveredContainers extends segwall.v1.DiscoveredContainers.$Properties {
+        }
+
+        /** Represents a DiscoveredContainers. */
+        class DiscoveredContainers {
+
+            /**
+             * Constructs a new DiscoveredContainers.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.DiscoveredContainers.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** DiscoveredContainers containers. */
+            containers: segwall.v1.DiscoveredContainer.$Properties[];
+
+            /**
+             * Encodes the specified DiscoveredContainers message. Does not implicitly {@link segwall.v1.DiscoveredContainers.verify|verify} messages.
+             * @param message DiscoveredContainers message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.DiscoveredContainers.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a DiscoveredContainers message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.DiscoveredContainers & segwall.v1.DiscoveredContainers.$Shape} DiscoveredContainers
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.DiscoveredContainers & segwall.v1.DiscoveredContainers.$Shape;
+        }
+
+        namespace DiscoveredContainers {
+
+            /** Properties of a DiscoveredContainers. */
+            interface $Properties {
+
+                /** DiscoveredContainers containers */
+                containers?: (segwall.v1.DiscoveredContainer.$Properties[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a DiscoveredContainers. */
+            type $Shape = segwall.v1.DiscoveredContainers.$Properties;
+        }
+
+        /**
+         * Properties of a DiscoveredContainer.
+         * @deprecated Use segwall.v1.DiscoveredContainer.$Properties instead.
+         */
+        interface IDiscoveredContainer extends segwall.v1.DiscoveredContainer.$Properties {
+        }
+
+        /** Represents a DiscoveredContainer. */
+        class DiscoveredContainer {
+
+            /**
+             * Constructs a new DiscoveredContainer.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.DiscoveredContainer.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** DiscoveredContainer name. */
+            name: string;
+
+            /** DiscoveredContainer addresses. */
+            addresses: string[];
+
+            /** DiscoveredContainer reachable. */
+            reachable: string[];
+
+            /**
+             * Encodes the specified DiscoveredContainer message. Does not implicitly {@link segwall.v1.DiscoveredContainer.verify|verify} messages.
+             * @param message DiscoveredContainer message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.DiscoveredContainer.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a DiscoveredContainer message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.DiscoveredContainer & segwall.v1.DiscoveredContainer.$Shape} DiscoveredContainer
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.DiscoveredContainer & segwall.v1.DiscoveredContainer.$Shape;
+        }
+
+        namespace DiscoveredContainer {
+
+            /** Properties of a DiscoveredContainer. */
+            interface $Properties {
+
+                /** DiscoveredContainer name */
+                name?: (string|null);
+
+                /** DiscoveredContainer addresses */
+                addresses?: (string[]|null);
+
+                /** DiscoveredContainer reachable */
+                reachable?: (string[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a DiscoveredContainer. */
+            type $Shape = segwall.v1.DiscoveredContainer.$Properties;
         }
 
         /**
@@ -2166,6 +2298,9 @@ export namespace segwall {
             /** PeerSet ranges. */
             ranges?: (segwall.v1.Ranges.$Properties|null);
 
+            /** PeerSet fqdn. */
+            fqdn: string;
+
             /**
              * Encodes the specified PeerSet message. Does not implicitly {@link segwall.v1.PeerSet.verify|verify} messages.
              * @param message PeerSet message or plain object to encode
@@ -2201,6 +2336,9 @@ export namespace segwall {
 
                 /** PeerSet ranges */
                 ranges?: (segwall.v1.Ranges.$Properties|null);
+
+                /** PeerSet fqdn */
+                fqdn?: (string|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

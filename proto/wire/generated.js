@@ -1934,6 +1934,7 @@ export const segwall = $root.segwall = (() => {
             HostReport.prototype.addresses = $util.emptyArray;
             HostReport.prototype.facts = $util.emptyObject;
             HostReport.prototype.units = null;
+            HostReport.prototype.containers = null;
 
             HostReport.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1950,6 +1951,8 @@ export const segwall = $root.segwall = (() => {
                         writer.uint32(18).fork().uint32(10).string(keys[i]).uint32(18).string(message.facts[keys[i]]).ldelim();
                 if (message.units != null && $Object.hasOwnProperty.call(message, "units"))
                     $root.segwall.v1.DiscoveredUnits.encode(message.units, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.containers != null && $Object.hasOwnProperty.call(message, "containers"))
+                    $root.segwall.v1.DiscoveredContainers.encode(message.containers, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2033,6 +2036,12 @@ export const segwall = $root.segwall = (() => {
                             message.units = $root.segwall.v1.DiscoveredUnits.decode(reader, reader.size(), $undefined, _depth + 1, message.units);
                             continue;
                         }
+                    case 4: {
+                            if (wireType !== 2)
+                                break;
+                            message.containers = $root.segwall.v1.DiscoveredContainers.decode(reader, reader.size(), $undefined, _depth + 1, message.containers);
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2051,6 +2060,197 @@ export const segwall = $root.segwall = (() => {
             };
 
             return HostReport;
+        })();
+
+        v1.DiscoveredContainers = (function() {
+
+            const DiscoveredContainers = function (properties) {
+                this.containers = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DiscoveredContainers.prototype.containers = $util.emptyArray;
+
+            DiscoveredContainers.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.containers != null && message.containers.length)
+                    for (let i = 0; i < message.containers.length; ++i)
+                        $root.segwall.v1.DiscoveredContainer.encode(message.containers[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DiscoveredContainers.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.DiscoveredContainers();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.containers && message.containers.length))
+                                message.containers = [];
+                            message.containers.push($root.segwall.v1.DiscoveredContainer.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return DiscoveredContainers;
+        })();
+
+        v1.DiscoveredContainer = (function() {
+
+            const DiscoveredContainer = function (properties) {
+                this.addresses = [];
+                this.reachable = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            DiscoveredContainer.prototype.name = "";
+            DiscoveredContainer.prototype.addresses = $util.emptyArray;
+            DiscoveredContainer.prototype.reachable = $util.emptyArray;
+
+            DiscoveredContainer.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                    writer.uint32(10).string(message.name);
+                if (message.addresses != null && message.addresses.length)
+                    for (let i = 0; i < message.addresses.length; ++i)
+                        writer.uint32(18).string(message.addresses[i]);
+                if (message.reachable != null && message.reachable.length)
+                    for (let i = 0; i < message.reachable.length; ++i)
+                        writer.uint32(26).string(message.reachable[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            DiscoveredContainer.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.DiscoveredContainer();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.name = value;
+                            else
+                                delete message.name;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.addresses && message.addresses.length))
+                                message.addresses = [];
+                            message.addresses.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.reachable && message.reachable.length))
+                                message.reachable = [];
+                            message.reachable.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return DiscoveredContainer;
         })();
 
         v1.DiscoveredUnits = (function() {
@@ -3361,6 +3561,7 @@ export const segwall = $root.segwall = (() => {
             PeerSet.prototype.ipv4 = $util.emptyArray;
             PeerSet.prototype.ipv6 = $util.newBuffer([]);
             PeerSet.prototype.ranges = null;
+            PeerSet.prototype.fqdn = "";
 
             PeerSet.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3377,6 +3578,8 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(26).bytes(message.ipv6);
                 if (message.ranges != null && $Object.hasOwnProperty.call(message, "ranges"))
                     $root.segwall.v1.Ranges.encode(message.ranges, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.fqdn != null && $Object.hasOwnProperty.call(message, "fqdn") && message.fqdn !== "")
+                    writer.uint32(42).string(message.fqdn);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3446,6 +3649,15 @@ export const segwall = $root.segwall = (() => {
                             if (wireType !== 2)
                                 break;
                             message.ranges = $root.segwall.v1.Ranges.decode(reader, reader.size(), $undefined, _depth + 1, message.ranges);
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.fqdn = value;
+                            else
+                                delete message.fqdn;
                             continue;
                         }
                     }

@@ -28,6 +28,8 @@ export const limits = {
   ranges: 200_000,
   /** Grants, guardrail entries and selective lists of one rule set. */
   rules: 262_144,
+  /** Domain names of one rule set, each of which the host asks for and keeps addresses of. */
+  names: 1024,
   servicesPerRule: 1024,
   peerSetsPerRule: 4096,
   flowRecords: 50_000,
@@ -36,6 +38,8 @@ export const limits = {
   facts: 64,
   factCharacters: 256,
   reportedUnits: 4096,
+  reportedContainers: 4096,
+  containerAddresses: 64,
   /** Events of a host in one message, and so the most that come before they are written down. */
   events: 32,
   /** A NACK's or a status' text: nft's message with the line it refused. */

@@ -30,7 +30,7 @@ export function ruleSetDigest(ruleSet: HostRuleSet): string {
       'segwall/v1',
       ruleSet.host,
       ruleSet.workloads.map((rules) => remembered(rules, () => workloadForm(rules))),
-      peerSets.map((set) => remembered(set, () => [set.id, set.addresses, rangesForm(set.ranges)])),
+      peerSets.map((set) => remembered(set, () => peerSetForm(set))),
     ];
   });
 }
@@ -39,6 +39,11 @@ function remembered<T extends PeerSet | WorkloadRules | HostRuleSet>(part: T, fo
   const digest = known.get(part) ?? createHash('sha256').update(JSON.stringify(form())).digest('hex');
   known.set(part, digest);
   return digest;
+}
+
+/** The name is there only where there is one, so that rule sets without names keep the digests they had. */
+function peerSetForm({ id, addresses, ranges, fqdn }: PeerSet): unknown {
+  return [id, addresses, rangesForm(ranges), ...(fqdn === undefined ? [] : [fqdn])];
 }
 
 function workloadForm(rules: WorkloadRules): unknown {

@@ -2,6 +2,7 @@
 // trusts nothing: unknown enum values, names that are no index, addresses out of order and services out of range are refused.
 
 import type { Address } from '#model/address.ts';
+import { domainName } from '#model/domain-name.ts';
 import type {
   DirectionRules,
   Grant,
@@ -58,24 +59,41 @@ const localKinds = createEnumCodec<LocalAddresses['kind'], segwall.v1.LocalKind>
 /** What decoding needs beside the message: its strings, and a tally of what the whole rule set may hold. */
 export interface DecodeContext {
   readonly strings: StringTable;
-  readonly tally: { addresses: number; ranges: number; rules: number };
+  readonly tally: { addresses: number; ranges: number; rules: number; names: number };
 }
 
 export function createDecodeContext(strings: StringTable): DecodeContext {
-  return { strings, tally: { addresses: 0, ranges: 0, rules: 0 } };
+  return { strings, tally: { addresses: 0, ranges: 0, rules: 0, names: 0 } };
 }
 
 // ---- peer sets
 
 export function encodePeerSet(set: PeerSet): segwall.v1.PeerSet.$Properties {
-  return { id: set.id, ...packAddresses(set.addresses), ranges: packRanges(set.ranges) };
+  return {
+    id: set.id,
+    ...packAddresses(set.addresses),
+    ranges: packRanges(set.ranges),
+    ...(set.fqdn === undefined ? {} : { fqdn: set.fqdn }),
+  };
 }
 
 export function decodePeerSet(message: segwall.v1.PeerSet.$Properties, context: DecodeContext): PeerSet {
   const id = checkedName(message.id ?? '', limits.stringCharacters, 'peer set');
   const where = `peer set "${id}"`;
+  const fqdn = message.fqdn ?? '';
+  if (fqdn !== '') {
+    refuseUnless(
+      domainName(fqdn) === fqdn,
+      where,
+      () => `the name "${fqdn.slice(0, 80)}"`,
+      'a domain name in lower case',
+    );
+    context.tally.names += 1;
+    boundedCount(context.tally.names, limits.names, 'peer sets with a domain name');
+  }
   return {
     id,
+    ...(fqdn === '' ? {} : { fqdn }),
     addresses: decodeAddresses(message, context, where),
     ranges: decodeRanges(message.ranges, context, where),
   };

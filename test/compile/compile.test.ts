@@ -176,6 +176,7 @@ ${segment('    - { name: r, from: [{ ipList: office }], to: [{ workloads: all() 
       'fqdn/*.example.com',
     );
     expect(set?.ranges.map(rangeText)).toEqual(['192.0.2.2-192.0.2.3']);
+    expect(set?.fqdn).toBe('*.example.com');
   });
 
   test('with very long names keep short ids that differ', () => {

@@ -137,7 +137,15 @@ export const ruleSets: fc.Arbitrary<HostRuleSet> = fc
       host: fc.constant('web-1'),
       workloads: fc.tuple(...names.sort(compareCodeUnits).map((workload) => workloadOf(workload, ids))),
       peerSets: fc
-        .tuple(...ids.map((id): fc.Arbitrary<PeerSet> => fc.record({ id: fc.constant(id), addresses, ranges })))
+        .tuple(
+          ...ids.map(
+            (id): fc.Arbitrary<PeerSet> =>
+              fc.record(
+                { id: fc.constant(id), addresses, ranges, fqdn: fc.constantFrom('api.example.com', '*.example.com') },
+                { requiredKeys: ['id', 'addresses', 'ranges'] },
+              ),
+          ),
+        )
         .map((sets) => new Map(sets.map((set) => [set.id, set]))),
     }),
   );

@@ -165,6 +165,10 @@ const refusals: readonly (readonly [string, (message: SnapshotMessage) => void, 
   ['a range turned round', (m) => set(m.peerSets[0], 'ranges', { ipv4: [9, 3] }), /first ≤ last/],
   ['ranges that overlap', (m) => set(m.peerSets[0], 'ranges', { ipv4: [1, 9, 5, 20] }), /normalised ranges/],
   ['half a range', (m) => set(m.peerSets[0], 'ranges', { ipv4: [1] }), /odd number/],
+  ['a name that is none', (m) => set(m.peerSets[0], 'fqdn', 'a..b'), /a domain name in lower case/],
+  ['a name in capitals', (m) => set(m.peerSets[0], 'fqdn', 'API.example.com'), /a domain name in lower case/],
+  ['a name with a line in it', (m) => set(m.peerSets[0], 'fqdn', 'a.example\n.com'), /a domain name in lower case/],
+  ['too many names', (m) => set(m, 'peerSets', manyNames(1025)), /at most 1024/],
   ['ranges left out', (m) => set(m.peerSets[0], 'ranges', null), /no ranges/],
   ['a workload twice', (m) => void m.workloads.push(m.workloads[0] ?? {}), /each workload once/],
   ['a control character in a name', (m) => set(m.workloads[0], 'name', 'web\n1'), /no control characters/],
@@ -193,6 +197,11 @@ describe('a snapshot is refused, saying what and what is allowed, with', () => {
 function set<T extends object, K extends keyof T>(target: T | null | undefined, key: K, value: unknown): void {
   if (target === null || target === undefined) throw new Error(`nothing to set ${String(key)} on`);
   Object.assign(target, { [key]: value });
+}
+
+function manyNames(count: number) {
+  const ranges = { ipv4: [], ipv6: Buffer.alloc(0) };
+  return Array.from({ length: count }, (_, at) => ({ id: `fqdn/n${at}.x`, fqdn: `n${at}.x`, ranges }));
 }
 
 function mapped(): Buffer {
