@@ -6,7 +6,7 @@ import { type Address, type Family, familyOf } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { DenyAction, Direction } from '#model/verdict.ts';
-import { classLines, soleDecision } from './class-chain.ts';
+import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { createInterner, type Decision } from './decision.ts';
 import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
@@ -23,6 +23,12 @@ import {
   stampWords,
   type Table,
 } from './table.ts';
+
+/**
+ * A decision's own line at the end of the lines that find it spares first packets a jump (0.009 of a new connection's cost), and is
+ * renewed with every epoch: only where such lines are few.
+ */
+const mostEndings = 512;
 
 export interface TableRequest {
   readonly ruleSet: HostRuleSet;
@@ -171,9 +177,24 @@ function assemble(parts: {
       : decisionLines(number, decision);
     chains.set(`r_${number}`, { lines });
   }
-  for (const [key, number] of [...parts.classNumbers].sort(([, a], [, b]) => a - b)) {
-    const peerClass = parts.classes.get(key);
-    if (peerClass !== undefined) chains.set(`c_${number}`, { lines: classLines(peerClass.services, decisionChain) });
+  const numbered = [...parts.classNumbers]
+    .sort(([, a], [, b]) => a - b)
+    .flatMap(([key, number]) => {
+      const peerClass = parts.classes.get(key);
+      return peerClass === undefined ? [] : [{ number, services: peerClass.services }];
+    });
+  const endings = numbered.reduce((sum, { services }) => sum + countEndings(services), 0);
+  const endingOf = (decision: Decision): string => {
+    const goto = `goto ${decisionChain(decision)}`;
+    if (endings > mostEndings) return goto;
+    const [line = '', ...more] = chains.get(decisionChain(decision))?.lines ?? [];
+    return more.length === 0 && line.endsWith(' accept') ? line : goto;
+  };
+  for (const { number, services } of numbered) {
+    const tupleChain = `t_${number}`;
+    const { lines, tupleLines } = classChains({ services, chainOf: decisionChain, endingOf, tupleChain });
+    chains.set(`c_${number}`, { lines });
+    if (tupleLines !== undefined) chains.set(tupleChain, { lines: tupleLines });
   }
   const maps = new Map<string, ElementMap>(hooks.maps);
   for (const gate of gates) {

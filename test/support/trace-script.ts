@@ -111,6 +111,10 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (!(match[1] ?? '').split(',').includes(packet.state)) return 'next';
         continue;
       }
+      if (eat(/ct state != new/) !== undefined) {
+        if (packet.state === 'new') return 'next';
+        continue;
+      }
       match = eat(/ct mark and (0x[0-9a-f]+) == (0x[0-9a-f]+|0)/);
       if (match !== undefined) {
         if ((mark & Number(match[1])) >>> 0 !== Number(match[2])) return 'next';
@@ -202,7 +206,12 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (isIn === (match[2] !== undefined)) return 'next';
         continue;
       }
-      match = eat(/ct protocol ([a-z0-9-]+)/);
+      match = eat(/th dport (\d+(?:-\d+)?)/);
+      if (match !== undefined) {
+        if (!numberKeyHolds(match[1] ?? '', packet.port)) return 'next';
+        continue;
+      }
+      match = eat(/(?:ct protocol|meta l4proto) ([a-z0-9-]+)/);
       if (match !== undefined) {
         if (!numberKeyHolds(match[1] ?? '', packet.protocol)) return 'next';
         continue;
