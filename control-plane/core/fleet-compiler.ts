@@ -5,10 +5,13 @@
 //
 // What a host enforces is worked out when first asked for, and kept up from then on; hosts that nobody asked for cost nothing. After
 // any sequence of changes the result equals that of a compiler made from the last state. Knows no clock, and no revisions.
+//
+// A host with containers behind its address translation has sets of its own where they are members: what such a host is told is
+// the difference of two whole rule sets, which costs what the host holds.
 
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { HostRuleSet, ManagedKind, PeerSetId } from '#model/rule-set.ts';
-import type { PeerSetChange, RuleSetDelta } from '#model/rule-set-delta.ts';
+import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
 import { LabelIndex, type WorkloadNumber } from './label-index.ts';
@@ -41,6 +44,8 @@ interface CompiledHost {
   readonly workloads: Map<WorkloadNumber, CompiledWorkload>;
   named: ReadonlySet<PeerSetNode>;
   body: Omit<HostRuleSet, 'revision'> | undefined;
+  /** What was told last of a host that has sets of its own; kept only for those. */
+  told?: Omit<HostRuleSet, 'revision'>;
 }
 
 export class FleetCompiler {
@@ -88,12 +93,30 @@ export class FleetCompiler {
     const host = this.#hosts.get(hostName);
     if (host === undefined) return undefined;
     const compiled = host.compiled ?? this.#compileHost(host);
-    compiled.body ??= {
-      host: hostName,
+    return { revision, ...this.#bodyOf(host, compiled) };
+  }
+
+  #bodyOf(host: Host, compiled: CompiledHost): Omit<HostRuleSet, 'revision'> {
+    if (compiled.body !== undefined) return compiled.body;
+    const translated = this.#translatedOn(host);
+    const setOf = (id: PeerSetId) =>
+      translated.size === 0 ? this.#peerSets.get(id) : this.#peerSets.getOn(id, translated);
+    compiled.body = {
+      host: host.name,
       workloads: [...compiled.workloads.values()].map(({ rules }) => rules).sort(byWorkload),
-      peerSets: new Map([...compiled.named].sort(byId).map(({ id }) => [id, this.#peerSets.get(id)])),
+      peerSets: new Map([...compiled.named].sort(byId).map(({ id }) => [id, setOf(id)])),
     };
-    return { revision, ...compiled.body };
+    if (translated.size > 0) compiled.told = compiled.body;
+    return compiled.body;
+  }
+
+  #translatedOn({ managed }: Host): ReadonlyMap<WorkloadNumber, Workload> {
+    const translated = new Map<WorkloadNumber, Workload>();
+    for (const number of managed) {
+      const workload = this.#index.workloads[number];
+      if (workload?.onHost !== undefined) translated.set(number, workload);
+    }
+    return translated;
   }
 
   /**
@@ -255,7 +278,68 @@ export class FleetCompiler {
       }
     }
     for (const [host, changedPeerSets] of byHost) changes.set(host, { host, ...nothing, changedPeerSets });
+    for (const host of [...own.keys(), ...[...byHost.keys()].flatMap((name) => this.#hosts.get(name) ?? [])]) {
+      if (host.managed.size > 0) this.#tellOwnSets(changes, host, changed);
+    }
     return changes;
+  }
+
+  /** Corrects what was found of a host that had or has sets of its own. */
+  #tellOwnSets(changes: Map<string, HostChange>, host: Host, changed: ReadonlyMap<PeerSetNode, PeerSetChange>): void {
+    const { compiled } = host;
+    const translated = this.#translatedOn(host);
+    if (compiled === undefined || (compiled.told === undefined && translated.size === 0)) return;
+    const { told } = compiled;
+    compiled.body = undefined;
+    delete compiled.told;
+    const next = this.#bodyOf(host, compiled);
+    const change =
+      told === undefined
+        ? this.#withOwnSets(changes.get(host.name) ?? { host: host.name, ...nothing }, { next, compiled, changed })
+        : diffRuleSets({ revision: 0, ...told }, { revision: 0, ...next });
+    const { host: name, addedPeerSets, removedPeerSets, changedPeerSets, replacedWorkloads, removedWorkloads } = change;
+    const lists = { addedPeerSets, removedPeerSets, changedPeerSets, replacedWorkloads, removedWorkloads };
+    if (Object.values(lists).every(({ length }) => length === 0)) changes.delete(name);
+    else changes.set(name, { host: name, ...lists });
+  }
+
+  /** A change to shared sets, as one to the host's own: it had the shared ones until now. */
+  #withOwnSets(
+    change: HostChange,
+    {
+      next,
+      compiled,
+      changed,
+    }: {
+      readonly next: Omit<HostRuleSet, 'revision'>;
+      readonly compiled: CompiledHost;
+      readonly changed: ReadonlyMap<PeerSetNode, PeerSetChange>;
+    },
+  ): HostChange {
+    const come = new Set(change.addedPeerSets.map(({ id }) => id));
+    const changedPeerSets = new Map(change.changedPeerSets.map((entry) => [entry.id, entry]));
+    for (const node of compiled.named) {
+      const shared = this.#peerSets.get(node.id);
+      const own = next.peerSets.get(node.id);
+      if (come.has(node.id) || own === undefined || own === shared) continue;
+      const moved = changed.get(node);
+      const before = new Set(shared.addresses).difference(new Set(moved?.addedAddresses ?? []));
+      for (const address of moved?.removedAddresses ?? []) before.add(address);
+      const now = new Set(own.addresses);
+      const addedAddresses = sortedByCodeUnits(now.difference(before));
+      const removedAddresses = sortedByCodeUnits(before.difference(now));
+      if (addedAddresses.length + removedAddresses.length === 0 && moved?.ranges === undefined) {
+        changedPeerSets.delete(node.id);
+        continue;
+      }
+      const ranges = moved?.ranges === undefined ? {} : { ranges: moved.ranges };
+      changedPeerSets.set(node.id, { id: node.id, addedAddresses, removedAddresses, ...ranges });
+    }
+    return {
+      ...change,
+      addedPeerSets: change.addedPeerSets.map((set) => next.peerSets.get(set.id) ?? set),
+      changedPeerSets: [...changedPeerSets.values()].sort(byId),
+    };
   }
 
   /** Does the host's stale workloads anew. What they were is released only by the settling that follows. */

@@ -105,6 +105,27 @@ export class PeerSets {
     return node.set;
   }
 
+  /**
+   * A set as one host has it, where workloads of that host are known there by addresses that mean others elsewhere: theirs come in,
+   * and those by which they are known elsewhere go, unless somebody else in the set has them. The shared set where that changes nothing.
+   */
+  getOn(id: PeerSetId, translated: ReadonlyMap<WorkloadNumber, Workload>): PeerSet {
+    const shared = this.get(id);
+    const members = this.#nodes.get(id)?.members;
+    const own = [...translated].filter(([number]) => members?.has(number) === true);
+    if (members === undefined || own.length === 0) return shared;
+    const addresses = new Set(shared.addresses);
+    for (const [, workload] of own) {
+      for (const address of workload.addresses) {
+        const others = listOf(this.#holders.get(address));
+        const isElses = others.some((holder) => members.has(holder) && !translated.has(holder));
+        if (!isElses) addresses.delete(address);
+      }
+    }
+    for (const [, workload] of own) for (const address of workload.onHost ?? []) addresses.add(address);
+    return { id, addresses: sortedByCodeUnits(addresses), ranges: shared.ranges };
+  }
+
   list(peers: readonly Peer[], scope: Scope): PeerList {
     const isAny = peers.some(({ kind }) => kind === 'any');
     const all = peers.flatMap((peer) => (peer.kind === 'any' ? [] : [this.#nodeOf(peer, scope)]));

@@ -128,6 +128,11 @@ export interface Workload {
   /** Absent only for an external workload. */
   readonly host?: string;
   readonly addresses: readonly Address[];
+  /**
+   * A container's own addresses where it is known by others elsewhere (its host's, behind whose address translation it is): it
+   * has these on its own host, and there only these.
+   */
+  readonly onHost?: readonly Address[];
   readonly unit?: string;
   readonly labels: Labels;
   readonly quarantine?: WorkloadQuarantine;

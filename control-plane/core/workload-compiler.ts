@@ -79,7 +79,7 @@ export class WorkloadCompiler {
       workload: workload.name,
       kind,
       ...(kind === 'unit' && workload.unit !== undefined ? { unit: workload.unit } : {}),
-      addresses: sortedByCodeUnits(new Set(workload.addresses)),
+      addresses: sortedByCodeUnits(new Set(workload.onHost ?? workload.addresses)),
       ...(quarantine === undefined || exempt === undefined
         ? {}
         : { quarantine: { name: quarantine.name, peers: exempt.far } }),

@@ -45,6 +45,15 @@ export interface HostReport {
   readonly facts: ReadonlyMap<string, string>;
   /** systemd services it has seen running, by systemd's names; absent where the agent discovers none. */
   readonly units?: readonly string[];
+  /** Containers that run on it now; absent where the agent discovers none. */
+  readonly containers?: readonly ReportedContainer[];
+}
+
+/** `name` as its engine calls it; `reachable` are those of its addresses by which other hosts can reach it. */
+export interface ReportedContainer {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly reachable: readonly string[];
 }
 
 export interface AgentHello extends HostReport {

@@ -1,7 +1,7 @@
-// The inventory of a live fleet: hosts with what their agents report and operators labelled, their units, and the external workloads
+// The inventory of a live fleet: hosts with what their agents report and operators labelled, their units and containers, and the external workloads
 // of the active policy. An address that two of them claim is given to neither until one lets go. Holds no clock and does no IO.
 
-import type { Address } from '#model/address.ts';
+import { type Address, familyOf } from '#model/address.ts';
 import { normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { factPrefix, type Labels, namePattern } from '#model/label.ts';
@@ -9,6 +9,7 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { FleetChange } from '#policy/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type { ContainerEntry, HostContainers } from './host-containers.ts';
 import type { HostUnits, UnitEntry } from './host-units.ts';
 
 /** What is known of one enrolled host. Facts are without their prefix. */
@@ -20,6 +21,7 @@ export interface HostEntry {
   /** The peers of its quarantine, as the operator wrote them. */
   readonly quarantine?: readonly string[];
   readonly units: HostUnits;
+  readonly containers: HostContainers;
 }
 
 export interface AddressConflict {
@@ -35,8 +37,8 @@ export interface ConflictChange {
 
 export class FleetInventory {
   readonly #hosts = new Map<string, HostEntry>();
-  /** Name of a unit's workload to its host's. */
-  readonly #unitHosts = new Map<string, string>();
+  /** Name of a unit's or container's workload to its host's. */
+  readonly #insideHosts = new Map<string, string>();
   #externals: ReadonlyMap<string, Workload> = new Map();
   readonly #claims = new Map<Address, Set<string>>();
   readonly #conflicts = new Map<Address, AddressConflict>();
@@ -54,9 +56,16 @@ export class FleetInventory {
 
   /** The host of the unit workload of this name, and the unit. */
   unit(name: string): { readonly host: HostEntry; readonly unit: UnitEntry } | undefined {
-    const host = this.#hosts.get(this.#unitHosts.get(name) ?? '');
+    const host = this.#hosts.get(this.#insideHosts.get(name) ?? '');
     const unit = host?.units.get(name);
     return host === undefined || unit === undefined ? undefined : { host, unit };
+  }
+
+  /** The host of the container workload of this name, and the container, whether it runs or is remembered. */
+  container(name: string): { readonly host: HostEntry; readonly container: ContainerEntry } | undefined {
+    const host = this.#hosts.get(this.#insideHosts.get(name) ?? '');
+    const container = host?.containers.get(name);
+    return host === undefined || container === undefined ? undefined : { host, container };
   }
 
   hosts(): IterableIterator<HostEntry> {
@@ -64,19 +73,20 @@ export class FleetInventory {
   }
 
   setHost(entry: HostEntry): void {
-    this.#move(entry.name, this.#hosts.get(entry.name)?.addresses ?? [], entry.addresses);
-    this.#forgetUnits(entry.name);
+    this.#move(entry.name, claimsOf(this.#hosts.get(entry.name)), claimsOf(entry));
+    this.#forgetInside(entry.name);
     this.#hosts.set(entry.name, entry);
-    const quarantines = [entry.quarantine, ...[...entry.units.values()].map(({ quarantine }) => quarantine)];
+    const inside = [...entry.units.values(), ...entry.containers.values()];
+    const quarantines = [entry.quarantine, ...inside.map(({ quarantine }) => quarantine)];
     if (quarantines.every((quarantine) => quarantine === undefined)) this.#quarantined.delete(entry.name);
     else this.#quarantined.add(entry.name);
-    for (const unit of entry.units.keys()) this.#unitHosts.set(unit, entry.name);
+    for (const name of insideOf(entry)) this.#insideHosts.set(name, entry.name);
     this.#stale.add(entry.name);
   }
 
   removeHost(name: string): void {
-    this.#move(name, this.#hosts.get(name)?.addresses ?? [], []);
-    this.#forgetUnits(name);
+    this.#move(name, claimsOf(this.#hosts.get(name)), []);
+    this.#forgetInside(name);
     this.#hosts.delete(name);
     this.#quarantined.delete(name);
     this.#stale.add(name);
@@ -140,10 +150,10 @@ export class FleetInventory {
 
   #refresh(): void {
     if (this.#stale.size === 0) return;
-    // A unit has its host's addresses, labels and quarantine; a quarantine that names a workload holds for the addresses of now.
+    // A unit has its host's addresses, labels and quarantine, a container its addresses and quarantine; a quarantine that names a workload holds for the addresses of now.
     for (const name of [...this.#stale, ...this.#quarantined]) {
       this.#stale.add(name);
-      for (const unit of this.#hosts.get(name)?.units.keys() ?? []) this.#stale.add(unit);
+      for (const inside of insideOf(this.#hosts.get(name))) this.#stale.add(inside);
     }
     for (const name of this.#stale) {
       const workload = this.#workloadOf(name);
@@ -175,6 +185,8 @@ export class FleetInventory {
     const host = this.#hosts.get(name);
     const unit = host === undefined ? this.unit(name) : undefined;
     if (unit !== undefined) return this.#unitWorkload(name, unit);
+    const container = host === undefined ? this.container(name) : undefined;
+    if (container !== undefined) return this.#containerWorkload(name, container);
     if (host === undefined) {
       const external = this.#externals.get(name);
       return external === undefined ? undefined : { ...external, addresses: this.#undisputed(external.addresses) };
@@ -201,10 +213,32 @@ export class FleetInventory {
     return { ...workload, quarantine: this.#quarantineOf(host.name, host.quarantine) };
   }
 
-  #forgetUnits(host: string): void {
-    for (const unit of this.#hosts.get(host)?.units.keys() ?? []) {
-      this.#unitHosts.delete(unit);
-      this.#stale.add(unit);
+  /**
+   * A container has labels of its own only: it was under nobody's rules before, and its host's would cut what it serves and give it what
+   * its host may do. Its host's quarantine holds for it. Elsewhere it is known by its host's addresses, in families in which it has none
+   * that can be reached from there.
+   */
+  #containerWorkload(
+    name: string,
+    { host, container }: { readonly host: HostEntry; readonly container: ContainerEntry },
+  ): Workload | undefined {
+    const { addresses: onHost, reachable, labels } = container;
+    if (onHost.length === 0) return undefined;
+    const hidden = new Set(onHost.filter((address) => !reachable.includes(address)).map(familyOf));
+    const byHost = host.addresses.filter((address) => hidden.has(familyOf(address)));
+    const addresses = this.#undisputed([...reachable, ...byHost]);
+    const workload: Workload = { name, kind: 'container', host: host.name, addresses, onHost, labels };
+    if (container.quarantine !== undefined) {
+      return { ...workload, quarantine: this.#quarantineOf(name, container.quarantine) };
+    }
+    if (host.quarantine === undefined) return workload;
+    return { ...workload, quarantine: this.#quarantineOf(host.name, host.quarantine) };
+  }
+
+  #forgetInside(host: string): void {
+    for (const name of insideOf(this.#hosts.get(host))) {
+      this.#insideHosts.delete(name);
+      this.#stale.add(name);
     }
   }
 
@@ -218,6 +252,8 @@ export class FleetInventory {
   }
 
   #addressesOf(name: string): readonly Address[] | undefined {
+    const container = this.container(name)?.container;
+    if (container !== undefined) return container.addresses;
     const host = this.#hosts.get(name) ?? this.unit(name)?.host;
     const claimed = host?.addresses ?? this.#externals.get(name)?.addresses;
     return claimed === undefined ? undefined : this.#undisputed(claimed);
@@ -252,4 +288,15 @@ export class FleetInventory {
     this.#conflicts.set(address, conflict);
     if (before === undefined) this.#conflictChanges.push({ kind: 'began', conflict });
   }
+}
+
+/** The workloads that a host has besides itself. */
+function insideOf(host: HostEntry | undefined): readonly string[] {
+  return host === undefined ? [] : [...host.units.keys(), ...host.containers.keys()];
+}
+
+/** The addresses that belong to a host and nobody else; bridges' ranges repeat, and are nobody's elsewhere. */
+function claimsOf(host: HostEntry | undefined): readonly Address[] {
+  if (host === undefined || host.containers.size === 0) return host?.addresses ?? [];
+  return [...new Set([...host.addresses, ...[...host.containers.values()].flatMap(({ reachable }) => reachable)])];
 }

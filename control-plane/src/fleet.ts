@@ -26,6 +26,7 @@ import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-se
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
+import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';
 import { type UnitEntry, withReportedUnits } from './host-units.ts';
 import { type InForce, Publication } from './publication.ts';
@@ -106,6 +107,20 @@ export class Fleet implements AgentBackend {
       fleet.#restoreHost(host, {
         labels: labelsOf(host.name),
         units: new Map(units),
+        containers: new Map(
+          Object.entries(host.containers).map(
+            ([name, { container, addresses, reachable }]): [string, ContainerEntry] => [
+              name,
+              {
+                container,
+                addresses: reportedAddresses(addresses),
+                reachable: reportedAddresses(reachable),
+                labels: labelsOf(name),
+                ...quarantined(quarantines.get(name)),
+              },
+            ],
+          ),
+        ),
         ...quarantined(quarantines.get(host.name)),
       });
     }
@@ -143,7 +158,9 @@ export class Fleet implements AgentBackend {
 
   /** The peers of the quarantine that this very host or unit is in. */
   quarantineOf(name: string): readonly string[] | undefined {
-    return (this.#inventory.host(name) ?? this.#inventory.unit(name)?.unit)?.quarantine;
+    const found =
+      this.#inventory.host(name) ?? this.#inventory.unit(name)?.unit ?? this.#inventory.container(name)?.container;
+    return found?.quarantine;
   }
 
   /** What the workload's host was last told to enforce for it; undefined where no agent does. */
@@ -186,7 +203,10 @@ export class Fleet implements AgentBackend {
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>> {
     const { host } = request;
-    const isTaken = this.#active.policy.workloads.has(host) || this.#inventory.unit(host) !== undefined;
+    const isTaken =
+      this.#active.policy.workloads.has(host) ||
+      this.#inventory.unit(host) !== undefined ||
+      this.#inventory.container(host) !== undefined;
     if (!namePattern.test(host) || isTaken) {
       return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
     }
@@ -200,6 +220,7 @@ export class Fleet implements AgentBackend {
         facts: new Map(),
         labels: new Map(Object.entries(spending.labels)),
         units: new Map(),
+        containers: new Map(),
       });
       await this.#advance();
       this.#publication.mark('changed');
@@ -403,7 +424,13 @@ export class Fleet implements AgentBackend {
       const note = this.#note({ actor, action: 'agent-removed', target: host, details: { revision } });
       this.#dropCertificates(
         host,
-        await this.#store.removeHost({ tenant: this.#tenant, host, units: [...entry.units.keys()], revision, note }),
+        await this.#store.removeHost({
+          tenant: this.#tenant,
+          host,
+          inside: [...entry.units.keys(), ...entry.containers.keys()],
+          revision,
+          note,
+        }),
       );
       this.#revision = revision;
       this.#inventory.removeHost(host);
@@ -432,6 +459,13 @@ export class Fleet implements AgentBackend {
       reported: report.units,
       isTaken: (name) => this.#inventory.has(name),
     });
+    const containers = withReportedContainers({
+      host,
+      known: entry.containers,
+      reported: report.containers,
+      hostAddresses: addresses,
+      isTaken: (name) => units.has(name) || this.#inventory.has(name),
+    });
     const connectedAt = agent.connectedAt;
     await this.#store.updateHost({
       tenant: this.#tenant,
@@ -439,7 +473,15 @@ export class Fleet implements AgentBackend {
       addresses,
       facts: Object.fromEntries(facts),
       units: Object.fromEntries([...units].map(([name, { unit }]) => [name, unit])),
-      forgotten: [...entry.units.keys()].filter((name) => !units.has(name)),
+      containers: Object.fromEntries(
+        [...containers].map(([name, { container, addresses: own, reachable }]) => [
+          name,
+          { container, addresses: own, reachable },
+        ]),
+      ),
+      forgotten: [...entry.units.keys(), ...entry.containers.keys()].filter(
+        (name) => !units.has(name) && !containers.has(name),
+      ),
       agentVersion,
       connectedAt,
     });
@@ -449,20 +491,38 @@ export class Fleet implements AgentBackend {
       agentVersion,
       lastConnectedAt: connectedAt,
     });
-    if (sameList(entry.addresses, addresses) && sameLabels(entry.facts, facts) && units === entry.units) return;
-    this.#inventory.setHost({ ...entry, addresses, facts, units });
+    if (
+      sameList(entry.addresses, addresses) &&
+      sameLabels(entry.facts, facts) &&
+      units === entry.units &&
+      containers === entry.containers
+    )
+      return;
+    this.#inventory.setHost({ ...entry, addresses, facts, units, containers });
     await this.#auditConflicts();
     await this.#advance();
     this.#publication.mark('changed');
   }
 
-  /** What operators may label and quarantine: a host, or a unit of one. */
+  /** What operators may label and quarantine: a host, or a unit or container of one. */
   #managed(name: string) {
     type Entry = Pick<HostEntry, 'labels' | 'quarantine'>;
     const host = this.#inventory.host(name);
     if (host !== undefined) {
       const { labels: _labels, quarantine: _quarantine, ...rest } = host;
       return { entry: host as Entry, set: (entry: Entry) => this.#inventory.setHost({ ...rest, ...entry }) };
+    }
+    const boxed = this.#inventory.container(name);
+    if (boxed !== undefined) {
+      const { labels, quarantine, ...container } = boxed.container;
+      return {
+        entry: { labels, ...quarantined(quarantine) } as Entry,
+        set: (entry: Entry) =>
+          this.#inventory.setHost({
+            ...boxed.host,
+            containers: new Map(boxed.host.containers).set(name, { ...container, ...entry }),
+          }),
+      };
     }
     const found = this.#inventory.unit(name);
     if (found === undefined) return undefined;
@@ -530,7 +590,7 @@ export class Fleet implements AgentBackend {
     return agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
   }
 
-  #restoreHost(host: StoredHost, own: Pick<HostEntry, 'labels' | 'quarantine' | 'units'>): void {
+  #restoreHost(host: StoredHost, own: Pick<HostEntry, 'labels' | 'quarantine' | 'units' | 'containers'>): void {
     const { name, enrolledAt, agentVersion, lastConnectedAt } = host;
     this.#history.set(name, {
       enrolledAt,

@@ -91,6 +91,15 @@ export interface ReportedHost {
   readonly addresses: readonly string[];
   readonly facts: ReadonlyMap<string, string>;
   readonly units?: readonly string[];
+  /** Absent where the agent discovers none. */
+  readonly containers?: readonly ReportedContainer[];
+}
+
+/** `name` as its engine calls it; `reachable` are those of its addresses by which other hosts can reach it. */
+export interface ReportedContainer {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly reachable: readonly string[];
 }
 
 export interface ReportedStatus {
@@ -240,9 +249,19 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
   };
 }
 
-function hostProperties({ addresses, facts, units }: ReportedHost): segwall.v1.HostReport.$Properties {
-  const host = { addresses: [...addresses], facts: Object.fromEntries(facts) };
-  return units === undefined ? host : { ...host, units: { names: [...units] } };
+function hostProperties(host: ReportedHost): segwall.v1.HostReport.$Properties {
+  const { addresses, facts, units, containers } = host;
+  return {
+    addresses: [...addresses],
+    facts: Object.fromEntries(facts),
+    ...(units === undefined ? {} : { units: { names: [...units] } }),
+    ...(containers === undefined ? {} : { containers: { containers: containers.map(containerProperties) } }),
+  };
+}
+
+function containerProperties(container: ReportedContainer): segwall.v1.DiscoveredContainer.$Properties {
+  const { name, addresses, reachable } = container;
+  return { name, addresses: [...addresses], reachable: [...reachable] };
 }
 
 function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, where: string): ReportedHost {
@@ -263,7 +282,26 @@ function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, 
     ...(report.units == null
       ? {}
       : { units: units.map((unit) => checkedName(unit, limits.factCharacters, `${where}, units`)) }),
+    ...(report.containers == null ? {} : { containers: readContainers(report.containers, where) }),
   };
+}
+
+function readContainers(
+  { containers }: segwall.v1.DiscoveredContainers.$Properties,
+  where: string,
+): readonly ReportedContainer[] {
+  const list = containers ?? [];
+  boundedCount(list.length, limits.reportedContainers, `${where}, containers`);
+  return list.map(({ name, addresses, reachable }) => {
+    const at = `${where}, container`;
+    boundedCount(addresses?.length ?? 0, limits.containerAddresses, `${at}, addresses`);
+    boundedCount(reachable?.length ?? 0, limits.containerAddresses, `${at}, reachable`);
+    return {
+      name: checkedName(name ?? '', limits.factCharacters, at),
+      addresses: (addresses ?? []).map((text) => readAddress(text, at)),
+      reachable: (reachable ?? []).map((text) => readAddress(text, at)),
+    };
+  });
 }
 
 function readAddress(text: string, where: string): string {

@@ -63,10 +63,20 @@ function moved(workloads: readonly Workload[], which: number): readonly Workload
   return workloads.map((workload) => (workload.name === becomes.name ? becomes : workload));
 }
 
+/** Its containers are behind their hosts' address translation. */
+function translated(world: World): World {
+  const { workloads } = world.inventory;
+  const known = [...workloads.values()].map((workload): Workload => {
+    const host = workload.kind === 'container' ? workloads.get(workload.host ?? '') : undefined;
+    return host === undefined ? workload : { ...workload, addresses: host.addresses, onHost: workload.addresses };
+  });
+  return { ...world, inventory: inventoryOf(known) };
+}
+
 /** Worlds that follow one another, mostly alike. */
 const arbitraryStates: fc.Arbitrary<readonly World[]> = fc
   .record({
-    worlds: fc.array(arbitraryWorld(), { minLength: 2, maxLength: 3 }),
+    worlds: fc.array(fc.oneof(arbitraryWorld(), arbitraryWorld().map(translated)), { minLength: 2, maxLength: 3 }),
     steps: fc.array(fc.array(arbitraryTurn, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 6 }),
   })
   .map(({ worlds, steps }) => {

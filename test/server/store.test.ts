@@ -85,6 +85,7 @@ describe('the fleet', () => {
       addresses: ['10.0.0.1'],
       facts: { os: 'debian' },
       units: { 'web-1-nginx': 'nginx.service' },
+      containers: { 'web-1-box': { container: 'box', addresses: ['172.17.0.2'], reachable: [] } },
       forgotten: [],
       agentVersion: '1',
       connectedAt: at,
@@ -109,6 +110,7 @@ describe('the fleet', () => {
           addresses: ['10.0.0.1'],
           facts: { os: 'debian' },
           units: { 'web-1-nginx': 'nginx.service' },
+          containers: { 'web-1-box': { container: 'box', addresses: ['172.17.0.2'], reachable: [] } },
           agentVersion: '1',
           lastConnectedAt: at,
         },
@@ -127,7 +129,7 @@ describe('the fleet', () => {
       certificate: { serial: 'aa', tenant, host: 'web-1', fingerprint: 'ff', notBefore: at, notAfter: millis(9_000) },
       at,
     });
-    expect(await store.removeHost({ tenant, host: 'web-1', units: ['web-1-nginx'], revision: 2, note })).toEqual([
+    expect(await store.removeHost({ tenant, host: 'web-1', inside: ['web-1-nginx'], revision: 2, note })).toEqual([
       'aa',
     ]);
     expect(await store.loadFleet({ tenant, now: at })).toMatchObject({ hosts: [], labels: [], revokedSerials: ['aa'] });

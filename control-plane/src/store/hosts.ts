@@ -11,6 +11,7 @@ export interface StoredHost {
   readonly facts: Readonly<Record<string, string>>;
   /** Names of unit workloads to systemd's names. */
   readonly units: Readonly<Record<string, string>>;
+  readonly containers: StoredContainers;
   readonly agentVersion: string;
   readonly lastConnectedAt?: Millis;
 }
@@ -70,6 +71,7 @@ export async function loadFleet(
       addresses: JSON.parse(row.addresses) as string[],
       facts: JSON.parse(row.facts) as Record<string, string>,
       units: JSON.parse(row.units) as Record<string, string>,
+      containers: JSON.parse(row.containers) as StoredContainers,
       agentVersion: row.agent_version,
       ...(row.last_connected_at === null ? {} : { lastConnectedAt: millis(row.last_connected_at) }),
     })),
@@ -103,7 +105,8 @@ export interface HostUpdate {
   readonly addresses: readonly string[];
   readonly facts: Readonly<Record<string, string>>;
   readonly units: Readonly<Record<string, string>>;
-  /** Unit workloads that are no more: their labels and quarantines go. */
+  readonly containers: StoredContainers;
+  /** Unit and container workloads that are no more: their labels and quarantines go. */
   readonly forgotten: readonly string[];
   readonly agentVersion: string;
   readonly connectedAt: Millis;
@@ -116,6 +119,7 @@ export async function updateHost(tx: Transaction, input: HostUpdate): Promise<vo
       addresses: JSON.stringify(input.addresses),
       facts: JSON.stringify(input.facts),
       units: JSON.stringify(input.units),
+      containers: JSON.stringify(input.containers),
       agent_version: input.agentVersion,
       last_connected_at: input.connectedAt,
     })
@@ -232,23 +236,29 @@ export async function revokeCertificates(
   return serials;
 }
 
-/** Forgets the host, its units and their labels, and revokes its certificates. Its flows and its audit entries stay. */
+/** Forgets the host, its units and containers and their labels, and revokes its certificates. Its flows and its audit entries stay. */
 export async function removeHost(
   tx: Transaction,
   input: {
     readonly tenant: string;
     readonly host: string;
-    /** Names of its unit workloads. */
-    readonly units: readonly string[];
+    /** Names of its unit and container workloads. */
+    readonly inside: readonly string[];
     readonly revision: number;
     readonly note: AuditNote;
   },
 ): Promise<readonly string[]> {
   const { tenant, host } = input;
-  await forgetWorkloads(tx, tenant, [host, ...input.units]);
+  await forgetWorkloads(tx, tenant, [host, ...input.inside]);
   await tx.deleteFrom('hosts').where('tenant', '=', tenant).where('name', '=', host).execute();
   await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('host_events').where('tenant', '=', tenant).where('host', '=', host).execute();
   await setRevision(tx, input);
   return revokeCertificates(tx, input);
-}
+} /** By workload name: how the engine calls it, its addresses, and those that other hosts can reach. */
+export type StoredContainers = Readonly<
+  Record<
+    string,
+    { readonly container: string; readonly addresses: readonly string[]; readonly reachable: readonly string[] }
+  >
+>;

@@ -26,6 +26,7 @@ export interface Tables {
     addresses: string;
     facts: string;
     units: string;
+    containers: string;
     agent_version: string;
     last_connected_at: number | null;
   };
@@ -277,9 +278,19 @@ const hostEvents: Migration = {
   },
 };
 
+const containers: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('hosts')
+      .addColumn('containers', 'text', (column) => column.notNull().defaultTo('{}'))
+      .execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-units': units,
   '0003-host-events': hostEvents,
+  '0004-containers': containers,
 };

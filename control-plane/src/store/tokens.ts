@@ -148,6 +148,7 @@ export async function spendJoinToken(
       enrolled_at: at,
       addresses: '[]',
       units: '{}',
+      containers: '{}',
       facts: '{}',
       agent_version: '',
       last_connected_at: null,

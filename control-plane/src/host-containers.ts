@@ -1,0 +1,88 @@
+// The containers of a host that its agent discovers: which of its claims are believed, and the workload names they get. A container
+// that is gone is no workload any more; what operators said of it stays under its name, for its engine may make it anew.
+
+import { createHash } from 'node:crypto';
+import type { Address } from '#model/address.ts';
+import type { Labels } from '#model/label.ts';
+import type { ReportedContainer } from './agent-backend.ts';
+import { reportedAddresses } from './host-report.ts';
+
+export interface ContainerEntry {
+  /** As its engine calls it. */
+  readonly container: string;
+  /** Its own, in code-unit order; none while it does not run. */
+  readonly addresses: readonly Address[];
+  /** Those of them by which other hosts can reach it, too. */
+  readonly reachable: readonly Address[];
+  readonly labels: Labels;
+  /** Peers of its own quarantine, as the operator wrote them. */
+  readonly quarantine?: readonly string[];
+}
+
+/** By workload name. */
+export type HostContainers = ReadonlyMap<string, ContainerEntry>;
+
+/** Kubernetes stops at some 250 pods a node. */
+const mostContainers = 1024;
+const longestName = 63;
+
+/** `reported` undefined: the host discovers none. The same object where nothing changed. */
+export function withReportedContainers(request: {
+  readonly host: string;
+  readonly known: HostContainers;
+  readonly reported: readonly ReportedContainer[] | undefined;
+  /** The host's own addresses are not believed to be a container's. */
+  readonly hostAddresses: readonly Address[];
+  /** Whether another workload has this name. */
+  readonly isTaken: (name: string) => boolean;
+}): HostContainers {
+  const { host, known, reported, hostAddresses, isTaken } = request;
+  if (reported === undefined) return known.size === 0 ? known : new Map();
+  const containers = new Map<string, ContainerEntry>();
+  for (const [name, entry] of known) {
+    if (isRemembered(entry)) containers.set(name, { ...entry, addresses: [], reachable: [] });
+  }
+  const nameOf = new Map([...known].map(([name, { container }]) => [container, name]));
+  for (const { name: container, addresses, reachable } of reported) {
+    const own = reportedAddresses(addresses).filter((address) => !hostAddresses.includes(address));
+    if (own.length === 0) continue;
+    const name =
+      nameOf.get(container) ??
+      containerWorkloadName(host, container, (candidate) => containers.has(candidate) || isTaken(candidate));
+    if (containers.size >= mostContainers && !containers.has(name)) continue;
+    nameOf.set(container, name);
+    const before = known.get(name);
+    containers.set(name, {
+      container,
+      addresses: own,
+      reachable: reportedAddresses(reachable).filter((address) => own.includes(address)),
+      labels: before?.labels ?? new Map(),
+      ...(before?.quarantine === undefined ? {} : { quarantine: before.quarantine }),
+    });
+  }
+  return isSame(known, containers) ? known : containers;
+}
+
+/** "h1" and "shop_web.1" make "h1-shop-web-1"; a name that is too long or taken ends in a digest of both instead. */
+function containerWorkloadName(host: string, container: string, isTaken: (name: string) => boolean): string {
+  const stem = container
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '');
+  const plain = `${host}-${stem}`;
+  if (stem !== '' && plain.length <= longestName && !isTaken(plain)) return plain;
+  const digest = createHash('sha256').update(`${host} container ${container}`).digest('hex').slice(0, 8);
+  return `${plain.slice(0, longestName - digest.length - 1).replace(/-+$/, '')}-${digest}`;
+}
+
+function isRemembered({ labels, quarantine }: ContainerEntry): boolean {
+  return labels.size > 0 || quarantine !== undefined;
+}
+
+function isSame(a: HostContainers, b: HostContainers): boolean {
+  const text = (containers: HostContainers) =>
+    JSON.stringify(
+      [...containers].map(([name, entry]) => [name, entry.container, entry.addresses, entry.reachable]).sort(),
+    );
+  return text(a) === text(b);
+}
