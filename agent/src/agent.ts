@@ -12,6 +12,7 @@
 //                 └─ connections ────► flow collection ─► spool ─► flow sender ─► flow reporter ═══════gRPC════╝
 //                    denied sets ─────────┘
 //   cgroup tree ─► unit watch ─► enforcer: refill
+//   cgroup tree, /proc ─► container discovery ─► host report
 //   table watch ─► table guard ─► enforcer: repair; event log ─► policy sync
 //   panic flag ─► panic watch ─► enforcer: open, resume
 //
@@ -19,14 +20,17 @@
 
 import type { Logger } from 'pino';
 import { tableName } from '#agent-core/table.ts';
+import type { Address } from '#model/address.ts';
 import type { Panic } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
+import { isLinkLocal, readHostAddresses } from './addresses.ts';
 import { attributionOf } from './attribution.ts';
 import { findCgroupRoot } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
 import { createCommitConfirm } from './commit-confirm.ts';
+import { createContainerDiscovery } from './container-discovery.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
 import { openControlPlaneReach } from './control-plane-reach.ts';
 import { createDeniedSource } from './denied-source.ts';
@@ -48,7 +52,7 @@ import { openPanicFlag } from './panic-flag.ts';
 import { watchPanic } from './panic-watch.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { Enforcer, SyncState } from './ports.ts';
-import type { AgentSettings } from './settings.ts';
+import type { AgentSettings, InterfaceSettings } from './settings.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
@@ -98,6 +102,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     nft,
     stateDirectory: state,
     essentials,
+    ownAddresses: () => ownAddresses(settings.interfaces),
     log,
     sweepMarks,
     beforeFirstTable: () => enterOpenSockets(log),
@@ -133,10 +138,15 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
 
   // Told before the others are there, it has nothing to tell them yet.
   let addressesChanged: () => void = () => undefined;
-  const host = createHostWatch(settings, () => {
-    log.info({ addresses: host.addresses().published }, 'addresses changed');
-    addressesChanged();
-  });
+  let interfacesChanged: () => void = () => undefined;
+  const host = createHostWatch(
+    settings,
+    () => {
+      log.info({ addresses: host.addresses().published }, 'addresses changed');
+      addressesChanged();
+    },
+    () => interfacesChanged(),
+  );
   const spool = await openFlowSpool({
     state,
     codec: { encode: encodeFlowBatch, decode: decodeFlowBatch },
@@ -221,6 +231,17 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     root: cgroups,
     changed: () => sync.reportNow(),
   });
+  const containers = createContainerDiscovery({
+    settings: settings.containers,
+    interfaces: settings.interfaces,
+    root: cgroups,
+    changed: () => {
+      sync.reportNow();
+      warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);
+    },
+  });
+  warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);
+  interfacesChanged = () => containers.look();
   const sync = createPolicySync({
     identity,
     enforcer: noticing,
@@ -228,7 +249,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     hostReport: () => {
       const report = { addresses: host.addresses().published, facts: host.facts() };
       const seen = discovery.units();
-      return seen === undefined ? report : { ...report, units: seen };
+      const boxes = containers.view()?.containers;
+      return {
+        ...report,
+        ...(seen === undefined ? {} : { units: seen }),
+        ...(boxes === undefined ? {} : { containers: boxes }),
+      };
     },
     status: () => ({
       revision: enforcer.held()?.revision ?? 0,
@@ -280,9 +306,15 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     events.record('opened', new Map([['reason', told]]));
     await enforcer.heedPanic();
   }
+  let knownAddresses = ownAddresses(settings.interfaces).join();
   addressesChanged = () => {
     collection.policyChanged();
     sync.reportNow();
+    // Containers know their host by all of its addresses.
+    const now = ownAddresses(settings.interfaces).join();
+    const hasContainers = enforcer.held()?.workloads.some(({ kind }) => kind === 'container') === true;
+    if (now !== knownAddresses && hasContainers) void enforcer.refresh().catch(fail);
+    knownAddresses = now;
   };
   async function lookUpAgain(): Promise<void> {
     if ((await reach.resolve()) === 'changed') await enforcer.refresh();
@@ -355,12 +387,26 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   host.close();
   units.close();
   discovery.close();
+  containers.close();
   collection.close();
   if (watch.ok) watch.value.close();
   identity.close();
   await statusServer.close();
   if (failedWith !== undefined) throw failedWith;
   log.info('agent stopped; the rules stay in the kernel');
+}
+
+/** Not link-local: those are another's on every link. */
+function ownAddresses(interfaces: InterfaceSettings): readonly Address[] {
+  return [...readHostAddresses(interfaces).all].filter((address) => !isLinkLocal(address)).sort();
+}
+
+function warnOfBridges(bridges: readonly string[], log: Logger): void {
+  if (bridges.length === 0) return;
+  log.warn(
+    { bridges },
+    'containers on one bridge talk unjudged: br_netfilter does not show their frames (net.bridge.bridge-nf-call-iptables and -ip6tables must be 1)',
+  );
 }
 
 /** Among them our own stream: without an entry, a first policy that enforces would cut it. */

@@ -29,6 +29,7 @@ import {
   type TableState,
 } from '#agent-core/transaction.ts';
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
+import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { diskErrorText, isDiskError } from './fallback-directory.ts';
@@ -58,6 +59,8 @@ export interface EnforcerOptions {
   readonly stateDirectory: StateDirectory;
   /** Read at every change: the control plane's addresses may move. */
   readonly essentials: () => readonly EssentialEntry[];
+  /** Every address the host has now; matters to its containers. */
+  readonly ownAddresses?: () => readonly Address[];
   readonly log: Logger;
   /** Takes all epochs but the current one out of all marks: 0 takes all. */
   readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
@@ -197,13 +200,13 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
 
   const openIfTold = async (): Promise<void> => {
     if (options.panic?.read() === undefined) return;
-    if (isOpened && !(await tableStands())) return;
     const wasOpened = isOpened;
     isOpened = true;
-    followUnits(undefined);
+    if (!wasOpened) followUnits(undefined);
+    if (!(await tableStands())) return;
     const removed = await removeTable();
     if (!removed.ok) log.error({ reason: removed.error }, 'opened at the console, but the table could not be removed');
-    else if (!wasOpened) log.warn('opened at the console: no rules are in the kernel until segwall-agent resume');
+    else log.warn('opened at the console: no rules are in the kernel until segwall-agent resume');
   };
 
   const tableStands = async () => (await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok;
@@ -422,6 +425,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const request = {
       ruleSet,
       essentials: options.essentials(),
+      ownAddresses: options.ownAddresses?.() ?? [],
       ...(before === undefined ? {} : { previous: before.table }),
     };
     const numbered = buildTable({ ...request, numbering });
@@ -493,7 +497,12 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!record.ok) return { kind: 'failed', problem: record.error };
     const { ruleSet, numbering } = record.value;
     const problem = stored.problem === undefined ? {} : { problem: stored.problem };
-    const table = buildTable({ ruleSet, essentials: options.essentials(), numbering });
+    const table = buildTable({
+      ruleSet,
+      essentials: options.essentials(),
+      ownAddresses: options.ownAddresses?.() ?? [],
+      numbering,
+    });
     if (table === undefined)
       return { kind: 'failed', problem: 'the last good rule set needs more decision numbers than there are' };
     const digest = digestOf(table);
@@ -534,7 +543,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   };
 
   const repair = async (cause: 'changed' | 'overrun'): Promise<RepairOutcome> => {
-    if (inForce === undefined || isOpened) return 'untouched';
+    if (isOpened) return 'opened';
+    if (inForce === undefined) return 'untouched';
     const { ruleSet, table, digest } = inForce;
     if (cause === 'overrun') {
       // Before it has settled, what was lost were the notices of our own transaction.

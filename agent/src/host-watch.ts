@@ -21,8 +21,8 @@ const settleMs = 100;
 const lookAgainMs = 30_000;
 const inventoryAfterMs = 20_000;
 
-/** `changed` is called after the addresses, local or published, or the facts became others. */
-export function createHostWatch(settings: AgentSettings, changed: () => void): HostWatch {
+/** `changed` is called after the addresses, local or published, or the facts became others; `looked` whenever there was reason to look. */
+export function createHostWatch(settings: AgentSettings, changed: () => void, looked?: () => void): HostWatch {
   let addresses = readHostAddresses(settings.interfaces);
   let settling: NodeJS.Timeout | undefined;
   let facts = readHostFacts(settings.facts);
@@ -34,6 +34,7 @@ export function createHostWatch(settings: AgentSettings, changed: () => void): H
     const isSame = textOf(now) === textOf(addresses);
     addresses = now;
     if (!isSame) changed();
+    looked?.();
   };
   const opened = openAddressWatch(() => {
     settling ??= setTimeout(look, settleMs);

@@ -310,8 +310,8 @@ class StreamSession {
   }
 }
 
-function textOf({ addresses, facts, units }: ReportedHost): string {
-  return JSON.stringify([addresses, [...facts], units]);
+function textOf({ addresses, facts, units, containers }: ReportedHost): string {
+  return JSON.stringify([addresses, [...facts], units, containers]);
 }
 
 function wait(delayMs: number, signal: AbortSignal): Promise<void> {

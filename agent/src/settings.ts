@@ -2,7 +2,8 @@
 // read once at the start. A bad setting names itself, its value and what is allowed; nothing is guessed.
 
 import { readFile } from 'node:fs/promises';
-import { normaliseRanges, parseCidr } from '#model/address-range.ts';
+import { lastValue } from '#model/address.ts';
+import { type AddressRange, normaliseRanges, parseCidr } from '#model/address-range.ts';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, LocalAddresses } from '#model/rule-set.ts';
@@ -28,12 +29,18 @@ export interface FlowSettings {
 /** Names of services to discover, `*` for any characters; empty: none. */
 export type UnitSettings = readonly string[];
 
+/** `reachable`: ranges of containers' addresses that other hosts can reach as they are, without address translation. */
+export type ContainerSettings =
+  | { readonly kind: 'off' }
+  | { readonly kind: 'discover'; readonly reachable: readonly AddressRange[] };
+
 export interface AgentSettings {
   readonly essentials: readonly EssentialEntry[];
   readonly interfaces: InterfaceSettings;
   readonly facts: FactSettings;
   readonly flows: FlowSettings;
   readonly units: UnitSettings;
+  readonly containers: ContainerSettings;
 }
 
 export const defaultSettings: AgentSettings = {
@@ -42,7 +49,10 @@ export const defaultSettings: AgentSettings = {
   facts: {},
   flows: { windowMs: 5000, recordsMost: 20_000, spoolBytesMost: 64 << 20 },
   units: [],
+  containers: { kind: 'off' },
 };
+
+const anyAddress = (['ipv4', 'ipv6'] as const).map((family) => ({ family, first: 0n, last: lastValue(family) }));
 
 /** Names that the agent itself gives to essential entries. */
 const takenNames: ReadonlySet<string> = new Set(['control-plane']);
@@ -83,7 +93,7 @@ class BadSetting extends Error {
 }
 
 function readAll(value: unknown): AgentSettings {
-  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows', 'units']);
+  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows', 'units', 'containers']);
   const interfaces = readKeys('interfaces', top['interfaces'] ?? {}, ['include', 'exclude']);
   const facts = readKeys('facts', top['facts'] ?? {}, ['region', 'cloud']);
   const flows = readKeys('flows', top['flows'] ?? {}, ['windowSeconds', 'recordsMost', 'spoolMegabytes']);
@@ -104,6 +114,7 @@ function readAll(value: unknown): AgentSettings {
         readNumber('flows.spoolMegabytes', flows['spoolMegabytes'] ?? spoolBytesMost >> 20, 1, 65_536) * 1048576,
     },
     units: readUnits(top['units'] ?? 'off'),
+    containers: readContainers(top['containers'] ?? 'off'),
   };
 }
 
@@ -113,6 +124,16 @@ function readUnits(value: unknown): UnitSettings {
   if (!Array.isArray(value))
     throw new BadSetting('units', value, 'off, discover, or a list such as [nginx.service, "pg@*"]');
   return readList('units', value, readUnit);
+}
+
+function readContainers(value: unknown): ContainerSettings {
+  if (value === 'off') return { kind: 'off' };
+  if (value === 'discover') return { kind: 'discover', reachable: [] };
+  if (typeof value !== 'object')
+    throw new BadSetting('containers', value, 'off, discover, or { reachable: [10.244.0.0/16] }');
+  const { reachable } = readKeys('containers', value, ['reachable']);
+  const peers = readPeers('containers.reachable', reachable);
+  return { kind: 'discover', reachable: peers.kind === 'ranges' ? peers.ranges : anyAddress };
 }
 
 function readUnit(name: string, value: unknown): string {
