@@ -2,7 +2,7 @@
 // load. The shape is the proven one: an established connection with today's epoch passes at the first rule; anything else is
 // judged as its connection's first packet would be, once per epoch, and stamped or denied.
 
-import { type Address, type Family, familyOf } from '#model/address.ts';
+import type { Address, Family } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { DenyAction, Direction } from '#model/verdict.ts';
@@ -11,9 +11,9 @@ import { createInterner, type Decision } from './decision.ts';
 import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains } from './hook-chains.ts';
-import { intervalMapOf } from './interval-map.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
+import { Capacities, type PeerMap, peerMapsOf } from './peer-maps.ts';
 import {
   type Chain,
   denialWords,
@@ -111,6 +111,7 @@ export function buildTable(request: TableRequest): Table | undefined {
   for (const direction of ['inbound', 'outbound'] as const) {
     numberOf(dhcpDecision({ intern, direction, workload: hostName(request.ruleSet) }));
   }
+  const capacities = new Capacities(request.numbering.capacities);
   return assemble({
     workloads,
     gates,
@@ -121,11 +122,13 @@ export function buildTable(request: TableRequest): Table | undefined {
     decisionChain,
     intern,
     host: hostName(request.ruleSet),
+    capacities,
     numbering: () => ({
       decisions: numberer.decisions,
       nextDecision: numberer.nextDecision,
       classes: classNumbers,
       nextClass,
+      capacities: capacities.chosen,
     }),
   });
 }
@@ -140,26 +143,23 @@ function assemble(parts: {
   readonly decisionChain: (decision: Decision) => string;
   readonly intern: ReturnType<typeof createInterner>;
   readonly host: string;
+  readonly capacities: Capacities;
   readonly numbering: () => Numbering;
 }): Table {
   const { gates, decisions, classChain, decisionChain } = parts;
   const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
-  const intervalMaps = new Map(
-    gates.map((gate) => [
-      gate.name,
-      {
-        ipv4: intervalMapOf({ gate, family: 'ipv4', classChain }),
-        ipv6: intervalMapOf({ gate, family: 'ipv6', classChain }),
-      },
-    ]),
-  );
+  const peerMaps = new Map<string, Readonly<Record<Family, readonly PeerMap[]>>>();
+  for (const gate of gates) {
+    const of = (family: Family) => peerMapsOf({ gate, family, classChain, capacities: parts.capacities });
+    peerMaps.set(gate.name, { ipv4: of('ipv4'), ipv6: of('ipv6') });
+  }
   const hooks = hookChains({
     workloads: parts.workloads,
     gates,
     classChain,
     isStrict: denies,
     rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
-    intervalMap: (gate, family) => intervalMaps.get(gate.name)?.[family],
+    peerMaps: (gate, family) => peerMaps.get(gate.name)?.[family] ?? [],
     numbering: parts.numbering,
   });
   const chains = new Map<string, Chain>(hooks.chains);
@@ -197,25 +197,7 @@ function assemble(parts: {
     if (tupleLines !== undefined) chains.set(tupleChain, { lines: tupleLines });
   }
   const maps = new Map<string, ElementMap>(hooks.maps);
-  for (const gate of gates) {
-    for (const family of ['ipv4', 'ipv6'] as const) {
-      const type = family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
-      maps.set(`${gate.name}_${family === 'ipv4' ? '4' : '6'}`, {
-        declaration: `{ type ${type} : verdict; }`,
-        kind: 'map',
-        update: 'by-element',
-        elements: exactElements({ classes: gate.classes, family, classChain }),
-      });
-      const intervals = intervalMaps.get(gate.name)?.[family];
-      if (intervals === undefined) continue;
-      maps.set(intervals.name, {
-        declaration: `{ type ${type} : verdict; flags interval; }`,
-        kind: 'map',
-        update: 'fresh',
-        elements: intervals.elements,
-      });
-    }
-  }
+  for (const { ipv4, ipv6 } of peerMaps.values()) for (const { name, map } of [...ipv4, ...ipv6]) maps.set(name, map);
   return {
     chains,
     maps,
@@ -267,18 +249,6 @@ function containerDecisionLines(number: number, { action, direction, end }: Deci
     `counter name n_${number}`,
     direction === 'inbound' ? `${isForward} ${stampWords(number)} accept` : `${isForward} ${nameWords(number)}`,
   ];
-}
-
-function exactElements(request: {
-  readonly classes: PeerClasses;
-  readonly family: Family;
-  readonly classChain: (peerClass: PeerClass) => string;
-}): ReadonlyMap<string, string> {
-  const exact = new Map<string, string>();
-  for (const [address, peerClass] of request.classes.exact) {
-    if (familyOf(address) === request.family) exact.set(address, `goto ${request.classChain(peerClass)}`);
-  }
-  return exact;
 }
 
 function hostName(ruleSet: HostRuleSet): string {

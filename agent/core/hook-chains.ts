@@ -7,9 +7,9 @@ import { type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import type { Direction } from '#model/verdict.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
-import type { IntervalMap } from './interval-map.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
+import type { PeerMap } from './peer-maps.ts';
 import {
   type Chain,
   decisionMask,
@@ -31,7 +31,7 @@ interface HookRequest {
   /** Whether some decision denies with an answer. */
   readonly rejects: 'some' | 'none';
   /** Made once for a gate, looked in by both of its ways. */
-  readonly intervalMap: (gate: NamedGate, family: Family) => IntervalMap | undefined;
+  readonly peerMaps: (gate: NamedGate, family: Family) => readonly PeerMap[];
   readonly numbering: () => Numbering;
 }
 
@@ -125,7 +125,9 @@ export function hookChains(request: HookRequest): HookParts {
     // ICMP that conntrack knows no connection for is a packet of its own, and judged as one; no socket tells its unit.
     chains.set(`stray_${side}`, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
     chains.set(`odd_${side}`, {
-      lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto stray_${side}`, 'goto odd'] : ['goto odd'],
+      lines: isStrict
+        ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto stray_${side}`, 'goto odd']
+        : ['goto odd'],
     });
   }
   if (hasUnits) for (const entry of unitEntries) chains.set(entry, { lines: [] });
@@ -229,9 +231,9 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
   const lines: string[] = [];
   for (const family of families) {
     const far = farField(gate.direction, view, family);
-    lines.push(`${far} vmap @${named.name}_${suffix[family]}`);
-    const intervals = request.intervalMap(named, family);
-    if (intervals !== undefined) lines.push(`${far} vmap @${intervals.name}`);
+    for (const { name, mask } of request.peerMaps(named, family)) {
+      lines.push(`${far}${mask === undefined ? '' : ` and ${mask}`} vmap @${name}`);
+    }
   }
   lines.push(`goto ${request.classChain(named.classes.rest)}`);
   return lines;

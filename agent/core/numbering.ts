@@ -1,5 +1,5 @@
 // Numbers that outlive one rule set: a decision keeps its number in the conntrack marks of open connections, a class keeps its
-// chain while its members stay. A number once given is never given to another decision; when they run out the caller starts a
+// chain while its members stay, a map its size. A number once given is never given to another decision; when they run out the caller starts a
 // new numbering and a new epoch.
 
 /** 16 bits of the conntrack mark; 0 is "never judged". */
@@ -11,9 +11,17 @@ export interface Numbering {
   readonly nextDecision: number;
   readonly classes: ReadonlyMap<string, number>;
   readonly nextClass: number;
+  /** How many elements each hash map is made for (peer-maps.ts), by the map's name without it. */
+  readonly capacities: ReadonlyMap<string, number>;
 }
 
-export const emptyNumbering: Numbering = { decisions: new Map(), nextDecision: 1, classes: new Map(), nextClass: 1 };
+export const emptyNumbering: Numbering = {
+  decisions: new Map(),
+  nextDecision: 1,
+  classes: new Map(),
+  nextClass: 1,
+  capacities: new Map(),
+};
 
 /** Hands out numbers while a table is built, beginning with those already given. */
 export class Numberer {

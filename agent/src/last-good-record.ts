@@ -22,6 +22,8 @@ interface Header {
   readonly nextDecision: number;
   readonly classes: readonly (readonly [string, number])[];
   readonly nextClass: number;
+  /** Absent in files of agents that did not size their maps. */
+  readonly capacities?: readonly (readonly [string, number])[];
   readonly essentials: readonly {
     readonly name: string;
     readonly direction: string;
@@ -41,6 +43,7 @@ export function encodeLastGood({ ruleSet, epoch, numbering, essentials }: LastGo
     nextDecision: numbering.nextDecision,
     classes: [...numbering.classes],
     nextClass: numbering.nextClass,
+    capacities: [...numbering.capacities],
     essentials: essentials.map(({ name, direction, peers, services }) => ({
       name,
       direction,
@@ -93,6 +96,7 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
       nextDecision: header.nextDecision,
       classes: new Map(header.classes),
       nextClass: header.nextClass,
+      capacities: new Map(header.capacities ?? []),
     },
     essentials,
   });

@@ -2,7 +2,7 @@
 // real packets, fast enough for thousands of random policies. Knows exactly the words our scripts use; any other is an error,
 // never a guess.
 
-import { type Address, addressValue, type Family, familyOf, parseAddress } from '#model/address.ts';
+import { type Address, addressFromValue, addressValue, type Family, familyOf, parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { FakeTable } from './fake-nft.ts';
 
@@ -175,7 +175,9 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (family !== familyOf(packet.client)) return 'next';
         const isClient =
           match[3] === undefined ? (match[2] === 'saddr') === (packet.way === 'original') : match[3] === 'ct original';
-        const address = isClient ? packet.client : packet.server;
+        const whole = isClient ? packet.client : packet.server;
+        const mask = eat(/and ([0-9a-f.:]+)/)?.[1];
+        const address = mask === undefined ? whole : masked(whole, mask);
         const named = eat(/vmap @(\S+)/);
         const set = named ?? eat(/@(\S+)/);
         const elements =
@@ -268,6 +270,11 @@ function readElements(text: string): readonly Element[] {
     const at = part.search(/ : (?=goto|jump|accept|drop)/);
     return at < 0 ? { key: part, value: '' } : { key: part.slice(0, at), value: part.slice(at + 3) };
   });
+}
+
+function masked(address: Address, mask: string): Address {
+  const bits = addressValue(assertOk(parseAddress(mask)));
+  return addressFromValue(familyOf(address), addressValue(address) & bits);
 }
 
 function addressKeyHolds(key: string, address: Address): boolean {
