@@ -7,7 +7,8 @@
 import type { Logger } from 'pino';
 import type { ForeignChange } from './table-watch.ts';
 
-export type RepairOutcome = 'repaired' | 'untouched' | 'failed';
+/** `opened`: the table is away because someone at the console said so; that is no tampering. */
+export type RepairOutcome = 'repaired' | 'untouched' | 'failed' | 'opened';
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;
@@ -98,7 +99,10 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
     isRepairing = false;
     const tookMs = endedAt - startedAt;
     notBefore = endedAt + Math.min(paceMostMs, Math.max(paceLeastMs, tookMs * paceFactor));
-    if (bout !== undefined) {
+    if (outcome === 'opened') {
+      bout = undefined;
+      dirtySince = undefined;
+    } else if (bout !== undefined) {
       if (outcome === 'repaired') {
         bout.repairs += 1;
         bout.slowestMs = Math.max(bout.slowestMs, endedAt - dirtyAt);

@@ -9,6 +9,9 @@ import { CommandError } from '../command-error.ts';
 import { openEventLog } from '../event-log.ts';
 import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { lockOwner } from '../state-lock.ts';
+import { type AgentStatusDocument, askStatus } from '../status.ts';
 
 export interface PanicOptions {
   readonly state: string;
@@ -65,7 +68,7 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
       exitCode: 1,
     });
   }
-  await keepOpen();
+  await keepOpen(state);
   process.stdout.write(
     holds === 'kept'
       ? 'it stays open, also after a reboot, until: segwall-agent resume\n'
@@ -78,11 +81,15 @@ async function removeTable() {
   return createNft().apply(`add table ${tableName}\ndelete table ${tableName}\n`);
 }
 
-async function keepOpen(): Promise<void> {
+/** Until the agent says that it knows, if one runs. */
+async function keepOpen(path: string): Promise<void> {
   const nft = createNft();
+  const state = openStateDirectory(path);
   const until = performance.now() + watchMs;
-  while (performance.now() < until) {
-    await setTimeout(betweenLooksMs);
+  while (performance.now() < until && lockOwner(state.lockPath) !== undefined) {
     if ((await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok) await removeTable();
+    const answer = await Promise.race([askStatus(state.socketPath), setTimeout(betweenLooksMs)]);
+    if (answer?.ok === true && (answer.value as AgentStatusDocument).isOpened) return;
+    await setTimeout(betweenLooksMs);
   }
 }

@@ -1,0 +1,272 @@
+// The domain names of the policy, on this host: hears the answers of its resolvers, asks for exact names itself, and has the table
+// follow what they stand for. Learning is no policy: it fills peer sets that rules name, nothing else. An answer that teaches
+// something new is held until the table has it, or until a time is up, so that whoever asked can connect at once; where the kernel
+// holds nothing, the answer is there first and the table some milliseconds later.
+//
+//   resolver's answer ─► answer source ─► dns-message ─┐
+//   own look-ups ──────────────────────────────────────┴► learnt names ─► relearn (enforcer) ─► the answer goes on its way
+//                                            every 5 s: what is overdue and has no connection goes ─► relearn ─► epoch
+//
+// The file in the state directory lets a start know what was known; it is no policy, and a bad one is as good as none.
+
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type AnswerSource, withAnswerChains } from '#agent-core/answer-chains.ts';
+import { readPacket } from '#agent-core/captured-packet.ts';
+import { type AnsweredAddress, readDnsAnswer } from '#agent-core/dns-message.ts';
+import { DnsStreams } from '#agent-core/dns-streams.ts';
+import { LearntNames, namesOf } from '#agent-core/learnt-names.ts';
+import type { Table } from '#agent-core/table.ts';
+import type { Address } from '#model/address.ts';
+import type { Result } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
+import { chooseAnswerSource, type OpenAnswerSource, openAnswerSource } from './answer-source.ts';
+import { isDiskError } from './fallback-directory.ts';
+import { createNameLookups } from './name-lookups.ts';
+import { decodeLearntNames, encodeLearntNames } from './names-file.ts';
+import { runNetlinkLoop } from './netlink-loop.ts';
+import type { Nft } from './nft.ts';
+import { readResolvers } from './resolvers.ts';
+import type { NameSettings } from './settings.ts';
+import { readIfThere, writeWhole } from './whole-file.ts';
+
+/** What the enforcer needs of names, in the order it needs it. */
+export interface NamesOfTable {
+  /** Before a table is made of a rule set: its names are followed from now on. */
+  prepare(ruleSet: HostRuleSet): Promise<void>;
+  /** The rule set with the addresses that are known of its names. */
+  resolve(ruleSet: HostRuleSet): HostRuleSet;
+  /** The table with the chains that show answers. */
+  complete(table: Table, ruleSet: HostRuleSet): Table;
+}
+
+/**
+ * `source`: how answers are seen; `lookups`: not at all, only own look-ups teach; `none`: no policy names a name. `late` answers
+ * went on before the table had what they taught. `unseen`: the kernel handed on answers that nobody here has read.
+ */
+export interface NamesStatus {
+  readonly source: AnswerSource | 'lookups' | 'none';
+  readonly resolvers: readonly Address[];
+  readonly names: readonly { readonly name: string; readonly addresses: number; readonly lost: number }[];
+  readonly answers: number;
+  readonly late: number;
+  readonly unseen: number;
+  readonly lost: number;
+  readonly failedLookups: number;
+}
+
+export interface Names extends NamesOfTable {
+  status(): NamesStatus;
+  /** Keeps the table up with what is learnt, until the signal; lets every held answer go on at the end. */
+  run(options: {
+    /** Puts the rule set in force into the kernel again, with what is known now. */
+    readonly relearn: () => Promise<void>;
+    readonly signal: AbortSignal;
+  }): Promise<void>;
+  close(): void;
+}
+
+export interface NamesOptions {
+  readonly settings: NameSettings;
+  readonly stateDirectory: string;
+  readonly nft: Nft;
+  readonly log: Logger;
+  /** Which of the addresses some accepted connection of this host is with. */
+  readonly liveAmong: (addresses: ReadonlySet<Address>) => Promise<Result<ReadonlySet<Address>>>;
+  /** `restore`: a start without network learns nothing and shows no answers. */
+  readonly learning: 'on' | 'off';
+}
+
+const tickMs = 1000;
+const expireEveryMs = 5000;
+const resolversEveryMs = 30_000;
+const saveAfterMs = 200;
+
+export function createNames(options: NamesOptions): Names {
+  const { settings, log, nft } = options;
+  const path = join(options.stateDirectory, 'names');
+  const learnt = new LearntNames(settings.bounds);
+  const streams = new DnsStreams();
+  const stopReading = new AbortController();
+  let resolvers: readonly Address[] = readResolvers(settings.resolvers);
+  let source: OpenAnswerSource | undefined;
+  let state: 'untried' | 'tried' = 'untried';
+  let reading: Promise<void> = Promise.resolve();
+  let relearn: (() => Promise<void>) | undefined;
+  let appliedVersion = 0;
+  let applying: Promise<void> | undefined;
+  let waiting: { readonly version: number; readonly go: () => void }[] = [];
+  let saving: NodeJS.Timeout | undefined;
+  const counts = { answers: 0, late: 0, unseen: 0 };
+
+  const save = async () => {
+    saving = undefined;
+    try {
+      await writeWhole(path, encodeLearntNames(learnt.entries()));
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      log.warn({ error }, 'what names stand for is not on disk: the next start has to learn it again');
+    }
+  };
+  const saveSoon = () => {
+    saving ??= setTimeout(() => void save(), saveAfterMs).unref();
+  };
+
+  /** Everything known now goes into the table; one change at a time, each with all that was learnt before it began. */
+  const apply = async () => {
+    while (relearn !== undefined && appliedVersion < learnt.version) {
+      const { version } = learnt;
+      await relearn();
+      appliedVersion = version;
+      saveSoon();
+      const done = waiting.filter((waiter) => waiter.version <= version);
+      waiting = waiting.filter((waiter) => waiter.version > version);
+      for (const { go } of done) go();
+    }
+  };
+  const applySoon = () => {
+    applying ??= apply().finally(() => {
+      applying = undefined;
+    });
+    applying.catch((error: unknown) => log.error({ error }, 'the table could not follow what names stand for'));
+  };
+
+  const learn = (answered: readonly AnsweredAddress[]): 'wanted' | 'not-wanted' => {
+    const outcome = learnt.learn(answered, Date.now());
+    if (outcome === 'wanted') saveSoon();
+    if (appliedVersion < learnt.version) applySoon();
+    return outcome;
+  };
+
+  const take = (bytes: Uint8Array, release: () => void) => {
+    const packet = readPacket(bytes);
+    if (packet === undefined || packet.sourcePort !== 53 || !resolvers.includes(packet.source)) return release();
+    counts.answers += 1;
+    const messages = packet.protocol === 'udp' ? [packet.payload] : streams.push(packet);
+    const outcomes = messages.map((message) => learn(readDnsAnswer(message)));
+    if (!outcomes.includes('wanted') || relearn === undefined || appliedVersion >= learnt.version) return release();
+    const late = setTimeout(() => {
+      waiting = waiting.filter((waiter) => waiter !== mine);
+      counts.late += 1;
+      release();
+    }, settings.holdMs);
+    const mine = {
+      version: learnt.version,
+      go: () => {
+        clearTimeout(late);
+        release();
+      },
+    };
+    waiting.push(mine);
+  };
+
+  const openSource = async () => {
+    state = 'tried';
+    for (const kind of await chooseAnswerSource(nft)) {
+      const opened = openAnswerSource(kind, {
+        take,
+        overrun: () => {
+          counts.unseen += 1;
+        },
+      });
+      if (opened.ok) {
+        source = opened.value;
+        reading = runNetlinkLoop([source.reader], stopReading.signal, 0);
+        log.info({ source: kind }, 'DNS answers are heard, for the names of the policy');
+        return;
+      }
+      log.warn({ source: kind, reason: opened.error }, 'DNS answers cannot be heard this way');
+    }
+    log.warn('DNS answers cannot be heard on this kernel: only exact names are learnt, by asking for them');
+  };
+
+  const prepare = async (ruleSet: HostRuleSet) => {
+    const names = namesOf(ruleSet);
+    if (names.size > 0 && state === 'untried') {
+      state = 'tried';
+      learnt.follow(names);
+      const stored = await readIfThere(path);
+      if (stored !== undefined) learnt.restore(decodeLearntNames(stored), Date.now());
+      if (options.learning === 'on') await openSource();
+    }
+    learnt.follow(names);
+  };
+
+  const expire = async () => {
+    const overdue = learnt.overdue(Date.now());
+    if (overdue.size === 0) return;
+    const live = await options.liveAmong(overdue);
+    if (!live.ok) {
+      log.warn({ reason: live.error }, 'which connections live cannot be read: no address of a name is taken out');
+      return;
+    }
+    learnt.expire(live.value, Date.now());
+    applySoon();
+  };
+
+  const lookups = createNameLookups({ learn });
+
+  return {
+    prepare,
+    resolve: (ruleSet) => learnt.resolve(ruleSet),
+    complete: (table, ruleSet) =>
+      source === undefined ? table : withAnswerChains(table, { ruleSet, source: source.kind, resolvers }),
+    status: () => ({
+      source: source?.kind ?? (learnt.names.length === 0 ? 'none' : 'lookups'),
+      resolvers,
+      names: [...learnt.counts()].map(([name, { addresses, lost }]) => ({ name, addresses, lost })),
+      ...counts,
+      lost: [...learnt.counts().values()].reduce((sum, { lost }) => sum + lost, 0) + streams.lost,
+      failedLookups: lookups.failed(),
+    }),
+    async run({ relearn: given, signal }) {
+      relearn = given;
+      // The table was made of what was known until now.
+      appliedVersion = learnt.version;
+      let expiredAt = performance.now();
+      let resolversAt = expiredAt;
+      reading.catch(() => undefined);
+      while (!signal.aborted) {
+        const now = performance.now();
+        if (now - expiredAt >= expireEveryMs) {
+          expiredAt = now;
+          await expire();
+        }
+        if (now - resolversAt >= resolversEveryMs) {
+          resolversAt = now;
+          const found = readResolvers(settings.resolvers);
+          if (found.join() !== resolvers.join()) {
+            resolvers = found;
+            if (learnt.names.length > 0) await given();
+          }
+        }
+        lookups.tick({ names: learnt.names, resolvers, nowMs: now });
+        await pause(tickMs, signal);
+      }
+      relearn = undefined;
+      lookups.close();
+      for (const { go } of waiting.splice(0)) go();
+      stopReading.abort();
+      await reading;
+      source?.close();
+      if (saving !== undefined) clearTimeout(saving);
+      await save();
+    },
+    close() {
+      stopReading.abort();
+    },
+  };
+}
+
+/** Ends early on the signal. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener('abort', done);
+  });
+}
