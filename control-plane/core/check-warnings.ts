@@ -1,16 +1,19 @@
 // What is allowed in a policy but looks wrong: told from the policy alone, and from the inventory where that is known.
-// Bounded work: what compares rules with rules, or with guardrails, stops at a number of comparisons and then stays silent.
+// Bounded work: what compares rules with rules, or with guardrails, stops at a number of comparisons, and says so.
 
 import { bitsOf } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { Selector } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
-import { isRuleCovered } from './covered-rule.ts';
-import { createMatching } from './matching.ts';
+import { createContradictions } from './contradictions.ts';
+import { findCoverings } from './covering-rules.ts';
+import { createMatching, type Matching } from './matching.ts';
 import type { Inventory, Peer, Policy, Position, Rule, Segment, Workload } from './policy.ts';
+import { assertionTitle } from './policy-tests.ts';
 import type { Problem } from './problem.ts';
 import { type ProblemCode, severityOf } from './problem-catalogue.ts';
-import { type RuleReach, reachOf, termsOverlap } from './rule-reach.ts';
+import { Reaches, type RuleReach, type WorkloadSet } from './rule-reach.ts';
+import { createVacuityCheck } from './vacuous-tests.ts';
 
 export interface WarnInput {
   readonly policy: Policy;
@@ -29,7 +32,10 @@ export function warnOfPolicy({ policy, inventory, now }: WarnInput): readonly Pr
     for (const rule of segment.rules) warnOfRule({ segment, rule, now }, problems);
     warnOfCoveredRules(segment, problems);
   }
-  if (inventory !== undefined) warnOfMatches(policy, inventory, problems);
+  if (inventory !== undefined) {
+    warnOfMatches(policy, inventory, problems);
+    warnOfTests(policy, inventory, problems);
+  }
   return problems;
 }
 
@@ -132,43 +138,35 @@ function isOnlyNegative(selector: Selector): boolean {
 }
 
 function warnOfCoveredRules(segment: Segment, problems: Problem[]): void {
-  if (segment.rules.length ** 2 > mostComparisons) return;
-  for (const [index, rule] of segment.rules.entries()) {
-    const covering = segment.rules.find(
-      (other, at) =>
-        !isAnyToAny(other) && at !== index && isRuleCovered(rule, other) && (at < index || !isRuleCovered(other, rule)),
-    );
-    if (covering === undefined) continue;
+  const mayCover = (rule: Rule) => !isAnyToAny(rule);
+  const { covered, skipped } = findCoverings(segment.rules, { mayCover, mostComparisons });
+  for (const [rule, covering] of covered) {
     warn(problems, rule.position, {
       code: 'rule-covered',
       message: `rule ${segment.name}/${rule.name} grants nothing that ${segment.name}/${covering.name} does not`,
       suggestion: 'remove it',
     });
   }
+  if (skipped === 0) return;
+  warn(problems, segment.position, {
+    code: 'comparison-stopped',
+    message: `segment "${segment.name}" has so many rules alike that ${skipped} of ${segment.rules.length} were not compared with the others: whether one of them is covered is not known`,
+    suggestion: 'divide the segment, or join its rules',
+  });
 }
 
 function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]): void {
   const workloads = [...inventory.workloads.values()];
   const matching = createMatching({ policy, inventory, holdersOf: () => [] });
-  let comparisons = 0;
-  const membersOf = new Map<Segment, Set<Workload>>();
-  for (const workload of workloads) {
-    for (const { segment } of matching.membershipsOf(workload)) {
-      const members = membersOf.get(segment);
-      if (members === undefined) membersOf.set(segment, new Set([workload]));
-      else members.add(workload);
-    }
-  }
+  const members = membersBySegment(matching, workloads);
+  const membersOf = (segment: Segment) => members.get(segment) ?? nobody;
+  const reaches = new Reaches({ matching, workloads, membersOf });
   const guardrails = [...policy.guardrails.values()].flatMap((guardrail) =>
-    guardrail.deny.map((entry) => ({
-      guardrail,
-      entry,
-      reach: reachOf({ matching, workloads, members: undefined, match: entry }),
-    })),
+    guardrail.deny.map((entry) => ({ guardrail, entry, reach: reaches.of({ segment: undefined, match: entry }) })),
   );
+  const contradictions = createContradictions({ reaches, guardrails });
   for (const segment of policy.segments.values()) {
-    const members = membersOf.get(segment) ?? new Set<Workload>();
-    if (members.size === 0) {
+    if (membersOf(segment).size === 0) {
       warn(problems, segment.position, {
         code: 'segment-selects-nothing',
         message: `segment "${segment.name}" has no members: no workload of the inventory matches ${shortText(segment.selectorText)}`,
@@ -176,46 +174,75 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       continue;
     }
     for (const rule of segment.rules) {
-      comparisons += costOf(rule, { all: workloads.length, members: members.size }) + guardrails.length;
-      if (comparisons > mostComparisons * 2) return;
-      const reach = reachOf({ matching, workloads, members, match: rule });
-      warnOfReach({ segment, rule, reach, members }, problems);
-      for (const { guardrail, entry, reach: denied } of guardrails) {
-        const pair = contradiction(reach, denied);
-        if (pair === undefined || !termsOverlap(rule.services, entry.services)) continue;
-        warn(problems, rule.position, {
-          code: 'guardrail-contradicts-rule',
-          message: `guardrail "${guardrail.name}" (${guardrail.mode}) denies what rule ${segment.name}/${rule.name} grants, for example ${pair}`,
-          suggestion: 'the guardrail wins; narrow one of the two',
-        });
-        break;
-      }
+      const reach = reaches.of({ segment, match: rule });
+      warnOfReach({ segment, rule, reach, reaches, members: membersOf(segment) }, problems);
+      const found = contradictions.find(rule, reach);
+      if (found === undefined) continue;
+      warn(problems, rule.position, {
+        code: 'guardrail-contradicts-rule',
+        message: `guardrail "${found.guardrail.name}" (${found.guardrail.mode}) denies what rule ${segment.name}/${rule.name} grants, for example ${found.pair}`,
+        suggestion: 'the guardrail wins; narrow one of the two',
+      });
+    }
+  }
+  const [first] = policy.guardrails.values();
+  if (contradictions.skipped() === 0 || first === undefined) return;
+  warn(problems, first.position, {
+    code: 'comparison-stopped',
+    message: `there are so many guardrail entries and rules that ${contradictions.skipped()} rules were not compared with the guardrails: whether one of these denies what they grant is not known`,
+    suggestion: 'join guardrail entries',
+  });
+}
+
+function warnOfTests(policy: Policy, inventory: Inventory, problems: Problem[]): void {
+  const vacuityOf = createVacuityCheck(inventory);
+  for (const test of policy.tests.values()) {
+    for (const assertion of test.tests) {
+      const vacuity = vacuityOf(assertion);
+      if (vacuity === undefined) continue;
+      const why = {
+        unmanaged: 'neither end has an agent that could deny anything',
+        loopback: 'it is of one workload with itself, which no policy is asked about',
+      }[vacuity];
+      warn(problems, assertion.position, {
+        code: 'test-cannot-fail',
+        message: `the test ${test.name}: ${assertionTitle(assertion)} holds whatever the policy says: ${why}`,
+        suggestion: 'name ends that agents enforce, or remove it',
+      });
     }
   }
 }
 
-/** Workloads that are looked at to find a rule's reach. */
-function costOf(rule: Rule, { all, members }: { readonly all: number; readonly members: number }): number {
-  let cost = 0;
-  for (const peer of [...rule.from, ...rule.to]) cost += peer.kind === 'workloads' ? members : all;
-  return cost;
+const nobody: ReadonlySet<Workload> = new Set();
+
+function membersBySegment(matching: Matching, workloads: readonly Workload[]): ReadonlyMap<Segment, Set<Workload>> {
+  const members = new Map<Segment, Set<Workload>>();
+  for (const workload of workloads) {
+    for (const { segment } of matching.membershipsOf(workload)) {
+      const found = members.get(segment);
+      if (found === undefined) members.set(segment, new Set([workload]));
+      else found.add(workload);
+    }
+  }
+  return members;
 }
 
 interface ReachInput {
   readonly segment: Segment;
   readonly rule: Rule;
   readonly reach: RuleReach;
-  readonly members: ReadonlySet<Workload>;
+  readonly reaches: Reaches;
+  readonly members: WorkloadSet;
 }
 
-function warnOfReach({ segment, rule, reach, members }: ReachInput, problems: Problem[]): void {
+function warnOfReach({ segment, rule, reach, reaches, members }: ReachInput, problems: Problem[]): void {
   const name = `${segment.name}/${rule.name}`;
   const sides = [
     { key: 'from', own: reach.from, other: reach.to, isOpen: reach.fromIsOpen },
     { key: 'to', own: reach.to, other: reach.from, isOpen: reach.toIsOpen },
   ] as const;
   const empty = sides.find(({ own, isOpen }) => own.size === 0 && !isOpen);
-  const hasMember = sides.some(({ own }) => [...own].some((workload) => members.has(workload)));
+  const hasMember = sides.some(({ own }) => reaches.common(own, members).workloads.length > 0);
   if (empty !== undefined || !hasMember) {
     const why =
       empty === undefined
@@ -224,13 +251,9 @@ function warnOfReach({ segment, rule, reach, members }: ReachInput, problems: Pr
     warn(problems, rule.position, { code: 'rule-matches-nothing', message: `rule ${name} can match nothing: ${why}` });
     return;
   }
-  for (const { key, own, other } of sides) {
-    const unit = [...reach.selected[key]].find(
-      (workload) =>
-        workload.kind === 'unit' &&
-        own.has(workload) &&
-        [...other].some((far) => members.has(far) && far.host !== workload.host),
-    );
+  for (const { key, other } of sides) {
+    const { hosts } = reaches.common(other, members);
+    const unit = reaches.unitsOf(reach.selected[key]).find(({ host }) => hosts.some((far) => far !== host));
     if (unit === undefined) continue;
     warn(problems, rule.position, {
       code: 'unit-as-remote-peer',
@@ -239,14 +262,6 @@ function warnOfReach({ segment, rule, reach, members }: ReachInput, problems: Pr
     });
     return;
   }
-}
-
-/** A pair that a rule grants and a guardrail entry denies; open sides are left out, since they say nothing about anybody. */
-function contradiction(rule: RuleReach, denied: RuleReach): string | undefined {
-  const from = [...rule.selected.from].find((workload) => denied.from.has(workload));
-  if (from === undefined) return undefined;
-  const to = [...rule.selected.to].find((workload) => denied.to.has(workload) && workload !== from);
-  return to === undefined ? undefined : `${from.name} → ${to.name}`;
 }
 
 function isoText(at: Millis): string {

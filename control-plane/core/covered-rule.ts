@@ -1,7 +1,7 @@
 // Whether one rule of a segment grants nothing that another does not: told from what is written, peer by peer and term by
 // term, so a no may be wrong and a yes never is.
 
-import { type AddressRange, subtractRanges } from '#model/address-range.ts';
+import { type AddressRange, rangeText, subtractRanges } from '#model/address-range.ts';
 import { protocolNumbers, type ServiceTerm } from '#model/service.ts';
 import type { Peer, Rule, TimeWindow } from './policy.ts';
 import { selectorText } from './selector-text.ts';
@@ -36,7 +36,8 @@ function isWithin(ranges: readonly AddressRange[], others: readonly AddressRange
   return subtractRanges(ranges, others).length === 0;
 }
 
-function peerKey(peer: Peer): string {
+/** Equal only for peers that mean the same, in the same place. */
+export function peerKey(peer: Peer): string {
   switch (peer.kind) {
     case 'any':
       return 'any';
@@ -46,7 +47,7 @@ function peerKey(peer: Peer): string {
     case 'segment':
       return `segment ${peer.segment} ${peer.selector === undefined ? '' : selectorText(peer.selector)}`;
     case 'ranges':
-      return `ranges ${peer.source}`;
+      return `ranges ${peer.ranges.map(rangeText).join()}`;
     case 'fqdn':
       return `fqdn ${peer.name}`;
   }

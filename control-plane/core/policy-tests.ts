@@ -1,8 +1,8 @@
 // Runs the assertions of PolicyTests against the oracle. One over many holds only if every pair of different workloads and
 // every pair of their addresses of one family does, for every service it names; one that finds nothing to try does not hold.
 
-import { type Address, familyOf } from '#model/address.ts';
-import { type Service, serviceText } from '#model/service.ts';
+import { type Address, type Family, familyOf } from '#model/address.ts';
+import { type Service, type ServiceTerm, serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Verdict } from '#model/verdict.ts';
 import { createOracle, type Oracle } from './oracle.ts';
@@ -67,7 +67,7 @@ interface AssertionRun {
 }
 
 /** One end that an assertion stands for: an address, and the workload, where the assertion names it or its labels. */
-interface Endpoint {
+export interface Endpoint {
   readonly address: Address;
   readonly workload?: Workload;
 }
@@ -107,8 +107,8 @@ function runAssertion({ oracle, inventory, at, cuts, assertion, policyTest }: As
 }
 
 /** Of one family, and of different workloads unless the assertion itself names both ends, each as one thing. */
-function isPair(
-  oracle: Oracle,
+export function isPair(
+  oracle: Pick<Oracle, 'workloadAt'>,
   {
     assertion,
     source,
@@ -121,7 +121,7 @@ function isPair(
   return workloads[0] === undefined || workloads[0] !== workloads[1];
 }
 
-function endpointsOf(end: TestEnd, inventory: Inventory): readonly Endpoint[] {
+export function endpointsOf(end: TestEnd, inventory: Inventory): readonly Endpoint[] {
   switch (end.kind) {
     case 'address':
       return [{ address: end.address }];
@@ -134,6 +134,11 @@ function endpointsOf(end: TestEnd, inventory: Inventory): readonly Endpoint[] {
         .filter((workload) => hasLabels(workload, end.labels))
         .flatMap(endpointsOfWorkload);
   }
+}
+
+/** Whether a service of these terms exists in the family: each protocol's ICMP is of one family only. */
+export function servicesExist(terms: readonly ServiceTerm[], family: Family): boolean {
+  return terms.some(({ kind }) => (kind === 'icmp' ? family === 'ipv4' : kind !== 'icmpv6' || family === 'ipv6'));
 }
 
 function endpointsOfWorkload(workload: Workload): readonly Endpoint[] {

@@ -71,6 +71,8 @@ export const problemCatalogue = {
   'range-empty': warning('The exceptions of a range leave nothing of it.'),
   'unit-as-remote-peer': warning('A unit is selected as a remote peer, which means its whole host.'),
   'guardrail-contradicts-rule': warning('A guardrail denies what a rule grants.'),
+  'test-cannot-fail': warning('A test holds whatever the policy says.'),
+  'comparison-stopped': warning('There are so many rules alike that not all of them were compared.'),
   'shared-address': warning('Two workloads of one host have the same address.'),
   'unit-shared': warning('Two workloads of one host stand for the same unit.'),
   'host-ignored': warning('An external workload names a host, which means nothing.'),

@@ -1,76 +1,184 @@
-// Whom of an inventory the two sides of a rule can mean. For warnings: combinations of `each` are taken together, and time is
-// left out of account.
+// Whom of an inventory the two sides of rules can mean. For warnings: combinations of `each` are taken together, and time is left
+// out of account. Sides that are written alike are looked up once, and are one set then: what is found out about two sets is found
+// out once too, however many rules have them.
 
-import { addressValue, familyOf } from '#model/address.ts';
-import { rangesContainValue } from '#model/address-range.ts';
+import { addressValue, type Family, familyOf } from '#model/address.ts';
+import type { AddressRange } from '#model/address-range.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { protocolNumbers } from '#model/service.ts';
+import { peerKey } from './covered-rule.ts';
 import type { Matching } from './matching.ts';
-import type { Peer, Workload } from './policy.ts';
+import type { Peer, Segment, Workload } from './policy.ts';
+
+export type WorkloadSet = ReadonlySet<Workload>;
 
 export interface RuleReach {
   /** Workloads that some peer of the side matches. */
-  readonly from: ReadonlySet<Workload>;
-  readonly to: ReadonlySet<Workload>;
+  readonly from: WorkloadSet;
+  readonly to: WorkloadSet;
   /** Whether the side also means addresses of nobody known: any, a range, a name. */
   readonly fromIsOpen: boolean;
   readonly toIsOpen: boolean;
   /** Those matched by their labels, not by an address. */
-  readonly selected: { readonly from: ReadonlySet<Workload>; readonly to: ReadonlySet<Workload> };
+  readonly selected: { readonly from: WorkloadSet; readonly to: WorkloadSet };
 }
 
 export interface ReachInput {
   readonly matching: Matching;
   readonly workloads: readonly Workload[];
-  /** Members of the rule's segment; undefined in a guardrail, where `workloads` selects in the whole tenant. */
-  readonly members: ReadonlySet<Workload> | undefined;
+  readonly membersOf: (segment: Segment) => WorkloadSet;
+}
+
+/** A rule's sides, with its segment; or a guardrail's, without one: there `workloads` selects in the whole tenant. */
+export interface ReachQuestion {
+  readonly segment: Segment | undefined;
   readonly match: { readonly from: readonly Peer[]; readonly to: readonly Peer[] };
 }
 
-export function reachOf({ matching, workloads, members, match }: ReachInput): RuleReach {
-  const side = (peers: readonly Peer[]): Set<Workload> => {
-    const found = new Set<Workload>();
-    for (const peer of peers) {
-      const among = peer.kind === 'workloads' && members !== undefined ? members : workloads;
-      for (const workload of among) if (means(matching, peer, workload)) found.add(workload);
+/** Of what is in two sets: the first two workloads, and their hosts until there are two (undefined: an external one's). */
+export interface Common {
+  readonly workloads: readonly Workload[];
+  readonly hosts: readonly (string | undefined)[];
+}
+
+export class Reaches {
+  readonly #input: ReachInput;
+  readonly #sides = new Map<string, WorkloadSet>();
+  readonly #common = new Map<WorkloadSet, Map<WorkloadSet, Common>>();
+  readonly #units = new Map<WorkloadSet, readonly Workload[]>();
+
+  #addresses: HeldAddresses | undefined;
+
+  constructor(input: ReachInput) {
+    this.#input = input;
+  }
+
+  of({ segment, match }: ReachQuestion): RuleReach {
+    const side = (peers: readonly Peer[]) => this.#side(peers, segment);
+    const bySelector = (peers: readonly Peer[]) => peers.filter((peer) => !isOpen(peer));
+    return {
+      from: side(match.from),
+      to: side(match.to),
+      fromIsOpen: match.from.some(isOpen),
+      toIsOpen: match.to.some(isOpen),
+      selected: { from: side(bySelector(match.from)), to: side(bySelector(match.to)) },
+    };
+  }
+
+  common(some: WorkloadSet, others: WorkloadSet): Common {
+    const known = this.#common.get(some) ?? new Map<WorkloadSet, Common>();
+    this.#common.set(some, known);
+    let found = known.get(others);
+    if (found === undefined) {
+      found = firstInBoth(some, others);
+      known.set(others, found);
     }
     return found;
-  };
-  const bySelector = (peers: readonly Peer[]) => peers.filter((peer) => !isOpen(peer));
-  const selected = { from: side(bySelector(match.from)), to: side(bySelector(match.to)) };
-  return {
-    from: match.from.some(isOpen) ? side(match.from) : selected.from,
-    to: match.to.some(isOpen) ? side(match.to) : selected.to,
-    fromIsOpen: match.from.some(isOpen),
-    toIsOpen: match.to.some(isOpen),
-    selected,
-  };
+  }
+
+  unitsOf(set: WorkloadSet): readonly Workload[] {
+    const units = this.#units.get(set) ?? [...set].filter(({ kind }) => kind === 'unit');
+    this.#units.set(set, units);
+    return units;
+  }
+
+  #side(peers: readonly Peer[], segment: Segment | undefined): WorkloadSet {
+    const [only, second] = peers;
+    if (only !== undefined && second === undefined) return this.#peer(only, segment);
+    const key = [...new Set(peers.map((peer) => scopedKey(peer, segment)))].sort().join('\n');
+    return this.#remembered(`several ${key}`, () => {
+      const found = new Set<Workload>();
+      for (const peer of peers) for (const workload of this.#peer(peer, segment)) found.add(workload);
+      return found;
+    });
+  }
+
+  #peer(peer: Peer, segment: Segment | undefined): WorkloadSet {
+    return this.#remembered(scopedKey(peer, segment), () => {
+      const { matching, workloads, membersOf } = this.#input;
+      if (peer.kind === 'ranges') return this.#held(peer.ranges);
+      const among = peer.kind === 'workloads' && segment !== undefined ? membersOf(segment) : workloads;
+      const found = new Set<Workload>();
+      if (peer.kind === 'fqdn') return found;
+      for (const workload of among) if (matching.means(peer, workload, undefined)) found.add(workload);
+      return found;
+    });
+  }
+
+  /** By the addresses in order: ranges are many and mostly small. */
+  #held(ranges: readonly AddressRange[]): WorkloadSet {
+    this.#addresses ??= addressesInOrder(this.#input.workloads);
+    const found = new Set<Workload>();
+    for (const { family, first, last } of ranges) {
+      const held = this.#addresses[family];
+      for (let at = firstAtLeast(held, first); at < held.length; at += 1) {
+        const one = held[at];
+        if (one === undefined || one.value > last) break;
+        found.add(one.workload);
+      }
+    }
+    return found;
+  }
+
+  #remembered(key: string, make: () => WorkloadSet): WorkloadSet {
+    let found = this.#sides.get(key);
+    if (found === undefined) {
+      found = make();
+      this.#sides.set(key, found);
+    }
+    return found;
+  }
+}
+
+/** Equal where two peers mean the same workloads: what `workloads` selects hangs on the segment it stands in. */
+function scopedKey(peer: Peer, segment: Segment | undefined): string {
+  return peer.kind === 'workloads' ? `${segment?.name ?? ''} ${peerKey(peer)}` : peerKey(peer);
+}
+
+function firstInBoth(some: WorkloadSet, others: WorkloadSet): Common {
+  const workloads: Workload[] = [];
+  const hosts: (string | undefined)[] = [];
+  const [fewer, more] = some.size <= others.size ? [some, others] : [others, some];
+  for (const workload of fewer) {
+    if (!more.has(workload)) continue;
+    if (workloads.length < 2) workloads.push(workload);
+    if (!hosts.includes(workload.host)) hosts.push(workload.host);
+    if (hosts.length === 2) break;
+  }
+  return { workloads, hosts };
+}
+
+interface HeldAddress {
+  readonly value: bigint;
+  readonly workload: Workload;
+}
+
+type HeldAddresses = Readonly<Record<Family, readonly HeldAddress[]>>;
+
+function addressesInOrder(workloads: readonly Workload[]): HeldAddresses {
+  const held: Record<Family, HeldAddress[]> = { ipv4: [], ipv6: [] };
+  for (const workload of workloads) {
+    for (const address of workload.addresses) {
+      held[familyOf(address)].push({ value: addressValue(address), workload });
+    }
+  }
+  for (const list of [held.ipv4, held.ipv6]) list.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
+  return held;
+}
+
+/** The place of the first whose value is no less. */
+function firstAtLeast(held: readonly HeldAddress[], value: bigint): number {
+  let [low, high] = [0, held.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((held[middle]?.value ?? value) < value) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function isOpen(peer: Peer): boolean {
   return peer.kind === 'any' || peer.kind === 'ranges' || peer.kind === 'fqdn';
-}
-
-function means(matching: Matching, peer: Peer, workload: Workload): boolean {
-  switch (peer.kind) {
-    case 'any':
-      return true;
-    case 'ranges':
-      return workload.addresses.some((address) =>
-        rangesContainValue(peer.ranges, familyOf(address), addressValue(address)),
-      );
-    case 'fqdn':
-      return false;
-    case 'tenant':
-      return matching.selects(peer.selector, workload);
-    case 'workloads':
-      return matching.selects(peer.selector, workload);
-    case 'segment':
-      return (
-        (peer.selector === undefined || matching.selects(peer.selector, workload)) &&
-        matching.membershipsOf(workload).some(({ segment }) => segment.name === peer.segment)
-      );
-  }
 }
 
 /** Whether some service is in both. */
