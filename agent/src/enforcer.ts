@@ -12,7 +12,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { buildTable } from '#agent-core/build-table.ts';
+import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
 import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
 import { tableText } from '#agent-core/render.ts';
@@ -34,6 +34,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
+import type { NamesOfTable } from './names.ts';
 import type { Nft } from './nft.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
@@ -68,6 +69,8 @@ export interface EnforcerOptions {
   readonly beforeFirstTable?: () => Promise<void>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
+  /** Absent, the sets of domain names hold what the rule set says. */
+  readonly names?: NamesOfTable;
   /** Absent, nobody can open the host while this runs. */
   readonly panic?: Pick<PanicFlag, 'read'>;
 }
@@ -78,6 +81,8 @@ export interface TableEnforcer extends Enforcer {
   decisionOf(number: number): Decision | undefined;
   /** The rule set in force loaded again under settings that changed (essential entries). */
   refresh(): Promise<ApplyOutcome | undefined>;
+  /** As `refresh`, for what names stand for: on disk soon after. */
+  relearn(): Promise<ApplyOutcome | undefined>;
   /** Takes our table away and forgets the last good revision: the host is open. */
   open(): Promise<Result<void>>;
   /** Puts our table back after a stranger's change; after lost notices, where it is not as it was. */
@@ -118,6 +123,9 @@ const middleEpoch = lastEpoch >> 1;
 /** A unit that crashes in a loop must not use up the epochs. */
 const betweenUnitEpochsMs = 1000;
 
+/** Addresses of names come and go by the second; what the disk lacks of them costs a start one more epoch. */
+const saveSoonMs = 1000;
+
 /** Quiet time before the table is listed for the fingerprint. */
 const settleMs = 300;
 
@@ -135,6 +143,9 @@ interface Placement {
   readonly lines: readonly string[];
   readonly cgroups: readonly UnitCgroup[];
 }
+
+/** Whether a change is on disk when it is told of, or soon after. */
+type Saving = 'now' | 'soon';
 
 /** What a load came to. */
 interface Loaded {
@@ -333,10 +344,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     }
   };
 
-  const keep = async (next: InForce): Promise<void> => {
+  const keep = async (next: InForce, saving: Saving = 'now'): Promise<void> => {
     inForce = next;
     names = undefined;
-    await save();
+    if (saving === 'now') await save();
+    else writingAgain ??= setTimeout(() => void inTurn(save), saveSoonMs).unref();
     if (isOpened) return;
     keepFingerprintSoon();
     followUnits(next.table);
@@ -417,7 +429,15 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     });
   };
 
-  const change = async (ruleSet: HostRuleSet): Promise<ApplyOutcome> => {
+  /** The table of a rule set with what this host knows of its names. */
+  const build = async (request: TableRequest): Promise<Table | undefined> => {
+    if (options.names === undefined) return buildTable(request);
+    await options.names.prepare(request.ruleSet);
+    const table = buildTable({ ...request, ruleSet: options.names.resolve(request.ruleSet) });
+    return table === undefined ? undefined : options.names.complete(table, request.ruleSet);
+  };
+
+  const change = async (ruleSet: HostRuleSet, saving: Saving = 'now'): Promise<ApplyOutcome> => {
     const { revision } = ruleSet;
     const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
     const before = inForce;
@@ -428,8 +448,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       ownAddresses: options.ownAddresses?.() ?? [],
       ...(before === undefined ? {} : { previous: before.table }),
     };
-    const numbered = buildTable({ ...request, numbering });
-    const table = numbered ?? buildTable({ ...request, numbering: emptyNumbering });
+    const numbered = await build({ ...request, numbering });
+    const table = numbered ?? (await build({ ...request, numbering: emptyNumbering }));
     if (table === undefined) return refused('the rule set holds more than 65,535 different decisions for this host');
     const isNewTable = before === undefined || numbered === undefined || revokesAnything(before.table, table);
     const digest = digestOf(table);
@@ -480,7 +500,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
         }
       }
       if (!loaded.ok) return refused(`nft refused the rule set: ${loaded.error}`);
-      await keep({ ruleSet, table, digest, ...loaded.value });
+      await keep({ ruleSet, table, digest, ...loaded.value }, saving);
       return { kind: 'applied', revision };
     });
   };
@@ -497,7 +517,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!record.ok) return { kind: 'failed', problem: record.error };
     const { ruleSet, numbering } = record.value;
     const problem = stored.problem === undefined ? {} : { problem: stored.problem };
-    const table = buildTable({
+    const table = await build({
       ruleSet,
       essentials: options.essentials(),
       ownAddresses: options.ownAddresses?.() ?? [],
@@ -598,6 +618,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     start: () => inTurn(start),
     repair: (cause) => inTurn(() => repair(cause)),
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
+    relearn: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, 'soon'))),
     isOwnState,
     heedPanic: () => inTurn(async () => undefined),
     isOpened: () => isOpened,

@@ -7,7 +7,11 @@ import { type Address, parseAddress } from '#model/address.ts';
 
 export interface NameLookups {
   /** Begins whatever is due; `nowMs` is of a clock that never goes back. */
-  tick(due: { readonly names: readonly string[]; readonly resolvers: readonly Address[]; readonly nowMs: number }): void;
+  tick(due: {
+    readonly names: readonly string[];
+    readonly resolvers: readonly Address[];
+    readonly nowMs: number;
+  }): void;
   /** Names of which the last look-up had no answer, be it "there is none". */
   failed(): number;
   close(): void;
@@ -38,10 +42,12 @@ export function createNameLookups(options: {
     ]);
     running -= 1;
     if (isClosed || !dueAt.has(name)) return;
-    const answered = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : [])).flatMap((record) => {
-      const address = parseAddress(record.address);
-      return address.ok ? [{ address: address.value, names: [name], ttlSeconds: record.ttl }] : [];
-    });
+    const answered = answers
+      .flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+      .flatMap((record) => {
+        const address = parseAddress(record.address);
+        return address.ok ? [{ address: address.value, names: [name], ttlSeconds: record.ttl }] : [];
+      });
     const isAnswered = answered.length > 0 || answers.some(({ status }) => status === 'fulfilled');
     if (isAnswered) failing.delete(name);
     else failing.add(name);

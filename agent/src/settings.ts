@@ -2,7 +2,8 @@
 // read once at the start. A bad setting names itself, its value and what is allowed; nothing is guessed.
 
 import { readFile } from 'node:fs/promises';
-import { lastValue } from '#model/address.ts';
+import type { NameBounds } from '#agent-core/learnt-names.ts';
+import { type Address, lastValue, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr } from '#model/address-range.ts';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -26,6 +27,14 @@ export interface FlowSettings {
   readonly spoolBytesMost: number;
 }
 
+/** How the domain names of the policy are learnt (names.ts). `resolvers`: empty for those of resolv.conf. */
+export interface NameSettings {
+  readonly resolvers: readonly Address[];
+  readonly bounds: NameBounds;
+  /** How long an answer waits for the table to have it. */
+  readonly holdMs: number;
+}
+
 /** Names of services to discover, `*` for any characters; empty: none. */
 export type UnitSettings = readonly string[];
 
@@ -39,6 +48,7 @@ export interface AgentSettings {
   readonly interfaces: InterfaceSettings;
   readonly facts: FactSettings;
   readonly flows: FlowSettings;
+  readonly names: NameSettings;
   readonly units: UnitSettings;
   readonly containers: ContainerSettings;
 }
@@ -48,6 +58,11 @@ export const defaultSettings: AgentSettings = {
   interfaces: { include: [], exclude: [] },
   facts: {},
   flows: { windowMs: 5000, recordsMost: 20_000, spoolBytesMost: 64 << 20 },
+  names: {
+    resolvers: [],
+    bounds: { graceMs: 300_000, recheckMs: 60_000, perNameMost: 256, addressesMost: 4096 },
+    holdMs: 200,
+  },
   units: [],
   containers: { kind: 'off' },
 };
@@ -93,7 +108,7 @@ class BadSetting extends Error {
 }
 
 function readAll(value: unknown): AgentSettings {
-  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows', 'units', 'containers']);
+  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows', 'names', 'units', 'containers']);
   const interfaces = readKeys('interfaces', top['interfaces'] ?? {}, ['include', 'exclude']);
   const facts = readKeys('facts', top['facts'] ?? {}, ['region', 'cloud']);
   const flows = readKeys('flows', top['flows'] ?? {}, ['windowSeconds', 'recordsMost', 'spoolMegabytes']);
@@ -113,9 +128,37 @@ function readAll(value: unknown): AgentSettings {
       spoolBytesMost:
         readNumber('flows.spoolMegabytes', flows['spoolMegabytes'] ?? spoolBytesMost >> 20, 1, 65_536) * 1048576,
     },
+    names: readNames(top['names'] ?? {}),
     units: readUnits(top['units'] ?? 'off'),
     containers: readContainers(top['containers'] ?? 'off'),
   };
+}
+
+function readNames(value: unknown): NameSettings {
+  const names = readKeys('names', value, [
+    'resolvers',
+    'graceSeconds',
+    'addressesPerName',
+    'addressesMost',
+    'holdMilliseconds',
+  ]);
+  const { bounds, holdMs } = defaultSettings.names;
+  return {
+    resolvers: readList('names.resolvers', names['resolvers'] ?? [], readResolver),
+    bounds: {
+      graceMs: readNumber('names.graceSeconds', names['graceSeconds'] ?? bounds.graceMs / 1000, 0, 86_400) * 1000,
+      recheckMs: bounds.recheckMs,
+      perNameMost: readNumber('names.addressesPerName', names['addressesPerName'] ?? bounds.perNameMost, 1, 4096),
+      addressesMost: readNumber('names.addressesMost', names['addressesMost'] ?? bounds.addressesMost, 1, 65_536),
+    },
+    holdMs: readNumber('names.holdMilliseconds', names['holdMilliseconds'] ?? holdMs, 0, 2000),
+  };
+}
+
+function readResolver(name: string, value: unknown): Address {
+  const address = parseAddress(typeof value === 'string' ? value : '');
+  if (address.ok) return address.value;
+  throw new BadSetting(name, value, `the address of a resolver (${address.error})`);
 }
 
 function readUnits(value: unknown): UnitSettings {
