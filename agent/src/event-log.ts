@@ -1,5 +1,5 @@
 // What happened on this host and waits for the control plane to write it down: a file an event, so that commands may add some
-// while the agent runs or is dead. Bounded; what had to go, or could not be kept on disk, is counted.
+// while the agent runs or is dead; under /run where the state directory cannot be written. Bounded; what had to go, or could not be kept on disk, is counted.
 
 import {
   closeSync,
@@ -12,10 +12,10 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { type HostEvent, type HostEventKind, hostEventKinds } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
-import { isDiskError } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
 
 export interface EventLog {
   record(kind: HostEventKind, details: ReadonlyMap<string, string>): void;
@@ -32,9 +32,11 @@ const eventsMost = 1000;
 const suffix = '.json';
 
 export function openEventLog(statePath: string, now: () => number = Date.now): EventLog {
-  const directory = join(statePath, 'events');
+  const kept = join(statePath, 'events');
+  const untilReboot = join(fallbackDirectory(statePath), 'events');
+  /** Where each lies; held in memory only where it is not named. */
+  const paths = new Map<string, string>();
   const events = new Map<string, HostEvent>();
-  const unwritten = new Set<string>();
   /** Taken, but their files could not be removed. */
   const gone = new Set<string>();
   let lost = 0;
@@ -42,9 +44,11 @@ export function openEventLog(statePath: string, now: () => number = Date.now): E
 
   const remove = (id: string): void => {
     events.delete(id);
-    if (unwritten.delete(id)) return;
+    const path = paths.get(id);
+    paths.delete(id);
+    if (path === undefined) return;
     try {
-      unlinkSync(join(directory, `${id}${suffix}`));
+      unlinkSync(path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
       if (!isDiskError(error)) throw error;
@@ -65,20 +69,26 @@ export function openEventLog(statePath: string, now: () => number = Date.now): E
       const at = millis(now());
       const id = `${String(at).padStart(15, '0')}-${process.pid}-${made}`;
       events.set(id, { id, at, kind, details });
-      try {
-        mkdirSync(directory, { recursive: true, mode: 0o700 });
-        writeSynced(join(directory, `${id}${suffix}`), JSON.stringify({ at, kind, details: [...details] }));
-      } catch (error) {
-        if (!isDiskError(error)) throw error;
-        unwritten.add(id);
+      const text = JSON.stringify({ at, kind, details: [...details] });
+      for (const directory of [kept, untilReboot]) {
+        try {
+          if (directory === untilReboot) makeFallbackDirectory(statePath);
+          makeFolder(directory);
+          writeSynced(join(directory, `${id}${suffix}`), text);
+          paths.set(id, join(directory, `${id}${suffix}`));
+          break;
+        } catch (error) {
+          if (!isDiskError(error)) throw error;
+        }
       }
       letOldestGo();
     },
     waiting() {
-      for (const name of listed(directory)) {
-        const id = name.slice(0, -suffix.length);
-        if (!name.endsWith(suffix) || events.has(id) || gone.has(id)) continue;
-        const event = readEvent(join(directory, name), id);
+      for (const path of [kept, untilReboot].flatMap(listed)) {
+        const id = basename(path, suffix);
+        if (!path.endsWith(suffix) || events.has(id) || gone.has(id)) continue;
+        paths.set(id, path);
+        const event = readEvent(path, id);
         if (event !== undefined) events.set(id, event);
         else {
           remove(id);
@@ -89,16 +99,25 @@ export function openEventLog(statePath: string, now: () => number = Date.now): E
       return [...events.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
     },
     taken: (ids) => ids.forEach(remove),
-    counts: () => ({ waiting: events.size, lost, unwritten: unwritten.size }),
+    counts: () => ({ waiting: events.size, lost, unwritten: events.size - paths.size }),
   };
 }
 
 function listed(directory: string): readonly string[] {
   try {
-    return readdirSync(directory);
+    return readdirSync(directory).map((name) => join(directory, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
+  }
+}
+
+/** Not recursively: where the disk is read-only that is told as a missing parent. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

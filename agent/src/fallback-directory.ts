@@ -25,7 +25,16 @@ export function isDiskError(error: unknown): error is NodeJS.ErrnoException {
   return code !== undefined && diskErrors.has(code);
 }
 
-const diskErrors: ReadonlySet<string> = new Set(['ENOSPC', 'EROFS', 'EDQUOT', 'EIO', 'EACCES', 'EPERM', 'ENODEV']);
+const diskErrors: ReadonlySet<string> = new Set([
+  'ENOSPC',
+  'EROFS',
+  'EDQUOT',
+  'EIO',
+  'EACCES',
+  'EPERM',
+  'ENODEV',
+  'ENOMEM',
+]);
 
 const explanations: Readonly<Record<string, string>> = {
   ENOSPC: 'no space left on the disk',

@@ -27,7 +27,8 @@ function answer(command: Command): unknown {
       return {};
     case 'heard': {
       const stream = backend.streams.at(-1);
-      return { streams: backend.streams.length, hello: stream?.hello.revision ?? 0, heard: stream?.heard ?? [] };
+      const statusAtAck = Object.fromEntries(stream?.statusAtAck ?? []);
+      return { streams: backend.streams.length, heard: stream?.heard ?? [], statusAtAck };
     }
   }
 }

@@ -12,6 +12,7 @@ import type {
   AgentHello,
   AgentIdentity,
   AgentSession,
+  AgentStatus,
   CertificateRecord,
   EnrolmentRefusal,
 } from '#control-plane/agent-backend.ts';
@@ -32,6 +33,8 @@ export interface SeenStream {
   readonly hello: AgentHello;
   readonly session: AgentSession;
   readonly heard: string[];
+  /** The status that was told last before each ACK, by revision. */
+  readonly statusAtAck: Map<number, AgentStatus>;
 }
 
 export class FakeBackend implements AgentBackend {
@@ -63,12 +66,20 @@ export class FakeBackend implements AgentBackend {
       if (other.identity.host === identity.host) other.session.close('replaced by a newer stream of this host');
     }
     const heard: string[] = [];
-    this.streams.push({ identity, hello, session, heard });
+    const statusAtAck = new Map<number, AgentStatus>();
+    let status: AgentStatus | undefined;
+    this.streams.push({ identity, hello, session, heard, statusAtAck });
     if (this.current !== undefined) session.send(this.current);
     return ok({
-      acked: (revision: number) => void heard.push(`acked ${revision}`),
+      acked: (revision: number) => {
+        heard.push(`acked ${revision}`);
+        if (status !== undefined) statusAtAck.set(revision, status);
+      },
       nacked: (revision: number, reason: string) => void heard.push(`nacked ${revision}: ${reason}`),
-      statusReported: () => void heard.push('status'),
+      statusReported: (told: AgentStatus) => {
+        heard.push('status');
+        status = told;
+      },
       hostReported: () => void heard.push('host'),
       eventsReported: async (events: readonly HostEvent[]) => {
         heard.push(...events.map(({ kind }) => `event ${kind}`));
