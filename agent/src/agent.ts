@@ -11,6 +11,7 @@
 //                 ├─ addresses ──────► host watch ────────────────────────────────────────┘                    ║
 //                 └─ connections ────► flow collection ─► spool ─► flow sender ─► flow reporter ═══════gRPC════╝
 //                    denied sets ─────────┘
+//   resolvers' answers, own look-ups ─► names ─► enforcer: relearn
 //   cgroup tree ─► unit watch ─► enforcer: refill
 //   cgroup tree, /proc ─► container discovery ─► host report
 //   table watch ─► table guard ─► enforcer: repair; event log ─► policy sync
@@ -43,8 +44,10 @@ import { createFlowSender } from './flow-sender.ts';
 import { openFlowSpool } from './flow-spool.ts';
 import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
+import { livePeersAmong } from './live-peers.ts';
 import { sweepMarks } from './mark-sweep.ts';
 import { createMemoryRelease } from './memory.ts';
+import { createNames } from './names.ts';
 import { type NetlinkReader, runNetlinkLoop } from './netlink-loop.ts';
 import { createNft } from './nft.ts';
 import { insertOpenSockets } from './open-sockets.ts';
@@ -98,6 +101,14 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const nft = createNft();
   const cgroups = findCgroupRoot();
   const units = createUnitWatch({ root: cgroups, log });
+  const names = createNames({
+    settings: settings.names,
+    stateDirectory: state.path,
+    nft,
+    log,
+    liveAmong: livePeersAmong,
+    learning: 'on',
+  });
   const enforcer = createEnforcer({
     nft,
     stateDirectory: state,
@@ -107,6 +118,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     sweepMarks,
     beforeFirstTable: () => enterOpenSockets(log),
     units,
+    names,
     panic,
   });
   // Before the start, or what it loads would be heard of too late to be known as ours.
@@ -168,7 +180,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     attribution: () =>
       attributionOf({
         host: identity.host,
-        ruleSet: enforcer.held(),
+        ruleSet: names.known(enforcer.held()),
         hostAddresses: host.addresses().all,
         essentials: essentials(),
         decisionOf: (number) => enforcer.decisionOf(number),
@@ -355,6 +367,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       isOpened: enforcer.isOpened(),
       essentials: essentials().map(essentialText),
       events: { waiting: events.counts().waiting, lost: events.counts().lost },
+      names: names.status(),
       flows: { ...collection.counts(), lostConnections, spooledBatches: batches, spooledBytes: bytes },
     };
   };
@@ -369,11 +382,18 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   if (host.reader.ok) readers.push(host.reader.value);
   else log.warn({ reason: host.reader.error }, 'changed addresses are noticed only every half minute');
 
+  async function relearnNames(): Promise<void> {
+    const outcome = await enforcer.relearn();
+    if (outcome?.kind === 'refused')
+      log.error({ reason: outcome.reason }, 'the table could not follow what names stand for');
+    collection.policyChanged();
+  }
   const parts = [
     sync.done,
     sender.run(stop),
     identity.keepRenewed(stop),
     collection.run(stop),
+    names.run({ relearn: relearnNames, signal: stop }),
     runNetlinkLoop(readers, stop),
   ];
   for (const part of parts) part.catch(fail);

@@ -56,6 +56,8 @@ export interface NamesStatus {
 }
 
 export interface Names extends NamesOfTable {
+  /** As `resolve`, for whoever makes no table of it. */
+  known(ruleSet: HostRuleSet | undefined): HostRuleSet | undefined;
   status(): NamesStatus;
   /** Keeps the table up with what is learnt, until the signal; lets every held answer go on at the end. */
   run(options: {
@@ -93,7 +95,9 @@ export function createNames(options: NamesOptions): Names {
   let state: 'untried' | 'tried' = 'untried';
   let reading: Promise<void> = Promise.resolve();
   let relearn: (() => Promise<void>) | undefined;
+  /** What is in the table, and what the table that is being made was made of. */
   let appliedVersion = 0;
+  let resolvedVersion = 0;
   let applying: Promise<void> | undefined;
   let waiting: { readonly version: number; readonly go: () => void }[] = [];
   let saving: NodeJS.Timeout | undefined;
@@ -208,7 +212,11 @@ export function createNames(options: NamesOptions): Names {
 
   return {
     prepare,
-    resolve: (ruleSet) => learnt.resolve(ruleSet),
+    known: (ruleSet) => (ruleSet === undefined ? undefined : learnt.resolve(ruleSet)),
+    resolve(ruleSet) {
+      resolvedVersion = learnt.version;
+      return learnt.resolve(ruleSet);
+    },
     complete: (table, ruleSet) =>
       source === undefined ? table : withAnswerChains(table, { ruleSet, source: source.kind, resolvers }),
     status: () => ({
@@ -221,8 +229,9 @@ export function createNames(options: NamesOptions): Names {
     }),
     async run({ relearn: given, signal }) {
       relearn = given;
-      // The table was made of what was known until now.
-      appliedVersion = learnt.version;
+      // The first table was made before anyone could put what was heard meanwhile into it.
+      appliedVersion = resolvedVersion;
+      applySoon();
       let expiredAt = performance.now();
       let resolversAt = expiredAt;
       reading.catch(() => undefined);

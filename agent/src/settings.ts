@@ -69,6 +69,9 @@ export const defaultSettings: AgentSettings = {
 
 const anyAddress = (['ipv4', 'ipv6'] as const).map((family) => ({ family, first: 0n, last: lastValue(family) }));
 
+/** The most that settings allow, of one name and in all. */
+export const namesMost = { perNameMost: 4096, addressesMost: 65_536 } as const;
+
 /** Names that the agent itself gives to essential entries. */
 const takenNames: ReadonlySet<string> = new Set(['control-plane']);
 
@@ -148,8 +151,18 @@ function readNames(value: unknown): NameSettings {
     bounds: {
       graceMs: readNumber('names.graceSeconds', names['graceSeconds'] ?? bounds.graceMs / 1000, 0, 86_400) * 1000,
       recheckMs: bounds.recheckMs,
-      perNameMost: readNumber('names.addressesPerName', names['addressesPerName'] ?? bounds.perNameMost, 1, 4096),
-      addressesMost: readNumber('names.addressesMost', names['addressesMost'] ?? bounds.addressesMost, 1, 65_536),
+      perNameMost: readNumber(
+        'names.addressesPerName',
+        names['addressesPerName'] ?? bounds.perNameMost,
+        1,
+        namesMost.perNameMost,
+      ),
+      addressesMost: readNumber(
+        'names.addressesMost',
+        names['addressesMost'] ?? bounds.addressesMost,
+        1,
+        namesMost.addressesMost,
+      ),
     },
     holdMs: readNumber('names.holdMilliseconds', names['holdMilliseconds'] ?? holdMs, 0, 2000),
   };

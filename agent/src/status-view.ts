@@ -2,6 +2,7 @@
 
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import type { NamesStatus } from './names.ts';
 import type { AgentStatusDocument } from './status.ts';
 
 /** `open`: the host never had a policy, has none for itself, or was opened (give no rule set then). */
@@ -28,6 +29,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
     ['essential', status.essentials?.join('\n')],
     ['addresses', status.addresses?.join(', ')],
+    ['names', status.names && namesText(status.names)],
     ['flows lost', status.lost === undefined ? undefined : String(status.lost)],
     ['waiting on disk', flows && `${flows.spooledBatches} batches, ${flows.spooledBytes} bytes`],
     ['repairs', status.repairs === undefined ? undefined : String(status.repairs)],
@@ -37,6 +39,24 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['problem', status.problem === '' ? undefined : status.problem],
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value] as const]));
+}
+
+const sourceTexts: Readonly<Record<NamesStatus['source'], string>> = {
+  held: 'answers wait for the table',
+  copied: 'answers are copied',
+  lookups: 'answers cannot be seen, only asked for',
+  none: '',
+};
+
+function namesText({ source, names, lost, failedLookups }: NamesStatus): string {
+  if (names.length === 0) return '';
+  const shown = names.slice(0, 20).map(({ name, addresses }) => `${name}: ${addresses}`);
+  const more = names.length > shown.length ? [`and ${names.length - shown.length} more`] : [];
+  const losses = [
+    ...(lost > 0 ? [`${lost} addresses did not fit`] : []),
+    ...(failedLookups > 0 ? [`${failedLookups} names without an answer`] : []),
+  ];
+  return [[sourceTexts[source], ...losses].join('; '), ...shown, ...more].join('\n');
 }
 
 function panicText({ since, reason }: NonNullable<AgentStatusDocument['panic']>): string {

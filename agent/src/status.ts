@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import type { NamesStatus } from './names.ts';
 
 /**
  * `revision` is the newest the control plane sent, `applied` the one in force in the kernel (0: none). `mode` is the stricter of
@@ -40,6 +41,7 @@ export interface AgentStatusDocument {
   readonly essentials: readonly string[];
   /** What waits for the control plane's audit log, and what was lost before it got there. */
   readonly events: { readonly waiting: number; readonly lost: number };
+  readonly names: NamesStatus;
   readonly flows: {
     readonly events: number;
     readonly overruns: number;

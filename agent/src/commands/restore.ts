@@ -5,10 +5,13 @@ import { existsSync } from 'node:fs';
 import { CommandError } from '../command-error.ts';
 import { createEnforcer } from '../enforcer.ts';
 import { decodeLastGood } from '../last-good-record.ts';
+import { livePeersAmong } from '../live-peers.ts';
 import { createAgentLog } from '../log.ts';
 import { sweepMarks } from '../mark-sweep.ts';
+import { createNames } from '../names.ts';
 import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
+import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock } from '../state-lock.ts';
 
@@ -21,12 +24,24 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
     const stored = await stateDirectory.readLastGood();
     const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
     const essentials = record?.ok === true ? record.value.essentials : [];
+    const nft = createNft();
+    const log = createAgentLog('warn');
+    // What was known of names still holds until its time is up; nothing is learnt before there is a network.
+    const names = createNames({
+      settings: { ...defaultSettings.names, bounds: { ...defaultSettings.names.bounds, ...namesMost } },
+      stateDirectory: state,
+      nft,
+      log,
+      liveAmong: livePeersAmong,
+      learning: 'off',
+    });
     const enforcer = createEnforcer({
-      nft: createNft(),
+      nft,
       stateDirectory,
       essentials: () => essentials,
-      log: createAgentLog('warn'),
+      log,
       sweepMarks,
+      names,
       panic: openPanicFlag(state),
     });
     const outcome = await enforcer.start();

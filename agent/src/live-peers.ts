@@ -1,0 +1,23 @@
+// Which of some addresses this host has an accepted connection with, as conntrack knows it: one list of all connections, so asked
+// for only when something is to be taken out.
+
+import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
+import { epochMask } from '#agent-core/table.ts';
+import type { Address } from '#model/address.ts';
+import { ok, type Result } from '#model/result.ts';
+import { dumpNetfilter } from './netlink-dump.ts';
+
+export async function livePeersAmong(addresses: ReadonlySet<Address>): Promise<Result<ReadonlySet<Address>>> {
+  const live = new Set<Address>();
+  const decoder = createConntrackDecoder();
+  const listed = await dumpNetfilter({
+    what: 'the list of connections',
+    message: renderDumpRequest(1),
+    take: (bytes) =>
+      decoder.decode(bytes, ({ server, mark }) => {
+        // Without an epoch it was denied, or nobody judged it.
+        if ((mark & epochMask) !== 0 && addresses.has(server)) live.add(server);
+      }),
+  });
+  return listed.ok ? ok(live) : listed;
+}
