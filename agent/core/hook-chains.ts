@@ -122,12 +122,13 @@ export function hookChains(request: HookRequest): HookParts {
         ...entryLines({ request, workload: host, direction, view: 'tuple', chains }),
       ],
     });
-    // ICMP that conntrack knows no connection for is a packet of its own, and judged as one; no socket tells its unit.
-    chains.set(`stray_${side}`, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
+    // ICMP that conntrack knows no connection for is a packet of its own, and judged as one; no socket tells its unit. Where first packets
+    // are not told apart either, their chain will do: each further look-up is a walk through the whole map at every validation.
+    const stray = hasUnits || hasContainers ? `stray_${side}` : `new_${side}`;
+    if (!chains.has(stray))
+      chains.set(stray, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
     chains.set(`odd_${side}`, {
-      lines: isStrict
-        ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto stray_${side}`, 'goto odd']
-        : ['goto odd'],
+      lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : ['goto odd'],
     });
   }
   if (hasUnits) for (const entry of unitEntries) chains.set(entry, { lines: [] });

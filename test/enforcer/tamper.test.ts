@@ -77,9 +77,9 @@ const rows: readonly (readonly [string, string | (() => Promise<string>), RegExp
   ['lets everything in at the top', 'insert rule inet segwall input accept', /rule added in input/],
   ['adds an accept at the end', 'add rule inet segwall output accept', /rule added in output/],
   ['lets a base chain drop', 'chain inet segwall input { policy drop; }', /chain added or changed: input/],
-  ['lets a peer in', 'add element inet segwall in0_4 { 10.77.1.9 : goto c_1 }', /element added in in0_4/],
-  ['takes a peer away', 'delete element inet segwall in0_4 { 10.77.1.2 }', /element deleted in in0_4/],
-  ['empties a map', 'flush map inet segwall in0_4', /element deleted in in0_4/],
+  ['lets a peer in', 'add element inet segwall in0_4_96 { 10.77.1.9 : goto c_1 }', /element added in in0_4_96/],
+  ['takes a peer away', 'delete element inet segwall in0_4_96 { 10.77.1.2 }', /element deleted in in0_4_96/],
+  ['empties a map', 'flush map inet segwall in0_4_96', /element deleted in in0_4_96/],
   ['renames a chain', 'rename chain inet segwall c_1 c_other', /chain added or changed: c_/],
   [
     'adds a chain of its own',
@@ -124,7 +124,7 @@ test('a storm of tampering is put back at a bounded rate, at bounded cost, and t
   const before = { bouts: (await bouts()).length, repairs: await repairs(), cpu: await cpuMs() };
   const startedAt = performance.now();
   const storm = await stormOf(2500, (_, at) =>
-    at % 2 === 0 ? 'insert rule inet segwall input accept' : 'add element inet segwall in0_4 { 10.77.1.9 : drop }',
+    at % 2 === 0 ? 'insert rule inet segwall input accept' : 'add element inet segwall in0_4_96 { 10.77.1.9 : drop }',
   );
   const tookMs = performance.now() - startedAt;
   expect(storm).toBeGreaterThan(100);
