@@ -17,6 +17,8 @@ export const firstEpoch = 1;
 export const lastEpoch = 0xfff;
 const foreignMask = '0xf0000000';
 export const decisionMask = '0x0ffff000';
+/** All bits of the mark that others must leave alone. */
+export const ourMarkBits = 0x0fff_ffff;
 
 const epochSlot = '<epoch>';
 const stampPattern = /<stamp (\d+)>/g;

@@ -1,0 +1,196 @@
+// What in other tables could override ours, read from nft's own listing of them. Their `accept` opens nothing that we deny: each
+// base chain has its say. What can: taking packets out of connection tracking or out of the hooks, writing our bits of a connection's
+// mark, rewriting addresses where conntrack does not know. And what they deny stays denied, whatever we allow. Nothing of theirs is touched.
+
+import { ourMarkBits } from './table.ts';
+
+/**
+ * `weakens`: a denial of ours may not hold. `denies`: what we allow may be denied there. `chain` and `rule` are as nft lists them; empty
+ * where the finding is the table's.
+ */
+export interface ForeignFinding {
+  readonly effect: 'weakens' | 'denies';
+  readonly kind: 'notrack' | 'mark' | 'offload' | 'rewrite' | 'bypass' | 'denial' | 'flush' | 'unseen';
+  /** "ip filter", or the file or interface that a finding outside nft's tables is about. */
+  readonly table: string;
+  readonly chain: string;
+  readonly rule: string;
+  /** What may happen, and what to do. */
+  readonly text: string;
+}
+
+interface ForeignChain {
+  readonly name: string;
+  /** "input", "forward", …; absent for chains that others jump to. */
+  hook?: string;
+  policy?: string;
+  readonly rules: string[];
+}
+
+interface ForeignTable {
+  /** "inet filter". */
+  readonly name: string;
+  readonly chains: Map<string, ForeignChain>;
+}
+
+const ruleLength = 200;
+const findingsMost = 64;
+
+/** `listing`: of `nft -s -t -y list table`, for every table but ours. Cost: linear in its lines. */
+export function findForeignRules(listing: string): readonly ForeignFinding[] {
+  const tables = readTables(listing);
+  const findings: ForeignFinding[] = [];
+  for (const table of tables) {
+    for (const chain of table.chains.values()) {
+      for (const rule of chain.rules) {
+        const found = weakening(rule);
+        if (found === undefined) continue;
+        findings.push({ effect: 'weakens', ...found, table: table.name, chain: chain.name, rule: shortened(rule) });
+      }
+    }
+    findings.push(...denials(table));
+  }
+  // What weakens first: the list is bounded.
+  const order = { weakens: 0, denies: 1 } as const;
+  return findings.sort((a, b) => order[a.effect] - order[b.effect]).slice(0, findingsMost);
+}
+
+/** "weakens: inet filter, chain raw: udp dport 53 notrack (…)": one line for people. */
+export function findingText({ effect, table, chain, rule, text }: ForeignFinding): string {
+  const place = [table, chain === '' ? '' : `chain ${chain}`].filter((part) => part !== '').join(', ');
+  return `${effect === 'weakens' ? 'may override ours' : 'may deny what is allowed'}: ${place}${rule === '' ? '' : `: ${rule}`} (${text})`;
+}
+
+function readTables(listing: string): readonly ForeignTable[] {
+  const tables: ForeignTable[] = [];
+  let table: ForeignTable | undefined;
+  let chain: ForeignChain | undefined;
+  for (const line of listing.split('\n')) {
+    const tableName = /^table (\S+ \S+) \{/.exec(line)?.[1];
+    if (tableName !== undefined) {
+      table = { name: tableName, chains: new Map() };
+      tables.push(table);
+      chain = undefined;
+      continue;
+    }
+    const block = /^\t(chain|flowtable|set|map|counter|quota|limit|ct helper|ct timeout) (\S+) \{/.exec(line);
+    if (block !== null) {
+      chain = block[1] === 'chain' ? { name: block[2] ?? '', rules: [] } : undefined;
+      if (chain !== undefined) table?.chains.set(chain.name, chain);
+      continue;
+    }
+    if (/^\t\}/.test(line)) chain = undefined;
+    if (chain === undefined || !line.startsWith('\t\t')) continue;
+    const hook = /^\t\ttype \S+ hook (\S+) .*?priority [^;]+;(?: policy (\S+);)?/.exec(line);
+    if (hook === null) chain.rules.push(line.trim());
+    else {
+      chain.hook = hook[1] ?? '';
+      chain.policy = hook[2] ?? 'accept';
+    }
+  }
+  return tables;
+}
+
+type Weakening = Pick<ForeignFinding, 'kind' | 'text'>;
+
+function weakening(rule: string): Weakening | undefined {
+  if (/\bnotrack\b|xt target "(NOTRACK|CT)"|-j (NOTRACK|CT --notrack)\b/.test(rule)) {
+    return {
+      kind: 'notrack',
+      text: 'what is not tracked is no connection: it is dropped while anything is enforced, and else passes unjudged',
+    };
+  }
+  if (/\bflow (add|offload) @|xt target "FLOWOFFLOAD"/.test(rule)) {
+    return {
+      kind: 'offload',
+      text: 'offloaded connections pass no hook, so a revoked one goes on until it ends; leave what is enforced out of the flowtable',
+    };
+  }
+  const mark = markWritten(rule);
+  if (mark !== undefined) return mark;
+  if (/\bip6? (saddr|daddr) set\b|\b(tcp|udp|th) (sport|dport) set\b|xt target "NETMAP"/.test(rule)) {
+    return {
+      kind: 'rewrite',
+      text: 'addresses rewritten without conntrack are judged as whichever stands in the packet then',
+    };
+  }
+  if (/(^|\s)fwd (ip6? )?to\b/.test(rule)) {
+    return { kind: 'bypass', text: 'packets forwarded from ingress pass no hook of ours' };
+  }
+  return undefined;
+}
+
+/** Our bits hold the decision and the epoch by which an open connection passes. */
+function markWritten(rule: string): Weakening | undefined {
+  const said = (what: string): Weakening => ({
+    kind: 'mark',
+    text: `${what}; keep to the bits 0xf0000000 of the connection mark`,
+  });
+  if (/\bCONNMARK\b/.test(rule)) {
+    const mask = /CONNMARK (?:set|xset|--set-x?mark|or|and) (0x[0-9a-f]+)(?:\/(0x[0-9a-f]+))?/.exec(rule);
+    if (mask?.[2] !== undefined && (Number(mask[2]) & ourMarkBits) === 0) return undefined;
+    if (/CONNMARK (restore|--restore-mark)/.test(rule)) return undefined;
+    return said('CONNMARK may write our bits of the mark, and what they say then is believed');
+  }
+  const written = /\bct mark set (.+?)(?= (?:accept|drop|return|goto|jump|counter|comment|continue)\b|$)/.exec(
+    rule,
+  )?.[1];
+  if (written === undefined) return undefined;
+  const kept = /^ct mark (?:&|and) (0x[0-9a-f]+)(?: (?:\||or|\^|xor) (0x[0-9a-f]+))?$/.exec(written);
+  const added = /^ct mark (?:\||or|\^|xor) (0x[0-9a-f]+)$/.exec(written);
+  if (kept !== null) {
+    const cleared = ~Number(kept[1]) >>> 0;
+    const set = kept[2] === undefined ? 0 : Number(kept[2]);
+    if (((cleared | set) & ourMarkBits) === 0) return undefined;
+    return said('some of our bits of the mark are written');
+  }
+  if (added !== null) {
+    return (Number(added[1]) & ourMarkBits) === 0 ? undefined : said('some of our bits of the mark are written');
+  }
+  return said(
+    'the whole mark is overwritten: each packet is judged again, and a value whose low 12 bits are today’s epoch passes unjudged',
+  );
+}
+
+/** One finding a base chain: how many of its rules, or of those it leads to, deny. */
+function denials({ name, chains }: ForeignTable): readonly ForeignFinding[] {
+  const findings: ForeignFinding[] = [];
+  for (const base of chains.values()) {
+    if (base.hook === undefined) continue;
+    const denying = [...reachable(base, chains)].flatMap((chain) => chain.rules.filter((rule) => denies(rule)));
+    const [first] = denying;
+    if (base.policy !== 'drop' && first === undefined) continue;
+    const byPolicy = base.policy === 'drop' ? ['its policy is drop'] : [];
+    const byRules = denying.length === 0 ? [] : [`${denying.length} of its rules deny`];
+    findings.push({
+      effect: 'denies',
+      kind: 'denial',
+      table: name,
+      chain: base.name,
+      rule: base.policy === 'drop' || first === undefined ? '' : shortened(first),
+      text: `${[...byPolicy, ...byRules].join(', ')} at the ${base.hook} hook; what is allowed here must be allowed there too`,
+    });
+  }
+  return findings;
+}
+
+const denies = (rule: string) => /(^|[\s:])(drop|reject)\b|xt target "(DROP|REJECT)"/.test(rule);
+
+/** Verdict maps name chains that a terse listing does not show: then every chain of the table may be meant. */
+function reachable(base: ForeignChain, chains: ReadonlyMap<string, ForeignChain>): ReadonlySet<ForeignChain> {
+  const found = new Set([base]);
+  for (const chain of found) {
+    for (const rule of chain.rules) {
+      for (const [, target = ''] of rule.matchAll(/\b(?:jump|goto) (\S+?)(?=[,\s}]|$)/g)) {
+        const next = chains.get(target);
+        if (next !== undefined) found.add(next);
+      }
+      if (/vmap @/.test(rule)) for (const any of chains.values()) if (any.hook === undefined) found.add(any);
+    }
+  }
+  return found;
+}
+
+function shortened(rule: string): string {
+  return rule.length <= ruleLength ? rule : `${rule.slice(0, ruleLength - 1)}…`;
+}

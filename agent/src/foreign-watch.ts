@@ -1,0 +1,129 @@
+// Looks at the tables of others for what could override ours: at the start, and some time after they changed. Reads only. What it finds
+// is told in the log when it appears and is in the status as long as it stands.
+
+import { readFileSync, statSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { type ForeignFinding, findForeignRules, findingText } from '#agent-core/foreign-rules.ts';
+import { tableName } from '#agent-core/table.ts';
+import type { Nft } from './nft.ts';
+
+export interface ForeignWatch {
+  findings(): readonly ForeignFinding[];
+  /** Somebody changed a table of their own. */
+  changed(): void;
+  /** Looks now. */
+  look(): Promise<void>;
+  close(): void;
+}
+
+/** Proxies of clusters rewrite thousands of rules every few seconds; listing them costs CPU. */
+const settleMs = 2000;
+const apartMs = 60_000;
+
+export function createForeignWatch(options: {
+  readonly nft: Nft;
+  readonly log: Logger;
+  /** The findings became others. */
+  readonly told?: () => void;
+  /** Another root is a test's. */
+  readonly root?: string;
+}): ForeignWatch {
+  const { nft, log, root = '/' } = options;
+  let findings: readonly ForeignFinding[] = [];
+  let lastLookAt = Number.NEGATIVE_INFINITY;
+  let waiting: NodeJS.Timeout | undefined;
+  let hasFailed = false;
+
+  const look = async (): Promise<void> => {
+    clearTimeout(waiting);
+    waiting = undefined;
+    lastLookAt = performance.now();
+    const listing = await listOthers(nft);
+    if (listing === undefined) {
+      if (!hasFailed) log.warn('the tables of others could not be listed: whether they override ours is not known');
+      hasFailed = true;
+      return;
+    }
+    hasFailed = false;
+    const before = new Set(findings.map(findingText));
+    const now = [...findOutside(root), ...findForeignRules(listing)];
+    findings = now;
+    const news = now.filter((finding) => !before.has(findingText(finding)));
+    for (const finding of news) {
+      const { table, chain, rule, kind } = finding;
+      const level = finding.effect === 'weakens' ? 'warn' : 'info';
+      log[level]({ kind, table, chain, rule }, findingText(finding));
+    }
+    if (news.length > 0 || now.length !== before.size) options.told?.();
+  };
+
+  return {
+    findings: () => findings,
+    changed() {
+      const waitMs = Math.max(settleMs, lastLookAt + apartMs - performance.now());
+      waiting ??= setTimeout(() => void look(), waitMs).unref();
+    },
+    look,
+    close: () => clearTimeout(waiting),
+  };
+}
+
+/** Every table but ours; undefined where nft fails. A table that goes meanwhile is left out. */
+async function listOthers(nft: Nft): Promise<string | undefined> {
+  const tables = await nft.list(['list', 'tables']);
+  if (!tables.ok) return undefined;
+  const others = [...tables.value.matchAll(/^table (\S+ \S+)$/gm)].map(([, name = '']) => name);
+  const listings: string[] = [];
+  for (const name of others) {
+    if (name === tableName) continue;
+    const listing = await nft.list(['-s', '-t', '-y', 'list', 'table', ...name.split(' ')]);
+    if (listing.ok) listings.push(listing.value);
+  }
+  return listings.join('');
+}
+
+const rulesetFiles = ['etc/nftables.conf', 'etc/sysconfig/nftables.conf'];
+const enabledService = 'etc/systemd/system/sysinit.target.wants/nftables.service';
+
+/** What is not in nft's tables: a service that empties them all, and the older iptables, whose rules nft cannot see. */
+function findOutside(root: string): readonly ForeignFinding[] {
+  const findings: ForeignFinding[] = [];
+  for (const file of rulesetFiles) {
+    if (!/^\s*flush ruleset/m.test(textOf(root + file)) || !exists(root + enabledService)) continue;
+    findings.push({
+      effect: 'weakens',
+      kind: 'flush',
+      table: `/${file}`,
+      chain: '',
+      rule: 'flush ruleset',
+      text: 'nftables.service takes our table away when it starts again, until the agent puts it back; let it flush its own tables only',
+    });
+  }
+  for (const family of ['ip', 'ip6']) {
+    const names = textOf(`${root}proc/net/${family}_tables_names`)
+      .split('\n')
+      .filter((name) => name !== '');
+    if (names.length === 0) continue;
+    findings.push({
+      effect: 'denies',
+      kind: 'unseen',
+      table: `${family}tables-legacy`,
+      chain: '',
+      rule: names.join(', '),
+      text: 'rules of the older iptables are in use, which cannot be looked into here',
+    });
+  }
+  return findings;
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
