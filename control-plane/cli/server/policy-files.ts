@@ -1,6 +1,8 @@
 // A policy directory as the API takes it, read as `policy check` reads it.
 
 import type { PolicyFile } from '#control-plane/store/policies.ts';
+import { millis } from '#model/time.ts';
+import { checkPolicy } from '#policy/check-policy.ts';
 import { readPolicyDirectory } from '../policy/read-directory.ts';
 import { CommandFailure } from './failure.ts';
 import { printJson, printLine } from './printing.ts';
@@ -13,9 +15,11 @@ export async function readPolicyFiles(
 ): Promise<readonly PolicyFile[] | undefined> {
   if (directory === undefined)
     throw new CommandFailure(2, 'no-directory', 'say which policy directory, as in: segwall apply policy/');
-  const { files, problems } = await readPolicyDirectory(directory);
-  if (!problems.some(({ severity }) => severity === 'error')) return files;
+  const { files, problems: unread } = await readPolicyDirectory(directory);
+  if (!unread.some(({ severity }) => severity === 'error')) return files;
   process.exitCode = 1;
+  // What could not be read cannot be sent; the rest is checked here, so that all errors come in one run all the same.
+  const { problems } = checkPolicy({ files, now: millis(Date.now()), mode: 'server', readingProblems: unread });
   if (options.json) printJson({ error: { code: 'policy-invalid', message: 'the directory cannot be read', problems } });
   else for (const problem of problems) printLine(problemLine(problem));
   return undefined;
