@@ -41,7 +41,7 @@ export function wholeStage() {
     return {
       enter: async ({ state }) => {
         step += 1;
-        await bringHosts({ lab, fleet, scenario, state, now });
+        const came = await bringHosts({ lab, fleet, scenario, state, now });
         await bringQuarantine({ fleet, state, now });
         const policy = await writePolicy(join(directory, `policy-${step}`), {
           ...(state.policy === '' ? {} : { 'policy.yaml': state.policy }),
@@ -55,6 +55,8 @@ export function wholeStage() {
           if (loaded !== applied.revision)
             throw new Error(`${host.name}: applied ${applied.revision}, and ${loaded} read back`);
         }
+        // An agent that starts reports what its kernel knew before; that is not of this step.
+        if (came > 0 && step > 1) await pause(3 * quietMs);
         before = await reportedFlows(fleet, scenario);
       },
       misreported: async ({ state, world }) => {
@@ -89,15 +91,16 @@ interface Standing {
   readonly quarantined: Set<string>;
 }
 
-/** Hosts that come are enrolled, hosts that go are removed and left without rules, labels that differ are changed. */
+/** Hosts that come are enrolled, hosts that go are removed and left without rules, labels that differ are changed. Gives how many came. */
 async function bringHosts(input: {
   readonly lab: Lab;
   readonly fleet: Fleet;
   readonly scenario: Scenario;
   readonly state: State;
   readonly now: Standing;
-}): Promise<void> {
+}): Promise<number> {
   const { lab, fleet, scenario, state, now } = input;
+  let came = 0;
   const managed = new Set(managedHosts(scenario, state));
   for (const name of [...now.labels.keys()].filter((name) => !managed.has(name))) {
     const agent = fleet.agents.get(name);
@@ -115,8 +118,10 @@ async function bringHosts(input: {
     now.labels.set(name, wanted);
     const host = lab.hosts.get(name);
     if (host === undefined) throw new Error(`the lab has no host ${name}`);
-    if (known === undefined) await fleet.enrol(host, wanted);
-    else {
+    if (known === undefined) {
+      await fleet.enrol(host, wanted);
+      came += 1;
+    } else {
       const edits = [
         ...Object.entries(wanted).flatMap(([key, value]) => (known[key] === value ? [] : [`${key}=${value}`])),
         ...Object.keys(known).flatMap((key) => (key in wanted ? [] : [`${key}-`])),
@@ -125,6 +130,7 @@ async function bringHosts(input: {
     }
   }
   await fleet.connected(managed.size);
+  return came;
 }
 
 async function bringQuarantine(input: {
