@@ -20,6 +20,7 @@
 // One loop owns each piece of state: the enforcer its table, the netlink loop its sockets, the sender the spool's oldest batch.
 
 import type { Logger } from 'pino';
+import { findingText } from '#agent-core/foreign-rules.ts';
 import { tableName } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import type { Panic } from '#model/host-event.ts';
@@ -33,7 +34,7 @@ import { CommandError } from './command-error.ts';
 import { createCommitConfirm } from './commit-confirm.ts';
 import { createContainerDiscovery } from './container-discovery.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
-import { openControlPlaneReach } from './control-plane-reach.ts';
+import { openControlPlaneReach, reachNames } from './control-plane-reach.ts';
 import { createDeniedSource } from './denied-source.ts';
 import { createEnforcer, type StartOutcome } from './enforcer.ts';
 import { essentialText, noteEssentials } from './essentials-record.ts';
@@ -42,6 +43,7 @@ import { createFlowCollection } from './flow-collection.ts';
 import { createFlowReporter } from './flow-reporter.ts';
 import { createFlowSender } from './flow-sender.ts';
 import { openFlowSpool } from './flow-spool.ts';
+import { createForeignWatch } from './foreign-watch.ts';
 import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
 import { livePeersAmong } from './live-peers.ts';
@@ -73,6 +75,9 @@ export interface AgentOptions {
   readonly signal: AbortSignal;
 }
 
+/** What the control plane takes. */
+const warningsMost = 32;
+
 /** How often the control plane's name is asked for, while connected it is only a look into the resolver's cache. */
 const resolveEveryMs = 60_000;
 
@@ -89,12 +94,14 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
 
   // ---- what is essential, and the table
 
-  const reach = await openControlPlaneReach(controlPlane.value, state.path);
-  if (reach.essential() === undefined) await reach.resolve();
-  const essentials = () => {
-    const entry = reach.essential();
-    return entry === undefined ? settings.essentials : [entry, ...settings.essentials];
-  };
+  const proxy = identity.proxy === undefined ? undefined : parseControlPlaneAddress(identity.proxy);
+  const reach = await openControlPlaneReach({
+    controlPlane: controlPlane.value,
+    ...(proxy?.ok === true && { proxy: proxy.value }),
+    stateDirectory: state.path,
+  });
+  if (!reach.essentials().some(({ name }) => name === reachNames.connection)) await reach.resolve();
+  const essentials = () => [...reach.essentials(), ...settings.essentials];
   const events = openEventLog(state.path);
   await noteEssentials({ statePath: state.path, essentials: settings.essentials, events });
   const panic = openPanicFlag(state.path);
@@ -135,10 +142,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     log,
   });
+  const foreign = createForeignWatch({ nft, log });
   const watch = openTableWatch({
     table: tableName.split(' ')[1] ?? '',
     isOwn: (text) => enforcer.isOwnState(text),
     changed: (change) => guard.changed(change),
+    othersChanged: () => foreign.changed(),
     overrun: () => guard.overrun(),
   });
   let problem = '';
@@ -276,6 +285,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       repairs: enforcer.counts().repairs,
       problem: problemNow(),
       ...panicNow(),
+      warnings: warnings(),
     }),
     events,
     signal: stop,
@@ -337,6 +347,11 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   function problemNow(): string {
     return [problem, enforcer.problem()].filter((text) => text !== '').join('; ');
   }
+  function warnings(): readonly string[] {
+    const overriding = foreign.findings().filter(({ effect }) => effect === 'weakens');
+    const bridges = (containers.view()?.unjudgedBridges ?? []).map(bridgeText);
+    return [...overriding.map(findingText), ...bridges].slice(0, warningsMost);
+  }
   function panicNow(): { readonly panic?: Panic } {
     const flag = panic.read();
     return flag === undefined ? {} : { panic: flag };
@@ -362,6 +377,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       addresses: host.addresses().published,
       repairs: enforcer.counts().repairs,
       problem: problemNow(),
+      warnings: warnings(),
+      foreign: foreign.findings(),
       failedWrites: enforcer.counts().failedWrites,
       ...(flag === undefined ? {} : { panic: { since: new Date(flag.since).toISOString(), reason: flag.reason } }),
       isOpened: enforcer.isOpened(),
@@ -372,6 +389,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     };
   };
   const statusServer = await serveStatus(state.socketPath, describe);
+  void foreign.look().catch(fail);
 
   // ---- running, until stopped
 
@@ -408,6 +426,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   units.close();
   discovery.close();
   containers.close();
+  foreign.close();
   collection.close();
   if (watch.ok) watch.value.close();
   identity.close();
@@ -422,11 +441,11 @@ function ownAddresses(interfaces: InterfaceSettings): readonly Address[] {
 }
 
 function warnOfBridges(bridges: readonly string[], log: Logger): void {
-  if (bridges.length === 0) return;
-  log.warn(
-    { bridges },
-    'containers on one bridge talk unjudged: br_netfilter does not show their frames (net.bridge.bridge-nf-call-iptables and -ip6tables must be 1)',
-  );
+  for (const bridge of bridges) log.warn({ bridge }, bridgeText(bridge));
+}
+
+function bridgeText(bridge: string): string {
+  return `containers on bridge ${bridge} talk to each other unjudged: br_netfilter does not show their frames (load it; net.bridge.bridge-nf-call-iptables and bridge-nf-call-ip6tables must be 1)`;
 }
 
 /** Among them our own stream: without an entry, a first policy that enforces would cut it. */

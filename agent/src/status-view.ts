@@ -37,6 +37,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['failed writes', status.failedWrites ? String(status.failedWrites) : undefined],
     ['version', status.version],
     ['problem', status.problem === '' ? undefined : status.problem],
+    ...(status.warnings ?? []).map((text): [string, string] => ['warning', text]),
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value] as const]));
 }

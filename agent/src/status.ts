@@ -4,6 +4,7 @@
 import { chmodSync, closeSync, existsSync, openSync, rmSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
+import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
@@ -31,6 +32,10 @@ export interface AgentStatusDocument {
   readonly addresses: readonly string[];
   readonly repairs: number;
   readonly problem: string;
+  /** What may override our rules or keep them from holding, in words. */
+  readonly warnings: readonly string[];
+  /** What in others' tables could override ours or deny what we allow, with its place. */
+  readonly foreign: readonly ForeignFinding[];
   /** Times that a file of the state directory could not be written. */
   readonly failedWrites: number;
   /** Open because someone at the console said so; `since` in ISO 8601. What is applied meanwhile is kept, not enforced. */

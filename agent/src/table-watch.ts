@@ -23,6 +23,8 @@ export interface TableWatchOptions {
   /** Whether a state rule's words are of a transaction this agent made; each answers for one transaction. */
   isOwn(state: string): boolean;
   changed(change: ForeignChange): void;
+  /** Somebody changed tables of their own. */
+  othersChanged?(): void;
   /** Notices were lost: what the table holds has to be looked at. */
   overrun(): void;
 }
@@ -47,6 +49,7 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   const socket = opened.value;
   let isTouched = false;
   let isOwn = false;
+  let isOthers = false;
   let what = new Map<string, number>();
   /** Notices were lost: the rest of the transaction they were of cannot be told from a stranger's. */
   let isCut = false;
@@ -54,7 +57,10 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   const take = (bytes: Uint8Array) => {
     for (const notice of decodeNftablesNotices(bytes)) {
       if (notice.kind === 'touched') {
-        if (notice.family !== familyInet || notice.table !== options.table) continue;
+        if (notice.family !== familyInet || notice.table !== options.table) {
+          isOthers = true;
+          continue;
+        }
         isTouched = true;
         if (what.size < kindsOfChangeMost || notice.name === '') {
           const text = changeText(notice.message, notice.name);
@@ -65,8 +71,10 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
       }
       if (isCut) options.overrun();
       else if (isTouched && !isOwn) options.changed({ pid: notice.pid, process: notice.process, what });
+      if (isOthers) options.othersChanged?.();
       isTouched = false;
       isOwn = false;
+      isOthers = false;
       isCut = false;
       if (what.size > 0) what = new Map();
     }

@@ -74,6 +74,8 @@ export interface AgentStatus {
   readonly problem: string;
   /** While the host is open because someone at its console said so. */
   readonly panic?: Panic;
+  /** What on the host may keep its rules from holding; absent where there is nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */

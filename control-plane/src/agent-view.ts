@@ -28,6 +28,8 @@ export interface AgentView {
   readonly spooledBatches: number;
   readonly repairs: number;
   readonly problem: string;
+  /** What on the host may keep its rules from holding; known only while it is connected. */
+  readonly warnings: readonly string[];
   /** Open because someone at its console said so; known only while it is connected. */
   readonly panic?: Panic;
 }
@@ -56,6 +58,7 @@ export function agentViewOf({ host, history, live }: AgentParts): AgentView {
     spooledBatches: status?.spooledBatches ?? 0,
     repairs: status?.repairs ?? 0,
     problem: status?.problem ?? '',
+    warnings: status?.warnings ?? [],
     ...(status?.panic === undefined ? {} : { panic: status.panic }),
   };
 }

@@ -1676,6 +1676,9 @@ export namespace segwall {
             /** Status panic. */
             panic?: (segwall.v1.Panic.$Properties|null);
 
+            /** Status warnings. */
+            warnings: string[];
+
             /**
              * Encodes the specified Status message. Does not implicitly {@link segwall.v1.Status.verify|verify} messages.
              * @param message Status message or plain object to encode
@@ -1720,6 +1723,9 @@ export namespace segwall {
 
                 /** Status panic */
                 panic?: (segwall.v1.Panic.$Properties|null);
+
+                /** Status warnings */
+                warnings?: (string[]|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -2535,6 +2535,7 @@ export const segwall = $root.segwall = (() => {
         v1.Status = (function() {
 
             const Status = function (properties) {
+                this.warnings = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2548,6 +2549,7 @@ export const segwall = $root.segwall = (() => {
             Status.prototype.repairs = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             Status.prototype.problem = "";
             Status.prototype.panic = null;
+            Status.prototype.warnings = $util.emptyArray;
 
             Status.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2570,6 +2572,9 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(50).string(message.problem);
                 if (message.panic != null && $Object.hasOwnProperty.call(message, "panic"))
                     $root.segwall.v1.Panic.encode(message.panic, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.warnings != null && message.warnings.length)
+                    for (let i = 0; i < message.warnings.length; ++i)
+                        writer.uint32(66).string(message.warnings[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2661,6 +2666,14 @@ export const segwall = $root.segwall = (() => {
                             if (wireType !== 2)
                                 break;
                             message.panic = $root.segwall.v1.Panic.decode(reader, reader.size(), $undefined, _depth + 1, message.panic);
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.warnings && message.warnings.length))
+                                message.warnings = [];
+                            message.warnings.push(reader.stringVerify());
                             continue;
                         }
                     }

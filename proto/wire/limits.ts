@@ -39,6 +39,8 @@ export const limits = {
   factCharacters: 256,
   reportedUnits: 4096,
   reportedContainers: 4096,
+  /** What a host says may keep its rules from holding. */
+  warnings: 32,
   containerAddresses: 64,
   /** Events of a host in one message, and so the most that come before they are written down. */
   events: 32,

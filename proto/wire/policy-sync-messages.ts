@@ -111,6 +111,8 @@ export interface ReportedStatus {
   readonly problem: string;
   /** While the host is open because someone at its console said so. */
   readonly panic?: Panic;
+  /** What on the host may keep its rules from holding; absent where there is nothing. */
+  readonly warnings?: readonly string[];
 }
 
 /** `refused`: not in force, the last good one is. `need-snapshot`: a delta did not fit what is held. */
@@ -167,7 +169,7 @@ function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
         },
       };
     case 'status':
-      return { status: { ...message.status, problem: message.status.problem.slice(0, limits.reasonCharacters) } };
+      return { status: statusProperties(message.status) };
     case 'events':
       return { events: { events: message.events.slice(0, limits.events).map(eventProperties) } };
     case 'host-report':
@@ -230,6 +232,11 @@ function readEvent(event: segwall.v1.HostEvent.$Properties): HostEvent {
   };
 }
 
+function statusProperties({ warnings = [], ...status }: ReportedStatus): segwall.v1.Status.$Properties {
+  const cut = (text: string) => text.slice(0, limits.reasonCharacters);
+  return { ...status, problem: cut(status.problem), warnings: warnings.slice(0, limits.warnings).map(cut) };
+}
+
 function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
   return {
     revision: safeCount(status.revision ?? 0, 'status, revision'),
@@ -246,7 +253,13 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
             reason: readText(status.panic.reason ?? '', 'status, panic'),
           },
         }),
+    ...readWarnings(status.warnings ?? []),
   };
+}
+
+function readWarnings(warnings: readonly string[]): Pick<ReportedStatus, 'warnings'> {
+  boundedCount(warnings.length, limits.warnings, 'status, warnings');
+  return warnings.length === 0 ? {} : { warnings: warnings.map((text) => readText(text, 'status, warning')) };
 }
 
 function hostProperties(host: ReportedHost): segwall.v1.HostReport.$Properties {

@@ -190,6 +190,9 @@ export const agent = z.object({
   spooledBatches: count,
   repairs: count.describe('how often its agent put the table back since it started'),
   problem: z.string(),
+  warnings: names.describe(
+    'what on the host may keep its rules from holding: rules of others that override them, frames nobody shows',
+  ),
   panic: z
     .object({ since: instant, reason: z.string() })
     .optional()
