@@ -1,5 +1,5 @@
-// A gRPC client of the control plane: TLS 1.3 that trusts the one CA and the one name, whatever address leads there, and no
-// proxies. Waiting and trying again are the callers' to decide: a client that failed is closed and another made.
+// A gRPC client of the control plane: TLS 1.3 that trusts the one CA and the one name, whatever address leads there, and
+// through no proxy but the one it is given. Waiting and trying again are the callers' to decide: a client that failed is closed and another made.
 
 import { createSecureContext } from 'node:tls';
 import { ChannelCredentials, Client, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
@@ -15,18 +15,20 @@ export interface ClientTls {
 
 export type { Client, ClientReadableStream, ServiceError };
 
-export function openClient(address: ControlPlaneAddress, tls: ClientTls): Client {
+/** `proxy`: an HTTP proxy that takes CONNECT; what the environment says of proxies is not heeded. */
+export function openClient(address: ControlPlaneAddress, tls: ClientTls, proxy?: ControlPlaneAddress): Client {
   const context = createSecureContext({
     ca: tls.ca,
     minVersion: 'TLSv1.3',
     ...(tls.own === undefined ? {} : { key: tls.own.key, cert: tls.own.certificate }),
   });
-  return new Client(grpcTarget(address), ChannelCredentials.createFromSecureContext(context), {
+  return new Client(grpcTarget(proxy ?? address), ChannelCredentials.createFromSecureContext(context), {
     'grpc.ssl_target_name_override': controlPlaneName,
     'grpc.default_authority': controlPlaneName,
     // Otherwise clients share connections, and with them the waiting after a failure.
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_http_proxy': 0,
+    ...(proxy !== undefined && { 'grpc.http_connect_target': grpcTarget(address) }),
     'grpc.enable_retries': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.max_receive_message_length': limits.controlPlaneMessageBytes,

@@ -1,5 +1,6 @@
-// How the host reaches its control plane, whatever policy says: the addresses its name stands for are an essential entry, and a
-// connection can be tried. The last known addresses stay on disk, for a start without a resolver.
+// How the host reaches its control plane, whatever policy says: the addresses its name stands for, or its proxy's, and the resolvers
+// that tell them, are essential entries, and a connection can be tried. The last known addresses stay on disk, for a start
+// without a resolver.
 
 import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
@@ -8,63 +9,93 @@ import { type Address, parseAddress } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
+import type { ServiceTerm } from '#model/service.ts';
 import type { ControlPlaneAddress } from './control-plane-address.ts';
 import { isDiskError } from './fallback-directory.ts';
+import { connectThroughProxy } from './proxy-connect.ts';
 import { readIfThere, writeWhole } from './whole-file.ts';
 
+/** Names of the entries made here; settings may not use them. */
+export const reachNames = { connection: 'control-plane', names: 'control-plane-dns' } as const;
+
 export interface ControlPlaneReach {
-  /** Undefined while no address is known. */
-  essential(): EssentialEntry | undefined;
-  /** Asks the resolver; whether the addresses changed. A resolver that does not answer changes nothing. */
+  /** None while no address is known. */
+  essentials(): readonly EssentialEntry[];
+  /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing. */
   resolve(): Promise<'changed' | 'same'>;
   /** One connection, closed at once. A refusal by the other side is an answer too: its host was reached. */
   tryConnect(signal: AbortSignal): Promise<Result<void>>;
 }
 
-export async function openControlPlaneReach(
-  controlPlane: ControlPlaneAddress,
-  stateDirectory: string,
-): Promise<ControlPlaneReach> {
-  const { host, port } = controlPlane;
+export interface ReachOptions {
+  readonly controlPlane: ControlPlaneAddress;
+  /** The HTTP proxy on the way, where there is one: then it is what this host must reach. */
+  readonly proxy?: ControlPlaneAddress;
+  readonly stateDirectory: string;
+}
+
+export async function openControlPlaneReach(options: ReachOptions): Promise<ControlPlaneReach> {
+  const { controlPlane, proxy, stateDirectory } = options;
+  const { host, port } = proxy ?? controlPlane;
   const path = join(stateDirectory, 'control-plane-addresses');
   const literal = parseAddress(host);
   let addresses: readonly Address[] = literal.ok ? [literal.value] : await readAddresses(path);
+  let resolvers: readonly Address[] = literal.ok ? [] : await readResolvers();
 
   return {
-    essential() {
-      if (addresses.length === 0) return undefined;
-      return {
-        name: 'control-plane',
-        direction: 'outbound',
-        peers: { kind: 'ranges', ranges: normaliseRanges(addresses.map(rangeOf)) },
-        services: [{ kind: 'ports', protocol: 'tcp', low: port, high: port }],
-      };
+    essentials() {
+      const entries: EssentialEntry[] = [];
+      if (addresses.length > 0) entries.push(outbound(reachNames.connection, addresses, [tcp(port)]));
+      if (resolvers.length > 0) entries.push(outbound(reachNames.names, resolvers, [udp(53), tcp(53)]));
+      return entries;
     },
 
     async resolve() {
       if (literal.ok) return 'same';
+      const before = `${resolvers.join()} ${addresses.join()}`;
+      resolvers = await readResolvers();
       const answers = await lookup(host, { all: true }).catch(() => []);
       const found = answers.flatMap(({ address }) => {
         const parsed = parseAddress(address);
         return parsed.ok ? [parsed.value] : [];
       });
       const sorted = [...new Set(found)].sort();
-      if (sorted.length === 0 || sorted.join() === addresses.join()) return 'same';
-      addresses = sorted;
-      // Only the next start without a resolver misses it.
-      await writeWhole(path, Buffer.from(`${sorted.join('\n')}\n`)).catch((error: unknown) => {
-        if (!isDiskError(error)) throw error;
-      });
-      return 'changed';
+      if (sorted.length > 0 && sorted.join() !== addresses.join()) {
+        addresses = sorted;
+        // Only the next start without a resolver misses it.
+        await writeWhole(path, Buffer.from(`${sorted.join('\n')}\n`)).catch((error: unknown) => {
+          if (!isDiskError(error)) throw error;
+        });
+      }
+      return before === `${resolvers.join()} ${addresses.join()}` ? 'same' : 'changed';
     },
 
     async tryConnect(signal) {
       const candidates = addresses.length > 0 ? addresses : [host];
-      const tries = await Promise.all(candidates.map((address) => tryAddress({ address, port, signal })));
+      const tries = await Promise.all(
+        candidates.map((address) =>
+          proxy === undefined
+            ? tryAddress({ address, port, signal })
+            : tryProxy({ proxy: { host: address, port }, target: controlPlane, signal }),
+        ),
+      );
       const failures = tries.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
       return failures.length < tries.length ? ok(undefined) : err(failures.join('; '));
     },
   };
+}
+
+function outbound(name: string, addresses: readonly Address[], services: readonly ServiceTerm[]): EssentialEntry {
+  const ranges = normaliseRanges(addresses.map(rangeOf));
+  return { name, direction: 'outbound', peers: { kind: 'ranges', ranges }, services };
+}
+
+function tcp(port: number): ServiceTerm {
+  return { kind: 'ports', protocol: 'tcp', low: port, high: port };
+}
+
+function udp(port: number): ServiceTerm {
+  return { kind: 'ports', protocol: 'udp', low: port, high: port };
 }
 
 function tryAddress(target: {
@@ -84,6 +115,30 @@ function tryAddress(target: {
       resolve(isRefusal ? ok(undefined) : err(`${address}: ${error.code ?? error.message}`));
     });
   });
+}
+
+/** A proxy that answers is reached, whatever it says of what lies behind: no rule of this host decides about that. */
+async function tryProxy(given: Parameters<typeof connectThroughProxy>[0]): Promise<Result<void>> {
+  const socket = await connectThroughProxy(given);
+  if (socket.ok) socket.value.destroy();
+  if (socket.ok || socket.error.kind === 'refused' || /ECONNREFUSED|ECONNRESET/.test(socket.error.reason))
+    return ok(undefined);
+  return err(socket.error.reason);
+}
+
+/** Those of resolv.conf; where that names a stub of this host, those that the stub asks. */
+async function readResolvers(): Promise<readonly Address[]> {
+  const found: Address[] = [];
+  for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
+    const bytes = await readIfThere(file);
+    for (const [, text = ''] of Buffer.from(bytes ?? [])
+      .toString('latin1')
+      .matchAll(/^\s*nameserver\s+([^\s%]+)/gm)) {
+      const address = parseAddress(text);
+      if (address.ok && !address.value.startsWith('127.') && address.value !== '::1') found.push(address.value);
+    }
+  }
+  return [...new Set(found)].sort();
 }
 
 async function readAddresses(path: string): Promise<readonly Address[]> {

@@ -36,6 +36,7 @@ import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
 import type { NamesOfTable } from './names.ts';
 import type { Nft } from './nft.ts';
+import { explainRefusal } from './nft-refusal.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -457,7 +458,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       // Kept as it would be loaded, so that what nft would refuse is refused now.
       const script = bootstrapScript(table, { revision, epoch: before?.epoch ?? firstEpoch, digest }, nothingStanding);
       const checked = await nft.check(script);
-      if (!checked.ok) return refused(`nft refuses the rule set: ${checked.error}`);
+      if (!checked.ok) return refused(`nft refuses the rule set: ${explainRefusal(checked.error)}`);
       await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0, placed: new Set() });
       return { kind: 'applied', revision };
     }
@@ -499,7 +500,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
           loaded = await bootstrap(table, state);
         }
       }
-      if (!loaded.ok) return refused(`nft refused the rule set: ${loaded.error}`);
+      if (!loaded.ok) return refused(`nft refused the rule set: ${explainRefusal(loaded.error)}`);
       await keep({ ruleSet, table, digest, ...loaded.value }, saving);
       return { kind: 'applied', revision };
     });
@@ -557,7 +558,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const loaded = await (kernel === undefined
       ? onUnsureGround(() => bootstrap(table, state))
       : bootstrap(table, state));
-    if (!loaded.ok) return { kind: 'failed', problem: `nft refused the last good rule set: ${loaded.error}` };
+    if (!loaded.ok)
+      return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };
     await keep({ ruleSet, table, digest, ...loaded.value });
     return { kind: 'loaded', revision: ruleSet.revision, ...problem };
   };

@@ -11,13 +11,16 @@ import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enr
 import { fetchPinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
 import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest, createHostKey } from './certificate-request.ts';
-import { parseControlPlaneAddress } from './control-plane-address.ts';
+import { type ControlPlaneAddress, parseControlPlaneAddress } from './control-plane-address.ts';
 import { callUnary, openClient, type ServiceError } from './control-plane-client.ts';
 import { type EnrolledHost, readIdentityFiles, writeIdentityFile, writeIdentityFiles } from './identity-files.ts';
+import { connectThroughProxy } from './proxy-connect.ts';
 
 export interface EnrollRequest {
   /** HOST:PORT. */
   readonly controlPlane: string;
+  /** HOST:PORT of an HTTP proxy on the way there; it is kept with the identity. */
+  readonly proxy?: string;
   readonly caFingerprint: string;
   readonly token: string;
   readonly stateDirectory: string;
@@ -31,6 +34,7 @@ export interface EnrollRequest {
 export type EnrollErrorCode =
   | PinnedTlsErrorCode
   | 'control-plane-invalid'
+  | 'proxy-invalid'
   | 'already-enrolled'
   | 'state-unwritable'
   | 'token-unknown'
@@ -52,6 +56,8 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   const { stateDirectory, timeoutMs = 10_000, now = () => millis(Date.now()) } = request;
   const address = parseControlPlaneAddress(request.controlPlane);
   if (!address.ok) return fail('control-plane-invalid', address.error);
+  const proxy = request.proxy === undefined ? undefined : parseControlPlaneAddress(request.proxy);
+  if (proxy?.ok === false) return fail('proxy-invalid', proxy.error);
   const name = request.name ?? nameFrom(hostname());
   if (!namePattern.test(name)) return fail('name-invalid', `"${name}" is no name for a host; ${nameAdvice}`);
   const unwritable = (error: unknown) =>
@@ -81,22 +87,56 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
     return unwritable(error);
   }
 
-  const pinned = await fetchPinnedCa({ ...address.value, fingerprint: request.caFingerprint, timeoutMs, now });
+  const through =
+    proxy === undefined
+      ? undefined
+      : await connectThroughProxy({
+          proxy: proxy.value,
+          target: address.value,
+          signal: AbortSignal.timeout(timeoutMs),
+        });
+  if (through?.ok === false)
+    return fail(
+      'control-plane-unreachable',
+      `${through.error.reason}; check the proxy, and that it lets this host through`,
+    );
+  const pinned = await fetchPinnedCa({
+    ...address.value,
+    fingerprint: request.caFingerprint,
+    timeoutMs,
+    now,
+    ...(through !== undefined && { socket: through.value }),
+  });
   if (!pinned.ok) return pinned;
   const ca = pinned.value.caPem;
-  const reply = await askForCertificate({ ...request, address: address.value, ca, name, key, timeoutMs, now });
+  const reply = await askForCertificate({
+    ...request,
+    address: address.value,
+    proxyAddress: proxy?.value,
+    ca,
+    name,
+    key,
+    timeoutMs,
+    now,
+  });
   if (!reply.ok) return reply;
   if (reply.value.kind === 'refused') return fail(reply.value.code, refusalMessage(reply.value, { ...request, name }));
   const { host, tenant } = reply.value;
   const certificate = new X509Certificate(reply.value.certificate).toString();
-  const enrolled = { controlPlane: request.controlPlane, host, tenant };
+  const enrolled = {
+    controlPlane: request.controlPlane,
+    host,
+    tenant,
+    ...(request.proxy !== undefined && { proxy: request.proxy }),
+  };
   await writeIdentityFiles(stateDirectory, { ...enrolled, key, certificate, ca });
   return ok(enrolled);
 }
 
 interface Question {
   readonly controlPlane: string;
-  readonly address: { readonly host: string; readonly port: number };
+  readonly address: ControlPlaneAddress;
+  readonly proxyAddress: ControlPlaneAddress | undefined;
   readonly ca: string;
   readonly token: string;
   readonly name: string;
@@ -108,7 +148,7 @@ interface Question {
 async function askForCertificate(question: Question): Promise<Result<EnrolReply, EnrollError>> {
   const { address, ca, token, name, key, timeoutMs, now, controlPlane } = question;
   const csr = await createCertificateRequest(key, name);
-  const client = openClient(address, { ca });
+  const client = openClient(address, { ca }, question.proxyAddress);
   try {
     const request = encodeEnrolRequest({ token, host: name, csr, clientClock: now() });
     const answer = await callUnary({ client, method: enrolmentService.enrol, request, timeoutMs });

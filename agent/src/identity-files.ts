@@ -12,6 +12,8 @@ export interface EnrolledHost {
   readonly controlPlane: string;
   readonly host: string;
   readonly tenant: string;
+  /** HOST:PORT of the HTTP proxy on the way, where there is one. */
+  readonly proxy?: string;
 }
 
 /** PEM throughout. */
@@ -67,11 +69,12 @@ export async function readIdentityFiles(stateDirectory: string): Promise<Result<
 
 /** agent.json is last: until it is there, nothing is. */
 export async function writeIdentityFiles(stateDirectory: string, files: IdentityFiles): Promise<void> {
-  const { controlPlane, host, tenant } = files;
+  const { controlPlane, host, tenant, proxy } = files;
+  const enrolled = { controlPlane, host, tenant, ...(proxy !== undefined && { proxy }) };
   await writeIdentityFile(stateDirectory, 'key.pem', files.key);
   await writeIdentityFile(stateDirectory, 'ca.pem', files.ca);
   await writeCertificate(stateDirectory, files.certificate);
-  await writeIdentityFile(stateDirectory, 'agent.json', `${JSON.stringify({ controlPlane, host, tenant }, null, 2)}\n`);
+  await writeIdentityFile(stateDirectory, 'agent.json', `${JSON.stringify(enrolled, null, 2)}\n`);
 }
 
 /** Renewal keeps the key, so that one rename is the whole change. */
@@ -91,7 +94,8 @@ function readEnrolledHost(json: string): EnrolledHost | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { controlPlane, host, tenant } = value as Partial<Record<keyof EnrolledHost, unknown>>;
+  const { controlPlane, host, tenant, proxy } = value as Partial<Record<keyof EnrolledHost, unknown>>;
   if (typeof controlPlane !== 'string' || typeof host !== 'string' || typeof tenant !== 'string') return undefined;
-  return { controlPlane, host, tenant };
+  if (proxy !== undefined && typeof proxy !== 'string') return undefined;
+  return { controlPlane, host, tenant, ...(proxy !== undefined && { proxy }) };
 }

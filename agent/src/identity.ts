@@ -27,6 +27,8 @@ export interface Identity {
   readonly tenant: string;
   /** HOST:PORT. */
   readonly controlPlane: string;
+  /** HOST:PORT of the HTTP proxy on the way, where there is one. */
+  readonly proxy: string | undefined;
   times(): CertificateTimes;
   /** The client of now; take it anew for every call. Connects when first used. */
   client(): Client;
@@ -57,6 +59,8 @@ export async function openIdentity(options: IdentityOptions): Promise<Result<Ide
   if (!files.ok) return files;
   const address = parseControlPlaneAddress(files.value.controlPlane);
   if (!address.ok) return err({ code: 'identity-damaged', message: `agent.json, controlPlane: ${address.error}` });
+  const proxy = files.value.proxy === undefined ? undefined : parseControlPlaneAddress(files.value.proxy);
+  if (proxy?.ok === false) return err({ code: 'identity-damaged', message: `agent.json, proxy: ${proxy.error}` });
   return ok(createIdentity(files.value, options));
 }
 
@@ -65,13 +69,14 @@ function createIdentity(
   { stateDirectory, log, now = () => millis(Date.now()) }: IdentityOptions,
 ): Identity {
   const address = assertOk(parseControlPlaneAddress(files.controlPlane));
+  const proxy = files.proxy === undefined ? undefined : assertOk(parseControlPlaneAddress(files.proxy));
   const listeners = new Set<() => void>();
   let certificate = files.certificate;
   let times = certificateTimes(certificate);
   let current: Client | undefined;
 
   const client = (): Client => {
-    current ??= openClient(address, { ca: files.ca, own: { key: files.key, certificate } });
+    current ??= openClient(address, { ca: files.ca, own: { key: files.key, certificate } }, proxy);
     return current;
   };
 
@@ -141,6 +146,7 @@ function createIdentity(
     host: files.host,
     tenant: files.tenant,
     controlPlane: files.controlPlane,
+    proxy: files.proxy,
     times: () => times,
     client,
     resetClient,

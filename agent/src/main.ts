@@ -45,6 +45,7 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .requiredOption('--ca-fingerprint <hex>', 'SHA-256 of the control plane’s CA certificate')
     .requiredOption('--token <token>', 'a join token')
     .addOption(state())
+    .option('--proxy <host:port>', 'an HTTP proxy (CONNECT) on the way to the control plane')
     .option('--name <name>', 'the workload’s name; default: the host name')
     .action(async (options) => (await import('./commands/enroll.ts')).enrollCommand(options));
   program

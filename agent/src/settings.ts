@@ -73,7 +73,7 @@ const anyAddress = (['ipv4', 'ipv6'] as const).map((family) => ({ family, first:
 export const namesMost = { perNameMost: 4096, addressesMost: 65_536 } as const;
 
 /** Names that the agent itself gives to essential entries. */
-const takenNames: ReadonlySet<string> = new Set(['control-plane']);
+const takenNames: ReadonlySet<string> = new Set(['control-plane', 'control-plane-dns']);
 
 /** A file that was asked for must be there; the one in the state directory may be missing. */
 export async function readSettings(path: string, presence: 'required' | 'optional'): Promise<Result<AgentSettings>> {

@@ -2,6 +2,7 @@
 // only if its SHA-256 is the one given and it really signed the certificate that the other side holds the key of. Sends nothing.
 
 import { X509Certificate } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { err, ok, type Result } from '#model/result.ts';
 import { controlPlaneName } from './services.ts';
@@ -12,6 +13,8 @@ export interface PinnedCaRequest {
   /** SHA-256 over the CA certificate's DER, hex; colons and upper case are taken too. */
   readonly fingerprint: string;
   readonly timeoutMs: number;
+  /** A connection that leads there already, through a proxy; else one is made. */
+  readonly socket?: Duplex;
   /** For checking the certificates' times; the system's clock where absent. */
   readonly now?: () => number;
 }
@@ -90,7 +93,8 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
   return new Promise((resolve) => {
     // Nothing is trusted yet, and nothing is sent: the chain is judged by checkChain.
     const options = { host, port, servername: controlPlaneName, ALPNProtocols: ['h2', 'http/1.1'] };
-    const socket = connect({ ...options, rejectUnauthorized: false });
+    const through = request.socket === undefined ? {} : { socket: request.socket };
+    const socket = connect({ ...options, ...through, rejectUnauthorized: false });
     let isSecure = false;
     const settle = (result: Result<readonly Buffer[], PinnedTlsError>) => {
       clearTimeout(timer);

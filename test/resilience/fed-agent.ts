@@ -33,6 +33,10 @@ export interface FedAgent {
   /** `segwall-agent ARGUMENTS --state …`. */
   command(...args: readonly string[]): Promise<RunResult>;
   status(): Promise<Readonly<Record<string, unknown>>>;
+  /** The control plane dies and comes back elsewhere, with the same CA and nothing to send. */
+  moveControlPlane(listen: string): Promise<void>;
+  /** How many streams the control plane has seen since it started. */
+  streams(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -50,19 +54,23 @@ export async function feedAgent(given: {
   /** HOST:PORT as enrolled and as used later, where that is not the address it listens at. */
   readonly enrolWith?: string;
   readonly listen?: string;
+  readonly proxy?: string;
 }): Promise<FedAgent> {
   const { lab, controlPlane, host, wrapper = [], environment = {} } = given;
   const directory = mkdtempSync(join(tmpdir(), 'segwall-fed-'));
   lab.alsoRemove(directory);
   const stateDirectory = given.stateDirectory ?? join(directory, 'agent');
   const listen = given.listen ?? `${controlPlane.ipv4}:7443`;
-  const feeder = startLineProcess(controlPlane, [process.execPath, feeding, join(directory, 'ca'), listen], 'greets');
+  const feed = (at: string) =>
+    startLineProcess(controlPlane, [process.execPath, feeding, join(directory, 'ca'), at], 'greets');
+  let feeder = feed(listen);
   const { caFingerprint } = (await feeder.first) as { caFingerprint: string };
   const env = { ...(process.env as Record<string, string>), ...environment };
   const enrolled = await host.exec(
     [
       ...[...wrapper, process.execPath, main, 'enroll', '--control-plane', given.enrolWith ?? listen],
       ...['--ca-fingerprint', caFingerprint, '--token', 'good', '--state', stateDirectory, '--name', 'h1'],
+      ...(given.proxy === undefined ? [] : ['--proxy', given.proxy]),
     ],
     { env },
   );
@@ -110,6 +118,13 @@ export async function feedAgent(given: {
       const { stdout } = await agent.command('status', '--json');
       return JSON.parse(stdout) as Record<string, unknown>;
     },
+    async moveControlPlane(address) {
+      feeder.stop();
+      feeder = feed(address);
+      await feeder.first;
+      streamsBefore = 0;
+    },
+    streams: async () => (await heard()).streams,
     async stop() {
       await agent.kill();
       feeder.stop();

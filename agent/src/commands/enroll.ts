@@ -5,6 +5,7 @@ import { type EnrollErrorCode, enroll } from '../enroll.ts';
 
 export interface EnrollOptions {
   readonly controlPlane: string;
+  readonly proxy?: string;
   readonly caFingerprint: string;
   readonly token: string;
   readonly state: string;
@@ -12,7 +13,7 @@ export interface EnrollOptions {
 }
 
 /** Wrong use is 2; all else could not be reached or was not allowed. */
-const wrongUse: ReadonlySet<EnrollErrorCode> = new Set(['control-plane-invalid', 'name-invalid']);
+const wrongUse: ReadonlySet<EnrollErrorCode> = new Set(['control-plane-invalid', 'proxy-invalid', 'name-invalid']);
 
 export async function enrollCommand({ state, ...options }: EnrollOptions): Promise<void> {
   const outcome = await enroll({ ...options, stateDirectory: state });
