@@ -1,10 +1,15 @@
-// What a change of a large table takes in the kernel: one peer, or a thousand, that come and go among 100,000. The time of one nft
-// transaction, its process included; what the agent computes before it is not.
+// What a change of a large table takes in the kernel: one peer, or a thousand, that come and go among 100,000. From the start of
+// nft's process until the kernel tells that the transaction is in force, and until the process has ended: where anything was deleted,
+// its end waits for the kernel to free it (an RCU grace period). What the agent computes before it is not in it.
+
+import type { ChildProcess } from 'node:child_process';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 
 import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { Table } from '#agent-core/table.ts';
-import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/transaction.ts';
+import { bootstrapScript, changeScript, nothingStanding, stateLine, type TableState } from '#agent-core/transaction.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
 import { median } from './new-connections.ts';
@@ -13,16 +18,25 @@ import { crowdPolicy, ipv4Peer } from './peers.ts';
 export interface ChangeTime {
   readonly name: string;
   readonly elements: number;
+  /** Until it is in force. */
   readonly milliseconds: number;
+  /** Until nft's process has ended. */
+  readonly endedMs: number;
 }
 
 export interface ChangeTimes {
   readonly changes: readonly ChangeTime[];
-  /** An nft transaction that changes nothing in the large table. */
-  readonly emptyMs: number;
+  /** The same of a transaction that changes one counter's rule: what nft's start, and the notice of it, take. */
+  readonly leastMs: number;
+}
+
+interface Took {
+  readonly inForceMs: number;
+  readonly endedMs: number;
 }
 
 const size = 100_000;
+const least = 'the state alone';
 const repeats = 8;
 
 export async function measureChanges(): Promise<ChangeTimes> {
@@ -30,29 +44,35 @@ export async function measureChanges(): Promise<ChangeTimes> {
   try {
     const host = await lab.addHost({ name: 'host', ipv4: '10.66.0.1' });
     const [before, one, thousand] = [crowd(0), crowd(1), crowd(1000)];
-    await timed(host, bootstrapScript(before, state(0), nothingStanding));
-    const times = new Map<string, number[]>();
+    await load(host, bootstrapScript(before, state(0), nothingStanding));
+    const notices = await listen(host);
+    const times = new Map<string, Took[]>();
     let revision = 0;
-    const go = async (name: string, previous: Table, next: Table, isNewEpoch: boolean) => {
+    const go = async (name: string, scriptFor: (state: TableState) => string) => {
       revision += 1;
-      const took = await timed(host, changeScript({ previous, next, isNewEpoch, state: state(revision) }));
+      const took = await notices.timed(() => load(host, scriptFor(state(revision))));
       times.set(name, [...(times.get(name) ?? []), took]);
     };
-    const empty: number[] = [];
+    const change = (previous: Table, next: Table, isNewEpoch: boolean) => (state: TableState) =>
+      changeScript({ previous, next, isNewEpoch, state });
     for (let repeat = 0; repeat < repeats; repeat += 1) {
-      empty.push(await timed(host, 'add table inet segwall\n'));
-      await go('1 peer comes', before, one, false);
-      await go('1 peer goes', one, before, true);
-      await go('1,000 peers come', before, thousand, false);
-      await go('1,000 peers go', thousand, before, true);
+      await go(least, (state) => `flush chain inet segwall state\nadd rule inet segwall state ${stateLine(state)}\n`);
+      await go('1 peer comes', change(before, one, false));
+      await go('1 peer goes', change(one, before, true));
+      await go('1,000 peers come', change(before, thousand, false));
+      await go('1,000 peers go', change(thousand, before, true));
     }
+    const inForceMs = (name: string) => median((times.get(name) ?? []).map((took) => took.inForceMs));
     return {
-      changes: [...times].map(([name, took]) => ({
-        name,
-        elements: name.startsWith('1,000') ? 1000 : 1,
-        milliseconds: median(took),
-      })),
-      emptyMs: median(empty),
+      changes: [...times.keys()]
+        .filter((name) => name !== least)
+        .map((name) => ({
+          name,
+          elements: name.startsWith('1,000') ? 1000 : 1,
+          milliseconds: inForceMs(name),
+          endedMs: median((times.get(name) ?? []).map(({ endedMs }) => endedMs)),
+        })),
+      leastMs: inForceMs(least),
     };
   } finally {
     await lab.remove();
@@ -79,8 +99,30 @@ function state(revision: number) {
   return { revision, epoch: 1 + (revision % 4000), digest: 'bench' };
 }
 
-async function timed(host: LabHost, input: string): Promise<number> {
+async function load(host: LabHost, input: string): Promise<void> {
   const result = await host.exec(['nft', '-f', '-'], { input, timeoutMs: 60_000 });
   if (result.exitCode !== 0) throw new Error(result.stderr.slice(0, 500));
-  return result.durationMs;
+}
+
+/** Ready to tell of each transaction when it came into force. */
+async function listen(host: LabHost) {
+  const clock: ChildProcess = host.spawn([process.execPath, join(import.meta.dirname, 'commit-clock.ts')], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  if (clock.stdout === null) throw new Error('the clock has no output');
+  const lines = createInterface(clock.stdout)[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => {
+    const { value, done } = await lines.next();
+    if (done === true) throw new Error('the clock has stopped');
+    return value;
+  };
+  await next();
+  return {
+    timed: async (work: () => Promise<void>): Promise<Took> => {
+      const startedAt = performance.now();
+      await work();
+      const endedMs = performance.now() - startedAt;
+      return { inForceMs: Number(await next()) - performance.timeOrigin - startedAt, endedMs };
+    },
+  };
 }

@@ -9,6 +9,7 @@ import {
   host as hostAddresses,
   ipsetReference,
   meet,
+  plainSetTable,
   referenceTable,
   render,
   servicePort,
@@ -37,6 +38,7 @@ const burst = 512;
 const hostMac = Buffer.from([2, 0, 0, 0, 0, 2]);
 const crowd = 10_000;
 const plain = 'established accept; accept';
+export const plainSet = '`ip saddr @set accept`';
 
 interface Shot {
   readonly name: string;
@@ -71,6 +73,11 @@ export async function measureNewConnections(): Promise<NewConnectionCosts> {
     const cidrs = await arrange('cidrs', render(crowdPolicy({ size: crowd, written: 'cidrs' })));
     const few = await arrange('few', render(crowdPolicy({ size: 100 })));
     const many = await arrange('many', render(crowdPolicy({ size: 100_000 })));
+    const [set, fewSet, manySet] = [
+      await arrange('set', plainSetTable(crowd)),
+      await arrange('few-set', plainSetTable(100)),
+      await arrange('many-set', plainSetTable(100_000)),
+    ];
     for (const [met, words] of [
       [64, '64 peers met'],
       [crowd, 'all peers met'],
@@ -79,6 +86,7 @@ export async function measureNewConnections(): Promise<NewConnectionCosts> {
       const base = `inbound IPv4, ${plain}, ${words}`;
       add(base, '', inbound(reference, peers));
       add(`inbound IPv4, 10,000 peers, ${words}`, base, inbound(exact, peers));
+      add(`inbound IPv4, 10,000 peers, ${plainSet}, ${words}`, base, inbound(set, peers));
       if (met === 64) continue;
       add('inbound IPv4, 10,000 peers, port ranges', base, inbound(ranges, peers));
       add('inbound IPv4, 5,000 CIDRs', base, inbound(cidrs, peers));
@@ -107,6 +115,13 @@ export async function measureNewConnections(): Promise<NewConnectionCosts> {
       'inbound IPv4, 100,000 peers, all met',
       `${hundred}, all met`,
       inbound(many, meet({ family: 'ipv4', size: 100_000, met: 100_000 })),
+    );
+    const inFewSet = `${hundred}, ${plainSet}, all met`;
+    add(inFewSet, '', inbound(fewSet, meet({ family: 'ipv4', size: 100, met: 100 })));
+    add(
+      `inbound IPv4, 100,000 peers, ${plainSet}, all met`,
+      inFewSet,
+      inbound(manySet, meet({ family: 'ipv4', size: 100_000, met: 100_000 })),
     );
     // One peer whose connection is there already; the sink drops its packets too, which changes nothing about the entry.
     const one = { any: Uint8Array.of(10, 100, 0, 0), lastWords: Uint32Array.of(0x0a640000) };

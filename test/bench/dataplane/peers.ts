@@ -1,5 +1,6 @@
 // The crowds the benchmark filters: numbered peers of both families, in twenty classes.
 
+import { Capacities } from '#agent-core/peer-maps.ts';
 import { renderFromNothing } from '#agent-core/render.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import type { Peers } from './packet-generator.ts';
@@ -31,7 +32,9 @@ export function crowdPolicy(crowd: {
   for (let index = 0; index < size; index += written === 'cidrs' ? 2 : 1) {
     const own = written === 'cidrs' ? [`${ipv4Peer(index)}/31`] : [ipv4Peer(index), ipv6Peer(index)];
     const set = `class${(written === 'cidrs' ? index / 2 : index) % classes}`;
-    peers[set] = [...(peers[set] ?? []), ...own];
+    const members = peers[set] ?? [];
+    members.push(...own);
+    peers[set] = members;
   }
   const allow = Object.keys(peers).map((set, index) =>
     services === 'ports'
@@ -61,6 +64,24 @@ export const referenceTable = `table inet reference {
   }
 }
 `;
+
+/** The least that knows its peers: one look-up in one set, and whatever that costs in memory. Of the size that our maps have. */
+export function plainSetTable(size: number): string {
+  const table = 'inet reference';
+  const capacity = new Capacities(new Map()).of('peers', size);
+  const lines = [
+    `add table ${table}`,
+    `add chain ${table} input { type filter hook input priority 0; }`,
+    `add set ${table} peers { type ipv4_addr; size ${capacity}; }`,
+    `add rule ${table} input ct state established accept`,
+    `add rule ${table} input ip saddr @peers accept`,
+    `add rule ${table} input drop`,
+  ];
+  const addresses = Array.from({ length: size }, (_, index) => ipv4Peer(index));
+  for (let at = 0; at < size; at += 1000)
+    lines.push(`add element ${table} peers { ${addresses.slice(at, at + 1000).join(', ')} }`);
+  return `${lines.join('\n')}\n`;
+}
 
 /** Drops what the table before it has let pass, so that connections are never confirmed and each packet is a first one. */
 export const sinkTable = `table inet sink {
