@@ -20,6 +20,8 @@ export interface HostPolicy {
   readonly peers?: Readonly<Record<string, readonly string[]>>;
   /** By workload name. */
   readonly units?: Readonly<Record<string, UnitPolicy>>;
+  /** By workload name. */
+  readonly containers?: Readonly<Record<string, Omit<UnitPolicy, 'unit'> & { readonly addresses: readonly string[] }>>;
 }
 
 /** Modes as of the host where they are not said. */
@@ -55,6 +57,13 @@ export function hostRuleSet(policy: HostPolicy): HostRuleSet {
         kind: 'unit' as const,
         unit: own.unit,
         addresses: addresses as Address[],
+        inbound: directionRules(segment, own.inbound ?? inbound, own.allowIn ?? []),
+        outbound: directionRules(segment, own.outbound ?? outbound, own.allowOut ?? []),
+      })),
+      ...Object.entries(policy.containers ?? {}).map(([workload, own]) => ({
+        workload,
+        kind: 'container' as const,
+        addresses: [...own.addresses].sort() as Address[],
         inbound: directionRules(segment, own.inbound ?? inbound, own.allowIn ?? []),
         outbound: directionRules(segment, own.outbound ?? outbound, own.allowOut ?? []),
       })),
