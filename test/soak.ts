@@ -20,7 +20,7 @@ if (process.argv[2] === 'kill') {
   for (const problem of outcome.problems) console.log(problem);
   const { changes, killedInAChange, problems, sent, lost } = outcome;
   console.log(
-    `${kills} kills, ${killedInAChange} of them within a change; ${changes} changes; ${problems.length} wrong tables or packets; ` +
+    `${kills} kills, ${killedInAChange} of them before the last change was acknowledged; ${changes} changes; ${problems.length} wrong tables or packets; ` +
       `${lost} of ${sent} datagrams lost where they are allowed`,
   );
   process.exit(problems.length === 0 && lost === 0 ? 0 : 1);

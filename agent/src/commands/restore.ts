@@ -2,8 +2,10 @@
 // the essential entries it was last loaded with. Needs no network, no control plane and no settings.
 
 import { existsSync } from 'node:fs';
+import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
 import { createEnforcer } from '../enforcer.ts';
+import { isDiskError } from '../fallback-directory.ts';
 import { decodeLastGood } from '../last-good-record.ts';
 import { livePeersAmong } from '../live-peers.ts';
 import { createAgentLog } from '../log.ts';
@@ -13,12 +15,12 @@ import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
-import { acquireStateLock } from '../state-lock.ts';
+import { acquireStateLock, type StateLock } from '../state-lock.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
   if (!existsSync(state)) return say('this host is not enrolled and has no policy: it is open');
   const stateDirectory = openStateDirectory(state);
-  const lock = acquireStateLock(stateDirectory.lockPath);
+  const lock = lockIfWritable(stateDirectory.lockPath);
   if (!lock.ok) return say(`nothing to restore: ${lock.error}`);
   try {
     const stored = await stateDirectory.readLastGood();
@@ -67,6 +69,16 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
     }
   } finally {
     lock.value.release();
+  }
+}
+
+/** Where neither the state directory nor /run can be written, nobody else can have started either. */
+function lockIfWritable(path: string): Result<StateLock> {
+  try {
+    return acquireStateLock(path);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    return ok({ release: () => undefined });
   }
 }
 
