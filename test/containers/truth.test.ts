@@ -248,6 +248,12 @@ describe('containers of one host', () => {
   }, 60_000);
   afterAll(() => scene.lab.remove());
 
+  function containerNamed(name: string): LabHost {
+    const found = scene.probes.get(name)?.host;
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
+  }
+
   async function mismatches(policy: string, script = scriptOf(policy)) {
     const world = worldOf(policy);
     await load(scene, script);
@@ -270,6 +276,28 @@ describe('containers of one host', () => {
     const mutant = script.replaceAll(/^add rule inet segwall forward ct original ip6? saddr vmap .*\n/gm, '');
     expect(mutant).not.toBe(script);
     expect((await mismatches(policy, mutant)).join()).toContain('web > 172.17.0.3 tcp/8080: allowed');
+  });
+
+  // The answer would be judged on its way back in any case; what must not happen is that the container hears anything.
+  test('what the host sends to a published port over loopback is judged before it leaves', {
+    timeout: 60_000,
+  }, async () => {
+    const { probes } = scene;
+    const counted = async () => {
+      const command = 'nft list table inet seen 2>/dev/null || nft -f -';
+      const input = `table inet seen { chain in { type filter hook input priority -10; ip saddr 172.17.0.1 udp dport ${published.containerPort} counter; }; }`;
+      const web = containerNamed('web');
+      const { stdout } = await web.exec(['sh', '-c', command], { input });
+      return Number(/packets (\d+)/.exec(stdout)?.[1] ?? 0);
+    };
+    const target = { transport: 'udp', address: '127.0.0.1', port: published.port } as const;
+    await load(scene, scriptOf(states['all enforced in both directions'] ?? ''));
+    expect(await counted()).toBe(0);
+    expect((await probes.get('h1')?.probe([target]))?.[0]?.kind).not.toBe('allowed');
+    expect(await counted()).toBe(0);
+    await load(scene, scriptOf(states['nobody has rules'] ?? ''));
+    expect((await probes.get('h1')?.probe([target]))?.[0]?.kind).toBe('allowed');
+    expect(await counted()).toBeGreaterThan(0);
   });
 
   test('on one bridge without br_netfilter, frames pass unjudged; whatever is routed is judged', {
