@@ -15,7 +15,7 @@ import {
 import { basename, join } from 'node:path';
 import { type HostEvent, type HostEventKind, hostEventKinds } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 
 export interface EventLog {
   record(kind: HostEventKind, details: ReadonlyMap<string, string>): void;
@@ -47,13 +47,7 @@ export function openEventLog(statePath: string, now: () => number = Date.now): E
     const path = paths.get(id);
     paths.delete(id);
     if (path === undefined) return;
-    try {
-      unlinkSync(path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-      if (!isDiskError(error)) throw error;
-      gone.add(id);
-    }
+    if (removeIfPossible(path) === 'stays') gone.add(id);
   };
 
   const letOldestGo = (): void => {

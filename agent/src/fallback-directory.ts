@@ -2,7 +2,7 @@
 // folder under /run, made when needed, named after the state directory, and gone at the next boot.
 
 import { createHash } from 'node:crypto';
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync, realpathSync, unlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 const root = '/run/segwall-agent';
@@ -42,6 +42,21 @@ const explanations: Readonly<Record<string, string>> = {
   EDQUOT: 'over the disk quota',
   EIO: 'the disk does not work',
 };
+
+/**
+ * A file that is not there is no error; one that the disk does not let go of stays. Not rmSync: where the disk is read-only it throws an
+ * error without a code (Node 24).
+ */
+export function removeIfPossible(path: string): 'gone' | 'stays' {
+  try {
+    unlinkSync(path);
+    return 'gone';
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'gone';
+    if (!isDiskError(error)) throw error;
+    return 'stays';
+  }
+}
 
 /** "ENOSPC: no space left on the disk" */
 export function diskErrorText(error: NodeJS.ErrnoException): string {

@@ -2,13 +2,13 @@
 // Bounded by bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a
 // power cut is counted and removed, never sent.
 
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
-import { isDiskError } from './fallback-directory.ts';
+import { isDiskError, removeIfPossible } from './fallback-directory.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
@@ -85,12 +85,8 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     if (index < 0) return;
     files.splice(index, 1);
     bytes -= file.bytes;
-    try {
-      rmSync(pathOf(file.sequence), { force: true });
-    } catch (error) {
-      // Sent again after a restart, and taken once.
-      if (!isDiskError(error)) throw error;
-    }
+    // One that stays is sent again after a restart, and taken once.
+    removeIfPossible(pathOf(file.sequence));
   }
 
   async function read(file: SpooledFile): Promise<FlowBatch | undefined> {
@@ -167,17 +163,9 @@ function listFiles(directory: string): SpooledFile[] {
     const path = join(directory, name);
     const sequence = name.endsWith(suffix) ? Number(name.slice(0, -suffix.length)) : Number.NaN;
     if (Number.isSafeInteger(sequence)) files.push({ sequence, bytes: statSync(path).size });
-    else if (name.endsWith('.tmp')) removeIfWritable(path);
+    else if (name.endsWith('.tmp')) removeIfPossible(path);
   }
   return files.sort((a, b) => a.sequence - b.sequence);
-}
-
-function removeIfWritable(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if (!isDiskError(error)) throw error;
-  }
 }
 
 function connectionsOf({ records }: Pick<SpoolWindow, 'records'>): number {

@@ -2,10 +2,10 @@
 // boot, process id and that process's start time, so that a lock left by a dead agent, or a process id used again, is seen
 // to be stale. Where the state directory cannot be written, the lock is under /run.
 
-import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 
 export interface StateLock {
   release(): void;
@@ -43,7 +43,7 @@ function acquireAt(path: string): Result<StateLock> {
     }
     return err('another agent is starting on it at this moment');
   } finally {
-    rmSync(temporary, { force: true });
+    removeIfPossible(temporary);
   }
 }
 

@@ -1,13 +1,13 @@
 // What a running agent says of itself: one JSON document to whoever connects to the socket in the state directory, which only
 // its owner may (under /run where that directory cannot be written). The asking side is here too, so that both agree on the shape.
 
-import { chmodSync, closeSync, existsSync, openSync, rmSync, unlinkSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
 import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 import type { NamesStatus } from './names.ts';
 
 /**
@@ -92,10 +92,8 @@ async function serveAt(path: string, describe: () => object): Promise<StatusServ
     close: () =>
       new Promise<void>((resolve) => {
         server.close(() => resolve());
-        rmSync(path, { force: true });
-      }).catch((error: unknown) => {
-        // On a disk that cannot be written a dead socket stays, and the next agent takes its place elsewhere.
-        if (!isDiskError(error)) throw error;
+        // Where it stays, the next agent's is under /run.
+        removeIfPossible(path);
       }),
   };
 }

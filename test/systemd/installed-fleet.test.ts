@@ -238,6 +238,44 @@ describe('installed on booted Debian machines', () => {
     expect(await mismatches(underPolicy)).toEqual([]);
   }, 60_000);
 
+  test('opened at the console it stays open over an upgrade and a reboot, until resume', async () => {
+    expect(await api.must(['segwall-agent', 'panic', '--reason', 'drill', '--state', state])).toContain(
+      'also after a reboot',
+    );
+    expect(await mismatches(withApiOpen)).toEqual([]);
+    await api.install([debOf('segwall-agent')]);
+    await untilConnected(api);
+    expect(await mismatches(withApiOpen)).toEqual([]);
+    await api.powerOff();
+    await api.boot();
+    await untilConnected(api);
+    expect(await mismatches(withApiOpen)).toEqual([]);
+    expect(await segwall(['status'])).toContain('opened at the console');
+    await api.must(['segwall-agent', 'resume', '--state', state]);
+    expect(await mismatches(underPolicy)).toEqual([]);
+    await waitFor(async () => (await segwall(['audit'])).includes('resumed'), {
+      what: 'both are in the audit log',
+      timeoutMs: 20_000,
+      intervalMs: 500,
+    });
+  }, 90_000);
+
+  test('with a disk that became read-only, boot and agent enforce, and say so', async () => {
+    await api.must(['systemctl', 'stop', 'segwall-agent']);
+    await api.must(['mount', '--bind', state, state]);
+    await api.must(['mount', '-o', 'remount,bind,ro', state]);
+    await api.must(['nft', 'delete', 'table', 'inet', 'segwall']);
+    await api.must(['segwall-agent', 'restore', '--state', state]);
+    expect(await mismatches(underPolicy)).toEqual([]);
+    await api.must(['systemctl', 'restart', 'segwall-agent-restore', 'segwall-agent']);
+    await untilConnected(api);
+    expect(await mismatches(underPolicy)).toEqual([]);
+    await api.must(['systemctl', 'stop', 'segwall-agent']);
+    await api.must(['umount', state]);
+    await api.must(['systemctl', 'start', 'segwall-agent']);
+    await untilConnected(api);
+  }, 90_000);
+
   test('an upgrade restarts the agent and keeps the rules', async () => {
     await api.install([debOf('segwall-agent')]);
     expect(await mismatches(underPolicy)).toEqual([]);
