@@ -11,7 +11,7 @@ import { checkInventory, type DraftDocument } from './check-inventory.ts';
 import { warnOfPolicy } from './check-warnings.ts';
 import { type CheckMode, collectDocuments, type EnvelopedDocument } from './collect-documents.ts';
 import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from './policy.ts';
-import { compareProblems, hasErrors, maxProblems, type Problem } from './problem.ts';
+import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from './problem.ts';
 import type { ReadContext } from './read-fields.ts';
 import { readFields, requireField } from './read-fields.ts';
 import { readPolicyTest } from './read-policy-test.ts';
@@ -73,13 +73,8 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
   ]);
   const policy = readPolicy(documents, problems, isInventoryKnown ? testable : undefined);
   if (!hasErrors(problems) && input.warnings !== 'unwanted') {
-    problems.push(
-      ...warnOfPolicy({
-        policy,
-        inventory: isInventoryKnown ? { ...inventory, workloads } : undefined,
-        now: input.now,
-      }),
-    );
+    const known = isInventoryKnown ? { ...inventory, workloads } : undefined;
+    for (const warning of warnOfPolicy({ policy, inventory: known, now: input.now })) problems.push(warning);
     if (documents.length === 0 && input.files.length === 0) problems.push(emptyPolicy());
   }
   const sorted = bounded(problems.filter((problem) => !isConsequence(problem, lostNames)).sort(compareProblems));
@@ -102,7 +97,7 @@ function readAll(files: readonly InputFile[], { maxLength, problems, lostNames }
   for (const file of [...files].sort((a, b) => compareCodeUnits(a.path, b.path))) {
     const read = readYamlDocuments(file, maxLength);
     problems.push(...read.problems);
-    documents.push(...read.documents);
+    for (const document of read.documents) documents.push(document);
     for (const name of read.lostNames) lostNames.add(name);
   }
   return documents;
@@ -248,7 +243,7 @@ function bounded(problems: readonly Problem[]): readonly Problem[] {
       file: last?.file ?? '.',
       line: last?.line ?? 1,
       column: last?.column ?? 1,
-      message: `there are ${problems.length} problems; the first ${maxProblems} are listed`,
+      message: `there are ${problems.length < mostProblemsNoted ? '' : 'more than '}${problems.length} problems; the first ${maxProblems} are listed`,
     },
   ];
 }

@@ -21,6 +21,9 @@ export interface Problem {
 /** At most this many problems are listed in one run; one more then says how many there were. */
 export const maxProblems = 10_000;
 
+/** A reader that has found so many notes no more: from then on only that there are more is known. */
+export const mostProblemsNoted = 4 * maxProblems;
+
 export function compareProblems(a: Problem, b: Problem): number {
   return (
     compareCodeUnits(a.file, b.file) ||

@@ -11,7 +11,7 @@ import {
   shortened,
 } from './document-node.ts';
 import type { Position } from './policy.ts';
-import type { Problem } from './problem.ts';
+import { mostProblemsNoted, type Problem } from './problem.ts';
 import type { Finding, SourceFile } from './source-file.ts';
 
 /** Where a document's readers report to. `problems` is filled as they go. */
@@ -28,7 +28,7 @@ export interface Fields {
 }
 
 export function report(context: ReadContext, finding: Finding): undefined {
-  context.problems.push(context.file.problem(finding));
+  if (context.problems.length < mostProblemsNoted) context.problems.push(context.file.problem(finding));
   return undefined;
 }
 

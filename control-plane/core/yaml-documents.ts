@@ -26,6 +26,18 @@ export const maxPolicyFileLength = 2 * 1024 * 1024;
 export const maxInventoryFileLength = 64 * 1024 * 1024;
 
 const maxDepth = 40;
+/**
+ * Of a file's greatest length, in lexemes of YAML: rules in braces have one in two characters. A file of nothing but dashes or
+ * brackets has more, and would cost seconds and gigabytes.
+ */
+const mostLexemesPerCharacter = 0.6;
+const mostMarksPerCharacter = 0.4;
+const isMark = Uint8Array.from({ length: 128 }, (_, code) =>
+  '[]{},:-?"\''.includes(String.fromCharCode(code)) ? 1 : 0,
+);
+/** The parser goes on after what it cannot place; whoever reads the messages does not. */
+const mostMisplacedTokens = 1000;
+
 const maxFindingsOfOneCode = 100;
 
 /**
@@ -59,11 +71,16 @@ export function readYamlDocuments(
   }
   const text = acceptableText(file.text, found);
   if (text === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
+  if (isAllMarks(text, maxLength)) {
+    found.add(tooManyMarks(0));
+    return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
+  }
   const documents: SourceDocument[] = [];
+  const budget: Budget = { lexemesLeft: Math.ceil(maxLength * mostLexemesPerCharacter) };
   for (const part of isJsonLines(text) ? linesOf(text) : [{ text, base: 0 }]) {
     const plain = pass === 'plain-first' ? readPlainYaml(part.text, part.base) : undefined;
     const roots = plain?.flatMap((root) => (root.kind === 'list' ? root.items : [root]));
-    for (const root of roots ?? partRoots(part, found)) documents.push({ file, root });
+    for (const root of roots ?? partRoots(part, found, budget)) documents.push({ file, root });
   }
   return { documents, problems: found.problems, lostNames: namesIn(file.text, found) };
 }
@@ -89,14 +106,41 @@ function linesOf(text: string): readonly Part[] {
   return parts;
 }
 
-function partRoots({ text, base }: Part, found: Findings): readonly DocumentNode[] {
-  const tokens = boundedTokens(text, { ...found, add: (finding) => found.add({ ...finding, at: base + finding.at }) });
+function tooManyMarks(at: number): Finding {
+  return {
+    code: 'file-too-large',
+    at,
+    message: 'the file has more brackets, dashes and values than any policy of its size',
+    suggestion: 'split it into several files',
+  };
+}
+
+/** The cheap look before the dear one: rules in braces have a mark in four characters. */
+function isAllMarks(text: string, maxLength: number): boolean {
+  const most = maxLength * mostMarksPerCharacter;
+  if (text.length <= most) return false;
+  let marks = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < 128 && isMark[code] === 1) marks += 1;
+  }
+  return marks > most;
+}
+
+/** What is left for one file. */
+interface Budget {
+  lexemesLeft: number;
+}
+
+function partRoots({ text, base }: Part, found: Findings, budget: Budget): readonly DocumentNode[] {
+  const add = (finding: Finding) => found.add({ ...finding, at: base + finding.at });
+  const tokens = boundedTokens(text, { ...found, add }, budget);
   if (tokens === undefined) return [];
   const roots: DocumentNode[] = [];
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
   for (const composed of composer.compose(tokens, true, text.length)) {
     const root = documentRoot(composed, { text, base, found });
-    if (root?.kind === 'list') roots.push(...root.items);
+    if (root?.kind === 'list') for (const item of root.items) roots.push(item);
     else if (root !== undefined) roots.push(root);
   }
   return roots;
@@ -158,13 +202,23 @@ function acceptableText(text: string, found: Findings): string | undefined {
 }
 
 /** Tokens of the concrete syntax, or undefined if something was found that would cost too much to go on with. */
-function boundedTokens(text: string, found: Findings): CST.Token[] | undefined {
+function boundedTokens(text: string, found: Findings, budget: Budget): CST.Token[] | undefined {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let isScalarNext = false;
+  let misplaced = 0;
   for (const lexeme of new Lexer().lex(text)) {
     const at = parser.offset;
-    for (const token of parser.next(lexeme)) tokens.push(token);
+    budget.lexemesLeft -= 1;
+    if (budget.lexemesLeft < 0) {
+      found.add(tooManyMarks(at));
+      return undefined;
+    }
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === 'error') misplaced += 1;
+    }
+    if (misplaced > mostMisplacedTokens) break;
     if (parser.stack.length > maxDepth) {
       found.add({ code: 'nested-too-deep', at, message: `nested deeper than ${maxDepth}; no policy document is` });
       return undefined;

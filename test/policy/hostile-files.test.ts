@@ -1,11 +1,14 @@
 // Files made to hurt: each gives an error within a second, and none is read on.
 
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
+import { maxPolicyFileLength } from '#policy/yaml-documents.ts';
 import { noon, segment } from './world.ts';
 
 const good = segment('shop', 'selector: all()').replace('---\n', '');
@@ -90,6 +93,69 @@ describe('one file', () => {
         ),
       ),
     ).toEqual(['dangling-reference', 'bad-service']);
+  });
+});
+
+/** As large as a policy file may be. */
+function filled(text: string, before = '', after = ''): string {
+  return before + text.repeat(Math.floor((maxPolicyFileLength - before.length - after.length) / text.length)) + after;
+}
+
+/** A tab keeps the quick reader of plain YAML away. */
+const dense: readonly (readonly [name: string, text: string, code: string])[] = [
+  ['nothing but dashes', filled('- a\n', '#\t\n'), 'file-too-large'],
+  ['nothing but brackets', filled('[],', '[', ']'), 'file-too-large'],
+  ['nothing but braces', filled('{},', '[', ']'), 'file-too-large'],
+  ['nothing but commas', filled('a,', '#\t\n[', ']'), 'file-too-large'],
+  ['nothing but documents', filled('---\na\n', '#\t\n'), 'file-too-large'],
+  ['nothing but quotes', filled('"a"\n', '#\t\n'), 'file-too-large'],
+  ['quotes for half of it', filled('"a"\n', '#\t\n').slice(0, maxPolicyFileLength / 2), 'yaml-syntax'],
+  ['nothing but keys', filled('? a\n', '#\t\n'), 'file-too-large'],
+  ['an alias bomb', bomb(), 'yaml-alias'],
+  ['100,000 open brackets', '['.repeat(100_000), 'nested-too-deep'],
+  ['a megabyte selector', segment('s', `selector: ${'a == "b" && '.repeat(90_000)}a == "b"`), 'bad-selector'],
+  ['20,000 equal keys', segment('s', 'selector: all()\n'.repeat(20_000)), 'duplicate-key'],
+  ['a NUL in two megabytes', `${filled('#\n')}\u0000`.slice(2), 'control-character'],
+  ['a plain list of half a million', filled('- a\n').slice(0, maxPolicyFileLength / 4), 'wrong-type'],
+];
+
+describe('in a process of its own', () => {
+  const child = fileURLToPath(new URL('./hostile-child.ts', import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), `segwall-hostile-${process.pid}-`));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  // Processor time on a quiet machine is below one second; a machine whose memory is fought over takes up to twice that.
+  test.each(dense)('%s gives an error within two seconds and 700 MiB', (name, text, code) => {
+    const file = join(folder, `${name.replaceAll(' ', '-')}.yaml`);
+    writeFileSync(file, text);
+    const { stdout, stderr } = spawnSync(process.execPath, [child, file], { encoding: 'utf8' });
+    expect(stderr).toBe('');
+    const found = JSON.parse(stdout) as { codes: string[]; errors: number; ms: number; peakMiB: number };
+    expect(found.codes).toContain(code);
+    expect(found.errors).toBeGreaterThan(0);
+    expect(found.ms).toBeLessThan(2000);
+    expect(found.peakMiB).toBeLessThan(700);
+  });
+
+  test('two megabytes of rules as people write them are no such thing', () => {
+    const rules = Array.from(
+      { length: 17_000 },
+      (_, at) =>
+        `  - { name: r-${at}, from: [{ workloads: role == "web" }], to: [{ workloads: all() }], services: [tcp/${at + 1}] }`,
+    ).join('\n');
+    for (const before of ['', '#\t\n']) {
+      expect(codes(`${before}${segment('s', `selector: all()\nrules:\n${rules}`)}`)).toEqual([]);
+    }
+  });
+
+  test('a list of 200,000 documents is read, not fallen over', () => {
+    const { problems } = checkPolicy({
+      files: [],
+      inventoryFiles: [{ path: 'i.json', text: `[${'{},'.repeat(200_000)}{}]` }],
+      now: noon,
+      mode: 'offline',
+    });
+    expect(problems.at(-1)?.message).toMatch(/there are more than 40000 problems; the first 10000 are listed/);
   });
 });
 
