@@ -143,7 +143,7 @@ export function changeScript(request: {
   for (const [name, chain] of refilled) lines.push(...ruleLines(name, chain.lines, state.epoch));
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, map] of next.maps) {
-    if (prepared.has(name)) continue;
+    if (prepared.has(name) || previous.maps.get(name) === map) continue;
     const before = previous.maps.get(name)?.elements ?? new Map<string, string>();
     const changed = [...map.elements].filter(([key, value]) => before.get(key) !== value);
     const removed = [...before].filter(([key]) => !map.elements.has(key));

@@ -171,6 +171,9 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   let writingAgain: NodeJS.Timeout | undefined;
   let lastUnitEpochAt = Number.NEGATIVE_INFINITY;
   let owedEpoch: NodeJS.Timeout | undefined;
+  /** Scripts given to nft so far. */
+  let transactions = 0;
+  let narrower: { readonly table: Table; readonly byWorkload: Map<string, boolean> } | undefined;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
   /** Loads a script that holds these words: its notice is then known as ours. */
@@ -178,6 +181,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     ownStates.set(state, (ownStates.get(state) ?? 0) + 1);
     const [oldest] = ownStates.keys();
     if (ownStates.size > ownStatesKept && oldest !== undefined) ownStates.delete(oldest);
+    transactions += 1;
     const applied = await nft.apply(script);
     if (!applied.ok) isOwnState(state);
     return applied;
@@ -224,7 +228,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const tableStands = async () => (await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok;
 
   const nextEpoch = async (current: number): Promise<Result<number>> => {
-    if (current !== middleEpoch && current < lastEpoch) return ok(current + 1);
+    if (!needsSweep(current)) return ok(current + 1);
     const swept = await options.sweepMarks(current);
     const next = current < lastEpoch ? current + 1 : firstEpoch;
     return swept.ok ? ok(next) : err(`marks of older epochs could not be cleared: ${swept.error}`);
@@ -324,13 +328,20 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   /** Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old reloads. */
   const keepFingerprintSoon = () => {
     if (settling !== undefined) clearTimeout(settling);
-    settling = setTimeout(() => {
-      void inTurn(async () => {
-        const text = isOpened ? undefined : await fingerprint();
-        if (text !== undefined) await written(() => writeWhole(fingerprintPath, Buffer.from(text)));
-        settling = undefined;
-      });
-    }, settleMs).unref();
+    settling = setTimeout(() => void settle(), settleMs).unref();
+  };
+
+  /** Lists outside the turns, so that a unit's new cgroup waits for no listing; one that a transaction overtook is done again. */
+  const settle = async (): Promise<void> => {
+    const [own, listed] = [settling, transactions];
+    const text = isOpened ? undefined : await fingerprint();
+    await inTurn(async () => {
+      if (settling !== own) return;
+      if (transactions !== listed) return keepFingerprintSoon();
+      if (text !== undefined && !isOpened && inForce !== undefined)
+        await written(() => writeWhole(fingerprintPath, Buffer.from(text)));
+      settling = undefined;
+    });
   };
 
   /** What the disk refuses is counted, and told by its code. */
@@ -386,7 +397,15 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   /** Where a unit's new cgroup was under the host's rules, and its own are narrower, what it began then must be judged again. */
   const appearedNarrower = (table: Table, cgroups: readonly UnitCgroup[], placed: ReadonlySet<string>) => {
     const units = new Set(cgroups.filter(({ id }) => !placed.has(id)).map(({ unit }) => unit));
-    return table.units.some(({ unit, workload }) => units.has(unit) && takesFromHost(table, workload));
+    return table.units.some(({ unit, workload }) => units.has(unit) && isNarrowerThanHost(table, workload));
+  };
+
+  /** Compares every peer, so it is asked once a table. */
+  const isNarrowerThanHost = (table: Table, workload: string): boolean => {
+    if (narrower?.table !== table) narrower = { table, byWorkload: new Map() };
+    const known = narrower.byWorkload.get(workload) ?? takesFromHost(table, workload);
+    narrower.byWorkload.set(workload, known);
+    return known;
   };
 
   /** Places units' cgroups that are new. `all`: which ones the kernel knows is not known. `owed-epoch`: judges again what was put off. */
@@ -400,15 +419,18 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       if (what === 'new-cgroups' && cgroups.every(({ id }) => placed.has(id))) return 'unchanged';
       const isNarrower = what === 'owed-epoch' || appearedNarrower(table, cgroups, placed);
       const waitMs = lastUnitEpochAt + betweenUnitEpochsMs - performance.now();
-      if (isNarrower && waitMs > 0) {
-        if (owedEpoch === undefined) {
-          owedEpoch = setTimeout(() => {
+      // Clearing marks takes as long as there are connections; the unit's rules do not wait for it.
+      const isPutOff = waitMs > 0 || (what === 'new-cgroups' && needsSweep(before.epoch));
+      if (isNarrower && isPutOff) {
+        owedEpoch ??= setTimeout(
+          () => {
             owedEpoch = undefined;
             void inTurn(() => refill('owed-epoch'));
-          }, waitMs).unref();
-        }
+          },
+          Math.max(0, waitMs),
+        ).unref();
       }
-      const next = isNarrower && waitMs <= 0 ? await nextEpoch(before.epoch) : ok(before.epoch);
+      const next = isNarrower && !isPutOff ? await nextEpoch(before.epoch) : ok(before.epoch);
       if (!next.ok) log.error({ reason: next.error }, 'connections of restarted units are not judged again');
       const epoch = next.ok ? next.value : before.epoch;
       const isNewEpoch = epoch !== before.epoch;
@@ -643,6 +665,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       return key === undefined ? undefined : parseDecisionKey(key);
     },
   };
+}
+
+/** Whether the epoch after this one may begin only once marks are cleared. */
+function needsSweep(current: number): boolean {
+  return current === middleEpoch || current >= lastEpoch;
 }
 
 function freshMaps(table: Table): readonly string[] {

@@ -10,11 +10,20 @@ import { type CgroupRoot, listSlices, type OpenCgroups, openUnitCgroups, unitOf 
 /** `unchanged`: there was no new cgroup of a unit. */
 export type RefillOutcome = 'filled' | 'unchanged' | 'failed';
 
+/** Since the start. Times are from the notice of a cgroup until its unit's own rules were read back from the kernel. */
+export interface UnitWatchCounts {
+  readonly placements: number;
+  readonly failures: number;
+  readonly lastMs: number;
+  readonly slowestMs: number;
+}
+
 export interface UnitWatch {
   /** The cgroups of these units as they are now. */
   open(units: ReadonlySet<string>): OpenCgroups;
   /** From now on `refill` is called when a cgroup of these units may have appeared, never twice at a time. No units: no watching. */
   follow(units: ReadonlySet<string>, refill: () => Promise<RefillOutcome>): void;
+  counts(): UnitWatchCounts;
   close(): void;
 }
 
@@ -38,6 +47,10 @@ export function createUnitWatch(options: {
   let state: 'idle' | 'working' | 'again' | 'closed' = 'idle';
   let polling: { readonly everyMs: number; readonly timer: NodeJS.Timeout } | undefined;
   let hasWarned = false;
+  /** When the first cgroup was heard of that no refill has looked for yet. */
+  let heardAt: number | undefined;
+  let watchesMade = 0;
+  const counts = { placements: 0, failures: 0, lastMs: 0, slowestMs: 0 };
 
   const wake = () => {
     if (state === 'closed' || wanted.size === 0) return;
@@ -50,7 +63,10 @@ export function createUnitWatch(options: {
     while (state === 'again') {
       state = 'working';
       const startedAt = performance.now();
+      const since = heardAt;
+      heardAt = undefined;
       const outcome = await refill();
+      note(outcome, since);
       const waitMs = Math.max(0, startedAt + apartMs[outcome] - performance.now());
       await sleep(waitMs, undefined, { ref: false });
       if (outcome === 'failed') wake();
@@ -58,21 +74,42 @@ export function createUnitWatch(options: {
     if (state === 'working') state = 'idle';
   };
 
+  const note = (outcome: RefillOutcome, since: number | undefined) => {
+    if (outcome === 'failed') {
+      counts.failures += 1;
+      heardAt ??= since;
+    }
+    if (outcome !== 'filled') return;
+    counts.placements += 1;
+    if (since === undefined) return;
+    counts.lastMs = Math.ceil(performance.now() - since);
+    counts.slowestMs = Math.max(counts.slowestMs, counts.lastMs);
+    log.debug({ tookMs: counts.lastMs }, 'units’ new cgroups are under their own rules');
+  };
+
   const heard = (name: string | null) => {
-    if (name === null || name.endsWith('.slice')) watchSlices();
-    if (name === null || name.endsWith('.slice') || unitOf(name, wanted) !== undefined) wake();
+    const isSlice = name === null || name.endsWith('.slice');
+    if (!isSlice && unitOf(name, wanted) === undefined) return;
+    heardAt ??= performance.now();
+    if (isSlice) watchSlices();
+    wake();
   };
 
   const watchSlices = () => {
     if (root === undefined || state === 'closed') return;
-    const slices = wanted.size === 0 ? [] : listSlices(root).map(({ path }) => path);
-    const standing = new Set(slices);
-    for (const [path, { watcher }] of watchers) {
-      if (standing.has(path)) continue;
-      watcher.close();
-      watchers.delete(path);
+    let isComplete = true;
+    // A slice made inside a new one before that one was watched tells nobody: looked for until a look finds nothing new.
+    for (let before = -1; before !== watchesMade; ) {
+      before = watchesMade;
+      const slices = wanted.size === 0 ? [] : listSlices(root).map(({ path }) => path);
+      const standing = new Set(slices);
+      for (const [path, { watcher }] of watchers) {
+        if (standing.has(path)) continue;
+        watcher.close();
+        watchers.delete(path);
+      }
+      isComplete = slices.map(watchSlice).every((outcome) => outcome === 'watched');
     }
-    const isComplete = slices.map(watchSlice).every((outcome) => outcome === 'watched');
     if (!isComplete && !hasWarned) {
       hasWarned = true;
       log.warn('the kernel grants no watch on cgroups (fs.inotify.max_user_watches); looking every 50 ms instead');
@@ -93,6 +130,7 @@ export function createUnitWatch(options: {
         if (watchers.get(path)?.watcher === watcher) watchers.delete(path);
       });
       watchers.set(path, { id, watcher });
+      watchesMade += 1;
       return 'watched';
     } catch (error) {
       // A slice that is gone needs no watch; its parent tells when it comes again.
@@ -128,6 +166,7 @@ export function createUnitWatch(options: {
       watchSlices();
       wake();
     },
+    counts: () => ({ ...counts }),
     close() {
       state = 'closed';
       for (const { watcher } of watchers.values()) watcher.close();
