@@ -422,13 +422,13 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       // Clearing marks takes as long as there are connections; the unit's rules do not wait for it.
       const isPutOff = waitMs > 0 || (what === 'new-cgroups' && needsSweep(before.epoch));
       if (isNarrower && isPutOff) {
-        owedEpoch ??= setTimeout(
-          () => {
+        if (owedEpoch === undefined) {
+          const judgeAgain = () => {
             owedEpoch = undefined;
             void inTurn(() => refill('owed-epoch'));
-          },
-          Math.max(0, waitMs),
-        ).unref();
+          };
+          owedEpoch = setTimeout(judgeAgain, Math.max(0, waitMs)).unref();
+        }
       }
       const next = isNarrower && !isPutOff ? await nextEpoch(before.epoch) : ok(before.epoch);
       if (!next.ok) log.error({ reason: next.error }, 'connections of restarted units are not judged again');
