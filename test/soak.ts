@@ -1,48 +1,78 @@
-// `npm run soak -- kill [COUNT] [SEED]`: kill -9 of the agent at so many random instants (default 200), and a line that counts them.
-// `npm run soak -- [MINUTES]`: the truth tables again and again, each round in a process of its own, for that long (default 10, at most
-// 600). Finishes the round it is in, stops at the first round that fails, and ends with that round's exit code.
+// `npm run soak -- RUN`, for what takes too long for every commit; the last line sums up, exit 1 if something was wrong.
+//   truth [MINUTES]      the truth tables again and again (default 10, at most 600); a bare number means this
+//   kill [COUNT] [SEED]  kill -9 of the agent at so many random instants of a stream of changes (default 200)
+//   changes [COUNT]      policy changes of every kind under traffic that is allowed and traffic that is not (default 1000)
 
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-if (process.argv[2] === 'kill') {
-  const { killAtRandom } = await import('./resilience/kill.ts');
-  const [kills, seed] = [Number(process.argv[3] ?? 200), Number(process.argv[4] ?? Date.now() % 1_000_000)];
-  if (!Number.isInteger(kills) || kills < 1 || !Number.isInteger(seed)) {
-    console.error('usage: npm run soak -- kill [COUNT] [SEED]');
-    process.exit(2);
-  }
-  console.log(`${kills} kills, seed ${seed}`);
-  const progress = (kill: number) => {
-    if (kill % 20 === 0) console.log(`${kill} of ${kills}`);
-  };
-  const outcome = await killAtRandom({ kills, seed, progress });
-  for (const problem of outcome.problems) console.log(problem);
-  const { changes, killedInAChange, problems, sent, lost } = outcome;
-  console.log(
-    `${kills} kills, ${killedInAChange} of them before the last change was acknowledged; ${changes} changes; ${problems.length} wrong tables or packets; ` +
-      `${lost} of ${sent} datagrams lost where they are allowed`,
-  );
-  process.exit(problems.length === 0 && lost === 0 ? 0 : 1);
-}
+const usage = 'usage: npm run soak -- [truth] [MINUTES] | kill [COUNT] [SEED] | changes [COUNT]';
 
-const most = 600;
-const [given = '10', ...more] = process.argv.slice(2);
-const minutes = Number(given);
-if (more.length > 0 || !Number.isFinite(minutes) || minutes <= 0 || minutes > most) {
-  console.error(`usage: npm run soak -- [MINUTES], more than 0 and at most ${most}`);
+/** Each gives its exit code, after its last line. */
+const runs: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
+  truth: async ([given = '10']) => {
+    const minutes = wanted(given, { most: 600 });
+    const until = performance.now() + minutes * 60_000;
+    let rounds = 0;
+    let exitCode = 0;
+    // Each round in a process of its own; the one under way is finished, and the first that fails is the last.
+    while (exitCode === 0 && performance.now() < until) {
+      rounds += 1;
+      console.log(`round ${rounds}, ${Math.ceil((until - performance.now()) / 60_000)} min left`);
+      const round = await execa(process.execPath, [join(import.meta.dirname, 'truth/run.ts')], {
+        stdio: 'inherit',
+        reject: false,
+      });
+      exitCode = round.exitCode ?? 1;
+    }
+    console.log(`${rounds} rounds, ${exitCode === 0 ? 'none failed' : 'the last one failed'}`);
+    return exitCode;
+  },
+  kill: async ([count = '200', seed = String(Date.now() % 1_000_000)]) => {
+    const { killAtRandom } = await import('./resilience/kill.ts');
+    const kills = wanted(count, { most: 100_000 });
+    console.log(`${kills} kills, seed ${wanted(seed, { most: Number.MAX_SAFE_INTEGER })}`);
+    const progress = (kill: number) => {
+      if (kill % 20 === 0) console.log(`${kill} of ${kills}`);
+    };
+    const { changes, killedInAChange, problems, sent, lost } = await killAtRandom({
+      kills,
+      seed: Number(seed),
+      progress,
+    });
+    for (const problem of problems) console.log(problem);
+    console.log(
+      `${kills} kills, ${killedInAChange} of them before the last change was acknowledged; ${changes} changes; ${problems.length} wrong tables or packets; ` +
+        `${lost} of ${sent} datagrams lost where they are allowed`,
+    );
+    return problems.length === 0 && lost === 0 ? 0 : 1;
+  },
+  changes: async ([count = '1000']) => {
+    const { changeWithoutGap, gapFaults } = await import('./dataplane/change-without-gap.ts');
+    const tally = await changeWithoutGap({ changes: wanted(count, { most: 100_000 }) });
+    const faults = gapFaults(tally);
+    for (const fault of faults) console.log(fault);
+    const { changes, tookMs, epochs, denied, datagrams, exchanges } = tally;
+    console.log(
+      `${changes} changes in ${(tookMs / 1000).toFixed(0)} s, ${epochs.join(' and ')} of them with a new epoch; ${denied.passed} of ${denied.sent} denied packets passed; ` +
+        `${datagrams.lost} of ${datagrams.sent} datagrams and ${exchanges.lost} of ${exchanges.sent} exchanges lost; longest exchange ${exchanges.longestMs.toFixed(0)} ms`,
+    );
+    return faults.length === 0 ? 0 : 1;
+  },
+};
+
+function wanted(text: string, { most }: { readonly most: number }): number {
+  const value = Number(text);
+  if (Number.isFinite(value) && value > 0 && value <= most) return value;
+  console.error(`${text}: a number above 0 and at most ${most} is wanted\n${usage}`);
   process.exit(2);
 }
 
-const tables = join(import.meta.dirname, 'truth/run.ts');
-const until = performance.now() + minutes * 60_000;
-let rounds = 0;
-let exitCode = 0;
-while (exitCode === 0 && performance.now() < until) {
-  rounds += 1;
-  console.log(`round ${rounds}, ${Math.ceil((until - performance.now()) / 60_000)} min left`);
-  const round = await execa(process.execPath, [tables], { stdio: 'inherit', reject: false });
-  exitCode = round.exitCode ?? 1;
+const [first = 'truth', ...rest] = process.argv.slice(2);
+const isMinutes = /^[\d.]+$/.test(first);
+const run = runs[isMinutes ? 'truth' : first];
+if (run === undefined || rest.length > 2) {
+  console.error(usage);
+  process.exit(2);
 }
-console.log(`${rounds} rounds, ${exitCode === 0 ? 'none failed' : 'the last one failed'}`);
-process.exit(exitCode);
+process.exit(await run(isMinutes ? [first] : rest));
