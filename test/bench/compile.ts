@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { BenchReport, BenchResult } from './bench-report.ts';
 
-export const measures = ['large-fleet', 'all-to-all', 'verdicts'] as const;
+export const measures = ['large-fleet', 'all-to-all', 'verdicts', 'eval-command'] as const;
 
 export async function run(): Promise<BenchReport> {
   const results: BenchResult[] = [];

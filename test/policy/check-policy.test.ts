@@ -156,3 +156,22 @@ test('a fault in one line of JSON is placed in that line', () => {
     'bad-address 4:109',
   ]);
 });
+
+describe('a rule that expires is told of from two weeks before, and as expired from its instant on', () => {
+  const rule = (expires: string) =>
+    segment(
+      's',
+      `selector: all()\nrules:\n  - { name: r, from: [any], to: [{ workloads: all() }], services: [tcp/1], expires: ${expires} }`,
+    );
+  test.each([
+    ['2026-01-07T11:59:59Z', ['rule-expired']],
+    ['2026-01-07T12:00:00Z', ['rule-expired']],
+    ['2026-01-07T12:00:01Z', ['rule-expires-soon']],
+    ['2026-01-07T13:00:01+01:00', ['rule-expires-soon']],
+    ['2026-01-21T12:00:00Z', ['rule-expires-soon']],
+    ['2026-01-21T12:00:01Z', []],
+  ])('%s at noon of 2026-01-07: %j', (expires, codes) => {
+    const { problems } = checkPolicy({ files: [{ path: 'p', text: rule(expires) }], now: noon, mode: 'offline' });
+    expect(problems.map(({ code }) => code)).toEqual(codes);
+  });
+});

@@ -219,6 +219,21 @@ describe('expires and when', () => {
     ['when: { days: [wed], from: "08:00", to: "18:00", zone: Europe/Berlin }', '2026-07-08T16:00:00Z', 'misses'],
     ['when: { days: [thu], from: "00:00", to: "12:00", zone: Asia/Kathmandu }', '2026-01-07T18:15:00Z', 'hits'],
     ['when: { days: [thu], from: "00:00", to: "12:00", zone: Asia/Kathmandu }', '2026-01-07T18:14:00Z', 'misses'],
+    // an hour that the clocks leave out has no instant, one that they repeat has two of each
+    ['when: { days: [sun], from: "02:00", to: "03:00", zone: Europe/Berlin }', '2026-03-29T00:59:59Z', 'misses'],
+    ['when: { days: [sun], from: "02:00", to: "03:00", zone: Europe/Berlin }', '2026-03-29T01:00:00Z', 'misses'],
+    ['when: { days: [sun], from: "02:30", to: "04:00", zone: Europe/Berlin }', '2026-03-29T00:59:59Z', 'misses'],
+    ['when: { days: [sun], from: "02:30", to: "04:00", zone: Europe/Berlin }', '2026-03-29T01:00:00Z', 'hits'],
+    ['when: { days: [sun], from: "02:30", to: "04:00", zone: Europe/Berlin }', '2026-03-29T02:00:00Z', 'misses'],
+    ['when: { days: [sun], from: "02:00", to: "03:00", zone: Europe/Berlin }', '2026-10-25T00:30:00Z', 'hits'],
+    ['when: { days: [sun], from: "02:00", to: "03:00", zone: Europe/Berlin }', '2026-10-25T01:30:00Z', 'hits'],
+    ['when: { days: [sun], from: "02:00", to: "03:00", zone: Europe/Berlin }', '2026-10-25T02:00:00Z', 'misses'],
+    ['when: { days: [sat], from: "22:00", to: "02:30", zone: Europe/Berlin }', '2026-10-25T00:29:00Z', 'hits'],
+    ['when: { days: [sat], from: "22:00", to: "02:30", zone: Europe/Berlin }', '2026-10-25T00:45:00Z', 'misses'],
+    ['when: { days: [sat], from: "22:00", to: "02:30", zone: Europe/Berlin }', '2026-10-25T01:15:00Z', 'hits'],
+    ['when: { days: [sun], from: "01:30", to: "02:00", zone: Australia/Lord_Howe }', '2026-04-04T14:45:00Z', 'hits'],
+    ['when: { days: [sun], from: "01:30", to: "02:00", zone: Australia/Lord_Howe }', '2026-04-04T15:15:00Z', 'hits'],
+    ['when: { days: [sun], from: "01:30", to: "02:00", zone: Australia/Lord_Howe }', '2026-04-04T15:30:00Z', 'misses'],
     // both hold
     ['expires: 2027-01-01T00:00:00Z, when: { days: [wed] }', '2027-01-06T12:00:00Z', 'misses'],
   ];

@@ -7,6 +7,7 @@ import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
 import { createOracle } from '#policy/oracle.ts';
 import type { Query } from '#policy/policy.ts';
 import type { BenchResult } from '../bench-report.ts';
+import { evalCommandResults } from './eval-command.ts';
 import { allToAll, type BenchFleet, labelsIn, largeFleet, workloadOf } from './fleets.ts';
 
 const now: Millis = millis(Date.UTC(2026, 0, 1));
@@ -86,29 +87,37 @@ function allToAllResults(): BenchResult[] {
   ];
 }
 
-function verdictResults(): BenchResult[] {
-  const fleet = largeFleet({ workloads: 10_000, segments: 2_500, rules: 7_500 });
+const queriedFleet = () => largeFleet({ workloads: 10_000, segments: 2_500, rules: 7_500 });
+
+/** Between random workloads, so that hardly any comes twice; half stay in their application, where rules are. */
+function randomQueries({ inventory }: BenchFleet, count: number): readonly Query[] {
   const random = createRandom();
-  const workloads = [...fleet.inventory.workloads.values()];
-  const oracle = createOracle(fleet);
-  const count = 400_000;
-  const queries = Array.from({ length: count }, (_, at): Query => {
+  const workloads = [...inventory.workloads.values()];
+  return Array.from({ length: count }, (_, at): Query => {
     const source = random(10_000);
-    // Half stay in their application, where rules are.
     const target = at % 2 === 0 ? source - (source % 4) + random(4) : random(10_000);
     const [src = '10.0.0.1', dst = '10.0.0.2'] = [source, target].map((number) => workloads[number]?.addresses[0]);
     return { src, dst, service: { protocol: 6, port: [8080, 5432, 9090, 22][random(4)] ?? 22 }, at: now } as Query;
   });
+}
+
+function queryLine({ src, dst, service }: Query): string {
+  const [proto, port] = serviceText(service).split('/');
+  return JSON.stringify({ src, dst, proto, port: Number(port) });
+}
+
+function verdictResults(): BenchResult[] {
+  const fleet = queriedFleet();
+  const oracle = createOracle(fleet);
+  const count = 400_000;
+  const queries = randomQueries(fleet, count);
   let denied = 0;
   const judgeAt = performance.now();
   for (const query of queries) if (oracle.judge(query).verdict === 'deny') denied += 1;
   const judged = count / ((performance.now() - judgeAt) / 1000);
   if (denied === 0 || denied === count) throw new Error(`${denied} of ${count} denied: the queries say nothing`);
 
-  const lines = queries.map(({ src, dst, service }) => {
-    const [proto, port] = serviceText(service).split('/');
-    return JSON.stringify({ src, dst, proto, port: Number(port) });
-  });
+  const lines = queries.map(queryLine);
   let length = 0;
   const linesAt = performance.now();
   for (const line of lines) {
@@ -138,6 +147,10 @@ const results = {
   'large-fleet': largeFleetResults,
   'all-to-all': allToAllResults,
   verdicts: verdictResults,
+  'eval-command': () => {
+    const fleet = queriedFleet();
+    return evalCommandResults({ fleet, lines: randomQueries(fleet, 1_000_000).map(queryLine) });
+  },
 }[process.argv[2] ?? ''];
 if (results === undefined) throw new Error(`no measure is named ${process.argv[2]}`);
-process.stdout.write(JSON.stringify(results()));
+process.stdout.write(JSON.stringify(await results()));
