@@ -2,7 +2,7 @@
 // engine: containers are found by their cgroups, their addresses in what the kernel shows of their network under /proc, and their names
 // in what engines leave on disk. Needs no power beyond the agent's own. A container that uses its host's network is its host.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import {
   type ContainerCgroup,
@@ -46,7 +46,10 @@ export interface ContainerDiscovery {
   close(): void;
 }
 
+/** In case the kernel grants no watch on cgroups. */
 const lookEveryMs = 10_000;
+/** After a cgroup came or went: its network is made in the moments that follow, unseen from here. */
+const lookAfterMs = [200, 1000, 3000] as const;
 const deepest = 8;
 const mostContainers = 1024;
 const nothing: ContainerView = { containers: [], unjudgedBridges: [] };
@@ -83,13 +86,63 @@ export function createContainerDiscovery(options: {
     });
   let view = read();
   const look = () => {
+    watchFolders();
     const now = read();
     if (JSON.stringify(now) === JSON.stringify(view)) return;
     view = now;
     changed();
   };
+  const watchers = new Map<string, FSWatcher>();
+  let waiting: NodeJS.Timeout[] = [];
+  let isHeard = false;
+  const heard = () => {
+    isHeard = true;
+    if (waiting.length === 0) lookSoon();
+  };
+  const lookSoon = () => {
+    isHeard = false;
+    waiting = lookAfterMs.map((afterMs, index) =>
+      setTimeout(() => {
+        look();
+        if (index < lookAfterMs.length - 1) return;
+        waiting = [];
+        if (isHeard) lookSoon();
+      }, afterMs).unref(),
+    );
+  };
+  const watchFolders = () => {
+    const folders = new Set(foldersWithContainers(root.path));
+    for (const [path, watcher] of watchers) {
+      if (folders.has(path)) continue;
+      watcher.close();
+      watchers.delete(path);
+    }
+    for (const path of folders) {
+      if (watchers.has(path)) continue;
+      try {
+        const watcher = watch(path, { persistent: false }, heard);
+        watchers.set(path, watcher);
+        watcher.on('error', () => {
+          watcher.close();
+          watchers.delete(path);
+        });
+      } catch {
+        // It is gone, or no watch is granted: the timer looks.
+      }
+    }
+  };
+  watchFolders();
   const timer = setInterval(look, lookEveryMs).unref();
-  return { view: () => view, look, close: () => clearInterval(timer) };
+  return {
+    view: () => view,
+    look,
+    close() {
+      clearInterval(timer);
+      for (const one of waiting) clearTimeout(one);
+      for (const watcher of watchers.values()) watcher.close();
+      watchers.clear();
+    },
+  };
 }
 
 interface Reading {
@@ -176,6 +229,18 @@ function findCgroups(root: string): readonly FoundCgroup[] {
   };
   visit(root, '', 0);
   return found;
+}
+
+/** The folders in which a container's cgroup can appear. */
+function foldersWithContainers(root: string): readonly string[] {
+  const folders: string[] = [];
+  const visit = (path: string, depth: number) => {
+    folders.push(path);
+    if (depth === deepest) return;
+    for (const name of foldersIn(path)) if (mayHoldContainers(name)) visit(join(path, name), depth + 1);
+  };
+  visit(root, 0);
+  return folders;
 }
 
 /** Of the cgroup or of those in it: a container that runs an init system has its processes deeper. */

@@ -252,8 +252,9 @@ export class FleetInventory {
   }
 
   #addressesOf(name: string): readonly Address[] | undefined {
-    const container = this.container(name)?.container;
-    if (container !== undefined) return container.addresses;
+    const container = this.container(name);
+    // By its own address somebody else might be meant on the quarantined host.
+    if (container !== undefined) return this.#containerWorkload(name, container)?.addresses ?? [];
     const host = this.#hosts.get(name) ?? this.unit(name)?.host;
     const claimed = host?.addresses ?? this.#externals.get(name)?.addresses;
     return claimed === undefined ? undefined : this.#undisputed(claimed);
