@@ -257,6 +257,8 @@ describe('installed on booted Debian machines', () => {
       what: 'both are in the audit log',
       timeoutMs: 20_000,
       intervalMs: 500,
+      explain: async () =>
+        `${await segwall(['audit'])}\n${await api.must(['ls', '-l', `${state}/events`])}\n${await api.journal('segwall-agent')}`,
     });
   }, 90_000);
 

@@ -86,10 +86,11 @@ async function keepOpen(path: string): Promise<void> {
   const nft = createNft();
   const state = openStateDirectory(path);
   const until = performance.now() + watchMs;
-  while (performance.now() < until && lockOwner(state.lockPath) !== undefined) {
+  while (performance.now() < until) {
     if ((await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok) await removeTable();
     const answer = await Promise.race([askStatus(state.socketPath), setTimeout(betweenLooksMs)]);
     if (answer?.ok === true && (answer.value as AgentStatusDocument).isOpened) return;
+    if (answer?.ok === false && lockOwner(state.lockPath) === undefined) return;
     await setTimeout(betweenLooksMs);
   }
 }

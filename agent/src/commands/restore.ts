@@ -12,6 +12,7 @@ import { createAgentLog } from '../log.ts';
 import { sweepMarks } from '../mark-sweep.ts';
 import { createNames } from '../names.ts';
 import { createNft } from '../nft.ts';
+import { insertOpenSockets } from '../open-sockets.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
@@ -43,6 +44,11 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       essentials: () => essentials,
       log,
       sweepMarks,
+      // At boot there are none; after a panic there may be, and unknown to conntrack they would be cut.
+      beforeFirstTable: async () => {
+        const entered = await insertOpenSockets();
+        if (!entered.ok) log.warn({ reason: entered.error }, 'open connections are unknown to conntrack');
+      },
       names,
       panic: openPanicFlag(state),
     });

@@ -34,7 +34,8 @@ export async function resumeCommand({ state: path }: { readonly state: string })
   openEventLog(path).record('resumed', new Map([['openSince', new Date(panic.since).toISOString()]]));
   const state = openStateDirectory(path);
   const owner = lockOwner(state.lockPath);
-  if (owner === undefined) return restoreCommand({ state: path });
+  // Whoever answers runs, whatever the lock says: inside some containers a service sees another boot id than a shell.
+  if (owner === undefined && !(await askStatus(state.socketPath)).ok) return restoreCommand({ state: path });
   const until = performance.now() + waitMs;
   while (performance.now() < until) {
     const answer = await askStatus(state.socketPath);
@@ -59,7 +60,7 @@ export async function resumeCommand({ state: path }: { readonly state: string })
   }
   throw new CommandError({
     code: 'agent-not-answering',
-    message: `process ${owner} did not put its rules back within ${waitMs / 1000} s`,
+    message: `the agent${owner === undefined ? '' : `, process ${owner},`} did not put its rules back within ${waitMs / 1000} s`,
     remedy: 'The host is still open. See its log, or restart it: systemctl restart segwall-agent.',
     exitCode: 1,
   });
