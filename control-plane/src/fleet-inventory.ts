@@ -222,17 +222,21 @@ export class FleetInventory {
     name: string,
     { host, container }: { readonly host: HostEntry; readonly container: ContainerEntry },
   ): Workload | undefined {
-    const { addresses: onHost, reachable, labels } = container;
+    const { addresses: onHost, labels } = container;
     if (onHost.length === 0) return undefined;
-    const hidden = new Set(onHost.filter((address) => !reachable.includes(address)).map(familyOf));
-    const byHost = host.addresses.filter((address) => hidden.has(familyOf(address)));
-    const addresses = this.#undisputed([...reachable, ...byHost]);
+    const addresses = this.#addressesElsewhere({ host, container });
     const workload: Workload = { name, kind: 'container', host: host.name, addresses, onHost, labels };
     if (container.quarantine !== undefined) {
       return { ...workload, quarantine: this.#quarantineOf(name, container.quarantine) };
     }
     if (host.quarantine === undefined) return workload;
     return { ...workload, quarantine: this.#quarantineOf(host.name, host.quarantine) };
+  }
+
+  #addressesElsewhere({ host, container }: { readonly host: HostEntry; readonly container: ContainerEntry }) {
+    const { addresses: onHost, reachable } = container;
+    const hidden = new Set(onHost.filter((address) => !reachable.includes(address)).map(familyOf));
+    return this.#undisputed([...reachable, ...host.addresses.filter((address) => hidden.has(familyOf(address)))]);
   }
 
   #forgetInside(host: string): void {
@@ -254,7 +258,7 @@ export class FleetInventory {
   #addressesOf(name: string): readonly Address[] | undefined {
     const container = this.container(name);
     // By its own address somebody else might be meant on the quarantined host.
-    if (container !== undefined) return this.#containerWorkload(name, container)?.addresses ?? [];
+    if (container !== undefined) return this.#addressesElsewhere(container);
     const host = this.#hosts.get(name) ?? this.unit(name)?.host;
     const claimed = host?.addresses ?? this.#externals.get(name)?.addresses;
     return claimed === undefined ? undefined : this.#undisputed(claimed);

@@ -6,6 +6,7 @@ import type { ReportedContainer } from '#control-plane/agent-backend.ts';
 import { FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.ts';
 import { type HostContainers, withReportedContainers } from '#control-plane/host-containers.ts';
 import type { Address } from '#model/address.ts';
+import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
@@ -151,6 +152,15 @@ describe('whose address it is', () => {
     const workload = inventory.current().workloads.get('h1-web');
     expect(workload).toMatchObject({ kind: 'container', host: 'h1', quarantine: { name: 'h1' } });
     expect([...(workload?.labels ?? [])]).toEqual([['role', 'web']]);
+  });
+
+  test('a quarantine whose peer is the container itself ends, and means it as other hosts know it', () => {
+    const inventory = new FleetInventory();
+    const [[name, entry] = ['', undefined]] = labelled('web', ['172.17.0.2']);
+    if (entry === undefined) throw new Error('no container');
+    inventory.setHost(hostEntry('h1', '10.0.0.1', new Map([[name, { ...entry, quarantine: [name] }]])));
+    const [peer] = inventory.current().workloads.get(name)?.quarantine?.peers ?? [];
+    expect(peer?.kind === 'ranges' ? peer.ranges.map(rangeText) : peer).toEqual(['10.0.0.1']);
   });
 
   test('a host that is removed takes its containers along', () => {
