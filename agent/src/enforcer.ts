@@ -26,6 +26,8 @@ import {
   parseTableState,
   preparationScript,
   refillsInPlace,
+  removalScript,
+  stateChain,
   type TableState,
 } from '#agent-core/transaction.ts';
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
@@ -68,6 +70,8 @@ export interface EnforcerOptions {
   readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
   /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
   readonly beforeFirstTable?: () => Promise<void>;
+  /** The words of the state rule as the kernel has them. Absent, or where it fails, nft is asked: slow where peers are many. */
+  readonly stateRule?: () => Promise<Result<string | undefined>>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
   /** Absent, the sets of domain names hold what the rule set says. */
@@ -277,7 +281,9 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   };
 
   const readState = async (): Promise<TableState | undefined> => {
-    const listing = await nft.list(['list', 'chain', ...tableName.split(' '), 'state']);
+    const rule = await options.stateRule?.();
+    if (rule?.ok === true) return rule.value === undefined ? undefined : parseTableState(`comment "${rule.value}"`);
+    const listing = await nft.list(['list', 'chain', ...tableName.split(' '), stateChain]);
     return listing.ok ? parseTableState(listing.value) : undefined;
   };
 
@@ -512,6 +518,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
                 state,
                 placement: lines,
                 prepared: prepared.value,
+                goneMaps: 'kept',
               }),
               state,
             )
@@ -520,6 +527,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
         if (!loaded.ok) {
           log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
           loaded = await bootstrap(table, state);
+        } else {
+          const removal = removalScript(before.table, table, state);
+          const removed = removal === undefined ? ok(undefined) : await commit(removal, state);
+          // They are looked in by nothing; the next load of the whole table removes them.
+          if (!removed.ok) log.warn({ revision, reason: removed.error }, 'maps that are not used any more still stand');
         }
       }
       if (!loaded.ok) return refused(`nft refused the rule set: ${explainRefusal(loaded.error)}`);

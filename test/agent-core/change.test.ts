@@ -7,7 +7,13 @@ import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
-import { bootstrapScript, changeScript, nothingStanding, parseStanding } from '#agent-core/transaction.ts';
+import {
+  bootstrapScript,
+  changeScript,
+  nothingStanding,
+  parseStanding,
+  removalScript,
+} from '#agent-core/transaction.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';
@@ -82,8 +88,10 @@ test.each([1, 2, 3])('changes one by one and a load from nothing leave the same 
       changed,
       previous === undefined
         ? bootstrapScript(next, state, nothingStanding)
-        : changeScript({ previous, next, isNewEpoch, state }),
+        : changeScript({ previous, next, isNewEpoch, state, goneMaps: 'kept' }),
     );
+    const removal = previous === undefined ? undefined : removalScript(previous, next, state);
+    if (removal !== undefined) await load(changed, removal);
     if (index % 4 === 3) {
       await load(
         fresh,

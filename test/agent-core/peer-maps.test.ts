@@ -5,7 +5,7 @@ import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { Capacities } from '#agent-core/peer-maps.ts';
 import type { Table } from '#agent-core/table.ts';
-import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/transaction.ts';
+import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/transaction.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 
@@ -75,6 +75,22 @@ describe('ranges', () => {
       expect.stringMatching(/^add element inet segwall in0_4p24_96 \{ 10\.3\.5\.0 : goto \w+ \}$/),
     ]);
   });
+});
+
+test('a map that is outgrown stands until the transaction after the one that leaves it, for packets on their way', () => {
+  const addresses = Array.from({ length: 97 }, (_, at) => `10.1.0.${at}`);
+  const before = tableOf(addresses.slice(1));
+  const after = tableOf(addresses, before);
+  const state = { revision: 2, epoch: 1, digest: '-' };
+  const script = changeScript({ previous: before, next: after, isNewEpoch: false, state, goneMaps: 'kept' });
+  expect(script).toContain('vmap @in0_4_192');
+  expect(script).not.toContain('in0_4_96');
+  expect(
+    removalScript(before, after, state)
+      ?.split('\n')
+      .filter((line) => line.includes('in0_4')),
+  ).toEqual(['flush map inet segwall in0_4_96', 'delete map inet segwall in0_4_96']);
+  expect(removalScript(after, tableOf(addresses.slice(1), after), state)).toBeUndefined();
 });
 
 describe('the size of a map', () => {
