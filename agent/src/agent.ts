@@ -59,6 +59,7 @@ import { createPolicySync } from './policy-sync.ts';
 import type { Enforcer, SyncState } from './ports.ts';
 import type { AgentSettings, InterfaceSettings } from './settings.ts';
 import type { StateDirectory } from './state-directory.ts';
+import { readStateRule } from './state-rule.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
 import { createTableGuard } from './table-guard.ts';
@@ -123,6 +124,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     ownAddresses: () => ownAddresses(settings.interfaces),
     log,
     sweepMarks,
+    stateRule: readStateRule,
     beforeFirstTable: () => enterOpenSockets(log),
     units,
     names,

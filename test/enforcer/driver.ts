@@ -8,6 +8,7 @@ import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
+import { readStateRule } from '#agent/state-rule.ts';
 import { createTableGuard } from '#agent/table-guard.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
@@ -19,19 +20,23 @@ type Command =
   | { readonly do: 'apply'; readonly policy: HostPolicy }
   | { readonly do: 'sweep'; readonly current: number }
   | { readonly do: 'counts' }
+  | { readonly do: 'units' }
+  | { readonly do: 'state-rule' }
   | { readonly do: 'changes' }
   | { readonly do: 'bouts' }
   | { readonly do: 'cpu' };
 
 const [directory = '', cgroups] = process.argv.slice(2);
 const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
+const units = cgroups === undefined ? undefined : createUnitWatch({ root: JSON.parse(cgroups), log });
 const enforcer = createEnforcer({
   nft: createNft(),
   stateDirectory: openStateDirectory(directory),
   essentials: () => [],
   log,
   sweepMarks,
-  ...(cgroups === undefined ? {} : { units: createUnitWatch({ root: JSON.parse(cgroups), log }) }),
+  stateRule: readStateRule,
+  ...(units === undefined ? {} : { units }),
 });
 const changes: unknown[] = [];
 const bouts: unknown[] = [];
@@ -65,6 +70,10 @@ async function answer(command: Command): Promise<unknown> {
       return sweepMarks(command.current);
     case 'counts':
       return enforcer.counts();
+    case 'state-rule':
+      return readStateRule();
+    case 'units':
+      return units?.counts();
     case 'changes':
       return changes;
     case 'bouts':

@@ -42,7 +42,10 @@ test('a host that never had a policy is open and says so', async () => {
 
 test('a rule set is loaded and named in the kernel', async () => {
   expect(await driven.ask({ do: 'apply', policy: { ...base, revision: 5 } })).toEqual({ kind: 'applied', revision: 5 });
-  expect(await listing()).toContain('revision=5 epoch=1');
+  const text = await listing();
+  expect(text).toContain('revision=5 epoch=1');
+  const words = /comment "(revision=5 [^"]*)"/.exec(text)?.[1];
+  expect(await driven.ask({ do: 'state-rule' }), 'as asked for without nft').toEqual({ ok: true, value: words });
 });
 
 test('a change that only widens keeps the epoch', async () => {

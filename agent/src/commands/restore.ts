@@ -17,6 +17,7 @@ import { openPanicFlag } from '../panic-flag.ts';
 import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock, type StateLock } from '../state-lock.ts';
+import { readStateRule } from '../state-rule.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
   if (!existsSync(state)) return say('this host is not enrolled and has no policy: it is open');
@@ -44,6 +45,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       essentials: () => essentials,
       log,
       sweepMarks,
+      stateRule: readStateRule,
       // At boot there are none; after a panic there may be, and unknown to conntrack they would be cut.
       beforeFirstTable: async () => {
         const entered = await insertOpenSockets();
