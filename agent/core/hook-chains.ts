@@ -74,6 +74,13 @@ const sentOverLoopback = ['oif "lo" ct status ! dnat accept', 'ct status dnat fi
 /** What this host tells the ends of connections that it forwards for others and nobody judges: without it, large packets vanish. */
 const errorsOfForwarded = ['ct state related ct mark and 0x0fffffff == 0 meta l4proto { icmp, icmpv6 } accept'];
 
+/**
+ * Of what conntrack calls related, only errors are part of a connection that was judged. A connection that a helper expects (FTP's
+ * data) is one of its own, though it begins with the mark of the one that announced it.
+ */
+const acceptEstablished = `ct state established ${matchesEpoch} accept`;
+const acceptErrors = `ct state related meta l4proto { icmp, icmpv6 } ${matchesEpoch} accept`;
+
 /** The answer our own reject sends belongs to the connection it denies, and would be denied with it. */
 const ownRejections = [
   'ct state related ct direction reply icmp type destination-unreachable icmp code admin-prohibited accept',
@@ -155,9 +162,10 @@ export function hookChains(request: HookRequest): HookParts {
   function localHook(interfaceField: 'iif' | 'oif', own: Direction): readonly string[] {
     const other = opposite[own];
     return [
-      `ct state established,related ${matchesEpoch} accept`,
+      acceptEstablished,
       ...(own === 'inbound' ? [`${interfaceField} "lo" accept`] : sentOverLoopback),
       `ct state new goto new_${short[own]}`,
+      acceptErrors,
       ...(own === 'outbound' ? errorsOfForwarded : []),
       ...(own === 'outbound' && request.rejects === 'some' ? ownRejections : []),
       `ct state invalid,untracked goto odd_${short[own]}`,
@@ -246,7 +254,8 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
  */
 function forwardLines(isStrict: boolean): readonly string[] {
   return [
-    `ct state established,related ${matchesEpoch} accept`,
+    acceptEstablished,
+    acceptErrors,
     ...eachFamily((ip, digit) => [
       `ct state invalid,untracked ${ip} daddr @pods${digit} goto odd`,
       `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
