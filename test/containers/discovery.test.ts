@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseSettings } from '#agent/settings.ts';
 import {
   containerCgroup,
   deviceTowards,
@@ -18,6 +19,7 @@ import {
   podInBundle,
 } from '#agent-core/container-identity.ts';
 import { parseAddress } from '#model/address.ts';
+import { parseCidr } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -96,6 +98,26 @@ docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0
     expect(nameOfMonitor('/usr/bin/conmon\0-c\0abc\0-n\0web\0')).toBe('web');
     expect(nameOfMonitor('/usr/bin/conmon\0')).toBeUndefined();
   });
+});
+
+describe('the setting', () => {
+  test.each([
+    [undefined, { kind: 'off' }],
+    ['off', { kind: 'off' }],
+    ['discover', { kind: 'discover', reachable: [] }],
+    [{ reachable: ['10.244.0.0/16'] }, { kind: 'discover', reachable: [assertOk(parseCidr('10.244.0.0/16'))] }],
+  ])('%j', (containers, expected) => {
+    expect(assertOk(parseSettings({ containers })).containers).toEqual(expected);
+  });
+
+  test.each([
+    ['on', 'containers is "on"; allowed: off, discover, or { reachable: [10.244.0.0/16] }'],
+    [
+      { reachable: [] },
+      'containers.reachable is []; allowed: any, or a list of CIDRs such as [10.0.0.0/8, "fd00::/8"]',
+    ],
+    [{ engine: 'docker' }, 'containers.engine is "docker"; allowed: no such setting; the keys here are reachable'],
+  ])('%j is refused', (containers, error) => expect(parseSettings({ containers })).toEqual({ ok: false, error }));
 });
 
 describe('on a host', () => {

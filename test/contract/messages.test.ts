@@ -59,9 +59,19 @@ describe('up', () => {
         repairs: 0,
         problem: '',
         panic: { since: millis(1_800_000_000_000), reason: 'the shop is down' },
+        warnings: ['may override ours: ip raw, chain PREROUTING'],
       },
     },
     { kind: 'host-report', host: { addresses: [], facts: new Map() } },
+    { kind: 'host-report', host: { addresses: [], facts: new Map(), units: [], containers: [] } },
+    {
+      kind: 'host-report',
+      host: {
+        addresses: ['10.0.0.1'],
+        facts: new Map(),
+        containers: [{ name: 'shop_web.1', addresses: ['172.17.0.2', 'fd00::2'], reachable: ['fd00::2'] }],
+      },
+    },
     {
       kind: 'events',
       events: [
@@ -83,6 +93,18 @@ describe('up', () => {
       { hello: { agentVersion: '1', report: {}, held: { digest: Buffer.alloc(3) } } },
       /3 bytes/,
     ],
+    [
+      'a container’s address that is none',
+      { hostReport: { containers: { containers: [{ name: 'web', addresses: ['web'] }] } } },
+      /not an IPv4 or IPv6 address/,
+    ],
+    ['a container without a name', { hostReport: { containers: { containers: [{}] } } }, /an empty name/],
+    [
+      'too many containers',
+      { hostReport: { containers: { containers: Array.from({ length: 4097 }, () => ({ name: 'web' })) } } },
+      /at most 4096/,
+    ],
+    ['too many warnings', { status: { warnings: Array.from({ length: 33 }, () => 'x') } }, /at most 32/],
     ['too many facts', { hostReport: { facts: factsOf(65) } }, /at most 64/],
     ['an event of an unknown kind', { events: { events: [{ id: 'e', kind: 99 as 1 }] } }, /event kind 99/],
     ['an event without an id', { events: { events: [{ kind: 1 as const }] } }, /an empty name/],
