@@ -258,7 +258,8 @@ export function createNames(options: NamesOptions): Names {
       stopReading.abort();
       await reading;
       source?.close();
-      if (saving !== undefined) clearTimeout(saving);
+      if (saving === undefined) return;
+      clearTimeout(saving);
       await save();
     },
     close() {

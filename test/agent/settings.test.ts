@@ -36,6 +36,10 @@ const bad: readonly (readonly [string, string])[] = [
     'essential[1].name is "a"; allowed: a name that no other entry has',
   ],
   ['interfaces: { include: [""] }', 'interfaces.include[0] is ""; allowed: the name of an interface'],
+  ['names: { resolvers: [dns.example] }', 'names.resolvers[0] is "dns.example"; allowed: the address of a resolver'],
+  ['names: { holdMilliseconds: 5000 }', 'names.holdMilliseconds is 5000; allowed: a whole number from 0 to 2000'],
+  ['names: { addressesPerName: 0 }', 'names.addressesPerName is 0; allowed: a whole number from 1 to 4096'],
+  ['names: { grace: 5 }', 'names.grace is 5; allowed: no such setting; the keys here are resolvers, graceSeconds'],
   ['facts: { region: "a b" }', 'facts.region is "a b"; allowed: letters, digits'],
 ];
 
@@ -53,10 +57,16 @@ essential:
 interfaces: { include: [br-lan], exclude: [eth1] }
 facts: { region: eu-1, cloud: own }
 flows: { windowSeconds: 10, recordsMost: 100, spoolMegabytes: 2 }
+names: { resolvers: [10.0.0.53, "FD00::53"], graceSeconds: 60, addressesPerName: 9, addressesMost: 99, holdMilliseconds: 0 }
 `;
     expect(parseSettings(parse(text))).toMatchObject({
       ok: true,
       value: {
+        names: {
+          resolvers: ['10.0.0.53', 'fd00::53'],
+          bounds: { graceMs: 60_000, perNameMost: 9, addressesMost: 99 },
+          holdMs: 0,
+        },
         essentials: [
           { name: 'admin-ssh', peers: { kind: 'ranges', ranges: [{ family: 'ipv4' }, { family: 'ipv6' }] } },
           { name: 'dns', direction: 'outbound', peers: { kind: 'any' }, services: [{ low: 53 }, { low: 53 }] },
