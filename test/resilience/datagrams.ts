@@ -17,7 +17,11 @@ const sockets = ports.map((text) => {
   // A deny may answer with an ICMP error; the next datagram is sent all the same.
   socket.on('error', () => undefined);
   if (role === 'receive') {
-    socket.on('message', (bytes) => received.get(port)?.push(bytes.readUInt32BE(0)));
+    socket.on('message', (bytes, from) => {
+      received.get(port)?.push(bytes.readUInt32BE(0));
+      // Answered, so that the connection is an established one, let pass by its mark.
+      socket.send(bytes, from.port, from.address, () => undefined);
+    });
     socket.bind(port, address);
   } else socket.bind(port);
   return { port, socket };
