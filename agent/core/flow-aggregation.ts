@@ -175,13 +175,25 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     if (connections === 0 && packetsOriginal === 0 && packetsReply === 0) return undefined;
     const record = recordOf(entry, at);
     if (record === undefined) return undefined;
-    record.connections += connections;
-    record.packetsOriginal += packetsOriginal;
-    record.packetsReply += packetsReply;
-    record.bytesOriginal += difference(entry.bytesOriginal, before.bytesOriginal);
-    record.bytesReply += difference(entry.bytesReply, before.bytesReply);
-    if (entry.answered === 'yes') record.answered = true;
+    const otherEnd = otherRecordOf(entry, at);
+    for (const one of otherEnd === undefined ? [record] : [record, otherEnd]) {
+      one.connections += connections;
+      one.packetsOriginal += packetsOriginal;
+      one.packetsReply += packetsReply;
+      one.bytesOriginal += difference(entry.bytesOriginal, before.bytesOriginal);
+      one.bytesReply += difference(entry.bytesReply, before.bytesReply);
+      if (entry.answered === 'yes') one.answered = true;
+    }
     return record;
+  }
+
+  /** Where a container's other end is of this host too, both were judged and the mark names one. */
+  function otherRecordOf(entry: ConntrackEntry, at: Millis): OpenRecord | undefined {
+    const decided = attribution?.decisionOf((entry.mark >>> 12) & numberMask);
+    if (attribution === undefined || decided === undefined || entry.client === entry.server) return undefined;
+    const other = decided.direction === 'inbound' ? 'outbound' : 'inbound';
+    const end = localEnd(entry, other);
+    return attribution.localAddresses.has(end.local) ? place({ end, number: 0, decided: undefined, at }) : undefined;
   }
 
   function remember(key: number, entry: ConntrackEntry): void {

@@ -91,6 +91,18 @@ describe('attribution', () => {
   });
 });
 
+test('a connection of two workloads of one host is a flow of each, of the one by its mark, of the other by the rule set', () => {
+  const flows = createFlowAggregation(startedAt);
+  flows.attributeBy({ ...attribution, localAddresses: new Set([me, container]) });
+  const entry = { client: me, server: container, mark: stamped(13) };
+  flows.observe(connection(entry), at);
+  flows.observe(connection({ ...entry, event: 'closed', packetsOriginal: 3 }), at);
+  expect(records(flows)).toEqual([
+    expect.objectContaining({ direction: 'inbound', local: container, peer: me, connections: 1, packetsOriginal: 3 }),
+    expect.objectContaining({ direction: 'outbound', local: me, peer: container, end: judged, packetsOriginal: 3 }),
+  ]);
+});
+
 describe('counting', () => {
   test('ephemeral ports fold into one record', () => {
     const flows = open();
