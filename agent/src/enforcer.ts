@@ -27,6 +27,7 @@ import {
   preparationScript,
   refillsInPlace,
   removalScript,
+  type Standing,
   stateChain,
   type TableState,
 } from '#agent-core/transaction.ts';
@@ -303,12 +304,33 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const listing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
     if (!listing.ok) await options.beforeFirstTable?.();
     const standing = listing.ok ? parseStanding(listing.value) : nothingStanding;
+    const over = await bootstrapOver({ table, state, standing });
+    if (over.ok || standing.chains.size === 0) return over;
+    // An older agent's chain or map of the same name may be of another kind, which no change in place makes ours.
+    log.warn({ reason: over.error }, 'what stands cannot be changed into the table; it is replaced in one transaction');
+    const replaced = await bootstrapOver({
+      table,
+      state,
+      standing: nothingStanding,
+      first: `delete table ${tableName}\n`,
+    });
+    return replaced.ok ? replaced : over;
+  };
+
+  /** `first`: comes before the rest of the same transaction. */
+  const bootstrapOver = async (given: {
+    readonly table: Table;
+    readonly state: TableState;
+    readonly standing: Standing;
+    readonly first?: string;
+  }): Promise<Result<Loaded>> => {
+    const { table, state, standing, first = '' } = given;
     return withUnits(table, async ({ lines, cgroups }) => {
       // Where nothing stands, protection comes first: one transaction, and another epoch for what was judged before its ranges showed.
       const stands = standing.chains.size > 0;
       const prepared = stands ? await prepare(table, standing.maps, state) : ok(new Set<string>());
       if (!prepared.ok) return prepared;
-      const loaded = await commit(bootstrapScript(table, state, standing, lines, prepared.value), state);
+      const loaded = await commit(first + bootstrapScript(table, state, standing, lines, prepared.value), state);
       if (!loaded.ok) return loaded;
       const showsLate = stands ? refillsInPlace(table, standing) : freshMaps(table).length > 0;
       if (!showsLate) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
