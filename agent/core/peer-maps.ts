@@ -17,8 +17,8 @@ export interface PeerMap {
 }
 
 /**
- * One look-up a length, each 0.02–0.06 of a new connection's cost; in an interval map of 5,000 ranges it is 0.3, of 50 still 0.1. Beyond so
- * many lengths the interval map is used.
+ * One look-up a length, each 0.02–0.06 of a new connection's cost; in an interval map of 5,000 ranges it is 0.25. Beyond so many
+ * lengths, a number chosen from these two and not by a measurement of its own, the interval map is used.
  */
 const mostLengths = 4;
 /** So ragged a range that it takes more prefixes than this is better kept whole. */

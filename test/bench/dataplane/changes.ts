@@ -1,6 +1,6 @@
 // What a change of a large table takes in the kernel: one peer, or a thousand, that come and go among 100,000. From the start of
 // nft's process until the kernel tells that the transaction is in force, and until the process has ended: where anything was deleted,
-// its end waits for the kernel to free it (an RCU grace period). What the agent computes before it is not in it.
+// it ends later, it seems for the kernel to free it. What the agent computes before it is not in it.
 
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
