@@ -218,7 +218,7 @@ function readEssential(name: string, value: unknown): EssentialEntry {
     throw new BadSetting(
       `${name}.name`,
       entryName,
-      'lower-case letters, digits and "-", at most 63 characters, and not control-plane',
+      'lower-case letters, digits and "-", at most 63 characters, and not control-plane or control-plane-dns',
     );
   }
   const direction = entry['direction'];
