@@ -1,7 +1,7 @@
 // Names learnt on a host, with real packets: `held` with the kernel's queue, where an answer waits for the table, and `copied`,
-// where the table follows it. A tiny resolver, a client that connects as soon as it has its answer, and every way to be wrong.
+// where the table follows it. Each is a test file of its own, so that they run at the same time. A tiny resolver, a client that connects as soon as it has its answer, and every way to be wrong.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { packet, udp } from '#test/protocols/packets.ts';
@@ -22,7 +22,7 @@ import {
 
 const resolvers = [addresses.resolver.ipv4, addresses.resolver.ipv6, addresses.rogue.ipv4];
 
-function policy(names: Readonly<Record<string, string>>): HostRuleSet {
+export function policy(names: Readonly<Record<string, string>>): HostRuleSet {
   return withNames(
     hostRuleSet({
       addresses: [addresses.host.ipv4, addresses.host.ipv6],
@@ -37,7 +37,7 @@ function policy(names: Readonly<Record<string, string>>): HostRuleSet {
 
 const record = (owner: string, address: string, ttl = 60): DnsRecord => ({ owner, address: at(address), ttl });
 
-const zone = {
+export const zone = {
   'api.test.example': [record('api.test.example', serverAddress(1)), record('api.test.example', serverAddress6(1))],
   'other.test.example': [record('other.test.example', serverAddress(2))],
   'one.wild.example': [record('one.wild.example', serverAddress(3))],
@@ -56,7 +56,7 @@ const zone = {
 
 const names = { api: 'api.test.example', wild: '*.wild.example' };
 
-describe.each(['held', 'copied'] as const)('answers that are %s', (source) => {
+export function describeAnswers(source: 'held' | 'copied'): void {
   let world: NamesWorld;
 
   beforeAll(async () => {
@@ -213,4 +213,4 @@ describe.each(['held', 'copied'] as const)('answers that are %s', (source) => {
     await world.apply(policy({}));
     expect(await reached(serverAddress(1)), 'without the rule').not.toBe('allowed');
   });
-});
+}
