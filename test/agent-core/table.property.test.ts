@@ -94,7 +94,7 @@ test('a packet meets the verdict, the reason and the rule that the rule set give
         const rules = ruleSet?.workloads.find(({ workload }) => workload === packet.workload);
         if (ruleSet === undefined || rules === undefined || !canBegin(packet.service, familyOf(packet.localAddress)))
           continue;
-        // Two workloads of one host are judged once, as inbound of the server.
+        // Two workloads of one host are judged at both ends: test/containers/pairs.property.test.ts.
         if (ruleSet.workloads.some(({ addresses }) => addresses.includes(packet.peerAddress))) continue;
         check(ruleSet, rules, packet);
         judged += 1;
