@@ -96,4 +96,13 @@ test('a name in a policy file opens what a resolver says of it, and is reported 
     },
     { what: 'the flow is reported as the rule’s', timeoutMs: 30_000, intervalMs: 500 },
   );
+
+  // As a boot: no agent, no table, no resolver.
+  await agent.kill('SIGTERM');
+  await host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
+  dns.stdin?.write(`${JSON.stringify({ silent: true })}\n`);
+  const main = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
+  const restored = await host.exec([process.execPath, main, 'restore', '--state', agent.stateDirectory]);
+  expect(restored.stdout).toContain('in force');
+  expect([await reached(8080), await reached(8081)]).toEqual(['allowed', expect.not.stringMatching('allowed')]);
 });
