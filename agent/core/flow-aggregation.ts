@@ -28,6 +28,8 @@ export interface Attribution {
   readonly localAddresses: ReadonlySet<Address>;
   /** The decision that a connection's mark names; undefined for a number no longer known. */
   readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
+  /** The systemd unit that a workload of this host is; undefined for what is none. */
+  readonly unitOf?: (workload: string) => string | undefined;
   /** For connections the kernel never judged. */
   readonly judge: (end: LocalEnd) => End;
 }
@@ -68,6 +70,7 @@ interface OpenRecord {
   packetsReply: number;
   bytesOriginal: number;
   bytesReply: number;
+  readonly unit?: string;
   firstSeenAt: Millis;
   lastSeenAt: Millis;
   answered: boolean;
@@ -137,13 +140,16 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       lostRecords += 1;
       return undefined;
     }
+    const end = request.decided ?? attribution.judge(request.end);
+    const unit = end.workload === undefined ? undefined : attribution.unitOf?.(end.workload);
     const made: OpenRecord = {
       direction,
       local,
       peer,
       protocol: service.protocol,
       port,
-      end: request.decided ?? attribution.judge(request.end),
+      end,
+      ...(unit === undefined ? {} : { unit }),
       revision: attribution.revision,
       ...noCounters,
       connections: 0,

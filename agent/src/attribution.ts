@@ -26,6 +26,9 @@ export function attributionOf({
   for (const { kind, workload, addresses } of ruleSet?.workloads ?? []) {
     if (kind === 'container') for (const address of addresses) holders.set(address, workload);
   }
+  const units = new Map(
+    (ruleSet?.workloads ?? []).flatMap(({ workload, unit }) => (unit === undefined ? [] : [[workload, unit] as const])),
+  );
   const hostWorkload = ruleSet?.workloads.find(({ kind }) => kind === 'host')?.workload ?? host;
 
   function judge({ direction, local, peer, service }: LocalEnd): End {
@@ -47,6 +50,7 @@ export function attributionOf({
     revision: ruleSet?.revision ?? 0,
     localAddresses: new Set([...hostAddresses, ...holders.keys()]),
     decisionOf,
+    unitOf: (workload) => units.get(workload),
     judge,
   };
 }

@@ -22,12 +22,15 @@ const decisions: ReadonlyMap<number, { readonly direction: Direction; readonly e
   [10, { direction: 'inbound', end: webRule }],
   [11, { direction: 'inbound', end: denied }],
   [12, { direction: 'outbound', end: { ...webRule, rule: 'out' } }],
+  [14, { direction: 'inbound', end: { ...webRule, workload: 'me-app' } }],
+  [15, { direction: 'inbound', end: { ...judged, workload: 'me-app' } }],
   [13, { direction: 'inbound', end: { ...webRule, workload: 'box', rule: 'box' } }],
 ]);
 const attribution: Attribution = {
   revision: 7,
   localAddresses: new Set([me, me6, loopback]),
   decisionOf: (number) => decisions.get(number),
+  unitOf: (workload) => (workload === 'me-app' ? 'app.service' : undefined),
   judge: () => judged,
 };
 
@@ -53,6 +56,12 @@ describe('attribution', () => {
       { port: 7000 },
     ],
     ['bits of the mark that belong to others do not matter', { mark: (0x9 << 28) | stamped(10) }, { end: webRule }],
+    [
+      'a unit’s connection names the unit',
+      { mark: stamped(14) },
+      { unit: 'app.service', end: { ...webRule, workload: 'me-app' } },
+    ],
+    ['also one that was only observed', { mark: stamped(15) }, { unit: 'app.service' }],
     ['the epoch does not matter', { mark: (10 << 12) | 4095 }, { end: webRule }],
     [
       'without a mark the address tells the direction, and the rule set the end',

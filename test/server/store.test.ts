@@ -216,11 +216,13 @@ describe('flows', () => {
     { name: 'not the other way round', filter: { from: 'api-1' }, found: 0 },
     { name: 'by verdict', filter: { verdict: 'deny' }, found: 0 },
     { name: 'by segment', filter: { segment: 'shop' }, found: 1 },
+    { name: 'by unit', filter: { unit: 'api.service' }, found: 1 },
+    { name: 'not by another unit', filter: { unit: 'web.service' }, found: 0 },
     { name: 'by time', filter: { since: millis(1_060_001) }, found: 0 },
   ];
   test.each(filters)('are found $name', async ({ filter, found }) => {
     const { store } = await openScratchStore();
-    await store.ingestFlows({ ...batch, flows });
+    await store.ingestFlows({ ...batch, flows: flows.map((flow) => ({ ...flow, unit: 'api.service' })) });
     expect(await store.listFlows({ ...all, ...filter })).toHaveLength(found);
   });
 

@@ -15,6 +15,7 @@ interface FlowOptions extends ConnectionOptions {
   readonly to?: string;
   readonly verdict?: string;
   readonly segment?: string;
+  readonly unit?: string;
   readonly limit: string;
   readonly json?: true;
 }
@@ -28,6 +29,7 @@ export function registerFlowCommands(program: Command): void {
     .option('--to <NAME>', "the server's workload or address")
     .option('--verdict <VERDICT>', 'allow, deny or would-deny')
     .option('--segment <NAME>', 'whose rule or default decided')
+    .option('--unit <UNIT>', 'the systemd unit of the end that reported it')
     .option('--limit <NUMBER>', 'the most lines', '1000')
     .option('--json', 'NDJSON: one JSON document a flow')
     .action(guarded(async (_options: unknown, command: Command) => flows(command.optsWithGlobals())));
@@ -43,7 +45,7 @@ export function registerFlowCommands(program: Command): void {
 async function flows(options: FlowOptions): Promise<void> {
   const query = new URLSearchParams({ limit: String(assertNumber(options.limit, '--limit')) });
   if (options.since !== undefined) query.set('since', String(sinceMs(options.since, Date.now())));
-  for (const key of ['from', 'to', 'verdict', 'segment'] as const) {
+  for (const key of ['from', 'to', 'verdict', 'segment', 'unit'] as const) {
     const value = options[key];
     if (value !== undefined) query.set(key, value);
   }
@@ -62,7 +64,7 @@ async function flows(options: FlowOptions): Promise<void> {
       flow.service,
       flow.verdict,
       reasonText(flow),
-      `${flow.host} ${flow.direction}`,
+      `${flow.host} ${flow.direction}${flow.unit === undefined ? '' : `, ${flow.unit}`}`,
       String(flow.connections),
       String(flow.bytesOriginal + flow.bytesReply),
     ]),

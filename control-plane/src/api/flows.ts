@@ -21,7 +21,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { since, from, to, verdict, segment, limit } = request.query;
+      const { since, from, to, verdict, segment, unit, limit } = request.query;
       const rows = await store.listFlows({
         tenant,
         since: millis(since),
@@ -30,6 +30,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
         ...(to === undefined ? {} : { to }),
         ...(verdict === undefined ? {} : { verdict }),
         ...(segment === undefined ? {} : { segment }),
+        ...(unit === undefined ? {} : { unit }),
       });
       return rows.map(flowView);
     },

@@ -275,6 +275,7 @@ export const flowQuery = z.object({
   to: z.string().optional().describe("the server's workload or address"),
   verdict: z.enum(['allow', 'deny', 'would-deny']).optional(),
   segment: name.optional(),
+  unit: z.string().max(256).optional().describe('the systemd unit of the end that reported it'),
   limit: z.coerce.number().int().min(1).max(100_000).default(1000),
 });
 

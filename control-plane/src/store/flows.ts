@@ -155,6 +155,7 @@ export interface FlowFilter {
   readonly to?: string;
   readonly verdict?: string;
   readonly segment?: string;
+  readonly unit?: string;
   readonly limit: number;
 }
 
@@ -167,6 +168,7 @@ export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<re
     .where('last_seen', '>=', filter.since);
   if (filter.verdict !== undefined) query = query.where('verdict', '=', filter.verdict);
   if (filter.segment !== undefined) query = query.where('segment', '=', filter.segment);
+  if (filter.unit !== undefined) query = query.where('unit', '=', filter.unit);
   for (const [name, near] of [
     [filter.from, 'outbound'],
     [filter.to, 'inbound'],
