@@ -63,7 +63,10 @@ interface Lines {
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
-export async function createNamesWorld(source: 'held' | 'copied', own: NameSettings = settings): Promise<NamesWorld> {
+export async function createNamesWorld(
+  source: 'held' | 'copied' | 'lookups',
+  own: NameSettings = settings,
+): Promise<NamesWorld> {
   const lab = await createLab({ name: 'names' });
   const directory = await mkdtemp(join(tmpdir(), 'segwall-names-'));
   lab.alsoRemove(directory);
