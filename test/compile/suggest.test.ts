@@ -434,3 +434,24 @@ spec:
     expect(readFleet(text).policy.segments.get('shop')?.rules).toEqual([]);
   });
 });
+
+test('the flows of a unit become rules of its own segment, and those of its host do not', () => {
+  const unit = `${host('db-1', { app: 'shop', role: 'db' }, '10.0.0.5')}
+---
+apiVersion: segwall/v1
+kind: Workload
+metadata: { name: db-1-postgres, labels: { app: postgres } }
+spec: { host: db-1, kind: unit, unit: postgresql.service, addresses: [10.0.0.5] }
+${host('web-1', { app: 'shop', role: 'web' }, '10.0.0.1')}`;
+  const postgres = 'kind: Segment\nmetadata: { name: postgres }\nspec: { selector: app == "postgres" }';
+  const fleet = fleetOf(`${bareSegment}\n---\n${postgres}`, unit);
+  const atServer = { only: 'inbound' } as const;
+  const flows = [
+    ...seen(fleet, 'web-1', 'db-1-postgres', { ...atServer, port: 5432 }),
+    ...seen(fleet, 'web-1', 'db-1', { ...atServer, port: 22 }),
+  ];
+  const { rules } = suggest(fleet, flows, { segment: 'postgres' });
+  expect(rules.map(({ services }) => services.map(serviceTermText))).toEqual([['tcp/5432']]);
+  expect(lines(suggest(fleet, flows)).join()).toContain('tcp/22');
+  expect(lines(suggest(fleet, flows)).join()).not.toContain('5432');
+});
