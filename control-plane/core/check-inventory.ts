@@ -21,7 +21,7 @@ export function checkInventory(drafts: readonly DraftDocument[], problems: Probl
   for (const one of drafts)
     if (one.draft.kind === 'host' && one.draft.host !== undefined) hosts.set(one.draft.host, one);
   const workloads = drafts.map(({ draft }): Workload => {
-    const { addressesAt: _, ...rest } = draft;
+    const { addressPlaces: _, ...rest } = draft;
     if (draft.kind !== 'unit') return rest;
     const inherited = hosts.get(draft.host ?? '')?.draft.addresses ?? [];
     return { ...rest, addresses: [...new Set([...inherited, ...draft.addresses])] };
@@ -79,7 +79,7 @@ function checkUnits(drafts: readonly DraftDocument[], problems: Problem[]): void
 function checkAddresses(drafts: readonly DraftDocument[], problems: Problem[]): void {
   const holders = new Map<Address, DraftDocument>();
   for (const one of drafts) {
-    for (const address of one.draft.addresses) {
+    for (const [address, at] of one.draft.addressPlaces) {
       const other = holders.get(address);
       if (other === undefined) {
         holders.set(address, one);
@@ -89,13 +89,13 @@ function checkAddresses(drafts: readonly DraftDocument[], problems: Problem[]): 
       if (ownerOf(other) !== ownerOf(one)) {
         report(context, {
           code: 'duplicate-address',
-          at: one.draft.addressesAt,
+          at,
           message: `${address} is claimed by "${one.draft.name}" and by "${other.draft.name}" (${whereIs(other)}); an address belongs to one host's workloads`,
         });
       } else if (one.draft.kind !== 'unit' && other.draft.kind !== 'unit') {
         report(context, {
           code: 'shared-address',
-          at: one.draft.addressesAt,
+          at,
           message: `${address} is of "${one.draft.name}" and of "${other.draft.name}" (${whereIs(other)}), both on host "${one.draft.host}"; without a name a query means the host, or the first container in order`,
         });
       }

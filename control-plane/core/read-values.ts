@@ -97,8 +97,18 @@ export function readAddress(context: ReadContext, node: DocumentNode): Address |
   });
 }
 
-export function readAddresses(context: ReadContext, node: DocumentNode, what: string): readonly Address[] {
-  return [...new Set(readEntries(context, node, { what, read: (item) => readAddress(context, item) }))];
+/** Each address once, with the offset of its first mention in the file. */
+export function readAddresses(context: ReadContext, node: DocumentNode, what: string): ReadonlyMap<Address, number> {
+  const places = new Map<Address, number>();
+  readEntries(context, node, {
+    what,
+    read: (item) => {
+      const address = readAddress(context, item);
+      if (address !== undefined && !places.has(address)) places.set(address, item.at);
+      return address;
+    },
+  });
+  return places;
 }
 
 function readCidr(context: ReadContext, node: DocumentNode): AddressRange | undefined {

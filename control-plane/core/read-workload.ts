@@ -23,7 +23,8 @@ export interface WorkloadDraft {
   readonly kind: WorkloadKind;
   readonly host?: string;
   readonly addresses: readonly Address[];
-  readonly addressesAt: number;
+  /** The offset at which each of its own addresses stands in the file. */
+  readonly addressPlaces: ReadonlyMap<Address, number>;
   readonly unit?: string;
   readonly labels: Labels;
   readonly position: Position;
@@ -62,13 +63,13 @@ export function readWorkload(
   if (kind === undefined) return undefined;
   const host = readHost(context, fields, kind);
   const unit = readUnit(context, fields, kind);
-  const addresses = readOwnAddresses(context, fields, kind);
+  const addressPlaces = readOwnAddresses(context, fields, kind);
   return {
     name,
     kind,
     ...(host === undefined || kind === 'external' ? {} : { host }),
-    addresses,
-    addressesAt: fields.get('addresses')?.at ?? spec.at,
+    addresses: [...addressPlaces.keys()],
+    addressPlaces,
     ...(unit === undefined ? {} : { unit }),
     labels: new Map([...labels].sort(([a], [b]) => (a < b ? -1 : 1))),
     position: context.file.position(nameAt),
@@ -160,7 +161,7 @@ function readUnit(context: ReadContext, fields: Fields, kind: WorkloadKind): str
 }
 
 /** A unit shares its host's addresses and need not name any. */
-function readOwnAddresses(context: ReadContext, fields: Fields, kind: WorkloadKind): readonly Address[] {
+function readOwnAddresses(context: ReadContext, fields: Fields, kind: WorkloadKind): ReadonlyMap<Address, number> {
   const node =
     kind === 'unit'
       ? fields.get('addresses')
@@ -169,7 +170,7 @@ function readOwnAddresses(context: ReadContext, fields: Fields, kind: WorkloadKi
           what: `a Workload of kind ${kind}`,
           example: 'addresses: [10.0.0.1]',
         });
-  return node === undefined ? [] : readAddresses(context, node, 'addresses');
+  return node === undefined ? new Map() : readAddresses(context, node, 'addresses');
 }
 
 /** NAME → addresses, names in lower case without the final dot. */
@@ -186,7 +187,7 @@ export function readResolution(context: ReadContext, spec: DocumentNode): Readon
       continue;
     }
     const addresses = readAddresses(context, entry.value, `the addresses of ${name}`);
-    resolutions.set(name, [...new Set([...(resolutions.get(name) ?? []), ...addresses])]);
+    resolutions.set(name, [...new Set([...(resolutions.get(name) ?? []), ...addresses.keys()])]);
   }
   return resolutions;
 }
