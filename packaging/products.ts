@@ -35,8 +35,10 @@ export const products: readonly Product[] = [
         entry: 'agent/src/main.ts',
         manSection: 8,
         summary: 'enforce this host’s segmentation policy and report its flows',
-        // The last compiler stage costs 4 MB of its own code; without it an event is decoded in 2.0 instead of 1.4 µs.
-        runtimeFlags: ['--no-opt'],
+        // An idle agent holds 5 MB less of its own and 7 MB less in all: the last compiler stage costs 4 MB of its own code (an event is
+        // decoded in 1.5 instead of 0.7 µs without it), the first one keeps machine code beside bytecode, and what start-up compiled
+        // goes with the first release of memory (agent/src/memory.ts) instead of the sixth.
+        runtimeFlags: ['--no-opt', '--no-sparkplug', '--max-semi-space-size=1', '--bytecode-old-age=1'],
       },
     ],
     units: ['segwall-agent.service', 'segwall-agent-restore.service'],
