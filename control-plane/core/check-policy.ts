@@ -9,7 +9,12 @@ import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import { checkInventory, type DraftDocument } from './check-inventory.ts';
 import { warnOfPolicy } from './check-warnings.ts';
-import { type CheckMode, collectDocuments, type EnvelopedDocument } from './collect-documents.ts';
+import {
+  type CheckMode,
+  type CollectedDocuments,
+  collectDocuments,
+  type EnvelopedDocument,
+} from './collect-documents.ts';
 import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from './policy.ts';
 import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from './problem.ts';
 import type { ReadContext } from './read-fields.ts';
@@ -50,18 +55,21 @@ export interface CheckedPolicy {
 export function checkPolicy(input: CheckInput): CheckedPolicy {
   const problems: Problem[] = [...(input.readingProblems ?? [])];
   const lostNames = new Set<string>();
-  const documents = collectDocuments({
+  const { documents, spare } = collectDocuments({
     policy: readAll(input.files, { maxLength: maxPolicyFileLength, problems, lostNames }),
     inventory: readAll(input.inventoryFiles ?? [], { maxLength: maxInventoryFileLength, problems, lostNames }),
     mode: input.mode,
     problems,
     taken: managedNames(input.knownWorkloads),
   });
+  for (const { naming, name } of spare) if (naming === 'misnamed') lostNames.add(name);
   const drafts = readDrafts(documents, problems);
+  readDrafts(spare, problems);
   const inventory: Inventory = {
     workloads: checkInventory(drafts, problems),
     resolutions: readResolutions(documents, problems),
   };
+  readResolutions(spare, problems);
   const isInventoryKnown =
     input.inventoryFiles !== undefined ||
     input.knownWorkloads !== undefined ||
@@ -71,7 +79,7 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     ...workloads,
     ...documents.filter((one) => one.kind === 'Workload').map((one) => [one.name, one] as const),
   ]);
-  const policy = readPolicy(documents, problems, isInventoryKnown ? testable : undefined);
+  const policy = readPolicy({ documents, spare }, problems, isInventoryKnown ? testable : undefined);
   if (!hasErrors(problems) && input.warnings !== 'unwanted') {
     const known = isInventoryKnown ? { ...inventory, workloads } : undefined;
     for (const warning of warnOfPolicy({ policy, inventory: known, now: input.now })) problems.push(warning);
@@ -124,18 +132,21 @@ function readDrafts(documents: readonly EnvelopedDocument[], problems: Problem[]
 
 /** Names first, then what refers to them; so neither the order of files nor of documents matters. */
 function readPolicy(
-  documents: readonly EnvelopedDocument[],
+  { documents, spare }: CollectedDocuments,
   problems: Problem[],
   workloads: ReadonlyMap<string, unknown> | undefined,
 ): Omit<Policy, 'workloads'> & { readonly workloads: ReadonlyMap<string, Workload> } {
   const contextOf = (document: EnvelopedDocument): ReadContext => ({ file: document.file, problems });
   const ofKind = (kind: EnvelopedDocument['kind']) => documents.filter((document) => document.kind === kind);
   const serviceNames = new Set(ofKind('Service').map((document) => document.name));
+  const spareOf = (kind: EnvelopedDocument['kind']) => spare.filter((document) => document.kind === kind);
   const services = new Map<string, readonly ServiceTerm[]>();
   for (const document of ofKind('Service'))
     services.set(document.name, readService(contextOf(document), document, serviceNames));
+  for (const document of spareOf('Service')) readService(contextOf(document), document, serviceNames);
   const ipLists = new Map<string, readonly AddressRange[]>();
   for (const document of ofKind('IPList')) ipLists.set(document.name, readIpList(contextOf(document), document));
+  for (const document of spareOf('IPList')) readIpList(contextOf(document), document);
   const segmentDocuments = ofKind('Segment');
   const names: PolicyNames = {
     services,
@@ -149,16 +160,24 @@ function readPolicy(
     if (segment !== undefined) segments.set(segment.name, segment);
     ruleNames.set(document.name, new Set(writtenRuleNames(document)));
   }
+  for (const document of spareOf('Segment')) {
+    readSegment(contextOf(document), document, names);
+    const others = ruleNames.get(document.name);
+    if (others !== undefined) ruleNames.set(document.name, new Set([...others, ...writtenRuleNames(document)]));
+  }
   const guardrails = new Map<string, Guardrail>();
   for (const document of ofKind('Guardrail')) {
     const guardrail = readGuardrail(contextOf(document), document, names);
     if (guardrail !== undefined) guardrails.set(guardrail.name, guardrail);
   }
+  for (const document of spareOf('Guardrail')) readGuardrail(contextOf(document), document, names);
   const tests = new Map<string, PolicyTest>();
+  const testable = { services, segments: ruleNames, workloads };
   for (const document of ofKind('PolicyTest')) {
-    const test = readPolicyTest(contextOf(document), document, { services, segments: ruleNames, workloads });
+    const test = readPolicyTest(contextOf(document), document, testable);
     if (test !== undefined) tests.set(test.name, test);
   }
+  for (const document of spareOf('PolicyTest')) readPolicyTest(contextOf(document), document, testable);
   return {
     segments: inNameOrder(segments),
     guardrails: inNameOrder(guardrails),

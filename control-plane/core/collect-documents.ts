@@ -36,6 +36,8 @@ export interface EnvelopedDocument {
   readonly place: DocumentPlace;
   readonly file: SourceFile;
   readonly kind: DocumentKind;
+  readonly naming: 'named' | 'misnamed';
+  /** As written, where it is misnamed; empty where there is none. */
   readonly name: string;
   readonly nameAt: number;
   readonly description: string | undefined;
@@ -55,14 +57,27 @@ export interface CollectInput {
   readonly taken: ReadonlySet<string>;
 }
 
-/** Documents whose outer part could be read, each name once per kind: the first in order of file and line. */
-export function collectDocuments(input: CollectInput): readonly EnvelopedDocument[] {
-  const collected: EnvelopedDocument[] = [];
+/**
+ * `documents` have each name once per kind: the first in order of file and line. `spare` are those without a name of their own,
+ * nameless, misnamed or second of a name: an error each, read only so that their other errors are told in the same run.
+ */
+export interface CollectedDocuments {
+  readonly documents: readonly EnvelopedDocument[];
+  readonly spare: readonly EnvelopedDocument[];
+}
+
+export function collectDocuments(input: CollectInput): CollectedDocuments {
+  const documents: EnvelopedDocument[] = [];
+  const spare: EnvelopedDocument[] = [];
   const first = new Map<string, EnvelopedDocument>();
   for (const place of ['policy', 'inventory'] as const) {
     for (const source of input[place]) {
       const document = readEnvelope(source, { place, input });
       if (document === undefined) continue;
+      if (document.naming === 'misnamed') {
+        spare.push(document);
+        continue;
+      }
       const address = `${document.kind}/${document.name}`;
       const other = first.get(address);
       const context = { file: document.file, problems: input.problems };
@@ -73,6 +88,7 @@ export function collectDocuments(input: CollectInput): readonly EnvelopedDocumen
           at: document.nameAt,
           message: `there is a second ${document.kind} "${document.name}" (the first is at ${file}:${line}); names are unique per kind`,
         });
+        spare.push(document);
         continue;
       }
       if (document.kind === 'Workload' && input.taken.has(document.name)) {
@@ -83,10 +99,10 @@ export function collectDocuments(input: CollectInput): readonly EnvelopedDocumen
         });
       }
       first.set(address, document);
-      collected.push(document);
+      documents.push(document);
     }
   }
-  return collected;
+  return { documents, spare };
 }
 
 function readEnvelope(
@@ -107,8 +123,8 @@ function readEnvelope(
   if (kind === undefined) return undefined;
   checkPlace(context, { fields, kind, place, mode: input.mode, spec });
   const own = metadata === undefined ? undefined : readMetadata(context, metadata, kind);
-  if (own === undefined || spec === undefined) return undefined;
-  return { place, file, kind, ...own, spec };
+  if (spec === undefined) return undefined;
+  return { place, file, kind, ...(own ?? nameless(fields.at)), spec };
 }
 
 function readApiVersion(context: ReadContext, fields: Fields): void {
@@ -154,7 +170,7 @@ function checkPlace(context: ReadContext, { fields, kind, place, mode, spec }: P
     report(context, {
       code: 'kind-not-here',
       at,
-      message: `a ${kind} stands in an inventory file; allowed there are Workload and Resolution`,
+      message: `${withArticle(kind)} stands in an inventory file; allowed there are Workload and Resolution`,
       suggestion: 'move it to the policy directory',
     });
   }
@@ -181,6 +197,7 @@ function checkPlace(context: ReadContext, { fields, kind, place, mode, spec }: P
 }
 
 interface Metadata {
+  readonly naming: 'named' | 'misnamed';
   readonly name: string;
   readonly nameAt: number;
   readonly description: string | undefined;
@@ -189,12 +206,23 @@ interface Metadata {
 
 function readMetadata(context: ReadContext, node: DocumentNode, kind: DocumentKind): Metadata | undefined {
   const allowed = kind === 'Workload' ? ['name', 'labels', 'description'] : ['name', 'description'];
-  const fields = readFields(context, descriptionJoined(context, node), { what: `a ${kind}'s metadata`, allowed });
+  const fields = readFields(context, descriptionJoined(context, node), {
+    what: `${withArticle(kind)}'s metadata`,
+    allowed,
+  });
   if (fields === undefined) return undefined;
   const description = readProse(context, fields.get('description'), 'metadata.description');
-  const nameNode = requireField(context, fields, { key: 'name', what: `a ${kind}'s metadata`, example: 'name: NAME' });
+  const nameNode = requireField(context, fields, {
+    key: 'name',
+    what: `${withArticle(kind)}'s metadata`,
+    example: 'name: NAME',
+  });
   const name = nameNode === undefined ? undefined : readName(context, nameNode, 'metadata.name');
-  if (name === undefined || nameNode === undefined) return undefined;
+  const labelsNode = fields.get('labels');
+  if (name === undefined || nameNode === undefined) {
+    const written = nameNode?.kind === 'scalar' ? String(nameNode.value) : '';
+    return { ...nameless(nameNode?.at ?? node.at), name: written, description, labelsNode };
+  }
   if (kind === 'Service' && reservedServiceNames.includes(name)) {
     report(context, {
       code: 'reserved-name',
@@ -202,7 +230,15 @@ function readMetadata(context: ReadContext, node: DocumentNode, kind: DocumentKi
       message: `a Service may not be called "${name}"; any name but ${reservedServiceNames.join(', ')} is allowed`,
     });
   }
-  return { name, nameAt: nameNode.at, description, labelsNode: fields.get('labels') };
+  return { naming: 'named', name, nameAt: nameNode.at, description, labelsNode };
+}
+
+function nameless(at: number): Metadata {
+  return { naming: 'misnamed', name: '', nameAt: at, description: undefined, labelsNode: undefined };
+}
+
+function withArticle(kind: DocumentKind): string {
+  return kind === 'IPList' ? `an ${kind}` : `a ${kind}`;
 }
 
 /** `{ name: shop, description: Web shop, production }` is YAML for a key "production" that nobody meant: the text goes on there. */
