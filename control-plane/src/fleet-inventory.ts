@@ -24,6 +24,14 @@ export interface HostEntry {
   readonly containers: HostContainers;
 }
 
+/** What an operator says of a workload. */
+export type OperatorsWord = Pick<HostEntry, 'labels' | 'quarantine'>;
+
+export interface OperatedEntry {
+  readonly said: OperatorsWord;
+  set(next: OperatorsWord): void;
+}
+
 export interface AddressConflict {
   readonly address: Address;
   /** Names of workloads, in code-unit order; two at least. */
@@ -66,6 +74,29 @@ export class FleetInventory {
     const host = this.#hosts.get(this.#insideHosts.get(name) ?? '');
     const container = host?.containers.get(name);
     return host === undefined || container === undefined ? undefined : { host, container };
+  }
+
+  /** What operators may label and quarantine: a host, or a unit or container of one; and how to put what they said there. */
+  operated(name: string): OperatedEntry | undefined {
+    const host = this.#hosts.get(name);
+    if (host !== undefined) {
+      const { labels, quarantine, ...rest } = host;
+      return { said: said(labels, quarantine), set: (next) => this.setHost({ ...rest, ...next }) };
+    }
+    const boxed = this.container(name);
+    if (boxed !== undefined) {
+      const { labels, quarantine, ...container } = boxed.container;
+      const containers = (next: OperatorsWord) => new Map(boxed.host.containers).set(name, { ...container, ...next });
+      return {
+        said: said(labels, quarantine),
+        set: (next) => this.setHost({ ...boxed.host, containers: containers(next) }),
+      };
+    }
+    const found = this.unit(name);
+    if (found === undefined) return undefined;
+    const { labels, quarantine, ...unit } = found.unit;
+    const units = (next: OperatorsWord) => new Map(found.host.units).set(name, { ...unit, ...next });
+    return { said: said(labels, quarantine), set: (next) => this.setHost({ ...found.host, units: units(next) }) };
   }
 
   hosts(): IterableIterator<HostEntry> {
@@ -304,4 +335,8 @@ function insideOf(host: HostEntry | undefined): readonly string[] {
 function claimsOf(host: HostEntry | undefined): readonly Address[] {
   if (host === undefined || host.containers.size === 0) return host?.addresses ?? [];
   return [...new Set([...host.addresses, ...[...host.containers.values()].flatMap(({ reachable }) => reachable)])];
+}
+
+function said(labels: Labels, quarantine: readonly string[] | undefined): OperatorsWord {
+  return { labels, ...(quarantine === undefined ? {} : { quarantine }) };
 }

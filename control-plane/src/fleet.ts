@@ -26,12 +26,9 @@ import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-se
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
-import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
-import { reportedAddresses, reportedFacts } from './host-report.ts';
-import { type UnitEntry, withReportedUnits } from './host-units.ts';
+import { reportedEntry, storedEntries } from './host-entries.ts';
 import { type InForce, Publication } from './publication.ts';
 import type { AuditNote } from './store/audit.ts';
-import type { StoredHost } from './store/hosts.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
 import { tokenHash } from './tokens.ts';
@@ -96,33 +93,9 @@ export class Fleet implements AgentBackend {
     const { store, tenant, now } = options;
     const stored = await store.loadFleet({ tenant, now: now() });
     const fleet = new Fleet(options, { revision: stored.revision, revoked: stored.revokedSerials, active });
-    const labels = Map.groupBy(stored.labels, (label) => label.workload);
-    const labelsOf = (name: string): Labels => new Map((labels.get(name) ?? []).map(({ key, value }) => [key, value]));
-    const quarantines = new Map(stored.quarantines.map((quarantine) => [quarantine.workload, quarantine.peers]));
-    for (const host of stored.hosts) {
-      const units = Object.entries(host.units).map(([name, unit]): [string, UnitEntry] => [
-        name,
-        { unit, labels: labelsOf(name), ...quarantined(quarantines.get(name)) },
-      ]);
-      fleet.#restoreHost(host, {
-        labels: labelsOf(host.name),
-        units: new Map(units),
-        containers: new Map(
-          Object.entries(host.containers).map(
-            ([name, { container, addresses, reachable }]): [string, ContainerEntry] => [
-              name,
-              {
-                container,
-                addresses: reportedAddresses(addresses),
-                reachable: reportedAddresses(reachable),
-                labels: labelsOf(name),
-                ...quarantined(quarantines.get(name)),
-              },
-            ],
-          ),
-        ),
-        ...quarantined(quarantines.get(host.name)),
-      });
+    for (const { entry, history } of storedEntries(stored)) {
+      fleet.#history.set(entry.name, history);
+      fleet.#inventory.setHost(entry);
     }
     fleet.#inventory.setExternals(active.policy.workloads);
     fleet.#inventory.takeConflictChanges();
@@ -347,9 +320,9 @@ export class Fleet implements AgentBackend {
   }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
     return this.#changes.run(async () => {
       const { workload } = input;
-      const managed = this.#managed(workload);
+      const managed = this.#inventory.operated(workload);
       if (managed === undefined) return undefined;
-      const labels = new Map([...managed.entry.labels].filter(([key]) => !input.remove.includes(key)));
+      const labels = new Map([...managed.said.labels].filter(([key]) => !input.remove.includes(key)));
       for (const [key, value] of input.set) labels.set(key, value);
       const set = Object.fromEntries(input.set);
       const revision = this.#revision + 1;
@@ -367,7 +340,7 @@ export class Fleet implements AgentBackend {
         }),
       });
       this.#revision = revision;
-      managed.set({ ...managed.entry, labels });
+      managed.set({ ...managed.said, labels });
       this.#publication.mark('changed');
       return { revision, labels };
     });
@@ -381,7 +354,7 @@ export class Fleet implements AgentBackend {
   }): Promise<Result<{ readonly revision: number }> | undefined> {
     return this.#changes.run(async () => {
       const { workload, peers, actor } = input;
-      const managed = this.#managed(workload);
+      const managed = this.#inventory.operated(workload);
       if (managed === undefined) return undefined;
       for (const text of peers ?? []) {
         const peer = this.#inventory.parseQuarantinePeer(text);
@@ -398,7 +371,7 @@ export class Fleet implements AgentBackend {
       const change = { tenant: this.#tenant, workload, revision, note };
       await this.#store.changeQuarantine(peers === undefined ? change : { ...change, peers });
       this.#revision = revision;
-      const { quarantine: _before, ...rest } = managed.entry;
+      const { quarantine: _before, ...rest } = managed.said;
       managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
       this.#publication.mark('changed');
       return ok({ revision });
@@ -449,39 +422,24 @@ export class Fleet implements AgentBackend {
 
   async #takeReport(agent: LiveAgent, report: HostReport, agentVersion: string): Promise<void> {
     const { host } = agent;
-    const entry = this.#inventory.host(host);
-    if (entry === undefined) return;
-    const addresses = reportedAddresses(report.addresses);
-    const facts = reportedFacts(report.facts, agentVersion);
-    const units = withReportedUnits({
-      host,
-      known: entry.units,
-      reported: report.units,
-      isTaken: (name) => this.#inventory.has(name),
-    });
-    const containers = withReportedContainers({
-      host,
-      known: entry.containers,
-      reported: report.containers,
-      hostAddresses: addresses,
-      isTaken: (name) => units.has(name) || this.#inventory.has(name),
-    });
-    const connectedAt = agent.connectedAt;
+    const before = this.#inventory.host(host);
+    if (before === undefined) return;
+    const isTaken = (name: string) => this.#inventory.has(name);
+    const { entry, forgotten, kind } = reportedEntry({ before, report, agentVersion, isTaken });
+    const { connectedAt } = agent;
     await this.#store.updateHost({
       tenant: this.#tenant,
       host,
-      addresses,
-      facts: Object.fromEntries(facts),
-      units: Object.fromEntries([...units].map(([name, { unit }]) => [name, unit])),
+      addresses: entry.addresses,
+      facts: Object.fromEntries(entry.facts),
+      units: Object.fromEntries([...entry.units].map(([name, { unit }]) => [name, unit])),
       containers: Object.fromEntries(
-        [...containers].map(([name, { container, addresses: own, reachable }]) => [
+        [...entry.containers].map(([name, { container, addresses, reachable }]) => [
           name,
-          { container, addresses: own, reachable },
+          { container, addresses, reachable },
         ]),
       ),
-      forgotten: [...entry.units.keys(), ...entry.containers.keys()].filter(
-        (name) => !units.has(name) && !containers.has(name),
-      ),
+      forgotten,
       agentVersion,
       connectedAt,
     });
@@ -491,47 +449,11 @@ export class Fleet implements AgentBackend {
       agentVersion,
       lastConnectedAt: connectedAt,
     });
-    if (
-      sameList(entry.addresses, addresses) &&
-      sameLabels(entry.facts, facts) &&
-      units === entry.units &&
-      containers === entry.containers
-    )
-      return;
-    this.#inventory.setHost({ ...entry, addresses, facts, units, containers });
+    if (kind === 'same') return;
+    this.#inventory.setHost(entry);
     await this.#auditConflicts();
     await this.#advance();
     this.#publication.mark('changed');
-  }
-
-  /** What operators may label and quarantine: a host, or a unit or container of one. */
-  #managed(name: string) {
-    type Entry = Pick<HostEntry, 'labels' | 'quarantine'>;
-    const host = this.#inventory.host(name);
-    if (host !== undefined) {
-      const { labels: _labels, quarantine: _quarantine, ...rest } = host;
-      return { entry: host as Entry, set: (entry: Entry) => this.#inventory.setHost({ ...rest, ...entry }) };
-    }
-    const boxed = this.#inventory.container(name);
-    if (boxed !== undefined) {
-      const { labels, quarantine, ...container } = boxed.container;
-      return {
-        entry: { labels, ...quarantined(quarantine) } as Entry,
-        set: (entry: Entry) =>
-          this.#inventory.setHost({
-            ...boxed.host,
-            containers: new Map(boxed.host.containers).set(name, { ...container, ...entry }),
-          }),
-      };
-    }
-    const found = this.#inventory.unit(name);
-    if (found === undefined) return undefined;
-    const { unit } = found.unit;
-    return {
-      entry: { labels: found.unit.labels, ...quarantined(found.unit.quarantine) } as Entry,
-      set: (entry: Entry) =>
-        this.#inventory.setHost({ ...found.host, units: new Map(found.host.units).set(name, { unit, ...entry }) }),
-    };
   }
 
   /** Takes the next revision for a change that is not stored with its own. */
@@ -589,31 +511,4 @@ export class Fleet implements AgentBackend {
     const { name } = host;
     return agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
   }
-
-  #restoreHost(host: StoredHost, own: Pick<HostEntry, 'labels' | 'quarantine' | 'units' | 'containers'>): void {
-    const { name, enrolledAt, agentVersion, lastConnectedAt } = host;
-    this.#history.set(name, {
-      enrolledAt,
-      agentVersion,
-      ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
-    });
-    this.#inventory.setHost({
-      name,
-      addresses: reportedAddresses(host.addresses),
-      facts: new Map(Object.entries(host.facts)),
-      ...own,
-    });
-  }
-}
-
-function quarantined(quarantine: readonly string[] | undefined): Pick<HostEntry, 'quarantine'> {
-  return quarantine === undefined ? {} : { quarantine };
-}
-
-function sameList(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index]);
-}
-
-function sameLabels(a: Labels, b: Labels): boolean {
-  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
 }

@@ -1,0 +1,100 @@
+// What a host's entry in the fleet becomes: from the store at a start, and from a report of its agent. Values in, values out.
+
+import type { Labels } from '#model/label.ts';
+import type { HostReport } from './agent-backend.ts';
+import type { HostHistory } from './agent-view.ts';
+import type { HostEntry } from './fleet-inventory.ts';
+import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
+import { reportedAddresses, reportedFacts } from './host-report.ts';
+import { type UnitEntry, withReportedUnits } from './host-units.ts';
+import type { StoredFleet, StoredHost } from './store/hosts.ts';
+
+/** Every host as the store remembers it, with what its agent was last known by. */
+export function storedEntries(
+  stored: Pick<StoredFleet, 'hosts' | 'labels' | 'quarantines'>,
+): readonly { readonly entry: HostEntry; readonly history: HostHistory }[] {
+  const labels = Map.groupBy(stored.labels, (label) => label.workload);
+  const labelsOf = (name: string): Labels => new Map((labels.get(name) ?? []).map(({ key, value }) => [key, value]));
+  const quarantines = new Map(stored.quarantines.map(({ workload, peers }) => [workload, peers]));
+  const operatorsOf = (name: string) => ({ labels: labelsOf(name), ...quarantined(quarantines.get(name)) });
+  return stored.hosts.map((host) => {
+    const { name, addresses, facts, units, containers } = host;
+    const entry: HostEntry = {
+      name,
+      addresses: reportedAddresses(addresses),
+      facts: new Map(Object.entries(facts)),
+      ...operatorsOf(name),
+      units: new Map(
+        Object.entries(units).map(([own, unit]): [string, UnitEntry] => [own, { unit, ...operatorsOf(own) }]),
+      ),
+      containers: new Map(
+        Object.entries(containers).map(([own, seen]): [string, ContainerEntry] => [
+          own,
+          {
+            container: seen.container,
+            addresses: reportedAddresses(seen.addresses),
+            reachable: reportedAddresses(seen.reachable),
+            ...operatorsOf(own),
+          },
+        ]),
+      ),
+    };
+    return { entry, history: storedHistory(host) };
+  });
+}
+
+function storedHistory({ enrolledAt, agentVersion, lastConnectedAt }: StoredHost): HostHistory {
+  return { enrolledAt, agentVersion, ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }) };
+}
+
+export interface ReportedEntry {
+  readonly entry: HostEntry;
+  /** Workloads inside the host that are no more. */
+  readonly forgotten: readonly string[];
+  readonly kind: 'same' | 'changed';
+}
+
+/** `isTaken`: whether a workload elsewhere has a name already. */
+export function reportedEntry(input: {
+  readonly before: HostEntry;
+  readonly report: HostReport;
+  readonly agentVersion: string;
+  readonly isTaken: (name: string) => boolean;
+}): ReportedEntry {
+  const { before, report, agentVersion, isTaken } = input;
+  const { name: host } = before;
+  const addresses = reportedAddresses(report.addresses);
+  const facts = reportedFacts(report.facts, agentVersion);
+  const units = withReportedUnits({ host, known: before.units, reported: report.units, isTaken });
+  const containers = withReportedContainers({
+    host,
+    known: before.containers,
+    reported: report.containers,
+    hostAddresses: addresses,
+    isTaken: (name) => units.has(name) || isTaken(name),
+  });
+  const isSame =
+    sameList(before.addresses, addresses) &&
+    sameLabels(before.facts, facts) &&
+    units === before.units &&
+    containers === before.containers;
+  return {
+    entry: { ...before, addresses, facts, units, containers },
+    forgotten: [...before.units.keys(), ...before.containers.keys()].filter(
+      (name) => !units.has(name) && !containers.has(name),
+    ),
+    kind: isSame ? 'same' : 'changed',
+  };
+}
+
+function quarantined(quarantine: readonly string[] | undefined): Pick<HostEntry, 'quarantine'> {
+  return quarantine === undefined ? {} : { quarantine };
+}
+
+function sameList(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+function sameLabels(a: Labels, b: Labels): boolean {
+  return a.size === b.size && [...a].every(([key, value]) => b.get(key) === value);
+}
