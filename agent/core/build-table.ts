@@ -23,6 +23,7 @@ import {
   stampWords,
   type Table,
 } from './table.ts';
+import type { NamedUnits } from './unit-sets.ts';
 
 /**
  * A decision's own line at the end of the lines that find it spares first packets a jump (0.009 of a new connection's cost), and is
@@ -36,6 +37,8 @@ export interface TableRequest {
   /** The addresses this host has now, also those it does not publish; matter to its containers only. */
   readonly ownAddresses?: readonly Address[];
   readonly numbering: Numbering;
+  /** Units whose cgroups systemd puts into sets of ours (unit-sets.ts). */
+  readonly namedUnits?: NamedUnits;
   /** The table now in force, so that classes whose content changed keep their chain. */
   readonly previous?: Table;
 }
@@ -121,6 +124,7 @@ export function buildTable(request: TableRequest): Table | undefined {
     classChain,
     decisionChain,
     intern,
+    namedUnits: request.namedUnits ?? new Map(),
     host: hostName(request.ruleSet),
     capacities,
     numbering: () => ({
@@ -142,6 +146,7 @@ function assemble(parts: {
   readonly classChain: (peerClass: PeerClass) => string;
   readonly decisionChain: (decision: Decision) => string;
   readonly intern: ReturnType<typeof createInterner>;
+  readonly namedUnits: NamedUnits;
   readonly host: string;
   readonly capacities: Capacities;
   readonly numbering: () => Numbering;
@@ -161,6 +166,7 @@ function assemble(parts: {
     rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
     peerMaps: (gate, family) => peerMaps.get(gate.name)?.[family] ?? [],
     numbering: parts.numbering,
+    namedUnits: parts.namedUnits,
   });
   const chains = new Map<string, Chain>(hooks.chains);
   for (const [name, lines] of denialChains((direction) =>

@@ -21,6 +21,7 @@ import {
   unitEntries,
 } from './table.ts';
 import { byMarkWords, unitMaps } from './unit-dispatch.ts';
+import { type NamedUnits, unitSetLines, unitSets } from './unit-sets.ts';
 
 interface HookRequest {
   readonly workloads: readonly WorkloadGates[];
@@ -33,6 +34,8 @@ interface HookRequest {
   /** Made once for a gate, looked in by both of its ways. */
   readonly peerMaps: (gate: NamedGate, family: Family) => readonly PeerMap[];
   readonly numbering: () => Numbering;
+  /** Units whose cgroups systemd puts into sets of ours. */
+  readonly namedUnits: NamedUnits;
 }
 
 interface HookParts {
@@ -138,7 +141,8 @@ export function hookChains(request: HookRequest): HookParts {
       lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : ['goto odd'],
     });
   }
-  if (hasUnits) for (const entry of unitEntries) chains.set(entry, { lines: [] });
+  if (hasUnits)
+    for (const entry of unitEntries) chains.set(entry, { lines: unitSetLines(units, request.namedUnits, entry) });
   if (hasContainers)
     chains.set('forwarded', { lines: [...containerEndLines('outbound'), ...containerEndLines('inbound'), 'accept'] });
   chains.set('mid', { lines: ['counter name n_mid drop'] });
@@ -155,7 +159,9 @@ export function hookChains(request: HookRequest): HookParts {
     ]),
     [...pods].map(([name, { elements }]) => [name, [...elements].sort()]),
   ]);
-  const maps = hasUnits ? new Map([...pods, ...unitMaps(units, request.numbering())]) : pods;
+  const maps = hasUnits
+    ? new Map([...pods, ...unitMaps(units, request.numbering()), ...unitSets(units, request.namedUnits)])
+    : pods;
   return { chains, maps, dispatch, units };
 
   /** Reply packets belong to the other direction's connection: an answer we send is part of what came in. */

@@ -43,6 +43,11 @@ export function changeText(message: number, name: string): string {
   return name === '' ? text.replace(/:$/, '') : `${text} ${name}`;
 }
 
+/** Whether a message tells of an element of a set or map, come or gone. */
+export function isElementChange(message: number): boolean {
+  return message === 12 || message === 14;
+}
+
 /** NFPROTO_INET. */
 export const familyInet = 1;
 

@@ -2,7 +2,7 @@
 // policy, and because a path must exist when nft loads it. Flushes and fills anew: the element of a cgroup that is gone has no
 // path by which it could be deleted, and matches nothing, for the kernel gives no cgroup id twice.
 
-import { tableName, type UnitTargets, unitEntries } from './table.ts';
+import { type Table, tableName, type UnitTargets, unitEntries } from './table.ts';
 
 /** One cgroup whose sockets are a unit's. */
 export interface UnitCgroup {
@@ -15,8 +15,12 @@ export interface UnitCgroup {
   readonly path: string;
 }
 
-/** Idempotent lines for a script that declares the table. Of two workloads that name one unit, the first has it. */
-export function placementLines(units: readonly UnitTargets[], cgroups: readonly UnitCgroup[]): readonly string[] {
+/** Idempotent lines for a script that declares the table. `chains`: the table's, whose own lines come after the look-ups. Of two workloads that name one unit, the first has it. */
+export function placementLines(
+  units: readonly UnitTargets[],
+  cgroups: readonly UnitCgroup[],
+  chains: Table['chains'] = new Map(),
+): readonly string[] {
   if (units.length === 0) return [];
   const targets = new Map<string, UnitTargets>();
   for (const target of units) if (!targets.has(target.unit)) targets.set(target.unit, target);
@@ -30,6 +34,7 @@ export function placementLines(units: readonly UnitTargets[], cgroups: readonly 
     `flush chain ${tableName} ${entry}`,
     `flush map ${tableName} ${entry}`,
     ...levels.map((level) => `add rule ${tableName} ${entry} socket cgroupv2 level ${level} vmap @${entry}`),
+    ...(chains.get(entry)?.lines ?? []).map((line) => `add rule ${tableName} ${entry} ${line}`),
     ...placed.map(
       ({ cgroup, target }) => `add element ${tableName} ${entry} { "${cgroup.path}" : goto ${target.chains[entry]} }`,
     ),
@@ -39,6 +44,6 @@ export function placementLines(units: readonly UnitTargets[], cgroups: readonly 
 /** The words of `nft list table` without what depends on the cgroups of the moment. */
 export function withoutPlacement(listing: string): string {
   return listing
-    .replaceAll(/(\tmap units_(?:new|judge)_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1')
+    .replaceAll(/(\t(?:map units_(?:new|judge)_|set unit_)\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1')
     .replaceAll(/(\tchain units_\S+ \{)[^}]*\}/g, '$1 }');
 }

@@ -65,6 +65,7 @@ import { modesOf } from './status-view.ts';
 import { createTableGuard } from './table-guard.ts';
 import { openTableWatch } from './table-watch.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
+import { readUnitDropIns } from './unit-drop-ins.ts';
 import { createUnitWatch } from './unit-watch.ts';
 import { agentVersion } from './version.ts';
 
@@ -125,6 +126,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     log,
     sweepMarks,
     stateRule: readStateRule,
+    namedUnits: () => readUnitDropIns(),
     beforeFirstTable: () => enterOpenSockets(log),
     units,
     names,

@@ -32,6 +32,7 @@ import {
   type TableState,
 } from '#agent-core/transaction.ts';
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
+import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
@@ -75,6 +76,8 @@ export interface EnforcerOptions {
   readonly stateRule?: () => Promise<Result<string | undefined>>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
+  /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
+  readonly namedUnits?: () => NamedUnits;
   /** Absent, the sets of domain names hold what the rule set says. */
   readonly names?: NamesOfTable;
   /** Absent, nobody can open the host while this runs. */
@@ -293,7 +296,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const open = options.units?.open(unitNames(table));
     try {
       const cgroups = open?.cgroups ?? [];
-      return await load({ cgroups, lines: placementLines(table.units, cgroups) });
+      return await load({ cgroups, lines: placementLines(table.units, cgroups, table.chains) });
     } finally {
       open?.close();
     }
@@ -497,6 +500,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       ruleSet,
       essentials: options.essentials(),
       ownAddresses: options.ownAddresses?.() ?? [],
+      namedUnits: options.namedUnits?.() ?? new Map(),
       ...(before === undefined ? {} : { previous: before.table }),
     };
     const numbered = await build({ ...request, numbering });
@@ -578,6 +582,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       ruleSet,
       essentials: options.essentials(),
       ownAddresses: options.ownAddresses?.() ?? [],
+      namedUnits: options.namedUnits?.() ?? new Map(),
       numbering,
     });
     if (table === undefined)

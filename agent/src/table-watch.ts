@@ -1,7 +1,8 @@
 // Hears every nftables transaction of this network namespace and tells those that touched our table and were not ours. A
 // transaction of ours is known by the state rule it writes, which holds revision, epoch and digest; a stranger's by lacking it.
 
-import { changeText, decodeNftablesNotices, familyInet } from '#agent-core/nftables-message.ts';
+import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/nftables-message.ts';
+import { isUnitSet } from '#agent-core/unit-sets.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
@@ -34,6 +35,8 @@ const groups = 1 << 6;
 /** A bound, not a cost: our own table of 100,000 peers is announced in some 20 MB. */
 const bufferBytes = 64 << 20;
 const datagramBytes = 65_536;
+/** The manager that NFTSet= has fill our sets of units' cgroups. */
+const systemdName = 'systemd';
 /** A deleted table names hundreds of chains; the first say enough. */
 const kindsOfChangeMost = 32;
 
@@ -50,6 +53,8 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   let isTouched = false;
   let isOwn = false;
   let isOthers = false;
+  /** Elements of sets that are systemd's to fill; whose they were is told at the end. */
+  let isUnitsTold = false;
   let what = new Map<string, number>();
   /** Notices were lost: the rest of the transaction they were of cannot be told from a stranger's. */
   let isCut = false;
@@ -61,7 +66,8 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
           isOthers = true;
           continue;
         }
-        isTouched = true;
+        if (isUnitSet(notice.name) && isElementChange(notice.message)) isUnitsTold = true;
+        else isTouched = true;
         if (what.size < kindsOfChangeMost || notice.name === '') {
           const text = changeText(notice.message, notice.name);
           what.set(text, (what.get(text) ?? 0) + 1);
@@ -70,11 +76,13 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
         continue;
       }
       if (isCut) options.overrun();
-      else if (isTouched && !isOwn) options.changed({ pid: notice.pid, process: notice.process, what });
+      else if ((isTouched || (isUnitsTold && notice.process !== systemdName)) && !isOwn)
+        options.changed({ pid: notice.pid, process: notice.process, what });
       if (isOthers) options.othersChanged?.();
       isTouched = false;
       isOwn = false;
       isOthers = false;
+      isUnitsTold = false;
       isCut = false;
       if (what.size > 0) what = new Map();
     }

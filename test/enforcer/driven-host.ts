@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { CgroupRoot } from '#agent/cgroup-tree.ts';
+import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { LabHost } from '#test/support/lab.ts';
 
 const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
@@ -21,12 +22,16 @@ export interface DrivenHost {
   stop(): void;
 }
 
-/** `cgroups`: the folder in which this host's units are. */
-export function driveHost(host: LabHost, options: { readonly cgroups?: CgroupRoot } = {}): DrivenHost {
+/** `cgroups`: the folder in which this host's units are. `namedUnits`, with it: those that systemd tells of. */
+export function driveHost(
+  host: LabHost,
+  options: { readonly cgroups?: CgroupRoot; readonly namedUnits?: NamedUnits } = {},
+): DrivenHost {
   const directory = mkdtempSync(join(tmpdir(), 'segwall-enforcer-'));
   let running = start();
   function start() {
     const cgroups = options.cgroups === undefined ? [] : [JSON.stringify(options.cgroups)];
+    if (options.namedUnits !== undefined) cgroups.push(JSON.stringify([...options.namedUnits]));
     const child = host.spawn([process.execPath, driver, directory, ...cgroups], {
       env: process.env as Record<string, string>,
     });

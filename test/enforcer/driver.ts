@@ -26,7 +26,7 @@ type Command =
   | { readonly do: 'bouts' }
   | { readonly do: 'cpu' };
 
-const [directory = '', cgroups] = process.argv.slice(2);
+const [directory = '', cgroups, namedUnits] = process.argv.slice(2);
 const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
 const units = cgroups === undefined ? undefined : createUnitWatch({ root: JSON.parse(cgroups), log });
 const enforcer = createEnforcer({
@@ -36,6 +36,7 @@ const enforcer = createEnforcer({
   log,
   sweepMarks,
   stateRule: readStateRule,
+  ...(namedUnits === undefined ? {} : { namedUnits: () => new Map(JSON.parse(namedUnits)) }),
   ...(units === undefined ? {} : { units }),
 });
 const changes: unknown[] = [];

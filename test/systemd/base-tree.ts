@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '#test/support/run-command.ts';
 
-/** The oldest Debian that is supported. */
-const suite = 'bookworm';
+/** The oldest Debian that is supported, with systemd 252; and the next, with systemd 257. */
+export type Suite = 'bookworm' | 'trixie';
 /** What the Segwall packages depend on, so that they install without a network. */
 const packages = [
   'systemd',
@@ -23,19 +23,19 @@ const packages = [
 ];
 
 /** The machine's own source of Debian packages; without one debootstrap falls back to its default. */
-async function findMirror(): Promise<string | undefined> {
+async function findMirror(suite: Suite): Promise<string | undefined> {
   const { stdout } = await run(['apt-get', 'indextargets', '--format', '$(SITE) $(RELEASE)', 'Created-By: Packages']);
   const sites = stdout.split('\n').map((line) => line.split(' '));
   return (sites.find(([, release]) => release === suite) ?? sites[0])?.[0] || undefined;
 }
 
 /** The path of the tree, made now if need be (about a minute). */
-export async function provideBaseTree(): Promise<string> {
+export async function provideBaseTree(suite: Suite = 'bookworm'): Promise<string> {
   const recipe = JSON.stringify([suite, packages, process.arch]);
   const tree = join(tmpdir(), `segwall-debian-${createHash('sha256').update(recipe).digest('hex').slice(0, 12)}`);
   if (existsSync(tree)) return tree;
   const unfinished = `${tree}.${process.pid}`;
-  const mirror = await findMirror();
+  const mirror = await findMirror(suite);
   const made = await run(
     [
       'debootstrap',

@@ -38,8 +38,10 @@ export async function createMachine(options: {
   readonly baseTree: string;
   /** Holds the machine's tree. */
   readonly directory: string;
+  /** Further arguments of systemd-nspawn. */
+  readonly nspawn?: readonly string[];
 }): Promise<Machine> {
-  const { host, baseTree, directory } = options;
+  const { host, baseTree, directory, nspawn = [] } = options;
   const tree = join(directory, host.name);
   const copied = await run(['cp', '-a', '--reflink=auto', baseTree, tree], { timeoutMs: 120_000 });
   if (copied.exitCode !== 0) throw new Error(`the tree of ${host.name} could not be copied: ${copied.stderr}`);
@@ -62,6 +64,7 @@ export async function createMachine(options: {
           ...['-D', tree, '--quiet', '--register=no', '--keep-unit', '--boot'],
           ...[`--network-namespace-path=/run/netns/${host.namespace}`, '--capability=CAP_NET_ADMIN'],
           ...['--machine', host.namespace.replaceAll('.', '-').slice(-60), '--console=pipe'],
+          ...nspawn,
         ],
         { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...supervisorSettings } },
       );

@@ -1,31 +1,20 @@
 // Units of a booted Debian machine: what systemd really makes of services, their instances and socket units, restarts and crashes.
 
-import { readdirSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type CgroupRoot, findCgroupRoot } from '#agent/cgroup-tree.ts';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { provideBaseTree } from '../systemd/base-tree.ts';
 import { createMachine, type Machine } from '../systemd/machine.ts';
+import { answering, findTree } from './booted-services.ts';
 
 const address = '10.79.0.1';
 const peerAddress = '10.79.0.2';
 const marker = `segwall-${process.pid}.service`;
-
-/** Answers on the ports; `kept` is a listening socket that systemd made. */
-const answering = (ports: string, kept = '') => `use IO::Socket::INET; use IO::Select;
-my @l = map { IO::Socket::INET->new(Listen => 9, LocalPort => $_, ReuseAddr => 1) or die } (${ports});
-${kept === '' ? '' : 'push @l, IO::Socket::INET->new_from_fd(3, "r+");'}
-my $s = IO::Select->new(@l);
-while (my @r = $s->can_read) { for my $h (@r) {
-  if (grep { $_ == $h } @l) { my $c = $h->accept; $s->add($c) if $c; next }
-  my $n = sysread($h, my $b, 999); if ($n) { syswrite($h, $b) } else { $s->remove($h); close $h } } }
-`;
 
 const files: Readonly<Record<string, string>> = {
   'usr/local/bin/answer-app': answering('8000, 8001'),
@@ -44,23 +33,6 @@ let machine: Machine;
 let driven: DrivenHost;
 let peer: HostProbe;
 
-/** The machine's own root among this machine's cgroups. */
-function findTree(): CgroupRoot | undefined {
-  const visit = (path: string, level: number): CgroupRoot | undefined => {
-    const names = readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-    if (path.endsWith('/system.slice') && names.includes(marker)) return { path: join(path, '..'), level: level - 1 };
-    for (const name of names) {
-      const found = visit(join(path, name), level + 1);
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  const root = findCgroupRoot();
-  return root === undefined ? undefined : visit(root.path, root.level);
-}
-
 beforeAll(async () => {
   const baseTree = await provideBaseTree();
   lab = await createLab({ name: 'booted' });
@@ -72,7 +44,7 @@ beforeAll(async () => {
   for (const [path, text] of Object.entries(files)) await writeFile(join(machine.tree, path), text);
   await machine.boot();
   await machine.must(['systemctl', 'start', marker, 'app.service', 'x@1.service', 'handed.socket', 'handed.service']);
-  const tree = findTree();
+  const tree = findTree(marker);
   if (tree === undefined) throw new Error('the machine’s cgroups were not found');
   driven = driveHost(host, { cgroups: tree });
   peer = await startProbe(far);

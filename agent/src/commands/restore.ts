@@ -18,6 +18,7 @@ import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock, type StateLock } from '../state-lock.ts';
 import { readStateRule } from '../state-rule.ts';
+import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
   if (!existsSync(state)) return say('this host is not enrolled and has no policy: it is open');
@@ -46,6 +47,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       log,
       sweepMarks,
       stateRule: readStateRule,
+      namedUnits: () => readUnitDropIns(),
       // At boot there are none; after a panic there may be, and unknown to conntrack they would be cut.
       beforeFirstTable: async () => {
         const entered = await insertOpenSockets();
