@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
 import { registerOfflinePolicyCommands } from './policy/register.ts';
+import { printFailure } from './server/failure.ts';
 import { registerServerCommands } from './server/register.ts';
 
 /** Every command throws instead of exiting, so that wrong use always ends in 2 here. */
@@ -41,7 +42,15 @@ async function main(): Promise<void> {
   } catch (cause) {
     if (!(cause instanceof CommanderError)) throw cause;
     process.exitCode = cause.exitCode === 0 ? 0 : 2;
+    if (cause.exitCode !== 0 && process.argv.includes('--json')) printFailure('wrong-use', wrongUse(cause));
   }
+}
+
+/** commander has told the reader by now; where it printed its help instead of a message, no command was named. */
+function wrongUse({ code, message }: CommanderError): string {
+  return code === 'commander.help'
+    ? 'no command is named; see segwall --help'
+    : message.replace(/^error: /, '').replaceAll('\n', ' ');
 }
 
 /** `npm run` changes to the package's folder; paths mean the folder the operator typed them in. */

@@ -68,6 +68,14 @@ describe('where and as whom', () => {
     expect((await resolveConnection({ tokenFile: path, server: 'http://127.0.0.1:3' }, env)).server.port).toBe('3');
   });
 
+  test('a variable set to nothing is not set', async () => {
+    const path = join(await scratchDirectory(), 'first-start.json');
+    await writeFile(path, JSON.stringify({ apiUrl: 'http://127.0.0.1:2', adminToken: 'from-file' }));
+    const empty = { SEGWALL_SERVER: '', SEGWALL_TOKEN: '' };
+    expect((await resolveConnection({ tokenFile: path }, empty)).server.port).toBe('2');
+    await expect(resolveConnection({ server: 'http://h' }, empty)).rejects.toMatchObject({ code: 'no-token' });
+  });
+
   const bad = [
     { name: 'no server', options: {}, env: { SEGWALL_TOKEN: 't' }, text: /SEGWALL_SERVER/ },
     { name: 'no token', options: {}, env: { SEGWALL_SERVER: 'http://h' }, text: /SEGWALL_TOKEN/ },

@@ -52,6 +52,7 @@ export async function loadPolicy(directory: string, options: PolicyOptions): Pro
       1,
       'policy-invalid',
       `${directory} has ${counted(errors.length, 'error')}; nothing was evaluated`,
+      { problems },
     );
   }
   return { policy, inventory, now: instantOf(options.at) };

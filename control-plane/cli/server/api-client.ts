@@ -19,15 +19,13 @@ export interface ApiClient {
 /** The API understood and said no. `details` is the error object as it came. */
 export class ApiRefusal extends CommandFailure {
   readonly status: number;
-  readonly details: Readonly<Record<string, unknown>>;
 
   constructor(status: number, details: Readonly<Record<string, unknown>>) {
     const code = typeof details['code'] === 'string' ? details['code'] : 'refused';
     const message =
       typeof details['message'] === 'string' ? details['message'] : `the control plane answered ${status}`;
-    super(exitOf(status), code, message);
+    super(exitOf(status), code, message, details);
     this.status = status;
-    this.details = details;
   }
 }
 
@@ -43,7 +41,7 @@ export async function openApiClient(
       const response = await exchange({ url, method, token: connection.token, body, tls });
       const answer = parseBody(response.text);
       if (response.status >= 200 && response.status < 300) return answer as Answer;
-      throw new ApiRefusal(response.status, errorOf(answer));
+      throw new ApiRefusal(response.status, response.status === 401 ? tokenRefused(url, answer) : errorOf(answer));
     },
   };
 }
@@ -157,6 +155,12 @@ function errorOf(answer: unknown): Readonly<Record<string, unknown>> {
     return answer.error as Record<string, unknown>;
   }
   return {};
+}
+
+/** The API speaks of its header; whoever types a command has a file or a variable. */
+function tokenRefused({ origin }: URL, answer: unknown): Readonly<Record<string, unknown>> {
+  const message = `the control plane at ${origin} does not know this token; give one of its operator tokens with --token-file FILE or SEGWALL_TOKEN (the first is adminToken in its first-start.json)`;
+  return { ...errorOf(answer), message };
 }
 
 function exitOf(status: number): 1 | 2 | 3 {

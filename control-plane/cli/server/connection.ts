@@ -19,8 +19,9 @@ export async function resolveConnection(
   environment: NodeJS.ProcessEnv,
 ): Promise<Connection> {
   const file = options.tokenFile === undefined ? undefined : await readTokenFile(options.tokenFile);
-  const token = file?.token ?? environment['SEGWALL_TOKEN'];
-  const server = options.server ?? environment['SEGWALL_SERVER'] ?? file?.server;
+  // A variable that is set to nothing is not set: that is how a shell or a unit file takes one away.
+  const token = file?.token ?? (environment['SEGWALL_TOKEN'] || undefined);
+  const server = options.server ?? (environment['SEGWALL_SERVER'] || file?.server);
   if (server === undefined || server === '') {
     throw new CommandFailure(
       2,

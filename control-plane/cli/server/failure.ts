@@ -1,17 +1,23 @@
-// How a server command ends badly: one sentence on standard error and an exit code. 1 the thing asked about does not hold, 2 wrong
-// use, 3 the control plane could not be reached or does not allow it.
+// How a command ends badly: one sentence on standard error and an exit code; with --json the same as a document on standard output, so that
+// a program that reads it never finds nothing. 1 the thing asked about does not hold, 2 wrong use, 3 the control plane could not be reached
+// or does not allow it.
+
+import { Command } from 'commander';
 
 export type FailureExit = 1 | 2 | 3;
 
 export class CommandFailure extends Error {
-  override readonly name = 'CommandFailure';
+  override readonly name: string = 'CommandFailure';
   readonly exit: FailureExit;
   readonly code: string;
+  /** What a program may want beside code and message, as `problems`; it stands beside them in the document. */
+  readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(exit: FailureExit, code: string, message: string) {
+  constructor(exit: FailureExit, code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.exit = exit;
     this.code = code;
+    this.details = details;
   }
 }
 
@@ -24,8 +30,22 @@ export function guarded<Arguments extends unknown[]>(
       await action(...given);
     } catch (cause) {
       if (!(cause instanceof CommandFailure)) throw cause;
+      if (wantsJson(given)) printFailure(cause.code, cause.message, cause.details);
       process.stderr.write(`error: ${cause.code}: ${cause.message}\n`);
       process.exitCode = cause.exit;
     }
   };
+}
+
+/** `{"error":{"code","message",…}}`, the shape in which the API refuses, and answers to bad queries come. */
+export function printFailure(code: string, message: string, details: Readonly<Record<string, unknown>> = {}): void {
+  process.stdout.write(`${JSON.stringify({ error: { ...details, code, message } })}\n`);
+}
+
+/** commander hands every action its command last. */
+function wantsJson(given: readonly unknown[]): boolean {
+  const command = given.at(-1);
+  if (!(command instanceof Command)) return false;
+  const { json, format } = command.optsWithGlobals<{ readonly json?: true; readonly format?: string }>();
+  return json === true || format === 'json';
 }

@@ -1,0 +1,71 @@
+// With --json a command that fails says so in JSON, on standard output, and still in words on standard error.
+
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { describe, expect, test } from 'vitest';
+import { scratchDirectory } from './scratch-directory.ts';
+
+const program = fileURLToPath(import.meta.resolve('#cli/main.ts'));
+const nobody = { SEGWALL_SERVER: 'http://127.0.0.1:9', SEGWALL_TOKEN: 'x' };
+const timeout = 60_000;
+
+async function segwall(args: readonly string[], env: Readonly<Record<string, string>> = nobody) {
+  return execa(process.execPath, [program, ...args], { env, reject: false });
+}
+
+describe('with --json a failure is one JSON document on standard output', () => {
+  const cases = [
+    { name: 'no token', args: ['status'], env: { ...nobody, SEGWALL_TOKEN: '' }, exit: 2, code: 'no-token' },
+    { name: 'nobody answers', args: ['agents'], exit: 3, code: 'unreachable' },
+    { name: 'nobody answers a command below another', args: ['agents', 'revoke', 'a'], exit: 3, code: 'unreachable' },
+    { name: 'a listing of many lines', args: ['flows'], exit: 3, code: 'unreachable' },
+    { name: 'a label without a value', args: ['label', 'web-1', 'role'], exit: 2, code: 'bad-argument' },
+    { name: 'no such directory', args: ['apply', '/nonexistent'], exit: 2, code: 'cannot-read' },
+    { name: 'offline, no such directory', args: ['policy', 'eval', '/nonexistent'], exit: 2, code: 'cannot-read' },
+    { name: 'no such option', args: ['apply', '--wiat'], exit: 2, code: 'wrong-use' },
+    { name: 'no such command', args: ['aply'], exit: 2, code: 'wrong-use' },
+    { name: 'no command', args: ['policy'], exit: 2, code: 'wrong-use' },
+  ];
+  test.concurrent.each(cases)(
+    '$name',
+    async ({ args, env, exit, code }) => {
+      const result = await segwall([...args, '--json'], env);
+      const { error } = JSON.parse(result.stdout) as {
+        readonly error: { readonly code: string; readonly message: string };
+      };
+      expect(error.code).toBe(code);
+      expect(error.message).toMatch(/\w+ \w+/);
+      expect(result.stderr).not.toBe('');
+      expect(result.exitCode).toBe(exit);
+    },
+    timeout,
+  );
+
+  test(
+    'a policy with errors is refused offline with its problems',
+    async () => {
+      const directory = join(await scratchDirectory(), 'policy');
+      await mkdir(directory);
+      await writeFile(join(directory, 'bad.yaml'), 'kind: Segment\n');
+      const result = await segwall(['policy', 'test', directory, '--format', 'json']);
+      const { error } = JSON.parse(result.stdout) as { readonly error: { readonly problems: readonly unknown[] } };
+      expect(error).toMatchObject({ code: 'policy-invalid' });
+      expect(error.problems.length).toBeGreaterThan(0);
+      expect(result.exitCode).toBe(1);
+    },
+    timeout,
+  );
+
+  test(
+    'without --json standard output stays empty',
+    async () => {
+      const result = await segwall(['status']);
+      expect(result.stdout).toBe('');
+      expect(result.stderr).toMatch(/^error: unreachable: /);
+      expect(result.exitCode).toBe(3);
+    },
+    timeout,
+  );
+});
