@@ -11,6 +11,7 @@ import { createInterner, type Decision } from './decision.ts';
 import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains } from './hook-chains.ts';
+import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import { Capacities, type PeerMap, peerMapsOf } from './peer-maps.ts';
@@ -37,6 +38,8 @@ export interface TableRequest {
   /** The addresses this host has now, also those it does not publish; matter to its containers only. */
   readonly ownAddresses?: readonly Address[];
   readonly numbering: Numbering;
+  /** Default: the default mask's. */
+  readonly marks?: MarkLayout;
   /** Units whose cgroups systemd puts into sets of ours (unit-sets.ts). */
   readonly namedUnits?: NamedUnits;
   /** The table now in force, so that classes whose content changed keep their chain. */
@@ -46,9 +49,10 @@ export interface TableRequest {
 /** What a process of the host sends from when a published port is asked for over loopback. */
 const loopbackAddresses = ['127.0.0.1' as Address, '::1' as Address];
 
-/** Undefined when this host has used up its decision numbers: build again with a new numbering and a new epoch. */
+/** Undefined when this host has used up its decision numbers: build again with a new numbering, and have all marks cleared. */
 export function buildTable(request: TableRequest): Table | undefined {
-  const numberer = new Numberer(request.numbering);
+  const { marks = defaultMarks } = request;
+  const numberer = new Numberer(request.numbering, marks.decisionsMost);
   const intern = createInterner();
   const classes = new Map<string, PeerClass>();
   const decisions = new Map<number, Decision>();
@@ -116,6 +120,7 @@ export function buildTable(request: TableRequest): Table | undefined {
   }
   const capacities = new Capacities(request.numbering.capacities);
   return assemble({
+    marks,
     workloads,
     gates,
     decisions,
@@ -138,6 +143,7 @@ export function buildTable(request: TableRequest): Table | undefined {
 }
 
 function assemble(parts: {
+  readonly marks: MarkLayout;
   readonly workloads: readonly WorkloadGates[];
   readonly gates: readonly NamedGate[];
   readonly decisions: ReadonlyMap<number, Decision>;
@@ -151,7 +157,7 @@ function assemble(parts: {
   readonly capacities: Capacities;
   readonly numbering: () => Numbering;
 }): Table {
-  const { gates, decisions, classChain, decisionChain } = parts;
+  const { marks, gates, decisions, classChain, decisionChain } = parts;
   const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
   const peerMaps = new Map<string, Readonly<Record<Family, readonly PeerMap[]>>>();
   for (const gate of gates) {
@@ -159,6 +165,7 @@ function assemble(parts: {
     peerMaps.set(gate.name, { ipv4: of('ipv4'), ipv6: of('ipv6') });
   }
   const hooks = hookChains({
+    marks,
     workloads: parts.workloads,
     gates,
     classChain,
@@ -179,8 +186,8 @@ function assemble(parts: {
   );
   for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
     const lines = containers.has(decision.workload)
-      ? containerDecisionLines(number, decision)
-      : decisionLines(number, decision);
+      ? containerDecisionLines(marks, number, decision)
+      : decisionLines(marks, number, decision);
     chains.set(`r_${number}`, { lines });
   }
   const numbered = [...parts.classNumbers]
@@ -205,6 +212,7 @@ function assemble(parts: {
   const maps = new Map<string, ElementMap>(hooks.maps);
   for (const { ipv4, ipv6 } of peerMaps.values()) for (const { name, map } of [...ipv4, ...ipv6]) maps.set(name, map);
   return {
+    marks,
     chains,
     maps,
     counters: new Set([...[...decisions.keys()].map((number) => `n_${number}`), 'n_mid', 'n_odd']),
@@ -227,17 +235,21 @@ function assemble(parts: {
 }
 
 /** A decision's own chain: it stamps or denies, counts, and ends. Named counters outlive a refill, inline ones would not. */
-function decisionLines(number: number, { action, direction, end }: Decision): readonly string[] {
+function decisionLines(marks: MarkLayout, number: number, { action, direction, end }: Decision): readonly string[] {
   const side = direction === 'inbound' ? 'in' : 'out';
   // DHCP is essential in every layer, but only its source port tells it: it is looked at where it would not simply pass.
   const essential = end.verdict === 'allow' ? [] : [`jump essential_${side}`];
-  if (action === 'accept') return [...essential, `${stampWords(number)} counter name n_${number} accept`];
-  return [...essential, ...denialLines(number, action, side)];
+  if (action === 'accept') return [...essential, `${stampWords(marks, number)} counter name n_${number} accept`];
+  return [...essential, ...denialLines(marks, number, { action, side })];
 }
 
-function denialLines(number: number, action: DenyAction, side: 'in' | 'out'): readonly string[] {
+function denialLines(
+  marks: MarkLayout,
+  number: number,
+  { action, side }: { readonly action: DenyAction; readonly side: 'in' | 'out' },
+): readonly string[] {
   const verdict = action === 'drop' ? 'drop' : 'reject with icmpx type admin-prohibited';
-  return [`${denialWords(number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
+  return [`${denialWords(marks, number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
 }
 
 /**
@@ -245,15 +257,21 @@ function denialLines(number: number, action: DenyAction, side: 'in' | 'out'): re
  * hook with both interfaces, the client's end leaves its name and the server's, which is asked last, stamps; at the host's own
  * hooks the mark is the host's.
  */
-function containerDecisionLines(number: number, { action, direction, end }: Decision): readonly string[] {
+function containerDecisionLines(
+  marks: MarkLayout,
+  number: number,
+  { action, direction, end }: Decision,
+): readonly string[] {
   const side = direction === 'inbound' ? 'in' : 'out';
   const essential = end.verdict === 'allow' ? [] : dhcpWords[direction].map((words) => `${words} return`);
-  if (action !== 'accept') return [...essential, ...denialLines(number, action, side)];
+  if (action !== 'accept') return [...essential, ...denialLines(marks, number, { action, side })];
   const isForward = 'iif != 0 oif != 0';
   return [
     ...essential,
     `counter name n_${number}`,
-    direction === 'inbound' ? `${isForward} ${stampWords(number)} accept` : `${isForward} ${nameWords(number)}`,
+    direction === 'inbound'
+      ? `${isForward} ${stampWords(marks, number)} accept`
+      : `${isForward} ${nameWords(marks, number)}`,
   ];
 }
 

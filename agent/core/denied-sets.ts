@@ -4,6 +4,7 @@
 
 import { type Address, parseAddress } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
+import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
 /** Sets of connections without ports (ICMP and others) end in "o". */
 const shape = 'size 16384; flags dynamic,timeout; timeout 5m; counter; }';
@@ -107,7 +108,7 @@ const elementPattern =
  * Reads the text of `nft -n list set inet segwall den_…` (numeric, or services and protocols come as names) for every set whose
  * name begins with den_. Elements it cannot read are left out; there are none in the sets we declare.
  */
-export function parseDeniedSets(listing: string): readonly DeniedCount[] {
+export function parseDeniedSets(listing: string, marks: MarkLayout = defaultMarks): readonly DeniedCount[] {
   const counts: DeniedCount[] = [];
   for (const part of listing.split(/\bset (?=den_)/).slice(1)) {
     const direction: Direction = part.startsWith('den_in') ? 'inbound' : 'outbound';
@@ -132,7 +133,7 @@ export function parseDeniedSets(listing: string): readonly DeniedCount[] {
         server: server.value,
         protocol,
         port: Number(port),
-        decision: (Number.parseInt(mark, 16) >>> 12) & 0xffff,
+        decision: marks.numberOf(Number.parseInt(mark, 16)),
         packets: Number(packets),
         bytes: Number(bytes),
       });

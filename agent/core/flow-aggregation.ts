@@ -12,6 +12,7 @@ import type { Direction, End } from '#model/verdict.ts';
 import type { ConntrackEntry } from './conntrack-message.ts';
 import { isQueryable } from './conntrack-query.ts';
 import type { DeniedCount } from './denied-sets.ts';
+import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
 /** One end of one connection, as it is judged. */
 export interface LocalEnd {
@@ -55,6 +56,8 @@ export interface FlowLimits {
   readonly recordsMost?: number;
   /** Connections whose progress is followed; the others are counted when they close. Default 16,384, about 6 MB. */
   readonly progressMost?: number;
+  /** How a mark is read. Default: the default mask's layout. */
+  readonly marks?: MarkLayout;
 }
 
 interface OpenRecord {
@@ -86,8 +89,6 @@ type Counters = Pick<ConntrackEntry, 'packetsOriginal' | 'bytesOriginal' | 'pack
 
 /** The name of the essential entry for the control plane: agent/src/control-plane-reach.ts. */
 const ownEssential = 'control-plane';
-const epochMask = 0xfff;
-const numberMask = 0xffff;
 const noCounters: Counters = { packetsOriginal: 0, bytesOriginal: 0, packetsReply: 0, bytesReply: 0 };
 
 export interface FlowAggregation {
@@ -109,7 +110,7 @@ export interface FlowAggregation {
 }
 
 export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}): FlowAggregation {
-  const { recordsMost = 20_000, progressMost = 16_384 } = limits;
+  const { recordsMost = 20_000, progressMost = 16_384, marks = defaultMarks } = limits;
   let attribution: Attribution | undefined;
   let windowStart = startedAt;
   let records = new Map<string, OpenRecord>();
@@ -120,6 +121,9 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   let listNumber = 0;
   let purpose: ListPurpose = { kind: 'progress' };
   let denied = new Map<string, number>();
+
+  /** A number with epoch 0: the decision it names denies. */
+  const isDenied = (mark: number) => marks.epochOf(mark) === 0 && marks.numberOf(mark) !== 0;
 
   function place(request: {
     readonly end: LocalEnd;
@@ -164,7 +168,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   /** The record of a connection, or undefined where it is none of ours or nothing is to be counted for it. */
   function recordOf(entry: ConntrackEntry, at: Millis): OpenRecord | undefined {
     if (attribution === undefined) return undefined;
-    const number = (entry.mark >>> 12) & numberMask;
+    const number = marks.numberOf(entry.mark);
     const decided = number === 0 ? undefined : attribution.decisionOf(number);
     if (decided !== undefined) {
       return place({ end: localEnd(entry, decided.direction), number, decided: decided.end, at });
@@ -195,7 +199,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 
   /** Where a container's other end is of this host too, both were judged and the mark names one. */
   function otherRecordOf(entry: ConntrackEntry, at: Millis): OpenRecord | undefined {
-    const decided = attribution?.decisionOf((entry.mark >>> 12) & numberMask);
+    const decided = attribution?.decisionOf(marks.numberOf(entry.mark));
     if (attribution === undefined || decided === undefined || entry.client === entry.server) return undefined;
     const other = decided.direction === 'inbound' ? 'outbound' : 'inbound';
     const end = localEnd(entry, other);
@@ -333,11 +337,6 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
  */
 function isOwnProgress({ end, connections }: OpenRecord): boolean {
   return connections === 0 && end.essential === ownEssential;
-}
-
-/** A number with epoch 0: the decision it names denies. */
-function isDenied(mark: number): boolean {
-  return (mark & epochMask) === 0 && ((mark >>> 12) & numberMask) !== 0;
 }
 
 function isNewToUs(entry: ConntrackEntry, purpose: ListPurpose): boolean {

@@ -2,7 +2,7 @@
 // base chain has its say. What can: taking packets out of connection tracking or out of the hooks, writing our bits of a connection's
 // mark, rewriting addresses where conntrack does not know. And what they deny stays denied, whatever we allow. Nothing of theirs is touched.
 
-import { ourMarkBits } from './table.ts';
+import { complement, defaultMarks, type MarkLayout, markLayoutOf, maskText } from './mark-layout.ts';
 
 /**
  * `weakens`: a denial of ours may not hold. `denies`: what we allow may be denied there. `chain` and `rule` are as nft lists them; empty
@@ -37,13 +37,13 @@ const ruleLength = 200;
 const findingsMost = 64;
 
 /** `listing`: of `nft -s -t -y list table`, for every table but ours. Cost: linear in its lines. */
-export function findForeignRules(listing: string): readonly ForeignFinding[] {
+export function findForeignRules(listing: string, marks: MarkLayout = defaultMarks): readonly ForeignFinding[] {
   const tables = readTables(listing);
   const findings: ForeignFinding[] = [];
   for (const table of tables) {
     for (const chain of table.chains.values()) {
       for (const rule of chain.rules) {
-        const found = weakening(rule);
+        const found = weakening(rule, marks);
         if (found === undefined) continue;
         findings.push({ effect: 'weakens', ...found, table: table.name, chain: chain.name, rule: shortened(rule) });
       }
@@ -93,7 +93,7 @@ function readTables(listing: string): readonly ForeignTable[] {
 
 type Weakening = Pick<ForeignFinding, 'kind' | 'text'>;
 
-function weakening(rule: string): Weakening | undefined {
+function weakening(rule: string, marks: MarkLayout): Weakening | undefined {
   if (/\bnotrack\b|xt target "(NOTRACK|CT)"|-j (NOTRACK|CT --notrack)\b/.test(rule)) {
     return {
       kind: 'notrack',
@@ -106,7 +106,7 @@ function weakening(rule: string): Weakening | undefined {
       text: 'offloaded connections pass no hook, so a revoked one goes on until it ends; leave what is enforced out of the flowtable',
     };
   }
-  const mark = markWritten(rule);
+  const mark = markWritten(rule, marks);
   if (mark !== undefined) return mark;
   if (/\bip6? (saddr|daddr) set\b|\b(tcp|udp|th) (sport|dport) set\b|xt target "NETMAP"/.test(rule)) {
     return {
@@ -121,35 +121,72 @@ function weakening(rule: string): Weakening | undefined {
 }
 
 /** Our bits hold the decision and the epoch by which an open connection passes. */
-function markWritten(rule: string): Weakening | undefined {
-  const said = (what: string): Weakening => ({
-    kind: 'mark',
-    text: `${what}; keep to the bits 0xf0000000 of the connection mark`,
+function markWritten(rule: string, marks: MarkLayout): Weakening | undefined {
+  const written = writtenBits(rule);
+  if (written === undefined) return undefined;
+  const theirs = written.bits & marks.mask;
+  if (theirs === 0) return undefined;
+  const harm =
+    written.how === 'whole'
+      ? 'the whole mark is overwritten: each packet is judged again, and a value that reads as today’s epoch passes unjudged'
+      : written.how === 'unseen'
+        ? 'CONNMARK may write our bits of the mark, and what they say then is believed'
+        : `our bits ${maskText(theirs >>> 0)} of the mark are written, and what they say then is believed`;
+  return { kind: 'mark', text: `${harm}; ${remedy(written, marks)}` };
+}
+
+/** Nothing of ours can be given up where all is written, or too much. */
+function remedy({ how, bits }: Written, { mask }: MarkLayout): string {
+  const move = `have it keep to the bits ${maskText(complement(mask))} of the connection mark`;
+  const rest = markLayoutOf((mask & ~bits) >>> 0);
+  if (how !== 'some' || !rest.ok) return `${move}, or set connections.markMask to the bits that it leaves alone`;
+  return `${move}, or leave it those bits: connections: { markMask: ${maskText(rest.value.mask)} } in agent.yaml`;
+}
+
+/** Bits that a rule may change. `unseen`: the listing does not say which. */
+interface Written {
+  readonly how: 'some' | 'whole' | 'unseen';
+  readonly bits: number;
+}
+
+const allBits = 0xffff_ffff;
+
+function writtenBits(rule: string): Written | undefined {
+  return /\bCONNMARK\b/.test(rule) ? bitsOfConnmark(rule) : bitsOfStatement(rule);
+}
+
+/** As iptables prints the target, or as it is given: of `set`, `xset` and `save` the mask says which bits are cleared first. */
+function bitsOfConnmark(rule: string): Written | undefined {
+  if (/CONNMARK (restore|--restore-mark)/.test(rule)) return undefined;
+  const some = (...bits: readonly (string | undefined)[]): Written => ({
+    how: 'some',
+    bits: bits.reduce((sum, text) => (sum | Number(text ?? 0)) >>> 0, 0),
   });
-  if (/\bCONNMARK\b/.test(rule)) {
-    const mask = /CONNMARK (?:set|xset|--set-x?mark|or|and) (0x[0-9a-f]+)(?:\/(0x[0-9a-f]+))?/.exec(rule);
-    if (mask?.[2] !== undefined && (Number(mask[2]) & ourMarkBits) === 0) return undefined;
-    if (/CONNMARK (restore|--restore-mark)/.test(rule)) return undefined;
-    return said('CONNMARK may write our bits of the mark, and what they say then is believed');
+  const saved = /CONNMARK (?:save|--save-mark) (?:--)?nfmask (0x[0-9a-f]+) (?:--)?ctmask (~?)(0x[0-9a-f]+)/.exec(rule);
+  if (saved !== null) {
+    const kept = saved[2] === '~' ? complement(Number(saved[3])) : Number(saved[3]);
+    return some(saved[1], String(kept));
   }
+  const both = /CONNMARK (?:save mask|--save-mark --mask) (0x[0-9a-f]+)/.exec(rule);
+  if (both !== null) return some(both[1]);
+  const set = /CONNMARK (?:set|xset|--set-x?mark) (0x[0-9a-f]+)\/(0x[0-9a-f]+)/.exec(rule);
+  if (set !== null) return some(set[1], set[2]);
+  const added = /CONNMARK (?:or|xor|--or-mark|--xor-mark) (0x[0-9a-f]+)/.exec(rule);
+  if (added !== null) return some(added[1]);
+  const kept = /CONNMARK (?:and|--and-mark) (0x[0-9a-f]+)/.exec(rule);
+  if (kept !== null) return some(String(complement(Number(kept[1]))));
+  return { how: 'unseen', bits: allBits };
+}
+
+function bitsOfStatement(rule: string): Written | undefined {
   const written = /\bct mark set (.+?)(?= (?:accept|drop|return|goto|jump|counter|comment|continue)\b|$)/.exec(
     rule,
   )?.[1];
   if (written === undefined) return undefined;
   const kept = /^ct mark (?:&|and) (0x[0-9a-f]+)(?: (?:\||or|\^|xor) (0x[0-9a-f]+))?$/.exec(written);
+  if (kept !== null) return { how: 'some', bits: (complement(Number(kept[1])) | Number(kept[2] ?? 0)) >>> 0 };
   const added = /^ct mark (?:\||or|\^|xor) (0x[0-9a-f]+)$/.exec(written);
-  if (kept !== null) {
-    const cleared = ~Number(kept[1]) >>> 0;
-    const set = kept[2] === undefined ? 0 : Number(kept[2]);
-    if (((cleared | set) & ourMarkBits) === 0) return undefined;
-    return said('some of our bits of the mark are written');
-  }
-  if (added !== null) {
-    return (Number(added[1]) & ourMarkBits) === 0 ? undefined : said('some of our bits of the mark are written');
-  }
-  return said(
-    'the whole mark is overwritten: each packet is judged again, and a value whose low 12 bits are today’s epoch passes unjudged',
-  );
+  return added === null ? { how: 'whole', bits: allBits } : { how: 'some', bits: Number(added[1]) };
 }
 
 /** One finding a base chain: how many of its rules, or of those it leads to, deny. */

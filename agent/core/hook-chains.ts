@@ -7,23 +7,26 @@ import { type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import type { Direction } from '#model/verdict.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
+import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
 import type { PeerMap } from './peer-maps.ts';
 import {
   type Chain,
-  decisionMask,
+  decisionWords,
   type ElementMap,
+  epochWords,
   giveEpochWords,
-  matchesEpoch,
   type UnitEntry,
   type UnitTargets,
   unitEntries,
+  unjudgedWords,
 } from './table.ts';
 import { byMarkWords, unitMaps } from './unit-dispatch.ts';
 import { type NamedUnits, unitSetLines, unitSets } from './unit-sets.ts';
 
 interface HookRequest {
+  readonly marks: MarkLayout;
   readonly workloads: readonly WorkloadGates[];
   readonly gates: readonly NamedGate[];
   readonly classChain: (peerClass: PeerClass) => string;
@@ -75,14 +78,17 @@ const neighbourDiscovery =
 const sentOverLoopback = ['oif "lo" ct status ! dnat accept', 'ct status dnat fib daddr type local accept'];
 
 /** What this host tells the ends of connections that it forwards for others and nobody judges: without it, large packets vanish. */
-const errorsOfForwarded = ['ct state related ct mark and 0x0fffffff == 0 meta l4proto { icmp, icmpv6 } accept'];
+const errorsOfForwarded = (marks: MarkLayout) => [
+  `ct state related ${unjudgedWords(marks)} meta l4proto { icmp, icmpv6 } accept`,
+];
 
 /**
  * Of what conntrack calls related, only errors are part of a connection that was judged. A connection that a helper expects (FTP's
  * data) is one of its own, though it begins with the mark of the one that announced it.
  */
-const acceptEstablished = `ct state established ${matchesEpoch} accept`;
-const acceptErrors = `ct state related meta l4proto { icmp, icmpv6 } ${matchesEpoch} accept`;
+const acceptEstablished = (marks: MarkLayout) => `ct state established ${epochWords(marks)} accept`;
+const acceptErrors = (marks: MarkLayout) =>
+  `ct state related meta l4proto { icmp, icmpv6 } ${epochWords(marks)} accept`;
 
 /** The answer our own reject sends belongs to the connection it denies, and would be denied with it. */
 const ownRejections = [
@@ -93,7 +99,7 @@ const ownRejections = [
 type View = 'header' | 'tuple';
 
 export function hookChains(request: HookRequest): HookParts {
-  const { workloads, isStrict } = request;
+  const { workloads, isStrict, marks } = request;
   const host = workloads.find(({ workload }) => workload.kind === 'host');
   const containers = workloads.filter(({ workload }) => workload.kind === 'container');
   const chains = new Map<string, Chain>();
@@ -107,7 +113,7 @@ export function hookChains(request: HookRequest): HookParts {
   });
   chains.set('forward', {
     hook: '{ type filter hook forward priority 0; policy accept; }',
-    lines: containers.length === 0 ? [] : forwardLines(isStrict),
+    lines: containers.length === 0 ? [] : forwardLines(isStrict, marks),
   });
   const units = workloads
     .filter(({ workload }) => workload.kind === 'unit')
@@ -128,7 +134,7 @@ export function hookChains(request: HookRequest): HookParts {
     chains.set(`judge_${side}`, {
       lines: [
         ...(hasContainers ? [...notOursLines(direction), ...farContainerLines(direction, 'tuple')] : []),
-        ...(hasUnits ? [`jump units_judge_${side}`, byMarkWords(direction)] : []),
+        ...(hasUnits ? [`jump units_judge_${side}`, byMarkWords(direction, marks)] : []),
         ...entryLines({ request, workload: host, direction, view: 'tuple', chains }),
       ],
     });
@@ -160,7 +166,11 @@ export function hookChains(request: HookRequest): HookParts {
     [...pods].map(([name, { elements }]) => [name, [...elements].sort()]),
   ]);
   const maps = hasUnits
-    ? new Map([...pods, ...unitMaps(units, request.numbering()), ...unitSets(units, request.namedUnits)])
+    ? new Map([
+        ...pods,
+        ...unitMaps({ units, numbering: request.numbering(), marks }),
+        ...unitSets(units, request.namedUnits),
+      ])
     : pods;
   return { chains, maps, dispatch, units };
 
@@ -168,11 +178,11 @@ export function hookChains(request: HookRequest): HookParts {
   function localHook(interfaceField: 'iif' | 'oif', own: Direction): readonly string[] {
     const other = opposite[own];
     return [
-      acceptEstablished,
+      acceptEstablished(marks),
       ...(own === 'inbound' ? [`${interfaceField} "lo" accept`] : sentOverLoopback),
       `ct state new goto new_${short[own]}`,
-      acceptErrors,
-      ...(own === 'outbound' ? errorsOfForwarded : []),
+      acceptErrors(marks),
+      ...(own === 'outbound' ? errorsOfForwarded(marks) : []),
       ...(own === 'outbound' && request.rejects === 'some' ? ownRejections : []),
       `ct state invalid,untracked goto odd_${short[own]}`,
       `ct direction reply goto judge_${short[other]}`,
@@ -258,10 +268,10 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
  * What is not a container's passes untouched: this host only forwards it. Where both ends are ours both are judged, the client's
  * first: its decision names itself in the mark without an epoch and returns, the server's stamps (build-table.ts).
  */
-function forwardLines(isStrict: boolean): readonly string[] {
+function forwardLines(isStrict: boolean, marks: MarkLayout): readonly string[] {
   return [
-    acceptEstablished,
-    acceptErrors,
+    acceptEstablished(marks),
+    acceptErrors(marks),
     ...eachFamily((ip, digit) => [
       `ct state invalid,untracked ${ip} daddr @pods${digit} goto odd`,
       `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
@@ -278,7 +288,7 @@ function forwardLines(isStrict: boolean): readonly string[] {
     ]),
     ...containerEndLines('outbound'),
     ...containerEndLines('inbound'),
-    `ct mark and ${decisionMask} != 0 ${giveEpochWords} accept`,
+    `${decisionWords(marks)} != 0 ${giveEpochWords(marks)} accept`,
   ];
 }
 

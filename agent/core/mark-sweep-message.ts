@@ -1,6 +1,6 @@
 // The requests that take old epochs out of conntrack's marks before the epoch begins again at 1: an idle connection of an old
-// epoch would otherwise be taken for one of today's. Each names one connection by its original tuple and clears the epoch bits;
-// the kernel applies the mask, so numbers and other users' bits stay, and losing a race costs one more judgement.
+// epoch would otherwise be taken for one of today's. Each names one connection by its original tuple and the bits to clear;
+// the kernel applies the mask, so all other bits stay, and losing a race costs one more judgement.
 
 import { eachAttribute, eachMessage, familyHeaderBytes, headerBytes } from './netlink-attributes.ts';
 
@@ -9,11 +9,14 @@ const attribute = { tupleOriginal: 1, mark: 8, zone: 18, markMask: 21 } as const
 const flagRequest = 1;
 const nested = 0x8000;
 
-/** One update for each entry of a dump's datagram whose epoch is neither 0 nor `current`, written one after the other. */
-export function sweepRequests(
-  bytes: Uint8Array,
-  request: { readonly current: number; readonly epochMask: number },
-): readonly Uint8Array[] {
+/** Clears `bits` in every mark where they are not as in `but`. */
+export interface MarkSweep {
+  readonly bits: number;
+  readonly but: number;
+}
+
+/** One update for each entry of a dump's datagram whose bits are neither 0 nor `but`, written one after the other. */
+export function sweepRequests(bytes: Uint8Array, { bits, but }: MarkSweep): readonly Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const updates: Uint8Array[] = [];
   eachMessage(view, ({ subsystem, from, to }) => {
@@ -27,11 +30,9 @@ export function sweepRequests(
       if (type === attribute.mark && length >= 4) mark = view.getUint32(at);
       return true;
     });
-    const epoch = mark & request.epochMask;
-    if (tuple === undefined || epoch === 0 || epoch === request.current) return true;
-    updates.push(
-      updateMessage({ family: view.getUint8(from - familyHeaderBytes), tuple, zone, epochMask: request.epochMask }),
-    );
+    const standing = (mark & bits) >>> 0;
+    if (tuple === undefined || standing === 0 || standing === but) return true;
+    updates.push(updateMessage({ family: view.getUint8(from - familyHeaderBytes), tuple, zone, bits }));
     return true;
   });
   return updates;
@@ -41,9 +42,9 @@ function updateMessage(request: {
   readonly family: number;
   readonly tuple: Uint8Array;
   readonly zone: Uint8Array | undefined;
-  readonly epochMask: number;
+  readonly bits: number;
 }): Uint8Array {
-  const { family, tuple, zone, epochMask } = request;
+  const { family, tuple, zone, bits } = request;
   const padded = (length: number) => (length + 7) & ~3;
   const length =
     headerBytes + familyHeaderBytes + padded(tuple.length) + (zone === undefined ? 0 : padded(zone.length)) + 8 + 8;
@@ -64,7 +65,7 @@ function updateMessage(request: {
   if (zone !== undefined) put(attribute.zone, zone);
   put(attribute.mark, new Uint8Array(4));
   const mask = new Uint8Array(4);
-  new DataView(mask.buffer).setUint32(0, epochMask);
+  new DataView(mask.buffer).setUint32(0, bits);
   put(attribute.markMask, mask);
   return bytes;
 }

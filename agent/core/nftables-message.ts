@@ -3,6 +3,7 @@
 // layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is the table's name.
 
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './netlink-attributes.ts';
+import { findStateText } from './transaction.ts';
 
 export type NftablesNotice =
   | {
@@ -89,7 +90,7 @@ function readTouched(view: DataView, { from, to, message }: NetfilterMessage): N
     return true;
   });
   if (table === undefined) return undefined;
-  const state = /revision=\d+ epoch=\d+ digest=[0-9a-f-]+/.exec(comment)?.[0];
+  const state = findStateText(comment);
   const family = view.getUint8(from - familyHeaderBytes);
   return { kind: 'touched', family, table, message, name, ...(state === undefined ? {} : { state }) };
 }

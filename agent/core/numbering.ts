@@ -2,9 +2,6 @@
 // chain while its members stay, a map its size. A number once given is never given to another decision; when they run out the caller starts a
 // new numbering and a new epoch.
 
-/** 16 bits of the conntrack mark; 0 is "never judged". */
-export const lastDecisionNumber = 0xffff;
-
 /** Plain data, as the state directory keeps it. Keys are decision and class keys. */
 export interface Numbering {
   readonly decisions: ReadonlyMap<string, number>;
@@ -27,17 +24,21 @@ export const emptyNumbering: Numbering = {
 export class Numberer {
   readonly #decisions: Map<string, number>;
   #nextDecision: number;
+  readonly #most: number;
 
-  constructor(previous: Numbering) {
+  /** `most`: the greatest number there is room for (mark-layout.ts). Where one beyond it was given, none is left. */
+  constructor(previous: Numbering, most: number) {
     this.#decisions = new Map(previous.decisions);
     this.#nextDecision = previous.nextDecision;
+    this.#most = most;
   }
 
   /** The decision's number, or undefined when all are given. */
   decision(key: string): number | undefined {
+    if (this.#nextDecision > this.#most + 1) return undefined;
     const known = this.#decisions.get(key);
     if (known !== undefined) return known;
-    if (this.#nextDecision > lastDecisionNumber) return undefined;
+    if (this.#nextDecision > this.#most) return undefined;
     const number = this.#nextDecision;
     this.#nextDecision += 1;
     this.#decisions.set(key, number);

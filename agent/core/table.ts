@@ -5,51 +5,62 @@
 import type { ManagedKind } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
 import type { Decision } from './decision.ts';
+import { complement, type MarkLayout, maskText } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import type { PeerClass, PeerClasses } from './peer-classes.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */
 export const tableName = 'inet segwall';
 
-/** Bits of the conntrack mark: 0–11 epoch, 12–27 decision, 28–31 left to others. */
-export const epochMask = 0xfff;
-export const firstEpoch = 1;
-export const lastEpoch = 0xfff;
-const foreignMask = '0xf0000000';
-export const decisionMask = '0x0ffff000';
-/** All bits of the mark that others must leave alone. */
-export const ourMarkBits = 0x0fff_ffff;
-
 const epochSlot = '<epoch>';
 const stampPattern = /<stamp (\d+)>/g;
 
 /** The words that accept only connections stamped with today's epoch. */
-export const matchesEpoch = `ct mark and 0x${epochMask.toString(16)} == ${epochSlot}`;
+export function epochWords({ epochMask }: MarkLayout): string {
+  return `ct mark and 0x${epochMask.toString(16)} == ${epochSlot}`;
+}
 
 /** The words that stamp a connection with a decision and today's epoch, leaving the bits of others. */
-export function stampWords(number: number): string {
-  return `ct mark set ct mark and ${foreignMask} or <stamp ${number}>`;
+export function stampWords(marks: MarkLayout, number: number): string {
+  return `ct mark set ct mark and ${maskText(complement(marks.mask))} or <stamp ${number}>`;
 }
 
 /** The words that mark a connection as denied by a decision: epoch 0, which is never today's. */
-export function denialWords(number: number): string {
-  return `ct mark set ct mark and ${foreignMask} or 0x${(number * 4096).toString(16)}`;
+export function denialWords(marks: MarkLayout, number: number): string {
+  return `ct mark set ct mark and ${maskText(complement(marks.mask))} or 0x${marks.stamp(number, 0).toString(16)}`;
 }
 
 /** The words that name a decision in the mark where another end is still to be judged: it gives no epoch, and so nothing passes by it. */
 export const nameWords = denialWords;
 
 /** The words that give today's epoch to a connection whose decision stands in its mark. */
-export const giveEpochWords = `ct mark set ct mark and 0xfffff000 or ${epochSlot}`;
+export function giveEpochWords({ epochMask }: MarkLayout): string {
+  return `ct mark set ct mark and ${maskText(complement(epochMask))} or ${epochSlot}`;
+}
+
+/** The words for what stands in the mark of the decision alone. */
+export function decisionWords({ decisionMask }: MarkLayout): string {
+  return `ct mark and ${maskText(decisionMask)}`;
+}
+
+/** The words for a connection that nobody judged. */
+export function unjudgedWords({ mask }: MarkLayout): string {
+  return `ct mark and ${maskText(mask)} == 0`;
+}
 
 export function isEpochLine(line: string): boolean {
   return line.includes(epochSlot) || line.includes('<stamp ');
 }
 
-export function fillEpoch(line: string, epoch: number): string {
+/** Whether a line lets what stands in a mark decide: which packets pass unasked, whose rules are asked. */
+export function believesMark(line: string): boolean {
+  return line.includes(`== ${epochSlot}`) || /^ct mark and 0x[0-9a-f]+ vmap /.test(line);
+}
+
+export function fillEpoch(line: string, epoch: number, marks: MarkLayout): string {
   return line
-    .replaceAll(epochSlot, `0x${epoch.toString(16)}`)
-    .replace(stampPattern, (_, number: string) => `0x${(Number(number) * 4096 + epoch).toString(16)}`);
+    .replaceAll(epochSlot, `0x${marks.stamp(0, epoch).toString(16)}`)
+    .replace(stampPattern, (_, number: string) => `0x${marks.stamp(Number(number), epoch).toString(16)}`);
 }
 
 /** A base chain's `hook` is fixed at creation; regular chains have none. */
@@ -91,6 +102,8 @@ export interface UnitTargets {
 }
 
 export interface Table {
+  /** By which its rules stamp, and believe stamps. */
+  readonly marks: MarkLayout;
   /** In order of creation; a chain that a map names is among them. */
   readonly chains: ReadonlyMap<string, Chain>;
   readonly maps: ReadonlyMap<string, ElementMap>;

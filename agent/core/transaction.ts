@@ -1,8 +1,9 @@
 // From what the kernel holds to what it should hold, as one nft transaction: data in, text out. Chains are refilled in place,
 // never deleted while anything could reach them; base chains and denied sets are created once and stay.
 
+import { defaultMarkMask, type MarkLayout, maskText } from './mark-layout.ts';
 import type { Table } from './table.ts';
-import { fillEpoch, isEpochLine, tableName } from './table.ts';
+import { believesMark, fillEpoch, isEpochLine, tableName } from './table.ts';
 
 /** Elements of one line of text; nft's parser slows down on very long ones. */
 const elementsPerLine = 1000;
@@ -13,20 +14,50 @@ export interface TableState {
   readonly epoch: number;
   /** SHA-256 of the desired table, hex. */
   readonly digest: string;
+  /** The bits of the connection mark that the table takes for its own; absent: the default mask's. */
+  readonly markMask?: number;
+  /** Bits in which stamps of another layout or numbering may stand: until they are swept no mark is believed. */
+  readonly unswept?: number;
 }
 
 /** The rule whose comment carries the state: the kernel keeps it, and it changes in the same transaction as the rest. */
 export const stateChain = 'state';
 
-export function stateLine({ revision, epoch, digest }: TableState): string {
-  return `counter comment "revision=${revision} epoch=${epoch} digest=${digest}"`;
+export function stateLine(state: TableState): string {
+  return `counter comment "${stateText(state)}"`;
 }
 
+/** "revision=7 epoch=3 digest=…", and no more where the mask is the default one and no mark in doubt: so older agents wrote it. */
+export function stateText({ revision, epoch, digest, markMask, unswept }: TableState): string {
+  const marks = markMask === undefined || markMask === defaultMarkMask ? '' : ` marks=${maskText(markMask)}`;
+  const doubt = unswept === undefined ? '' : ` unswept=${maskText(unswept)}`;
+  return `revision=${revision} epoch=${epoch} digest=${digest}${marks}${doubt}`;
+}
+
+/** Of a table's state, what says which mask it was made with. */
+export function statedMask({ mask }: MarkLayout): Pick<TableState, 'markMask'> {
+  return mask === defaultMarkMask ? {} : { markMask: mask };
+}
+
+const stateWords =
+  /revision=(\d+) epoch=(\d+) digest=([0-9a-f-]+)(?: marks=(0x[0-9a-f]{8}))?(?: unswept=(0x[0-9a-f]{8}))?/;
+
 export function parseTableState(listing: string): TableState | undefined {
-  const match = /comment "revision=(\d+) epoch=(\d+) digest=([0-9a-f-]+)"/.exec(listing);
+  const match = new RegExp(`comment "${stateWords.source}"`).exec(listing);
   if (match === null) return undefined;
-  const [, revision = '', epoch = '', digest = ''] = match;
-  return { revision: Number(revision), epoch: Number(epoch), digest };
+  const [, revision = '', epoch = '', digest = '', marks, unswept] = match;
+  return {
+    revision: Number(revision),
+    epoch: Number(epoch),
+    digest,
+    ...(marks !== undefined && { markMask: Number(marks) }),
+    ...(unswept !== undefined && { unswept: Number(unswept) }),
+  };
+}
+
+/** The words of a state among others. */
+export function findStateText(comment: string): string | undefined {
+  return stateWords.exec(comment)?.[0];
 }
 
 /** Names of what stands in the table now, from `nft -t list table`, so that what is left over can be removed. */
@@ -103,7 +134,11 @@ export function bootstrapScript(
   const filled = [...table.maps].filter(([name]) => !prepared.has(name));
   for (const [name, { kind }] of filled) lines.push(`flush ${kind} ${tableName} ${name}`);
   for (const name of leftoverMaps) lines.push(`flush map ${tableName} ${name}`);
-  for (const [name, { lines: rules }] of table.chains) lines.push(...ruleLines(name, rules, state.epoch));
+  // Their keys hold marks that are in doubt.
+  if (state.unswept !== undefined)
+    for (const name of table.deniedSets.keys()) lines.push(`flush set ${tableName} ${name}`);
+  for (const [name, { lines: rules }] of table.chains)
+    lines.push(...ruleLines(name, rules, { state, marks: table.marks }));
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, { elements }] of filled) lines.push(...elementLines('add', name, [...elements]));
   lines.push(...placement);
@@ -125,6 +160,8 @@ export function changeScript(request: {
   readonly placement?: readonly string[];
   /** Maps that have their elements already (preparationScript). */
   readonly prepared?: ReadonlySet<string>;
+  /** `previous` was loaded with `unswept` marks, and now they are swept: the lines that believe them come in. */
+  readonly swept?: 'just-now';
   /** `kept`: maps that nothing looks in any more, and the chains they name, stand until removalScript. Default `removed`. */
   readonly goneMaps?: 'removed' | 'kept';
 }): string {
@@ -134,6 +171,7 @@ export function changeScript(request: {
     const before = previous.chains.get(name);
     if (before === undefined) return true;
     if (isNewEpoch && chain.lines.some(isEpochLine)) return true;
+    if (request.swept === 'just-now' && chain.lines.some(believesMark)) return true;
     return (
       before.lines.length !== chain.lines.length || before.lines.some((line, index) => line !== chain.lines[index])
     );
@@ -142,7 +180,7 @@ export function changeScript(request: {
   const goneMaps = [...previous.maps].filter(([name]) => !next.maps.has(name));
   for (const name of [...refilled.map(([name]) => name), stateChain, ...goneChains])
     lines.push(`flush chain ${tableName} ${name}`);
-  for (const [name, chain] of refilled) lines.push(...ruleLines(name, chain.lines, state.epoch));
+  for (const [name, chain] of refilled) lines.push(...ruleLines(name, chain.lines, { state, marks: next.marks }));
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, map] of next.maps) {
     if (prepared.has(name) || previous.maps.get(name) === map) continue;
@@ -203,8 +241,14 @@ function declarations(table: Table, previous?: Table): readonly string[] {
   return lines;
 }
 
-function ruleLines(chain: string, rules: readonly string[], epoch: number): readonly string[] {
-  return rules.map((rule) => `add rule ${tableName} ${chain} ${fillEpoch(rule, epoch)}`);
+/** While marks are in doubt, without the lines that believe them: every packet is judged, which is slow and right. */
+function ruleLines(
+  chain: string,
+  rules: readonly string[],
+  { state, marks }: { readonly state: TableState; readonly marks: MarkLayout },
+): readonly string[] {
+  const believed = state.unswept === undefined ? rules : rules.filter((rule) => !believesMark(rule));
+  return believed.map((rule) => `add rule ${tableName} ${chain} ${fillEpoch(rule, state.epoch, marks)}`);
 }
 
 function elementLines(

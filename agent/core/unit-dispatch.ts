@@ -5,8 +5,9 @@
 
 import type { Direction } from '#model/verdict.ts';
 import { parseDecisionKey } from './decision.ts';
+import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
-import { decisionMask, type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
+import { decisionWords, type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 const markMaps: Readonly<Record<Direction, string>> = { inbound: 'units_mark_in', outbound: 'units_mark_out' };
 const judgeEntries: Readonly<Record<Direction, UnitEntry>> = {
@@ -15,12 +16,17 @@ const judgeEntries: Readonly<Record<Direction, UnitEntry>> = {
 };
 
 /** The words with which a judgement looks for a unit by the decision that judged the connection before. */
-export function byMarkWords(direction: Direction): string {
-  return `ct mark and ${decisionMask} vmap @${markMaps[direction]}`;
+export function byMarkWords(direction: Direction, marks: MarkLayout): string {
+  return `${decisionWords(marks)} vmap @${markMaps[direction]}`;
 }
 
 /** The maps of a host that has units. Cost: linear in the decisions ever numbered. */
-export function unitMaps(units: readonly UnitTargets[], numbering: Numbering): ReadonlyMap<string, ElementMap> {
+export function unitMaps(request: {
+  readonly units: readonly UnitTargets[];
+  readonly numbering: Numbering;
+  readonly marks: MarkLayout;
+}): ReadonlyMap<string, ElementMap> {
+  const { units, numbering } = request;
   const maps = new Map<string, ElementMap>();
   for (const entry of unitEntries) {
     maps.set(entry, {
@@ -31,20 +37,21 @@ export function unitMaps(units: readonly UnitTargets[], numbering: Numbering): R
     });
   }
   const byWorkload = new Map(units.map((unit) => [unit.workload, unit]));
-  const marks = { inbound: new Map<string, string>(), outbound: new Map<string, string>() };
+  const byMark = { inbound: new Map<string, string>(), outbound: new Map<string, string>() };
   for (const [key, number] of [...numbering.decisions].sort(([, a], [, b]) => a - b)) {
     const decision = parseDecisionKey(key);
     const unit = decision === undefined ? undefined : byWorkload.get(decision.workload);
     if (decision === undefined || unit === undefined) continue;
     const { direction } = decision;
-    marks[direction].set(`0x${(number * 4096).toString(16)}`, `goto ${unit.chains[judgeEntries[direction]]}`);
+    const mark = `0x${request.marks.stamp(number, 0).toString(16)}`;
+    byMark[direction].set(mark, `goto ${unit.chains[judgeEntries[direction]]}`);
   }
   for (const direction of ['inbound', 'outbound'] as const) {
     maps.set(markMaps[direction], {
       declaration: '{ type mark : verdict; }',
       kind: 'map',
       update: 'by-element',
-      elements: marks[direction],
+      elements: byMark[direction],
     });
   }
   return maps;

@@ -106,6 +106,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const essentials = () => [...reach.essentials(), ...settings.essentials];
   const events = openEventLog(state.path);
   await noteEssentials({ statePath: state.path, essentials: settings.essentials, events });
+  const { marks } = settings.connections;
   const panic = openPanicFlag(state.path);
   const nft = createNft();
   const cgroups = findCgroupRoot();
@@ -115,7 +116,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     stateDirectory: state.path,
     nft,
     log,
-    liveAmong: livePeersAmong,
+    liveAmong: (addresses) => livePeersAmong(addresses, marks),
     learning: 'on',
   });
   const enforcer = createEnforcer({
@@ -124,6 +125,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     essentials,
     ownAddresses: () => ownAddresses(settings.interfaces),
     log,
+    marks,
     sweepMarks,
     stateRule: readStateRule,
     namedUnits: () => readUnitDropIns(),
@@ -146,7 +148,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     log,
   });
-  const foreign = createForeignWatch({ nft, log });
+  const foreign = createForeignWatch({ nft, marks, log });
   const watch = openTableWatch({
     table: tableName.split(' ')[1] ?? '',
     isOwn: (text) => enforcer.isOwnState(text),
@@ -181,10 +183,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   });
   const collection = await createFlowCollection({
     settings: settings.flows,
+    marks,
     spool,
     state,
     denied: createDeniedSource({
       nft,
+      marks,
       deniesIn(number) {
         const decision = enforcer.decisionOf(number);
         return decision?.end.verdict === 'deny' ? decision.direction : undefined;

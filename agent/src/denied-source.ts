@@ -3,6 +3,7 @@
 
 import { decodeCounters, renderCountersRequest } from '#agent-core/counter-message.ts';
 import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
+import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { Direction } from '#model/verdict.ts';
@@ -20,10 +21,11 @@ const setPrefixes: Readonly<Record<Direction, string>> = { inbound: 'den_in', ou
 
 export function createDeniedSource(options: {
   readonly nft: Nft;
+  readonly marks: MarkLayout;
   /** The direction in which the decision of this number denies, or undefined if it does not. */
   readonly deniesIn: (number: number) => Direction | undefined;
 }): DeniedSource {
-  const { nft, deniesIn } = options;
+  const { nft, marks, deniesIn } = options;
   const [, table = ''] = tableName.split(' ');
   const request = renderCountersRequest(table);
   const known = new Map<Direction, { readonly counters: string; readonly counts: readonly DeniedCount[] }>();
@@ -52,7 +54,7 @@ export function createDeniedSource(options: {
       if (!name.startsWith(setPrefixes[direction])) continue;
       const listed = await nft.list(['-n', 'list', 'set', ...tableName.split(' '), name]);
       if (!listed.ok) return listed;
-      counts.push(...parseDeniedSets(listed.value));
+      counts.push(...parseDeniedSets(listed.value, marks));
     }
     return ok(counts);
   }

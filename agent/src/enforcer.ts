@@ -14,10 +14,19 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
 import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
+import {
+  defaultMarkMask,
+  defaultMarks,
+  firstEpoch,
+  lastEpoch,
+  type MarkLayout,
+  maskText,
+} from '#agent-core/mark-layout.ts';
+import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
-import { tableText } from '#agent-core/render.ts';
+import { noRoomText, tableText } from '#agent-core/render.ts';
 import { revokesAnything, takesFromHost } from '#agent-core/revocation.ts';
-import { firstEpoch, lastEpoch, type Table, tableName } from '#agent-core/table.ts';
+import { type Table, tableName } from '#agent-core/table.ts';
 import {
   bootstrapScript,
   changeScript,
@@ -29,6 +38,8 @@ import {
   removalScript,
   type Standing,
   stateChain,
+  statedMask,
+  stateText,
   type TableState,
 } from '#agent-core/transaction.ts';
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
@@ -68,8 +79,10 @@ export interface EnforcerOptions {
   /** Every address the host has now; matters to its containers. */
   readonly ownAddresses?: () => readonly Address[];
   readonly log: Logger;
-  /** Takes all epochs but the current one out of all marks: 0 takes all. */
-  readonly sweepMarks: (currentEpoch: number) => Promise<Result<number>>;
+  /** Which bits of the connection mark are ours. Default: the default mask's. */
+  readonly marks?: MarkLayout;
+  /** Clears bits in the marks of all connections; gives of how many. */
+  readonly sweepMarks: (sweep: MarkSweep) => Promise<Result<number>>;
   /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
   readonly beforeFirstTable?: () => Promise<void>;
   /** The words of the state rule as the kernel has them. Absent, or where it fails, nft is asked: slow where peers are many. */
@@ -163,7 +176,7 @@ interface Loaded {
 }
 
 export function createEnforcer(options: EnforcerOptions): TableEnforcer {
-  const { nft, stateDirectory, log } = options;
+  const { nft, stateDirectory, log, marks = defaultMarks } = options;
   const fingerprintPath = join(stateDirectory.path, 'last-good', 'fingerprint');
   let inForce: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -181,6 +194,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   let owedEpoch: NodeJS.Timeout | undefined;
   /** Scripts given to nft so far. */
   let transactions = 0;
+  /** Bits in which marks of an older life may mislead: all of ours until it is known what made them. */
+  let staleBits = marks.mask;
   let narrower: { readonly table: Table; readonly byWorkload: Map<string, boolean> } | undefined;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
@@ -236,15 +251,16 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const tableStands = async () => (await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok;
 
   const nextEpoch = async (current: number): Promise<Result<number>> => {
-    if (!needsSweep(current)) return ok(current + 1);
-    const swept = await options.sweepMarks(current);
     const next = current < lastEpoch ? current + 1 : firstEpoch;
+    // In doubt, marks are swept as a whole with the load; a sweep of some bits would change what the table that stands reads in them.
+    if (!needsSweep(current) || isInDoubt()) return ok(next);
+    const swept = await options.sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, current) });
     return swept.ok ? ok(next) : err(`marks of older epochs could not be cleared: ${swept.error}`);
   };
 
   /** Where no table of ours says which epochs were used, marks of an older life could be taken for today's: all go. */
   const sweepAll = async (): Promise<Result<void>> => {
-    const swept = await options.sweepMarks(0);
+    const swept = await options.sweepMarks({ bits: staleBits, but: 0 });
     if (!swept.ok) return err(`marks of an older life could not be cleared: ${swept.error}`);
     if (swept.value > 0) log.info({ connections: swept.value }, 'connections of an older life will be judged anew');
     return ok(undefined);
@@ -256,10 +272,56 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!before.ok) return before;
     const stood = await tableStands();
     const loaded = await load();
-    if (!loaded.ok || !stood) return loaded;
-    const after = await sweepAll();
-    return after.ok ? loaded : after;
+    if (!loaded.ok) return loaded;
+    const after = stood ? await sweepAll() : ok(undefined);
+    if (!after.ok) return after;
+    staleBits = marks.epochMask;
+    return loaded;
   };
+
+  /** What a state says of marks that this layout would misread, as bits to be swept; 0: none. */
+  const foreignBits = ({ markMask = defaultMarkMask, unswept = 0 }: TableState): number =>
+    markMask === marks.mask && unswept === 0 ? 0 : (markMask | unswept) >>> 0;
+
+  /**
+   * Over a table of another mask or numbering. While its stamps stand no mark is believed and every packet judged, so nothing passes by
+   * a stamp misread; once they are swept the lines that believe marks come in. Ended in between, the next start begins here again.
+   */
+  const bootstrapAndSweep = async (table: Table, state: TableState, before: number): Promise<Result<Loaded>> => {
+    const bits = (before | staleBits | marks.mask) >>> 0;
+    staleBits = bits;
+    const doubting = await bootstrap(table, { ...state, unswept: bits });
+    if (!doubting.ok) return doubting;
+    const swept = await options.sweepMarks({ bits, but: 0 });
+    if (!swept.ok) return err(`marks of another layout could not be cleared: ${swept.error}`);
+    const epoch = await nextEpoch(doubting.value.epoch);
+    if (!epoch.ok) return epoch;
+    const believing = { ...state, epoch: epoch.value };
+    const loaded = await withUnits(table, async ({ lines, cgroups }): Promise<Result<Loaded>> => {
+      const request = { previous: table, next: table, isNewEpoch: true, state: believing, placement: lines };
+      const changed = await commit(changeScript({ ...request, swept: 'just-now' }), believing);
+      return changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
+    });
+    if (!loaded.ok) return loaded;
+    staleBits = marks.epochMask;
+    log.info(
+      { markMask: maskText(marks.mask), connections: swept.value },
+      'marks cleared; each connection is judged anew',
+    );
+    return loaded;
+  };
+
+  /** Whether marks that this layout and numbering would misread may stand. */
+  const isInDoubt = () => staleBits !== marks.epochMask;
+
+  /** The whole table over one of ours. */
+  const load = (table: Table, state: TableState): Promise<Result<Loaded>> =>
+    isInDoubt() ? bootstrapAndSweep(table, state, staleBits) : bootstrap(table, state);
+
+  const stateOf = (state: Pick<TableState, 'revision' | 'epoch' | 'digest'>): TableState => ({
+    ...state,
+    ...statedMask(marks),
+  });
 
   /** The interval maps a table needs and does not find standing, in a transaction of their own; gives their names. */
   const prepare = async (
@@ -403,7 +465,14 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     clearTimeout(writingAgain);
     writingAgain = undefined;
     const { ruleSet, epoch, table } = inForce;
-    const record = { ruleSet, epoch, numbering: table.numbering, essentials: options.essentials() };
+    const record = {
+      ruleSet,
+      epoch,
+      numbering: table.numbering,
+      essentials: options.essentials(),
+      markMask: marks.mask,
+      ...(staleBits !== marks.epochMask && { unswept: staleBits }),
+    };
     const refusal = await written(() => stateDirectory.writeLastGood(encodeLastGood(record)));
     const { revision } = ruleSet;
     if (refusal === undefined) {
@@ -465,7 +534,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       if (!next.ok) log.error({ reason: next.error }, 'connections of restarted units are not judged again');
       const epoch = next.ok ? next.value : before.epoch;
       const isNewEpoch = epoch !== before.epoch;
-      const state = { revision: before.ruleSet.revision, epoch, digest: before.digest };
+      const state = stateOf({ revision: before.ruleSet.revision, epoch, digest: before.digest });
       const loaded = await commit(
         changeScript({ previous: table, next: table, isNewEpoch, state, placement: lines }),
         state,
@@ -498,6 +567,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const numbering = before?.table.numbering ?? emptyNumbering;
     const request = {
       ruleSet,
+      marks,
       essentials: options.essentials(),
       ownAddresses: options.ownAddresses?.() ?? [],
       namedUnits: options.namedUnits?.() ?? new Map(),
@@ -505,13 +575,14 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     };
     const numbered = await build({ ...request, numbering });
     const table = numbered ?? (await build({ ...request, numbering: emptyNumbering }));
-    if (table === undefined) return refused('the rule set holds more than 65,535 different decisions for this host');
+    if (table === undefined) return refused(noRoomText(marks));
     const isNewTable = before === undefined || numbered === undefined || revokesAnything(before.table, table);
     const digest = digestOf(table);
     if (isOpened) {
       // Kept as it would be loaded, so that what nft would refuse is refused now.
-      const script = bootstrapScript(table, { revision, epoch: before?.epoch ?? firstEpoch, digest }, nothingStanding);
-      const checked = await nft.check(script);
+      if (numbered === undefined) staleBits = marks.mask;
+      const state = stateOf({ revision, epoch: before?.epoch ?? firstEpoch, digest });
+      const checked = await nft.check(bootstrapScript(table, state, nothingStanding));
       if (!checked.ok) return refused(`nft refuses the rule set: ${explainRefusal(checked.error)}`);
       await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0, placed: new Set() });
       return { kind: 'applied', revision };
@@ -527,12 +598,15 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       }
       const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
       if (!epoch.ok) return refused(epoch.error);
-      const state = { revision, epoch: epoch.value, digest };
+      const state = stateOf({ revision, epoch: epoch.value, digest });
       let loaded: Result<Loaded>;
       if (before === undefined) {
+        // Of a table that stands nothing but its state is known, least of all what its numbers mean.
         loaded = await (standing === undefined
           ? onUnsureGround(() => bootstrap(table, state))
-          : bootstrap(table, state));
+          : bootstrapAndSweep(table, state, foreignBits(standing)));
+      } else if (numbered === undefined || isInDoubt()) {
+        loaded = await bootstrapAndSweep(table, state, marks.mask);
       } else {
         const prepared = await prepare(table, new Set(before.table.maps.keys()), state);
         const changed = prepared.ok
@@ -552,7 +626,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
         loaded = changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
         if (!loaded.ok) {
           log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
-          loaded = await bootstrap(table, state);
+          loaded = await load(table, state);
         } else {
           const removal = removalScript(before.table, table, state);
           const removed = removal === undefined ? ok(undefined) : await commit(removal, state);
@@ -576,24 +650,30 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (stored.kind === 'damaged') return { kind: 'failed', problem: stored.problem };
     const record = decodeLastGood(stored.bytes);
     if (!record.ok) return { kind: 'failed', problem: record.error };
-    const { ruleSet, numbering } = record.value;
+    const { ruleSet, numbering, markMask, unswept = 0 } = record.value;
+    const isSameMask = markMask === marks.mask && unswept === 0;
+    const otherBits = kernel === undefined ? (isSameMask ? 0 : markMask | unswept) : foreignBits(kernel);
+    staleBits = otherBits === 0 ? marks.epochMask : (otherBits | marks.mask) >>> 0;
     const problem = stored.problem === undefined ? {} : { problem: stored.problem };
-    const table = await build({
+    const request = {
       ruleSet,
+      marks,
       essentials: options.essentials(),
       ownAddresses: options.ownAddresses?.() ?? [],
       namedUnits: options.namedUnits?.() ?? new Map(),
-      numbering,
-    });
-    if (table === undefined)
-      return { kind: 'failed', problem: 'the last good rule set needs more decision numbers than there are' };
+    };
+    // Under a smaller mask its numbers may have no room; under any other no mark that names them is left.
+    const table =
+      (await build({ ...request, numbering })) ??
+      (isSameMask ? undefined : await build({ ...request, numbering: emptyNumbering }));
+    if (table === undefined) return { kind: 'failed', problem: noRoomText(marks) };
     const digest = digestOf(table);
     revisionOnDisk = ruleSet.revision;
     if (isOpened) {
       inForce = { ruleSet, table, epoch: record.value.epoch, digest, placed: new Set() };
       return { kind: 'panic', revision: ruleSet.revision, ...problem };
     }
-    if (kernel !== undefined && kernel.digest === digest) {
+    if (kernel !== undefined && kernel.digest === digest && !isInDoubt()) {
       const { epoch } = kernel;
       inForce = { ruleSet, table, epoch, digest, placed: new Set() };
       followUnits(table);
@@ -605,7 +685,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       // The words are ours but the rules may not be, nor what they let in: load them again, and have every connection judged again.
       const next = await nextEpoch(epoch);
       if (!next.ok) return { kind: 'failed', problem: next.error };
-      const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: next.value, digest });
+      const loaded = await bootstrap(table, stateOf({ revision: ruleSet.revision, epoch: next.value, digest }));
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
       inForce = { ...inForce, ...loaded.value };
       await refill('all');
@@ -615,10 +695,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     // The kernel's own word goes first: the disk may have missed a wrap, or be full since yesterday.
     const epoch = await nextEpoch(kernel?.epoch ?? record.value.epoch);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
-    const state = { revision: ruleSet.revision, epoch: epoch.value, digest };
-    const loaded = await (kernel === undefined
-      ? onUnsureGround(() => bootstrap(table, state))
-      : bootstrap(table, state));
+    const state = stateOf({ revision: ruleSet.revision, epoch: epoch.value, digest });
+    const loaded = await (kernel === undefined ? onUnsureGround(() => bootstrap(table, state)) : load(table, state));
     if (!loaded.ok)
       return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };
     await keep({ ruleSet, table, digest, ...loaded.value });
@@ -638,7 +716,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     // What passed meanwhile may carry today's epoch: a new one has every connection judged again.
     const epoch = await nextEpoch(inForce.epoch);
     const chosen = epoch.ok ? epoch.value : inForce.epoch;
-    const loaded = await bootstrap(table, { revision: ruleSet.revision, epoch: chosen, digest });
+    const loaded = await load(table, stateOf({ revision: ruleSet.revision, epoch: chosen, digest }));
     if (!loaded.ok) {
       log.error({ cause, reason: loaded.error }, 'the table was changed by someone else and could not be put back');
       return 'failed';
@@ -658,7 +736,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const { revision } = ruleSet;
     const epoch = await nextEpoch(before);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
-    const loaded = await onUnsureGround(() => bootstrap(table, { revision, epoch: epoch.value, digest }));
+    const loaded = await onUnsureGround(() => bootstrap(table, stateOf({ revision, epoch: epoch.value, digest })));
     if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
     isOpened = false;
     await keep({ ruleSet, table, digest, ...loaded.value });
@@ -721,10 +799,6 @@ function unitNames(table: Table): ReadonlySet<string> {
 
 function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
   return new Set(cgroups.map(({ id }) => id));
-}
-
-function stateText({ revision, epoch, digest }: TableState): string {
-  return `revision=${revision} epoch=${epoch} digest=${digest}`;
 }
 
 /** SHA-256, hex, of what makes the table what it is. */

@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flow-aggregation.ts';
+import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { millis } from '#model/time.ts';
 import { type ConntrackSource, enableConntrackAccounting, openConntrackSource } from './conntrack-source.ts';
 import type { DeniedSource } from './denied-source.ts';
@@ -35,6 +36,7 @@ export interface FlowCounts {
 
 export interface FlowCollectionOptions {
   readonly settings: FlowSettings;
+  readonly marks: MarkLayout;
   readonly spool: FlowSpool;
   readonly state: StateDirectory;
   readonly denied: DeniedSource;
@@ -51,7 +53,7 @@ const askedPerWindow = 1000;
 export async function createFlowCollection(options: FlowCollectionOptions): Promise<FlowCollection> {
   const { settings, spool, log } = options;
   const now = () => millis(Date.now());
-  const aggregation = createFlowAggregation(now(), { recordsMost: settings.recordsMost });
+  const aggregation = createFlowAggregation(now(), { recordsMost: settings.recordsMost, marks: options.marks });
   const knownUntil = (await options.state.readFlowProgress())?.seenUntil;
   let lostRecords = 0;
   let reportedOverruns = 0;

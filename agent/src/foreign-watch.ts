@@ -4,6 +4,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { type ForeignFinding, findForeignRules, findingText } from '#agent-core/foreign-rules.ts';
+import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import type { Nft } from './nft.ts';
 
@@ -22,13 +23,14 @@ const apartMs = 60_000;
 
 export function createForeignWatch(options: {
   readonly nft: Nft;
+  readonly marks: MarkLayout;
   readonly log: Logger;
   /** The findings became others. */
   readonly told?: () => void;
   /** Another root is a test's. */
   readonly root?: string;
 }): ForeignWatch {
-  const { nft, log, root = '/' } = options;
+  const { nft, marks, log, root = '/' } = options;
   let findings: readonly ForeignFinding[] = [];
   let lastLookAt = Number.NEGATIVE_INFINITY;
   let waiting: NodeJS.Timeout | undefined;
@@ -46,7 +48,7 @@ export function createForeignWatch(options: {
     }
     hasFailed = false;
     const before = new Set(findings.map(findingText));
-    const now = [...findOutside(root), ...findForeignRules(listing)];
+    const now = [...findOutside(root), ...findForeignRules(listing, marks)];
     findings = now;
     const news = now.filter((finding) => !before.has(findingText(finding)));
     for (const finding of news) {

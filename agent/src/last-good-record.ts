@@ -1,6 +1,7 @@
 // What the last good file holds: the rule set, and what it takes to load it again as it was — epoch, numbers, and the essential
 // settings of the moment, so that a boot without network or control plane enforces exactly what was enforced before.
 
+import { defaultMarkMask } from '#agent-core/mark-layout.ts';
 import type { Numbering } from '#agent-core/numbering.ts';
 import { normaliseRanges, parseCidr, rangeCidrs } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -12,6 +13,10 @@ export interface LastGoodRecord {
   readonly ruleSet: HostRuleSet;
   readonly epoch: number;
   readonly numbering: Numbering;
+  /** The bits of the connection mark that were ours. */
+  readonly markMask: number;
+  /** Bits in which stamps of yet another mask may stand, where nothing was loaded since it changed. */
+  readonly unswept?: number;
   readonly essentials: readonly EssentialEntry[];
 }
 
@@ -24,6 +29,9 @@ interface Header {
   readonly nextClass: number;
   /** Absent in files of agents that did not size their maps. */
   readonly capacities?: readonly (readonly [string, number])[];
+  /** Absent: the default mask. */
+  readonly markMask?: number;
+  readonly unswept?: number;
   readonly essentials: readonly {
     readonly name: string;
     readonly direction: string;
@@ -35,7 +43,8 @@ interface Header {
 const newline = 10;
 
 /** One line of JSON, then the rule set as the wire has it. */
-export function encodeLastGood({ ruleSet, epoch, numbering, essentials }: LastGoodRecord): Uint8Array {
+export function encodeLastGood(record: LastGoodRecord): Uint8Array {
+  const { ruleSet, epoch, numbering, essentials, markMask, unswept } = record;
   const header: Header = {
     version: 1,
     epoch,
@@ -44,6 +53,8 @@ export function encodeLastGood({ ruleSet, epoch, numbering, essentials }: LastGo
     classes: [...numbering.classes],
     nextClass: numbering.nextClass,
     capacities: [...numbering.capacities],
+    ...(markMask !== defaultMarkMask && { markMask }),
+    ...(unswept !== undefined && { unswept }),
     essentials: essentials.map(({ name, direction, peers, services }) => ({
       name,
       direction,
@@ -98,6 +109,8 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
       nextClass: header.nextClass,
       capacities: new Map(header.capacities ?? []),
     },
+    markMask: header.markMask ?? defaultMarkMask,
+    ...(header.unswept !== undefined && { unswept: header.unswept }),
     essentials,
   });
 }

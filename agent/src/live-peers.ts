@@ -2,12 +2,15 @@
 // for only when something is to be taken out.
 
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
-import { epochMask } from '#agent-core/table.ts';
+import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
 
-export async function livePeersAmong(addresses: ReadonlySet<Address>): Promise<Result<ReadonlySet<Address>>> {
+export async function livePeersAmong(
+  addresses: ReadonlySet<Address>,
+  marks: MarkLayout = defaultMarks,
+): Promise<Result<ReadonlySet<Address>>> {
   const live = new Set<Address>();
   const decoder = createConntrackDecoder();
   const listed = await dumpNetfilter({
@@ -16,7 +19,7 @@ export async function livePeersAmong(addresses: ReadonlySet<Address>): Promise<R
     take: (bytes) =>
       decoder.decode(bytes, ({ server, mark }) => {
         // Without an epoch it was denied, or nobody judged it.
-        if ((mark & epochMask) !== 0 && addresses.has(server)) live.add(server);
+        if (marks.epochOf(mark) !== 0 && addresses.has(server)) live.add(server);
       }),
   });
   return listed.ok ? ok(live) : listed;

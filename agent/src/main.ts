@@ -65,7 +65,7 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .command('render')
     .description('print the nftables script this agent would load from nothing for a rule set')
     .requiredOption('--rule-set <file>', 'an encoded rule set, or - for standard input')
-    .option('--config <file>', 'settings, for their essential entries')
+    .option('--config <file>', 'settings, for their essential entries and connections.markMask')
     .action(async (options) => (await import('./commands/render.ts')).renderCommand(options));
   program
     .command('inventory')

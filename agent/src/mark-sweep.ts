@@ -1,19 +1,17 @@
-// Clears old epochs from the marks of all connections, while the last epoch is still current: see mark-sweep-message.ts for
-// why. Measured by the design at 1 s for 100,000 entries. An entry that vanished meanwhile is no error.
+// Clears old epochs, or all that is ours, from the marks of all connections: see mark-sweep-message.ts for why. Measured by the design at 1 s for 100,000 entries. An entry that vanished meanwhile is no error.
 
 import { constants } from 'node:os';
 import { renderDumpRequest } from '#agent-core/conntrack-message.ts';
-import { sweepRequests } from '#agent-core/mark-sweep-message.ts';
+import { type MarkSweep, sweepRequests } from '#agent-core/mark-sweep-message.ts';
 import { eachMessage } from '#agent-core/netlink-attributes.ts';
-import { epochMask } from '#agent-core/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
 
 const bufferBytes = 2 << 20;
 
-/** How many marks were cleared. After an error some old epochs may remain: the epoch must not begin again. */
-export async function sweepMarks(current: number): Promise<Result<number>> {
+/** How many marks were cleared. After an error some may remain: what they would be taken for must not begin. */
+export async function sweepMarks(sweep: MarkSweep): Promise<Result<number>> {
   const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: bufferBytes });
   if (!opened.ok) return opened;
   const socket = opened.value;
@@ -24,7 +22,7 @@ export async function sweepMarks(current: number): Promise<Result<number>> {
       what: 'the list of connections',
       message: renderDumpRequest(1),
       take(bytes) {
-        const updates = sweepRequests(bytes, { current, epochMask });
+        const updates = sweepRequests(bytes, sweep);
         for (const update of updates) {
           const sent = socket.send(update);
           if (!sent.ok) failure ??= sent.error;

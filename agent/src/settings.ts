@@ -3,6 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import type { NameBounds } from '#agent-core/learnt-names.ts';
+import { defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { type Address, lastValue, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr } from '#model/address-range.ts';
 import { namePattern } from '#model/label.ts';
@@ -43,6 +44,11 @@ export type ContainerSettings =
   | { readonly kind: 'off' }
   | { readonly kind: 'discover'; readonly reachable: readonly AddressRange[] };
 
+/** `marks`: which bits of the connection mark are ours; other programs have the rest. */
+export interface ConnectionSettings {
+  readonly marks: MarkLayout;
+}
+
 export interface AgentSettings {
   readonly essentials: readonly EssentialEntry[];
   readonly interfaces: InterfaceSettings;
@@ -51,6 +57,7 @@ export interface AgentSettings {
   readonly names: NameSettings;
   readonly units: UnitSettings;
   readonly containers: ContainerSettings;
+  readonly connections: ConnectionSettings;
 }
 
 export const defaultSettings: AgentSettings = {
@@ -65,6 +72,7 @@ export const defaultSettings: AgentSettings = {
   },
   units: [],
   containers: { kind: 'off' },
+  connections: { marks: defaultMarks },
 };
 
 const anyAddress = (['ipv4', 'ipv6'] as const).map((family) => ({ family, first: 0n, last: lastValue(family) }));
@@ -111,7 +119,16 @@ class BadSetting extends Error {
 }
 
 function readAll(value: unknown): AgentSettings {
-  const top = readKeys('', value, ['essential', 'interfaces', 'facts', 'flows', 'names', 'units', 'containers']);
+  const top = readKeys('', value, [
+    'essential',
+    'interfaces',
+    'facts',
+    'flows',
+    'names',
+    'units',
+    'containers',
+    'connections',
+  ]);
   const interfaces = readKeys('interfaces', top['interfaces'] ?? {}, ['include', 'exclude']);
   const facts = readKeys('facts', top['facts'] ?? {}, ['region', 'cloud']);
   const flows = readKeys('flows', top['flows'] ?? {}, ['windowSeconds', 'recordsMost', 'spoolMegabytes']);
@@ -134,6 +151,7 @@ function readAll(value: unknown): AgentSettings {
     names: readNames(top['names'] ?? {}),
     units: readUnits(top['units'] ?? 'off'),
     containers: readContainers(top['containers'] ?? 'off'),
+    connections: readConnections(top['connections'] ?? {}),
   };
 }
 
@@ -190,6 +208,15 @@ function readContainers(value: unknown): ContainerSettings {
   const { reachable } = readKeys('containers', value, ['reachable']);
   const peers = readPeers('containers.reachable', reachable);
   return { kind: 'discover', reachable: peers.kind === 'ranges' ? peers.ranges : anyAddress };
+}
+
+function readConnections(value: unknown): ConnectionSettings {
+  const { markMask } = readKeys('connections', value, ['markMask']);
+  if (markMask === undefined) return defaultSettings.connections;
+  const mask = typeof markMask === 'string' && /^0x[0-9a-f]{1,8}$/i.test(markMask) ? Number(markMask) : markMask;
+  const layout = typeof mask === 'number' ? markLayoutOf(mask) : markLayoutOf(0);
+  if (!layout.ok) throw new BadSetting('connections.markMask', markMask, layout.error);
+  return { marks: layout.value };
 }
 
 function readUnit(name: string, value: unknown): string {

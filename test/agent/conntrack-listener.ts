@@ -8,6 +8,7 @@ import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
 import { isQueryable } from '#agent-core/conntrack-query.ts';
+import { defaultMarks } from '#agent-core/mark-layout.ts';
 
 const keptMost = 200;
 
@@ -49,7 +50,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     const isComplete = outcome.ok && asked.length === known.length;
     say({ asked: isComplete ? asked : [], outcome });
   } else if (command === 'sweep') {
-    say({ swept: await sweepMarks(Number(argument)) });
+    say({ swept: await sweepMarks({ bits: defaultMarks.epochMask, but: defaultMarks.stamp(0, Number(argument)) }) });
   } else break;
 }
 stop.abort();

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createForeignWatch } from '#agent/foreign-watch.ts';
 import { createNft } from '#agent/nft.ts';
 import { findForeignRules } from '#agent-core/foreign-rules.ts';
+import { defaultMarks } from '#agent-core/mark-layout.ts';
 import { renderFromNothing } from '#agent-core/render.ts';
 import type { Address } from '#model/address.ts';
 import type { HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
@@ -130,7 +131,12 @@ describe('beside the rules of others', () => {
     const told: string[] = [];
     const log = pino({ level: 'info' }, { write: (line: string) => void told.push(JSON.parse(line).msg) });
     const [program = '', ...leading] = insideNamespace(host.namespace, ['nft']);
-    const watch = createForeignWatch({ nft: createNft([program, ...leading]), log, root: '/nowhere/' });
+    const watch = createForeignWatch({
+      nft: createNft([program, ...leading]),
+      marks: defaultMarks,
+      log,
+      root: '/nowhere/',
+    });
     await watch.look();
     await nft('delete table inet overriding\n');
     const found = watch.findings().map(({ effect, kind, table, chain, rule }) => [effect, kind, table, chain, rule]);

@@ -11,11 +11,16 @@ import type { LabHost } from '#test/support/lab.ts';
 
 const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
 
+/** `markMask`: which bits of the connection mark are the agent's. */
+export interface DriverSettings {
+  readonly markMask?: number;
+}
+
 export interface DrivenHost {
   /** The driver's answer to one command; rejects if it ends instead. */
   ask(command: object): Promise<Record<string, unknown>>;
   /** Ends the driver as a crash would and begins another on the same state directory. */
-  restart(): void;
+  restart(settings?: DriverSettings): void;
   /** Lets nothing happen in it, as a machine does that has no time for the agent. */
   pause(): void;
   resume(): void;
@@ -25,15 +30,18 @@ export interface DrivenHost {
 /** `cgroups`: the folder in which this host's units are. `namedUnits`, with it: those that systemd tells of. */
 export function driveHost(
   host: LabHost,
-  options: { readonly cgroups?: CgroupRoot; readonly namedUnits?: NamedUnits } = {},
+  options: DriverSettings & { readonly cgroups?: CgroupRoot; readonly namedUnits?: NamedUnits } = {},
 ): DrivenHost {
   const directory = mkdtempSync(join(tmpdir(), 'segwall-enforcer-'));
-  let running = start();
-  function start() {
+  let running = start(options);
+  function start({ markMask }: DriverSettings) {
     const cgroups = options.cgroups === undefined ? [] : [JSON.stringify(options.cgroups)];
     if (options.namedUnits !== undefined) cgroups.push(JSON.stringify([...options.namedUnits]));
     const child = host.spawn([process.execPath, driver, directory, ...cgroups], {
-      env: process.env as Record<string, string>,
+      env: {
+        ...(process.env as Record<string, string>),
+        ...(markMask !== undefined && { MARK_MASK: String(markMask) }),
+      },
     });
     child.stderr?.pipe(process.stderr);
     const waiting: ((line: string | undefined) => void)[] = [];
@@ -54,9 +62,9 @@ export function driveHost(
         stdin.write(`${JSON.stringify(command)}\n`);
       });
     },
-    restart() {
+    restart(settings = options) {
       running.child.kill('SIGKILL');
-      running = start();
+      running = start(settings);
     },
     pause: () => void running.child.kill('SIGSTOP'),
     resume: () => void running.child.kill('SIGCONT'),

@@ -12,6 +12,7 @@ import { readStateRule } from '#agent/state-rule.ts';
 import { createTableGuard } from '#agent/table-guard.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
+import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { assertOk } from '#model/result.ts';
 import { type HostPolicy, hostRuleSet } from './rule-sets.ts';
 
@@ -27,6 +28,9 @@ type Command =
   | { readonly do: 'cpu' };
 
 const [directory = '', cgroups, namedUnits] = process.argv.slice(2);
+/** Which bits of the connection mark are ours; empty: the default. */
+const markMask = process.env['MARK_MASK'] ?? '';
+const marks = markMask === '' ? defaultMarks : assertOk(markLayoutOf(Number(markMask)));
 const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
 const units = cgroups === undefined ? undefined : createUnitWatch({ root: JSON.parse(cgroups), log });
 const enforcer = createEnforcer({
@@ -34,6 +38,7 @@ const enforcer = createEnforcer({
   stateDirectory: openStateDirectory(directory),
   essentials: () => [],
   log,
+  marks,
   sweepMarks,
   stateRule: readStateRule,
   ...(namedUnits === undefined ? {} : { namedUnits: () => new Map(JSON.parse(namedUnits)) }),
@@ -68,7 +73,7 @@ async function answer(command: Command): Promise<unknown> {
     case 'apply':
       return enforcer.apply(hostRuleSet(command.policy));
     case 'sweep':
-      return sweepMarks(command.current);
+      return sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, command.current) });
     case 'counts':
       return enforcer.counts();
     case 'state-rule':

@@ -43,8 +43,8 @@ export async function startEnforcer(host: LabHost, directory: string): Promise<T
     stateDirectory: openStateDirectory(await mkdtemp(join(directory, `${host.name}-`))),
     essentials: () => [],
     log: pino({ level: 'silent' }),
-    sweepMarks: async (current) => {
-      const swept = await host.exec([process.execPath, sweepProcess, String(current)]);
+    sweepMarks: async ({ bits, but }) => {
+      const swept = await host.exec([process.execPath, sweepProcess, String(bits), String(but)]);
       return swept.exitCode === 0 ? ok(Number(swept.stdout)) : err(swept.stderr.trim());
     },
   });

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { epochMask } from '#agent-core/table.ts';
+import { defaultMarks } from '#agent-core/mark-layout.ts';
 import { ok } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import type { Direction, End, Verdict } from '#model/verdict.ts';
@@ -92,9 +92,9 @@ async function startHost(input: {
     stateDirectory: openStateDirectory(await mkdtemp(join(directory, `${name}-`))),
     essentials: () => [],
     log: pino({ level: 'silent' }),
-    sweepMarks: async (current) => {
+    sweepMarks: async ({ bits, but }) => {
       for (const [connection, mark] of marks)
-        if ((mark & epochMask) !== current) marks.set(connection, (mark & ~epochMask) >>> 0);
+        if ((mark & bits) >>> 0 !== but) marks.set(connection, (mark & ~bits) >>> 0);
       return ok(marks.size);
     },
   });
@@ -178,10 +178,10 @@ function opened(verdict: Verdict, hop: (next: Hop) => TraceOutcome['verdict']): 
 
 /** What the mark says, which is what a flow is attributed to. */
 function decidedBy(host: TracedHost, { verdict, mark }: TraceOutcome): string {
-  const decision = host.enforcer.decisionOf((mark >>> 12) & 0xffff);
+  const decision = host.enforcer.decisionOf(defaultMarks.numberOf(mark));
   const end: End | undefined = decision?.end;
   const { epoch } = host.enforcer.counts();
-  const stamped = mark & epochMask;
+  const stamped = defaultMarks.epochOf(mark);
   if (end === undefined) return `${verdict} by nothing`;
   if (stamped !== (verdict === 'accept' ? epoch : 0)) return `${verdict} under epoch ${stamped} of ${epoch}`;
   if ((verdict === 'accept') !== (end.verdict !== 'deny')) return `${verdict} though ${endText(end)}`;

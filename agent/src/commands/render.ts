@@ -2,15 +2,16 @@
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { renderFromNothing } from '#agent-core/render.ts';
+import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
-import { defaultSettings, readSettings } from '../settings.ts';
+import { type AgentSettings, defaultSettings, readSettings } from '../settings.ts';
 
 export interface RenderOptions {
   /** A file with an encoded snapshot, or "-" for standard input. */
   readonly ruleSet: string;
-  /** Settings of the host: its essential entries come first in the script. */
+  /** Settings of the host: its essential entries come first in the script, and its bits of the connection mark are used. */
   readonly config?: string;
 }
 
@@ -34,11 +35,26 @@ export async function renderCommand({ ruleSet: source, config }: RenderOptions):
       exitCode: 1,
     });
   }
-  const script = renderFromNothing(ruleSet.value, {
-    essentials: settings.value.essentials,
-    digestOf: (text) => createHash('sha256').update(text).digest('hex'),
-  });
+  const script = scriptOf(ruleSet.value, settings.value);
   process.stdout.write(script.endsWith('\n') ? script : `${script}\n`);
+}
+
+function scriptOf(ruleSet: HostRuleSet, { essentials, connections }: AgentSettings): string {
+  try {
+    return renderFromNothing(ruleSet, {
+      essentials,
+      marks: connections.marks,
+      digestOf: (text) => createHash('sha256').update(text).digest('hex'),
+    });
+  } catch (error) {
+    if (!(error instanceof NoRoomError)) throw error;
+    throw new CommandError({
+      code: 'mark-mask-too-small',
+      message: error.message,
+      remedy: 'Give connections.markMask more bits.',
+      exitCode: 1,
+    });
+  }
 }
 
 async function readSource(source: string): Promise<Uint8Array> {

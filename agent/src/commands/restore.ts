@@ -1,7 +1,8 @@
 // `segwall-agent restore`: the boot unit's work. Puts the last good revision into the kernel before the network is up, with
-// the essential entries it was last loaded with. Needs no network, no control plane and no settings.
+// the essential entries and the bits of the connection mark it was last loaded with. Needs no network, no control plane and no settings.
 
 import { existsSync } from 'node:fs';
+import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
 import { createEnforcer } from '../enforcer.ts';
@@ -29,6 +30,8 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
     const stored = await stateDirectory.readLastGood();
     const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
     const essentials = record?.ok === true ? record.value.essentials : [];
+    const layout = record?.ok === true ? markLayoutOf(record.value.markMask) : undefined;
+    const marks = layout?.ok === true ? layout.value : defaultMarks;
     const nft = createNft();
     const log = createAgentLog('warn');
     // What was known of names still holds until its time is up; nothing is learnt before there is a network.
@@ -37,7 +40,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       stateDirectory: state,
       nft,
       log,
-      liveAmong: livePeersAmong,
+      liveAmong: (addresses) => livePeersAmong(addresses, marks),
       learning: 'off',
     });
     const enforcer = createEnforcer({
@@ -45,6 +48,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       stateDirectory,
       essentials: () => essentials,
       log,
+      marks,
       sweepMarks,
       stateRule: readStateRule,
       namedUnits: () => readUnitDropIns(),
