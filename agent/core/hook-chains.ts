@@ -23,7 +23,7 @@ import {
   unjudgedWords,
 } from './table.ts';
 import { byMarkWords, unitMaps } from './unit-dispatch.ts';
-import { type NamedUnits, unitSetLines, unitSets } from './unit-sets.ts';
+import { type NamedUnits, unitSetChains, unitSetLines, unitSets } from './unit-sets.ts';
 
 interface HookRequest {
   readonly marks: MarkLayout;
@@ -149,6 +149,7 @@ export function hookChains(request: HookRequest): HookParts {
   }
   if (hasUnits)
     for (const entry of unitEntries) chains.set(entry, { lines: unitSetLines(units, request.namedUnits, entry) });
+  for (const [name, lines] of unitSetChains(units, request.namedUnits)) chains.set(name, { lines });
   if (hasContainers)
     chains.set('forwarded', { lines: [...containerEndLines('outbound'), ...containerEndLines('inbound'), 'accept'] });
   chains.set('mid', { lines: ['counter name n_mid drop'] });

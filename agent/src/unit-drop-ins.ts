@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tableName } from '#agent-core/table.ts';
-import { type NamedUnits, unitSetName } from '#agent-core/unit-sets.ts';
+import { allUnitsSet, type NamedUnits, unitSetName } from '#agent-core/unit-sets.ts';
 
 const folders = ['etc/systemd/system', 'run/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'];
 const ending = '.d';
@@ -23,7 +23,8 @@ export function readUnitDropIns(root = '/'): NamedUnits {
       const settings = namesIn(join(root, folder, name))
         .filter((file) => file.endsWith('.conf'))
         .map((file) => textOf(join(root, folder, name, file)));
-      if (settings.some((text) => setsIn(text).includes(unitSetName(unit)))) named.set(unit, usualLevels);
+      const sets = settings.flatMap(setsIn);
+      if (sets.includes(allUnitsSet) && sets.includes(unitSetName(unit))) named.set(unit, usualLevels);
     }
   }
   return named;

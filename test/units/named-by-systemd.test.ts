@@ -21,7 +21,7 @@ const marker = `segwall-named-${process.pid}.service`;
 // systemd fills the sets when it applies any other setting of a cgroup. Accounting of memory and tasks, on by default, is that on a real
 // host; this machine lends its guests no cgroup2 controllers, and accounting of addresses needs none.
 const always = 'IPAccounting=yes\n';
-const dropIn = (set: string) => `[Service]\nNFTSet=cgroup:inet:segwall:${set}\n${always}`;
+const dropIn = (set: string) => `[Service]\nNFTSet=cgroup:inet:segwall:unit_all cgroup:inet:segwall:${set}\n${always}`;
 const files: Readonly<Record<string, string>> = {
   'usr/local/bin/answer-app': answering('8000, 8001'),
   'usr/local/bin/answer-instance': answering('8010, 8011'),
