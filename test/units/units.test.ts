@@ -294,6 +294,18 @@ describe('restarts', () => {
     expect(Math.max(...tookMs), tookMs.join(' ')).toBeLessThan(5000);
   });
 
+  test('until then it is under its host’s rules, and nothing but what those let pass does', async () => {
+    await apply(policy);
+    driven.pause();
+    restart();
+    expect(await passingAt('system.slice/app.service')).toEqual(of(ports.host));
+    driven.resume();
+    await waitFor(async () => (await passingAlike('outbound'))?.[0] === 9001, { what: 'the unit is known' });
+    expect(await passingAt('system.slice/app.service')).toEqual(of(ports.app));
+    const { placements, failures } = await driven.ask({ do: 'units' });
+    expect({ placements: Number(placements) > 0, failures }).toEqual({ placements: true, failures: 0 });
+  });
+
   test('a unit that crashes in a loop costs one epoch a second, and is right in the end', async () => {
     const before = await epoch();
     const startedAt = performance.now();
