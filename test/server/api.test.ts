@@ -241,6 +241,20 @@ spec:
     ).toMatchObject({ status: 200 });
   });
 
+  test('a policy without segments replaces one with segments only where that is said', async () => {
+    const before = await call('POST', '/api/v1/policy/apply', { body: policyFile(shopPolicy({ mode: 'enforce' })) });
+    expect(before.status).toBe(200);
+    const service = 'apiVersion: segwall/v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [tcp/80] }\n';
+    for (const body of [{ files: [] }, policyFile(service)]) {
+      const refused = await call('POST', '/api/v1/policy/apply', { body });
+      expect(refused).toMatchObject({ status: 409, body: { error: { code: 'policy-empty' } } });
+      expect((await call('GET', '/api/v1/status')).body.revision).toBe(before.body.revision);
+    }
+    const opened = await call('POST', '/api/v1/policy/apply', { body: { files: [], empty: 'allow' } });
+    expect(opened).toMatchObject({ status: 200, body: { revision: before.body.revision + 1 } });
+    expect(await call('POST', '/api/v1/policy/apply', { body: policyFile(service) })).toMatchObject({ status: 200 });
+  });
+
   test('a draft changes nothing until it is activated; rolling back goes back, and further back, and then no further', async () => {
     const start = (await call('GET', '/api/v1/status')).body;
     const draft = await call('POST', '/api/v1/policy/apply', {

@@ -48,6 +48,13 @@ describe('labels', () => {
       remove: ['zone'],
     });
   });
+  test.each([
+    ['x=1', 'x=2'],
+    ['x=1', 'x-'],
+    ['x-', 'x='],
+  ])('"%s" and "%s" exclude each other', (...texts) => expect(() => parseLabelEdits(texts)).toThrow(/named twice/));
+  test('a list with one label twice is none', () =>
+    expect(() => parseLabelList('app=shop,app=shop')).toThrow(/"app" twice/));
   test.each(['role', '-', '=web'])('"%s" is no edit', (text) =>
     expect(() => parseLabelEdits([text])).toThrow(/neither/),
   );

@@ -24,6 +24,12 @@ describe('with --json a failure is one JSON document on standard output', () => 
     { name: 'a label without a value', args: ['label', 'web-1', 'role'], exit: 2, code: 'bad-argument' },
     { name: 'no such directory', args: ['apply', '/nonexistent'], exit: 2, code: 'cannot-read' },
     { name: 'offline, no such directory', args: ['policy', 'eval', '/nonexistent'], exit: 2, code: 'cannot-read' },
+    {
+      name: 'a draft and a directory',
+      args: ['apply', '.', '--from-draft', '1'],
+      exit: 2,
+      code: 'bad-option',
+    },
     { name: 'no such option', args: ['apply', '--wiat'], exit: 2, code: 'wrong-use' },
     { name: 'no such command', args: ['aply'], exit: 2, code: 'wrong-use' },
     { name: 'no command', args: ['policy'], exit: 2, code: 'wrong-use' },

@@ -6,7 +6,7 @@ import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory, Progress } from '#
 import { type ApiClient, openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
-import { guarded } from './failure.ts';
+import { CommandFailure, guarded } from './failure.ts';
 import { assertNumber } from './numbers.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
@@ -23,6 +23,7 @@ interface ApplyOptions extends WaitOptions {
   readonly draft?: true;
   readonly fromDraft?: string;
   readonly skipTests?: true;
+  readonly empty?: true;
 }
 
 export function registerPolicyCommands(program: Command): void {
@@ -35,6 +36,7 @@ export function registerPolicyCommands(program: Command): void {
     .option('--draft', 'check and save it without activating it')
     .option('--from-draft <NUMBER>', 'activate a saved draft instead of a directory')
     .option('--skip-tests', "do not run the directory's PolicyTests")
+    .option('--empty', 'allow a policy without segments and guardrails to replace one that has some')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (directory: string | undefined, _options: unknown, command: Command) =>
@@ -71,13 +73,19 @@ export function registerPolicyCommands(program: Command): void {
 
 async function apply(directory: string | undefined, options: ApplyOptions): Promise<void> {
   const timeoutMs = durationMs(options.timeout, '--timeout');
+  assertOneSource(directory, options);
   const files = options.fromDraft === undefined ? await readPolicyFiles(directory, options) : [];
   if (files === undefined) return;
   const source =
     options.fromDraft === undefined ? { files } : { draft: assertNumber(options.fromDraft, '--from-draft') };
   const client = await openApiClient(options);
   const answer = await callReviewed<ApplyAnswer>(client, '/policy/apply', {
-    body: { ...source, mode: options.draft ? 'save-draft' : 'activate', tests: options.skipTests ? 'skip' : 'run' },
+    body: {
+      ...source,
+      mode: options.draft ? 'save-draft' : 'activate',
+      tests: options.skipTests ? 'skip' : 'run',
+      empty: options.empty ? 'allow' : 'refuse',
+    },
     json: options.json,
   });
   if (answer === undefined) return;
@@ -87,6 +95,12 @@ async function apply(directory: string | undefined, options: ApplyOptions): Prom
     return;
   }
   await finish(client, { answer, options, timeoutMs });
+}
+
+function assertOneSource(directory: string | undefined, { draft, fromDraft }: ApplyOptions): void {
+  if (fromDraft === undefined || (directory === undefined && draft === undefined)) return;
+  const other = directory === undefined ? '--draft' : `the directory ${directory}`;
+  throw new CommandFailure(2, 'bad-option', `--from-draft ${fromDraft} and ${other} exclude each other; give one`);
 }
 
 async function rollback(options: WaitOptions & { readonly to?: string }): Promise<void> {

@@ -8,6 +8,7 @@ export const apiErrorStatuses = {
   'too-large': 413,
   'policy-invalid': 422,
   'policy-tests-failed': 422,
+  'policy-empty': 409,
   'nothing-to-roll-back': 409,
   'peer-invalid': 422,
   'label-invalid': 422,

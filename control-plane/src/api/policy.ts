@@ -1,5 +1,6 @@
 // Policy over the operator API: check, apply, roll back. Whatever fails here has changed nothing.
 
+import type { Policy } from '#policy/policy.ts';
 import type { TestResult } from '#policy/policy-tests.ts';
 import type { Problem } from '#policy/problem.ts';
 import { type Review, reviewPolicy } from '../policy-review.ts';
@@ -68,7 +69,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { draft, mode, tests } = request.body;
+      const { draft, mode, tests, empty } = request.body;
       const { actor } = request.operator;
       const files = draft === undefined ? request.body.files : await readFiles(context, draft);
       if (files === undefined) throw new ApiError('bad-request', 'give files, or the number of a draft');
@@ -80,6 +81,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         const id = await store.savePolicy({ tenant, files, note });
         return { revision: fleet.revision, policy: id, state: 'draft' as const, warnings, testsPassed };
       }
+      if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
       const activated = await fleet.activate({
         policy,
         source: draft === undefined ? { kind: 'files', files } : { kind: 'stored', policy: draft },
@@ -113,6 +115,16 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       });
       return { ...activated, state: 'active' as const, warnings: review.warnings.map(problemView), testsPassed: 0 };
     },
+  );
+}
+
+/** A wrong directory must not open the fleet: whoever wants that says so. */
+function assertKeepsEnforcing(active: Policy, next: Policy): void {
+  const [before, after] = [active, next].map(({ segments, guardrails }) => segments.size + guardrails.size);
+  if (before === 0 || after !== 0) return;
+  throw new ApiError(
+    'policy-empty',
+    `this policy has no segment and no guardrail, and would end all enforcement: the active one has ${active.segments.size} and ${active.guardrails.size}; nothing was changed. Check the directory; if that is what you want, say so: segwall apply --empty, in the API "empty": "allow"`,
   );
 }
 

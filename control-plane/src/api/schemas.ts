@@ -47,6 +47,10 @@ export const applyRequest = z.object({
   draft: z.number().int().positive().optional().describe('activate this draft instead of files'),
   mode: z.enum(['activate', 'save-draft']).default('activate'),
   tests: z.enum(['run', 'skip']).default('run'),
+  empty: z
+    .enum(['refuse', 'allow'])
+    .default('refuse')
+    .describe('whether a policy without segments and guardrails may replace one that has some'),
 });
 
 export const applyAnswer = z.object({
