@@ -103,6 +103,10 @@ async function enrol(machine: Machine, role: string): Promise<void> {
   await machine.must(['systemctl', 'start', 'segwall-agent']);
 }
 
+interface Listed {
+  readonly name: string;
+}
+
 interface Status {
   readonly connected: boolean;
   readonly revision: number;
@@ -208,6 +212,37 @@ describe('installed on booted Debian machines', () => {
     expect(acked).toEqual(expect.arrayContaining(['web-1', 'api-1']));
     expect(await mismatches(underPolicy)).toEqual([]);
   }, 40_000);
+
+  test('a discovered service is a workload of its own, with its host’s labels until it is given others', async () => {
+    const text = '[Service]\nExecStart=/bin/sleep infinity\n';
+    await writeFile(join(web.tree, 'etc/systemd/system/report.service'), text);
+    await writeFile(join(web.tree, state, 'agent.yaml'), 'units: ["rep*"]\n');
+    await web.must(['systemctl', 'start', 'report']);
+    await web.must(['systemctl', 'restart', 'segwall-agent']);
+    const seen = async () => {
+      const list = JSON.parse(await segwall(['workloads', '--json'])) as readonly Listed[];
+      return list.find(({ name }) => name === 'web-1-report');
+    };
+    await waitFor(async () => (await seen()) !== undefined, {
+      what: 'the service is registered',
+      timeoutMs: 30_000,
+      intervalMs: 300,
+      explain: () => web.journal('segwall-agent'),
+    });
+    expect(await seen()).toMatchObject({ kind: 'unit', host: 'web-1', labels: { app: 'shop', role: 'web' } });
+    await segwall(['label', 'web-1-report', 'role=report', '--wait']);
+    expect(await seen()).toMatchObject({ labels: { app: 'shop', role: 'report' } });
+    expect(await mismatches(underPolicy)).toEqual([]);
+    await writeFile(join(web.tree, state, 'agent.yaml'), 'units: off\n');
+    await web.must(['systemctl', 'restart', 'segwall-agent']);
+    await waitFor(async () => (await seen()) === undefined, {
+      what: 'nothing is discovered any more',
+      timeoutMs: 30_000,
+      intervalMs: 300,
+      explain: () => web.journal('segwall-agent'),
+    });
+    await untilConnected(web);
+  }, 90_000);
 
   test('after a reboot with the control plane off, the policy is in force before the network is', async () => {
     await api.powerOff();
