@@ -1,9 +1,14 @@
 // Which cgroups are which units', in trees as machines have them; and what a host tells of its services.
 
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openUnitCgroups, parseCgroupMount, unitOf } from '#agent/cgroup-tree.ts';
 import { parseSettings } from '#agent/settings.ts';
 import { createUnitDiscovery } from '#agent/unit-discovery.ts';
+import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
+import { unitSetName } from '#agent-core/unit-sets.ts';
 import { assertOk } from '#model/result.ts';
 import { decodeUpMessage, encodeUpMessage } from '#wire/policy-sync-messages.ts';
 import { createUnitTree, type UnitTree } from './unit-tree.ts';
@@ -97,4 +102,43 @@ test.each([[undefined], [[]], [['nginx.service', 'x@1.service']]])('on the wire:
     kind: 'host-report',
     host,
   });
+});
+
+const both = (set: string) => `[Service]\nNFTSet=cgroup:inet:segwall:unit_all cgroup:inet:segwall:${set}\n`;
+test.each([
+  ['both sets in one line', 'app.service', both('unit_app.service'), true],
+  [
+    'each in a line of its own',
+    'app.service',
+    '[Service]\nNFTSet=cgroup:inet:segwall:unit_all\n NFTSet = cgroup:inet:segwall:unit_app.service\n',
+    true,
+  ],
+  ['an instance', 'x@1.service', both('unit_x_401.service'), true],
+  ['a dash', 'a-b.service', both('unit_a_2db.service'), true],
+  ['another unit’s set', 'app.service', both('unit_other.service'), false],
+  ['only its own set', 'app.service', '[Service]\nNFTSet=cgroup:inet:segwall:unit_app.service\n', false],
+  ['another table', 'app.service', both('unit_app.service').replaceAll('segwall', 'filter'), false],
+  ['a comment', 'app.service', `#${both('unit_app.service').split('\n')[1]}`, false],
+])('a drop-in that names a unit to us: %s', (_, unit, text, isNamed) => {
+  const root = mkdtempSync(join(tmpdir(), 'segwall-drop-ins-'));
+  onTestFinished(() => rmSync(root, { recursive: true }));
+  const folder = join(root, `etc/systemd/system/${unit}.d`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'segwall.conf'), text);
+  expect([...readUnitDropIns(root).keys()]).toEqual(isNamed ? [unit] : []);
+});
+
+test('units’ sets have names that nft takes, and no two units one', () => {
+  const units = [
+    'a-b.service',
+    'a_b.service',
+    'a_2db.service',
+    'a.b.service',
+    'x@1.service',
+    'x@1:2.service',
+    'all.service',
+  ];
+  const names = units.map(unitSetName);
+  expect(new Set(names).size).toBe(units.length);
+  expect(names.filter((name) => !/^[a-z][A-Za-z0-9_.]*$/.test(name))).toEqual([]);
 });
