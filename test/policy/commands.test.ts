@@ -165,11 +165,12 @@ describe('eval', () => {
       },
     ],
   ];
-  const wrong: readonly (readonly [line: string, code: string])[] = [
+  const wrong: readonly (readonly [line: string, code: string, message?: string])[] = [
     ['nonsense', 'bad-json'],
     ['[]', 'bad-query'],
     ['{"src":"10.0.0.1","dst":"10.0.0.2","proto":"tcp"}', 'bad-query'],
     ['{"src":"10.0.0.1","dst":"10.0.0.2","proto":"tcp","port":65536}', 'bad-query'],
+    ['{"src":"10.0.0.1","dst":"10.0.0.2","proto":"tcp","port":0}', 'bad-query', '"port" is 0;'],
     ['{"src":"10.0.0.1","dst":"10.0.0.2","proto":"gre"}', 'bad-query'],
     ['{"src":"10.0.0.1","dst":"fd00::2","proto":"tcp","port":1}', 'bad-query'],
     ['{"src":"010.0.0.1","dst":"10.0.0.2","proto":"tcp","port":1}', 'bad-query'],
@@ -196,6 +197,7 @@ describe('eval', () => {
     expect(errors.map(({ error }) => [error.code, error.line])).toEqual(
       wrong.map(([, name], index) => [name, rows.length + index + 1]),
     );
+    for (const [index, [, , message]] of wrong.entries()) expect(errors[index]?.error.message).toContain(message ?? '');
     expect(answers.at(-1)).toEqual(rows[0]?.[1]);
     expect(code).toBe(2);
   });

@@ -98,7 +98,8 @@ function serviceOf(given: Readonly<Record<string, unknown>>): Service {
   const port = numberOf(given, { key: 'port', greatest: 65535 });
   const icmpType = numberOf(given, { key: 'type', greatest: 255 });
   if (portProtocols.includes(protocol)) {
-    if (port === undefined || port < 1) throw new BadQuery('"port" is missing; it is a number from 1 to 65535');
+    if (port === undefined || port < 1)
+      throw new BadQuery(`"port" is ${port ?? 'missing'}; it is a number from 1 to 65535`);
     if (icmpType !== undefined) throw new BadQuery('"type" stands in a query that is not of icmp or icmpv6; remove it');
     return { protocol, port };
   }
