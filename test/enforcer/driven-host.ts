@@ -11,9 +11,10 @@ import type { LabHost } from '#test/support/lab.ts';
 
 const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
 
-/** `markMask`: which bits of the connection mark are the agent's. */
+/** `markMask`: which bits of the connection mark are the agent's. `sweep`: what clearing marks comes to. */
 export interface DriverSettings {
   readonly markMask?: number;
+  readonly sweep?: 'fails';
 }
 
 export interface DrivenHost {
@@ -34,13 +35,14 @@ export function driveHost(
 ): DrivenHost {
   const directory = mkdtempSync(join(tmpdir(), 'segwall-enforcer-'));
   let running = start(options);
-  function start({ markMask }: DriverSettings) {
+  function start({ markMask, sweep }: DriverSettings) {
     const cgroups = options.cgroups === undefined ? [] : [JSON.stringify(options.cgroups)];
     if (options.namedUnits !== undefined) cgroups.push(JSON.stringify([...options.namedUnits]));
     const child = host.spawn([process.execPath, driver, directory, ...cgroups], {
       env: {
         ...(process.env as Record<string, string>),
         ...(markMask !== undefined && { MARK_MASK: String(markMask) }),
+        ...(sweep !== undefined && { SWEEP: sweep }),
       },
     });
     child.stderr?.pipe(process.stderr);

@@ -13,7 +13,7 @@ import { createTableGuard } from '#agent/table-guard.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
-import { assertOk } from '#model/result.ts';
+import { assertOk, err } from '#model/result.ts';
 import { type HostPolicy, hostRuleSet } from './rule-sets.ts';
 
 type Command =
@@ -39,7 +39,7 @@ const enforcer = createEnforcer({
   essentials: () => [],
   log,
   marks,
-  sweepMarks,
+  sweepMarks: process.env['SWEEP'] === 'fails' ? async () => err('told to fail') : sweepMarks,
   stateRule: readStateRule,
   ...(namedUnits === undefined ? {} : { namedUnits: () => new Map(JSON.parse(namedUnits)) }),
   ...(units === undefined ? {} : { units }),
