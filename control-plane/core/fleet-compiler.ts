@@ -100,7 +100,7 @@ export class FleetCompiler {
     if (compiled.body !== undefined) return compiled.body;
     const translated = this.#translatedOn(host);
     const setOf = (id: PeerSetId) =>
-      translated.size === 0 ? this.#peerSets.get(id) : this.#peerSets.getOn(id, translated);
+      translated.size === 0 ? this.#peerSets.get(id) : this.#peerSets.getOn(id, { onHost: host.managed, translated });
     compiled.body = {
       host: host.name,
       workloads: [...compiled.workloads.values()].map(({ rules }) => rules).sort(byWorkload),
@@ -279,13 +279,13 @@ export class FleetCompiler {
     }
     for (const [host, changedPeerSets] of byHost) changes.set(host, { host, ...nothing, changedPeerSets });
     for (const host of [...own.keys(), ...[...byHost.keys()].flatMap((name) => this.#hosts.get(name) ?? [])]) {
-      if (host.managed.size > 0) this.#tellOwnSets(changes, host, changed);
+      if (host.managed.size > 0) this.#tellOwnSets(changes, host);
     }
     return changes;
   }
 
   /** Corrects what was found of a host that had or has sets of its own. */
-  #tellOwnSets(changes: Map<string, HostChange>, host: Host, changed: ReadonlyMap<PeerSetNode, PeerSetChange>): void {
+  #tellOwnSets(changes: Map<string, HostChange>, host: Host): void {
     const { compiled } = host;
     const translated = this.#translatedOn(host);
     if (compiled === undefined || (compiled.told === undefined && translated.size === 0)) return;
@@ -295,7 +295,7 @@ export class FleetCompiler {
     const next = this.#bodyOf(host, compiled);
     const change =
       told === undefined
-        ? this.#withOwnSets(changes.get(host.name) ?? { host: host.name, ...nothing }, { next, compiled, changed })
+        ? this.#withOwnSets(changes.get(host.name) ?? { host: host.name, ...nothing }, next, compiled.named)
         : diffRuleSets({ revision: 0, ...told }, { revision: 0, ...next });
     const { host: name, addedPeerSets, removedPeerSets, changedPeerSets, replacedWorkloads, removedWorkloads } = change;
     const lists = { addedPeerSets, removedPeerSets, changedPeerSets, replacedWorkloads, removedWorkloads };
@@ -303,42 +303,20 @@ export class FleetCompiler {
     else changes.set(name, { host: name, ...lists });
   }
 
-  /** A change to shared sets, as one to the host's own: it had the shared ones until now. */
-  #withOwnSets(
-    change: HostChange,
-    {
-      next,
-      compiled,
-      changed,
-    }: {
-      readonly next: Omit<HostRuleSet, 'revision'>;
-      readonly compiled: CompiledHost;
-      readonly changed: ReadonlyMap<PeerSetNode, PeerSetChange>;
-    },
-  ): HostChange {
+  /** A change to shared sets, for a host that had those until now: a set that is its own from here on goes, and comes as that. */
+  #withOwnSets(change: HostChange, next: Omit<HostRuleSet, 'revision'>, named: ReadonlySet<PeerSetNode>): HostChange {
+    const own = [...named].flatMap(({ id }) => {
+      const set = next.peerSets.get(id);
+      return set === undefined || set === this.#peerSets.get(id) ? [] : [set];
+    });
+    const ids = new Set(own.map(({ id }) => id));
     const come = new Set(change.addedPeerSets.map(({ id }) => id));
-    const changedPeerSets = new Map(change.changedPeerSets.map((entry) => [entry.id, entry]));
-    for (const node of compiled.named) {
-      const shared = this.#peerSets.get(node.id);
-      const own = next.peerSets.get(node.id);
-      if (come.has(node.id) || own === undefined || own === shared) continue;
-      const moved = changed.get(node);
-      const before = new Set(shared.addresses).difference(new Set(moved?.addedAddresses ?? []));
-      for (const address of moved?.removedAddresses ?? []) before.add(address);
-      const now = new Set(own.addresses);
-      const addedAddresses = sortedByCodeUnits(now.difference(before));
-      const removedAddresses = sortedByCodeUnits(before.difference(now));
-      if (addedAddresses.length + removedAddresses.length === 0 && moved?.ranges === undefined) {
-        changedPeerSets.delete(node.id);
-        continue;
-      }
-      const ranges = moved?.ranges === undefined ? {} : { ranges: moved.ranges };
-      changedPeerSets.set(node.id, { id: node.id, addedAddresses, removedAddresses, ...ranges });
-    }
+    const replaced = own.map(({ id }) => id).filter((id) => !come.has(id));
     return {
       ...change,
-      addedPeerSets: change.addedPeerSets.map((set) => next.peerSets.get(set.id) ?? set),
-      changedPeerSets: [...changedPeerSets.values()].sort(byId),
+      addedPeerSets: [...change.addedPeerSets.filter(({ id }) => !ids.has(id)), ...own].sort(byId),
+      removedPeerSets: sortedByCodeUnits([...change.removedPeerSets, ...replaced]),
+      changedPeerSets: change.changedPeerSets.filter(({ id }) => !ids.has(id)),
     };
   }
 

@@ -107,9 +107,14 @@ export class PeerSets {
 
   /**
    * A set as one host has it, where workloads of that host are known there by addresses that mean others elsewhere: theirs come in,
-   * and those by which they are known elsewhere go, unless somebody else in the set has them. The shared set where that changes nothing.
+   * and those by which they are known elsewhere go, unless another member on that host has them too (addresses belong to one host's
+   * workloads: nobody elsewhere can). The shared set where that changes nothing. `onHost`: all that the host enforces.
    */
-  getOn(id: PeerSetId, translated: ReadonlyMap<WorkloadNumber, Workload>): PeerSet {
+  getOn(
+    id: PeerSetId,
+    host: { readonly onHost: ReadonlySet<WorkloadNumber>; readonly translated: ReadonlyMap<WorkloadNumber, Workload> },
+  ): PeerSet {
+    const { onHost, translated } = host;
     const shared = this.get(id);
     const members = this.#nodes.get(id)?.members;
     const own = [...translated].filter(([number]) => members?.has(number) === true);
@@ -118,8 +123,10 @@ export class PeerSets {
     for (const [, workload] of own) {
       for (const address of workload.addresses) {
         const others = listOf(this.#holders.get(address));
-        const isElses = others.some((holder) => members.has(holder) && !translated.has(holder));
-        if (!isElses) addresses.delete(address);
+        const isAnothers = others.some(
+          (holder) => onHost.has(holder) && members.has(holder) && !translated.has(holder),
+        );
+        if (!isAnothers) addresses.delete(address);
       }
     }
     for (const [, workload] of own) for (const address of workload.onHost ?? []) addresses.add(address);

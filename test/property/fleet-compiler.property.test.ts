@@ -4,10 +4,12 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, isEmptyDelta, type RuleSetDelta } from '#model/rule-set-delta.ts';
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { checkPolicy } from '#policy/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
 import type { Workload } from '#policy/policy.ts';
@@ -205,6 +207,50 @@ describe.each(Object.entries(expanders))('states %s', (name, expand) => {
       if (name !== 'with nobody between') expect(told).toBeGreaterThan(30);
     },
   );
+});
+
+/** A shared set that changes just when a host comes to have its own: the difference once counted what had left already. */
+test('a host’s first translated container comes while somebody else leaves its set', () => {
+  const checked = checkPolicy({
+    files: [
+      {
+        path: 'policy.yaml',
+        text: `apiVersion: segwall/v1
+kind: Segment
+metadata: { name: all }
+spec: { selector: all(), rules: [{ name: any, from: [{ tenant: all() }], to: [any], services: [any] }] }
+`,
+      },
+    ],
+    inventoryFiles: [],
+    now: millis(0),
+    mode: 'offline',
+  });
+  if (checked.policy === undefined) throw new Error(checked.problems.map(({ message }) => message).join('\n'));
+  const host = (name: string, address: string): Workload => ({
+    name,
+    kind: 'host',
+    host: name,
+    addresses: [assertOk(parseAddress(address))],
+    labels: new Map(),
+  });
+  const [h1, h2, h3] = [host('h1', '10.0.0.1'), host('h2', '10.0.0.2'), host('h3', '10.0.0.3')];
+  const box: Workload = { ...h1, name: 'h1-box', kind: 'container', onHost: [assertOk(parseAddress('172.17.0.2'))] };
+  const world = (workloads: readonly Workload[]) => ({
+    policy: checked.policy ?? policyOf({}),
+    inventory: inventoryOf(workloads),
+    now: millis(0),
+  });
+  for (const granularity of ['together', 'one by one'] as const) {
+    const follower = new Follower(world([h1, h2, h3]));
+    for (const workloads of [
+      [h1, box, h3],
+      [h1, h2],
+      [box, h3],
+      [h1, box, h2, h3],
+    ])
+      follower.follow(world(workloads), granularity, () => true);
+  }
 });
 
 test('a sequence of states comes with changes of every kind', () => {
