@@ -209,7 +209,7 @@ describe.each(Object.entries(expanders))('states %s', (name, expand) => {
   );
 });
 
-/** A shared set that changes just when a host comes to have its own: the difference once counted what had left already. */
+/** The moves in which shared sets and a host’s own meet; random sequences come by them about once in three hundred. */
 test('a host’s first translated container comes while somebody else leaves its set', () => {
   const checked = checkPolicy({
     files: [
