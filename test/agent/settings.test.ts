@@ -40,6 +40,14 @@ const bad: readonly (readonly [string, string])[] = [
   ['names: { holdMilliseconds: 5000 }', 'names.holdMilliseconds is 5000; allowed: a whole number from 0 to 2000'],
   ['names: { addressesPerName: 0 }', 'names.addressesPerName is 0; allowed: a whole number from 1 to 4096'],
   ['names: { grace: 5 }', 'names.grace is 5; allowed: no such setting; the keys here are resolvers, graceSeconds'],
+  [
+    'connections: { markMask: 0x7fff }',
+    'connections.markMask is 32767; allowed: a mask of 32 bits, at least 16 of them set, such as 0x0fffffff',
+  ],
+  ['connections: { markMask: "0xfffffffff" }', 'connections.markMask is "0xfffffffff"; allowed: a mask of 32 bits'],
+  ['connections: { markMask: -1 }', 'connections.markMask is -1; allowed: a mask of 32 bits'],
+  ['connections: { mask: 1 }', 'connections.mask is 1; allowed: no such setting; the keys here are markMask'],
+  ['connections: 0xffff', 'connections is 65535; allowed: the keys markMask'],
   ['facts: { region: "a b" }', 'facts.region is "a b"; allowed: letters, digits'],
 ];
 
@@ -47,6 +55,14 @@ describe('settings', () => {
   test.each(bad)('%s', (text, message) => {
     const settings = parseSettings(parse(text));
     expect(settings.ok ? undefined : settings.error.slice(0, message.length)).toBe(message);
+  });
+
+  test('a mask of the mark may be a text, or not be said', () => {
+    for (const [text, mask] of [
+      ['connections: { markMask: "0xFFFF0000" }', 0xffff_0000],
+      ['connections: {}', 0x0fff_ffff],
+    ] as const)
+      expect(parseSettings(parse(text))).toMatchObject({ ok: true, value: { connections: { marks: { mask } } } });
   });
 
   test('every setting is read', () => {
@@ -58,6 +74,7 @@ interfaces: { include: [br-lan], exclude: [eth1] }
 facts: { region: eu-1, cloud: own }
 flows: { windowSeconds: 10, recordsMost: 100, spoolMegabytes: 2 }
 names: { resolvers: [10.0.0.53, "FD00::53"], graceSeconds: 60, addressesPerName: 9, addressesMost: 99, holdMilliseconds: 0 }
+connections: { markMask: 0xff00ffff }
 `;
     expect(parseSettings(parse(text))).toMatchObject({
       ok: true,
@@ -73,6 +90,7 @@ names: { resolvers: [10.0.0.53, "FD00::53"], graceSeconds: 60, addressesPerName:
         ],
         interfaces: { include: ['br-lan'], exclude: ['eth1'] },
         facts: { region: 'eu-1', cloud: 'own' },
+        connections: { marks: { mask: 0xff00_ffff } },
         flows: { windowMs: 10_000, recordsMost: 100, spoolBytesMost: 2 << 20 },
       },
     });
