@@ -1,6 +1,7 @@
 // Which bits of the connection mark are ours is changed under open connections: what was revoked stays cut, what is allowed loses
 // no packet, no stamp of the old mask is left to be misread, and what others keep in their bits stays there.
 
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
@@ -13,6 +14,7 @@ import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const addresses = { h1: { ipv4: '10.86.0.1', ipv6: 'fd86::1' }, peer: { ipv4: '10.86.0.2', ipv6: 'fd86::2' } } as const;
+const agent = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
 const ports = { kept: 7001, revoked: 7002 } as const;
 const held = (['kept', 'revoked'] as const).flatMap((fate) =>
   (['tcp', 'udp'] as const).flatMap((transport) =>
@@ -220,6 +222,14 @@ describe.concurrent('open connections, when the mask is changed', () => {
       driven.restart({ markMask: to });
       expect(await driven.ask({ do: 'start' })).toEqual({ kind: 'adopted', revision });
       await apply(policy(revision + 1, ['revoked']));
+      await areSilent(kept);
+
+      // As after a reboot: nothing but the disk knows the mask.
+      driven.restart({ markMask: to });
+      expect((await host.exec(['nft', 'delete', 'table', 'inet', 'segwall'])).exitCode).toBe(0);
+      const restored = await host.exec([process.execPath, agent, 'restore', '--state', driven.directory]);
+      expect(restored.stdout).toBe(`revision ${revision + 1} is in force\n`);
+      expect((await state()).markMask ?? defaultMarks.mask).toBe(to);
       await areSilent(kept);
     });
   });

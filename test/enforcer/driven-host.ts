@@ -18,6 +18,8 @@ export interface DriverSettings {
 }
 
 export interface DrivenHost {
+  /** The agent's state. */
+  readonly directory: string;
   /** The driver's answer to one command; rejects if it ends instead. */
   ask(command: object): Promise<Record<string, unknown>>;
   /** Ends the driver as a crash would and begins another on the same state directory. */
@@ -55,6 +57,7 @@ export function driveHost(
     return { child, stdin: child.stdin, waiting };
   }
   return {
+    directory,
     ask(command) {
       const { stdin, waiting } = running;
       return new Promise((resolve, reject) => {
