@@ -6,12 +6,12 @@ import { type Address, parseAddress } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
-/** Sets of connections without ports (ICMP and others) end in "o". */
+/** Sets of ICMP, which keep its type, end in "i"; of other connections without ports, in "o". */
 const shape = 'size 16384; flags dynamic,timeout; timeout 5m; counter; }';
 
 const families = [
-  { digit: '4', type: 'ipv4_addr', ip: 'ip' },
-  { digit: '6', type: 'ipv6_addr', ip: 'ip6' },
+  { digit: '4', type: 'ipv4_addr', ip: 'ip', icmp: 'icmp' },
+  { digit: '6', type: 'ipv6_addr', ip: 'ip6', icmp: 'icmpv6' },
 ] as const;
 const sides: readonly { readonly side: 'in' | 'out'; readonly direction: Direction }[] = [
   { side: 'in', direction: 'inbound' },
@@ -21,8 +21,9 @@ const sides: readonly { readonly side: 'in' | 'out'; readonly direction: Directi
 /** Name to declaration. */
 export const deniedSets: ReadonlyMap<string, string> = new Map(
   sides.flatMap(({ side }) =>
-    families.flatMap(({ digit, type }): [string, string][] => [
+    families.flatMap(({ digit, type, icmp }): [string, string][] => [
       [`den_${side}${digit}`, `{ type ${type} . ${type} . inet_proto . inet_service . mark; ${shape}`],
+      [`den_${side}${digit}i`, `{ type ${type} . ${type} . inet_proto . ${icmp}_type . mark; ${shape}`],
       [`den_${side}${digit}o`, `{ type ${type} . ${type} . inet_proto . mark; ${shape}`],
     ]),
   ),
@@ -47,19 +48,21 @@ export function denialChains(
     const essential = dhcpWords[direction].map((words) => `${words} ${goto}`);
     return [
       [`essential_${side}`, essential],
-      [`count_${side}`, families.flatMap(({ digit, ip }) => countLines(`den_${side}${digit}`, ip))],
+      [`count_${side}`, families.flatMap((family) => countLines(`den_${side}${family.digit}`, family))],
     ];
   });
 }
 
-function countLines(set: string, ip: string): readonly string[] {
+/** An ICMP error about an ICMP connection is left out: its type is not the connection's, which is counted by its own packets. */
+function countLines(set: string, { ip, icmp }: (typeof families)[number]): readonly string[] {
   const ends = `ct original ${ip} saddr . ct reply ${ip} saddr . ct protocol`;
   return [
     ...['tcp', 'udp', 'sctp'].map(
       (protocol) =>
         `meta l4proto { ${protocol}, icmp, icmpv6 } ct protocol ${protocol} update @${set} { ${ends} . ct reply proto-src . ct mark }`,
     ),
-    `ct protocol != { tcp, udp, sctp } update @${set}o { ${ends} . ct mark }`,
+    `ct protocol ${icmp} ct state != related update @${set}i { ${ends} . ${icmp} type . ct mark }`,
+    `ct protocol != { tcp, udp, sctp, ${icmp} } update @${set}o { ${ends} . ct mark }`,
   ];
 }
 
@@ -69,7 +72,7 @@ export interface DeniedCount {
   readonly client: Address;
   readonly server: Address;
   readonly protocol: number;
-  /** 0 for protocols without ports. */
+  /** Of ICMP the type that opened it; 0 for other protocols without ports. */
   readonly port: number;
   readonly decision: number;
   readonly packets: number;
@@ -99,6 +102,26 @@ const protocolNames: ReadonlyMap<string, number> = new Map([
   ['l2tp', 115],
   ['sctp', 132],
   ['udplite', 136],
+]);
+
+/** ICMP answers to what they answer, by protocol: a connection that a new policy cut may be denied at its answer. */
+const askedTypes: ReadonlyMap<number, ReadonlyMap<number, number>> = new Map([
+  [
+    1,
+    new Map([
+      [0, 8],
+      [14, 13],
+      [16, 15],
+      [18, 17],
+    ]),
+  ],
+  [
+    58,
+    new Map([
+      [129, 128],
+      [140, 139],
+    ]),
+  ],
 ]);
 
 const elementPattern =
@@ -132,7 +155,7 @@ export function parseDeniedSets(listing: string, marks: MarkLayout = defaultMark
         client: client.value,
         server: server.value,
         protocol,
-        port: Number(port),
+        port: askedTypes.get(protocol)?.get(Number(port)) ?? Number(port),
         decision: marks.numberOf(Number.parseInt(mark, 16)),
         packets: Number(packets),
         bytes: Number(bytes),

@@ -213,6 +213,10 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (!numberKeyHolds(match[1] ?? '', packet.port)) return 'next';
         continue;
       }
+      if (eat(/ct state != related/) !== undefined) {
+        if (packet.state === 'related') return 'next';
+        continue;
+      }
       match = eat(/(?:ct protocol|meta l4proto) ([a-z0-9-]+)/);
       if (match !== undefined) {
         if (!numberKeyHolds(match[1] ?? '', packet.protocol)) return 'next';
