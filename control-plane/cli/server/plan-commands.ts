@@ -6,7 +6,7 @@ import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
-import { guarded } from './failure.ts';
+import { CommandFailure, guarded } from './failure.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
@@ -162,9 +162,22 @@ async function suggest(options: SuggestOptions): Promise<void> {
     denied: options.denied ? 'include' : 'comment',
     ...(options.exclude === undefined ? {} : { exclude: options.exclude }),
   });
-  if (options.out !== undefined) await writeFile(options.out, answer.yaml);
+  if (options.out !== undefined) await writeSuggestion(options.out, answer.yaml);
   if (options.json) printJson(answer);
   else if (options.out === undefined) process.stdout.write(answer.yaml);
   const { rules, left, coveredFlows } = answer;
   printProgress(`${rules.length} rules suggested; ${coveredFlows} flows are allowed already, ${left} are left out`);
+}
+
+async function writeSuggestion(path: string, yaml: string): Promise<void> {
+  try {
+    await writeFile(path, yaml);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandFailure(
+      2,
+      'cannot-write',
+      `cannot write the suggestion to ${path}: ${reason}; name a file that can be written`,
+    );
+  }
 }
