@@ -8,56 +8,40 @@
 // Opened at the console (panic-flag.ts), it takes its table away and keeps what policy comes, until told to resume. A disk that
 // cannot be written stops nothing: what is in force then is not on disk, which is said until it is.
 
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
 import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
-import {
-  defaultMarkMask,
-  defaultMarks,
-  firstEpoch,
-  lastEpoch,
-  type MarkLayout,
-  maskText,
-} from '#agent-core/mark-layout.ts';
+import { defaultMarks, firstEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
-import { noRoomText, tableText } from '#agent-core/render.ts';
+import { noRoomText } from '#agent-core/render.ts';
 import { revokesAnything, takesFromHost } from '#agent-core/revocation.ts';
-import { type Table, tableName } from '#agent-core/table.ts';
+import type { Table } from '#agent-core/table.ts';
 import {
   bootstrapScript,
   changeScript,
   nothingStanding,
-  parseStanding,
-  parseTableState,
-  preparationScript,
-  refillsInPlace,
   removalScript,
-  type Standing,
-  stateChain,
   statedMask,
-  stateText,
   type TableState,
 } from '#agent-core/transaction.ts';
-import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
+import type { UnitCgroup } from '#agent-core/unit-placement.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { Address } from '#model/address.ts';
-import { err, ok, type Result } from '#model/result.ts';
+import { ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
-import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
+import { createMarkEpochs, misreadBits, needsSweep } from './mark-epochs.ts';
 import type { NamesOfTable } from './names.ts';
 import type { Nft } from './nft.ts';
 import { explainRefusal } from './nft-refusal.ts';
 import type { PanicFlag } from './panic-flag.ts';
+import { createPolicySaving, type LastGood } from './policy-saving.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
 import type { RepairOutcome } from './table-guard.ts';
+import { createTableLoader, digestOf, idsOf, type Loaded, unitNames } from './table-loader.ts';
 import type { RefillOutcome, UnitWatch } from './unit-watch.ts';
-import { writeWhole } from './whole-file.ts';
 
 /**
  * How a start found the host. `open`: never had a policy. `adopted`: the kernel held what the disk says, untouched. `loaded`:
@@ -133,20 +117,8 @@ export type ResumeOutcome =
   | { readonly kind: 'in-force'; readonly revision: number }
   | { readonly kind: 'failed'; readonly problem: string };
 
-/** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
-const ownStatesKept = 256;
-
-/** How soon what could not be written is tried again. */
-const writeAgainMs = 10_000;
-
-/** Half way to the wrap: marks that the sweep before the wrap left as current are of the epoch before, and must go before it is current again. */
-const middleEpoch = lastEpoch >> 1;
-
 /** A unit that crashes in a loop must not use up the epochs. */
 const betweenUnitEpochsMs = 1000;
-
-/** Addresses of names come and go by the second; what the disk lacks of them costs a start one more epoch. */
-const saveSoonMs = 1000;
 
 /** Quiet time before the table is listed for the fingerprint. */
 const settleMs = 300;
@@ -160,63 +132,23 @@ interface InForce {
   readonly placed: ReadonlySet<string>;
 }
 
-/** Units' cgroups held open, and the lines that put them into the table. */
-interface Placement {
-  readonly lines: readonly string[];
-  readonly cgroups: readonly UnitCgroup[];
-}
-
 /** Whether a change is on disk when it is told of, or soon after. */
 type Saving = 'now' | 'soon';
 
-/** What a load came to. */
-interface Loaded {
-  readonly epoch: number;
-  readonly placed: ReadonlySet<string>;
-}
-
 export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const { nft, stateDirectory, log, marks = defaultMarks } = options;
-  const fingerprintPath = join(stateDirectory.path, 'last-good', 'fingerprint');
+  const epochs = createMarkEpochs({ marks, sweepMarks: options.sweepMarks, log });
+  const loader = createTableLoader({ ...options, marks, epochs });
+  const { withUnits, fingerprint } = loader;
   let inForce: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let repairs = 0;
   let settling: NodeJS.Timeout | undefined;
-  /** Words of state rules, and how many transactions that carry them have not been heard of yet. */
-  const ownStates = new Map<string, number>();
   let isOpened = false;
-  let failedWrites = 0;
-  /** The revision that a start would find on disk. */
-  let revisionOnDisk = 0;
-  let unsaved: string | undefined;
-  let writingAgain: NodeJS.Timeout | undefined;
   let lastUnitEpochAt = Number.NEGATIVE_INFINITY;
   let owedEpoch: NodeJS.Timeout | undefined;
-  /** Scripts given to nft so far. */
-  let transactions = 0;
-  /** Bits in which marks of an older life may mislead: all of ours until it is known what made them. */
-  let staleBits = marks.mask;
   let narrower: { readonly table: Table; readonly byWorkload: Map<string, boolean> } | undefined;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
-
-  /** Loads a script that holds these words: its notice is then known as ours. */
-  const applyAsOwn = async (script: string, state: string): Promise<Result<void>> => {
-    ownStates.set(state, (ownStates.get(state) ?? 0) + 1);
-    const [oldest] = ownStates.keys();
-    if (ownStates.size > ownStatesKept && oldest !== undefined) ownStates.delete(oldest);
-    transactions += 1;
-    const applied = await nft.apply(script);
-    if (!applied.ok) isOwnState(state);
-    return applied;
-  };
-
-  const isOwnState = (state: string): boolean => {
-    const left = ownStates.get(state);
-    if (left === undefined) return false;
-    if (left > 1) ownStates.set(state, left - 1);
-    else ownStates.delete(state);
-    return true;
-  };
 
   /** One at a time, in the order asked. Whoever opens the host at its console is heeded before and after each. */
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -233,190 +165,36 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return turn;
   };
 
-  const removeTable = () =>
-    // Added first, so that it may be missing.
-    nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+  const lastGood: LastGood = () => {
+    if (inForce === undefined) return undefined;
+    const { ruleSet, epoch, table } = inForce;
+    const bytes = encodeLastGood({
+      ruleSet,
+      epoch,
+      numbering: table.numbering,
+      essentials: options.essentials(),
+      markMask: marks.mask,
+      ...(epochs.isInDoubt() && { unswept: epochs.staleBits() }),
+    });
+    return { revision: ruleSet.revision, bytes };
+  };
+  const saving = createPolicySaving({ stateDirectory, lastGood, inTurn, log });
 
   const openIfTold = async (): Promise<void> => {
     if (options.panic?.read() === undefined) return;
     const wasOpened = isOpened;
     isOpened = true;
     if (!wasOpened) followUnits(undefined);
-    if (!(await tableStands())) return;
-    const removed = await removeTable();
+    if (!(await loader.stands())) return;
+    const removed = await loader.remove();
     if (!removed.ok) log.error({ reason: removed.error }, 'opened at the console, but the table could not be removed');
     else log.warn('opened at the console: no rules are in the kernel until segwall-agent resume');
   };
-
-  const tableStands = async () => (await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok;
-
-  const nextEpoch = async (current: number): Promise<Result<number>> => {
-    const next = current < lastEpoch ? current + 1 : firstEpoch;
-    // In doubt, marks are swept as a whole with the load; a sweep of some bits would change what the table that stands reads in them.
-    if (!needsSweep(current) || isInDoubt()) return ok(next);
-    const swept = await options.sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, current) });
-    return swept.ok ? ok(next) : err(`marks of older epochs could not be cleared: ${swept.error}`);
-  };
-
-  /** Where no table of ours says which epochs were used, marks of an older life could be taken for today's: all go. */
-  const sweepAll = async (): Promise<Result<void>> => {
-    const swept = await options.sweepMarks({ bits: staleBits, but: 0 });
-    if (!swept.ok) return err(`marks of an older life could not be cleared: ${swept.error}`);
-    if (swept.value > 0) log.info({ connections: swept.value }, 'connections of an older life will be judged anew');
-    return ok(undefined);
-  };
-
-  /** What stands, if anything, does not say which epochs it stamps: what it stamped until the load is swept too. */
-  const onUnsureGround = async <T>(load: () => Promise<Result<T>>): Promise<Result<T>> => {
-    const before = await sweepAll();
-    if (!before.ok) return before;
-    const stood = await tableStands();
-    const loaded = await load();
-    if (!loaded.ok) return loaded;
-    const after = stood ? await sweepAll() : ok(undefined);
-    if (!after.ok) return after;
-    staleBits = marks.epochMask;
-    return loaded;
-  };
-
-  /** What a state says of marks that this layout would misread, as bits to be swept; 0: none. */
-  const foreignBits = ({ markMask = defaultMarkMask, unswept = 0 }: TableState): number =>
-    markMask === marks.mask && unswept === 0 ? 0 : (markMask | unswept) >>> 0;
-
-  /**
-   * Over a table of another mask or numbering. While its stamps stand no mark is believed and every packet judged, so nothing passes by
-   * a stamp misread; once they are swept the lines that believe marks come in. Ended in between, the next start begins here again.
-   */
-  const bootstrapAndSweep = async (table: Table, state: TableState, before: number): Promise<Result<Loaded>> => {
-    const bits = (before | staleBits | marks.mask) >>> 0;
-    staleBits = bits;
-    const doubting = await bootstrap(table, { ...state, unswept: bits });
-    if (!doubting.ok) return doubting;
-    const swept = await options.sweepMarks({ bits, but: 0 });
-    if (!swept.ok) return err(`marks of another layout could not be cleared: ${swept.error}`);
-    const epoch = await nextEpoch(doubting.value.epoch);
-    if (!epoch.ok) return epoch;
-    const believing = { ...state, epoch: epoch.value };
-    const loaded = await withUnits(table, async ({ lines, cgroups }): Promise<Result<Loaded>> => {
-      const request = { previous: table, next: table, isNewEpoch: true, state: believing, placement: lines };
-      const changed = await commit(changeScript({ ...request, swept: 'just-now' }), believing);
-      return changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
-    });
-    if (!loaded.ok) return loaded;
-    staleBits = marks.epochMask;
-    log.info(
-      { markMask: maskText(marks.mask), connections: swept.value },
-      'marks cleared; each connection is judged anew',
-    );
-    return loaded;
-  };
-
-  /** Whether marks that this layout and numbering would misread may stand. */
-  const isInDoubt = () => staleBits !== marks.epochMask;
-
-  /** The whole table over one of ours. */
-  const load = (table: Table, state: TableState): Promise<Result<Loaded>> =>
-    isInDoubt() ? bootstrapAndSweep(table, state, staleBits) : bootstrap(table, state);
 
   const stateOf = (state: Pick<TableState, 'revision' | 'epoch' | 'digest'>): TableState => ({
     ...state,
     ...statedMask(marks),
   });
-
-  /** The interval maps a table needs and does not find standing, in a transaction of their own; gives their names. */
-  const prepare = async (
-    table: Table,
-    standingMaps: ReadonlySet<string>,
-    state: TableState,
-  ): Promise<Result<ReadonlySet<string>>> => {
-    const script = preparationScript(table, standingMaps, state);
-    if (script === undefined) return ok(new Set());
-    const applied = await applyAsOwn(script, stateText(state));
-    return applied.ok ? ok(new Set(freshMaps(table).filter((name) => !standingMaps.has(name)))) : applied;
-  };
-
-  const commit = async (script: string, state: TableState): Promise<Result<void>> => {
-    const applied = await applyAsOwn(script, stateText(state));
-    if (!applied.ok) return applied;
-    const readBack = await readState();
-    if (readBack === undefined || stateText(readBack) !== stateText(state)) {
-      const found = readBack === undefined ? 'no state' : stateText(readBack);
-      return err(`read back ${found} where ${stateText(state)} was loaded`);
-    }
-    return ok(undefined);
-  };
-
-  const readState = async (): Promise<TableState | undefined> => {
-    const rule = await options.stateRule?.();
-    if (rule?.ok === true) return rule.value === undefined ? undefined : parseTableState(`comment "${rule.value}"`);
-    const listing = await nft.list(['list', 'chain', ...tableName.split(' '), stateChain]);
-    return listing.ok ? parseTableState(listing.value) : undefined;
-  };
-
-  /** The units as they are now: their cgroups stay open until `load` is done with them. */
-  const withUnits = async <T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T> => {
-    const open = options.units?.open(unitNames(table));
-    try {
-      const cgroups = open?.cgroups ?? [];
-      return await load({ cgroups, lines: placementLines(table.units, cgroups, table.chains) });
-    } finally {
-      open?.close();
-    }
-  };
-
-  /** Gives the epoch in force then, and the cgroups that are in place. */
-  const bootstrap = async (table: Table, state: TableState): Promise<Result<Loaded>> => {
-    const listing = await nft.list(['-t', 'list', 'table', ...tableName.split(' ')]);
-    if (!listing.ok) await options.beforeFirstTable?.();
-    const standing = listing.ok ? parseStanding(listing.value) : nothingStanding;
-    const over = await bootstrapOver({ table, state, standing });
-    if (over.ok || standing.chains.size === 0) return over;
-    // An older agent's chain or map of the same name may be of another kind, which no change in place makes ours.
-    log.warn({ reason: over.error }, 'what stands cannot be changed into the table; it is replaced in one transaction');
-    const replaced = await bootstrapOver({
-      table,
-      state,
-      standing: nothingStanding,
-      first: `delete table ${tableName}\n`,
-    });
-    return replaced.ok ? replaced : over;
-  };
-
-  /** `first`: comes before the rest of the same transaction. */
-  const bootstrapOver = async (given: {
-    readonly table: Table;
-    readonly state: TableState;
-    readonly standing: Standing;
-    readonly first?: string;
-  }): Promise<Result<Loaded>> => {
-    const { table, state, standing, first = '' } = given;
-    return withUnits(table, async ({ lines, cgroups }) => {
-      // Where nothing stands, protection comes first: one transaction, and another epoch for what was judged before its ranges showed.
-      const stands = standing.chains.size > 0;
-      const prepared = stands ? await prepare(table, standing.maps, state) : ok(new Set<string>());
-      if (!prepared.ok) return prepared;
-      const loaded = await commit(first + bootstrapScript(table, state, standing, lines, prepared.value), state);
-      if (!loaded.ok) return loaded;
-      const showsLate = stands ? refillsInPlace(table, standing) : freshMaps(table).length > 0;
-      if (!showsLate) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
-      // What was judged by old content meanwhile carries this epoch.
-      const epoch = await nextEpoch(state.epoch);
-      if (!epoch.ok) return epoch;
-      const again = { ...state, epoch: epoch.value };
-      const script = changeScript({ previous: table, next: table, isNewEpoch: true, state: again, placement: lines });
-      const judgedAgain = await commit(script, again);
-      return judgedAgain.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : judgedAgain;
-    });
-  };
-
-  /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
-  const fingerprint = async (): Promise<string | undefined> => {
-    const listing = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')]);
-    if (!listing.ok) return undefined;
-    return sha256(
-      withoutPlacement(listing.value).replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'),
-    );
-  };
 
   /** Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old reloads. */
   const keepFingerprintSoon = () => {
@@ -426,67 +204,24 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
 
   /** Lists outside the turns, so that a unit's new cgroup waits for no listing; one that a transaction overtook is done again. */
   const settle = async (): Promise<void> => {
-    const [own, listed] = [settling, transactions];
+    const [own, listed] = [settling, loader.transactions()];
     const text = isOpened ? undefined : await fingerprint();
     await inTurn(async () => {
       if (settling !== own) return;
-      if (transactions !== listed) return keepFingerprintSoon();
-      if (text !== undefined && !isOpened && inForce !== undefined)
-        await written(() => writeWhole(fingerprintPath, Buffer.from(text)));
+      if (loader.transactions() !== listed) return keepFingerprintSoon();
+      if (text !== undefined && !isOpened && inForce !== undefined) await saving.writeFingerprint(text);
       settling = undefined;
     });
   };
 
-  /** What the disk refuses is counted, and told by its code. */
-  const written = async (write: () => Promise<void>): Promise<string | undefined> => {
-    try {
-      await write();
-      return undefined;
-    } catch (error) {
-      if (!isDiskError(error)) throw error;
-      failedWrites += 1;
-      return diskErrorText(error);
-    }
-  };
-
-  const keep = async (next: InForce, saving: Saving = 'now'): Promise<void> => {
+  const keep = async (next: InForce, when: Saving = 'now'): Promise<void> => {
     inForce = next;
     names = undefined;
-    if (saving === 'now') await save();
-    else writingAgain ??= setTimeout(() => void inTurn(save), saveSoonMs).unref();
+    if (when === 'now') await saving.now();
+    else saving.soon();
     if (isOpened) return;
     keepFingerprintSoon();
     followUnits(next.table);
-  };
-
-  /** What is in force stays in force if this fails, and is written as soon as the disk takes it. */
-  const save = async (): Promise<void> => {
-    if (inForce === undefined) return;
-    clearTimeout(writingAgain);
-    writingAgain = undefined;
-    const { ruleSet, epoch, table } = inForce;
-    const record = {
-      ruleSet,
-      epoch,
-      numbering: table.numbering,
-      essentials: options.essentials(),
-      markMask: marks.mask,
-      ...(staleBits !== marks.epochMask && { unswept: staleBits }),
-    };
-    const refusal = await written(() => stateDirectory.writeLastGood(encodeLastGood(record)));
-    const { revision } = ruleSet;
-    if (refusal === undefined) {
-      if (unsaved !== undefined) log.info({ revision }, 'what is in force is on disk again');
-      unsaved = undefined;
-      revisionOnDisk = revision;
-      return;
-    }
-    const instead = revisionOnDisk === 0 ? 'find no policy' : `load revision ${revisionOnDisk}`;
-    const problem = `revision ${revision} is in force but not on disk (${refusal}): a reboot would ${instead}`;
-    if (unsaved !== problem)
-      log.error({ revision, revisionOnDisk, reason: refusal }, 'what is in force could not be written to disk');
-    unsaved = problem;
-    writingAgain = setTimeout(() => void inTurn(save), writeAgainMs).unref();
   };
 
   const followUnits = (table: Table | undefined) => {
@@ -530,12 +265,12 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
           owedEpoch = setTimeout(judgeAgain, Math.max(0, waitMs)).unref();
         }
       }
-      const next = isNarrower && !isPutOff ? await nextEpoch(before.epoch) : ok(before.epoch);
+      const next = isNarrower && !isPutOff ? await epochs.next(before.epoch) : ok(before.epoch);
       if (!next.ok) log.error({ reason: next.error }, 'connections of restarted units are not judged again');
       const epoch = next.ok ? next.value : before.epoch;
       const isNewEpoch = epoch !== before.epoch;
       const state = stateOf({ revision: before.ruleSet.revision, epoch, digest: before.digest });
-      const loaded = await commit(
+      const loaded = await loader.commit(
         changeScript({ previous: table, next: table, isNewEpoch, state, placement: lines }),
         state,
       );
@@ -560,7 +295,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return table === undefined ? undefined : options.names.complete(table, request.ruleSet);
   };
 
-  const change = async (ruleSet: HostRuleSet, saving: Saving = 'now'): Promise<ApplyOutcome> => {
+  const change = async (ruleSet: HostRuleSet, when: Saving = 'now'): Promise<ApplyOutcome> => {
     const { revision } = ruleSet;
     const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
     const before = inForce;
@@ -580,14 +315,14 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const digest = digestOf(table);
     if (isOpened) {
       // Kept as it would be loaded, so that what nft would refuse is refused now.
-      if (numbered === undefined) staleBits = marks.mask;
+      if (numbered === undefined) epochs.doubt(marks.mask);
       const state = stateOf({ revision, epoch: before?.epoch ?? firstEpoch, digest });
       const checked = await nft.check(bootstrapScript(table, state, nothingStanding));
       if (!checked.ok) return refused(`nft refuses the rule set: ${explainRefusal(checked.error)}`);
       await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0, placed: new Set() });
       return { kind: 'applied', revision };
     }
-    const standing = before === undefined ? await readState() : undefined;
+    const standing = before === undefined ? await loader.readState() : undefined;
     const current = before?.epoch ?? standing?.epoch ?? 0;
     return withUnits(table, async ({ lines, cgroups }): Promise<ApplyOutcome> => {
       const isNewEpoch = isNewTable || appearedNarrower(table, cgroups, before.placed);
@@ -596,21 +331,21 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
         await keep({ ...before, ruleSet });
         return { kind: 'applied', revision };
       }
-      const epoch = isNewEpoch ? await nextEpoch(current) : ok(current);
+      const epoch = isNewEpoch ? await epochs.next(current) : ok(current);
       if (!epoch.ok) return refused(epoch.error);
       const state = stateOf({ revision, epoch: epoch.value, digest });
       let loaded: Result<Loaded>;
       if (before === undefined) {
         // Of a table that stands nothing but its state is known, least of all what its numbers mean.
         loaded = await (standing === undefined
-          ? onUnsureGround(() => bootstrap(table, state))
-          : bootstrapAndSweep(table, state, foreignBits(standing)));
-      } else if (numbered === undefined || isInDoubt()) {
-        loaded = await bootstrapAndSweep(table, state, marks.mask);
+          ? loader.loadOnUnsureGround(table, state)
+          : loader.loadOverOtherMarks(table, state, misreadBits(marks, standing)));
+      } else if (numbered === undefined || epochs.isInDoubt()) {
+        loaded = await loader.loadOverOtherMarks(table, state, marks.mask);
       } else {
-        const prepared = await prepare(table, new Set(before.table.maps.keys()), state);
+        const prepared = await loader.prepare(table, new Set(before.table.maps.keys()), state);
         const changed = prepared.ok
-          ? await commit(
+          ? await loader.commit(
               changeScript({
                 previous: before.table,
                 next: table,
@@ -626,34 +361,35 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
         loaded = changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
         if (!loaded.ok) {
           log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
-          loaded = await load(table, state);
+          loaded = await loader.load(table, state);
         } else {
           const removal = removalScript(before.table, table, state);
-          const removed = removal === undefined ? ok(undefined) : await commit(removal, state);
+          const removed = removal === undefined ? ok(undefined) : await loader.commit(removal, state);
           // They are looked in by nothing; the next load of the whole table removes them.
           if (!removed.ok) log.warn({ revision, reason: removed.error }, 'maps that are not used any more still stand');
         }
       }
       if (!loaded.ok) return refused(`nft refused the rule set: ${explainRefusal(loaded.error)}`);
-      await keep({ ruleSet, table, digest, ...loaded.value }, saving);
+      await keep({ ruleSet, table, digest, ...loaded.value }, when);
       return { kind: 'applied', revision };
     });
   };
 
   const start = async (): Promise<StartOutcome> => {
     const stored = await stateDirectory.readLastGood();
-    const kernel = await readState();
+    const kernel = await loader.readState();
     if (stored.kind === 'none') {
       if (isOpened) return { kind: 'panic', revision: undefined };
-      return (await tableStands()) ? { kind: 'unknown-table', revision: kernel?.revision } : { kind: 'open' };
+      return (await loader.stands()) ? { kind: 'unknown-table', revision: kernel?.revision } : { kind: 'open' };
     }
     if (stored.kind === 'damaged') return { kind: 'failed', problem: stored.problem };
     const record = decodeLastGood(stored.bytes);
     if (!record.ok) return { kind: 'failed', problem: record.error };
     const { ruleSet, numbering, markMask, unswept = 0 } = record.value;
     const isSameMask = markMask === marks.mask && unswept === 0;
-    const otherBits = kernel === undefined ? (isSameMask ? 0 : markMask | unswept) : foreignBits(kernel);
-    staleBits = otherBits === 0 ? marks.epochMask : (otherBits | marks.mask) >>> 0;
+    const otherBits = kernel === undefined ? (isSameMask ? 0 : markMask | unswept) : misreadBits(marks, kernel);
+    if (otherBits === 0) epochs.believe();
+    else epochs.doubt((otherBits | marks.mask) >>> 0);
     const problem = stored.problem === undefined ? {} : { problem: stored.problem };
     const request = {
       ruleSet,
@@ -668,24 +404,24 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       (isSameMask ? undefined : await build({ ...request, numbering: emptyNumbering }));
     if (table === undefined) return { kind: 'failed', problem: noRoomText(marks) };
     const digest = digestOf(table);
-    revisionOnDisk = ruleSet.revision;
+    saving.onDisk(ruleSet.revision);
     if (isOpened) {
       inForce = { ruleSet, table, epoch: record.value.epoch, digest, placed: new Set() };
       return { kind: 'panic', revision: ruleSet.revision, ...problem };
     }
-    if (kernel !== undefined && kernel.digest === digest && !isInDoubt()) {
+    if (kernel !== undefined && kernel.digest === digest && !epochs.isInDoubt()) {
       const { epoch } = kernel;
       inForce = { ruleSet, table, epoch, digest, placed: new Set() };
       followUnits(table);
-      const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
+      const known = await saving.readFingerprint();
       if (known !== undefined && known === (await fingerprint())) {
         await refill('all');
         return { kind: 'adopted', revision: ruleSet.revision, ...problem };
       }
       // The words are ours but the rules may not be, nor what they let in: load them again, and have every connection judged again.
-      const next = await nextEpoch(epoch);
+      const next = await epochs.next(epoch);
       if (!next.ok) return { kind: 'failed', problem: next.error };
-      const loaded = await bootstrap(table, stateOf({ revision: ruleSet.revision, epoch: next.value, digest }));
+      const loaded = await loader.load(table, stateOf({ revision: ruleSet.revision, epoch: next.value, digest }));
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
       inForce = { ...inForce, ...loaded.value };
       await refill('all');
@@ -693,10 +429,10 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       return { kind: 'loaded', revision: ruleSet.revision, ...problem };
     }
     // The kernel's own word goes first: the disk may have missed a wrap, or be full since yesterday.
-    const epoch = await nextEpoch(kernel?.epoch ?? record.value.epoch);
+    const epoch = await epochs.next(kernel?.epoch ?? record.value.epoch);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
     const state = stateOf({ revision: ruleSet.revision, epoch: epoch.value, digest });
-    const loaded = await (kernel === undefined ? onUnsureGround(() => bootstrap(table, state)) : load(table, state));
+    const loaded = await (kernel === undefined ? loader.loadOnUnsureGround(table, state) : loader.load(table, state));
     if (!loaded.ok)
       return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };
     await keep({ ruleSet, table, digest, ...loaded.value });
@@ -710,13 +446,13 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (cause === 'overrun') {
       // Before it has settled, what was lost were the notices of our own transaction.
       if (settling !== undefined) return 'untouched';
-      const known = await readFile(fingerprintPath, 'utf8').catch(() => undefined);
+      const known = await saving.readFingerprint();
       if (known !== undefined && known === (await fingerprint())) return 'untouched';
     }
     // What passed meanwhile may carry today's epoch: a new one has every connection judged again.
-    const epoch = await nextEpoch(inForce.epoch);
+    const epoch = await epochs.next(inForce.epoch);
     const chosen = epoch.ok ? epoch.value : inForce.epoch;
-    const loaded = await load(table, stateOf({ revision: ruleSet.revision, epoch: chosen, digest }));
+    const loaded = await loader.load(table, stateOf({ revision: ruleSet.revision, epoch: chosen, digest }));
     if (!loaded.ok) {
       log.error({ cause, reason: loaded.error }, 'the table was changed by someone else and could not be put back');
       return 'failed';
@@ -734,9 +470,9 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     }
     const { ruleSet, table, digest, epoch: before } = inForce;
     const { revision } = ruleSet;
-    const epoch = await nextEpoch(before);
+    const epoch = await epochs.next(before);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
-    const loaded = await onUnsureGround(() => bootstrap(table, stateOf({ revision, epoch: epoch.value, digest })));
+    const loaded = await loader.loadOnUnsureGround(table, stateOf({ revision, epoch: epoch.value, digest }));
     if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
     isOpened = false;
     await keep({ ruleSet, table, digest, ...loaded.value });
@@ -746,10 +482,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const open = async (): Promise<Result<void>> => {
     inForce = undefined;
     followUnits(undefined);
-    unsaved = undefined;
-    clearTimeout(writingAgain);
-    await written(() => stateDirectory.forgetLastGood());
-    return removeTable();
+    await saving.forget();
+    return loader.remove();
   };
 
   return {
@@ -760,16 +494,16 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     repair: (cause) => inTurn(() => repair(cause)),
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
     relearn: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, 'soon'))),
-    isOwnState,
+    isOwnState: loader.isOwnState,
     heedPanic: () => inTurn(async () => undefined),
     isOpened: () => isOpened,
     resume: () => inTurn(resume),
-    problem: () => unsaved ?? '',
+    problem: saving.problem,
     counts: () => ({
       repairs,
       epoch: inForce?.epoch ?? 0,
       settled: settling === undefined ? 'yes' : 'no',
-      failedWrites,
+      failedWrites: saving.failedWrites(),
     }),
     decisionOf(number) {
       const current = inForce?.table.decisions.get(number);
@@ -782,30 +516,4 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       return key === undefined ? undefined : parseDecisionKey(key);
     },
   };
-}
-
-/** Whether the epoch after this one may begin only once marks are cleared. */
-function needsSweep(current: number): boolean {
-  return current === middleEpoch || current >= lastEpoch;
-}
-
-function freshMaps(table: Table): readonly string[] {
-  return [...table.maps].filter(([, { update }]) => update === 'fresh').map(([name]) => name);
-}
-
-function unitNames(table: Table): ReadonlySet<string> {
-  return new Set(table.units.map(({ unit }) => unit));
-}
-
-function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
-  return new Set(cgroups.map(({ id }) => id));
-}
-
-/** SHA-256, hex, of what makes the table what it is. */
-export function digestOf(table: Table): string {
-  return sha256(tableText(table));
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

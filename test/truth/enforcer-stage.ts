@@ -12,6 +12,7 @@ import { openStateDirectory } from '#agent/state-directory.ts';
 import { parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { err, ok } from '#model/result.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
+import { waitFor } from '#test/support/wait.ts';
 import { endText } from './decided.ts';
 import { loadedRevision } from './rendered-stage.ts';
 import { differences, expectedReports, type Report, reportText } from './reports.ts';
@@ -56,6 +57,7 @@ export function enforcerStage() {
   return async (lab: Lab, scenario: Scenario): Promise<Stage> => {
     const directory = await mkdtemp(join(tmpdir(), 'segwall-truth-'));
     const enforcers = new Map<string, TableEnforcer>();
+    const started: TableEnforcer[] = [];
     let before: ReadonlyMap<string, number> = new Map();
     return {
       enter: async ({ state, world, revision }) => {
@@ -65,6 +67,7 @@ export function enforcerStage() {
           [...lab.hosts.values()].map(async (host) => {
             if (!managed.has(host.name)) return leave(host, enforcers);
             const enforcer = enforcers.get(host.name) ?? (await startEnforcer(host, directory));
+            if (!enforcers.has(host.name)) started.push(enforcer);
             enforcers.set(host.name, enforcer);
             const ruleSet = ruleSetOf(host.name);
             if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host.name}`);
@@ -89,8 +92,14 @@ export function enforcerStage() {
           seen: moved,
         });
       },
-      // An enforcer looks at its loaded table in a quiet moment after a change, and may still be writing what it saw.
-      close: () => rm(directory, { recursive: true, force: true, maxRetries: 10 }),
+      // An enforcer looks at its loaded table in a quiet moment after a change; what it sees then is written to the directory.
+      close: async () => {
+        await waitFor(() => started.every((enforcer) => enforcer.counts().settled === 'yes'), {
+          what: 'every enforcer has written what it saw',
+          timeoutMs: 20_000,
+        });
+        await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+      },
     };
   };
 }

@@ -2,7 +2,8 @@
 // through the tables that stand there; so are the connections that earlier steps opened, both ways, under the marks they got.
 // What decided must be what the oracle names, not only its verdict. Fast enough for every order of states.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -35,38 +36,33 @@ export interface TracedOptions {
 
 export async function runTraced(scenario: Scenario, options: TracedOptions = {}): Promise<TableReport> {
   const startedAt = performance.now();
-  const directory = await mkdtemp(join(tmpdir(), 'segwall-traced-'));
+  const directory = await mkdtemp(join(stateDirectories(), 'run-'));
   const hosts = new Map<string, TracedHost>();
   const conntracks = new Map<string, Map<string, number>>();
   const mismatches: Mismatch[] = [];
   const cells = cellsOf(scenario);
-  try {
-    for (const [at, name] of scenario.steps.entries()) {
-      const state = stateOf(scenario, name);
-      const world = createWorld(scenario, state);
-      const managed = new Set(managedHosts(scenario, state));
-      // A machine that leaves the fleet is left without rules and memory, but its kernel goes on knowing its connections.
-      for (const gone of [...hosts.keys()].filter((host) => !managed.has(host))) hosts.delete(gone);
-      const ruleSetOf = world.compile(at + 1);
-      await Promise.all(
-        [...managed].map(async (host) => {
-          const ruleSet = ruleSetOf(host);
-          if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host}`);
-          const traced = hosts.get(host) ?? (await startHost({ directory, name: host, conntracks }));
-          hosts.set(host, traced);
-          const outcome = await traced.enforcer.apply(ruleSet);
-          if (outcome.kind !== 'applied') throw new Error(`${host} refused: ${outcome.reason}`);
-          const table = traced.nft.table();
-          if (table === undefined) throw new Error(`${host} has no table`);
-          traced.script = (options.tamper ?? ((same) => same))(scriptOf(table));
-        }),
-      );
-      const step = `${at + 1}. ${name}`;
-      for (const cell of cells) mismatches.push(...tryCell({ scenario, world, hosts, step, cell }));
-    }
-  } finally {
-    // An enforcer looks at its table in a quiet moment after a change, and may still be writing what it saw.
-    await rm(directory, { recursive: true, force: true, maxRetries: 10 });
+  for (const [at, name] of scenario.steps.entries()) {
+    const state = stateOf(scenario, name);
+    const world = createWorld(scenario, state);
+    const managed = new Set(managedHosts(scenario, state));
+    // A machine that leaves the fleet is left without rules and memory, but its kernel goes on knowing its connections.
+    for (const gone of [...hosts.keys()].filter((host) => !managed.has(host))) hosts.delete(gone);
+    const ruleSetOf = world.compile(at + 1);
+    await Promise.all(
+      [...managed].map(async (host) => {
+        const ruleSet = ruleSetOf(host);
+        if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host}`);
+        const traced = hosts.get(host) ?? (await startHost({ directory, name: host, conntracks }));
+        hosts.set(host, traced);
+        const outcome = await traced.enforcer.apply(ruleSet);
+        if (outcome.kind !== 'applied') throw new Error(`${host} refused: ${outcome.reason}`);
+        const table = traced.nft.table();
+        if (table === undefined) throw new Error(`${host} has no table`);
+        traced.script = (options.tamper ?? ((same) => same))(scriptOf(table));
+      }),
+    );
+    const step = `${at + 1}. ${name}`;
+    for (const cell of cells) mismatches.push(...tryCell({ scenario, world, hosts, step, cell }));
   }
   return {
     scenario: scenario.name,
@@ -76,6 +72,17 @@ export async function runTraced(scenario: Scenario, options: TracedOptions = {})
     misreported: [],
     durationMs: performance.now() - startedAt,
   };
+}
+
+let root: string | undefined;
+
+/** An enforcer looks at its table in a quiet moment after a change and writes what it saw, so its directory stays as long as the process. */
+function stateDirectories(): string {
+  if (root !== undefined) return root;
+  const made = mkdtempSync(join(tmpdir(), 'segwall-traced-'));
+  process.once('exit', () => rmSync(made, { recursive: true, force: true }));
+  root = made;
+  return made;
 }
 
 async function startHost(input: {

@@ -1,0 +1,72 @@
+// The epochs in the marks of connections: which comes next, and which marks may mislead. An epoch is used again only after marks
+// that carry it are cleared; marks of an older life, of another layout or of another numbering are cleared before any is believed.
+
+import type { Logger } from 'pino';
+import { defaultMarkMask, firstEpoch, lastEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
+import type { TableState } from '#agent-core/transaction.ts';
+import { err, ok, type Result } from '#model/result.ts';
+
+/** Half way to the wrap: marks that the sweep before the wrap left as current are of the epoch before, and must go before it is current again. */
+const middleEpoch = lastEpoch >> 1;
+
+export interface MarkEpochs {
+  /** The epoch after `current`; marks are cleared first where it has been used before. */
+  next(current: number): Promise<Result<number>>;
+  /** Where no table of ours says which epochs were used, marks of an older life could be taken for today's: all go. */
+  sweepAll(): Promise<Result<void>>;
+  /** Clears these bits of all marks; gives of how many. */
+  sweep(bits: number): Promise<Result<number>>;
+  /** Whether marks that this layout and numbering would misread may stand. */
+  isInDoubt(): boolean;
+  /** The bits in which marks may mislead: of the epoch alone where none is in doubt. */
+  staleBits(): number;
+  doubt(bits: number): void;
+  /** No mark misleads any more. */
+  believe(): void;
+}
+
+export function createMarkEpochs(options: {
+  readonly marks: MarkLayout;
+  readonly sweepMarks: (sweep: MarkSweep) => Promise<Result<number>>;
+  readonly log: Logger;
+}): MarkEpochs {
+  const { marks, sweepMarks, log } = options;
+  /** All of ours until it is known what made the marks that stand. */
+  let staleBits = marks.mask;
+  const isInDoubt = () => staleBits !== marks.epochMask;
+  return {
+    isInDoubt,
+    staleBits: () => staleBits,
+    doubt: (bits) => {
+      staleBits = bits;
+    },
+    believe: () => {
+      staleBits = marks.epochMask;
+    },
+    sweep: (bits) => sweepMarks({ bits, but: 0 }),
+    next: async (current) => {
+      const next = current < lastEpoch ? current + 1 : firstEpoch;
+      // In doubt, marks are swept as a whole with the load; a sweep of some bits would change what the table that stands reads in them.
+      if (!needsSweep(current) || isInDoubt()) return ok(next);
+      const swept = await sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, current) });
+      return swept.ok ? ok(next) : err(`marks of older epochs could not be cleared: ${swept.error}`);
+    },
+    sweepAll: async () => {
+      const swept = await sweepMarks({ bits: staleBits, but: 0 });
+      if (!swept.ok) return err(`marks of an older life could not be cleared: ${swept.error}`);
+      if (swept.value > 0) log.info({ connections: swept.value }, 'connections of an older life will be judged anew');
+      return ok(undefined);
+    },
+  };
+}
+
+/** Whether the epoch after this one may begin only once marks are cleared. */
+export function needsSweep(current: number): boolean {
+  return current === middleEpoch || current >= lastEpoch;
+}
+
+/** What a state says of marks that a layout would misread, as bits to be swept; 0: none. */
+export function misreadBits(marks: MarkLayout, { markMask = defaultMarkMask, unswept = 0 }: TableState): number {
+  return markMask === marks.mask && unswept === 0 ? 0 : (markMask | unswept) >>> 0;
+}

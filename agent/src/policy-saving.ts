@@ -1,0 +1,101 @@
+// Keeps what is in force on disk: the last good record, and the fingerprint of the table it made. A disk that cannot be written
+// stops nothing: what is in force then is not on disk, which is said until it is.
+
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { diskErrorText, isDiskError } from './fallback-directory.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { writeWhole } from './whole-file.ts';
+
+/** How soon what could not be written is tried again. */
+const writeAgainMs = 10_000;
+
+/** Addresses of names come and go by the second; what the disk lacks of them costs a start one more epoch. */
+const saveSoonMs = 1000;
+
+/** What there is to save now; undefined where nothing is in force. */
+export type LastGood = () => { readonly revision: number; readonly bytes: Uint8Array } | undefined;
+
+export interface PolicySaving {
+  /** Whether it came to lie on disk is told by `problem`. */
+  now(): Promise<void>;
+  soon(): void;
+  forget(): Promise<void>;
+  writeFingerprint(text: string): Promise<void>;
+  readFingerprint(): Promise<string | undefined>;
+  /** The revision that a start would find on disk. */
+  onDisk(revision: number): void;
+  /** What is in force but not on disk, in words; empty where all is. */
+  problem(): string;
+  failedWrites(): number;
+}
+
+export function createPolicySaving(options: {
+  readonly stateDirectory: StateDirectory;
+  readonly lastGood: LastGood;
+  /** Runs work in the enforcer's turn. */
+  readonly inTurn: (work: () => Promise<void>) => Promise<void>;
+  readonly log: Logger;
+}): PolicySaving {
+  const { stateDirectory, lastGood, inTurn, log } = options;
+  const fingerprintPath = join(stateDirectory.path, 'last-good', 'fingerprint');
+  let failedWrites = 0;
+  let revisionOnDisk = 0;
+  let unsaved: string | undefined;
+  let writingAgain: NodeJS.Timeout | undefined;
+
+  /** What the disk refuses is counted, and told by its code. */
+  const written = async (write: () => Promise<void>): Promise<string | undefined> => {
+    try {
+      await write();
+      return undefined;
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      failedWrites += 1;
+      return diskErrorText(error);
+    }
+  };
+
+  const save = async (): Promise<void> => {
+    const record = lastGood();
+    if (record === undefined) return;
+    clearTimeout(writingAgain);
+    writingAgain = undefined;
+    const { revision, bytes } = record;
+    const refusal = await written(() => stateDirectory.writeLastGood(bytes));
+    if (refusal === undefined) {
+      if (unsaved !== undefined) log.info({ revision }, 'what is in force is on disk again');
+      unsaved = undefined;
+      revisionOnDisk = revision;
+      return;
+    }
+    const instead = revisionOnDisk === 0 ? 'find no policy' : `load revision ${revisionOnDisk}`;
+    const problem = `revision ${revision} is in force but not on disk (${refusal}): a reboot would ${instead}`;
+    if (unsaved !== problem)
+      log.error({ revision, revisionOnDisk, reason: refusal }, 'what is in force could not be written to disk');
+    unsaved = problem;
+    writingAgain = setTimeout(() => void inTurn(save), writeAgainMs).unref();
+  };
+
+  return {
+    now: save,
+    soon: () => {
+      writingAgain ??= setTimeout(() => void inTurn(save), saveSoonMs).unref();
+    },
+    forget: async () => {
+      unsaved = undefined;
+      clearTimeout(writingAgain);
+      await written(() => stateDirectory.forgetLastGood());
+    },
+    writeFingerprint: async (text) => {
+      await written(() => writeWhole(fingerprintPath, Buffer.from(text)));
+    },
+    readFingerprint: () => readFile(fingerprintPath, 'utf8').catch(() => undefined),
+    onDisk: (revision) => {
+      revisionOnDisk = revision;
+    },
+    problem: () => unsaved ?? '',
+    failedWrites: () => failedWrites,
+  };
+}

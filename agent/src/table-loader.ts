@@ -1,0 +1,259 @@
+// Puts scripts of ours into the kernel and reads back what came of them: single transactions, and whole tables over whatever stands
+// there. Knows which transactions are its own, so that a stranger's is told from them. Keeps no policy; the enforcer does.
+
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
+import { tableText } from '#agent-core/render.ts';
+import { type Table, tableName } from '#agent-core/table.ts';
+import {
+  bootstrapScript,
+  changeScript,
+  nothingStanding,
+  parseStanding,
+  parseTableState,
+  preparationScript,
+  refillsInPlace,
+  type Standing,
+  stateChain,
+  stateText,
+  type TableState,
+} from '#agent-core/transaction.ts';
+import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import type { MarkEpochs } from './mark-epochs.ts';
+import type { Nft } from './nft.ts';
+import type { UnitWatch } from './unit-watch.ts';
+
+/** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
+const ownStatesKept = 256;
+
+/** Units' cgroups held open, and the lines that put them into the table. */
+export interface Placement {
+  readonly lines: readonly string[];
+  readonly cgroups: readonly UnitCgroup[];
+}
+
+/** What a load came to: the epoch in force then, and the ids of the cgroups that are in place. */
+export interface Loaded {
+  readonly epoch: number;
+  readonly placed: ReadonlySet<string>;
+}
+
+export interface TableLoader {
+  readState(): Promise<TableState | undefined>;
+  stands(): Promise<boolean>;
+  remove(): Promise<Result<void>>;
+  /** One transaction, read back. */
+  commit(script: string, state: TableState): Promise<Result<void>>;
+  /** The interval maps a table needs and does not find standing, in a transaction of their own; gives their names. */
+  prepare(table: Table, standingMaps: ReadonlySet<string>, state: TableState): Promise<Result<ReadonlySet<string>>>;
+  /** The units as they are now: their cgroups stay open until `load` is done with them. */
+  withUnits<T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T>;
+  /** The whole table over one of ours, or over nothing. */
+  load(table: Table, state: TableState): Promise<Result<Loaded>>;
+  /** The same where nothing says which epochs were stamped: what was until the load is swept too. */
+  loadOnUnsureGround(table: Table, state: TableState): Promise<Result<Loaded>>;
+  /** The same over a table of another mask or numbering, whose marks have these bits. */
+  loadOverOtherMarks(table: Table, state: TableState, bits: number): Promise<Result<Loaded>>;
+  /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
+  fingerprint(): Promise<string | undefined>;
+  /** Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is a stranger's. */
+  isOwnState(state: string): boolean;
+  /** Scripts given to nft so far. */
+  transactions(): number;
+}
+
+export interface TableLoaderOptions {
+  readonly nft: Nft;
+  readonly marks: MarkLayout;
+  readonly epochs: MarkEpochs;
+  readonly log: Logger;
+  readonly beforeFirstTable?: () => Promise<void>;
+  readonly stateRule?: () => Promise<Result<string | undefined>>;
+  readonly units?: UnitWatch;
+}
+
+export function createTableLoader(options: TableLoaderOptions): TableLoader {
+  const { nft, marks, epochs, log } = options;
+  /** Words of state rules, and how many transactions that carry them have not been heard of yet. */
+  const ownStates = new Map<string, number>();
+  let transactions = 0;
+
+  /** Loads a script that holds these words: its notice is then known as ours. */
+  const applyAsOwn = async (script: string, state: string): Promise<Result<void>> => {
+    ownStates.set(state, (ownStates.get(state) ?? 0) + 1);
+    const [oldest] = ownStates.keys();
+    if (ownStates.size > ownStatesKept && oldest !== undefined) ownStates.delete(oldest);
+    transactions += 1;
+    const applied = await nft.apply(script);
+    if (!applied.ok) isOwnState(state);
+    return applied;
+  };
+
+  const isOwnState = (state: string): boolean => {
+    const left = ownStates.get(state);
+    if (left === undefined) return false;
+    if (left > 1) ownStates.set(state, left - 1);
+    else ownStates.delete(state);
+    return true;
+  };
+
+  const list = (...flags: readonly string[]) => nft.list([...flags, 'list', 'table', ...tableName.split(' ')]);
+  const stands = async () => (await list('-t')).ok;
+
+  const readState = async (): Promise<TableState | undefined> => {
+    const rule = await options.stateRule?.();
+    if (rule?.ok === true) return rule.value === undefined ? undefined : parseTableState(`comment "${rule.value}"`);
+    const listing = await nft.list(['list', 'chain', ...tableName.split(' '), stateChain]);
+    return listing.ok ? parseTableState(listing.value) : undefined;
+  };
+
+  const prepare: TableLoader['prepare'] = async (table, standingMaps, state) => {
+    const script = preparationScript(table, standingMaps, state);
+    if (script === undefined) return ok(new Set());
+    const applied = await applyAsOwn(script, stateText(state));
+    return applied.ok ? ok(new Set(freshMaps(table).filter((name) => !standingMaps.has(name)))) : applied;
+  };
+
+  const commit = async (script: string, state: TableState): Promise<Result<void>> => {
+    const applied = await applyAsOwn(script, stateText(state));
+    if (!applied.ok) return applied;
+    const readBack = await readState();
+    if (readBack === undefined || stateText(readBack) !== stateText(state)) {
+      const found = readBack === undefined ? 'no state' : stateText(readBack);
+      return err(`read back ${found} where ${stateText(state)} was loaded`);
+    }
+    return ok(undefined);
+  };
+
+  const withUnits = async <T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T> => {
+    const open = options.units?.open(unitNames(table));
+    try {
+      const cgroups = open?.cgroups ?? [];
+      return await load({ cgroups, lines: placementLines(table.units, cgroups, table.chains) });
+    } finally {
+      open?.close();
+    }
+  };
+
+  const bootstrap = async (table: Table, state: TableState): Promise<Result<Loaded>> => {
+    const listing = await list('-t');
+    if (!listing.ok) await options.beforeFirstTable?.();
+    const standing = listing.ok ? parseStanding(listing.value) : nothingStanding;
+    const over = await bootstrapOver({ table, state, standing });
+    if (over.ok || standing.chains.size === 0) return over;
+    // An older agent's chain or map of the same name may be of another kind, which no change in place makes ours.
+    log.warn({ reason: over.error }, 'what stands cannot be changed into the table; it is replaced in one transaction');
+    const first = `delete table ${tableName}\n`;
+    const replaced = await bootstrapOver({ table, state, standing: nothingStanding, first });
+    return replaced.ok ? replaced : over;
+  };
+
+  /** `first`: comes before the rest of the same transaction. */
+  const bootstrapOver = async (given: {
+    readonly table: Table;
+    readonly state: TableState;
+    readonly standing: Standing;
+    readonly first?: string;
+  }): Promise<Result<Loaded>> => {
+    const { table, state, standing, first = '' } = given;
+    return withUnits(table, async ({ lines, cgroups }) => {
+      // Where nothing stands, protection comes first: one transaction, and another epoch for what was judged before its ranges showed.
+      const isStanding = standing.chains.size > 0;
+      const prepared = isStanding ? await prepare(table, standing.maps, state) : ok(new Set<string>());
+      if (!prepared.ok) return prepared;
+      const loaded = await commit(first + bootstrapScript(table, state, standing, lines, prepared.value), state);
+      if (!loaded.ok) return loaded;
+      const showsLate = isStanding ? refillsInPlace(table, standing) : freshMaps(table).length > 0;
+      if (!showsLate) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
+      // What was judged by old content meanwhile carries this epoch.
+      const epoch = await epochs.next(state.epoch);
+      if (!epoch.ok) return epoch;
+      const again = { ...state, epoch: epoch.value };
+      const script = changeScript({ previous: table, next: table, isNewEpoch: true, state: again, placement: lines });
+      const judgedAgain = await commit(script, again);
+      return judgedAgain.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : judgedAgain;
+    });
+  };
+
+  /**
+   * While its stamps stand no mark is believed and every packet judged, so nothing passes by a stamp misread; once they are swept
+   * the lines that believe marks come in. Ended in between, the next start begins here again.
+   */
+  const loadOverOtherMarks: TableLoader['loadOverOtherMarks'] = async (table, state, before) => {
+    const bits = (before | epochs.staleBits() | marks.mask) >>> 0;
+    epochs.doubt(bits);
+    const doubting = await bootstrap(table, { ...state, unswept: bits });
+    if (!doubting.ok) return doubting;
+    const swept = await epochs.sweep(bits);
+    if (!swept.ok) return err(`marks of another layout could not be cleared: ${swept.error}`);
+    const epoch = await epochs.next(doubting.value.epoch);
+    if (!epoch.ok) return epoch;
+    const believing = { ...state, epoch: epoch.value };
+    const loaded = await withUnits(table, async ({ lines, cgroups }): Promise<Result<Loaded>> => {
+      const request = { previous: table, next: table, isNewEpoch: true, state: believing, placement: lines };
+      const changed = await commit(changeScript({ ...request, swept: 'just-now' }), believing);
+      return changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
+    });
+    if (!loaded.ok) return loaded;
+    epochs.believe();
+    const connections = swept.value;
+    log.info({ markMask: maskText(marks.mask), connections }, 'marks cleared; each connection is judged anew');
+    return loaded;
+  };
+
+  return {
+    readState,
+    stands,
+    commit,
+    prepare,
+    withUnits,
+    loadOverOtherMarks,
+    isOwnState,
+    transactions: () => transactions,
+    // Added first, so that it may be missing.
+    remove: () => nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`),
+    load: (table, state) =>
+      epochs.isInDoubt() ? loadOverOtherMarks(table, state, epochs.staleBits()) : bootstrap(table, state),
+    loadOnUnsureGround: async (table, state) => {
+      const before = await epochs.sweepAll();
+      if (!before.ok) return before;
+      const stood = await stands();
+      const loaded = await bootstrap(table, state);
+      if (!loaded.ok) return loaded;
+      const after = stood ? await epochs.sweepAll() : ok(undefined);
+      if (!after.ok) return after;
+      epochs.believe();
+      return loaded;
+    },
+    fingerprint: async () => {
+      const listing = await list('-s');
+      if (!listing.ok) return undefined;
+      return sha256(
+        withoutPlacement(listing.value).replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'),
+      );
+    },
+  };
+}
+
+export function unitNames(table: Table): ReadonlySet<string> {
+  return new Set(table.units.map(({ unit }) => unit));
+}
+
+export function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
+  return new Set(cgroups.map(({ id }) => id));
+}
+
+/** SHA-256, hex, of what makes the table what it is. */
+export function digestOf(table: Table): string {
+  return sha256(tableText(table));
+}
+
+function freshMaps(table: Table): readonly string[] {
+  return [...table.maps].filter(([, { update }]) => update === 'fresh').map(([name]) => name);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
