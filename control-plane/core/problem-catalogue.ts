@@ -20,7 +20,7 @@ export const problemCatalogue = {
   'carriage-return': error('The file has CRLF line ends or a stray carriage return.'),
   'control-character': error('The file holds NUL or another control character.'),
   'yaml-syntax': error('The text is not YAML.'),
-  'yaml-alias': error('The document uses a YAML anchor or alias.'),
+  'yaml-alias': error('A YAML alias has no anchor before it, or aliases stand for too much.'),
   'yaml-tag': error('The document uses an explicit YAML tag.'),
   'yaml-directive': error('The document uses a YAML directive other than %YAML 1.2.'),
   'nested-too-deep': error('The document is nested deeper than any policy is.'),

@@ -1,5 +1,5 @@
-// Reads the YAML documents of one file into trees with positions, within bounds: size, depth, number of errors; no anchors,
-// aliases, tags or directives, no control characters. Whatever a file holds, this ends soon and says what is wrong.
+// Reads the YAML documents of one file into trees with positions, within bounds: size, depth, number of errors, what aliases
+// stand for; no tags or directives, no control characters. Whatever a file holds, this ends soon and says what is wrong.
 // JSON is YAML; since JSON cannot hold several documents, a list at the top of a file is a list of them, and one object a line too.
 
 import { Composer, CST, type Document, isAlias, isMap, isScalar, isSeq, Lexer, type Node, Parser } from 'yaml';
@@ -7,6 +7,7 @@ import { type DocumentNode, type MapEntry, shortened } from './document-node.ts'
 import { readPlainYaml } from './plain-yaml.ts';
 import type { Problem } from './problem.ts';
 import { createSourceFile, type Finding, type InputFile, type SourceFile } from './source-file.ts';
+import { type Aliases, createAliases, mostAliasedValues } from './yaml-aliases.ts';
 
 export interface SourceDocument {
   readonly file: SourceFile;
@@ -76,7 +77,10 @@ export function readYamlDocuments(
     return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
   }
   const documents: SourceDocument[] = [];
-  const budget: Budget = { lexemesLeft: Math.ceil(maxLength * mostLexemesPerCharacter) };
+  const budget: Budget = {
+    lexemesLeft: Math.ceil(maxLength * mostLexemesPerCharacter),
+    aliasedLeft: mostAliasedValues,
+  };
   for (const part of isJsonLines(text) ? linesOf(text) : [{ text, base: 0 }]) {
     const plain = pass === 'plain-first' ? readPlainYaml(part.text, part.base) : undefined;
     const roots = plain?.flatMap((root) => (root.kind === 'list' ? root.items : [root]));
@@ -130,6 +134,7 @@ function isAllMarks(text: string, maxLength: number): boolean {
 /** What is left for one file. */
 interface Budget {
   lexemesLeft: number;
+  aliasedLeft: number;
 }
 
 function partRoots({ text, base }: Part, found: Findings, budget: Budget): readonly DocumentNode[] {
@@ -139,7 +144,7 @@ function partRoots({ text, base }: Part, found: Findings, budget: Budget): reado
   const roots: DocumentNode[] = [];
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
   for (const composed of composer.compose(tokens, true, text.length)) {
-    const root = documentRoot(composed, { text, base, found });
+    const root = documentRoot(composed, { text, base, found, aliases: createAliases(budget, maxDepth) });
     if (root?.kind === 'list') for (const item of root.items) roots.push(item);
     else if (root !== undefined) roots.push(root);
   }
@@ -232,15 +237,6 @@ function boundedTokens(text: string, found: Findings, budget: Budget): CST.Token
 
 function refuseLexeme(lexeme: string, at: number, found: Findings): void {
   switch (CST.tokenType(lexeme)) {
-    case 'anchor':
-    case 'alias':
-      found.add({
-        code: 'yaml-alias',
-        at,
-        message: `found the YAML ${lexeme.startsWith('&') ? 'anchor' : 'alias'} "${shortened(lexeme)}"; policy is written out, without anchors and aliases`,
-        suggestion: lexeme.startsWith('*') ? `if the text ${shortened(lexeme)} is meant, put it in quotes` : undefined,
-      });
-      break;
     case 'tag':
       found.add({
         code: 'yaml-tag',
@@ -287,10 +283,39 @@ interface Conversion {
   readonly text: string;
   readonly base: number;
   readonly found: Findings;
+  readonly aliases: Aliases;
+}
+
+function convert(node: Node | null, conversion: Conversion): DocumentNode {
+  const converted = convertContent(node, conversion);
+  if (node !== null && !isAlias(node) && node.anchor !== undefined) conversion.aliases.anchor(node.anchor, converted);
+  return converted;
+}
+
+function aliased(alias: string, at: number, { aliases, found }: Conversion): DocumentNode {
+  const resolved = aliases.resolve(alias);
+  if (resolved.kind === 'known') return resolved.node;
+  const text = shortened(`*${alias}`);
+  found.add(
+    resolved.kind === 'unknown'
+      ? {
+          code: 'yaml-alias',
+          at,
+          message: `found the YAML alias "${text}", and nothing before it in the document is anchored as "${shortened(`&${alias}`)}"`,
+          suggestion: `if the text ${text} is meant, put it in quotes`,
+        }
+      : {
+          code: 'yaml-alias',
+          at,
+          message: `found the YAML alias "${text}", with which the file's aliases stand for more than ${mostAliasedValues} values, or nest too deep`,
+          suggestion: 'write the values out',
+        },
+  );
+  return { kind: 'refused', at };
 }
 
 /** Recursion is bounded: no deeper than maxDepth came through boundedTokens. */
-function convert(node: Node | null, conversion: Conversion): DocumentNode {
+function convertContent(node: Node | null, conversion: Conversion): DocumentNode {
   const offset = node?.range?.[0] ?? 0;
   const at = conversion.base + offset;
   if (isMap(node)) {
@@ -313,7 +338,7 @@ function convert(node: Node | null, conversion: Conversion): DocumentNode {
     return { kind: 'map', at, entries };
   }
   if (isSeq(node)) return { kind: 'list', at, items: node.items.map((item) => convert(item as Node, conversion)) };
-  if (isAlias(node)) return { kind: 'refused', at };
+  if (isAlias(node)) return aliased(node.source, at, conversion);
   if (!isScalar(node)) return { kind: 'scalar', at, value: null, source: '' };
   const source = conversion.text.slice(offset, node.range?.[1] ?? offset);
   const value = node.value;
