@@ -241,17 +241,20 @@ spec:
     ).toMatchObject({ status: 200 });
   });
 
-  test('a policy without segments replaces one with segments only where that is said', async () => {
+  test('a policy without any document replaces one with segments only where that is said', async () => {
     const before = await call('POST', '/api/v1/policy/apply', { body: policyFile(shopPolicy({ mode: 'enforce' })) });
     expect(before.status).toBe(200);
     const service = 'apiVersion: segwall/v1\nkind: Service\nmetadata: { name: web }\nspec: { ports: [tcp/80] }\n';
-    for (const body of [{ files: [] }, policyFile(service)]) {
+    for (const body of [{ files: [] }, policyFile('# nothing yet\n')]) {
       const refused = await call('POST', '/api/v1/policy/apply', { body });
       expect(refused).toMatchObject({ status: 409, body: { error: { code: 'policy-empty' } } });
       expect((await call('GET', '/api/v1/status')).body.revision).toBe(before.body.revision);
     }
     const opened = await call('POST', '/api/v1/policy/apply', { body: { files: [], empty: 'allow' } });
     expect(opened).toMatchObject({ status: 200, body: { revision: before.body.revision + 1 } });
+    expect(await call('POST', '/api/v1/policy/apply', { body: policyFile(service) })).toMatchObject({ status: 200 });
+    // Whoever wrote a document meant this directory.
+    await call('POST', '/api/v1/policy/apply', { body: policyFile(shopPolicy({ mode: 'enforce' })) });
     expect(await call('POST', '/api/v1/policy/apply', { body: policyFile(service) })).toMatchObject({ status: 200 });
   });
 

@@ -47,7 +47,8 @@ export function wholeStage() {
           ...(state.policy === '' ? {} : { 'policy.yaml': state.policy }),
           ...externals(scenario, state),
         });
-        const applied = await fleet.segwallJson<Applied>(['apply', policy, '--wait']);
+        const means = state.policy === '' ? ['--empty'] : [];
+        const applied = await fleet.segwallJson<Applied>(['apply', policy, '--wait', ...means]);
         if (applied.nacked.length > 0 || applied.pending.length > 0)
           throw new Error(`not every agent took revision ${applied.revision}: ${JSON.stringify(applied)}`);
         for (const { host } of fleet.agents.values()) {

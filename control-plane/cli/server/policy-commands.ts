@@ -36,7 +36,7 @@ export function registerPolicyCommands(program: Command): void {
     .option('--draft', 'check and save it without activating it')
     .option('--from-draft <NUMBER>', 'activate a saved draft instead of a directory')
     .option('--skip-tests', "do not run the directory's PolicyTests")
-    .option('--empty', 'allow a policy without segments and guardrails to replace one that has some')
+    .option('--empty', 'allow a directory without any document to end all enforcement')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (directory: string | undefined, _options: unknown, command: Command) =>

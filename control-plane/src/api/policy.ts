@@ -120,11 +120,11 @@ export function policyRoutes(app: Api, context: ApiContext): void {
 
 /** A wrong directory must not open the fleet: whoever wants that says so. */
 function assertKeepsEnforcing(active: Policy, next: Policy): void {
-  const [before, after] = [active, next].map(({ segments, guardrails }) => segments.size + guardrails.size);
-  if (before === 0 || after !== 0) return;
+  const holdsNothing = Object.values(next).every(({ size }) => size === 0);
+  if (active.segments.size + active.guardrails.size === 0 || !holdsNothing) return;
   throw new ApiError(
     'policy-empty',
-    `this policy has no segment and no guardrail, and would end all enforcement: the active one has ${active.segments.size} and ${active.guardrails.size}; nothing was changed. Check the directory; if that is what you want, say so: segwall apply --empty, in the API "empty": "allow"`,
+    `this policy holds no document at all, and would end all enforcement: the active one has ${active.segments.size} and ${active.guardrails.size}; nothing was changed. Check the directory; if that is what you want, say so: segwall apply --empty, in the API "empty": "allow"`,
   );
 }
 

@@ -50,7 +50,7 @@ export const applyRequest = z.object({
   empty: z
     .enum(['refuse', 'allow'])
     .default('refuse')
-    .describe('whether a policy without segments and guardrails may replace one that has some'),
+    .describe('whether a policy without any document may replace one that has segments or guardrails'),
 });
 
 export const applyAnswer = z.object({
