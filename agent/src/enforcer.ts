@@ -317,6 +317,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       // Kept as it would be loaded, so that what nft would refuse is refused now.
       if (numbered === undefined) epochs.doubt(marks.mask);
       const state = stateOf({ revision, epoch: before?.epoch ?? firstEpoch, digest });
+      // The check wakes conntrack for a moment, which would take whoever speaks just then for the client of a connection it never saw begin.
+      await options.beforeFirstTable?.();
       const checked = await nft.check(bootstrapScript(table, state, nothingStanding));
       if (!checked.ok) return refused(`nft refuses the rule set: ${explainRefusal(checked.error)}`);
       await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0, placed: new Set() });

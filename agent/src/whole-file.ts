@@ -10,8 +10,28 @@ import { err, ok, type Result } from '#model/result.ts';
 const trailerWord = Buffer.from('segwall1');
 const trailerBytes = trailerWord.length + 32;
 
-/** After this resolves, a power cut leaves the new content. `mode` is the file's permission bits, 0600 unless given. */
+/** By path: the write that is under way. Two at once would take each other's temporary name away. */
+const writing = new Map<string, Promise<void>>();
+
+/**
+ * After this resolves, a power cut leaves the new content. Writes of one file come after one another, in the order asked. `mode` is
+ * the file's permission bits, 0600 unless given.
+ */
 export async function writeWhole(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
+  const before = writing.get(path) ?? Promise.resolve();
+  const own = before.then(
+    () => write(path, bytes, mode),
+    () => write(path, bytes, mode),
+  );
+  writing.set(path, own);
+  try {
+    await own;
+  } finally {
+    if (writing.get(path) === own) writing.delete(path);
+  }
+}
+
+async function write(path: string, bytes: Uint8Array, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}.tmp`;
   const file = await open(temporary, 'w', mode);
