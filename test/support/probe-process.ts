@@ -269,6 +269,17 @@ function probeTcp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void):
   return () => end({ kind: 'dropped' });
 }
 
+let lastUdpPort = 15_000;
+
+/**
+ * Below the kernel's own choices, and each but once in a long while: with a port of two minutes ago a probe would go on with the
+ * connection that conntrack still knows, which is neither judged as a new one nor reported as one.
+ */
+function freshUdpPort(): number {
+  lastUdpPort = lastUdpPort >= 32_000 ? 15_001 : lastUdpPort + 1;
+  return lastUdpPort;
+}
+
 function probeUdp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void): () => void {
   const startedAt = now();
   const socket = createSocket(target.address.includes(':') ? 'udp6' : 'udp4');
@@ -285,8 +296,11 @@ function probeUdp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void):
   };
   socket.on('error', failed);
   socket.on('message', () => end({ kind: 'allowed' }));
-  socket.connect(target.port, target.address, () => {
-    if (!isEnded) socket.send('echo?', failed);
+  socket.bind(freshUdpPort(), () => {
+    if (isEnded) return;
+    socket.connect(target.port, target.address, () => {
+      if (!isEnded) socket.send('echo?', failed);
+    });
   });
   return () => end({ kind: 'dropped' });
 }
