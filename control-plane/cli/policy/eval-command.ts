@@ -15,7 +15,7 @@ export interface EvalOptions extends PolicyOptions {
 }
 
 const longestLine = 65_536;
-const flushLength = 65_536;
+const flushLength = 1 << 20;
 
 export async function runEval(directory: string, options: EvalOptions): Promise<void> {
   const { policy, inventory, now } = await loadPolicy(directory, options);
@@ -54,7 +54,7 @@ function tooLong(line: string): { readonly ok: false; readonly error: QueryError
 
 function openQueries(name: string): Readable {
   if (name === '-') return process.stdin;
-  return createReadStream(name);
+  return createReadStream(name, { highWaterMark: 1 << 20 });
 }
 
 /** Lines as they come, in bunches. Of a line that never ends no more than twice the longest is kept. */
