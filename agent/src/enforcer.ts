@@ -287,6 +287,15 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     });
   };
 
+  /** What a table is made of beside its numbering: the host's own part is read at every change. */
+  const requestFor = (ruleSet: HostRuleSet): Omit<TableRequest, 'numbering'> => ({
+    ruleSet,
+    marks,
+    essentials: options.essentials(),
+    ownAddresses: options.ownAddresses?.() ?? [],
+    namedUnits: options.namedUnits?.() ?? new Map(),
+  });
+
   /** The table of a rule set with what this host knows of its names. */
   const build = async (request: TableRequest): Promise<Table | undefined> => {
     if (options.names === undefined) return buildTable(request);
@@ -300,14 +309,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
     const before = inForce;
     const numbering = before?.table.numbering ?? emptyNumbering;
-    const request = {
-      ruleSet,
-      marks,
-      essentials: options.essentials(),
-      ownAddresses: options.ownAddresses?.() ?? [],
-      namedUnits: options.namedUnits?.() ?? new Map(),
-      ...(before === undefined ? {} : { previous: before.table }),
-    };
+    const request = { ...requestFor(ruleSet), ...(before === undefined ? {} : { previous: before.table }) };
     const numbered = await build({ ...request, numbering });
     const table = numbered ?? (await build({ ...request, numbering: emptyNumbering }));
     if (table === undefined) return refused(noRoomText(marks));
@@ -393,13 +395,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (otherBits === 0) epochs.believe();
     else epochs.doubt((otherBits | marks.mask) >>> 0);
     const problem = stored.problem === undefined ? {} : { problem: stored.problem };
-    const request = {
-      ruleSet,
-      marks,
-      essentials: options.essentials(),
-      ownAddresses: options.ownAddresses?.() ?? [],
-      namedUnits: options.namedUnits?.() ?? new Map(),
-    };
+    const request = requestFor(ruleSet);
     // Under a smaller mask its numbers may have no room; under any other no mark that names them is left.
     const table =
       (await build({ ...request, numbering })) ??

@@ -81,14 +81,14 @@ export class FleetInventory {
     const host = this.#hosts.get(name);
     if (host !== undefined) {
       const { labels, quarantine, ...rest } = host;
-      return { said: said(labels, quarantine), set: (next) => this.setHost({ ...rest, ...next }) };
+      return { said: operatorsWord(labels, quarantine), set: (next) => this.setHost({ ...rest, ...next }) };
     }
     const boxed = this.container(name);
     if (boxed !== undefined) {
       const { labels, quarantine, ...container } = boxed.container;
       const containers = (next: OperatorsWord) => new Map(boxed.host.containers).set(name, { ...container, ...next });
       return {
-        said: said(labels, quarantine),
+        said: operatorsWord(labels, quarantine),
         set: (next) => this.setHost({ ...boxed.host, containers: containers(next) }),
       };
     }
@@ -96,7 +96,10 @@ export class FleetInventory {
     if (found === undefined) return undefined;
     const { labels, quarantine, ...unit } = found.unit;
     const units = (next: OperatorsWord) => new Map(found.host.units).set(name, { ...unit, ...next });
-    return { said: said(labels, quarantine), set: (next) => this.setHost({ ...found.host, units: units(next) }) };
+    return {
+      said: operatorsWord(labels, quarantine),
+      set: (next) => this.setHost({ ...found.host, units: units(next) }),
+    };
   }
 
   hosts(): IterableIterator<HostEntry> {
@@ -337,6 +340,6 @@ function claimsOf(host: HostEntry | undefined): readonly Address[] {
   return [...new Set([...host.addresses, ...[...host.containers.values()].flatMap(({ reachable }) => reachable)])];
 }
 
-function said(labels: Labels, quarantine: readonly string[] | undefined): OperatorsWord {
+export function operatorsWord(labels: Labels, quarantine: readonly string[] | undefined): OperatorsWord {
   return { labels, ...(quarantine === undefined ? {} : { quarantine }) };
 }

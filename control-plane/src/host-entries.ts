@@ -3,7 +3,7 @@
 import type { Labels } from '#model/label.ts';
 import type { HostReport } from './agent-backend.ts';
 import type { HostHistory } from './agent-view.ts';
-import type { HostEntry } from './fleet-inventory.ts';
+import { type HostEntry, operatorsWord } from './fleet-inventory.ts';
 import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';
 import { type UnitEntry, withReportedUnits } from './host-units.ts';
@@ -16,7 +16,7 @@ export function storedEntries(
   const labels = Map.groupBy(stored.labels, (label) => label.workload);
   const labelsOf = (name: string): Labels => new Map((labels.get(name) ?? []).map(({ key, value }) => [key, value]));
   const quarantines = new Map(stored.quarantines.map(({ workload, peers }) => [workload, peers]));
-  const operatorsOf = (name: string) => ({ labels: labelsOf(name), ...quarantined(quarantines.get(name)) });
+  const operatorsOf = (name: string) => operatorsWord(labelsOf(name), quarantines.get(name));
   return stored.hosts.map((host) => {
     const { name, addresses, facts, units, containers } = host;
     const entry: HostEntry = {
@@ -85,10 +85,6 @@ export function reportedEntry(input: {
     ),
     kind: isSame ? 'same' : 'changed',
   };
-}
-
-function quarantined(quarantine: readonly string[] | undefined): Pick<HostEntry, 'quarantine'> {
-  return quarantine === undefined ? {} : { quarantine };
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

@@ -1,13 +1,11 @@
 // The first level of a truth table: at every cell of every step, what the compiled rule sets say, read plainly, is what the
 // oracle says from the documents. No kernel, no text; milliseconds.
 
-import { type Address, parseAddress } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
-import { assertOk } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import type { Cell } from '#test/support/probe.ts';
-import { cellsOf, managedHosts, type Scenario, stateOf } from './scenario.ts';
+import { addressOf, cellsOf, managedHosts, type Scenario, stateOf } from './scenario.ts';
 import type { Mismatch, TableReport } from './table.ts';
 import { createWorld } from './world.ts';
 
@@ -52,12 +50,6 @@ export function runDecided(scenario: Scenario): TableReport {
     misreported: [],
     durationMs,
   };
-}
-
-export function addressOf(scenario: Scenario, host: string, { family }: Pick<Cell, 'family'>): Address {
-  const found = scenario.hosts[host];
-  if (found === undefined) throw new Error(`the scenario has no host ${host}`);
-  return assertOk(parseAddress(found[family]));
 }
 
 /** Everything an end says, in one order; an end without an agent says nothing more than that. */

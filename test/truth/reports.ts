@@ -4,8 +4,8 @@
 import type { Address } from '#model/address.ts';
 import { protocolNumbers } from '#model/service.ts';
 import type { Direction, End } from '#model/verdict.ts';
-import { addressOf, endText } from './decided.ts';
-import { cellsOf, managedHosts, type Scenario, type State } from './scenario.ts';
+import { endText } from './decided.ts';
+import { addressOf, cellsOf, managedHosts, type Scenario, type State } from './scenario.ts';
 import type { World } from './world.ts';
 
 /** One end of one cell, as a host saw it. */

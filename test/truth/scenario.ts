@@ -1,7 +1,8 @@
 // What a truth table is made of: hosts, named states of policy and inventory, and the order in which a fleet goes through
 // them. Plain values, so that the same scenario runs on rendered rules, on the enforcer, and on a whole fleet.
 
-import type { Family } from '#model/address.ts';
+import { type Address, type Family, parseAddress } from '#model/address.ts';
+import { assertOk } from '#model/result.ts';
 import { allCells, type Cell } from '#test/support/probe.ts';
 import type { Listener } from '#test/support/probe-protocol.ts';
 
@@ -45,6 +46,12 @@ export function managedHosts(scenario: Scenario, state: State): readonly string[
   return Object.entries(scenario.hosts)
     .filter(([name, host]) => host.labels !== undefined && host.kind !== 'external' && !state.gone?.includes(name))
     .map(([name]) => name);
+}
+
+export function addressOf(scenario: Scenario, host: string, { family }: Pick<Cell, 'family'>): Address {
+  const found = scenario.hosts[host];
+  if (found === undefined) throw new Error(`the scenario has no host ${host}`);
+  return assertOk(parseAddress(found[family]));
 }
 
 export function stateOf(scenario: Scenario, name: string): State {

@@ -16,8 +16,8 @@ import type { Direction, End, Verdict } from '#model/verdict.ts';
 import { createFakeNft, type FakeNft } from '#test/support/fake-nft.ts';
 import { type Cell, cellText, type Expected } from '#test/support/probe.ts';
 import { type Script, scriptOf, type TraceOutcome, trace } from '#test/support/trace-script.ts';
-import { addressOf, endText } from './decided.ts';
-import { cellsOf, managedHosts, type Scenario, stateOf } from './scenario.ts';
+import { endText } from './decided.ts';
+import { addressOf, cellsOf, managedHosts, type Scenario, stateOf } from './scenario.ts';
 import type { Mismatch, TableReport } from './table.ts';
 import { createWorld, type World } from './world.ts';
 

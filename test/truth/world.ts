@@ -14,7 +14,7 @@ import { createOracle } from '#policy/oracle.ts';
 import type { Inventory, Policy, Query, Workload } from '#policy/policy.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 import type { Cell, Expected } from '#test/support/probe.ts';
-import { inventoryText, type Scenario, type State } from './scenario.ts';
+import { addressOf, inventoryText, type Scenario, type State } from './scenario.ts';
 
 export interface Expectation {
   readonly outcome: Expected;
@@ -40,15 +40,10 @@ const at: Millis = millis(Date.UTC(2026, 5, 15, 12));
 export function createWorld(scenario: Scenario, state: State, makeJudge: MakeJudge = oracleJudge): World {
   const { policy, inventory } = readState(scenario, state);
   const judge = makeJudge({ policy, inventory });
-  const addressOf = (host: string, family: Cell['family']) => {
-    const found = scenario.hosts[host];
-    if (found === undefined) throw new Error(`the scenario has no host ${host}`);
-    return assertOk(parseAddress(found[family]));
-  };
   const verdictOf = (cell: Cell) =>
     judge({
-      src: addressOf(cell.from, cell.family),
-      dst: addressOf(cell.to, cell.family),
+      src: addressOf(scenario, cell.from, cell),
+      dst: addressOf(scenario, cell.to, cell),
       service: { protocol: protocolNumbers[cell.transport], port: cell.port },
       at,
     });
