@@ -2,14 +2,13 @@
 // answered, mark 0, so that its next packet is judged by its true direction. Without one, whoever sends first counts as client.
 
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
-import { familyHeaderBytes, headerBytes } from './netlink-attributes.ts';
+import { attribute, joined, nested, number, renderNetfilterRequest } from './netfilter-request.ts';
 import type { TcpConnection } from './open-socket.ts';
 
 const conntrackSubsystem = 1;
 const messageNew = 0;
 /** REQUEST, EXCL, CREATE: an entry that is there already, and so knows more than we do, is left alone (EEXIST). */
 const flags = 0x01 | 0x200 | 0x400;
-const nested = 0x8000;
 const protocolTcp = 6;
 const stateEstablished = 3;
 /** SEEN_REPLY, ASSURED (not thrown out when the table is full) and CONFIRMED. */
@@ -22,7 +21,7 @@ const familyNumbers = { ipv4: 2, ipv6: 10 } as const;
 
 export function insertRequest(connection: TcpConnection): Uint8Array {
   const { client, clientPort, server, serverPort } = connection;
-  const content = joined([
+  const attributes = [
     attribute(1 | nested, tuple({ from: client, fromPort: clientPort, to: server, toPort: serverPort })),
     attribute(2 | nested, tuple({ from: server, fromPort: serverPort, to: client, toPort: clientPort })),
     attribute(3, number(status, 4)),
@@ -39,15 +38,9 @@ export function insertRequest(connection: TcpConnection): Uint8Array {
     ),
     attribute(7, number(timeoutSeconds, 4)),
     attribute(8, number(0, 4)),
-  ]);
-  const bytes = new Uint8Array(headerBytes + familyHeaderBytes + content.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, (conntrackSubsystem << 8) | messageNew, true);
-  view.setUint16(6, flags, true);
-  view.setUint8(headerBytes, familyNumbers[familyOf(client)]);
-  bytes.set(content, headerBytes + familyHeaderBytes);
-  return bytes;
+  ];
+  const family = familyNumbers[familyOf(client)];
+  return renderNetfilterRequest({ subsystem: conntrackSubsystem, message: messageNew, flags, family, attributes });
 }
 
 function tuple(ends: {
@@ -77,28 +70,4 @@ function addressBytes(address: Address): Uint8Array {
     .toString(16)
     .padStart(length * 2, '0');
   return Uint8Array.from({ length }, (_, index) => Number.parseInt(hex.slice(index * 2, index * 2 + 2), 16));
-}
-
-/** Big endian, as netfilter wants what stands in attributes. */
-function number(value: number, length: 1 | 2 | 4): Uint8Array {
-  return Uint8Array.from({ length }, (_, index) => (value >>> (8 * (length - 1 - index))) & 0xff);
-}
-
-function attribute(type: number, value: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array((value.length + 7) & ~3);
-  const view = new DataView(bytes.buffer);
-  view.setUint16(0, value.length + 4, true);
-  view.setUint16(2, type, true);
-  bytes.set(value, 4);
-  return bytes;
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

@@ -3,14 +3,8 @@
 // each event, so it makes one object a message and interns addresses.
 
 import { type Address, addressFromIpv4Number, addressFromValue, type Family } from '#model/address.ts';
-import {
-  type DatagramOutcome,
-  eachAttribute,
-  eachMessage,
-  familyHeaderBytes,
-  headerBytes,
-  read64,
-} from './netlink-attributes.ts';
+import { dumpFlags, renderNetfilterRequest } from './netfilter-request.ts';
+import { type DatagramOutcome, eachAttribute, eachMessage, read64 } from './netlink-attributes.ts';
 
 /** `listed` is an answer to a dump, whichever state the connection is in. */
 export type ConntrackEventKind = 'opened' | 'changed' | 'closed' | 'listed';
@@ -58,13 +52,13 @@ const internedMost = 65_536;
 
 /** A dump of every entry of both families: nlmsghdr and nfgenmsg. */
 export function renderDumpRequest(sequence: number): Uint8Array {
-  const bytes = new Uint8Array(headerBytes + familyHeaderBytes);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, (conntrackSubsystem << 8) | 1, true);
-  view.setUint16(6, 0x301, true);
-  view.setUint32(8, sequence, true);
-  return bytes;
+  return renderNetfilterRequest({
+    subsystem: conntrackSubsystem,
+    message: 1,
+    flags: dumpFlags,
+    sequence,
+    attributes: [],
+  });
 }
 
 interface Draft {

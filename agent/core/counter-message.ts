@@ -1,14 +1,8 @@
 // The named counters of our table over netlink, without starting nft: a cheap way to see whether anything was denied since the
 // last look. The layout is linux/netfilter/nf_tables.h, "stateful objects".
 
-import {
-  type DatagramOutcome,
-  eachAttribute,
-  eachMessage,
-  familyHeaderBytes,
-  headerBytes,
-  read64,
-} from './netlink-attributes.ts';
+import { attribute, dumpFlags, name, number, renderNetfilterRequest } from './netfilter-request.ts';
+import { type DatagramOutcome, eachAttribute, eachMessage, read64 } from './netlink-attributes.ts';
 
 const nftablesSubsystem = 10;
 const newObject = 18;
@@ -20,23 +14,13 @@ const counterPackets = 2;
 
 /** Asks for every counter of a table of family inet. */
 export function renderCountersRequest(table: string): Uint8Array {
-  const name = [...table].map((character) => character.charCodeAt(0));
-  const nameLength = 4 + name.length + 1;
-  const bytes = new Uint8Array(headerBytes + familyHeaderBytes + ((nameLength + 3) & ~3) + 8);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, (nftablesSubsystem << 8) | getObject, true);
-  view.setUint16(6, 0x301, true);
-  view.setUint8(headerBytes, familyInet);
-  let at = headerBytes + familyHeaderBytes;
-  view.setUint16(at, nameLength, true);
-  view.setUint16(at + 2, attributes.table, true);
-  bytes.set(name, at + 4);
-  at += (nameLength + 3) & ~3;
-  view.setUint16(at, 8, true);
-  view.setUint16(at + 2, attributes.type, true);
-  view.setUint32(at + 4, counterType);
-  return bytes;
+  return renderNetfilterRequest({
+    subsystem: nftablesSubsystem,
+    message: getObject,
+    flags: dumpFlags,
+    family: familyInet,
+    attributes: [attribute(attributes.table, name(table)), attribute(attributes.type, number(counterType, 4))],
+  });
 }
 
 export function decodeCounters(bytes: Uint8Array, take: (name: string, packets: number) => void): DatagramOutcome {

@@ -2,7 +2,8 @@
 // way. Layouts: linux/netfilter/nfnetlink_queue.h and nfnetlink_log.h. Every answer is to let pass: nothing is ever dropped here.
 
 import type { AnswerSource } from './answer-chains.ts';
-import { eachAttribute, eachMessage, familyHeaderBytes, headerBytes } from './netlink-attributes.ts';
+import { attribute, number, renderNetfilterRequest } from './netfilter-request.ts';
+import { eachAttribute, eachMessage } from './netlink-attributes.ts';
 
 const subsystems: Readonly<Record<AnswerSource, number>> = { held: 3, copied: 4 };
 const queueVerdict = 1;
@@ -18,12 +19,7 @@ const failOpen = 1;
 
 type Attribute = readonly [type: number, value: readonly number[]];
 
-const u32 = (value: number): readonly number[] => [
-  value >>> 24,
-  (value >>> 16) & 0xff,
-  (value >>> 8) & 0xff,
-  value & 0xff,
-];
+const u32 = (value: number): readonly number[] => [...number(value, 4)];
 
 /** Messages that begin the handing over, to be sent one by one; each is acknowledged. */
 export function renderBinding(source: AnswerSource, group: number): readonly Uint8Array[] {
@@ -93,20 +89,11 @@ function render(request: {
   readonly flags?: number;
 }): Uint8Array {
   const { source, message, group, attributes, flags = flagRequest | flagAcknowledge } = request;
-  const padded = (length: number) => (length + 3) & ~3;
-  const content = attributes.reduce((sum, [, value]) => sum + 4 + padded(value.length), 0);
-  const bytes = new Uint8Array(headerBytes + familyHeaderBytes + content);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, (subsystems[source] << 8) | message, true);
-  view.setUint16(6, flags, true);
-  view.setUint16(headerBytes + 2, group);
-  let at = headerBytes + familyHeaderBytes;
-  for (const [type, value] of attributes) {
-    view.setUint16(at, 4 + value.length, true);
-    view.setUint16(at + 2, type, true);
-    bytes.set(value, at + 4);
-    at += 4 + padded(value.length);
-  }
-  return bytes;
+  return renderNetfilterRequest({
+    subsystem: subsystems[source],
+    message,
+    flags,
+    resource: group,
+    attributes: attributes.map(([type, value]) => attribute(type, value)),
+  });
 }

@@ -1,43 +1,24 @@
 // The rule that carries our table's state, asked for over netlink: nft 1.0.6 fetches every element of the table to list one
 // chain, seconds where peers are many. The layout is linux/netfilter/nf_tables.h, "rules".
 
-import {
-  type DatagramOutcome,
-  eachAttribute,
-  eachMessage,
-  familyHeaderBytes,
-  headerBytes,
-} from './netlink-attributes.ts';
+import { attribute, dumpFlags, name, renderNetfilterRequest } from './netfilter-request.ts';
+import { type DatagramOutcome, eachAttribute, eachMessage } from './netlink-attributes.ts';
 
 const nftablesSubsystem = 10;
 const newRule = 6;
 const getRule = 7;
 const familyInet = 1;
-/** NLM_F_REQUEST | NLM_F_DUMP. */
-const dumpFlags = 0x301;
 const attributes = { table: 1, chain: 2, userdata: 7 } as const;
 
 /** Asks for the rules of one chain of a table of family inet. */
 export function renderChainRequest(table: string, chain: string): Uint8Array {
-  const parts = [
-    [attributes.table, table],
-    [attributes.chain, chain],
-  ] as const;
-  const padded = ([, name]: readonly [number, string]) => (4 + name.length + 1 + 3) & ~3;
-  const bytes = new Uint8Array(headerBytes + familyHeaderBytes + parts.reduce((sum, part) => sum + padded(part), 0));
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, bytes.length, true);
-  view.setUint16(4, (nftablesSubsystem << 8) | getRule, true);
-  view.setUint16(6, dumpFlags, true);
-  view.setUint8(headerBytes, familyInet);
-  let at = headerBytes + familyHeaderBytes;
-  for (const [type, name] of parts) {
-    view.setUint16(at, 4 + name.length + 1, true);
-    view.setUint16(at + 2, type, true);
-    for (const [index, character] of [...name].entries()) view.setUint8(at + 4 + index, character.charCodeAt(0));
-    at += padded([type, name]);
-  }
-  return bytes;
+  return renderNetfilterRequest({
+    subsystem: nftablesSubsystem,
+    message: getRule,
+    flags: dumpFlags,
+    family: familyInet,
+    attributes: [attribute(attributes.table, name(table)), attribute(attributes.chain, name(chain))],
+  });
 }
 
 /** Calls `take` with the comment of each rule of a datagram; a rule without one has the empty text. */
