@@ -269,15 +269,17 @@ function probeTcp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void):
   return () => end({ kind: 'dropped' });
 }
 
-let lastUdpPort = 15_000;
+const udpPorts = { first: 15_001, count: 17_000 };
+/** Each process of a test file begins elsewhere: those of one host share its ports. */
+let nextUdpPort = Number(process.argv[2]) % udpPorts.count;
 
 /**
  * Below the kernel's own choices, and each but once in a long while: with a port of two minutes ago a probe would go on with the
  * connection that conntrack still knows, which is neither judged as a new one nor reported as one.
  */
 function freshUdpPort(): number {
-  lastUdpPort = lastUdpPort >= 32_000 ? 15_001 : lastUdpPort + 1;
-  return lastUdpPort;
+  nextUdpPort = (nextUdpPort + 1) % udpPorts.count;
+  return udpPorts.first + nextUdpPort;
 }
 
 function probeUdp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void): () => void {
@@ -294,14 +296,18 @@ function probeUdp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void):
   const failed = (error: Error | null) => {
     if (error !== null && codeOf(error) !== 'EPERM') end(outcomeOf(codeOf(error)));
   };
-  socket.on('error', failed);
+  const bind = () => {
+    if (!isEnded) socket.bind(freshUdpPort());
+  };
+  socket.on('error', (error) => (codeOf(error) === 'EADDRINUSE' ? bind() : failed(error)));
   socket.on('message', () => end({ kind: 'allowed' }));
-  socket.bind(freshUdpPort(), () => {
+  socket.on('listening', () => {
     if (isEnded) return;
     socket.connect(target.port, target.address, () => {
       if (!isEnded) socket.send('echo?', failed);
     });
   });
+  bind();
   return () => end({ kind: 'dropped' });
 }
 
