@@ -10,11 +10,12 @@ import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { createInterner, type Decision } from './decision.ts';
 import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
-import { hookChains } from './hook-chains.ts';
+import { hookChains, tagParts } from './hook-chains.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
-import { Capacities, type PeerMap, peerMapsOf } from './peer-maps.ts';
+import { chooseLayouts, mostWalksDefault, tagText } from './peer-layout.ts';
+import { Capacities, type ClassTarget, type PeerMap, peerMapsOf } from './peer-maps.ts';
 import {
   type Chain,
   denialWords,
@@ -44,6 +45,8 @@ export interface TableRequest {
   readonly namedUnits?: NamedUnits;
   /** The table now in force, so that classes whose content changed keep their chain. */
   readonly previous?: Table;
+  /** Elements of verdict maps that a change may have the kernel walk through (peer-layout.ts). */
+  readonly mostWalks?: number;
 }
 
 /** What a process of the host sends from when a published port is asked for over loopback. */
@@ -110,10 +113,11 @@ export function buildTable(request: TableRequest): Table | undefined {
     votes: countVotes(gates, request.previous),
   });
   const decisionChain = (decision: Decision) => `r_${numberOf(decision)}`;
-  const classChain = (peerClass: PeerClass): string => {
+  const targetOf = (peerClass: PeerClass): ClassTarget => {
     const sole = soleDecision(peerClass.services);
-    if (sole !== undefined) return decisionChain(sole);
-    return `c_${classNumbers.get(peerClass.key) ?? 0}`;
+    if (sole !== undefined) return { chain: decisionChain(sole), tag: tagText(numberOf(sole) * 2) };
+    const number = classNumbers.get(peerClass.key) ?? 0;
+    return { chain: `c_${number}`, tag: tagText(number * 2 + 1) };
   };
   for (const direction of ['inbound', 'outbound'] as const) {
     numberOf(dhcpDecision({ intern, direction, workload: hostName(request.ruleSet) }));
@@ -126,9 +130,11 @@ export function buildTable(request: TableRequest): Table | undefined {
     decisions,
     classes,
     classNumbers,
-    classChain,
+    targetOf,
     decisionChain,
     intern,
+    mostWalks: request.mostWalks ?? mostWalksDefault,
+    layoutsBefore: request.numbering.capacities,
     namedUnits: request.namedUnits ?? new Map(),
     host: hostName(request.ruleSet),
     capacities,
@@ -149,7 +155,9 @@ function assemble(parts: {
   readonly decisions: ReadonlyMap<number, Decision>;
   readonly classes: ReadonlyMap<string, PeerClass>;
   readonly classNumbers: ReadonlyMap<string, number>;
-  readonly classChain: (peerClass: PeerClass) => string;
+  readonly targetOf: (peerClass: PeerClass) => ClassTarget;
+  readonly mostWalks: number;
+  readonly layoutsBefore: ReadonlyMap<string, number>;
   readonly decisionChain: (decision: Decision) => string;
   readonly intern: ReturnType<typeof createInterner>;
   readonly namedUnits: NamedUnits;
@@ -157,18 +165,20 @@ function assemble(parts: {
   readonly capacities: Capacities;
   readonly numbering: () => Numbering;
 }): Table {
-  const { marks, gates, decisions, classChain, decisionChain } = parts;
+  const { marks, gates, decisions, targetOf, decisionChain } = parts;
   const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
+  const layoutOf = chooseLayouts({ gates, capacities: parts.layoutsBefore, mostWalks: parts.mostWalks });
   const peerMaps = new Map<string, Readonly<Record<Family, readonly PeerMap[]>>>();
   for (const gate of gates) {
-    const of = (family: Family) => peerMapsOf({ gate, family, classChain, capacities: parts.capacities });
+    const of = (family: Family) =>
+      peerMapsOf({ gate, family, layout: layoutOf(gate, family), targetOf, capacities: parts.capacities });
     peerMaps.set(gate.name, { ipv4: of('ipv4'), ipv6: of('ipv6') });
   }
   const hooks = hookChains({
     marks,
     workloads: parts.workloads,
     gates,
-    classChain,
+    classChain: (peerClass) => targetOf(peerClass).chain,
     isStrict: denies,
     rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
     peerMaps: (gate, family) => peerMaps.get(gate.name)?.[family] ?? [],
@@ -210,7 +220,17 @@ function assemble(parts: {
     if (tupleLines !== undefined) chains.set(tupleChain, { lines: tupleLines });
   }
   const maps = new Map<string, ElementMap>(hooks.maps);
-  for (const { ipv4, ipv6 } of peerMaps.values()) for (const { name, map } of [...ipv4, ...ipv6]) maps.set(name, map);
+  for (const gate of gates) {
+    const { ipv4 = [], ipv6 = [] } = peerMaps.get(gate.name) ?? {};
+    const own = [...ipv4, ...ipv6];
+    for (const { name, map } of own) maps.set(name, map);
+    if (own.every(({ layout }) => layout === 'verdicts')) continue;
+    const { exact, intervals } = gate.classes;
+    const classes = new Set([...exact.values(), ...intervals.map(({ peerClass }) => peerClass)]);
+    const tagged = tagParts({ gate, targets: [...classes].map(targetOf), isStrict: denies });
+    chains.set(...tagged.chain);
+    maps.set(...tagged.map);
+  }
   return {
     marks,
     chains,

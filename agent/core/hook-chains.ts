@@ -10,7 +10,7 @@ import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
-import type { PeerMap } from './peer-maps.ts';
+import type { ClassTarget, PeerMap } from './peer-maps.ts';
 import {
   type Chain,
   decisionWords,
@@ -98,8 +98,17 @@ const ownRejections = [
 
 type View = 'header' | 'tuple';
 
+/**
+ * Every way ends in a decision; only a packet on its way while rules change could find none, where a map's new answer meets old rules.
+ * It must not fall through to a base chain's policy.
+ */
+function nowhereLine(isStrict: boolean): string {
+  return `counter name n_odd ${isStrict ? 'drop' : 'accept'}`;
+}
+
 export function hookChains(request: HookRequest): HookParts {
   const { workloads, isStrict, marks } = request;
+  const nowhere = nowhereLine(isStrict);
   const host = workloads.find(({ workload }) => workload.kind === 'host');
   const containers = workloads.filter(({ workload }) => workload.kind === 'container');
   const chains = new Map<string, Chain>();
@@ -181,13 +190,16 @@ export function hookChains(request: HookRequest): HookParts {
     return [
       acceptEstablished(marks),
       ...(own === 'inbound' ? [`${interfaceField} "lo" accept`] : sentOverLoopback),
-      `ct state new goto new_${short[own]}`,
+      `ct state new jump new_${short[own]}`,
+      `ct state new ${nowhere}`,
       acceptErrors(marks),
       ...(own === 'outbound' ? errorsOfForwarded(marks) : []),
       ...(own === 'outbound' && request.rejects === 'some' ? ownRejections : []),
-      `ct state invalid,untracked goto odd_${short[own]}`,
-      `ct direction reply goto judge_${short[other]}`,
-      `goto judge_${short[own]}`,
+      `ct state invalid,untracked jump odd_${short[own]}`,
+      `ct state invalid,untracked ${nowhere}`,
+      `ct direction reply jump judge_${short[other]}`,
+      `ct direction original jump judge_${short[own]}`,
+      nowhere,
     ];
   }
 }
@@ -251,14 +263,42 @@ function unitTargets(parts: {
   return { workload, unit: name, chains: entryChains };
 }
 
+/** Where a gate's tags lead to their classes. */
+function tagChain({ name }: NamedGate): string {
+  return `${name}_class`;
+}
+
+/**
+ * The chain and the map of a gate whose peer maps answer with tags. A tag is read at once after it was written, so what a packet's sender
+ * gave it for a priority is never one; and each that is written is in the map.
+ */
+export function tagParts(request: {
+  readonly gate: NamedGate;
+  readonly targets: Iterable<ClassTarget>;
+  readonly isStrict: boolean;
+}): { readonly chain: readonly [string, Chain]; readonly map: readonly [string, ElementMap] } {
+  const { gate, targets, isStrict } = request;
+  const map = `${gate.name}_classes`;
+  const elements = new Map([...targets].map(({ tag, chain }) => [tag, `goto ${chain}`]));
+  return {
+    chain: [tagChain(gate), { lines: [`meta priority vmap @${map}`, nowhereLine(isStrict)] }],
+    map: [map, { declaration: '{ type classid : verdict; }', kind: 'map', update: 'late-removal', elements }],
+  };
+}
+
 function gateLines(request: HookRequest, gate: Gate, view: View): readonly string[] {
   const named = request.gates.find((candidate) => candidate.gate === gate);
   if (named === undefined) throw new Error(`no classes were made for a gate of ${gate.workload.workload}`);
   const lines: string[] = [];
   for (const family of families) {
     const far = farField(gate.direction, view, family);
-    for (const { name, mask } of request.peerMaps(named, family)) {
-      lines.push(`${far}${mask === undefined ? '' : ` and ${mask}`} vmap @${name}`);
+    for (const { name, mask, layout } of request.peerMaps(named, family)) {
+      const key = mask === undefined ? far : `${far} and ${mask}`;
+      lines.push(
+        layout === 'verdicts'
+          ? `${key} vmap @${name}`
+          : `meta priority set ${key} map @${name} goto ${tagChain(named)}`,
+      );
     }
   }
   lines.push(`goto ${request.classChain(named.classes.rest)}`);

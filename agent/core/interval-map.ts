@@ -16,14 +16,16 @@ export interface IntervalMap {
 export function intervalMapOf(request: {
   readonly gate: NamedGate;
   readonly family: Family;
-  readonly classChain: (peerClass: PeerClass) => string;
+  /** The first part of its name. */
+  readonly base: string;
+  readonly answerFor: (peerClass: PeerClass) => string;
 }): IntervalMap | undefined {
-  const { gate, family, classChain } = request;
+  const { gate, family, base, answerFor } = request;
   const elements = new Map<string, string>();
   for (const { range, peerClass } of gate.classes.intervals) {
-    if (range.family === family) elements.set(rangeText(range), `goto ${classChain(peerClass)}`);
+    if (range.family === family) elements.set(rangeText(range), answerFor(peerClass));
   }
   if (elements.size === 0) return undefined;
   const content = [...elements].map(([key, value]) => `${key}:${value}`).join();
-  return { name: `${gate.name}_${family === 'ipv4' ? '4' : '6'}n_${hashText(content)}`, elements };
+  return { name: `${base}n_${hashText(content)}`, elements };
 }

@@ -1,19 +1,27 @@
 // The maps that give a far address its class's chain, in the order in which a gate looks in them: exact addresses, then ranges. A
 // hash map looks an address up in the same time whatever its size, and changes element by element in one transaction; so ranges
 // that are prefixes of a few lengths are hash maps of masked addresses too. Others go to one interval map (interval-map.ts).
-// What is empty is neither made nor looked in.
+// What is empty is neither made nor looked in. Whether they answer with the chain or with a tag of it, peer-layout.ts says.
 
 import { addressFromValue, bitsOf, type Family, familyOf, lastValue } from '#model/address.ts';
 import { rangeCidrs } from '#model/address-range.ts';
 import { intervalMapOf } from './interval-map.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
+import { layoutName, type PeerLayout } from './peer-layout.ts';
 import type { ElementMap } from './table.ts';
 
 export interface PeerMap {
   readonly name: string;
   /** What of the address is looked up: absent, all of it. */
   readonly mask?: string;
+  readonly layout: PeerLayout;
   readonly map: ElementMap;
+}
+
+/** Where a class's lines are, and the tag that leads there. */
+export interface ClassTarget {
+  readonly chain: string;
+  readonly tag: string;
 }
 
 /**
@@ -28,18 +36,24 @@ const mostPrefixesPerRange = 4;
 export function peerMapsOf(request: {
   readonly gate: NamedGate;
   readonly family: Family;
-  readonly classChain: (peerClass: PeerClass) => string;
+  readonly layout: PeerLayout;
+  readonly targetOf: (peerClass: PeerClass) => ClassTarget;
   readonly capacities: Capacities;
 }): readonly PeerMap[] {
-  const { gate, family, classChain, capacities } = request;
-  const type = family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
-  const base = `${gate.name}_${family === 'ipv4' ? '4' : '6'}`;
+  const { gate, family, layout, capacities } = request;
+  const type = `${family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr'} : ${layout === 'tags' ? 'classid' : 'verdict'}`;
+  const base = layoutName(gate, family, layout);
+  const answerFor = (peerClass: PeerClass): string => {
+    const { chain, tag } = request.targetOf(peerClass);
+    return layout === 'tags' ? tag : `goto ${chain}`;
+  };
   const hashed = (name: string, elements: ReadonlyMap<string, string>): Omit<PeerMap, 'mask'> => {
     const capacity = capacities.of(name, elements.size);
     return {
       name: `${name}_${capacity}`,
+      layout,
       map: {
-        declaration: `{ type ${type} : verdict; size ${capacity}; }`,
+        declaration: `{ type ${type}; size ${capacity}; }`,
         kind: 'map',
         update: 'by-element',
         elements,
@@ -48,22 +62,23 @@ export function peerMapsOf(request: {
   };
   const exact = new Map<string, string>();
   for (const [address, peerClass] of gate.classes.exact) {
-    if (familyOf(address) === family) exact.set(address, `goto ${classChain(peerClass)}`);
+    if (familyOf(address) === family) exact.set(address, answerFor(peerClass));
   }
   const maps: PeerMap[] = exact.size === 0 ? [] : [hashed(base, exact)];
-  const lengths = prefixes(request);
+  const lengths = prefixes({ gate, family, answerFor });
   if (lengths !== undefined) {
     for (const [length, elements] of [...lengths].sort(([a], [b]) => b - a)) {
       maps.push({ ...hashed(`${base}p${length}`, elements), ...maskOf(family, length) });
     }
     return maps;
   }
-  const intervals = intervalMapOf(request);
+  const intervals = intervalMapOf({ gate, family, base, answerFor });
   if (intervals !== undefined) {
     maps.push({
       name: intervals.name,
+      layout,
       map: {
-        declaration: `{ type ${type} : verdict; flags interval; }`,
+        declaration: `{ type ${type}; flags interval; }`,
         kind: 'map',
         update: 'fresh',
         elements: intervals.elements,
@@ -77,9 +92,9 @@ export function peerMapsOf(request: {
 function prefixes(request: {
   readonly gate: NamedGate;
   readonly family: Family;
-  readonly classChain: (peerClass: PeerClass) => string;
+  readonly answerFor: (peerClass: PeerClass) => string;
 }): ReadonlyMap<number, ReadonlyMap<string, string>> | undefined {
-  const { gate, family, classChain } = request;
+  const { gate, family, answerFor } = request;
   const lengths = new Map<number, Map<string, string>>();
   for (const { range, peerClass } of gate.classes.intervals) {
     if (range.family !== family) continue;
@@ -89,7 +104,7 @@ function prefixes(request: {
       const [address = '', length = ''] = cidr.split('/');
       if (length === '0') return undefined;
       const elements = lengths.get(Number(length)) ?? new Map<string, string>();
-      elements.set(address, `goto ${classChain(peerClass)}`);
+      elements.set(address, answerFor(peerClass));
       lengths.set(Number(length), elements);
     }
     if (lengths.size > mostLengths) return undefined;

@@ -4,6 +4,7 @@ import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { buildTable } from './build-table.ts';
 import { defaultMarks, type MarkLayout, maskText } from './mark-layout.ts';
 import { emptyNumbering } from './numbering.ts';
+import { mostWalksDefault } from './peer-layout.ts';
 import type { Table } from './table.ts';
 import { bootstrapScript, nothingStanding, statedMask } from './transaction.ts';
 
@@ -13,14 +14,16 @@ export interface RenderSettings {
   readonly digestOf?: (text: string) => string;
   /** Default: the default mask's. */
   readonly marks?: MarkLayout;
+  /** As of buildTable. */
+  readonly mostWalks?: number;
 }
 
 /** The rule set needs more decisions than the mask numbers. */
 export class NoRoomError extends Error {}
 
 export function renderFromNothing(ruleSet: HostRuleSet, settings: RenderSettings): string {
-  const { marks = defaultMarks, essentials } = settings;
-  const table = buildTable({ ruleSet, essentials, numbering: emptyNumbering, marks });
+  const { marks = defaultMarks, essentials, mostWalks = mostWalksDefault } = settings;
+  const table = buildTable({ ruleSet, essentials, numbering: emptyNumbering, marks, mostWalks });
   if (table === undefined) throw new NoRoomError(noRoomText(marks));
   const digest = settings.digestOf?.(tableText(table)) ?? '-';
   return bootstrapScript(

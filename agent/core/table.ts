@@ -70,13 +70,14 @@ export interface Chain {
 }
 
 /**
- * `by-element`: a hash map, whose elements change one by one. `fresh`: an interval map, whose content never changes: other
- * content is another map under another name (interval-map.ts).
+ * `by-element`: a hash map, whose elements change one by one. `late-removal`: the same, but what goes stands until the transaction
+ * after the one that leaves it, for packets on their way. `fresh`: an interval map, whose content never changes: other content is
+ * another map under another name (interval-map.ts).
  */
 export interface ElementMap {
   readonly declaration: string;
   readonly kind: 'map' | 'set';
-  readonly update: 'by-element' | 'fresh';
+  readonly update: 'by-element' | 'late-removal' | 'fresh';
   /** Key to value in nft's words; a set's values are empty. */
   readonly elements: ReadonlyMap<string, string>;
 }

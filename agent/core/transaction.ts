@@ -2,7 +2,7 @@
 // never deleted while anything could reach them; base chains and denied sets are created once and stay.
 
 import { defaultMarkMask, type MarkLayout, maskText } from './mark-layout.ts';
-import type { Table } from './table.ts';
+import type { Chain, ElementMap, Table } from './table.ts';
 import { believesMark, fillEpoch, isEpochLine, tableName } from './table.ts';
 
 /** Elements of one line of text; nft's parser slows down on very long ones. */
@@ -80,29 +80,59 @@ export function parseStanding(listing: string): Standing {
 const preparationChain = 'preparation';
 
 /**
- * What must be in the kernel before the transaction that makes `table` the one in force: the interval maps it looks in and does
- * not have yet (interval-map.ts), with the chains they name, still empty. Nothing looks there before. Undefined where all stand.
+ * What must be in the kernel before the transaction that makes `table` the one in force, so that a packet on its way, which follows the
+ * old rules and already finds a map's new answer, finds the rest too: the interval maps that do not stand yet (interval-map.ts), with
+ * the chains they name, still empty; and the chains that elements of standing maps will name, filled. Nothing leads there before.
+ * Undefined where all stand.
  */
 export function preparationScript(
   table: Table,
   standingMaps: ReadonlySet<string>,
   state: TableState,
+  previous?: Table,
 ): string | undefined {
   const fresh = [...table.maps].filter(([name, { update }]) => update === 'fresh' && !standingMaps.has(name));
-  if (fresh.length === 0) return undefined;
-  const targets = new Set(
-    fresh.flatMap(([, { elements }]) => [...elements.values()].map((verdict) => verdict.replace('goto ', ''))),
-  );
+  const targets = new Set(fresh.flatMap(([, { elements }]) => [...elements.values()].flatMap(targetsOf)));
+  const filled = previous === undefined ? new Map<string, Chain>() : chainsToCome(table, previous);
+  if (fresh.length === 0 && filled.size === 0) return undefined;
   const lines = [`add table ${tableName}`];
-  for (const chain of [preparationChain, ...targets]) lines.push(`add chain ${tableName} ${chain}`);
+  for (const chain of new Set([preparationChain, ...targets, ...filled.keys()]))
+    lines.push(`add chain ${tableName} ${chain}`);
+  if (filled.size > 0)
+    for (const name of table.counters)
+      if (previous?.counters.has(name) !== true) lines.push(`add counter ${tableName} ${name}`);
   lines.push(
     `flush chain ${tableName} ${preparationChain}`,
     `add rule ${tableName} ${preparationChain} ${stateLine(state)}`,
   );
+  for (const [name, chain] of filled) {
+    lines.push(`flush chain ${tableName} ${name}`, ...ruleLines(name, chain.lines, { state, marks: table.marks }));
+  }
   for (const [name, { kind, declaration, elements }] of fresh) {
     lines.push(`add ${kind} ${tableName} ${name} ${declaration}`, ...elementLines('add', name, [...elements]));
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Of the chains that `previous` has not, those that changed elements of its maps will name, and those they lead to. */
+function chainsToCome(table: Table, previous: Table): ReadonlyMap<string, Chain> {
+  const found = new Map<string, Chain>();
+  const take = (name: string) => {
+    const chain = table.chains.get(name);
+    if (chain === undefined || previous.chains.has(name) || found.has(name)) return;
+    found.set(name, chain);
+    for (const line of chain.lines) targetsOf(line).forEach(take);
+  };
+  for (const [name, map] of table.maps) {
+    const before = previous.maps.get(name);
+    if (before === undefined || before === map) continue;
+    for (const [key, answer] of map.elements) if (before.elements.get(key) !== answer) targetsOf(answer).forEach(take);
+  }
+  return found;
+}
+
+function targetsOf(words: string): readonly string[] {
+  return [...words.matchAll(/(?:goto|jump) ([\w-]+)/g)].map(([, chain = '']) => chain);
 }
 
 /** Whether a load over what stands refills an interval map in place, and so answers with its old content for a moment. */
@@ -162,7 +192,7 @@ export function changeScript(request: {
   readonly prepared?: ReadonlySet<string>;
   /** `previous` was loaded with `unswept` marks, and now they are swept: the lines that believe them come in. */
   readonly swept?: 'just-now';
-  /** `kept`: maps that nothing looks in any more, and the chains they name, stand until removalScript. Default `removed`. */
+  /** `kept`: maps and elements that nothing looks for any more, and the chains they name, stand until removalScript. Default `removed`. */
   readonly goneMaps?: 'removed' | 'kept';
 }): string {
   const { previous, next, isNewEpoch, state, placement = [], prepared = new Set() } = request;
@@ -177,7 +207,6 @@ export function changeScript(request: {
     );
   });
   const goneChains = [...previous.chains.keys()].filter((name) => !next.chains.has(name));
-  const goneMaps = [...previous.maps].filter(([name]) => !next.maps.has(name));
   for (const name of [...refilled.map(([name]) => name), stateChain, ...goneChains])
     lines.push(`flush chain ${tableName} ${name}`);
   for (const [name, chain] of refilled) lines.push(...ruleLines(name, chain.lines, { state, marks: next.marks }));
@@ -186,13 +215,13 @@ export function changeScript(request: {
     if (prepared.has(name) || previous.maps.get(name) === map) continue;
     const before = previous.maps.get(name)?.elements ?? new Map<string, string>();
     const changed = [...map.elements].filter(([key, value]) => before.get(key) !== value);
-    const removed = [...before].filter(([key]) => !map.elements.has(key));
+    const removed = map.update === 'late-removal' ? [] : goneKeys(before, map);
     if (changed.length === 0 && removed.length === 0) continue;
     const stale = [...removed, ...changed.filter(([key]) => before.has(key))];
     lines.push(...elementLines('delete', name, stale), ...elementLines('add', name, changed));
   }
   lines.push(...placement);
-  if (request.goneMaps !== 'kept' || goneMaps.length === 0) lines.push(...removalLines(previous, next));
+  if (request.goneMaps !== 'kept' || !leavesBehind(previous, next)) lines.push(...removalLines(previous, next));
   for (const name of previous.counters) if (!next.counters.has(name)) lines.push(`delete counter ${tableName} ${name}`);
   return `${lines.join('\n')}\n`;
 }
@@ -203,7 +232,7 @@ export function changeScript(request: {
  * moves of a map, and none of 5.8 million where it stood for a transaction longer.
  */
 export function removalScript(previous: Table, next: Table, state: TableState): string | undefined {
-  if ([...previous.maps.keys()].every((name) => next.maps.has(name))) return undefined;
+  if (!leavesBehind(previous, next)) return undefined;
   const lines = [
     `flush chain ${tableName} ${stateChain}`,
     `add rule ${tableName} ${stateChain} ${stateLine(state)}`,
@@ -212,10 +241,26 @@ export function removalScript(previous: Table, next: Table, state: TableState): 
   return `${lines.join('\n')}\n`;
 }
 
+function leavesBehind(previous: Table, next: Table): boolean {
+  return [...previous.maps].some(([name, before]) => {
+    const map = next.maps.get(name);
+    return map === undefined || (map.update === 'late-removal' && goneKeys(before.elements, map).length > 0);
+  });
+}
+
+function goneKeys(before: ReadonlyMap<string, string>, map: ElementMap): readonly (readonly [string, string])[] {
+  return [...before].filter(([key]) => !map.elements.has(key));
+}
+
 function removalLines(previous: Table, next: Table): readonly string[] {
+  const late = [...previous.maps].flatMap(([name, { elements }]) => {
+    const map = next.maps.get(name);
+    return map?.update === 'late-removal' ? elementLines('delete', name, goneKeys(elements, map)) : [];
+  });
   const maps = [...previous.maps].filter(([name]) => !next.maps.has(name));
   const chains = [...previous.chains.keys()].filter((name) => !next.chains.has(name));
   return [
+    ...late,
     ...maps.map(([name, { kind }]) => `flush ${kind} ${tableName} ${name}`),
     ...maps.map(([name, { kind }]) => `delete ${kind} ${tableName} ${name}`),
     ...chains.map((name) => `delete chain ${tableName} ${name}`),

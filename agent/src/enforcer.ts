@@ -65,6 +65,8 @@ export interface EnforcerOptions {
   readonly log: Logger;
   /** Which bits of the connection mark are ours. Default: the default mask's. */
   readonly marks?: MarkLayout;
+  /** Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts (peer-layout.ts). */
+  readonly mostWalks?: number;
   /** Clears bits in the marks of all connections; gives of how many. */
   readonly sweepMarks: (sweep: MarkSweep) => Promise<Result<number>>;
   /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
@@ -294,6 +296,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     essentials: options.essentials(),
     ownAddresses: options.ownAddresses?.() ?? [],
     namedUnits: options.namedUnits?.() ?? new Map(),
+    ...(options.mostWalks === undefined ? {} : { mostWalks: options.mostWalks }),
   });
 
   /** The table of a rule set with what this host knows of its names. */
@@ -347,7 +350,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       } else if (numbered === undefined || epochs.isInDoubt()) {
         loaded = await loader.loadOverOtherMarks(table, state, marks.mask);
       } else {
-        const prepared = await loader.prepare(table, new Set(before.table.maps.keys()), state);
+        const prepared = await loader.prepare(table, new Set(before.table.maps.keys()), state, before.table);
         const changed = prepared.ok
           ? await loader.commit(
               changeScript({

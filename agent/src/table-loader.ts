@@ -46,8 +46,13 @@ export interface TableLoader {
   remove(): Promise<Result<void>>;
   /** One transaction, read back. */
   commit(script: string, state: TableState): Promise<Result<void>>;
-  /** The interval maps a table needs and does not find standing, in a transaction of their own; gives their names. */
-  prepare(table: Table, standingMaps: ReadonlySet<string>, state: TableState): Promise<Result<ReadonlySet<string>>>;
+  /** What a table needs to find standing (preparationScript), in a transaction of its own; gives the names of the maps in it. */
+  prepare(
+    table: Table,
+    standingMaps: ReadonlySet<string>,
+    state: TableState,
+    previous?: Table,
+  ): Promise<Result<ReadonlySet<string>>>;
   /** The units as they are now: their cgroups stay open until `load` is done with them. */
   withUnits<T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T>;
   /** The whole table over one of ours, or over nothing. */
@@ -109,8 +114,8 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     return listing.ok ? parseTableState(listing.value) : undefined;
   };
 
-  const prepare: TableLoader['prepare'] = async (table, standingMaps, state) => {
-    const script = preparationScript(table, standingMaps, state);
+  const prepare: TableLoader['prepare'] = async (table, standingMaps, state, previous) => {
+    const script = preparationScript(table, standingMaps, state, previous);
     if (script === undefined) return ok(new Set());
     const applied = await applyAsOwn(script, stateText(state));
     return applied.ok ? ok(new Set(freshMaps(table).filter((name) => !standingMaps.has(name)))) : applied;

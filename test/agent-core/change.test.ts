@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
 import {
@@ -68,6 +69,13 @@ function revisions(seed: number, count: number): readonly HostRuleSet[] {
   });
 }
 
+/** What peer maps answer with: chains, tags, and both in turn. */
+const mostWalks: Readonly<Record<number, (revision: number) => number>> = {
+  1: () => mostWalksDefault,
+  2: () => 0,
+  3: (revision) => (revision % 3 === 0 ? 0 : mostWalksDefault),
+};
+
 test.each([1, 2, 3])('changes one by one and a load from nothing leave the same table (series %i)', async (seed) => {
   let previous: Table | undefined;
   let epoch = 1;
@@ -79,6 +87,7 @@ test.each([1, 2, 3])('changes one by one and a load from nothing leave the same 
       essentials: [],
       numbering: previous?.numbering ?? emptyNumbering,
       ...(previous === undefined ? {} : { previous }),
+      mostWalks: mostWalks[seed]?.(index) ?? mostWalksDefault,
     });
     if (next === undefined) throw new Error('out of decision numbers');
     const isNewEpoch = previous === undefined || revokesAnything(previous, next);

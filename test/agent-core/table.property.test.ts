@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import { bootstrapScript, nothingStanding, type TableState } from '#agent-core/transaction.ts';
 import { placementLines } from '#agent-core/unit-placement.ts';
@@ -27,22 +28,23 @@ const layouts = [0x0fff_ffff, 0xffff_fff0, 0xff00_ffff, 0xffff_ffff, 0xa5a5_fff0
   assertOk(markLayoutOf(mask)),
 );
 
-/** Whose bits are which, and what others have in theirs. */
+/** Whose bits are which, what others have in theirs, and what peer maps answer with. */
 interface Marks {
   readonly layout: MarkLayout;
   readonly others: number;
+  readonly mostWalks: number;
 }
 
 const arbitraryMarks: fc.Arbitrary<Marks> = fc
-  .tuple(fc.constantFrom(...layouts), fc.integer({ min: 0, max: 0xffff_ffff }))
-  .map(([layout, bits]) => ({ layout, others: (bits & complement(layout.mask)) >>> 0 }));
+  .tuple(fc.constantFrom(...layouts), fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(0, 8, mostWalksDefault))
+  .map(([layout, bits, mostWalks]) => ({ layout, others: (bits & complement(layout.mask)) >>> 0, mostWalks }));
 
 function load(
   ruleSet: HostRuleSet,
-  marks: MarkLayout,
+  { layout: marks, mostWalks }: Pick<Marks, 'layout' | 'mostWalks'>,
   doubt: Pick<TableState, 'unswept'> = {},
 ): { readonly table: Table; readonly script: ReturnType<typeof readScript> } {
-  const table = buildTable({ ruleSet, essentials: [], numbering: emptyNumbering, marks });
+  const table = buildTable({ ruleSet, essentials: [], numbering: emptyNumbering, marks, mostWalks });
   if (table === undefined) throw new Error('out of decision numbers');
   const placement = placementLines(
     table.units,
@@ -67,9 +69,9 @@ interface Journey {
   readonly marks: Marks;
 }
 
-function check({ ruleSet, rules, packet, marks: { layout, others } }: Journey): void {
+function check({ ruleSet, rules, packet, marks: { layout, others, mostWalks } }: Journey): void {
   const { direction, localAddress, peerAddress, service } = packet;
-  const { table, script } = load(ruleSet, layout);
+  const { table, script } = load(ruleSet, { layout, mostWalks });
   const end = evaluateEnd({ ruleSet, ...packet });
   const [client, server] = direction === 'inbound' ? [peerAddress, localAddress] : [localAddress, peerAddress];
   const ownHook = rules.kind === 'container' ? 'forward' : direction === 'inbound' ? 'input' : 'output';
@@ -155,7 +157,7 @@ function verdictsByMark(journey: Journey, doubt: Pick<TableState, 'unswept'>): R
   const layout = defaultMarks;
   const { direction, localAddress, peerAddress, service } = packet;
   const [client, server] = direction === 'inbound' ? [peerAddress, localAddress] : [localAddress, peerAddress];
-  const { table, script } = load(ruleSet, layout, doubt);
+  const { table, script } = load(ruleSet, { layout, mostWalks: journey.marks.mostWalks }, doubt);
   const misread = [0, epoch - 1, epoch].flatMap((read) =>
     [0, ...table.decisions.keys()].map((number) => layout.stamp(number, read)),
   );

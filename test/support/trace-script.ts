@@ -78,6 +78,7 @@ export function scriptOf({ chains, maps }: FakeTable): Script {
 
 export function trace(script: Script, packet: TracedPacket): TraceOutcome {
   let mark = packet.mark;
+  let priority = '0:0';
   const run = (chain: string): TraceOutcome['verdict'] | undefined => {
     const lines = script.chains.get(chain);
     if (lines === undefined) throw new Error(`jump to a chain that is not there: ${chain}`);
@@ -169,6 +170,12 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         if (match[1] !== familyOf(packet.client)) return 'next';
         continue;
       }
+      match = eat(/meta priority vmap @(\S+)/);
+      if (match !== undefined) {
+        const elements = script.maps.get(match[1] ?? '') ?? fail(line);
+        return goTo(elements.find(({ key }) => key === priority)?.value);
+      }
+      const takesTag = eat(/meta priority set/) !== undefined;
       match = eat(/(ip6?) (saddr|daddr)|(ct original|ct reply) (ip6?) saddr/);
       if (match !== undefined) {
         const family: Family = (match[1] ?? match[4]) === 'ip' ? 'ipv4' : 'ipv6';
@@ -178,8 +185,9 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         const whole = isClient ? packet.client : packet.server;
         const mask = eat(/and ([0-9a-f.:]+)/)?.[1];
         const address = mask === undefined ? whole : masked(whole, mask);
+        const tags = takesTag ? (eat(/map @(\S+)/) ?? fail(line)) : undefined;
         const named = eat(/vmap @(\S+)/);
-        const set = named ?? eat(/@(\S+)/);
+        const set = tags ?? named ?? eat(/@(\S+)/);
         const elements =
           set === undefined
             ? readElements((eat(/\{ ([^}]*) \}/) ?? eat(/([0-9a-f.:]+(?:-[0-9a-f.:]+)?)/))?.[1] ?? fail(line))
@@ -191,6 +199,7 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
           return 'next';
         }
         if (hit === undefined) return 'next';
+        if (tags !== undefined) priority = hit.value;
         continue;
       }
       if (eat(/meta l4proto \. th dport/) !== undefined) {
@@ -271,7 +280,7 @@ function seenType({ icmpType = 0, protocol, way }: TracedPacket): number {
 
 function readElements(text: string): readonly Element[] {
   return text.split(', ').map((part) => {
-    const at = part.search(/ : (?=goto|jump|accept|drop)/);
+    const at = part.indexOf(' : ');
     return at < 0 ? { key: part, value: '' } : { key: part.slice(0, at), value: part.slice(at + 3) };
   });
 }

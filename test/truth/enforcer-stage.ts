@@ -44,6 +44,8 @@ export async function startEnforcer(host: LabHost, directory: string): Promise<T
     stateDirectory: openStateDirectory(await mkdtemp(join(directory, `${host.name}-`))),
     essentials: () => [],
     log: pino({ level: 'silent' }),
+    // On one half of the hosts every peer map answers with tags; in the kernel in memory (traced.ts) on the other.
+    ...(isEvenName(host.name) ? { mostWalks: 0 } : {}),
     sweepMarks: async ({ bits, but }) => {
       const swept = await host.exec([process.execPath, sweepProcess, String(bits), String(but)]);
       return swept.exitCode === 0 ? ok(Number(swept.stdout)) : err(swept.stderr.trim());
@@ -51,6 +53,11 @@ export async function startEnforcer(host: LabHost, directory: string): Promise<T
   });
   await enforcer.start();
   return enforcer;
+}
+
+/** Halves the hosts of a scenario. */
+export function isEvenName(name: string): boolean {
+  return [...name].reduce((sum, letter) => sum + letter.charCodeAt(0), 0) % 2 === 0;
 }
 
 export function enforcerStage() {

@@ -1,6 +1,7 @@
 // Brings a state about the short way: compile, render each host's script from nothing, load it with nft inside the host, and
 // read the revision back. What `segwall policy render` prints is what is loaded here.
 
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { renderFromNothing } from '#agent-core/render.ts';
 import { parseTableState } from '#agent-core/transaction.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -33,7 +34,9 @@ export function renderedStage(options: RenderedOptions = {}) {
 
 /** A table that failed to load lets everything pass, so a failure here must never reach the probes. */
 async function load(host: LabHost, ruleSet: HostRuleSet): Promise<void> {
-  const script = renderFromNothing(ruleSet, { essentials: [] });
+  // One after the other with peer maps of either kind.
+  const mostWalks = ruleSet.revision % 2 === 0 ? 0 : mostWalksDefault;
+  const script = renderFromNothing(ruleSet, { essentials: [], mostWalks });
   const input = `add table inet segwall\ndelete table inet segwall\n${script}`;
   const result = await host.exec(['nft', '-f', '-'], { input });
   if (result.exitCode !== 0) throw new Error(`${host.name}: nft refused the rendered script: ${result.stderr}`);
