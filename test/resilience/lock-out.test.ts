@@ -1,6 +1,7 @@
 // Policy that would cut a host off from its control plane does not: the way there is essential, by address, by name and through a
 // proxy; where that layer is broken, the change is undone in time and refused, by a real agent each time.
 
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -42,12 +43,17 @@ afterEach(async () => {
   await lab.remove();
 });
 
-/** A program's own /etc/hosts, in a mount namespace of its own; what is written to the file later shows there. */
+/**
+ * A program's own /etc/hosts, in a mount namespace of its own; what is written to the file later shows there. A bare machine has no such
+ * file to mount over, so all of /etc is the program's own.
+ */
 function withHosts(text: string): { readonly wrapper: readonly string[]; write(text: string): void } {
-  const file = join(directory, 'hosts');
+  const etc = join(directory, 'etc');
+  execFileSync('cp', ['-a', '/etc/.', etc]);
+  const file = join(etc, 'hosts');
   writeFileSync(file, text);
   return {
-    wrapper: ['unshare', '-m', 'sh', '-c', `mount --bind ${file} /etc/hosts && exec "$@"`, 'sh'],
+    wrapper: ['unshare', '-m', 'sh', '-c', `mount --bind ${etc} /etc && exec "$@"`, 'sh'],
     write: (changed) => writeFileSync(file, changed),
   };
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
+import { waitFor } from '#test/support/wait.ts';
 import { shopPolicy } from './fleet-under-test.ts';
 import { flowRecord, nothingLost } from './flow-records.ts';
 import { scratchDirectory } from './scratch-directory.ts';
@@ -78,7 +79,10 @@ test('the first start leaves a token for its user alone and says what comes next
     caFingerprint: expect.stringMatching(/^[0-9a-f]{64}$/),
     agents: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
   });
-  expect(first.stdout()).toContain(`segwall-agent enroll --control-plane ${first.firstStart.agents}`);
+  await waitFor(() => first.stdout().includes(`segwall-agent enroll --control-plane ${first.firstStart.agents}`), {
+    what: 'the first start has said what comes next',
+    explain: first.stdout,
+  });
   expect(first.stdout()).not.toContain(first.firstStart.adminToken);
   const taken = await execa(
     process.execPath,
