@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
@@ -59,15 +60,21 @@ function canBegin({ protocol, icmpType }: Service, address: Address): boolean {
 test('two workloads of one host connect where both of them let it', () => {
   const outcomes = new Map<string, number>();
   const cases = arbitraryWorld().chain((world) =>
-    fc.tuple(fc.constant(withNeighbours(world)), fc.array(arbitraryPacket(world), { minLength: 2, maxLength: 4 })),
+    fc.tuple(
+      fc.constant(withNeighbours(world)),
+      fc.array(arbitraryPacket(world), { minLength: 2, maxLength: 4 }),
+      fc.constantFrom(0, mostWalksDefault),
+    ),
   );
   fc.assert(
-    fc.property(cases, ([world, packets]) => {
+    fc.property(cases, ([world, packets, mostWalks]) => {
       const fleet = compileFleet(world);
       for (const pair of pairsOf(world)) {
         const ruleSet = fleet.ruleSetOf(pair.client.host ?? '', 1);
         const table =
-          ruleSet === undefined ? undefined : buildTable({ ruleSet, essentials: [], numbering: emptyNumbering });
+          ruleSet === undefined
+            ? undefined
+            : buildTable({ ruleSet, essentials: [], numbering: emptyNumbering, mostWalks });
         if (ruleSet === undefined || table === undefined) throw new Error('nothing was compiled');
         const script = readScript(bootstrapScript(table, { revision: 1, epoch, digest: '-' }, nothingStanding));
         for (const { service } of packets) {

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
@@ -121,10 +122,16 @@ function worldOf(policy: string): World {
   };
 }
 
-/** As its agent would load it, which knows the host's bridges. */
-function scriptOf(policy: string): string {
+/** As its agent would load it, which knows the host's bridges. `mostWalks` as of buildTable. */
+function scriptOf(policy: string, mostWalks = mostWalksDefault): string {
   const ruleSet = worldOf(policy).ruleSet(1);
-  const table = buildTable({ ruleSet, essentials: [], ownAddresses: bridgeAddresses, numbering: emptyNumbering });
+  const table = buildTable({
+    ruleSet,
+    essentials: [],
+    ownAddresses: bridgeAddresses,
+    numbering: emptyNumbering,
+    mostWalks,
+  });
   if (table === undefined) throw new Error('out of decision numbers');
   return bootstrapScript(table, { revision: 1, epoch: 1, digest: '-' }, nothingStanding);
 }
@@ -268,6 +275,13 @@ describe('containers of one host', () => {
 
   test.each(Object.entries(states))('decide as the oracle does: %s', { timeout: 60_000 }, async (_, policy) => {
     expect(await mismatches(policy)).toEqual([]);
+  });
+
+  test('decide so too where peer maps answer with tags', { timeout: 60_000 }, async () => {
+    const policy = states['all enforced in both directions'] ?? '';
+    const script = scriptOf(policy, 0);
+    expect(script).toMatch(/^add rule inet segwall judge_\S+ meta priority set ct /m);
+    expect(await mismatches(policy, script)).toEqual([]);
   });
 
   test('a table that judges one end only is caught', { timeout: 60_000 }, async () => {
