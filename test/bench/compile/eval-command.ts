@@ -41,12 +41,12 @@ export async function evalCommandResults({ fleet, lines }: EvalInput): Promise<B
         name: 'policy eval, the whole command: a million random queries, 10,000 workloads read first',
         value: lines.length / full.seconds,
         unit: '/s',
+        limit: { kind: 'at-least', value: 200_000 },
       },
       {
         name: 'policy eval, the command once the directory is read: a million random queries',
         value: lines.length / (full.seconds - empty.seconds),
         unit: '/s',
-        limit: { kind: 'at-least', value: 200_000 },
       },
     ];
   } finally {
