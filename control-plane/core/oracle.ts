@@ -49,9 +49,12 @@ export function createOracle({
     const known = places.get(address);
     if (known !== undefined) return known;
     const { by, meant } = holders.at(address);
+    const side = sideOf(address, by);
     const place: Place = {
-      side: sideOf(address, by),
-      ...(meant === undefined ? {} : { meant: { subject: subjectOf(meant), side: sideOf(address, [meant]) } }),
+      side,
+      ...(meant === undefined
+        ? {}
+        : { meant: { subject: subjectOf(meant), side: by.length === 1 ? side : sideOf(address, [meant]) } }),
     };
     if (by.length > 0) places.set(address, place);
     return place;
@@ -202,9 +205,12 @@ function grants(matching: Matching, end: JudgedEnd, howMany: 'first' | 'all'): r
   const found: End[] = [];
   const { direction, query, subject } = end;
   const point = hullPoint(query.service);
-  for (const own of subject[direction].rules) {
+  const { rules, hulls } = subject[direction];
+  for (let at = 0; at < rules.length; at += 1) {
+    if (point < (hulls[at * 2] ?? 0) || point > (hulls[at * 2 + 1] ?? 0)) continue;
+    const own = rules[at];
+    if (own === undefined) continue;
     if ('rule' in own) {
-      if (point < own.least || point > own.greatest) continue;
       if (ruleHits(matching, own, end)) found.push(own.grant);
     } else {
       for (const rule of own.rules.at(query.service)) {

@@ -14,7 +14,7 @@ import { RulesByService } from './rules-by-service.ts';
  */
 export type Near = 'settled' | 'open';
 
-export interface NearRule extends ServiceHull {
+export interface NearRule {
   readonly rule: Rule;
   readonly membership: Membership;
   readonly near: Near;
@@ -62,6 +62,11 @@ export class SubjectEnd {
   readonly denials: readonly Denial[];
   /** In order of segment, combination and rule name. */
   readonly rules: readonly (NearRule | LargeMembership)[];
+  /**
+   * Of each of `rules` the least protocol and port, and the greatest, that it may match: what lies outside is refused without a look
+   * at the rule. All in one piece of memory, since a rule that is not near costs more to fetch than to ask.
+   */
+  readonly hulls: readonly number[];
   /** Layer 6 where no selective service matches. */
   readonly byDefault: End;
 
@@ -74,6 +79,7 @@ export class SubjectEnd {
         ? [{ membership, rules: rulesByService(membership) }]
         : nearRules(matching, { workload, membership, direction }),
     );
+    this.hulls = this.rules.flatMap((own) => ('rule' in own ? hullOf(own.rule.services) : [0, wholeHull]));
     const named = standing.memberships.find(({ segment }) => segment[direction] === this.mode);
     this.byDefault = defaultEnd(workload, this.mode === 'enforce' ? 'deny' : 'would-deny', named);
   }
@@ -109,7 +115,7 @@ function nearRules(
   for (const rule of membership.rules) {
     const near = nearOf(matching, { peers: nearPeers(rule, direction), workload, scope: membership });
     if (near === 'never') continue;
-    listed.push({ rule, membership, near, grant: grantEnd(workload, membership, rule), ...hullOf(rule.services) });
+    listed.push({ rule, membership, near, grant: grantEnd(workload, membership, rule) });
   }
   return listed;
 }
@@ -138,21 +144,15 @@ function nearOf(
   return near;
 }
 
-/** The least protocol and port, and the greatest, that some term may match: what lies outside is refused without a look at the terms. */
-interface ServiceHull {
-  readonly least: number;
-  readonly greatest: number;
-}
-
-function hullOf(terms: readonly ServiceTerm[]): ServiceHull {
+function hullOf(terms: readonly ServiceTerm[]): readonly [least: number, greatest: number] {
   let [least, greatest] = [Number.MAX_SAFE_INTEGER, -1];
   for (const term of terms) {
-    if (term.kind !== 'ports') return { least: 0, greatest: wholeHull };
+    if (term.kind !== 'ports') return [0, wholeHull];
     const first = protocolNumbers[term.protocol] * 65_536;
     least = Math.min(least, first + term.low);
     greatest = Math.max(greatest, first + term.high);
   }
-  return { least, greatest };
+  return [least, greatest];
 }
 
 export function hullPoint({ protocol, port = 0 }: Service): number {
