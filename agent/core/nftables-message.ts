@@ -2,6 +2,7 @@
 // words of our state rule, and at its end who made it. Only what telling our own transactions from a stranger's needs; the
 // layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is the table's name.
 
+import { renderNetfilterRequest } from './netfilter-request.ts';
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './netlink-attributes.ts';
 import { findStateText } from './transaction.ts';
 
@@ -20,6 +21,8 @@ export type NftablesNotice =
 const subsystemNftables = 10;
 const newRule = 6;
 const newGeneration = 15;
+const getGeneration = 16;
+const requestFlag = 1;
 const attributes = { table: 1, ruleUserdata: 7, generation: 1, pid: 2, process: 3 } as const;
 
 /** By message number: what happened to what, and which attribute names the object or, for a rule, its chain. */
@@ -51,6 +54,16 @@ export function isElementChange(message: number): boolean {
 
 /** NFPROTO_INET. */
 export const familyInet = 1;
+
+/** Asks how many transactions there have been; the answer is a `committed` notice. */
+export function renderGenerationRequest(): Uint8Array {
+  return renderNetfilterRequest({
+    subsystem: subsystemNftables,
+    message: getGeneration,
+    flags: requestFlag,
+    attributes: [],
+  });
+}
 
 /** All notices of one datagram, in order. Messages that lie about their lengths are left out. */
 export function decodeNftablesNotices(bytes: Uint8Array): readonly NftablesNotice[] {

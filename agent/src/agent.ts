@@ -59,10 +59,10 @@ import { createPolicySync } from './policy-sync.ts';
 import type { Enforcer, SyncState } from './ports.ts';
 import type { AgentSettings, InterfaceSettings } from './settings.ts';
 import type { StateDirectory } from './state-directory.ts';
-import { readStateRule } from './state-rule.ts';
+import { readGeneration, readStateRule } from './state-rule.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
-import { createTableGuard } from './table-guard.ts';
+import { createTableGuard, tamperingWhileAway } from './table-guard.ts';
 import { openTableWatch } from './table-watch.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
 import { readUnitDropIns } from './unit-drop-ins.ts';
@@ -128,11 +128,16 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     marks,
     sweepMarks,
     stateRule: readStateRule,
+    generation: readGeneration,
     namedUnits: () => readUnitDropIns(),
     beforeFirstTable: () => enterOpenSockets(log),
     units,
     names,
     panic,
+    async hearStrangers() {
+      if (watch.ok) await watch.value.hearAll();
+      return guard.state();
+    },
   });
   // Before the start, or what it loads would be heard of too late to be known as ours.
   let reportEvent: () => void = () => undefined;
@@ -140,7 +145,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     repair: (cause) =>
       enforcer.repair(cause).catch((error: unknown) => {
         fail(error);
-        return 'failed';
+        return { kind: 'failed' };
       }),
     report(details) {
       events.record('table-tampered', new Map([...details, ['revision', String(enforcer.held()?.revision ?? 0)]]));
@@ -159,6 +164,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   let problem = '';
   const started = await enforcer.start();
   reportStart(started, log);
+  if (started.kind === 'loaded' && started.tampering !== undefined)
+    events.record('table-tampered', tamperingWhileAway(started.tampering, started.revision));
   if (started.kind === 'failed') problem = `the last good revision could not be loaded: ${started.problem}`;
 
   // ---- what is seen

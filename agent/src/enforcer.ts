@@ -23,6 +23,7 @@ import {
   nothingStanding,
   removalScript,
   statedMask,
+  stateText,
   type TableState,
 } from '#agent-core/transaction.ts';
 import type { UnitCgroup } from '#agent-core/unit-placement.ts';
@@ -30,6 +31,7 @@ import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { placeOfTables } from './fingerprint-record.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
 import { createMarkEpochs, misreadBits, needsSweep } from './mark-epochs.ts';
 import type { NamesOfTable } from './names.ts';
@@ -40,7 +42,8 @@ import { createPolicySaving, type LastGood } from './policy-saving.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
 import type { RepairOutcome } from './table-guard.ts';
-import { createTableLoader, digestOf, idsOf, type Loaded, unitNames } from './table-loader.ts';
+import { type Inspection, inspectTable, whatWasTouched } from './table-inspection.ts';
+import { createTableLoader, digestOf, fingerprintOf, idsOf, type Loaded, unitNames } from './table-loader.ts';
 import type { RefillOutcome, UnitWatch } from './unit-watch.ts';
 
 /**
@@ -50,10 +53,14 @@ import type { RefillOutcome, UnitWatch } from './unit-watch.ts';
  */
 export type StartOutcome =
   | { readonly kind: 'open' }
-  | { readonly kind: 'adopted' | 'loaded'; readonly revision: number; readonly problem?: string }
+  | { readonly kind: 'adopted'; readonly revision: number; readonly problem?: string }
+  | { readonly kind: 'loaded'; readonly revision: number; readonly problem?: string; readonly tampering?: Tampering }
   | { readonly kind: 'unknown-table'; readonly revision: number | undefined }
   | { readonly kind: 'panic'; readonly revision: number | undefined; readonly problem?: string }
   | { readonly kind: 'failed'; readonly problem: string };
+
+/** What someone changed in our table while no agent ran, in words. */
+export type Tampering = readonly string[];
 
 export interface EnforcerOptions {
   readonly nft: Nft;
@@ -73,6 +80,8 @@ export interface EnforcerOptions {
   readonly beforeFirstTable?: () => Promise<void>;
   /** The words of the state rule as the kernel has them. Absent, or where it fails, nft is asked: slow where peers are many. */
   readonly stateRule?: () => Promise<Result<string | undefined>>;
+  /** How many transactions nftables has had in this network namespace. Absent: who else made some is known by notices alone. */
+  readonly generation?: () => Promise<Result<number>>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
   /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
@@ -81,6 +90,8 @@ export interface EnforcerOptions {
   readonly names?: NamesOfTable;
   /** Absent, nobody can open the host while this runs. */
   readonly panic?: Pick<PanicFlag, 'read'>;
+  /** Hears all that was done to the table until now: `touched` where something of it is still to be put back. Absent: nobody listens. */
+  readonly hearStrangers?: () => Promise<'whole' | 'touched'>;
 }
 
 export interface TableEnforcer extends Enforcer {
@@ -141,7 +152,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const { nft, stateDirectory, log, marks = defaultMarks } = options;
   const epochs = createMarkEpochs({ marks, sweepMarks: options.sweepMarks, log });
   const loader = createTableLoader({ ...options, marks, epochs });
-  const { withUnits, fingerprint } = loader;
+  const { withUnits } = loader;
   let inForce: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let repairs = 0;
@@ -186,7 +197,10 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (options.panic?.read() === undefined) return;
     const wasOpened = isOpened;
     isOpened = true;
-    if (!wasOpened) followUnits(undefined);
+    if (!wasOpened) {
+      followUnits(undefined);
+      saving.forgetFingerprint();
+    }
     if (!(await loader.stands())) return;
     const removed = await loader.remove();
     if (!removed.ok) log.error({ reason: removed.error }, 'opened at the console, but the table could not be removed');
@@ -207,14 +221,32 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   /** Lists outside the turns, so that a unit's new cgroup waits for no listing; one that a transaction overtook is done again. */
   const settle = async (): Promise<void> => {
     const [own, listed] = [settling, loader.transactions()];
-    const text = isOpened ? undefined : await fingerprint();
+    const listing = isOpened ? undefined : await loader.listing();
     await inTurn(async () => {
       if (settling !== own) return;
       if (loader.transactions() !== listed) return keepFingerprintSoon();
-      if (text !== undefined && !isOpened && inForce !== undefined) await saving.writeFingerprint(text);
+      // What a stranger left is not ours; the repair that is due settles anew.
+      if ((await options.hearStrangers?.()) === 'touched') return;
+      if (listing !== undefined && !isOpened) await rememberListing(fingerprintOf(listing));
       settling = undefined;
     });
   };
+
+  /** Empty: what is in force was loaded, and is listed later. */
+  const rememberListing = async (listing: string): Promise<void> => {
+    const state = stateInForce();
+    if (state === undefined) return;
+    const nftVersion = await loader.nftVersion();
+    await saving.writeFingerprint({ state: stateText(state), listing, nftVersion, place: placeOfTables() });
+  };
+
+  const stateInForce = (): TableState | undefined =>
+    inForce === undefined
+      ? undefined
+      : stateOf({ revision: inForce.ruleSet.revision, epoch: inForce.epoch, digest: inForce.digest });
+
+  const inspect = async (kernel: TableState | undefined): Promise<Inspection> =>
+    inspectTable({ loader, remembered: await saving.readFingerprint(), kernel });
 
   const keep = async (next: InForce, when: Saving = 'now'): Promise<void> => {
     inForce = next;
@@ -410,12 +442,24 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       inForce = { ruleSet, table, epoch: record.value.epoch, digest, placed: new Set() };
       return { kind: 'panic', revision: ruleSet.revision, ...problem };
     }
+    const inspection = await inspect(kernel);
+    const told = async (epoch: number, loaded: 'same-table' | 'another-table') => {
+      await rememberListing('');
+      const isToBeListed = loaded === 'same-table' && inspection.before.text !== '';
+      const after = isToBeListed ? { text: (await loader.listing()) ?? '', epoch } : undefined;
+      const tampering = whatWasTouched({ inspection, after, marks });
+      return {
+        kind: 'loaded',
+        revision: ruleSet.revision,
+        ...problem,
+        ...(tampering.length > 0 && { tampering }),
+      } as const;
+    };
     if (kernel !== undefined && kernel.digest === digest && !epochs.isInDoubt()) {
       const { epoch } = kernel;
       inForce = { ruleSet, table, epoch, digest, placed: new Set() };
       followUnits(table);
-      const known = await saving.readFingerprint();
-      if (known !== undefined && known === (await fingerprint())) {
+      if (inspection.kind === 'as-left') {
         await refill('all');
         return { kind: 'adopted', revision: ruleSet.revision, ...problem };
       }
@@ -427,7 +471,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       inForce = { ...inForce, ...loaded.value };
       await refill('all');
       await keep(inForce);
-      return { kind: 'loaded', revision: ruleSet.revision, ...problem };
+      return told(inForce.epoch, 'same-table');
     }
     // The kernel's own word goes first: the disk may have missed a wrap, or be full since yesterday.
     const epoch = await epochs.next(kernel?.epoch ?? record.value.epoch);
@@ -437,30 +481,48 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!loaded.ok)
       return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };
     await keep({ ruleSet, table, digest, ...loaded.value });
-    return { kind: 'loaded', revision: ruleSet.revision, ...problem };
+    return told(loaded.value.epoch, kernel === undefined || kernel.digest === digest ? 'same-table' : 'another-table');
   };
 
   const repair = async (cause: 'changed' | 'overrun'): Promise<RepairOutcome> => {
-    if (isOpened) return 'opened';
-    if (inForce === undefined) return 'untouched';
+    if (isOpened) return { kind: 'opened' };
+    if (inForce === undefined) return { kind: 'untouched' };
     const { ruleSet, table, digest } = inForce;
-    if (cause === 'overrun') {
-      // Before it has settled, what was lost were the notices of our own transaction.
-      if (settling !== undefined) return 'untouched';
-      const known = await saving.readFingerprint();
-      if (known !== undefined && known === (await fingerprint())) return 'untouched';
+    // Notices that were lost may have been of our own last change, or of a stranger's beside it: what stands tells.
+    const inspection = cause === 'overrun' ? await inspect(stateInForce()) : undefined;
+    if (inspection?.kind === 'as-left') {
+      if (settling !== undefined) keepFingerprintSoon();
+      return { kind: 'untouched' };
     }
     // What passed meanwhile may carry today's epoch: a new one has every connection judged again.
     const epoch = await epochs.next(inForce.epoch);
     const chosen = epoch.ok ? epoch.value : inForce.epoch;
-    const loaded = await loader.load(table, stateOf({ revision: ruleSet.revision, epoch: chosen, digest }));
+    const state = stateOf({ revision: ruleSet.revision, epoch: chosen, digest });
+    const { value, hands } = await loader.withWhoseHands(async () => {
+      const result = await loader.load(table, state);
+      return { loaded: result, listing: inspection === undefined ? undefined : await loader.listing() };
+    });
+    const { loaded, listing } = value;
     if (!loaded.ok) {
       log.error({ cause, reason: loaded.error }, 'the table was changed by someone else and could not be put back');
-      return 'failed';
+      return { kind: 'failed' };
     }
-    repairs += 1;
     await keep({ ...inForce, ...loaded.value });
-    return 'repaired';
+    if (inspection === undefined) {
+      repairs += 1;
+      return { kind: 'repaired', found: [] };
+    }
+    // The notices of this load may be lost as well: that must not lead to another one.
+    if (hands === 'ours' && listing !== undefined) {
+      clearTimeout(settling);
+      settling = undefined;
+      await rememberListing(fingerprintOf(listing));
+    }
+    const after = { text: listing ?? '', epoch: loaded.value.epoch };
+    const found = whatWasTouched({ inspection, after, marks });
+    if (found.length === 0) return { kind: 'untouched' };
+    repairs += 1;
+    return { kind: 'repaired', found };
   };
 
   const resume = async (): Promise<ResumeOutcome> => {

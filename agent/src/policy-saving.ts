@@ -1,12 +1,10 @@
 // Keeps what is in force on disk: the last good record, and the fingerprint of the table it made. A disk that cannot be written
 // stops nothing: what is in force then is not on disk, which is said until it is.
 
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { diskErrorText, isDiskError } from './fallback-directory.ts';
+import { type FingerprintRecord, forgetFingerprint, readFingerprint, writeFingerprint } from './fingerprint-record.ts';
 import type { StateDirectory } from './state-directory.ts';
-import { writeWhole } from './whole-file.ts';
 
 /** How soon what could not be written is tried again. */
 const writeAgainMs = 10_000;
@@ -22,8 +20,9 @@ export interface PolicySaving {
   now(): Promise<void>;
   soon(): void;
   forget(): Promise<void>;
-  writeFingerprint(text: string): Promise<void>;
-  readFingerprint(): Promise<string | undefined>;
+  writeFingerprint(record: FingerprintRecord): Promise<void>;
+  readFingerprint(): Promise<FingerprintRecord | undefined>;
+  forgetFingerprint(): void;
   /** The revision that a start would find on disk. */
   onDisk(revision: number): void;
   /** What is in force but not on disk, in words; empty where all is. */
@@ -39,7 +38,6 @@ export function createPolicySaving(options: {
   readonly log: Logger;
 }): PolicySaving {
   const { stateDirectory, lastGood, inTurn, log } = options;
-  const fingerprintPath = join(stateDirectory.path, 'last-good', 'fingerprint');
   let failedWrites = 0;
   let revisionOnDisk = 0;
   let unsaved: string | undefined;
@@ -88,10 +86,11 @@ export function createPolicySaving(options: {
       clearTimeout(writingAgain);
       await written(() => stateDirectory.forgetLastGood());
     },
-    writeFingerprint: async (text) => {
-      await written(() => writeWhole(fingerprintPath, Buffer.from(text)));
+    writeFingerprint: async (record) => {
+      await written(() => writeFingerprint(stateDirectory.path, record));
     },
-    readFingerprint: () => readFile(fingerprintPath, 'utf8').catch(() => undefined),
+    readFingerprint: () => readFingerprint(stateDirectory.path),
+    forgetFingerprint: () => forgetFingerprint(stateDirectory.path),
     onDisk: (revision) => {
       revisionOnDisk = revision;
     },

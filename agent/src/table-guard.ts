@@ -7,8 +7,13 @@
 import type { Logger } from 'pino';
 import type { ForeignChange } from './table-watch.ts';
 
-/** `opened`: the table is away because someone at the console said so; that is no tampering. */
-export type RepairOutcome = 'repaired' | 'untouched' | 'failed' | 'opened';
+/**
+ * `opened`: the table is away because someone at the console said so; that is no tampering. `found`: in words, what was not as it
+ * should be, where notices did not tell.
+ */
+export type RepairOutcome =
+  | { readonly kind: 'repaired'; readonly found: readonly string[] }
+  | { readonly kind: 'untouched' | 'failed' | 'opened' };
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;
@@ -23,6 +28,8 @@ export interface TableGuard {
   changed(change: ForeignChange): void;
   /** Notices were lost: what stands has to be looked at. */
   overrun(): void;
+  /** `whole`: of all that was heard nothing waits to be put back. */
+  state(): 'whole' | 'touched';
   /** Tells of a bout that has not ended. */
   close(): void;
 }
@@ -99,18 +106,19 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
     isRepairing = false;
     const tookMs = endedAt - startedAt;
     notBefore = endedAt + Math.min(paceMostMs, Math.max(paceLeastMs, tookMs * paceFactor));
-    if (outcome === 'opened') {
+    if (outcome.kind === 'opened') {
       bout = undefined;
       dirtySince = undefined;
     } else if (bout !== undefined) {
-      if (outcome === 'repaired') {
+      if (outcome.kind === 'repaired') {
         bout.repairs += 1;
+        for (const what of outcome.found) count(bout.what, what);
         bout.slowestMs = Math.max(bout.slowestMs, endedAt - dirtyAt);
         if (bout.repairs === 1)
           log.warn(Object.fromEntries(detailsOf(bout)), 'someone else changed the table; it is put back');
-      } else if (outcome === 'failed') bout.failures += 1;
+      } else if (outcome.kind === 'failed') bout.failures += 1;
     }
-    if (outcome === 'failed') {
+    if (outcome.kind === 'failed') {
       notBefore = endedAt + retryMs;
       dirtySince ??= dirtyAt;
       cause = 'changed';
@@ -153,6 +161,7 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
       heard().overruns += 1;
       schedule();
     },
+    state: () => (dirtySince === undefined && !isRepairing ? 'whole' : 'touched'),
     close() {
       clearTimeout(repairing);
       clearTimeout(telling);
@@ -175,6 +184,17 @@ function detailsOf(bout: Bout): ReadonlyMap<string, string> {
   if (bout.failures > 0) details.set('failures', String(bout.failures));
   if (bout.overruns > 0) details.set('lostNotices', String(bout.overruns));
   return details;
+}
+
+/** What a start found, for the audit: the kernel tells who only to whom listens. */
+export function tamperingWhileAway(found: readonly string[], revision: number): ReadonlyMap<string, string> {
+  return new Map([
+    ['by', 'unknown: no agent ran'],
+    ['what', named(new Map(found.map((what) => [what, 1])), 'other changes')],
+    ['repairs', '1'],
+    ['until', new Date().toISOString()],
+    ['revision', String(revision)],
+  ]);
 }
 
 /** "nft (pid 7) 3 times, iptables (pid 9), and 12 others" */

@@ -23,10 +23,16 @@ import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/u
 import { err, ok, type Result } from '#model/result.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
 import type { Nft } from './nft.ts';
+import { removeTable } from './table-removal.ts';
 import type { UnitWatch } from './unit-watch.ts';
 
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
-const ownStatesKept = 256;
+const ownTransactionsKept = 256;
+
+/** A transaction of ours that has not been heard of: the words of its state rule. */
+interface OwnTransaction {
+  readonly state: string;
+}
 
 /** Units' cgroups held open, and the lines that put them into the table. */
 export interface Placement {
@@ -62,11 +68,15 @@ export interface TableLoader {
   /** The same over a table of another mask or numbering, whose marks have these bits. */
   loadOverOtherMarks(table: Table, state: TableState, bits: number): Promise<Result<Loaded>>;
   /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
-  fingerprint(): Promise<string | undefined>;
+  listing(): Promise<string | undefined>;
+  /** Of nft, whose versions list in words of their own. */
+  nftVersion(): Promise<string>;
   /** Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is a stranger's. */
   isOwnState(state: string): boolean;
   /** Scripts given to nft so far. */
   transactions(): number;
+  /** `ours`: nobody else changed any table while `work` ran. */
+  withWhoseHands<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly hands: 'ours' | 'not-ours-alone' }>;
 }
 
 export interface TableLoaderOptions {
@@ -76,31 +86,41 @@ export interface TableLoaderOptions {
   readonly log: Logger;
   readonly beforeFirstTable?: () => Promise<void>;
   readonly stateRule?: () => Promise<Result<string | undefined>>;
+  readonly generation?: () => Promise<Result<number>>;
+  readonly hearStrangers?: () => Promise<unknown>;
   readonly units?: UnitWatch;
 }
 
 export function createTableLoader(options: TableLoaderOptions): TableLoader {
   const { nft, marks, epochs, log } = options;
-  /** Words of state rules, and how many transactions that carry them have not been heard of yet. */
-  const ownStates = new Map<string, number>();
+  let unheard: OwnTransaction[] = [];
   let transactions = 0;
+  let committed = 0;
+  let version: Promise<string> | undefined;
 
   /** Loads a script that holds these words: its notice is then known as ours. */
   const applyAsOwn = async (script: string, state: string): Promise<Result<void>> => {
-    ownStates.set(state, (ownStates.get(state) ?? 0) + 1);
-    const [oldest] = ownStates.keys();
-    if (ownStates.size > ownStatesKept && oldest !== undefined) ownStates.delete(oldest);
+    const own: OwnTransaction = { state };
+    unheard.push(own);
+    if (unheard.length > ownTransactionsKept) unheard.shift();
     transactions += 1;
     const applied = await nft.apply(script);
-    if (!applied.ok) isOwnState(state);
+    const forget = () => {
+      unheard = unheard.filter((other) => other !== own);
+    };
+    if (!applied.ok) forget();
+    else {
+      committed += 1;
+      // Its notices were sent before nft came back. What is not heard of then is lost, and nobody may borrow its words.
+      if (options.hearStrangers !== undefined) void options.hearStrangers().then(forget, forget);
+    }
     return applied;
   };
 
   const isOwnState = (state: string): boolean => {
-    const left = ownStates.get(state);
-    if (left === undefined) return false;
-    if (left > 1) ownStates.set(state, left - 1);
-    else ownStates.delete(state);
+    const heard = unheard.find((own) => own.state === state);
+    if (heard === undefined) return false;
+    unheard = unheard.filter((own) => own !== heard);
     return true;
   };
 
@@ -217,8 +237,14 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     loadOverOtherMarks,
     isOwnState,
     transactions: () => transactions,
-    // Added first, so that it may be missing.
-    remove: () => nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`),
+    withWhoseHands: async (work) => {
+      const [before, own] = [await options.generation?.(), committed];
+      const value = await work();
+      const after = await options.generation?.();
+      const isOurs = before?.ok === true && after?.ok === true && after.value - before.value === committed - own;
+      return { value, hands: isOurs ? 'ours' : 'not-ours-alone' };
+    },
+    remove: () => removeTable(nft),
     load: (table, state) =>
       epochs.isInDoubt() ? loadOverOtherMarks(table, state, epochs.staleBits()) : bootstrap(table, state),
     loadOnUnsureGround: async (table, state) => {
@@ -232,12 +258,14 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
       epochs.believe();
       return loaded;
     },
-    fingerprint: async () => {
+    listing: async () => {
       const listing = await list('-s');
       if (!listing.ok) return undefined;
-      return sha256(
-        withoutPlacement(listing.value).replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1'),
-      );
+      return withoutPlacement(listing.value).replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1');
+    },
+    nftVersion: () => {
+      version ??= nft.list(['--version']).then((told) => (told.ok ? told.value.trim() : ''));
+      return version;
     },
   };
 }
@@ -253,6 +281,11 @@ export function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
 /** SHA-256, hex, of what makes the table what it is. */
 export function digestOf(table: Table): string {
   return sha256(tableText(table));
+}
+
+/** SHA-256, hex, of what the kernel shows of it. */
+export function fingerprintOf(listing: string): string {
+  return sha256(listing);
 }
 
 function freshMaps(table: Table): readonly string[] {

@@ -1,6 +1,7 @@
 // Hears every nftables transaction of this network namespace and tells those that touched our table and were not ours. A
 // transaction of ours is known by the state rule it writes, which holds revision, epoch and digest; a stranger's by lacking it.
 
+import { setImmediate } from 'node:timers/promises';
 import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/nftables-message.ts';
 import { isUnitSet } from '#agent-core/unit-sets.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -16,6 +17,8 @@ export interface ForeignChange {
 
 export interface TableWatch {
   readonly reader: NetlinkReader;
+  /** Reads every notice that was sent before the call. */
+  hearAll(): Promise<void>;
   close(): void;
 }
 
@@ -28,6 +31,8 @@ export interface TableWatchOptions {
   othersChanged?(): void;
   /** Notices were lost: what the table holds has to be looked at. */
   overrun(): void;
+  /** Default 64 MiB; less is a test's, which loses notices on purpose. */
+  readonly receiveBufferBytes?: number;
 }
 
 /** NFNLGRP_NFTABLES is group 7. */
@@ -44,7 +49,7 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   const opened = openNetlink({
     protocol: netlinkProtocols.netfilter,
     groups,
-    receiveBufferBytes: bufferBytes,
+    receiveBufferBytes: options.receiveBufferBytes ?? bufferBytes,
     datagramBytes,
     datagramsPerCall: 4,
   });
@@ -58,6 +63,7 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   let what = new Map<string, number>();
   /** Notices were lost: the rest of the transaction they were of cannot be told from a stranger's. */
   let isCut = false;
+  let isClosed = false;
 
   const take = (bytes: Uint8Array) => {
     for (const notice of decodeNftablesNotices(bytes)) {
@@ -68,7 +74,9 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
         }
         if (isUnitSet(notice.name) && isElementChange(notice.message)) isUnitsTold = true;
         else isTouched = true;
-        if (what.size < kindsOfChangeMost || notice.name === '') {
+        // A rule's own set comes and goes with the rule, which is told.
+        const isOfRule = notice.name.startsWith('__');
+        if (!isOfRule && (what.size < kindsOfChangeMost || notice.name === '')) {
           const text = changeText(notice.message, notice.name);
           what.set(text, (what.get(text) ?? 0) + 1);
         }
@@ -88,29 +96,34 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
     }
   };
 
-  return ok({
-    reader: {
-      socket,
-      read() {
-        const outcome = socket.receive(take);
-        switch (outcome.kind) {
-          case 'received':
-            if (outcome.cut > 0) {
-              isCut = true;
-              options.overrun();
-            }
-            return 'more';
-          case 'overrun':
-            isCut = true;
-            options.overrun();
-            return 'more';
-          case 'empty':
-            return 'empty';
-          case 'failed':
-            throw new Error(`reading changes of the table failed: ${errnoName(outcome.errno)}`);
+  const read = (): 'more' | 'empty' => {
+    const outcome = socket.receive(take);
+    switch (outcome.kind) {
+      case 'received':
+        if (outcome.cut > 0) {
+          isCut = true;
+          options.overrun();
         }
-      },
+        return 'more';
+      case 'overrun':
+        isCut = true;
+        options.overrun();
+        return 'more';
+      case 'empty':
+        return 'empty';
+      case 'failed':
+        throw new Error(`reading changes of the table failed: ${errnoName(outcome.errno)}`);
+    }
+  };
+
+  return ok({
+    reader: { socket, read },
+    async hearAll() {
+      while (!isClosed && read() === 'more') await setImmediate();
     },
-    close: () => socket.close(),
+    close() {
+      isClosed = true;
+      socket.close();
+    },
   });
 }

@@ -11,9 +11,11 @@ import type { LabHost } from '#test/support/lab.ts';
 
 const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
 
-/** `markMask`: which bits of the connection mark are the agent's. `sweep`: what clearing marks comes to. */
+/** `markMask`: which bits of the connection mark are the agent's. `sweep`: what clearing marks comes to. `noticeBytes`: room for notices. */
 export interface DriverSettings {
+  readonly noticeBytes?: number;
   readonly markMask?: number;
+  readonly mostWalks?: number;
   readonly sweep?: 'fails';
 }
 
@@ -37,13 +39,15 @@ export function driveHost(
 ): DrivenHost {
   const directory = mkdtempSync(join(tmpdir(), 'segwall-enforcer-'));
   let running = start(options);
-  function start({ markMask, sweep }: DriverSettings) {
+  function start({ markMask, sweep, noticeBytes, mostWalks }: DriverSettings) {
     const cgroups = options.cgroups === undefined ? [] : [JSON.stringify(options.cgroups)];
     if (options.namedUnits !== undefined) cgroups.push(JSON.stringify([...options.namedUnits]));
     const child = host.spawn([process.execPath, driver, directory, ...cgroups], {
       env: {
         ...(process.env as Record<string, string>),
         ...(markMask !== undefined && { MARK_MASK: String(markMask) }),
+        ...(noticeBytes !== undefined && { NOTICE_BYTES: String(noticeBytes) }),
+        ...(mostWalks !== undefined && { MOST_WALKS: String(mostWalks) }),
         ...(sweep !== undefined && { SWEEP: sweep }),
       },
     });

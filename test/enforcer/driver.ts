@@ -8,7 +8,7 @@ import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { readStateRule } from '#agent/state-rule.ts';
+import { readGeneration, readStateRule } from '#agent/state-rule.ts';
 import { createTableGuard } from '#agent/table-guard.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
@@ -31,6 +31,8 @@ const [directory = '', cgroups, namedUnits] = process.argv.slice(2);
 /** Which bits of the connection mark are ours; empty: the default. */
 const markMask = process.env['MARK_MASK'] ?? '';
 const marks = markMask === '' ? defaultMarks : assertOk(markLayoutOf(Number(markMask)));
+/** How many bytes of notices of table changes the kernel keeps for us; empty: the agent's own number. */
+const noticeBytes = process.env['NOTICE_BYTES'];
 const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
 const units = cgroups === undefined ? undefined : createUnitWatch({ root: JSON.parse(cgroups), log });
 const enforcer = createEnforcer({
@@ -41,10 +43,16 @@ const enforcer = createEnforcer({
   marks,
   sweepMarks: process.env['SWEEP'] === 'fails' ? async () => err('told to fail') : sweepMarks,
   stateRule: readStateRule,
+  generation: readGeneration,
+  hearStrangers: async () => {
+    await watch.hearAll();
+    return guard.state();
+  },
   ...(namedUnits === undefined ? {} : { namedUnits: () => new Map(JSON.parse(namedUnits)) }),
   ...(units === undefined ? {} : { units }),
 });
 const changes: unknown[] = [];
+let overruns = 0;
 const bouts: unknown[] = [];
 const guard = createTableGuard({
   repair: (cause) => enforcer.repair(cause),
@@ -60,7 +68,11 @@ const watch = assertOk(
       changes.push(change);
       guard.changed(change);
     },
-    overrun: () => guard.overrun(),
+    overrun() {
+      overruns += 1;
+      guard.overrun();
+    },
+    ...(noticeBytes === undefined ? {} : { receiveBufferBytes: Number(noticeBytes) }),
   }),
 );
 const stopping = new AbortController();
@@ -75,7 +87,7 @@ async function answer(command: Command): Promise<unknown> {
     case 'sweep':
       return sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, command.current) });
     case 'counts':
-      return enforcer.counts();
+      return { ...enforcer.counts(), overruns };
     case 'state-rule':
       return readStateRule();
     case 'units':

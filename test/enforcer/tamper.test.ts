@@ -19,6 +19,7 @@ interface Bout {
 
 let lab: Lab;
 let host: LabHost;
+let peer: LabHost;
 let driven: DrivenHost;
 let whole: string;
 /** From a change's notice to its repair, as the guard measured. */
@@ -34,6 +35,7 @@ const policy: HostPolicy = {
 beforeAll(async () => {
   lab = await createLab({ name: 'tamper' });
   host = await lab.addHost({ name: 'h1', ipv4: address });
+  peer = await lab.addHost({ name: 'h2', ipv4: '10.77.1.9' });
   driven = driveHost(host);
   await driven.ask({ do: 'start' });
   await driven.ask({ do: 'apply', policy: { ...policy, revision: 5 } });
@@ -49,6 +51,7 @@ afterAll(async () => {
 async function shape(): Promise<string> {
   const { stdout } = await host.exec(['nft', '-s', 'list', 'ruleset']);
   return stdout
+    .replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1')
     .replaceAll(/epoch=\d+|0x[0-9a-f]+/g, '')
     .split('\n')
     .sort()
@@ -65,6 +68,12 @@ async function nft(script: string): Promise<void> {
   child.stdin?.end(script);
   const [code] = (await once(child, 'exit')) as [number];
   expect(code).toBe(0);
+}
+
+/** Denied, and so counted in a denied set. */
+async function knock(): Promise<void> {
+  await peer.exec(['bash', '-c', `echo x > /dev/udp/${address}/9`]);
+  await waitFor(async () => (await copied()).includes('10.77.1.9'), { what: 'the denial is counted' });
 }
 
 const copied = async () => (await host.exec(['nft', 'list', 'table', 'inet', 'segwall'])).stdout;
@@ -87,6 +96,49 @@ const rows: readonly (readonly [string, string | (() => Promise<string>), RegExp
     /chain added or changed: mine/,
   ],
   ['adds a set of its own', 'add set inet segwall mine { type ipv4_addr; }', /set or map added: mine/],
+  [
+    'empties a denied set',
+    async () => {
+      await knock();
+      return 'flush set inet segwall den_in4';
+    },
+    /element deleted in den_in4/,
+  ],
+  [
+    'takes a denial away',
+    async () => {
+      await knock();
+      return 'delete element inet segwall den_in4 { 10.77.1.9 . 10.77.1.1 . udp . 9 . 0x00000000 }'.replace(
+        '0x00000000',
+        /udp \. 9 \. (0x[0-9a-f]+)/.exec(await copied())?.[1] ?? 'no mark',
+      );
+    },
+    /element deleted in den_in4/,
+  ],
+  [
+    'counts denials no more',
+    'flush chain inet segwall count_in; delete set inet segwall den_in4',
+    /set or map deleted: den_in4/,
+  ],
+  ['deletes a counter', async () => withoutCounter(await copied()), /object deleted: n_\d+/],
+  ['adds an object of its own', 'add counter inet segwall mine', /object added: mine/],
+  ['changes an inner chain before ours', 'insert rule inet segwall c_1 meta l4proto udp accept', /rule added in c_1/],
+  ['changes the chain of the state rule', 'flush chain inet segwall state', /rule deleted in state/],
+  ['deletes a base chain', 'flush chain inet segwall input; delete chain inet segwall input', /chain deleted: input/],
+  ['renames a base chain', 'rename chain inet segwall input other', /chain added or changed: other/],
+  [
+    'hooks a base chain elsewhere',
+    'flush chain inet segwall input; delete chain inet segwall input; add chain inet segwall input { type filter hook forward priority 300; }',
+    /chain added or changed: input/,
+  ],
+  [
+    'replaces a rule by a wider one',
+    async () => {
+      const { stdout } = await host.exec(['nft', '-a', 'list', 'chain', 'inet', 'segwall', 'mid']);
+      return `replace rule inet segwall mid handle ${/drop # handle (\d+)/.exec(stdout)?.[1]} accept`;
+    },
+    /rule added in mid/,
+  ],
   ['makes the table dormant', 'add table inet segwall { flags dormant; }', /table added/],
   [
     'loads a copy of the table with a hole, state and all',
@@ -95,6 +147,12 @@ const rows: readonly (readonly [string, string | (() => Promise<string>), RegExp
     /table/,
   ],
 ];
+
+/** In one transaction: what counts by it goes first. */
+function withoutCounter(listing: string): string {
+  const name = /counter name "?(n_\d+)"? drop/.exec(listing)?.[1];
+  return `flush chain inet segwall r_${name?.slice(2)}; delete counter inet segwall ${name}`;
+}
 
 test.each(rows)('a stranger %s: it is put back within a second, and told once', async (_, given, what) => {
   await waitFor(async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes', {
@@ -157,6 +215,40 @@ test('a storm of changes in other tables leads to no transaction of ours, and is
   expect((await bouts()).length).toBe(before.bouts);
   await host.exec(['nft', 'add', 'table', 'inet', 'other']);
   await host.exec(['nft', 'delete', 'table', 'inet', 'other']);
+});
+
+test('a table of somebody’s that accepts before ours opens nothing, and is left alone', async () => {
+  await waitFor(async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes', { what: 'all is quiet' });
+  const before = { bouts: (await bouts()).length, repairs: await repairs() };
+  await nft('add table inet other; add chain inet other first { type filter hook input priority -300; }\n');
+  await nft('add rule inet other first accept\n');
+  await host.exec(['nft', 'reset', 'counters', 'table', 'inet', 'segwall']);
+  await knock();
+  expect((await copied()).match(/counter n_\d+ \{\n\t\tpackets [1-9]/g)).not.toBeNull();
+  await nft('delete table inet other\n');
+  expect({ bouts: (await bouts()).length, repairs: await repairs() }).toEqual(before);
+});
+
+test('a storm during which the policy changes and notices are lost ends with the newest policy, whole', async () => {
+  driven.restart({ noticeBytes: 4096 });
+  await driven.ask({ do: 'start' });
+  const storm = stormOf(1500, (_, at) =>
+    at % 3 === 0 ? 'delete table inet segwall' : 'insert rule inet segwall input accept',
+  );
+  for (const revision of [6, 7, 8]) {
+    const next = { ...policy, revision, allowIn: [...(policy.allowIn ?? []), `any: tcp/${8000 + revision}`] };
+    await driven.ask({ do: 'apply', policy: next });
+    driven.pause();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    driven.resume();
+  }
+  await storm;
+  await driven.ask({ do: 'apply', policy: { ...policy, revision: 9 } });
+  await waitFor(async () => (await shape()) === whole.replace('revision=5', 'revision=9'), {
+    what: 'all is put back',
+    timeoutMs: 15_000,
+  });
+  expect(Number((await driven.ask({ do: 'counts' }))['overruns'])).toBeGreaterThan(0);
 });
 
 /** Transactions one after the other in one nft, for so long; gives how many. A line that fails changes nothing. */

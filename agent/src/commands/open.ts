@@ -1,11 +1,12 @@
 // `segwall-agent open`: opens the host on purpose. Removes our table and forgets the last good revision, so that neither a
 // restart nor a reboot brings it back; the control plane does, when the agent runs again.
 
-import { tableName } from '#agent-core/table.ts';
 import { CommandError } from '../command-error.ts';
+import { forgetFingerprint } from '../fingerprint-record.ts';
 import { createNft } from '../nft.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
+import { removeTable } from '../table-removal.ts';
 
 export async function openCommand({ state, yes }: { readonly state: string; readonly yes: boolean }): Promise<void> {
   if (!yes) {
@@ -26,9 +27,7 @@ export async function openCommand({ state, yes }: { readonly state: string; read
       exitCode: 1,
     });
   }
-  const nft = createNft();
-  // Adding first makes deleting right whether the table is there or not, in one transaction.
-  const removed = await nft.apply(`add table ${tableName}\ndelete table ${tableName}\n`);
+  const removed = await removeTable(createNft());
   if (!removed.ok) {
     throw new CommandError({
       code: 'table-not-removed',
@@ -38,5 +37,6 @@ export async function openCommand({ state, yes }: { readonly state: string; read
     });
   }
   await stateDirectory.forgetLastGood();
+  forgetFingerprint(state);
   process.stdout.write('the host is open: no rules of segwall are in its kernel\n');
 }

@@ -7,11 +7,13 @@ import { tableName } from '#agent-core/table.ts';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
 import { openEventLog } from '../event-log.ts';
+import { forgetFingerprint } from '../fingerprint-record.ts';
 import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
+import { removeTable } from '../table-removal.ts';
 
 export interface PanicOptions {
   readonly state: string;
@@ -43,7 +45,9 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
   } catch (error) {
     refusal = (error as NodeJS.ErrnoException).code ?? String(error);
   }
-  const removed = await removeTable();
+  // That it is gone is no tampering then.
+  forgetFingerprint(state);
+  const removed = await removeTable(createNft());
   if (!removed.ok) {
     throw new CommandError({
       code: 'table-not-removed',
@@ -76,18 +80,13 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
   );
 }
 
-async function removeTable() {
-  // Adding first makes deleting right whether the table is there or not, in one transaction.
-  return createNft().apply(`add table ${tableName}\ndelete table ${tableName}\n`);
-}
-
 /** Until the agent says that it knows, if one runs. */
 async function keepOpen(path: string): Promise<void> {
   const nft = createNft();
   const state = openStateDirectory(path);
   const until = performance.now() + watchMs;
   while (performance.now() < until) {
-    if ((await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok) await removeTable();
+    if ((await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok) await removeTable(nft);
     const answer = await Promise.race([askStatus(state.socketPath), setTimeout(betweenLooksMs)]);
     if (answer?.ok === true && (answer.value as AgentStatusDocument).isOpened) return;
     if (answer?.ok === false && lockOwner(state.lockPath) === undefined) return;

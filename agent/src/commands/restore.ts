@@ -6,6 +6,7 @@ import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
 import { createEnforcer } from '../enforcer.ts';
+import { openEventLog } from '../event-log.ts';
 import { isDiskError } from '../fallback-directory.ts';
 import { decodeLastGood } from '../last-good-record.ts';
 import { livePeersAmong } from '../live-peers.ts';
@@ -19,6 +20,7 @@ import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock, type StateLock } from '../state-lock.ts';
 import { readStateRule } from '../state-rule.ts';
+import { tamperingWhileAway } from '../table-guard.ts';
 import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
@@ -67,6 +69,8 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       case 'adopted':
         return say(`revision ${outcome.revision} was in the kernel already`);
       case 'loaded':
+        if (outcome.tampering !== undefined)
+          openEventLog(state).record('table-tampered', tamperingWhileAway(outcome.tampering, outcome.revision));
         if (enforcer.problem() !== '') process.stderr.write(`warning: ${enforcer.problem()}\n`);
         return say(`revision ${outcome.revision} is in force`);
       case 'panic':
