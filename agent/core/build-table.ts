@@ -3,7 +3,9 @@
 // judged as its connection's first packet would be, once per epoch, and stamped or denied.
 
 import type { Address, Family } from '#model/address.ts';
+import { rangeText } from '#model/address-range.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { serviceTermText } from '#model/service.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classChains, countEndings, soleDecision } from './class-chain.ts';
@@ -15,13 +17,14 @@ import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import { chooseLayouts, mostWalksDefault, tagText } from './peer-layout.ts';
-import { Capacities, type ClassTarget, type PeerMap, peerMapsOf } from './peer-maps.ts';
+import { Capacities, type ClassTarget, peerMapsOf } from './peer-maps.ts';
 import {
   type Chain,
   denialWords,
   type ElementMap,
   type JudgedGate,
   nameWords,
+  type PeerMap,
   stampWords,
   type Table,
 } from './table.ts';
@@ -56,24 +59,26 @@ const loopbackAddresses = ['127.0.0.1' as Address, '::1' as Address];
 export function buildTable(request: TableRequest): Table | undefined {
   const { marks = defaultMarks } = request;
   const numberer = new Numberer(request.numbering, marks.decisionsMost);
-  const intern = createInterner();
-  const classes = new Map<string, PeerClass>();
+  // What is equal stays the same object from table to table, so that what did not change need not be made again.
+  const before = request.previous?.numbering === request.numbering ? request.previous : undefined;
+  const intern = createInterner(before?.decisions.values());
+  const known = new Map(before?.classes);
   const decisions = new Map<number, Decision>();
   let isExhausted = false;
   const numberOf = (decision: Decision): number => {
     const number = numberer.decision(decision.key);
     if (number === undefined) isExhausted = true;
-    else decisions.set(number, decision);
     return number ?? 0;
   };
+  const use = (decision: Decision) => decisions.set(numberOf(decision), decision);
   const classOf = (services: ServiceMap<Decision>): PeerClass => {
     const key = planes
       .map((plane) => services[plane].map(({ low, high, value }) => `${low}-${high}=${numberOf(value)}`).join(','))
       .join(';');
-    const known = classes.get(key);
-    if (known !== undefined) return known;
+    const found = known.get(key);
+    if (found !== undefined) return found;
     const made = { key, services };
-    classes.set(key, made);
+    known.set(key, made);
     return made;
   };
 
@@ -90,6 +95,8 @@ export function buildTable(request: TableRequest): Table | undefined {
     let index = 0;
     for (const { choices } of workloads) {
       for (const gate of choices[direction].gates) {
+        const name = `${direction === 'inbound' ? 'in' : 'out'}${index}`;
+        const previous = before?.gates.find((judged) => judged.name === name)?.classes;
         const classified = classifyPeers({
           gate,
           peerSets: request.ruleSet.peerSets,
@@ -97,11 +104,19 @@ export function buildTable(request: TableRequest): Table | undefined {
           hostAliases: { published, others },
           intern,
           classOf,
+          ...(previous === undefined ? {} : { previous }),
         });
-        gates.push({ name: `${direction === 'inbound' ? 'in' : 'out'}${index}`, gate, classes: classified });
+        gates.push({ name, gate, classes: classified });
         index += 1;
       }
     }
+  }
+  const classes = new Map<string, PeerClass>();
+  for (const { classes: own } of gates) {
+    for (const peerClass of usedClasses(own)) classes.set(peerClass.key, peerClass);
+  }
+  for (const { services } of classes.values()) {
+    for (const plane of planes) for (const { value } of services[plane]) use(value);
   }
   if (isExhausted) return undefined;
 
@@ -120,7 +135,7 @@ export function buildTable(request: TableRequest): Table | undefined {
     return { chain: `c_${number}`, tag: tagText(number * 2 + 1) };
   };
   for (const direction of ['inbound', 'outbound'] as const) {
-    numberOf(dhcpDecision({ intern, direction, workload: hostName(request.ruleSet) }));
+    use(dhcpDecision({ intern, direction, workload: hostName(request.ruleSet) }));
   }
   const capacities = new Capacities(request.numbering.capacities);
   return assemble({
@@ -135,6 +150,8 @@ export function buildTable(request: TableRequest): Table | undefined {
     intern,
     mostWalks: request.mostWalks ?? mostWalksDefault,
     layoutsBefore: request.numbering.capacities,
+    ...(before === undefined ? {} : { before }),
+    source: { ruleSet: request.ruleSet, own: JSON.stringify([request.essentials.map(essentialForm), others]) },
     namedUnits: request.namedUnits ?? new Map(),
     host: hostName(request.ruleSet),
     capacities,
@@ -158,8 +175,10 @@ function assemble(parts: {
   readonly targetOf: (peerClass: PeerClass) => ClassTarget;
   readonly mostWalks: number;
   readonly layoutsBefore: ReadonlyMap<string, number>;
+  readonly before?: Table;
   readonly decisionChain: (decision: Decision) => string;
   readonly intern: ReturnType<typeof createInterner>;
+  readonly source: Table['source'];
   readonly namedUnits: NamedUnits;
   readonly host: string;
   readonly capacities: Capacities;
@@ -170,8 +189,20 @@ function assemble(parts: {
   const layoutOf = chooseLayouts({ gates, capacities: parts.layoutsBefore, mostWalks: parts.mostWalks });
   const peerMaps = new Map<string, Readonly<Record<Family, readonly PeerMap[]>>>();
   for (const gate of gates) {
+    const { before } = parts;
+    const [old, classes] = [
+      before?.peerMaps.get(gate.name),
+      before?.gates.find(({ name }) => name === gate.name)?.classes,
+    ];
     const of = (family: Family) =>
-      peerMapsOf({ gate, family, layout: layoutOf(gate, family), targetOf, capacities: parts.capacities });
+      peerMapsOf({
+        gate,
+        family,
+        layout: layoutOf(gate, family),
+        targetOf,
+        capacities: parts.capacities,
+        ...(old === undefined || classes === undefined ? {} : { before: { classes, maps: old[family] } }),
+      });
     peerMaps.set(gate.name, { ipv4: of('ipv4'), ipv6: of('ipv6') });
   }
   const hooks = hookChains({
@@ -225,8 +256,8 @@ function assemble(parts: {
     const own = [...ipv4, ...ipv6];
     for (const { name, map } of own) maps.set(name, map);
     if (own.every(({ layout }) => layout === 'verdicts')) continue;
-    const { exact, intervals } = gate.classes;
-    const classes = new Set([...exact.values(), ...intervals.map(({ peerClass }) => peerClass)]);
+    const { sizes, intervals } = gate.classes;
+    const classes = new Set([...sizes.keys(), ...intervals.map(({ peerClass }) => peerClass)]);
     const tagged = tagParts({ gate, targets: [...classes].map(targetOf), isStrict: denies });
     chains.set(...tagged.chain);
     maps.set(...tagged.map);
@@ -235,7 +266,11 @@ function assemble(parts: {
     marks,
     chains,
     maps,
-    counters: new Set([...[...decisions.keys()].map((number) => `n_${number}`), 'n_mid', 'n_odd']),
+    counters: new Set([
+      ...[...decisions.keys()].sort((a, b) => a - b).map((number) => `n_${number}`),
+      'n_mid',
+      'n_odd',
+    ]),
     deniedSets,
     gates: gates.map(
       ({ name, gate: { workload, direction }, classes }): JudgedGate => ({
@@ -247,6 +282,8 @@ function assemble(parts: {
       }),
     ),
     units: hooks.units,
+    peerMaps,
+    source: parts.source,
     dispatch: hooks.dispatch,
     decisions,
     numbering: parts.numbering(),
@@ -295,6 +332,11 @@ function containerDecisionLines(
   ];
 }
 
+function essentialForm({ name, direction, peers, services }: EssentialEntry): unknown {
+  const far = peers.kind === 'any' ? 'any' : peers.ranges.map(rangeText);
+  return [name, direction, far, services.map(serviceTermText)];
+}
+
 function hostName(ruleSet: HostRuleSet): string {
   return ruleSet.workloads.find(({ kind }) => kind === 'host')?.workload ?? ruleSet.host;
 }
@@ -311,6 +353,13 @@ function dhcpDecision(request: {
     action: 'accept',
     end: { verdict: 'allow', reason: 'essential', essential: 'dhcp-client', workload },
   });
+}
+
+/** Each once or more often. */
+function* usedClasses({ rest, sizes, intervals }: PeerClasses): Generator<PeerClass> {
+  yield rest;
+  yield* sizes.keys();
+  for (const { peerClass } of intervals) yield peerClass;
 }
 
 /** Each exact address, interval and rest votes for the class number it had before. */
@@ -331,7 +380,13 @@ function countVotes(
     const before = previous.gates.find((gate) => gate.name === name)?.classes;
     if (before === undefined) continue;
     vote(classes.rest.key, before.rest.key, 1);
-    for (const [address, peerClass] of classes.exact) vote(peerClass.key, classAtExact(before, address).key, 1);
+    // Only new classes are voted for, and those have members among what changed.
+    const { since } = classes;
+    const voters = since?.from.deref() === before ? since.addresses : classes.exact.keys();
+    for (const address of voters) {
+      const peerClass = classes.exact.get(address);
+      if (peerClass !== undefined) vote(peerClass.key, classAtExact(before, address).key, 1);
+    }
     for (const { range, peerClass } of classes.intervals) {
       const same = before.intervals.find(
         (interval) => interval.range.family === range.family && interval.range.first === range.first,

@@ -89,8 +89,10 @@ export function decideServices(layers: Layers, intern: Interner): ServiceMap<Dec
 /** Gives the one object that stands for a decision. */
 export type Interner = (decision: Omit<Decision, 'key'>) => Decision;
 
-export function createInterner(): Interner {
+/** `before`: decisions of another table, which stay the objects they are. */
+export function createInterner(before: Iterable<Decision> = []): Interner {
   const known = new Map<string, Decision>();
+  for (const decision of before) known.set(decision.key, decision);
   return (decision) => {
     const key = decisionKey(decision);
     const found = known.get(key);

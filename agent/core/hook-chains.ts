@@ -5,18 +5,20 @@
 
 import { type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
+import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Direction } from '#model/verdict.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import type { NamedGate, PeerClass } from './peer-classes.ts';
-import type { ClassTarget, PeerMap } from './peer-maps.ts';
+import type { ClassTarget } from './peer-maps.ts';
 import {
   type Chain,
   decisionWords,
   type ElementMap,
   epochWords,
   giveEpochWords,
+  type PeerMap,
   type UnitEntry,
   type UnitTargets,
   unitEntries,
@@ -279,7 +281,8 @@ export function tagParts(request: {
 }): { readonly chain: readonly [string, Chain]; readonly map: readonly [string, ElementMap] } {
   const { gate, targets, isStrict } = request;
   const map = `${gate.name}_classes`;
-  const elements = new Map([...targets].map(({ tag, chain }) => [tag, `goto ${chain}`]));
+  const ordered = [...targets].sort((a, b) => compareCodeUnits(a.tag, b.tag));
+  const elements = new Map(ordered.map(({ tag, chain }) => [tag, `goto ${chain}`]));
   return {
     chain: [tagChain(gate), { lines: [`meta priority vmap @${map}`, nowhereLine(isStrict)] }],
     map: [map, { declaration: '{ type classid : verdict; }', kind: 'map', update: 'late-removal', elements }],

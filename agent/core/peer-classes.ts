@@ -1,14 +1,18 @@
 // Far addresses with the same set of rules form a class; one look-up finds it. Exact addresses go to one map, address ranges
 // are cut into disjoint intervals, and whoever is in neither is of the rest. An exact address's class includes the ranges that
 // cover it, and every class includes what is open to any address: one class is the whole answer.
-// Cost: linear in addresses, plus intervals × range sets.
+// Cost: linear in addresses, plus intervals × range sets. Where only members of sets came or went since the table before, what it had
+// is copied and those members alone are judged again.
 
 import { type Address, addressValue, type Family, familyOf } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
+import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { EssentialEntry, PeerSet, PeerSetId, Peers } from '#model/rule-set.ts';
 import type { ServiceMap } from '#model/service-map.ts';
+import { equalStructures } from '#model/structure.ts';
 import { type Decision, decideServices, type Interner } from './decision.ts';
 import type { Gate } from './gate.ts';
+import { patchedMap } from './patched-map.ts';
 
 /** What one class of peers may do: equal keys are equal functions, within one interner. */
 export interface PeerClass {
@@ -26,6 +30,28 @@ export interface PeerClasses {
   readonly exact: ReadonlyMap<Address, PeerClass>;
   readonly intervals: readonly ClassInterval[];
   readonly rest: PeerClass;
+  /** How many exact addresses each class has, of those that have any. */
+  readonly sizes: ReadonlyMap<PeerClass, number>;
+  /** How many of the exact addresses are IPv6. */
+  readonly ipv6: number;
+  readonly basis: ClassBasis;
+  /** Absent where these were made from nothing. `intervals` are then those of `from`. */
+  readonly since?: SinceClasses;
+}
+
+/** Of what classes were made. */
+interface ClassBasis {
+  readonly gate: Gate;
+  readonly essentials: readonly EssentialEntry[];
+  readonly sets: readonly IndexedSet[];
+  readonly pieces: readonly CutInterval[];
+}
+
+export interface SinceClasses {
+  /** Weak, or each table would hold all before it. */
+  readonly from: WeakRef<PeerClasses>;
+  /** No other exact address has another class than in `from`. */
+  readonly addresses: readonly Address[];
 }
 
 /** A gate under the name its chains and maps carry, "in0" or "out2", with the classes of its peers. */
@@ -48,7 +74,10 @@ export function classifyPeers(request: {
   /** By what else its host is known to a container, and to nobody on other hosts. */
   readonly hostAliases?: HostAliases;
   readonly intern: Interner;
+  /** Equal keys are one object, also those in `previous`. */
   readonly classOf: (services: ServiceMap<Decision>) => PeerClass;
+  /** Of the gate of that name in the table before. */
+  readonly previous?: PeerClasses;
 }): PeerClasses {
   const { gate, classOf, intern } = request;
   // Essential settings are the host's own; a container has none.
@@ -70,9 +99,20 @@ export function classifyPeers(request: {
     return made;
   };
 
+  const { previous } = request;
+  const changed =
+    previous !== undefined &&
+    isSameGate(previous.basis.gate, gate) &&
+    equalStructures(previous.basis.essentials, essentials)
+      ? changedAddresses(previous.basis.sets, sets)
+      : undefined;
+  if (previous !== undefined && changed !== undefined)
+    return reclassify({ previous, changed, gate, essentials, sets, classFor });
+
   const rest = classFor([]);
-  const intervals = cutIntervals(sets).map(({ range, members }) => ({ range, members, peerClass: classFor(members) }));
-  const membersAt = createIntervalLookUp(intervals);
+  const pieces = cutIntervals(sets);
+  const intervals = pieces.map(({ range, members }) => ({ range, members, peerClass: classFor(members) }));
+  const membersAt = createIntervalLookUp(pieces);
   const exactMembers = new Map<Address, number[]>();
   for (const [index, set] of sets.entries()) {
     for (const address of set.addresses) {
@@ -89,7 +129,129 @@ export function classifyPeers(request: {
     );
     if (peerClass !== classFor(covering)) exact.set(address, peerClass);
   }
-  return { exact, intervals: joinIntervals(intervals.filter(({ peerClass }) => peerClass !== rest)), rest };
+  const sizes = new Map<PeerClass, number>();
+  let ipv6 = 0;
+  for (const [address, peerClass] of exact) {
+    sizes.set(peerClass, (sizes.get(peerClass) ?? 0) + 1);
+    if (familyOf(address) === 'ipv6') ipv6 += 1;
+  }
+  return {
+    exact,
+    intervals: joinIntervals(intervals.filter(({ peerClass }) => peerClass !== rest)),
+    rest,
+    sizes,
+    ipv6,
+    basis: { gate, essentials, sets, pieces },
+  };
+}
+
+/** As `previous`, but for some addresses. */
+function reclassify(request: {
+  readonly previous: PeerClasses;
+  readonly changed: readonly Address[];
+  readonly gate: Gate;
+  readonly essentials: readonly EssentialEntry[];
+  readonly sets: readonly IndexedSet[];
+  readonly classFor: (members: readonly number[]) => PeerClass;
+}): PeerClasses {
+  const { previous, changed, gate, essentials, sets, classFor } = request;
+  const { pieces } = previous.basis;
+  const changes = new Map<Address, PeerClass | undefined>();
+  const sizes = new Map(previous.sizes);
+  let { ipv6 } = previous;
+  const membersAt = createIntervalLookUp(pieces);
+  const count = (of: PeerClass | undefined, by: 1 | -1, address: Address) => {
+    if (of === undefined) return;
+    const size = (sizes.get(of) ?? 0) + by;
+    if (size === 0) sizes.delete(of);
+    else sizes.set(of, size);
+    if (familyOf(address) === 'ipv6') ipv6 += by;
+  };
+  for (const address of changed) {
+    const own = sets.flatMap((set, index) => (holds(set.addresses, address) ? [index] : []));
+    const covering = membersAt(address);
+    const members = covering.length === 0 ? own : [...new Set([...own, ...covering])].sort((a, b) => a - b);
+    const peerClass = own.length === 0 ? undefined : classFor(members);
+    const now = peerClass === classFor(covering) ? undefined : peerClass;
+    const before = previous.exact.get(address);
+    if (before === now) continue;
+    count(before, -1, address);
+    count(now, 1, address);
+    changes.set(address, now);
+  }
+  return {
+    exact: patchedMap(previous.exact, changes),
+    intervals: previous.intervals,
+    rest: previous.rest,
+    sizes,
+    ipv6,
+    basis: { gate, essentials, sets, pieces },
+    since: { from: new WeakRef(previous), addresses: [...changes.keys()] },
+  };
+}
+
+function isSameGate(before: Gate, now: Gate): boolean {
+  const isSame = <T>(a: readonly T[], b: readonly T[]) =>
+    a.length === b.length && a.every((item, at) => item === b[at]);
+  return (
+    before.workload === now.workload &&
+    before.direction === now.direction &&
+    isSame(before.guardrails, now.guardrails) &&
+    isSame(before.grants, now.grants)
+  );
+}
+
+/** Who came to or left any set; undefined where the sets differ in more than that, or in so much that it is no shorter way. */
+function changedAddresses(before: readonly IndexedSet[], now: readonly IndexedSet[]): readonly Address[] | undefined {
+  if (before.length !== now.length) return undefined;
+  const changed = new Set<Address>();
+  let held = 0;
+  for (const [at, set] of now.entries()) {
+    const old = before[at];
+    if (old?.id !== set.id || !equalRanges(old.ranges, set.ranges)) return undefined;
+    held += set.addresses.length;
+    if (!addDifferences(old.addresses, set.addresses, changed)) return undefined;
+  }
+  return changed.size * 4 > held ? undefined : [...changed];
+}
+
+/** False where a list is not in code-unit order, each address once. */
+function addDifferences(before: readonly Address[], now: readonly Address[], into: Set<Address>): boolean {
+  if (before === now) return true;
+  let [left, right] = [0, 0];
+  while (left < before.length || right < now.length) {
+    const [old, current] = [before[left], now[right]];
+    if (old !== current) {
+      const isGone = current === undefined || (old !== undefined && old < current);
+      const [list, at] = isGone ? [before, left] : [now, right];
+      const [last, next] = [list[at - 1], list[at]];
+      if (next === undefined || (last !== undefined && last >= next)) return false;
+      into.add(next);
+      if (isGone) left += 1;
+      else right += 1;
+    } else {
+      left += 1;
+      right += 1;
+    }
+  }
+  return true;
+}
+
+function holds(addresses: readonly Address[], address: Address): boolean {
+  let [low, high] = [0, addresses.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = addresses[middle];
+    if (found === undefined) return false;
+    if (found === address) return true;
+    if (found < address) low = middle + 1;
+    else high = middle - 1;
+  }
+  return false;
+}
+
+function equalRanges(a: readonly AddressRange[], b: readonly AddressRange[]): boolean {
+  return a === b || equalStructures(a, b);
 }
 
 /** The class that an address falls to: exact first, then its interval, then the rest. */
@@ -138,7 +300,7 @@ function withAliases(sets: readonly IndexedSet[], aliases: HostAliases | undefin
   if (aliases === undefined || aliases.others.length === 0) return sets;
   return sets.map((set) =>
     aliases.published.some((address) => set.addresses.includes(address))
-      ? { ...set, addresses: [...new Set([...set.addresses, ...aliases.others])] }
+      ? { ...set, addresses: sortedByCodeUnits(new Set([...set.addresses, ...aliases.others])) }
       : set,
   );
 }

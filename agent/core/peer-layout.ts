@@ -43,7 +43,7 @@ export function chooseLayouts(request: {
   const inTags = new Set<string>();
   const tag = ({ gate, family }: { readonly gate: NamedGate; readonly family: Family }) =>
     inTags.add(layoutName(gate, family, 'verdicts'));
-  const before = new Set([...capacities.keys()].map((name) => name.replace(/p\d+$/, '')));
+  const before = new Set([...capacities.keys()].map((name) => name.replace(/(?:p\d+|n)$/, '')));
   for (const one of sized) {
     const was = before.has(layoutName(one.gate, one.family, 'tags'));
     if (was && one.walks * returnBelow > mostWalks) tag(one);
@@ -61,8 +61,7 @@ export function chooseLayouts(request: {
 }
 
 function sizeOf({ classes }: NamedGate, family: Family): number {
-  let size = 0;
-  for (const address of classes.exact.keys()) if (address.includes(':') === (family === 'ipv6')) size += 1;
+  let size = family === 'ipv6' ? classes.ipv6 : classes.exact.size - classes.ipv6;
   for (const { range } of classes.intervals) if (range.family === family) size += 1;
   return size;
 }

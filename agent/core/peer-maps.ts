@@ -6,17 +6,10 @@
 import { addressFromValue, bitsOf, type Family, familyOf, lastValue } from '#model/address.ts';
 import { rangeCidrs } from '#model/address-range.ts';
 import { intervalMapOf } from './interval-map.ts';
-import type { NamedGate, PeerClass } from './peer-classes.ts';
+import { patchedMap } from './patched-map.ts';
+import type { NamedGate, PeerClass, PeerClasses } from './peer-classes.ts';
 import { layoutName, type PeerLayout } from './peer-layout.ts';
-import type { ElementMap } from './table.ts';
-
-export interface PeerMap {
-  readonly name: string;
-  /** What of the address is looked up: absent, all of it. */
-  readonly mask?: string;
-  readonly layout: PeerLayout;
-  readonly map: ElementMap;
-}
+import type { ElementMap, PeerMap } from './table.ts';
 
 /** Where a class's lines are, and the tag that leads there. */
 export interface ClassTarget {
@@ -32,25 +25,29 @@ const mostLengths = 4;
 /** So ragged a range that it takes more prefixes than this is better kept whole. */
 const mostPrefixesPerRange = 4;
 
-/** Linear in addresses and ranges. */
+/** Linear in addresses and ranges; where the classes were made from those `before`, in what changed. */
 export function peerMapsOf(request: {
   readonly gate: NamedGate;
   readonly family: Family;
   readonly layout: PeerLayout;
   readonly targetOf: (peerClass: PeerClass) => ClassTarget;
   readonly capacities: Capacities;
+  /** The gate's in the table before. */
+  readonly before?: { readonly classes: PeerClasses; readonly maps: readonly PeerMap[] };
 }): readonly PeerMap[] {
   const { gate, family, layout, capacities } = request;
+  const { classes } = gate;
   const type = `${family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr'} : ${layout === 'tags' ? 'classid' : 'verdict'}`;
   const base = layoutName(gate, family, layout);
   const answerFor = (peerClass: PeerClass): string => {
     const { chain, tag } = request.targetOf(peerClass);
     return layout === 'tags' ? tag : `goto ${chain}`;
   };
-  const hashed = (name: string, elements: ReadonlyMap<string, string>): Omit<PeerMap, 'mask'> => {
+  const hashed = (name: string, of: PeerMap['of'], elements: ReadonlyMap<string, string>): Omit<PeerMap, 'mask'> => {
     const capacity = capacities.of(name, elements.size);
     return {
       name: `${name}_${capacity}`,
+      of,
       layout,
       map: {
         declaration: `{ type ${type}; size ${capacity}; }`,
@@ -60,22 +57,35 @@ export function peerMapsOf(request: {
       },
     };
   };
-  const exact = new Map<string, string>();
-  for (const [address, peerClass] of gate.classes.exact) {
-    if (familyOf(address) === family) exact.set(address, answerFor(peerClass));
+  const size = family === 'ipv6' ? classes.ipv6 : classes.exact.size - classes.ipv6;
+  const before =
+    request.before !== undefined &&
+    classes.since?.from.deref() === request.before.classes &&
+    request.before.maps.every((map) => map.layout === layout)
+      ? request.before.maps
+      : undefined;
+  const maps: PeerMap[] = size === 0 ? [] : [exactMap()];
+  if (before !== undefined) {
+    const kept = before.filter(({ of }) => of === 'ranges');
+    for (const { name, map } of kept) {
+      if (map.update === 'fresh') noteLayout(map.elements);
+      else capacities.of(withoutCapacity(name), map.elements.size);
+    }
+    return [...maps, ...kept];
   }
-  const maps: PeerMap[] = exact.size === 0 ? [] : [hashed(base, exact)];
   const lengths = prefixes({ gate, family, answerFor });
   if (lengths !== undefined) {
     for (const [length, elements] of [...lengths].sort(([a], [b]) => b - a)) {
-      maps.push({ ...hashed(`${base}p${length}`, elements), ...maskOf(family, length) });
+      maps.push({ ...hashed(`${base}p${length}`, 'ranges', elements), ...maskOf(family, length) });
     }
     return maps;
   }
   const intervals = intervalMapOf({ gate, family, base, answerFor });
   if (intervals !== undefined) {
+    noteLayout(intervals.elements);
     maps.push({
       name: intervals.name,
+      of: 'ranges',
       layout,
       map: {
         declaration: `{ type ${type}; flags interval; }`,
@@ -86,6 +96,38 @@ export function peerMapsOf(request: {
     });
   }
   return maps;
+
+  /** An interval map has no size; that it holds tags must be known to the next table all the same. */
+  function noteLayout(elements: ReadonlyMap<string, string>): void {
+    if (layout === 'tags') capacities.of(`${base}n`, elements.size);
+  }
+
+  function exactMap(): PeerMap {
+    const old = before?.find(({ of }) => of === 'addresses');
+    const capacity = old === undefined ? undefined : capacities.of(base, size);
+    if (old !== undefined && old.name === `${base}_${capacity}`) return { ...old, map: elementsSince(old.map) };
+    const exact = new Map<string, string>();
+    for (const [address, peerClass] of classes.exact) {
+      if (familyOf(address) === family) exact.set(address, answerFor(peerClass));
+    }
+    return hashed(base, 'addresses', exact);
+  }
+
+  /** What a class's answer was, it is: classes keep their chains. */
+  function elementsSince(map: ElementMap): ElementMap {
+    const keys = (classes.since?.addresses ?? []).filter((address) => familyOf(address) === family);
+    if (keys.length === 0) return map;
+    const changes = new Map<string, string | undefined>();
+    for (const key of keys) {
+      const peerClass = classes.exact.get(key);
+      changes.set(key, peerClass === undefined ? undefined : answerFor(peerClass));
+    }
+    return { ...map, elements: patchedMap(map.elements, changes), since: { from: new WeakRef(map), keys } };
+  }
+}
+
+function withoutCapacity(name: string): string {
+  return name.slice(0, name.lastIndexOf('_'));
 }
 
 /** The gate's ranges by prefix length; undefined where they are not prefixes of a few lengths. */

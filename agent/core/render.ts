@@ -10,8 +10,8 @@ import { bootstrapScript, nothingStanding, statedMask } from './transaction.ts';
 
 export interface RenderSettings {
   readonly essentials: readonly EssentialEntry[];
-  /** SHA-256 over the table's text, hex; "-" stands in the script where it is not given. */
-  readonly digestOf?: (text: string) => string;
+  /** SHA-256 of the table, hex; "-" stands in the script where it is not given. */
+  readonly digestOf?: (table: Table) => string;
   /** Default: the default mask's. */
   readonly marks?: MarkLayout;
   /** As of buildTable. */
@@ -25,7 +25,7 @@ export function renderFromNothing(ruleSet: HostRuleSet, settings: RenderSettings
   const { marks = defaultMarks, essentials, mostWalks = mostWalksDefault } = settings;
   const table = buildTable({ ruleSet, essentials, numbering: emptyNumbering, marks, mostWalks });
   if (table === undefined) throw new NoRoomError(noRoomText(marks));
-  const digest = settings.digestOf?.(tableText(table)) ?? '-';
+  const digest = settings.digestOf?.(table) ?? '-';
   return bootstrapScript(
     table,
     { revision: ruleSet.revision, epoch: 1, digest, ...statedMask(marks) },
@@ -33,9 +33,21 @@ export function renderFromNothing(ruleSet: HostRuleSet, settings: RenderSettings
   );
 }
 
-/** The table as text without revision, epoch or digest: what is equal loads equal. */
-export function tableText(table: Table): string {
-  return bootstrapScript(table, { revision: 0, epoch: 0, digest: '-' }, nothingStanding);
+/**
+ * What makes a table what it is, but for the rule set it was made of: its text without revision, epoch, digest and the classes of
+ * single addresses, and what those follow from. Two tables of equal frames and equal rule sets load equal; the text of 100,000 addresses
+ * need not be made for it.
+ */
+export function tableFrame(table: Table): string {
+  const maps = new Map(table.maps);
+  for (const families of table.peerMaps.values()) {
+    for (const { name, of, map } of [...families.ipv4, ...families.ipv6])
+      if (of === 'addresses') maps.set(name, { ...map, elements: new Map() });
+  }
+  const decisions = [...table.decisions].map(([number, { key }]) => `${number} ${key}`).sort();
+  const classes = [...table.numbering.classes].map(([key, number]) => `${number} ${key}`).sort();
+  const text = bootstrapScript({ ...table, maps }, { revision: 0, epoch: 0, digest: '-' }, nothingStanding);
+  return [text, table.source.own, ...decisions, ...classes].join('\n');
 }
 
 /** Why no table can be made, for whoever reads the NACK. */

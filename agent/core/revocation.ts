@@ -31,6 +31,13 @@ type Narrows = (before: PeerClass, after: PeerClass) => boolean;
 function gateNarrows(before: JudgedGate, after: JudgedGate, narrows: Narrows): boolean {
   const old = before.classes;
   const now = after.classes;
+  const { since } = now;
+  if (since?.from.deref() === old) {
+    return since.addresses.some((address) => {
+      const [was, is] = [old, now].map((classes) => classes.exact.get(address) ?? fallback(classes, address));
+      return was !== undefined && is !== undefined && was !== is && narrows(was, is);
+    });
+  }
   if (narrows(old.rest, now.rest)) return true;
   for (const [address, peerClass] of now.exact) {
     const was = old.exact.get(address) ?? fallback(old, address);

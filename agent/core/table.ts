@@ -2,12 +2,14 @@
 // every revocation: the epoch stands in them as a mark that is filled in when the text is made, so that equal policy is equal
 // data whatever the epoch.
 
-import type { ManagedKind } from '#model/rule-set.ts';
+import type { Family } from '#model/address.ts';
+import type { HostRuleSet, ManagedKind } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
 import type { Decision } from './decision.ts';
 import { complement, type MarkLayout, maskText } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import type { PeerClass, PeerClasses } from './peer-classes.ts';
+import type { PeerLayout } from './peer-layout.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */
 export const tableName = 'inet segwall';
@@ -80,6 +82,18 @@ export interface ElementMap {
   readonly update: 'by-element' | 'late-removal' | 'fresh';
   /** Key to value in nft's words; a set's values are empty. */
   readonly elements: ReadonlyMap<string, string>;
+  /** Absent where it was made from nothing. No key but these has another value than in `from`. */
+  readonly since?: { readonly from: WeakRef<ElementMap>; readonly keys: readonly string[] };
+}
+
+/** A map behind a gate (peer-maps.ts). */
+export interface PeerMap {
+  readonly name: string;
+  readonly of: 'addresses' | 'ranges';
+  /** What of the address is looked up: absent, all of it. */
+  readonly mask?: string;
+  readonly layout: PeerLayout;
+  readonly map: ElementMap;
 }
 
 /** How connections are judged through one gate, for telling a change that only widens from one that revokes. */
@@ -112,11 +126,15 @@ export interface Table {
   /** Dynamic sets that the kernel fills; created, never flushed. Name to declaration. */
   readonly deniedSets: ReadonlyMap<string, string>;
   readonly gates: readonly JudgedGate[];
+  /** By gate name, in the order in which a gate looks in them. */
+  readonly peerMaps: ReadonlyMap<string, Readonly<Record<Family, readonly PeerMap[]>>>;
   /** The units that have rules of their own, in the order of the rule set. */
   readonly units: readonly UnitTargets[];
   /** What says which gate judges which packet: a change here is judged anew in full. */
   readonly dispatch: string;
   readonly decisions: ReadonlyMap<number, Decision>;
   readonly numbering: Numbering;
+  /** Of what it was made beside its numbering: the policy, and as text what is the host's own. */
+  readonly source: { readonly ruleSet: HostRuleSet; readonly own: string };
   readonly classes: ReadonlyMap<string, PeerClass>;
 }

@@ -126,7 +126,7 @@ function chainsToCome(table: Table, previous: Table): ReadonlyMap<string, Chain>
   for (const [name, map] of table.maps) {
     const before = previous.maps.get(name);
     if (before === undefined || before === map) continue;
-    for (const [key, answer] of map.elements) if (before.elements.get(key) !== answer) targetsOf(answer).forEach(take);
+    for (const [, answer] of differences(before, map).changed) targetsOf(answer).forEach(take);
   }
   return found;
 }
@@ -213,9 +213,7 @@ export function changeScript(request: {
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, map] of next.maps) {
     if (prepared.has(name) || previous.maps.get(name) === map) continue;
-    const before = previous.maps.get(name)?.elements ?? new Map<string, string>();
-    const changed = [...map.elements].filter(([key, value]) => before.get(key) !== value);
-    const removed = map.update === 'late-removal' ? [] : goneKeys(before, map);
+    const { changed, removed, before } = differences(previous.maps.get(name), map);
     if (changed.length === 0 && removed.length === 0) continue;
     const stale = [...removed, ...changed.filter(([key]) => before.has(key))];
     lines.push(...elementLines('delete', name, stale), ...elementLines('add', name, changed));
@@ -246,6 +244,25 @@ function leavesBehind(previous: Table, next: Table): boolean {
     const map = next.maps.get(name);
     return map === undefined || (map.update === 'late-removal' && goneKeys(before.elements, map).length > 0);
   });
+}
+
+/** Elements that are new or have another value, and those that go with them. */
+function differences(old: ElementMap | undefined, map: ElementMap) {
+  const before: ReadonlyMap<string, string> = old?.elements ?? new Map();
+  const { since } = map;
+  const entries = (keys: readonly string[], of: ReadonlyMap<string, string>) =>
+    keys.flatMap((key): (readonly [string, string])[] => {
+      const value = of.get(key);
+      return value === undefined ? [] : [[key, value]];
+    });
+  const isShort = since !== undefined && since.from.deref() === old;
+  const now = isShort ? entries(since.keys, map.elements) : [...map.elements];
+  const was = isShort ? entries(since.keys, before) : [...before];
+  return {
+    before,
+    changed: now.filter(([key, value]) => before.get(key) !== value),
+    removed: map.update === 'late-removal' ? [] : was.filter(([key]) => !map.elements.has(key)),
+  };
 }
 
 function goneKeys(before: ReadonlyMap<string, string>, map: ElementMap): readonly (readonly [string, string])[] {

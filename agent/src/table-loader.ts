@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
-import { tableText } from '#agent-core/render.ts';
+import { tableFrame } from '#agent-core/render.ts';
 import { type Table, tableName } from '#agent-core/table.ts';
 import {
   bootstrapScript,
@@ -21,6 +21,7 @@ import {
 } from '#agent-core/transaction.ts';
 import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
 import type { Nft } from './nft.ts';
 import { removeTable } from './table-removal.ts';
@@ -280,7 +281,7 @@ export function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
 
 /** SHA-256, hex, of what makes the table what it is. */
 export function digestOf(table: Table): string {
-  return sha256(tableText(table));
+  return sha256(`${tableFrame(table)}\n${ruleSetDigest(table.source.ruleSet)}`);
 }
 
 /** SHA-256, hex, of what the kernel shows of it. */

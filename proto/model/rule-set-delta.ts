@@ -141,17 +141,46 @@ function applyPeerSets(
   return ok(new Map([...sets].sort(([a], [b]) => compareCodeUnits(a, b))));
 }
 
-function applyAddresses(set: PeerSet, change: PeerSetChange): Result<readonly Address[]> {
-  const addresses = new Set(set.addresses);
+/** Linear in what changes, beside a copy and the searches. */
+function applyAddresses({ id, addresses }: PeerSet, change: PeerSetChange): Result<readonly Address[]> {
+  const gone = new Set<Address>();
+  const come = new Set<Address>();
+  const edits: { readonly at: number; readonly put?: Address }[] = [];
   for (const address of change.removedAddresses) {
-    if (!addresses.delete(address))
-      return err(`the delta takes ${address} out of peer set "${set.id}", which does not hold it`);
+    const at = placeOf(addresses, address);
+    if (addresses[at] !== address || gone.has(address))
+      return err(`the delta takes ${address} out of peer set "${id}", which does not hold it`);
+    gone.add(address);
+    edits.push({ at });
   }
   for (const address of change.addedAddresses) {
-    if (addresses.has(address)) return err(`the delta adds ${address} to peer set "${set.id}", which holds it already`);
-    addresses.add(address);
+    const at = placeOf(addresses, address);
+    if ((addresses[at] === address && !gone.has(address)) || come.has(address))
+      return err(`the delta adds ${address} to peer set "${id}", which holds it already`);
+    come.add(address);
+    edits.push({ at, put: address });
   }
-  return ok(change.addedAddresses.length === 0 ? [...addresses] : sortedByCodeUnits(addresses));
+  edits.sort((a, b) => a.at - b.at || compareCodeUnits(a.put ?? '~', b.put ?? '~'));
+  const parts: (readonly Address[])[] = [];
+  let taken = 0;
+  for (const { at, put } of edits) {
+    parts.push(addresses.slice(taken, at));
+    if (put !== undefined) parts.push([put]);
+    taken = put === undefined ? at + 1 : at;
+  }
+  parts.push(addresses.slice(taken));
+  return ok(parts.flat());
+}
+
+/** The index at which an ordered list holds it, or would. */
+function placeOf(addresses: readonly Address[], address: Address): number {
+  let [low, high] = [0, addresses.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((addresses[middle] ?? address) < address) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function applyWorkloads(base: readonly WorkloadRules[], delta: RuleSetDelta): Result<readonly WorkloadRules[]> {

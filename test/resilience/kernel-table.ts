@@ -1,13 +1,12 @@
 // Whether the kernel holds exactly the table that a rule set stands for: what a from-nothing load of it lists in an empty
 // namespace, line for line, whatever way the host came there.
 
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeLastGood } from '#agent/last-good-record.ts';
+import { digestOf } from '#agent/table-loader.ts';
 import { unseal } from '#agent/whole-file.ts';
 import { buildTable } from '#agent-core/build-table.ts';
-import { tableText } from '#agent-core/render.ts';
 import { bootstrapScript, nothingStanding, parseTableState } from '#agent-core/transaction.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -35,7 +34,7 @@ export async function checkKernel(given: {
     problems.push('the control plane is not essential');
   const table = buildTable({ ruleSet: wanted, essentials: record.essentials, numbering: record.numbering });
   if (table === undefined) throw new Error('the rule set does not fit a table');
-  const digest = createHash('sha256').update(tableText(table)).digest('hex');
+  const digest = digestOf(table);
   const actual = await listing(host);
   const state = parseTableState(actual);
   if (state?.revision !== wanted.revision) problems.push(`in the kernel is revision ${state?.revision}`);

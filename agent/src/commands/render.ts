@@ -1,12 +1,12 @@
 // `segwall-agent render`: the script this agent would load from nothing for a rule set, as nft reads it. Touches no kernel.
 
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
 import { type AgentSettings, defaultSettings, readSettings } from '../settings.ts';
+import { digestOf } from '../table-loader.ts';
 
 export interface RenderOptions {
   /** A file with an encoded snapshot, or "-" for standard input. */
@@ -44,7 +44,7 @@ function scriptOf(ruleSet: HostRuleSet, { essentials, connections }: AgentSettin
     return renderFromNothing(ruleSet, {
       essentials,
       marks: connections.marks,
-      digestOf: (text) => createHash('sha256').update(text).digest('hex'),
+      digestOf,
     });
   } catch (error) {
     if (!(error instanceof NoRoomError)) throw error;

@@ -50,7 +50,8 @@ export async function measureChanges(): Promise<ChangeTimes> {
     let revision = 0;
     const go = async (name: string, scriptFor: (state: TableState) => string) => {
       revision += 1;
-      const took = await notices.timed(() => load(host, scriptFor(state(revision))));
+      const script = scriptFor(state(revision));
+      const took = await notices.timed(() => load(host, script));
       times.set(name, [...(times.get(name) ?? []), took]);
     };
     const change = (previous: Table, next: Table, isNewEpoch: boolean) => (state: TableState) =>
