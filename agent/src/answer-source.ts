@@ -1,10 +1,12 @@
 // Where DNS answers are seen: held in a queue of the kernel's until they are let go, or copied to us. Tells which of the two this
-// kernel has, reads what comes, and lets go whatever it is told; a socket that closes lets all that it held go on unseen.
+// kernel has, reads what comes, and lets go whatever it is told; a socket that closes lets all that it held go on unseen. The kernel holds
+// while it hears from us (heartbeat.ts).
 
-import { type AnswerSource, answerLines, answerQueue } from '#agent-core/answer-chains.ts';
+import { type AnswerSource, answerQueue, trialScript } from '#agent-core/answer-chains.ts';
 import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/packet-queue-message.ts';
 import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import { startHeartbeat } from './heartbeat.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 import type { Nft } from './nft.ts';
@@ -31,9 +33,7 @@ const acknowledgementMostMs = 1000;
 export async function chooseAnswerSource(nft: Nft): Promise<readonly AnswerSource[]> {
   const kinds: AnswerSource[] = [];
   for (const kind of ['held', 'copied'] as const) {
-    const [line] = answerLines(kind, ['192.0.2.1' as Address]);
-    const table = 'inet segwall_trial';
-    const script = `add table ${table}\nadd chain ${table} answers { type filter hook input priority 10; }\nadd rule ${table} answers ${line}\n`;
+    const script = trialScript(kind, ['192.0.2.1' as Address], 'inet segwall_trial');
     if ((await nft.check(script)).ok) kinds.push(kind);
   }
   return kinds;
@@ -56,6 +56,7 @@ export function openAnswerSource(kind: AnswerSource, options: AnswerSourceOption
     return bound;
   }
   let isOpen = true;
+  const stopHeartbeat = kind === 'held' ? startHeartbeat() : () => undefined;
   const take = (datagram: Uint8Array) => {
     for (const { id, bytes } of readHandedPackets(kind, datagram).packets) {
       options.take(bytes, () => {
@@ -84,6 +85,7 @@ export function openAnswerSource(kind: AnswerSource, options: AnswerSourceOption
     },
     close() {
       isOpen = false;
+      stopHeartbeat();
       socket.close();
     },
   });

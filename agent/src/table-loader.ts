@@ -30,6 +30,9 @@ import type { UnitWatch } from './unit-watch.ts';
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownTransactionsKept = 256;
 
+/** Elements that packets bring and time takes away: denials, and that the agent was heard (answer-chains.ts). */
+const filledByPackets = /(\tset (?:den_\S+|answers_heard) \{[^}]*?)\n\t\telements = \{[^}]*\}/g;
+
 /** A transaction of ours that has not been heard of: the words of its state rule. */
 interface OwnTransaction {
   readonly state: string;
@@ -262,7 +265,7 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     listing: async () => {
       const listing = await list('-s');
       if (!listing.ok) return undefined;
-      return withoutPlacement(listing.value).replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1');
+      return withoutPlacement(listing.value).replaceAll(filledByPackets, '$1');
     },
     nftVersion: () => {
       version ??= nft.list(['--version']).then((told) => (told.ok ? told.value.trim() : ''));

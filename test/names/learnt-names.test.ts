@@ -193,13 +193,18 @@ describe('a rule set', () => {
     expect(shown.chains.get('answers_input')).toEqual({
       hook: '{ type filter hook input priority 10; policy accept; }',
       lines: [
-        'ct state established ct direction reply ip saddr { 10.0.0.53 } udp sport 53 queue num 21061 bypass',
-        'ct state established ct direction reply ip saddr { 10.0.0.53 } tcp sport 53 queue num 21061 bypass',
-        'ct state established ct direction reply ip6 saddr { fd00::53 } udp sport 53 queue num 21061 bypass',
-        'ct state established ct direction reply ip6 saddr { fd00::53 } tcp sport 53 queue num 21061 bypass',
+        'iif "lo" udp dport 21061 update @answers_heard { meta nfproto }',
+        'ct state established ct direction reply ip saddr { 10.0.0.53 } udp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
+        'ct state established ct direction reply ip saddr { 10.0.0.53 } tcp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
+        'ct state established ct direction reply ip6 saddr { fd00::53 } udp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
+        'ct state established ct direction reply ip6 saddr { fd00::53 } tcp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
       ],
     });
     expect(shown.chains.has('answers_forward')).toBe(false);
+    expect(shown.maps.get('answers_heard')?.declaration).toBe(
+      '{ type nf_proto; size 4; flags dynamic,timeout; timeout 3s; }',
+    );
+    expect(withAnswerChains(table, { ruleSet: base, source: 'copied', resolvers }).maps).toBe(table.maps);
     expect(withAnswerChains(table, { ruleSet: base, source: 'held', resolvers: [] })).toBe(table);
     expect(answerLines('copied', [at('10.0.0.53')])[0]).toContain('log group 21061');
     const { peerSets: _, ...rest } = base;

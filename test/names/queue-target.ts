@@ -1,9 +1,10 @@
 // The kernel's older words for handing packets to a queue (xt_NFQUEUE through nft's compatibility layer), which no nft text can
-// say: two tables of their own, and one rule each by netlink. For kernels built without nft's own queue statement.
+// say: two tables of their own, with the same rules before it (a family's table knows its packets by `meta protocol`), and one rule
+// each by netlink. For kernels built without nft's own queue statement.
 
 import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
 import type { Nft } from '#agent/nft.ts';
-import { answerQueue } from '#agent-core/answer-chains.ts';
+import { answerQueue, heardForMs, heartbeatPort } from '#agent-core/answer-chains.ts';
 import { assertOk } from '#model/result.ts';
 
 const tables = [
@@ -20,8 +21,10 @@ delete table ${name}
 add table ${name}
 add chain ${name} hold
 add chain ${name} input { type filter hook input priority 10; }
-add rule ${name} input ct state established ct direction reply udp sport 53 goto hold
-add rule ${name} input ct state established ct direction reply tcp sport 53 goto hold
+add set ${name} heard { type ether_type; flags dynamic,timeout; timeout ${heardForMs / 1000}s; }
+add rule ${name} input iif lo udp dport ${heartbeatPort} update @heard { meta protocol }
+add rule ${name} input ct state established ct direction reply meta protocol @heard udp sport 53 goto hold
+add rule ${name} input ct state established ct direction reply meta protocol @heard tcp sport 53 goto hold
 `),
     );
   }

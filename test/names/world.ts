@@ -51,6 +51,8 @@ export interface NamesWorld {
   /** As a crash would. */
   killAgent(): Promise<void>;
   startAgent(): void;
+  /** Stopped (SIGSTOP), it lives and does nothing. */
+  signalAgent(signal: 'SIGSTOP' | 'SIGCONT'): void;
   remove(): Promise<void>;
 }
 
@@ -144,6 +146,7 @@ export async function createNamesWorld(
     startAgent() {
       agent = startAgentProcess();
     },
+    signalAgent: (signal) => void agent.child.kill(signal),
     remove: () => lab.remove(),
   };
 }
