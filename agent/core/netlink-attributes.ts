@@ -44,6 +44,8 @@ export interface NetfilterMessage {
   readonly subsystem: number;
   readonly message: number;
   readonly flags: number;
+  /** Of the socket that asked for it; of a notice, of the one whose doing it tells. */
+  readonly port: number;
   readonly from: number;
   readonly to: number;
 }
@@ -68,7 +70,8 @@ export function eachMessage(view: DataView, read: (message: NetfilterMessage) =>
     } else if (type === messageError) {
       if (length >= headerBytes + 4) errno = -view.getInt32(at + headerBytes, true);
     } else if (type > 0xff) {
-      const message = { subsystem: type >> 8, message: type & 0xff, flags };
+      const port = view.getUint32(at + 12, true);
+      const message = { subsystem: type >> 8, message: type & 0xff, flags, port };
       if (!read({ ...message, from: at + headerBytes + familyHeaderBytes, to: at + length })) malformed += 1;
     }
     at += (length + 3) & ~3;

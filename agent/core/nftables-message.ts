@@ -16,7 +16,14 @@ export type NftablesNotice =
       readonly name: string;
       readonly state?: string;
     }
-  | { readonly kind: 'committed'; readonly generation: number; readonly pid: number; readonly process: string };
+  | {
+      readonly kind: 'committed';
+      readonly generation: number;
+      /** Of the netlink socket that made the transaction. */
+      readonly port: number;
+      readonly pid: number;
+      readonly process: string;
+    };
 
 const subsystemNftables = 10;
 const newRule = 6;
@@ -78,7 +85,7 @@ export function decodeNftablesNotices(bytes: Uint8Array): readonly NftablesNotic
   return notices;
 }
 
-function readGeneration(view: DataView, { from, to }: NetfilterMessage): NftablesNotice {
+function readGeneration(view: DataView, { from, to, port }: NetfilterMessage): NftablesNotice {
   let generation = 0;
   let pid = 0;
   let process = '';
@@ -88,7 +95,7 @@ function readGeneration(view: DataView, { from, to }: NetfilterMessage): Nftable
     if (type === attributes.process) process = latin1(view, at, length);
     return true;
   });
-  return { kind: 'committed', generation, pid, process };
+  return { kind: 'committed', generation, port, pid, process };
 }
 
 function readTouched(view: DataView, { from, to, message }: NetfilterMessage): NftablesNotice | undefined {

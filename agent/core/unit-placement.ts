@@ -1,8 +1,10 @@
 // What puts units' cgroups into the table: kept apart from the table itself, because cgroups come and go without any change of
-// policy, and because a path must exist when nft loads it. Flushes and fills anew: the element of a cgroup that is gone has no
-// path by which it could be deleted, and matches nothing, for the kernel gives no cgroup id twice.
+// policy. A load of the table flushes the maps and fills them anew, by paths, which must exist when nft loads them; a restart changes
+// elements alone, by the kernel's ids, which no path is needed for. The element of a cgroup that is gone matches nothing, for the
+// kernel gives no id twice.
 
-import { type Table, tableName, type UnitTargets, unitEntries } from './table.ts';
+import type { ElementChange } from './element-message.ts';
+import { type Table, tableName, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 /** One cgroup whose sockets are a unit's. */
 export interface UnitCgroup {
@@ -15,30 +17,90 @@ export interface UnitCgroup {
   readonly path: string;
 }
 
-/** Idempotent lines for a script that declares the table. `chains`: the table's, whose own lines come after the look-ups. Of two workloads that name one unit, the first has it. */
+/** One as it was found: `at` is its folder, the same after a restart. */
+export type FoundCgroup = Omit<UnitCgroup, 'path'> & { readonly at: string };
+
+/**
+ * Idempotent lines for a script that declares the table. `chains`: the table's, whose own lines come after the look-ups. `levels`: where
+ * units are expected, looked in whether one is there or not. Of two workloads that name one unit, the first has it.
+ */
 export function placementLines(
   units: readonly UnitTargets[],
   cgroups: readonly UnitCgroup[],
   chains: Table['chains'] = new Map(),
+  levels: readonly number[] = [],
 ): readonly string[] {
   if (units.length === 0) return [];
-  const targets = new Map<string, UnitTargets>();
-  for (const target of units) if (!targets.has(target.unit)) targets.set(target.unit, target);
+  const targets = targetsByUnit(units);
   const placed = [...new Map(cgroups.map((cgroup) => [cgroup.id, cgroup])).values()].flatMap((cgroup) => {
     const target = targets.get(cgroup.unit);
     return target === undefined ? [] : [{ cgroup, target }];
   });
   // A unit inside another's cgroup is told first.
-  const levels = [...new Set(placed.map(({ cgroup }) => cgroup.level))].sort((a, b) => b - a);
+  const inOrder = [...new Set([...placed.map(({ cgroup }) => cgroup.level), ...levels])].sort((a, b) => b - a);
   return unitEntries.flatMap((entry) => [
     `flush chain ${tableName} ${entry}`,
     `flush map ${tableName} ${entry}`,
-    ...levels.map((level) => `add rule ${tableName} ${entry} socket cgroupv2 level ${level} vmap @${entry}`),
+    ...inOrder.map((level) => `add rule ${tableName} ${entry} socket cgroupv2 level ${level} vmap @${entry}`),
     ...(chains.get(entry)?.lines ?? []).map((line) => `add rule ${tableName} ${entry} ${line}`),
     ...placed.map(
       ({ cgroup, target }) => `add element ${tableName} ${entry} { "${cgroup.path}" : goto ${target.chains[entry]} }`,
     ),
   ]);
+}
+
+/** Whether a placement made for one table holds for another as it stands. */
+export function isSamePlacement(one: Table, other: Table): boolean {
+  const sameLines = (entry: UnitEntry) =>
+    (one.chains.get(entry)?.lines ?? []).join('\n') === (other.chains.get(entry)?.lines ?? []).join('\n');
+  return JSON.stringify(one.units) === JSON.stringify(other.units) && unitEntries.every(sameLines);
+}
+
+/** What the kernel holds: the levels at which it looks, and by folder the cgroups it finds there. */
+export interface Placed {
+  readonly units: readonly UnitTargets[];
+  readonly levels: ReadonlySet<number>;
+  readonly cgroups: ReadonlyMap<string, FoundCgroup>;
+}
+
+/** `load`: a rule is missing, which elements alone cannot make up for. `appeared`: the units whose cgroups are new. */
+export type PlacementStep =
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'load' }
+  | {
+      readonly kind: 'elements';
+      readonly changes: readonly ElementChange[];
+      readonly placed: Placed;
+      readonly appeared: ReadonlySet<string>;
+    };
+
+/** What changes when these are found. Of a folder that has another cgroup now, the old one goes. */
+export function placementStep(placed: Placed, found: readonly FoundCgroup[]): PlacementStep {
+  const targets = targetsByUnit(placed.units);
+  const cgroups = new Map(placed.cgroups);
+  const changes: ElementChange[] = [];
+  const appeared = new Set<string>();
+  for (const cgroup of found) {
+    const target = targets.get(cgroup.unit);
+    const before = cgroups.get(cgroup.at);
+    if (target === undefined || before?.id === cgroup.id) continue;
+    if (!placed.levels.has(cgroup.level)) return { kind: 'load' };
+    cgroups.set(cgroup.at, cgroup);
+    appeared.add(cgroup.unit);
+    for (const map of unitEntries) {
+      if (before !== undefined) changes.push({ kind: 'delete', map, key: BigInt(before.id) });
+      changes.push({ kind: 'add', map, key: BigInt(cgroup.id), chain: target.chains[map] });
+    }
+  }
+  return changes.length === 0
+    ? { kind: 'nothing' }
+    : { kind: 'elements', changes, placed: { ...placed, cgroups }, appeared };
+}
+
+function targetsByUnit(units: readonly UnitTargets[]): ReadonlyMap<string, UnitTargets> {
+  const targets = new Map<string, UnitTargets>();
+  for (const target of units) if (!targets.has(target.unit)) targets.set(target.unit, target);
+  return targets;
 }
 
 /** The words of `nft list table` without what depends on the cgroups of the moment. */

@@ -36,6 +36,7 @@ import { createContainerDiscovery } from './container-discovery.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
 import { openControlPlaneReach, reachNames } from './control-plane-reach.ts';
 import { createDeniedSource } from './denied-source.ts';
+import { createElementSocket } from './element-socket.ts';
 import { createEnforcer, type StartOutcome } from './enforcer.ts';
 import { essentialText, noteEssentials } from './essentials-record.ts';
 import { openEventLog } from './event-log.ts';
@@ -111,6 +112,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const nft = createNft();
   const cgroups = findCgroupRoot();
   const units = createUnitWatch({ root: cgroups, log });
+  const elements = createElementSocket();
   const names = createNames({
     settings: settings.names,
     stateDirectory: state.path,
@@ -132,6 +134,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     namedUnits: () => readUnitDropIns(),
     beforeFirstTable: () => enterOpenSockets(log),
     units,
+    elements,
     names,
     panic,
     async hearStrangers() {
@@ -157,6 +160,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const watch = openTableWatch({
     table: tableName.split(' ')[1] ?? '',
     isOwn: (text) => enforcer.isOwnState(text),
+    isOwnPort: elements.isOwnPort,
     changed: (change) => guard.changed(change),
     othersChanged: () => foreign.changed(),
     overrun: () => guard.overrun(),
@@ -439,6 +443,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   memory.close();
   host.close();
   units.close();
+  elements.close();
   discovery.close();
   containers.close();
   foreign.close();

@@ -1,9 +1,9 @@
 // Where systemd units' cgroups are. A unit is known by its cgroup's name, below the root or below slices: what a unit makes
 // inside its own cgroup is not believed, nor what users make below user.slice, or anyone could take a unit's rights by a name.
 
-import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { UnitCgroup } from '#agent-core/unit-placement.ts';
+import type { FoundCgroup, UnitCgroup } from '#agent-core/unit-placement.ts';
 
 /** A folder in which slices and units are; `level` is its depth below the root of the tree, which is 0. */
 export interface CgroupRoot {
@@ -13,7 +13,9 @@ export interface CgroupRoot {
 
 /** Cgroups held open, so that their paths lead to them even if they are removed meanwhile. */
 export interface OpenCgroups {
-  readonly cgroups: readonly UnitCgroup[];
+  readonly cgroups: readonly (UnitCgroup & FoundCgroup)[];
+  /** Where the units that have none now would be. */
+  readonly levels: readonly number[];
   close(): void;
 }
 
@@ -71,31 +73,56 @@ export function unitOf(name: string, units: ReadonlySet<string>): string | undef
   return units.has(service) ? service : undefined;
 }
 
+/** The cgroup of that name if it stands. Cost: one system call. */
+export function findUnitCgroup(
+  slice: Pick<SliceFolder, 'path' | 'level'>,
+  name: string,
+  unit: string,
+): FoundCgroup | undefined {
+  const at = join(slice.path, name);
+  const status = statSync(at, { bigint: true, throwIfNoEntry: false });
+  return status?.isDirectory() === true ? { unit, id: String(status.ino), level: slice.level + 1, at } : undefined;
+}
+
 /** Every cgroup that is one of these units' now. */
+export function findUnitCgroups(root: CgroupRoot, units: ReadonlySet<string>): readonly FoundCgroup[] {
+  return listSlices(root).flatMap((slice) =>
+    slice.children.flatMap((name) => {
+      const unit = unitOf(name, units);
+      return (unit === undefined ? undefined : findUnitCgroup(slice, name, unit)) ?? [];
+    }),
+  );
+}
+
+/** The same, held open. */
 export function openUnitCgroups(root: CgroupRoot, units: ReadonlySet<string>): OpenCgroups {
   const descriptors: number[] = [];
-  const cgroups: UnitCgroup[] = [];
-  for (const slice of listSlices(root)) {
-    for (const name of slice.children) {
-      const unit = unitOf(name, units);
-      const descriptor = unit === undefined ? undefined : openFolder(join(slice.path, name));
-      if (unit === undefined || descriptor === undefined) continue;
-      descriptors.push(descriptor);
-      cgroups.push({
-        unit,
-        id: String(fstatSync(descriptor, { bigint: true }).ino),
-        level: slice.level + 1,
-        // nft puts /sys/fs/cgroup before it and asks for the file's number, which a descriptor has even after a removal.
-        path: `../../../proc/${process.pid}/fd/${descriptor}`,
-      });
-    }
-  }
+  const cgroups = findUnitCgroups(root, units).flatMap((found) => {
+    const descriptor = openFolder(found.at);
+    if (descriptor === undefined) return [];
+    descriptors.push(descriptor);
+    return {
+      ...found,
+      // It may be another one than was found.
+      id: String(fstatSync(descriptor, { bigint: true }).ino),
+      // nft puts /sys/fs/cgroup before it and asks for the file's number, which a descriptor has even after a removal.
+      path: `../../../proc/${process.pid}/fd/${descriptor}`,
+    };
+  });
+  const standing = new Set(cgroups.map(({ unit }) => unit));
+  const absent = [...units].filter((unit) => !standing.has(unit));
   return {
     cgroups,
+    levels: [...new Set(absent.map((unit) => root.level + expectedDepth(unit)))],
     close() {
       for (const descriptor of descriptors.splice(0)) closeSync(descriptor);
     },
   };
+}
+
+/** Where systemd puts a unit that names no slice: system.slice, and for an instance a slice of its template's inside that. */
+function expectedDepth(unit: string): number {
+  return unit.includes('@') ? 3 : 2;
 }
 
 function childrenOf(path: string): readonly string[] | undefined {

@@ -3,7 +3,7 @@
 //
 //   rule set ─► table (agent/core) ─► diff with the table in force ─► nft ─► read back ─► disk ─► outcome
 //                      a stranger's change, heard by table-watch ─► repair ┤
-//                      a unit's new cgroup, seen by unit-watch ───► refill ┘
+//                      a unit's new cgroup, seen by unit-watch ───► elements (unit-upkeep), in no turn
 //
 // Opened at the console (panic-flag.ts), it takes its table away and keeps what policy comes, until told to resume. A disk that
 // cannot be written stops nothing: what is in force then is not on disk, which is said until it is.
@@ -15,7 +15,7 @@ import { defaultMarks, firstEpoch, type MarkLayout } from '#agent-core/mark-layo
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
 import { noRoomText } from '#agent-core/render.ts';
-import { revokesAnything, takesFromHost } from '#agent-core/revocation.ts';
+import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
 import {
   bootstrapScript,
@@ -26,14 +26,15 @@ import {
   stateText,
   type TableState,
 } from '#agent-core/transaction.ts';
-import type { UnitCgroup } from '#agent-core/unit-placement.ts';
+import { isSamePlacement } from '#agent-core/unit-placement.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import type { ElementSocket } from './element-socket.ts';
 import { placeOfTables } from './fingerprint-record.ts';
 import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
-import { createMarkEpochs, misreadBits, needsSweep } from './mark-epochs.ts';
+import { createMarkEpochs, misreadBits } from './mark-epochs.ts';
 import type { NamesOfTable } from './names.ts';
 import type { Nft } from './nft.ts';
 import { explainRefusal } from './nft-refusal.ts';
@@ -43,8 +44,10 @@ import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { StateDirectory } from './state-directory.ts';
 import type { RepairOutcome } from './table-guard.ts';
 import { type Inspection, inspectTable, whatWasTouched } from './table-inspection.ts';
-import { createTableLoader, digestOf, fingerprintOf, idsOf, type Loaded, unitNames } from './table-loader.ts';
-import type { RefillOutcome, UnitWatch } from './unit-watch.ts';
+import { createTableLoader, digestOf, fingerprintOf, type Loaded } from './table-loader.ts';
+import { createUnitPlacer } from './unit-placer.ts';
+import { createUnitUpkeep } from './unit-upkeep.ts';
+import type { UnitWatch } from './unit-watch.ts';
 
 /**
  * How a start found the host. `open`: never had a policy. `adopted`: the kernel held what the disk says, untouched. `loaded`:
@@ -84,6 +87,8 @@ export interface EnforcerOptions {
   readonly generation?: () => Promise<Result<number>>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
+  /** What places them without nft. Absent, nft does. */
+  readonly elements?: ElementSocket;
   /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
   readonly namedUnits?: () => NamedUnits;
   /** Absent, the sets of domain names hold what the rule set says. */
@@ -130,9 +135,6 @@ export type ResumeOutcome =
   | { readonly kind: 'in-force'; readonly revision: number }
   | { readonly kind: 'failed'; readonly problem: string };
 
-/** A unit that crashes in a loop must not use up the epochs. */
-const betweenUnitEpochsMs = 1000;
-
 /** Quiet time before the table is listed for the fingerprint. */
 const settleMs = 300;
 
@@ -141,8 +143,6 @@ interface InForce {
   readonly table: Table;
   readonly epoch: number;
   readonly digest: string;
-  /** Ids of the cgroups that the kernel judges by their units' rules. */
-  readonly placed: ReadonlySet<string>;
 }
 
 /** Whether a change is on disk when it is told of, or soon after. */
@@ -151,16 +151,16 @@ type Saving = 'now' | 'soon';
 export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const { nft, stateDirectory, log, marks = defaultMarks } = options;
   const epochs = createMarkEpochs({ marks, sweepMarks: options.sweepMarks, log });
-  const loader = createTableLoader({ ...options, marks, epochs });
-  const { withUnits } = loader;
+  const units =
+    options.units === undefined
+      ? undefined
+      : { watch: options.units, placer: createUnitPlacer({ elements: options.elements, log }) };
+  const loader = createTableLoader({ ...options, marks, epochs, units });
   let inForce: InForce | undefined;
   let last: Promise<unknown> = Promise.resolve();
   let repairs = 0;
   let settling: NodeJS.Timeout | undefined;
   let isOpened = false;
-  let lastUnitEpochAt = Number.NEGATIVE_INFINITY;
-  let owedEpoch: NodeJS.Timeout | undefined;
-  let narrower: { readonly table: Table; readonly byWorkload: Map<string, boolean> } | undefined;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
   /** One at a time, in the order asked. Whoever opens the host at its console is heeded before and after each. */
@@ -198,7 +198,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const wasOpened = isOpened;
     isOpened = true;
     if (!wasOpened) {
-      followUnits(undefined);
+      upkeep?.follow(undefined);
       saving.forgetFingerprint();
     }
     if (!(await loader.stands())) return;
@@ -255,71 +255,29 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     else saving.soon();
     if (isOpened) return;
     keepFingerprintSoon();
-    followUnits(next.table);
+    upkeep?.follow(next.table);
   };
 
-  const followUnits = (table: Table | undefined) => {
-    const units = table === undefined ? new Set<string>() : unitNames(table);
-    options.units?.follow(units, () => inTurn(() => refill('new-cgroups')));
-  };
-
-  /** Where a unit's new cgroup was under the host's rules, and its own are narrower, what it began then must be judged again. */
-  const appearedNarrower = (table: Table, cgroups: readonly UnitCgroup[], placed: ReadonlySet<string>) => {
-    const units = new Set(cgroups.filter(({ id }) => !placed.has(id)).map(({ unit }) => unit));
-    return table.units.some(({ unit, workload }) => units.has(unit) && isNarrowerThanHost(table, workload));
-  };
-
-  /** Compares every peer, so it is asked once a table. */
-  const isNarrowerThanHost = (table: Table, workload: string): boolean => {
-    if (narrower?.table !== table) narrower = { table, byWorkload: new Map() };
-    const known = narrower.byWorkload.get(workload) ?? takesFromHost(table, workload);
-    narrower.byWorkload.set(workload, known);
-    return known;
-  };
-
-  /** Places units' cgroups that are new. `all`: which ones the kernel knows is not known. `owed-epoch`: judges again what was put off. */
-  const refill = async (what: 'new-cgroups' | 'all' | 'owed-epoch'): Promise<RefillOutcome> => {
-    if (options.units === undefined || inForce === undefined || inForce.table.units.length === 0) return 'unchanged';
-    if (isOpened) return 'unchanged';
-    const before = inForce;
-    const { table } = before;
-    const placed = what === 'all' ? new Set<string>() : before.placed;
-    return withUnits(table, async ({ lines, cgroups }): Promise<RefillOutcome> => {
-      if (what === 'new-cgroups' && cgroups.every(({ id }) => placed.has(id))) return 'unchanged';
-      const isNarrower = what === 'owed-epoch' || appearedNarrower(table, cgroups, placed);
-      const waitMs = lastUnitEpochAt + betweenUnitEpochsMs - performance.now();
-      // Clearing marks takes as long as there are connections; the unit's rules do not wait for it.
-      const isPutOff = waitMs > 0 || (what === 'new-cgroups' && needsSweep(before.epoch));
-      if (isNarrower && isPutOff) {
-        if (owedEpoch === undefined) {
-          const judgeAgain = () => {
-            owedEpoch = undefined;
-            void inTurn(() => refill('owed-epoch'));
-          };
-          owedEpoch = setTimeout(judgeAgain, Math.max(0, waitMs)).unref();
-        }
-      }
-      const next = isNarrower && !isPutOff ? await epochs.next(before.epoch) : ok(before.epoch);
-      if (!next.ok) log.error({ reason: next.error }, 'connections of restarted units are not judged again');
-      const epoch = next.ok ? next.value : before.epoch;
-      const isNewEpoch = epoch !== before.epoch;
-      const state = stateOf({ revision: before.ruleSet.revision, epoch, digest: before.digest });
-      const loaded = await loader.commit(
-        changeScript({ previous: table, next: table, isNewEpoch, state, placement: lines }),
-        state,
-      );
-      if (!loaded.ok) {
-        log.error({ reason: loaded.error }, 'units could not be placed; restarted ones are under their host’s rules');
-        return 'failed';
-      }
-      inForce = { ...before, epoch, placed: idsOf(cgroups) };
-      if (isNewEpoch) {
-        lastUnitEpochAt = performance.now();
-        keepFingerprintSoon();
-      }
-      return 'filled';
-    });
-  };
+  const upkeep =
+    units === undefined
+      ? undefined
+      : createUnitUpkeep({
+          ...units,
+          loader,
+          epochs,
+          inTurn,
+          log,
+          current() {
+            if (isOpened || inForce === undefined) return undefined;
+            const { ruleSet, table, epoch, digest } = inForce;
+            return { table, epoch, stateAt: (at) => stateOf({ revision: ruleSet.revision, epoch: at, digest }) };
+          },
+          begun(epoch) {
+            if (inForce === undefined) return;
+            inForce = { ...inForce, epoch };
+            keepFingerprintSoon();
+          },
+        });
 
   /** What a table is made of beside its numbering: the host's own part is read at every change. */
   const requestFor = (ruleSet: HostRuleSet): Omit<TableRequest, 'numbering'> => ({
@@ -348,7 +306,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const numbered = await build({ ...request, numbering });
     const table = numbered ?? (await build({ ...request, numbering: emptyNumbering }));
     if (table === undefined) return refused(noRoomText(marks));
-    const isNewTable = before === undefined || numbered === undefined || revokesAnything(before.table, table);
+    const isNewTable =
+      before === undefined ||
+      numbered === undefined ||
+      revokesAnything(before.table, table) ||
+      !isSamePlacement(before.table, table);
     const digest = digestOf(table);
     if (isOpened) {
       // Kept as it would be loaded, so that what nft would refuse is refused now.
@@ -358,59 +320,59 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       await options.beforeFirstTable?.();
       const checked = await nft.check(bootstrapScript(table, state, nothingStanding));
       if (!checked.ok) return refused(`nft refuses the rule set: ${explainRefusal(checked.error)}`);
-      await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0, placed: new Set() });
+      await keep({ ruleSet, table, digest, epoch: before?.epoch ?? 0 });
       return { kind: 'applied', revision };
     }
     const standing = before === undefined ? await loader.readState() : undefined;
     const current = before?.epoch ?? standing?.epoch ?? 0;
-    return withUnits(table, async ({ lines, cgroups }): Promise<ApplyOutcome> => {
-      const isNewEpoch = isNewTable || appearedNarrower(table, cgroups, before.placed);
-      const isInForce = before?.digest === digest && before.ruleSet.revision === revision;
-      if (isInForce && !isNewEpoch && cgroups.every(({ id }) => before.placed.has(id))) {
-        await keep({ ...before, ruleSet });
-        return { kind: 'applied', revision };
-      }
-      const epoch = isNewEpoch ? await epochs.next(current) : ok(current);
-      if (!epoch.ok) return refused(epoch.error);
-      const state = stateOf({ revision, epoch: epoch.value, digest });
-      let loaded: Result<Loaded>;
-      if (before === undefined) {
-        // Of a table that stands nothing but its state is known, least of all what its numbers mean.
-        loaded = await (standing === undefined
-          ? loader.loadOnUnsureGround(table, state)
-          : loader.loadOverOtherMarks(table, state, misreadBits(marks, standing)));
-      } else if (numbered === undefined || epochs.isInDoubt()) {
-        loaded = await loader.loadOverOtherMarks(table, state, marks.mask);
-      } else {
-        const prepared = await loader.prepare(table, new Set(before.table.maps.keys()), state, before.table);
-        const changed = prepared.ok
-          ? await loader.commit(
-              changeScript({
-                previous: before.table,
-                next: table,
-                isNewEpoch,
-                state,
-                placement: lines,
-                prepared: prepared.value,
-                goneMaps: 'kept',
-              }),
-              state,
-            )
-          : prepared;
-        loaded = changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
-        if (!loaded.ok) {
-          log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
-          loaded = await loader.load(table, state);
-        } else {
-          const removal = removalScript(before.table, table, state);
-          const removed = removal === undefined ? ok(undefined) : await loader.commit(removal, state);
-          // They are looked in by nothing; the next load of the whole table removes them.
-          if (!removed.ok) log.warn({ revision, reason: removed.error }, 'maps that are not used any more still stand');
-        }
-      }
-      if (!loaded.ok) return refused(`nft refused the rule set: ${explainRefusal(loaded.error)}`);
-      await keep({ ruleSet, table, digest, ...loaded.value }, when);
+    const isInForce = before?.digest === digest && before.ruleSet.revision === revision;
+    if (isInForce && !isNewTable) {
+      await keep({ ...before, ruleSet });
       return { kind: 'applied', revision };
+    }
+    const epoch = isNewTable ? await epochs.next(current) : ok(current);
+    if (!epoch.ok) return refused(epoch.error);
+    const state = stateOf({ revision, epoch: epoch.value, digest });
+    let loaded: Result<Loaded>;
+    if (before === undefined) {
+      // Of a table that stands nothing but its state is known, least of all what its numbers mean.
+      loaded = await (standing === undefined
+        ? loader.loadOnUnsureGround(table, state)
+        : loader.loadOverOtherMarks(table, state, misreadBits(marks, standing)));
+    } else if (numbered === undefined || epochs.isInDoubt()) {
+      loaded = await loader.loadOverOtherMarks(table, state, marks.mask);
+    } else {
+      const changed = await changeInPlace(before.table, table, { state, isNewEpoch: isNewTable });
+      loaded = changed.ok ? ok({ epoch: epoch.value }) : changed;
+      if (!loaded.ok) {
+        log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
+        loaded = await loader.load(table, state);
+      } else {
+        const removal = removalScript(before.table, table, state);
+        const removed = removal === undefined ? ok(undefined) : await loader.commit(removal, state);
+        // They are looked in by nothing; the next load of the whole table removes them.
+        if (!removed.ok) log.warn({ revision, reason: removed.error }, 'maps that are not used any more still stand');
+      }
+    }
+    if (!loaded.ok) return refused(`nft refused the rule set: ${explainRefusal(loaded.error)}`);
+    await keep({ ruleSet, table, digest, ...loaded.value }, when);
+    return { kind: 'applied', revision };
+  };
+
+  /** Where units are what they were, their places are not touched: new cgroups are placed meanwhile. */
+  const changeInPlace = async (
+    previous: Table,
+    next: Table,
+    { state, isNewEpoch }: { readonly state: TableState; readonly isNewEpoch: boolean },
+  ): Promise<Result<void>> => {
+    const prepared = await loader.prepare(next, new Set(previous.maps.keys()), state, previous);
+    if (!prepared.ok) return prepared;
+    const change = { previous, next, isNewEpoch, state, prepared: prepared.value, goneMaps: 'kept' } as const;
+    if (isSamePlacement(previous, next)) return loader.commit(changeScript(change), state);
+    return loader.withUnits(next, async ({ lines, inPlace }) => {
+      const changed = await loader.commit(changeScript({ ...change, placement: lines }), state);
+      if (changed.ok) inPlace();
+      return changed;
     });
   };
 
@@ -439,7 +401,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const digest = digestOf(table);
     saving.onDisk(ruleSet.revision);
     if (isOpened) {
-      inForce = { ruleSet, table, epoch: record.value.epoch, digest, placed: new Set() };
+      inForce = { ruleSet, table, epoch: record.value.epoch, digest };
       return { kind: 'panic', revision: ruleSet.revision, ...problem };
     }
     const inspection = await inspect(kernel);
@@ -457,10 +419,10 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     };
     if (kernel !== undefined && kernel.digest === digest && !epochs.isInDoubt()) {
       const { epoch } = kernel;
-      inForce = { ruleSet, table, epoch, digest, placed: new Set() };
-      followUnits(table);
+      inForce = { ruleSet, table, epoch, digest };
+      upkeep?.follow(table);
       if (inspection.kind === 'as-left') {
-        await refill('all');
+        await upkeep?.refill();
         return { kind: 'adopted', revision: ruleSet.revision, ...problem };
       }
       // The words are ours but the rules may not be, nor what they let in: load them again, and have every connection judged again.
@@ -469,7 +431,6 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       const loaded = await loader.load(table, stateOf({ revision: ruleSet.revision, epoch: next.value, digest }));
       if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
       inForce = { ...inForce, ...loaded.value };
-      await refill('all');
       await keep(inForce);
       return told(inForce.epoch, 'same-table');
     }
@@ -544,7 +505,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
 
   const open = async (): Promise<Result<void>> => {
     inForce = undefined;
-    followUnits(undefined);
+    upkeep?.follow(undefined);
     await saving.forget();
     return loader.remove();
   };

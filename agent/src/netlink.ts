@@ -27,6 +27,8 @@ export type ReceiveOutcome =
 
 export interface NetlinkSocket {
   readonly descriptor: number;
+  /** By which the kernel names this socket to others: nobody else in this network namespace has it while it is open. */
+  readonly port: number;
   send(bytes: Uint8Array): Result<void>;
   /** Reads what is there, one call's worth. The bytes are valid only during `take`. */
   receive(take: (bytes: Uint8Array) => void): ReceiveOutcome;
@@ -63,6 +65,10 @@ export function openNetlink(options: NetlinkOptions): Result<NetlinkSocket> {
     library.close(descriptor);
     return err(`a netlink socket could not join its groups: ${reason}`);
   }
+  const addressLength = Buffer.alloc(4);
+  addressLength.writeUInt32LE(address.length);
+  library.getName(descriptor, address, addressLength);
+  const port = address.readUInt32LE(4);
 
   // One block for the datagrams, one for the headers and the iovecs they point at: only what the closures below name stays
   // alive, and a pointer inside a buffer keeps nothing.
@@ -80,6 +86,7 @@ export function openNetlink(options: NetlinkOptions): Result<NetlinkSocket> {
 
   return ok({
     descriptor,
+    port,
     send(bytes) {
       const sent = library.send(descriptor, bytes, bytes.length, 0);
       return sent === bytes.length ? ok(undefined) : err(errnoName(library.lastErrno()));

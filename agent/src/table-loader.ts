@@ -19,12 +19,19 @@ import {
   stateText,
   type TableState,
 } from '#agent-core/transaction.ts';
-import { placementLines, type UnitCgroup, withoutPlacement } from '#agent-core/unit-placement.ts';
+import {
+  type FoundCgroup,
+  type Placed,
+  placementLines,
+  type UnitCgroup,
+  withoutPlacement,
+} from '#agent-core/unit-placement.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
 import type { Nft } from './nft.ts';
 import { removeTable } from './table-removal.ts';
+import type { UnitPlacer } from './unit-placer.ts';
 import type { UnitWatch } from './unit-watch.ts';
 
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
@@ -42,12 +49,13 @@ interface OwnTransaction {
 export interface Placement {
   readonly lines: readonly string[];
   readonly cgroups: readonly UnitCgroup[];
+  /** The kernel took the lines. */
+  inPlace(): void;
 }
 
-/** What a load came to: the epoch in force then, and the ids of the cgroups that are in place. */
+/** What a load came to: the epoch in force then. */
 export interface Loaded {
   readonly epoch: number;
-  readonly placed: ReadonlySet<string>;
 }
 
 export interface TableLoader {
@@ -63,7 +71,7 @@ export interface TableLoader {
     state: TableState,
     previous?: Table,
   ): Promise<Result<ReadonlySet<string>>>;
-  /** The units as they are now: their cgroups stay open until `load` is done with them. */
+  /** The units as they are now: their cgroups stay open until `load` is done with them, and nobody else places any meanwhile. */
   withUnits<T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T>;
   /** The whole table over one of ours, or over nothing. */
   load(table: Table, state: TableState): Promise<Result<Loaded>>;
@@ -92,7 +100,8 @@ export interface TableLoaderOptions {
   readonly stateRule?: () => Promise<Result<string | undefined>>;
   readonly generation?: () => Promise<Result<number>>;
   readonly hearStrangers?: () => Promise<unknown>;
-  readonly units?: UnitWatch;
+  /** Absent, units are under their host's rules. */
+  readonly units: { readonly watch: UnitWatch; readonly placer: UnitPlacer } | undefined;
 }
 
 export function createTableLoader(options: TableLoaderOptions): TableLoader {
@@ -157,13 +166,20 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
   };
 
   const withUnits = async <T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T> => {
-    const open = options.units?.open(unitNames(table));
-    try {
-      const cgroups = open?.cgroups ?? [];
-      return await load({ cgroups, lines: placementLines(table.units, cgroups, table.chains) });
-    } finally {
-      open?.close();
-    }
+    const { units } = options;
+    if (units === undefined) return load({ lines: [], cgroups: [], inPlace: () => undefined });
+    return units.placer.during(async () => {
+      const { cgroups, levels, close } = units.watch.open(unitNames(table));
+      try {
+        return await load({
+          cgroups,
+          lines: placementLines(table.units, cgroups, table.chains, levels),
+          inPlace: () => units.placer.holds(placedBy(table, cgroups, levels)),
+        });
+      } finally {
+        close();
+      }
+    });
   };
 
   const bootstrap = async (table: Table, state: TableState): Promise<Result<Loaded>> => {
@@ -187,22 +203,23 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     readonly first?: string;
   }): Promise<Result<Loaded>> => {
     const { table, state, standing, first = '' } = given;
-    return withUnits(table, async ({ lines, cgroups }) => {
+    return withUnits(table, async ({ lines, inPlace }) => {
       // Where nothing stands, protection comes first: one transaction, and another epoch for what was judged before its ranges showed.
       const isStanding = standing.chains.size > 0;
       const prepared = isStanding ? await prepare(table, standing.maps, state) : ok(new Set<string>());
       if (!prepared.ok) return prepared;
       const loaded = await commit(first + bootstrapScript(table, state, standing, lines, prepared.value), state);
       if (!loaded.ok) return loaded;
+      inPlace();
       const showsLate = isStanding ? refillsInPlace(table, standing) : freshMaps(table).length > 0;
-      if (!showsLate) return ok({ epoch: state.epoch, placed: idsOf(cgroups) });
+      if (!showsLate) return ok({ epoch: state.epoch });
       // What was judged by old content meanwhile carries this epoch.
       const epoch = await epochs.next(state.epoch);
       if (!epoch.ok) return epoch;
       const again = { ...state, epoch: epoch.value };
       const script = changeScript({ previous: table, next: table, isNewEpoch: true, state: again, placement: lines });
       const judgedAgain = await commit(script, again);
-      return judgedAgain.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : judgedAgain;
+      return judgedAgain.ok ? ok({ epoch: epoch.value }) : judgedAgain;
     });
   };
 
@@ -220,10 +237,12 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     const epoch = await epochs.next(doubting.value.epoch);
     if (!epoch.ok) return epoch;
     const believing = { ...state, epoch: epoch.value };
-    const loaded = await withUnits(table, async ({ lines, cgroups }): Promise<Result<Loaded>> => {
+    const loaded = await withUnits(table, async ({ lines, inPlace }): Promise<Result<Loaded>> => {
       const request = { previous: table, next: table, isNewEpoch: true, state: believing, placement: lines };
       const changed = await commit(changeScript({ ...request, swept: 'just-now' }), believing);
-      return changed.ok ? ok({ epoch: epoch.value, placed: idsOf(cgroups) }) : changed;
+      if (!changed.ok) return changed;
+      inPlace();
+      return ok({ epoch: epoch.value });
     });
     if (!loaded.ok) return loaded;
     epochs.believe();
@@ -242,10 +261,11 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     isOwnState,
     transactions: () => transactions,
     withWhoseHands: async (work) => {
-      const [before, own] = [await options.generation?.(), committed];
+      const ownSoFar = () => committed + (options.units?.placer.transactions() ?? 0);
+      const [before, own] = [await options.generation?.(), ownSoFar()];
       const value = await work();
       const after = await options.generation?.();
-      const isOurs = before?.ok === true && after?.ok === true && after.value - before.value === committed - own;
+      const isOurs = before?.ok === true && after?.ok === true && after.value - before.value === ownSoFar() - own;
       return { value, hands: isOurs ? 'ours' : 'not-ours-alone' };
     },
     remove: () => removeTable(nft),
@@ -278,8 +298,12 @@ export function unitNames(table: Table): ReadonlySet<string> {
   return new Set(table.units.map(({ unit }) => unit));
 }
 
-export function idsOf(cgroups: readonly UnitCgroup[]): ReadonlySet<string> {
-  return new Set(cgroups.map(({ id }) => id));
+function placedBy(table: Table, cgroups: readonly FoundCgroup[], levels: readonly number[]): Placed {
+  return {
+    units: table.units,
+    levels: new Set([...levels, ...cgroups.map(({ level }) => level)]),
+    cgroups: new Map(cgroups.map((cgroup) => [cgroup.at, cgroup])),
+  };
 }
 
 /** SHA-256, hex, of what makes the table what it is. */

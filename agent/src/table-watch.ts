@@ -1,5 +1,6 @@
 // Hears every nftables transaction of this network namespace and tells those that touched our table and were not ours. A
-// transaction of ours is known by the state rule it writes, which holds revision, epoch and digest; a stranger's by lacking it.
+// transaction of ours is known by the state rule it writes, which holds revision, epoch and digest, or by the socket it was made on; a
+// stranger's by lacking both.
 
 import { setImmediate } from 'node:timers/promises';
 import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/nftables-message.ts';
@@ -26,6 +27,8 @@ export interface TableWatchOptions {
   readonly table: string;
   /** Whether a state rule's words are of a transaction this agent made; each answers for one transaction. */
   isOwn(state: string): boolean;
+  /** Whether a transaction made on the netlink socket of this port was made by this agent. Default: none was. */
+  isOwnPort?(port: number): boolean;
   changed(change: ForeignChange): void;
   /** Somebody changed tables of their own. */
   othersChanged?(): void;
@@ -83,6 +86,7 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
         if (notice.state !== undefined && options.isOwn(notice.state)) isOwn = true;
         continue;
       }
+      if (options.isOwnPort?.(notice.port) === true) isOwn = true;
       if (isCut) options.overrun();
       else if ((isTouched || (isUnitsTold && notice.process !== systemdName)) && !isOwn)
         options.changed({ pid: notice.pid, process: notice.process, what });

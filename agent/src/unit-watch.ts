@@ -1,16 +1,26 @@
-// Notices that a unit's cgroup has appeared, by inotify on the slices it can appear in, and has the table filled again: at once
-// for the first, then paced, so that units that crash in a loop cost a bounded share of a CPU. Where the kernel grants no watch, and
-// for events it dropped, it looks by itself. Watches nothing while no unit has rules.
+// Notices that a unit's cgroup has appeared, by inotify on the slices it can appear in, and has it placed: at once for the first, with
+// all that are heard of at the same moment, then paced by what placing takes, so that units that crash in a loop cost a bounded share of
+// a CPU. Where the kernel grants no watch, and for events it dropped, it looks by itself. Watches nothing while no unit has rules.
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type CgroupRoot, listSlices, type OpenCgroups, openUnitCgroups, unitOf } from './cgroup-tree.ts';
+import type { FoundCgroup } from '#agent-core/unit-placement.ts';
+import {
+  type CgroupRoot,
+  findUnitCgroup,
+  findUnitCgroups,
+  listSlices,
+  type OpenCgroups,
+  openUnitCgroups,
+  type SliceFolder,
+  unitOf,
+} from './cgroup-tree.ts';
 
-/** `unchanged`: there was no new cgroup of a unit. */
-export type RefillOutcome = 'filled' | 'unchanged' | 'failed';
+/** `unchanged`: they were in place already. */
+export type PlacingOutcome = 'placed' | 'unchanged' | 'failed';
 
-/** Since the start. Times are from the notice of a cgroup until its unit's own rules were read back from the kernel. */
+/** Since the start. Times are from the notice of a cgroup until the kernel has taken it among its unit's. */
 export interface UnitWatchCounts {
   readonly placements: number;
   readonly failures: number;
@@ -21,17 +31,16 @@ export interface UnitWatchCounts {
 export interface UnitWatch {
   /** The cgroups of these units as they are now. */
   open(units: ReadonlySet<string>): OpenCgroups;
-  /** From now on `refill` is called when a cgroup of these units may have appeared, never twice at a time. No units: no watching. */
-  follow(units: ReadonlySet<string>, refill: () => Promise<RefillOutcome>): void;
+  /** From now on `place` is called with cgroups of these units that may be new, never twice at a time. No units: no watching. */
+  follow(units: ReadonlySet<string>, place: (found: readonly FoundCgroup[]) => Promise<PlacingOutcome>): void;
   counts(): UnitWatchCounts;
   close(): void;
 }
 
-/**
- * From one's beginning to the next's. A refill costs about 20 ms of CPU, a look that found nothing new far less: a restart is a
- * removal and, at once after it, a creation.
- */
-const apartMs: Readonly<Record<RefillOutcome, number>> = { filled: 50, unchanged: 5, failed: 500 };
+/** Between one placing and the next: placing takes a third of the time at most. */
+const apartLeastMs = 5;
+const apartFactor = 2;
+const retryMs = 500;
 const lookEveryMs = 10_000;
 const lookUnwatchedEveryMs = 50;
 
@@ -42,44 +51,51 @@ export function createUnitWatch(options: {
 }): UnitWatch {
   const { root, log } = options;
   const watchers = new Map<string, { readonly id: bigint; readonly watcher: FSWatcher }>();
+  /** By folder, what was found and not handed on yet. */
+  const pending = new Map<string, FoundCgroup>();
   let wanted: ReadonlySet<string> = new Set();
-  let refill: () => Promise<RefillOutcome> = async () => 'unchanged';
-  let state: 'idle' | 'working' | 'again' | 'closed' = 'idle';
+  let place: (found: readonly FoundCgroup[]) => Promise<PlacingOutcome> = async () => 'unchanged';
+  let state: 'idle' | 'working' | 'closed' = 'idle';
   let polling: { readonly everyMs: number; readonly timer: NodeJS.Timeout } | undefined;
   let hasWarned = false;
-  /** When the first cgroup was heard of that no refill has looked for yet. */
+  /** When the first of the pending was heard of. */
   let heardAt: number | undefined;
   let watchesMade = 0;
   const counts = { placements: 0, failures: 0, lastMs: 0, slowestMs: 0 };
 
   const wake = () => {
-    if (state === 'closed' || wanted.size === 0) return;
-    if (state === 'idle') void work();
-    else state = 'again';
+    if (state === 'idle' && pending.size > 0) void work();
   };
 
   const work = async () => {
-    state = 'again';
-    while (state === 'again') {
-      state = 'working';
-      const startedAt = performance.now();
+    state = 'working';
+    // What was heard of at the same moment goes with it.
+    await setImmediate();
+    while (!isClosed() && pending.size > 0) {
       const since = heardAt;
+      const found = [...pending.values()];
       heardAt = undefined;
-      const outcome = await refill();
+      pending.clear();
+      const startedAt = performance.now();
+      const outcome = await place(found);
+      const tookMs = performance.now() - startedAt;
       note(outcome, since);
-      const waitMs = Math.max(0, startedAt + apartMs[outcome] - performance.now());
-      await sleep(waitMs, undefined, { ref: false });
-      if (outcome === 'failed') wake();
+      if (outcome === 'unchanged') continue;
+      if (outcome === 'failed') {
+        heardAt = since;
+        for (const cgroup of found) if (!pending.has(cgroup.at)) pending.set(cgroup.at, cgroup);
+      }
+      await sleep(outcome === 'failed' ? retryMs : Math.max(apartLeastMs, tookMs * apartFactor), undefined, {
+        ref: false,
+      });
     }
-    if (state === 'working') state = 'idle';
+    if (!isClosed()) state = 'idle';
   };
+  const isClosed = () => state === 'closed';
 
-  const note = (outcome: RefillOutcome, since: number | undefined) => {
-    if (outcome === 'failed') {
-      counts.failures += 1;
-      heardAt ??= since;
-    }
-    if (outcome !== 'filled') return;
+  const note = (outcome: PlacingOutcome, since: number | undefined) => {
+    if (outcome === 'failed') counts.failures += 1;
+    if (outcome !== 'placed') return;
     counts.placements += 1;
     if (since === undefined) return;
     counts.lastMs = Math.ceil(performance.now() - since);
@@ -87,11 +103,25 @@ export function createUnitWatch(options: {
     log.debug({ tookMs: counts.lastMs }, 'units’ new cgroups are under their own rules');
   };
 
-  const heard = (name: string | null) => {
-    const isSlice = name === null || name.endsWith('.slice');
-    if (!isSlice && unitOf(name, wanted) === undefined) return;
+  const heard = (slice: Pick<SliceFolder, 'path' | 'level'>, name: string | null) => {
+    if (name === null || name.endsWith('.slice')) {
+      watchSlices();
+      look();
+      return;
+    }
+    const unit = unitOf(name, wanted);
+    const found = unit === undefined ? undefined : findUnitCgroup(slice, name, unit);
+    if (found !== undefined) add([found]);
+  };
+
+  const look = () => {
+    if (root !== undefined && wanted.size > 0) add(findUnitCgroups(root, wanted));
+  };
+
+  const add = (found: readonly FoundCgroup[]) => {
+    if (isClosed() || found.length === 0) return;
     heardAt ??= performance.now();
-    if (isSlice) watchSlices();
+    for (const cgroup of found) pending.set(cgroup.at, cgroup);
     wake();
   };
 
@@ -101,8 +131,8 @@ export function createUnitWatch(options: {
     // A slice made inside a new one before that one was watched tells nobody: looked for until a look finds nothing new.
     for (let before = -1; before !== watchesMade; ) {
       before = watchesMade;
-      const slices = wanted.size === 0 ? [] : listSlices(root).map(({ path }) => path);
-      const standing = new Set(slices);
+      const slices = wanted.size === 0 ? [] : listSlices(root);
+      const standing = new Set(slices.map(({ path }) => path));
       for (const [path, { watcher }] of watchers) {
         if (standing.has(path)) continue;
         watcher.close();
@@ -117,14 +147,14 @@ export function createUnitWatch(options: {
     pollEvery(wanted.size === 0 ? undefined : isComplete ? lookEveryMs : lookUnwatchedEveryMs);
   };
 
-  const watchSlice = (path: string): 'watched' | 'unwatched' => {
+  const watchSlice = ({ path, level }: SliceFolder): 'watched' | 'unwatched' => {
     try {
       const id = statSync(path, { bigint: true }).ino;
       const known = watchers.get(path);
       if (known?.id === id) return 'watched';
       known?.watcher.close();
       watchers.delete(path);
-      const watcher = watch(path, { persistent: false }, (_, name) => heard(name));
+      const watcher = watch(path, { persistent: false }, (_, name) => heard({ path, level }, name));
       watcher.on('error', () => {
         watcher.close();
         if (watchers.get(path)?.watcher === watcher) watchers.delete(path);
@@ -145,26 +175,29 @@ export function createUnitWatch(options: {
     if (everyMs === undefined) return;
     const timer = setInterval(() => {
       watchSlices();
-      wake();
+      look();
     }, everyMs).unref();
     polling = { everyMs, timer };
   };
 
   return {
     open: (units) =>
-      root === undefined || units.size === 0 ? { cgroups: [], close: () => undefined } : openUnitCgroups(root, units),
+      root === undefined || units.size === 0
+        ? { cgroups: [], levels: [], close: () => undefined }
+        : openUnitCgroups(root, units),
     follow(units, callback) {
       if (state === 'closed') return;
       if (units.size > 0 && root === undefined && !hasWarned) {
         hasWarned = true;
         log.warn('this machine has no cgroup2 tree: its units are under their host’s rules');
       }
-      refill = callback;
+      place = callback;
       const isSame = units.size === wanted.size && [...units].every((unit) => wanted.has(unit));
       if (isSame) return;
       wanted = units;
+      pending.clear();
       watchSlices();
-      wake();
+      look();
     },
     counts: () => ({ ...counts }),
     close() {

@@ -3,6 +3,7 @@
 
 import { createInterface } from 'node:readline';
 import pino from 'pino';
+import { createElementSocket } from '#agent/element-socket.ts';
 import { createEnforcer } from '#agent/enforcer.ts';
 import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
@@ -31,16 +32,20 @@ const [directory = '', cgroups, namedUnits] = process.argv.slice(2);
 /** Which bits of the connection mark are ours; empty: the default. */
 const markMask = process.env['MARK_MASK'] ?? '';
 const marks = markMask === '' ? defaultMarks : assertOk(markLayoutOf(Number(markMask)));
+/** As the enforcer's option. */
+const mostWalks = process.env['MOST_WALKS'];
 /** How many bytes of notices of table changes the kernel keeps for us; empty: the agent's own number. */
 const noticeBytes = process.env['NOTICE_BYTES'];
 const log = pino({ level: process.env['LOG'] ?? 'silent' }, pino.destination({ dest: 2, sync: true }));
 const units = cgroups === undefined ? undefined : createUnitWatch({ root: JSON.parse(cgroups), log });
+const elements = createElementSocket();
 const enforcer = createEnforcer({
   nft: createNft(),
   stateDirectory: openStateDirectory(directory),
   essentials: () => [],
   log,
   marks,
+  ...(mostWalks === undefined ? {} : { mostWalks: Number(mostWalks) }),
   sweepMarks: process.env['SWEEP'] === 'fails' ? async () => err('told to fail') : sweepMarks,
   stateRule: readStateRule,
   generation: readGeneration,
@@ -49,7 +54,7 @@ const enforcer = createEnforcer({
     return guard.state();
   },
   ...(namedUnits === undefined ? {} : { namedUnits: () => new Map(JSON.parse(namedUnits)) }),
-  ...(units === undefined ? {} : { units }),
+  ...(units === undefined ? {} : { units, elements }),
 });
 const changes: unknown[] = [];
 let overruns = 0;
@@ -64,6 +69,7 @@ const watch = assertOk(
   openTableWatch({
     table: 'segwall',
     isOwn: enforcer.isOwnState,
+    isOwnPort: elements.isOwnPort,
     changed(change) {
       changes.push(change);
       guard.changed(change);

@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { OpenCgroups } from '#agent/cgroup-tree.ts';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { createUnitWatch, type UnitWatch } from '#agent/unit-watch.ts';
-import type { UnitCgroup } from '#agent-core/unit-placement.ts';
 import { rangeOf } from '#model/address-range.ts';
 import { ok } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
@@ -225,7 +225,7 @@ async function contradictions(fleet: Fleet, at: readonly Place[] = places): Prom
   return first.some((text) => text.includes('is stopped')) ? compare(await passing(at)) : first;
 }
 
-type Misplace = (cgroups: readonly UnitCgroup[]) => readonly UnitCgroup[];
+type Misplace = (cgroups: OpenCgroups['cgroups']) => OpenCgroups['cgroups'];
 
 function misplacing(watch: UnitWatch, misplace: Misplace): UnitWatch {
   return {
