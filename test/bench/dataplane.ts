@@ -2,7 +2,7 @@
 // there is and against iptables with ipsets, all in turn in one run. Needs root; packets stay between namespaces of its own.
 
 import type { Bench, BenchResult } from './bench-report.ts';
-import { measureChanges } from './dataplane/changes.ts';
+import { measureAgentChanges, measureChanges } from './dataplane/changes.ts';
 import { measureNewConnections, median, type PacketCost, plainSet, quantile } from './dataplane/new-connections.ts';
 import { measureRevocations } from './dataplane/revocations.ts';
 import { measureThroughput } from './dataplane/throughput.ts';
@@ -17,6 +17,7 @@ export const run: Bench = async () => {
   const { costs, withoutIpset } = await measureNewConnections();
   const throughput = await measureThroughput();
   const { changes, leastMs } = await measureChanges();
+  const agentChanges = await measureAgentChanges();
   const revocations = await measureRevocations();
   const results: BenchResult[] = [
     ...costs.flatMap(packetResults),
@@ -41,6 +42,20 @@ export const run: Bench = async () => {
       },
       { name: `change among 100,000: ${name}, nft has ended`, value: endedMs, unit: 'ms' },
     ]),
+    ...(['comes', 'goes'] as const).map((change): BenchResult => {
+      const own = agentChanges.filter((one) => one.change === change);
+      const milliseconds = median(own.map((one) => one.milliseconds));
+      return {
+        name: `agent: 1 peer ${change} among 100,000, from the delta to the acknowledgement`,
+        value: milliseconds,
+        unit: 'ms',
+        reference: {
+          name: 'nft and the kernel',
+          value: median(own.map((one) => one.milliseconds - one.ownMs)),
+          ratio: median(own.map((one) => one.milliseconds / (one.milliseconds - one.ownMs))),
+        },
+      };
+    }),
     {
       name: 'revoke to silence, 99th percentile',
       value: quantile(revocations, 0.99),

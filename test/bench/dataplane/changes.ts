@@ -3,6 +3,8 @@
 // it ends later, it seems for the kernel to free it. What the agent computes before it is not in it.
 
 import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
@@ -12,8 +14,9 @@ import type { Table } from '#agent-core/table.ts';
 import { bootstrapScript, changeScript, nothingStanding, stateLine, type TableState } from '#agent-core/transaction.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
+import { products } from '../../../packaging/products.ts';
 import { median } from './new-connections.ts';
-import { crowdPolicy, ipv4Peer } from './peers.ts';
+import { ipv4Crowd } from './peers.ts';
 
 export interface ChangeTime {
   readonly name: string;
@@ -80,19 +83,46 @@ export async function measureChanges(): Promise<ChangeTimes> {
   }
 
   function crowd(more: number): Table {
-    // One map of 100,000 elements: IPv4, inbound.
-    const { allowOut: _, peers = {}, ...policy } = crowdPolicy({ size });
-    const ipv4 = Object.entries(peers).map(([set, all], index) => [
-      set,
-      [
-        ...all.filter((address) => !address.includes(':')),
-        ...(index === 0 ? Array.from({ length: more }, (_, at) => ipv4Peer(size + at)) : []),
-      ],
-    ]);
-    const ruleSet = hostRuleSet({ ...policy, outbound: 'observe', peers: Object.fromEntries(ipv4) });
+    const ruleSet = hostRuleSet(ipv4Crowd(size, more));
     const table = buildTable({ ruleSet, essentials: [], numbering: emptyNumbering });
     if (table === undefined) throw new Error('the crowd needs too many decisions');
     return table;
+  }
+}
+
+export interface AgentChange {
+  readonly change: 'comes' | 'goes';
+  readonly milliseconds: number;
+  /** Of these, what was not waiting for nft. */
+  readonly ownMs: number;
+}
+
+/** The same by the agent's enforcement, from a delta's bytes decoded to what the agent would acknowledge. */
+export async function measureAgentChanges(): Promise<readonly AgentChange[]> {
+  const lab = await createLab({ name: 'agent-changes' });
+  const directory = mkdtempSync(join(tmpdir(), 'segwall-bench-'));
+  try {
+    const host = await lab.addHost({ name: 'host', ipv4: '10.66.0.1' });
+    const agent = products.flatMap(({ programs }) => programs).find(({ name }) => name === 'segwall-agent');
+    const { stdout, stderr, exitCode } = await host.exec(
+      [
+        process.execPath,
+        '--disable-warning=ExperimentalWarning',
+        ...(agent?.runtimeFlags ?? []),
+        join(import.meta.dirname, 'agent-changes.ts'),
+        String(size),
+        directory,
+      ],
+      { timeoutMs: 120_000 },
+    );
+    if (exitCode !== 0) throw new Error(stderr.slice(0, 500));
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as AgentChange);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+    await lab.remove();
   }
 }
 

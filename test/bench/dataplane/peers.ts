@@ -51,6 +51,19 @@ export function crowdPolicy(crowd: {
   };
 }
 
+/** IPv4 and inbound alone, so that all are in one map; `more` peers are added to the first class. */
+export function ipv4Crowd(size: number, more: number): HostPolicy {
+  const { allowOut: _, peers = {}, ...policy } = crowdPolicy({ size });
+  const ipv4 = Object.entries(peers).map(([set, all], index) => [
+    set,
+    [
+      ...all.filter((address) => !address.includes(':')),
+      ...(index === 0 ? Array.from({ length: more }, (_, at) => ipv4Peer(size + at)) : []),
+    ],
+  ]);
+  return { ...policy, outbound: 'observe', peers: Object.fromEntries(ipv4) };
+}
+
 export function render(policy: HostPolicy): string {
   return renderFromNothing(hostRuleSet(policy), { essentials: [] });
 }
