@@ -27,15 +27,15 @@ export const maxPolicyFileLength = 2 * 1024 * 1024;
 export const maxInventoryFileLength = 64 * 1024 * 1024;
 
 const maxDepth = 40;
+/** Values for each character of a file's greatest length; rules in braces have one in eight. */
+const mostValuesPerCharacter = 0.25;
 /**
- * Of a file's greatest length, in lexemes of YAML: rules in braces have one in two characters. A file of nothing but dashes or
- * brackets has more, and would cost seconds and gigabytes.
+ * What the careful reader takes of one file, in lexemes of YAML, of which rules in braces have one in two characters: it needs more
+ * than a second for a million of them, and hundreds of megabytes.
  */
-const mostLexemesPerCharacter = 0.6;
-const mostMarksPerCharacter = 0.4;
-const isMark = Uint8Array.from({ length: 128 }, (_, code) =>
-  '[]{},:-?"\''.includes(String.fromCharCode(code)) ? 1 : 0,
-);
+const mostCarefulLexemes = 300_000;
+/** What it costs to begin with one, in lexemes. */
+const costOfDocument = 16;
 /** The parser goes on after what it cannot place; whoever reads the messages does not. */
 const mostMisplacedTokens = 1000;
 
@@ -68,25 +68,68 @@ export function readYamlDocuments(
       message: `the file has ${input.text.length} characters; at most ${maxLength} are allowed`,
       suggestion: 'split it into several files',
     });
-    return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
+    return { documents: [], problems: found.problems, lostNames: new Set() };
   }
   const text = acceptableText(file.text, found);
   if (text === undefined) return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
-  if (isAllMarks(text, maxLength)) {
-    found.add(tooManyMarks(0));
-    return { documents: [], problems: found.problems, lostNames: namesIn(file.text, found) };
-  }
   const documents: SourceDocument[] = [];
   const budget: Budget = {
-    lexemesLeft: Math.ceil(maxLength * mostLexemesPerCharacter),
+    valuesLeft: Math.ceil(maxLength * mostValuesPerCharacter),
+    lexemesLeft: mostCarefulLexemes,
     aliasedLeft: mostAliasedValues,
   };
-  for (const part of isJsonLines(text) ? linesOf(text) : [{ text, base: 0 }]) {
-    const plain = pass === 'plain-first' ? readPlainYaml(part.text, part.base) : undefined;
-    const roots = plain?.flatMap((root) => (root.kind === 'list' ? root.items : [root]));
-    for (const root of roots ?? partRoots(part, found, budget)) documents.push({ file, root });
-  }
+  for (const root of textRoots(text, { pass, found, budget })) documents.push({ file, root });
   return { documents, problems: found.problems, lostNames: namesIn(file.text, found) };
+}
+
+interface Reading {
+  readonly pass: 'plain-first' | 'careful';
+  readonly found: Findings;
+  readonly budget: Budget;
+}
+
+/** A file is plain as a whole, nearly always; where it is not, only those of its documents that are not are read with care. */
+function* textRoots(text: string, reading: Reading): Generator<DocumentNode> {
+  const isLines = isJsonLines(text);
+  if (!isLines && reading.pass === 'plain-first') {
+    const whole = readPlainYaml(text, 0, reading.budget.valuesLeft);
+    if (whole.kind === 'read') return yield* documentsOf(whole.roots);
+    if (whole.kind === 'too-many') return reading.found.add(tooManyValues(whole.at));
+  }
+  for (const part of isLines ? linesOf(text) : partsOf(text)) yield* documentsOf(partRoots(part, reading));
+}
+
+/** A list at the top of a file is a list of documents. */
+function* documentsOf(roots: readonly DocumentNode[]): Generator<DocumentNode> {
+  for (const root of roots) {
+    if (root.kind === 'list') yield* root.items;
+    else yield root;
+  }
+}
+
+function partRoots(part: Part, reading: Reading): readonly DocumentNode[] {
+  if (reading.pass === 'careful') return carefulRoots(part, { ...reading, plainUpTo: 0 });
+  const plain = readPlainYaml(part.text, part.base, reading.budget.valuesLeft);
+  if (plain.kind === 'read') return plain.roots;
+  if (plain.kind === 'not-plain') return carefulRoots(part, { ...reading, plainUpTo: plain.at });
+  reading.found.add(tooManyValues(part.base + plain.at));
+  return [];
+}
+
+/**
+ * Documents with the line of dashes before each, which ends a document whatever stands before it. Directives, and lines of dots, say
+ * more than that: then the text stays whole.
+ */
+function partsOf(text: string): readonly Part[] {
+  if (/^(?:%|\.\.\.)/m.test(text)) return [{ text, base: 0 }];
+  const parts: Part[] = [];
+  let base = 0;
+  for (const { index } of text.matchAll(/^---(?:[ \t]|$)/gm)) {
+    if (index > base) parts.push({ text: text.slice(base, index), base });
+    base = index;
+  }
+  parts.push({ text: text.slice(base), base });
+  return parts;
 }
 
 /** A stretch of a file that is YAML by itself; `base` is where it begins. */
@@ -110,43 +153,51 @@ function linesOf(text: string): readonly Part[] {
   return parts;
 }
 
-function tooManyMarks(at: number): Finding {
+function tooManyValues(at: number): Finding {
   return {
     code: 'file-too-large',
     at,
-    message: 'the file has more brackets, dashes and values than any policy of its size',
+    message: 'the file has more values up to here than any policy of its size',
     suggestion: 'split it into several files',
   };
 }
 
-/** The cheap look before the dear one: rules in braces have a mark in four characters. */
-function isAllMarks(text: string, maxLength: number): boolean {
-  const most = maxLength * mostMarksPerCharacter;
-  if (text.length <= most) return false;
-  let marks = 0;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code < 128 && isMark[code] === 1) marks += 1;
-  }
-  return marks > most;
+/** Told at the first thing that kept the quick reader away. */
+function tooMuchCare(at: number): Finding {
+  return {
+    code: 'file-too-large',
+    at,
+    message: `what stands here is wrong, or is not plain YAML; of files that hold such things, ${mostCarefulLexemes} words, marks and line ends are read at most`,
+    suggestion: 'write one value a line, without anchors and tags, or split the file',
+  };
 }
 
 /** What is left for one file. */
 interface Budget {
+  readonly valuesLeft: number;
   lexemesLeft: number;
   aliasedLeft: number;
 }
 
-function partRoots({ text, base }: Part, found: Findings, budget: Budget): readonly DocumentNode[] {
+interface CarefulReading extends Reading {
+  /** Of the part's text the quick reader found nothing odd before this. */
+  readonly plainUpTo: number;
+}
+
+function carefulRoots({ text, base }: Part, { found, budget, plainUpTo }: CarefulReading): readonly DocumentNode[] {
   const add = (finding: Finding) => found.add({ ...finding, at: base + finding.at });
-  const tokens = boundedTokens(text, { ...found, add }, budget);
+  budget.lexemesLeft -= costOfDocument;
+  if (budget.lexemesLeft < 0) {
+    add(tooMuchCare(plainUpTo));
+    return [];
+  }
+  const tokens = boundedTokens(text, { found: { ...found, add }, budget, plainUpTo });
   if (tokens === undefined) return [];
   const roots: DocumentNode[] = [];
   const composer = new Composer({ uniqueKeys: false, prettyErrors: false, logLevel: 'silent', version: '1.2' });
   for (const composed of composer.compose(tokens, true, text.length)) {
     const root = documentRoot(composed, { text, base, found, aliases: createAliases(budget, maxDepth) });
-    if (root?.kind === 'list') for (const item of root.items) roots.push(item);
-    else if (root !== undefined) roots.push(root);
+    if (root !== undefined) roots.push(root);
   }
   return roots;
 }
@@ -155,7 +206,11 @@ function partRoots({ text, base }: Part, found: Findings, budget: Budget): reado
 function namesIn(text: string, found: Findings): ReadonlySet<string> {
   if (
     !found.problems.some(
-      ({ code }) => code === 'yaml-syntax' || code === 'nested-too-deep' || code === 'control-character',
+      ({ code }) =>
+        code === 'yaml-syntax' ||
+        code === 'nested-too-deep' ||
+        code === 'control-character' ||
+        code === 'file-too-large',
     )
   )
     return new Set();
@@ -207,7 +262,10 @@ function acceptableText(text: string, found: Findings): string | undefined {
 }
 
 /** Tokens of the concrete syntax, or undefined if something was found that would cost too much to go on with. */
-function boundedTokens(text: string, found: Findings, budget: Budget): CST.Token[] | undefined {
+function boundedTokens(
+  text: string,
+  { found, budget, plainUpTo }: Pick<CarefulReading, 'found' | 'budget' | 'plainUpTo'>,
+): CST.Token[] | undefined {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let isScalarNext = false;
@@ -216,7 +274,7 @@ function boundedTokens(text: string, found: Findings, budget: Budget): CST.Token
     const at = parser.offset;
     budget.lexemesLeft -= 1;
     if (budget.lexemesLeft < 0) {
-      found.add(tooManyMarks(at));
+      found.add(tooMuchCare(plainUpTo));
       return undefined;
     }
     for (const token of parser.next(lexeme)) {

@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { readPlainYaml } from '#policy/plain-yaml.ts';
 import { readYamlDocuments } from '#policy/yaml-documents.ts';
 
@@ -13,10 +14,23 @@ function bothRead(text: string): 'plain' | 'careful' {
     return { roots: documents.map(({ root }) => root), problems, lostNames };
   });
   expect(quick, JSON.stringify(text)).toEqual(careful);
-  return readPlainYaml(text, 0) === undefined ? 'careful' : 'plain';
+  // Documents are read one by one: that the file as a whole is YAML must not come to depend on it.
+  if (!/^\s*\{|^%/m.test(text)) {
+    const isWrong = parseAllDocuments(text, { uniqueKeys: false, logLevel: 'silent' }).some(
+      ({ errors }) => errors.length > 0,
+    );
+    expect(
+      careful?.problems.some(({ code }) => code === 'yaml-syntax'),
+      JSON.stringify(text),
+    ).toBe(isWrong);
+  }
+  return readPlainYaml(text, 0).kind === 'read' ? 'plain' : 'careful';
 }
 
-const key = fc.constantFrom('a', 'name', 'true', 'fact/os', 'x-1', '"q"', '_', 'null', 'a.b', '12');
+const key = fc.constantFrom(
+  ...['a', 'name', 'true', 'fact/os', 'x-1', '"q"', '_', 'null', 'a.b', '12', 'True', '~'],
+  ...["'s'", '"a b"', '"a\\u0041"', "'it''s'", '"q" ', '"a"b', 'a b', '""', '<<', `k${'k'.repeat(110)}`],
+);
 const scalar = fc.constantFrom(
   ...[
     'web-1',
@@ -88,35 +102,119 @@ const scalar = fc.constantFrom(
     '2027-03-01T00:00:00Z',
     '<<',
   ],
+  ...['+1', '-1.5', '-a', '--a', '1.', '-.5', '.5e1', '1e-3', '12345678901234567890', '1_000', '00', '-0', '0x', '0o8'],
+  ...['~', '~a', 'NULL', 'nULL', 'True', 'tRUE', 'FALSE', '.inf', '-.INF', '.NaN', '.nana', 'none', '10.0.0.0/8'],
+  ...[
+    "''''",
+    "'a''",
+    '"\\""',
+    '"\\\\"',
+    '"\\\\\\""',
+    '"a\\u00e4\\/"',
+    '"\\x41"',
+    '"\\ud83d\\ude00"',
+    '"\\',
+    '"a\\\tb"',
+    '"\\\n"',
+  ],
+  ...['"a\tb"', "'a\tb'", 'a\tb', 'a\t', '\ta', 'a\t# b', 'a #\tb', '"a"\t# b', '"a" #b', '"a"#b'],
+  ...[
+    '|',
+    '>',
+    '|-',
+    '>-',
+    '|+',
+    '>+',
+    '|2',
+    '| # note',
+    '|# note',
+    '>x',
+    '|\n    a\n    b',
+    '>\n    a\n    b\n\n    c',
+    '|-\n    a\n\n',
+  ],
+  ...[
+    '|\n      a\n    b',
+    '>\n    a\n      b\n    c',
+    '|\n\n    a',
+    '|\n    a\n   \n    b',
+    '|\n    a\n     \n    b',
+    '|\n    |',
+    '|\n a\n b',
+    '>-\n  a\n  \tb',
+  ],
+  ...['|\n    # no note\n    a', '|\n    a\n  # note', '|\n    a\n# note', '|\n    --- \n', '>\n    a \n    b'],
 );
-const padding = fc.constantFrom('', '', '', ' ', '  ', ' # note', '\n# note', '\n');
+const padding = fc.constantFrom(
+  '',
+  '',
+  '',
+  ' ',
+  '  ',
+  ' # note',
+  '\n# note',
+  '\n',
+  ' #\tnote',
+  '\t',
+  '\n  # note',
+  '\n\t\n',
+);
+
+const ends = fc.constantFrom('', '', '', ',', ', ', '\n', ',\n', '\n  ', '\n    ', ' # note\n', ' ,,');
 
 /** Values in brackets, over one line or several. */
 const { flow } = fc.letrec<{ readonly flow: string; readonly node: string }>((tie) => ({
   node: fc.oneof({ depthSize: 'small', withCrossShrink: true }, scalar, tie('flow')),
   flow: fc.oneof(
     fc
-      .tuple(fc.array(tie('node'), { maxLength: 3 }), fc.constantFrom(', ', ',', ',\n      ', ' , '))
-      .map(([items, comma]) => `[${items.join(comma)}]`),
+      .tuple(
+        fc.array(tie('node'), { maxLength: 3 }),
+        fc.constantFrom(
+          ', ',
+          ',',
+          ',\n      ',
+          ' , ',
+          ', # note\n      ',
+          ',# note\n      ',
+          ' # note\n      , ',
+          ',\n  # note\n      ',
+        ),
+        ends,
+      )
+      .map(([items, comma, end]) => `[${items.join(comma)}${end}]`),
     fc
       .tuple(
         fc.array(fc.tuple(key, fc.constantFrom(': ', ':', ':  ', ' : '), tie('node')), { maxLength: 3 }),
-        fc.constantFrom(', ', ',', ',\n      ', '\n,'),
+        fc.constantFrom(', ', ',', ',\n      ', '\n,', ', # note\n      '),
+        ends,
       )
-      .map(([entries, comma]) => `{ ${entries.map((entry) => entry.join('')).join(comma)} }`),
+      .map(([entries, comma, end]) => `{ ${entries.map((entry) => entry.join('')).join(comma)}${end} }`),
   ),
 }));
 
 const line = fc
   .tuple(
     fc.constantFrom(0, 0, 0, 2, 2, 2, 4, 4, 1, 3),
-    fc.constantFrom('', '', '', '- ', '-  ', '- - '),
+    fc.constantFrom('', '', '', '- ', '-  ', '- - ', '-\n    ', '-\n  ', '- # note\n    '),
     fc.oneof(
       fc.tuple(key, fc.constantFrom(': ', ':', ':   '), fc.oneof(scalar, flow)).map((parts) => parts.join('')),
       key.map((name) => `${name}:`),
       scalar,
       flow,
-      fc.constantFrom('---', '...', '# note', '', '--- x', '%YAML 1.2'),
+      fc.constantFrom(
+        '---',
+        '...',
+        '# note',
+        '',
+        '--- x',
+        '%YAML 1.2',
+        '--- ',
+        '--- # note',
+        '---# note',
+        '---\t',
+        '-',
+        '- -',
+      ),
     ),
     padding,
   )
