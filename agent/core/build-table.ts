@@ -89,7 +89,10 @@ export function buildTable(request: TableRequest): Table | undefined {
     }),
   );
   const published = request.ruleSet.workloads.flatMap(({ kind, addresses }) => (kind === 'host' ? addresses : []));
-  const others = [...loopbackAddresses, ...(request.ownAddresses ?? [])].filter((own) => !published.includes(own));
+  const hasContainers = request.ruleSet.workloads.some(({ kind }) => kind === 'container');
+  const others = hasContainers
+    ? [...loopbackAddresses, ...(request.ownAddresses ?? [])].filter((own) => !published.includes(own)).sort()
+    : [];
   const gates: NamedGate[] = [];
   for (const direction of ['inbound', 'outbound'] as const) {
     let index = 0;
