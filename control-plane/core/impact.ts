@@ -14,7 +14,7 @@ import type {
   WorkloadRules,
 } from '#model/rule-set.ts';
 import { equalStructures } from '#model/structure.ts';
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from './compile.ts';
 import { type ObservedFlow, serviceOfFlow } from './observed-flow.ts';
@@ -230,7 +230,7 @@ function flowImpacts(
   const newlyWouldDeny: FlowImpact[] = [];
   let unchanged = 0;
   let unjudged = 0;
-  for (const flow of inOrder(flows)) {
+  for (const flow of eachOnce(inOrder(flows))) {
     // The host's own settings pass it before any policy, and only the host knows them.
     if (flow.reason === 'essential') {
       unchanged += 1;
@@ -257,13 +257,47 @@ function judge(flow: ObservedFlow, fleet: CompiledFleet, inventory: Inventory): 
   return evaluateEnd({ ruleSet, workload, direction, localAddress: local, peerAddress: peer, service });
 }
 
-/** By who saw it, then of what; each key is made once, since there can be half a million flows. */
-function inOrder(flows: readonly ObservedFlow[]): readonly ObservedFlow[] {
+interface KeyedFlow {
+  readonly flow: ObservedFlow;
+  /** Who saw it, and of what; not what was decided then. */
+  readonly key: string;
+}
+
+/**
+ * What was observed under two policies stands in two records, with two verdicts; both are judged alike here, and would be told twice.
+ * What the host's own settings passed stays apart: it was not asked about.
+ */
+function* eachOnce(flows: readonly KeyedFlow[]): Generator<ObservedFlow> {
+  let last: KeyedFlow | undefined;
+  for (const next of flows) {
+    if (last !== undefined && last.key === next.key) {
+      last = { key: last.key, flow: addedUp(last.flow, next.flow) };
+    } else {
+      if (last !== undefined) yield last.flow;
+      last = next;
+    }
+  }
+  if (last !== undefined) yield last.flow;
+}
+
+function addedUp(a: ObservedFlow, b: ObservedFlow): ObservedFlow {
+  return {
+    ...(b.lastSeenAt > a.lastSeenAt ? b : a),
+    connections: a.connections + b.connections,
+    firstSeenAt: millis(Math.min(a.firstSeenAt, b.firstSeenAt)),
+  };
+}
+
+/** Each key is made once, since there can be half a million flows. */
+function inOrder(flows: readonly ObservedFlow[]): readonly KeyedFlow[] {
   return flows
     .map((flow) => {
       const { workload, direction, peer, protocol, port, local } = flow;
-      return { flow, key: [workload, direction, peer, protocol, String(port).padStart(5, '0'), local].join(' ') };
+      const essential = flow.reason === 'essential' ? ['essential'] : [];
+      return {
+        flow,
+        key: [workload, direction, peer, protocol, String(port).padStart(5, '0'), local, ...essential].join(' '),
+      };
     })
-    .sort((a, b) => compareCodeUnits(a.key, b.key))
-    .map(({ flow }) => flow);
+    .sort((a, b) => compareCodeUnits(a.key, b.key));
 }

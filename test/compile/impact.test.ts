@@ -1,6 +1,7 @@
 // What plan shows: which workloads change and in what, and which observed flows fare differently.
 
 import { describe, expect, test } from 'vitest';
+import { millis } from '#model/time.ts';
 import { type Impact, impactOf } from '#policy/impact.ts';
 import type { ObservedFlow } from '#policy/observed-flow.ts';
 import { address, type Fleet, fleetOf, host, noon, shop } from './fleet.ts';
@@ -142,6 +143,23 @@ describe('observed flows', () => {
       newlyDenied: [],
       unchanged: 1,
     });
+  });
+
+  test('that were recorded under two verdicts are told once, with both records’ connections', () => {
+    const later = millis(noon + 1000);
+    const flows = [
+      flow('10.0.0.5', { verdict: 'allow', reason: 'off', connections: 2, firstSeenAt: later, lastSeenAt: later }),
+      db,
+      flow('10.0.0.5', { verdict: 'deny', connections: 4, port: 8081 }),
+      flow('10.0.0.5', { direction: 'outbound', connections: 8 }),
+      flow('10.0.0.5', { verdict: 'allow', reason: 'essential', connections: 16 }),
+    ];
+    const { newlyDenied, unchanged } = impact(fleet(), fleet({ inbound: 'enforce' }), flows).flows;
+    expect(newlyDenied.map(({ flow: { port, connections, lastSeenAt } }) => [port, connections, lastSeenAt])).toEqual([
+      [8080, 3, later],
+      [8081, 4, noon],
+    ]);
+    expect(unchanged).toBe(2);
   });
 
   test('of workloads that are gone are counted as not judged', () => {

@@ -90,3 +90,38 @@ test('results are in order of the tests’ names, then as written', () => {
     'b: web-1 → api tcp/1: deny: holds',
   ]);
 });
+
+describe('of a segment for each combination of three labels', () => {
+  const many = workloads(
+    'a h1 10.1.0.1 app=a,env=prod,tier=1,role=web',
+    'a-api h2 10.1.0.2 app=a,env=prod,tier=1,role=api',
+    'a-tier2 h3 10.1.0.3 app=a,env=prod,tier=2,role=api',
+    'a-dev h4 10.1.0.4 app=a,env=dev,tier=1,role=api',
+    'b h5 10.1.0.5 app=b,env=prod,tier=1,role=api',
+    'no-tier h6 10.1.0.6 app=a,env=prod,role=api',
+    'empty h7 10.1.0.7 app=a,env=prod,tier=,role=web',
+    'empty-api h8 10.1.0.8 app=a,env=prod,tier=,role=api',
+  );
+  const fences = segment(
+    'fence',
+    'selector: has(app)\neach: [tier, app, env]\ninbound: enforce\noutbound: enforce\nrules:\n  - { name: in, from: [{ workloads: role == "web" }], to: [{ workloads: role == "api" }], services: [tcp/80] }',
+  );
+  const inThree: readonly (readonly [assertion: string, outcome: 'holds' | 'fails'])[] = [
+    ['from: a, to: a-api, service: tcp/80, expect: allow, via: fence/in', 'holds'],
+    ['from: empty, to: empty-api, service: tcp/80, expect: allow, via: fence/in', 'holds'],
+    // each of the three keys keeps them apart
+    ['from: a, to: a-tier2, service: any, expect: deny', 'holds'],
+    ['from: a, to: a-dev, service: any, expect: deny', 'holds'],
+    ['from: a, to: b, service: any, expect: deny', 'holds'],
+    ['from: a, to: empty-api, service: any, expect: deny', 'holds'],
+    ['from: a, to: a-tier2, service: tcp/80, expect: allow', 'fails'],
+    // who lacks one of the keys is in none, and nobody’s peer
+    ['from: a, to: no-tier, service: any, expect: deny', 'holds'],
+    ['from: no-tier, to: a-api, service: any, expect: deny', 'holds'],
+    ['from: { labels: { app: a, role: web } }, to: { labels: { role: api } }, service: tcp/81, expect: deny', 'holds'],
+  ];
+  test.each(inThree)('{ %s } %s', (assertion, outcome) => {
+    const world = createWorld(fences + document('PolicyTest', 't', `tests:\n  - { ${assertion} }`), many);
+    expect(runPolicyTests({ ...world, now: noon }).map((result) => result.outcome)).toEqual([outcome]);
+  });
+});

@@ -1,6 +1,8 @@
 // With --json a command that fails says so in JSON, on standard output, and still in words on standard error.
 
 import { mkdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -22,6 +24,10 @@ describe('with --json a failure is one JSON document on standard output', () => 
     { name: 'nobody answers a command below another', args: ['agents', 'revoke', 'a'], exit: 3, code: 'unreachable' },
     { name: 'a listing of many lines', args: ['flows'], exit: 3, code: 'unreachable' },
     { name: 'a label without a value', args: ['label', 'web-1', 'role'], exit: 2, code: 'bad-argument' },
+    { name: 'a token for no host', args: ['tokens', 'create', '--uses', '0'], exit: 2, code: 'bad-option' },
+    { name: 'a token without time', args: ['tokens', 'create', '--ttl', '0s'], exit: 2, code: 'bad-option' },
+    { name: 'a token without end', args: ['tokens', 'create', '--ttl', '366d'], exit: 2, code: 'bad-option' },
+    { name: 'no flows', args: ['flows', '--limit', '0'], exit: 2, code: 'bad-option' },
     { name: 'no such directory', args: ['apply', '/nonexistent'], exit: 2, code: 'cannot-read' },
     { name: 'offline, no such directory', args: ['policy', 'eval', '/nonexistent'], exit: 2, code: 'cannot-read' },
     {
@@ -48,6 +54,38 @@ describe('with --json a failure is one JSON document on standard output', () => 
     },
     timeout,
   );
+
+  describe('what the control plane refuses', () => {
+    const refusals = [
+      { status: 400, code: 'bad-request', exit: 2 },
+      { status: 422, code: 'label-invalid', exit: 2 },
+      { status: 422, code: 'peer-invalid', exit: 2 },
+      { status: 422, code: 'policy-invalid', exit: 1 },
+      { status: 404, code: 'not-found', exit: 1 },
+      { status: 403, code: 'forbidden', exit: 3 },
+      { status: 503, code: 'not-ready', exit: 3 },
+    ] as const;
+    test.each(refusals)(
+      'as $code ends with $exit',
+      async ({ status, code, exit }) => {
+        const server = createServer((_request, response) => {
+          response.writeHead(status, { 'content-type': 'application/json' });
+          response.end(JSON.stringify({ error: { code, message: 'it is said why' } }));
+        });
+        await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+        try {
+          const { port } = server.address() as AddressInfo;
+          const env = { ...nobody, SEGWALL_SERVER: `http://127.0.0.1:${port}` };
+          const result = await segwall(['label', 'web-1', 'has=x', '--json'], env);
+          expect(JSON.parse(result.stdout)).toEqual({ error: { code, message: 'it is said why' } });
+          expect(result.exitCode).toBe(exit);
+        } finally {
+          server.close();
+        }
+      },
+      timeout,
+    );
+  });
 
   test(
     'a policy with errors is refused offline with its problems',

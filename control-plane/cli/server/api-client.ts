@@ -24,7 +24,7 @@ export class ApiRefusal extends CommandFailure {
     const code = typeof details['code'] === 'string' ? details['code'] : 'refused';
     const message =
       typeof details['message'] === 'string' ? details['message'] : `the control plane answered ${status}`;
-    super(exitOf(status), code, message, details);
+    super(exitOf(status, code), code, message, details);
     this.status = status;
   }
 }
@@ -163,7 +163,10 @@ function tokenRefused({ origin }: URL, answer: unknown): Readonly<Record<string,
   return { ...errorOf(answer), message };
 }
 
-function exitOf(status: number): 1 | 2 | 3 {
+/** What was typed, and can be no label or peer whatever the fleet holds, is wrong use, like what can be no number. */
+const wrongUseCodes: ReadonlySet<string> = new Set(['label-invalid', 'peer-invalid']);
+
+function exitOf(status: number, code: string): 1 | 2 | 3 {
   if (status === 401 || status === 403 || status >= 500) return 3;
-  return status === 400 || status === 413 ? 2 : 1;
+  return status === 400 || status === 413 || wrongUseCodes.has(code) ? 2 : 1;
 }

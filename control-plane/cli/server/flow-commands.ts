@@ -20,6 +20,9 @@ interface FlowOptions extends ConnectionOptions {
   readonly json?: true;
 }
 
+/** As the API has it. */
+const mostListed = 100_000;
+
 export function registerFlowCommands(program: Command): void {
   program
     .command('flows')
@@ -43,7 +46,9 @@ export function registerFlowCommands(program: Command): void {
 }
 
 async function flows(options: FlowOptions): Promise<void> {
-  const query = new URLSearchParams({ limit: String(assertNumber(options.limit, '--limit')) });
+  const query = new URLSearchParams({
+    limit: String(assertNumber(options.limit, '--limit', { least: 1, greatest: mostListed })),
+  });
   if (options.since !== undefined) query.set('since', String(sinceMs(options.since, Date.now())));
   for (const key of ['from', 'to', 'verdict', 'segment', 'unit'] as const) {
     const value = options[key];
