@@ -80,6 +80,8 @@ export interface NamesOptions {
 }
 
 const tickMs = 1000;
+/** Where no policy names a name there is nothing to do; the first one that does ends the wait. */
+const idleTickMs = 60_000;
 const expireEveryMs = 5000;
 const resolversEveryMs = 30_000;
 const saveAfterMs = 200;
@@ -90,6 +92,7 @@ export function createNames(options: NamesOptions): Names {
   const learnt = new LearntNames(settings.bounds);
   const streams = new DnsStreams();
   const stopReading = new AbortController();
+  let endPause: () => void = () => undefined;
   let resolvers: readonly Address[] = readResolvers(settings.resolvers);
   let source: OpenAnswerSource | undefined;
   let state: 'untried' | 'tried' = 'untried';
@@ -194,6 +197,8 @@ export function createNames(options: NamesOptions): Names {
       if (options.learning === 'on') await openSource();
     }
     learnt.follow(names);
+    // Looked up at once, those that were not known.
+    if (names.size > 0) endPause();
   };
 
   const expire = async () => {
@@ -250,7 +255,9 @@ export function createNames(options: NamesOptions): Names {
           }
         }
         lookups.tick({ names: learnt.names, resolvers, nowMs: now });
-        await pause(tickMs, signal);
+        await pause(learnt.names.length > 0 ? tickMs : idleTickMs, signal, (end) => {
+          endPause = end;
+        });
       }
       relearn = undefined;
       lookups.close();
@@ -268,8 +275,8 @@ export function createNames(options: NamesOptions): Names {
   };
 }
 
-/** Ends early on the signal. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Ends early on the signal, and when told. */
+function pause(ms: number, signal: AbortSignal, told: (end: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       clearTimeout(timer);
@@ -278,5 +285,6 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(done, ms);
     signal.addEventListener('abort', done);
+    told(done);
   });
 }

@@ -9,6 +9,8 @@ import { millis } from '#model/time.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
 
 export interface PanicFlag {
+  /** The folder in which it is raised, unless its disk cannot be written. */
+  readonly folder: string;
   /** Undefined where the host is not to be open. */
   read(): Panic | undefined;
   /** `until-reboot`: the state directory cannot be written, and the flag is under /run. Throws where neither can. */
@@ -19,10 +21,14 @@ export interface PanicFlag {
 
 const reasonCharactersMost = 500;
 
+/** The flag's name in either folder. */
+export const flagName = 'panic';
+
 export function openPanicFlag(statePath: string): PanicFlag {
-  const kept = join(statePath, 'panic');
-  const untilReboot = join(fallbackDirectory(statePath), 'panic');
+  const kept = join(statePath, flagName);
+  const untilReboot = join(fallbackDirectory(statePath), flagName);
   return {
+    folder: statePath,
     read: () => readFlag(kept) ?? readFlag(untilReboot),
     raise(panic) {
       try {
@@ -47,6 +53,8 @@ export function openPanicFlag(statePath: string): PanicFlag {
 /** A flag that cannot be read as one is a flag: an empty file was left by a full disk. */
 function readFlag(path: string): Panic | undefined {
   let text: string;
+  // Asked for each few seconds, and hardly ever there: an exception costs a tenth of a millisecond.
+  if (statSync(path, { throwIfNoEntry: false }) === undefined) return undefined;
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {

@@ -1,16 +1,19 @@
-// Heeds the panic flag of a host whose agent runs: the command that raised it has opened the kernel itself, so a second later is
-// soon enough to know of it, and a file is looked at rather than watched because that cannot fail.
+// Heeds the panic flag of a host whose agent runs, when the kernel tells of it, and looks every few seconds besides: a watch may not be
+// granted, and the flag may be under /run. The command that raised it has opened the kernel itself, and nothing goes into the kernel
+// without a look at the flag, so that is soon enough.
 
-import type { PanicFlag } from './panic-flag.ts';
+import { type FSWatcher, watch } from 'node:fs';
+import { flagName, type PanicFlag } from './panic-flag.ts';
 
-const lookEveryMs = 1000;
+const lookEveryMs = 5000;
+const lookUnwatchedEveryMs = 1000;
 
 export interface PanicWatchOptions {
-  readonly flag: Pick<PanicFlag, 'read'>;
+  readonly flag: Pick<PanicFlag, 'read' | 'folder'>;
   readonly isOpened: () => boolean;
   /** The flag is up and the host is not open yet. */
   readonly raised: () => Promise<void>;
-  /** The flag is gone and the host is still open; called again each second while that is so. */
+  /** The flag is gone and the host is still open; called again every few seconds while that is so. */
   readonly lowered: () => Promise<void>;
   /** Either threw. */
   readonly failed: (error: unknown) => void;
@@ -29,6 +32,24 @@ export function watchPanic(options: PanicWatchOptions): () => void {
       isBusy = false;
     }
   };
-  const looking = setInterval(() => void look().catch(options.failed), lookEveryMs).unref();
-  return () => clearInterval(looking);
+  const lookNow = () => void look().catch(options.failed);
+  const watcher = watchFolder(options.flag.folder, lookNow);
+  const looking = setInterval(lookNow, watcher === undefined ? lookUnwatchedEveryMs : lookEveryMs).unref();
+  return () => {
+    clearInterval(looking);
+    watcher?.close();
+  };
+}
+
+/** Undefined where the kernel grants no watch. One that fails later leaves the looking. */
+function watchFolder(path: string, changed: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watch(path, { persistent: false }, (_, name) => {
+      if (name === flagName) changed();
+    });
+    watcher.on('error', () => watcher.close());
+    return watcher;
+  } catch {
+    return undefined;
+  }
 }

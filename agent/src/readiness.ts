@@ -1,6 +1,6 @@
 // Waits until one of some file descriptors can be read, on a thread of libuv's pool, and can be woken at once: for netlink
-// sockets, which Node's own event loop cannot watch. One wait at a time; a wait ends by itself after two seconds, so that a
-// process that exits without stopping is never held up for longer.
+// sockets, which Node's own event loop cannot watch. One wait at a time; a process that exits without stopping wakes it, or it would be
+// held up by the thread that waits.
 
 import { closeSync, readSync, writeSync } from 'node:fs';
 import * as library from './netlink-library.ts';
@@ -13,7 +13,8 @@ export interface Readiness {
   close(): void;
 }
 
-const waitLimitMs = 2000;
+/** Each end wakes an idle process for nothing. Not for ever, in case a wake-up is missed. */
+const waitLimitMs = 60_000;
 const eventNonBlocking = 0o4000;
 const eventCloseOnExec = 0o2000000;
 const pollIn = 1;
@@ -30,6 +31,8 @@ export function createReadiness(descriptors: readonly number[]): Readiness {
   }
   const one = Buffer.alloc(8);
   one.writeBigUInt64LE(1n);
+  const wake = () => void writeSync(waker, one);
+  process.once('exit', wake);
 
   return {
     async wait() {
@@ -42,7 +45,10 @@ export function createReadiness(descriptors: readonly number[]): Readiness {
       }
       return ready;
     },
-    wake: () => void writeSync(waker, one),
-    close: () => closeSync(waker),
+    wake,
+    close() {
+      process.removeListener('exit', wake);
+      closeSync(waker);
+    },
   };
 }
