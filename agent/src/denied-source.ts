@@ -11,7 +11,7 @@ import { dumpNetfilter } from './netlink-dump.ts';
 import type { Nft } from './nft.ts';
 
 export interface DeniedSource {
-  /** Every element of every denied set, or undefined where nothing was denied since the last successful call. */
+  /** Every element of every denied set, or undefined where nothing was denied since the last successful call, or no table of ours stands. */
   readMoved(): Promise<Result<readonly DeniedCount[] | undefined>>;
 }
 
@@ -30,20 +30,23 @@ export function createDeniedSource(options: {
   const request = renderCountersRequest(table);
   const known = new Map<Direction, { readonly counters: string; readonly counts: readonly DeniedCount[] }>();
 
-  /** Per direction a text that changes with every denial; undefined: could not be told. */
-  async function denialsSoFar(): Promise<ReadonlyMap<Direction, string> | undefined> {
+  /** Per direction a text that changes with every denial; `unknown`: could not be told. A table of ours has counters, whatever it denies. */
+  async function denialsSoFar(): Promise<ReadonlyMap<Direction, string> | 'unknown' | 'no-table'> {
+    let isThere = false;
     const moved: Record<Direction, string[]> = { inbound: [], outbound: [] };
     const dumped = await dumpNetfilter({
       what: 'the list of counters',
       message: request,
       take: (bytes) =>
         decodeCounters(bytes, (name, packets) => {
+          isThere = true;
           const number = Number(name.slice(counterPrefix.length));
           const direction = packets > 0 && Number.isSafeInteger(number) ? deniesIn(number) : undefined;
           if (direction !== undefined) moved[direction].push(`${number}=${packets}`);
         }),
     });
-    if (!dumped.ok) return undefined;
+    if (!dumped.ok) return 'unknown';
+    if (!isThere) return 'no-table';
     return new Map(directions.map((direction) => [direction, moved[direction].sort().join(' ')]));
   }
 
@@ -62,12 +65,17 @@ export function createDeniedSource(options: {
   return {
     async readMoved() {
       const now = await denialsSoFar();
+      if (now === 'no-table') {
+        known.clear();
+        return ok(undefined);
+      }
       let hasMoved = false;
       for (const direction of directions) {
-        const counters = now?.get(direction);
+        const counters = now === 'unknown' ? undefined : now.get(direction);
         if (counters === (known.get(direction)?.counters ?? '')) continue;
         const counts = await readSets(direction);
-        if (!counts.ok) return counts;
+        // Taken away meanwhile (panic): nothing is missing.
+        if (!counts.ok) return (await denialsSoFar()) === 'no-table' ? ok(undefined) : counts;
         hasMoved = true;
         known.set(direction, { counters: counters ?? '', counts: counts.value });
       }

@@ -1,0 +1,13 @@
+// Reads the denied sets of the namespace it is started in, twice, with an nft that can list nothing, and prints what came of it.
+
+import { createDeniedSource } from '#agent/denied-source.ts';
+import { createNft } from '#agent/nft.ts';
+import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { err } from '#model/result.ts';
+
+const source = createDeniedSource({
+  nft: { ...createNft(), list: async () => err('Error: No such file or directory') },
+  marks: defaultMarks,
+  deniesIn: (number) => (number === 1 ? 'inbound' : undefined),
+});
+process.stdout.write(JSON.stringify(await source.readMoved()));
