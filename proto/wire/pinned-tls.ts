@@ -119,7 +119,7 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
         isTls
           ? fail(
               'not-a-control-plane',
-              `${at} does not speak TLS as a control plane does (${error.message}); check the port`,
+              `${at} answers, but not in TLS as a control plane does (${tlsProblem(error)}); check the port, and whether this one is meant to be reached without TLS (http://)`,
             )
           : fail(
               'control-plane-unreachable',
@@ -128,6 +128,20 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
       );
     });
   });
+}
+
+/** In our words: what the TLS library says names its own source files. */
+function tlsProblem({ code = '' }: NodeJS.ErrnoException): string {
+  if (code === 'ECONNRESET') return 'it closed the connection';
+  // The first bytes of an HTTP answer are no TLS record.
+  const plain = ['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG', 'ERR_SSL_HTTP_REQUEST'];
+  if (plain.includes(code)) return 'it speaks plain text, such as HTTP without TLS';
+  return (
+    code
+      .replace(/^ERR_SSL_/, '')
+      .toLowerCase()
+      .replaceAll('_', ' ') || 'the handshake failed'
+  );
 }
 
 function chainOf(socket: TLSSocket): readonly Buffer[] {

@@ -1,6 +1,7 @@
 // From the console: panic opens a host whatever its agent and its control plane are doing, and it stays open until resume; all of
 // it, and every stranger's hand in the table, ends in the control plane's audit chain.
 
+import { existsSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,14 +195,18 @@ describe('a host that enforces', () => {
   });
 });
 
-test('panic names a directory that is not there', async () => {
+test('run, panic and open name a directory that is not there, and make none', async () => {
   const lab = await createLab({ name: 'panicless' });
   try {
     const host = await lab.addHost({ name: 'h1', ipv4: '10.84.1.1' });
     const main = join(repository, 'agent/src/main.ts');
-    const result = await host.exec([process.execPath, main, 'panic', '--state', '/nonexistent/segwall']);
-    expect(result.exitCode).toBe(2);
-    expect(result.stderr).toContain('error: no-state-directory');
+    const state = join(tmpdir(), `segwall-nonexistent-${process.pid}`);
+    for (const words of [['run'], ['panic'], ['open', '--yes']]) {
+      const result = await host.exec([process.execPath, main, ...words, '--state', state]);
+      expect(result.exitCode).toBe(2);
+      expect(result.stderr).toContain('error: no-state-directory');
+      expect(existsSync(state)).toBe(false);
+    }
   } finally {
     await lab.remove();
   }

@@ -7,6 +7,7 @@ import { createNft } from '../nft.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
 import { removeTable } from '../table-removal.ts';
+import { assertStateDirectory } from './state-argument.ts';
 
 export async function openCommand({ state, yes }: { readonly state: string; readonly yes: boolean }): Promise<void> {
   if (!yes) {
@@ -17,6 +18,7 @@ export async function openCommand({ state, yes }: { readonly state: string; read
       exitCode: 2,
     });
   }
+  assertStateDirectory(state);
   const stateDirectory = openStateDirectory(state);
   const owner = lockOwner(stateDirectory.lockPath);
   if (owner !== undefined) {

@@ -1,7 +1,6 @@
 // `segwall-agent panic`: opens the host from its console, at once, whatever the agent is doing: a flag that every agent and boot
 // heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
 
-import { existsSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { tableName } from '#agent-core/table.ts';
 import { millis } from '#model/time.ts';
@@ -14,6 +13,7 @@ import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 import { removeTable } from '../table-removal.ts';
+import { assertStateDirectory } from './state-argument.ts';
 
 export interface PanicOptions {
   readonly state: string;
@@ -25,14 +25,7 @@ const watchMs = 2000;
 const betweenLooksMs = 200;
 
 export async function panicCommand({ state, reason = '' }: PanicOptions): Promise<void> {
-  if (!existsSync(state)) {
-    throw new CommandError({
-      code: 'no-state-directory',
-      message: `${state} is not there: no agent works on it`,
-      remedy: 'Name the state directory of this host’s agent with --state.',
-      exitCode: 2,
-    });
-  }
+  assertStateDirectory(state);
   const flag = openPanicFlag(state);
   const earlier = flag.read();
   let holds: 'kept' | 'until-reboot' | 'nowhere' = 'nowhere';

@@ -5,6 +5,7 @@ import { createAgentLog, type LogLevel } from '../log.ts';
 import { readSettings } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock } from '../state-lock.ts';
+import { assertStateDirectory } from './state-argument.ts';
 
 export interface RunOptions {
   readonly state: string;
@@ -13,6 +14,7 @@ export interface RunOptions {
 }
 
 export async function runCommand({ state: path, config, logLevel }: RunOptions): Promise<void> {
+  assertStateDirectory(path);
   const state = openStateDirectory(path);
   const settings = await readSettings(config ?? state.settingsPath, config === undefined ? 'optional' : 'required');
   if (!settings.ok) {

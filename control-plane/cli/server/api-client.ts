@@ -126,6 +126,14 @@ async function exchange({
     for await (const chunk of response) chunks.push(chunk as Buffer);
     return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
   } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    if (tls === undefined && (code === 'ECONNRESET' || code.startsWith('HPE_'))) {
+      throw new CommandFailure(
+        3,
+        'not-http',
+        `${url.origin} answers, but not in plain HTTP; if it speaks TLS, say https://${url.host}`,
+      );
+    }
     const reason =
       cause instanceof Error ? cause.message || ('code' in cause ? String(cause.code) : cause.name) : String(cause);
     throw new CommandFailure(

@@ -1,0 +1,15 @@
+// What commands demand of --state before they touch anything: a folder that is there. A mistyped path must not become a new folder.
+
+import { existsSync } from 'node:fs';
+import { CommandError } from '../command-error.ts';
+
+export function assertStateDirectory(path: string): void {
+  if (existsSync(path)) return;
+  throw new CommandError({
+    code: 'no-state-directory',
+    message: `${path} is not there: no agent works on it, and nothing on this host was changed`,
+    remedy:
+      'Name the state directory of this host’s agent with --state; a host that has none is enrolled first (segwall-agent enroll).',
+    exitCode: 2,
+  });
+}
