@@ -3,7 +3,7 @@
 // it ends later, it seems for the kernel to free it. What the agent computes before it is not in it.
 
 import type { ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,7 @@ import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { Table } from '#agent-core/table.ts';
 import { bootstrapScript, changeScript, nothingStanding, stateLine, type TableState } from '#agent-core/transaction.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
+import { startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
 import { products } from '../../../packaging/products.ts';
 import { median } from './new-connections.ts';
@@ -44,17 +45,22 @@ const repeats = 8;
 
 export async function measureChanges(): Promise<ChangeTimes> {
   const lab = await createLab({ name: 'changes' });
+  const directory = mkdtempSync(join(tmpdir(), 'segwall-bench-'));
   try {
     const host = await lab.addHost({ name: 'host', ipv4: '10.66.0.1' });
     const [before, one, thousand] = [crowd(0), crowd(1), crowd(1000)];
     await load(host, bootstrapScript(before, state(0), nothingStanding));
     const notices = await listen(host);
+    const nft = startLineProcess(host, [process.execPath, join(import.meta.dirname, 'nft-process.ts')], 'silent');
+    const path = join(directory, 'script');
     const times = new Map<string, Took[]>();
     let revision = 0;
     const go = async (name: string, scriptFor: (state: TableState) => string) => {
       revision += 1;
       const script = scriptFor(state(revision));
-      const took = await notices.timed(() => load(host, script));
+      writeFileSync(path, script);
+      const { startedAt, endedAt } = await nft.ask<{ startedAt: number; endedAt: number }>({ path });
+      const took = { inForceMs: (await notices.next()) - startedAt, endedMs: endedAt - startedAt };
       times.set(name, [...(times.get(name) ?? []), took]);
     };
     const change = (previous: Table, next: Table, isNewEpoch: boolean) => (state: TableState) =>
@@ -79,6 +85,7 @@ export async function measureChanges(): Promise<ChangeTimes> {
       leastMs: inForceMs(least),
     };
   } finally {
+    rmSync(directory, { recursive: true, force: true });
     await lab.remove();
   }
 
@@ -148,12 +155,5 @@ async function listen(host: LabHost) {
     return value;
   };
   await next();
-  return {
-    timed: async (work: () => Promise<void>): Promise<Took> => {
-      const startedAt = performance.now();
-      await work();
-      const endedMs = performance.now() - startedAt;
-      return { inForceMs: Number(await next()) - performance.timeOrigin - startedAt, endedMs };
-    },
-  };
+  return { next: async () => Number(await next()) };
 }
