@@ -168,15 +168,17 @@ export function hookChains(request: HookRequest): HookParts {
     lines: isStrict ? [neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });
   const pods = containers.length === 0 ? new Map<string, ElementMap>() : podMaps({ request, containers, chains });
-  const dispatch = JSON.stringify([
-    workloads.map(({ workload, choices }) => [
-      workload.workload,
-      workload.kind,
-      workload.unit,
-      directions.map((direction) => nearAddresses(choices[direction])),
-    ]),
-    [...pods].map(([name, { elements }]) => [name, [...elements].sort()]),
-  ]);
+  // Containers come and go; which of them judges whom is compared address by address (revocation.ts).
+  const dispatch = JSON.stringify(
+    workloads
+      .filter(({ workload }) => workload.kind !== 'container')
+      .map(({ workload, choices }) => [
+        workload.workload,
+        workload.kind,
+        workload.unit,
+        directions.map((direction) => nearAddresses(choices[direction])),
+      ]),
+  );
   const maps = hasUnits
     ? new Map([
         ...pods,
@@ -362,6 +364,19 @@ function eachFamily(make: (ip: string, digit: string) => readonly string[]): rea
   return families.flatMap((family) => make(word[family], suffix[family]));
 }
 
+/** By 4 or 6: all containers' addresses, pairs of one container's own, and the address that is judged to its gate's chain. */
+export const podSetNames = {
+  all: (digit: string) => `pods${digit}`,
+  self: (digit: string) => `pods_self${digit}`,
+  judged: (side: string, digit: string) => `pods_${side}${digit}`,
+} as const;
+const judgedBy = 'judge_';
+
+/** The name of the gate that an element of a `judged` map leads to. */
+export function gateNameIn(verdict: string): string {
+  return verdict.replace(/^jump /, '').slice(judgedBy.length);
+}
+
 function podMaps(parts: {
   readonly request: HookRequest;
   readonly containers: readonly WorkloadGates[];
@@ -377,14 +392,14 @@ function podMaps(parts: {
     const type = family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr';
     const addressesOf = ({ workload }: WorkloadGates) =>
       workload.addresses.filter((address) => familyOf(address) === family && !ofHost.has(address));
-    maps.set(`pods${suffix[family]}`, {
+    maps.set(podSetNames.all(suffix[family]), {
       declaration: `{ type ${type}; }`,
       kind: 'set',
       update: 'by-element',
       elements: new Map(containers.flatMap(addressesOf).map((address) => [address, ''])),
     });
     const self = containers.map(addressesOf).flatMap((own) => own.flatMap((a) => own.map((b) => `${a} . ${b}`)));
-    maps.set(`pods_self${suffix[family]}`, {
+    maps.set(podSetNames.self(suffix[family]), {
       declaration: `{ type ${type} . ${type}; }`,
       kind: 'set',
       update: 'by-element',
@@ -395,12 +410,12 @@ function podMaps(parts: {
       for (const container of containers) {
         for (const address of addressesOf(container)) {
           const gate = gateAt(container.choices[direction], address);
-          const name = `judge_${nameOf(request, gate)}`;
+          const name = `${judgedBy}${nameOf(request, gate)}`;
           if (!chains.has(name)) chains.set(name, { lines: gateLines(request, gate, 'tuple') });
           elements.set(address, `jump ${name}`);
         }
       }
-      maps.set(`pods_${short[direction]}${suffix[family]}`, {
+      maps.set(podSetNames.judged(short[direction], suffix[family]), {
         declaration: `{ type ${type} : verdict; }`,
         kind: 'map',
         update: 'by-element',

@@ -1,18 +1,78 @@
 // Whether a change takes anything away from anyone. A change that only widens keeps the epoch, and no open connection is
 // judged again; any other takes a new one. When in doubt it revokes: that costs one more judgement per connection, never a leak.
+//
+// A container's address that nobody judged before was let pass: that it is judged now revokes where its rules deny anything. One that is
+// gone takes nothing from anyone.
 
 import { addressValue, type Family, familyOf, lastValue } from '#model/address.ts';
-import { somePoint } from '#model/service-map.ts';
+import { planes, somePoint } from '#model/service-map.ts';
+import { gateNameIn, podSetNames } from './hook-chains.ts';
 import { classAtValue, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import type { JudgedGate, Table } from './table.ts';
 
 export function revokesAnything(previous: Table, next: Table): boolean {
-  if (previous.dispatch !== next.dispatch || previous.gates.length !== next.gates.length) return true;
+  if (previous.dispatch !== next.dispatch) return true;
   const narrows = createNarrowing();
-  return next.gates.some((gate) => {
-    const before = previous.gates.find(({ name }) => name === gate.name);
-    return before === undefined || gateNarrows(before, gate, narrows);
+  const before = gatesByWorkload(previous);
+  for (const [place, gate] of gatesByWorkload(next)) {
+    const was = before.get(place);
+    if (was === undefined || gateNarrows(was, gate, narrows)) return true;
+  }
+  return containersRevoke(previous, next, narrows);
+}
+
+/** Of the host and its units: their names are numbers, which shift when a container comes before them. */
+function gatesByWorkload({ gates }: Table): ReadonlyMap<string, JudgedGate> {
+  const byWorkload = new Map<string, JudgedGate>();
+  const counts = new Map<string, number>();
+  for (const gate of gates) {
+    if (gate.kind === 'container') continue;
+    const of = `${gate.direction} ${gate.workload}`;
+    const count = counts.get(of) ?? 0;
+    counts.set(of, count + 1);
+    byWorkload.set(`${of} ${count}`, gate);
+  }
+  return byWorkload;
+}
+
+function containersRevoke(previous: Table, next: Table, narrows: Narrows): boolean {
+  const gatesOf = (table: Table) => new Map(table.gates.map((gate) => [gate.name, gate]));
+  const [oldGates, newGates] = [gatesOf(previous), gatesOf(next)];
+  const elements = (table: Table, name: string) => table.maps.get(name)?.elements ?? new Map<string, string>();
+  /** By the names of their gates: many addresses are judged alike. */
+  const known = new Map<string, boolean>();
+  const isNarrower = (before: string | undefined, after: string): boolean => {
+    const key = `${before} ${after}`;
+    const seen = known.get(key);
+    if (seen !== undefined) return seen;
+    const gate = newGates.get(after);
+    const was = before === undefined ? undefined : oldGates.get(before);
+    const outcome = gate === undefined || (was === undefined ? deniesAny(gate) : gateNarrows(was, gate, narrows));
+    known.set(key, outcome);
+    return outcome;
+  };
+  return ['4', '6'].some((digit) => {
+    const standing = elements(next, podSetNames.all(digit));
+    const self = elements(next, podSetNames.self(digit));
+    // What a container said to itself through its own published port, and is now said to another.
+    for (const pair of elements(previous, podSetNames.self(digit)).keys())
+      if (!self.has(pair) && pair.split(' . ').every((address) => standing.has(address))) return true;
+    return (['in', 'out'] as const).some((side) => {
+      const before = elements(previous, podSetNames.judged(side, digit));
+      for (const [address, target] of elements(next, podSetNames.judged(side, digit))) {
+        const was = before.get(address);
+        if (isNarrower(was === undefined ? undefined : gateNameIn(was), gateNameIn(target))) return true;
+      }
+      return false;
+    });
   });
+}
+
+function deniesAny({ classes }: JudgedGate): boolean {
+  const used = new Set([classes.rest, ...classes.sizes.keys(), ...classes.intervals.map(({ peerClass }) => peerClass)]);
+  return [...used].some(({ services }) =>
+    planes.some((plane) => services[plane].some(({ value }) => value.action !== 'accept')),
+  );
 }
 
 /** Whether a unit's rules deny what its host's accept: connections made under the host's must then be judged again. */

@@ -130,7 +130,7 @@ export interface Table {
   readonly peerMaps: ReadonlyMap<string, Readonly<Record<Family, readonly PeerMap[]>>>;
   /** The units that have rules of their own, in the order of the rule set. */
   readonly units: readonly UnitTargets[];
-  /** What says which gate judges which packet: a change here is judged anew in full. */
+  /** What says which gate of the host or of a unit judges which packet: a change here is judged anew in full. */
   readonly dispatch: string;
   readonly decisions: ReadonlyMap<number, Decision>;
   readonly numbering: Numbering;
