@@ -41,7 +41,7 @@ export interface ContainerView {
 export interface ContainerDiscovery {
   /** Undefined where nothing is discovered. */
   view(): ContainerView | undefined;
-  /** Looks now: an interface came or went. */
+  /** Looks now, and some times soon after: an interface came or went. */
   look(): void;
   close(): void;
 }
@@ -49,7 +49,10 @@ export interface ContainerDiscovery {
 /** In case the kernel grants no watch on cgroups. */
 const lookEveryMs = 10_000;
 /** After a cgroup came or went: its network is made in the moments that follow, unseen from here. */
-const lookAfterMs = [200, 1000, 3000] as const;
+const lookAfterMs = [10, 100, 300, 1000, 3000] as const;
+/** Looks take a fifth of the time at most, while containers come and go by the second. */
+const leastApartMs = 50;
+const paceFactor = 4;
 const deepest = 8;
 const mostContainers = 1024;
 const nothing: ContainerView = { containers: [], unjudgedBridges: [] };
@@ -93,23 +96,7 @@ export function createContainerDiscovery(options: {
     changed();
   };
   const watchers = new Map<string, FSWatcher>();
-  let waiting: NodeJS.Timeout[] = [];
-  let isHeard = false;
-  const heard = () => {
-    isHeard = true;
-    if (waiting.length === 0) lookSoon();
-  };
-  const lookSoon = () => {
-    isHeard = false;
-    waiting = lookAfterMs.map((afterMs, index) =>
-      setTimeout(() => {
-        look();
-        if (index < lookAfterMs.length - 1) return;
-        waiting = [];
-        if (isHeard) lookSoon();
-      }, afterMs).unref(),
-    );
-  };
+  const soon = createLooking(look);
   const watchFolders = () => {
     const folders = new Set(foldersWithContainers(root.path));
     for (const [path, watcher] of watchers) {
@@ -120,7 +107,7 @@ export function createContainerDiscovery(options: {
     for (const path of folders) {
       if (watchers.has(path)) continue;
       try {
-        const watcher = watch(path, { persistent: false }, heard);
+        const watcher = watch(path, { persistent: false }, soon.heard);
         watchers.set(path, watcher);
         watcher.on('error', () => {
           watcher.close();
@@ -135,13 +122,44 @@ export function createContainerDiscovery(options: {
   const timer = setInterval(look, lookEveryMs).unref();
   return {
     view: () => view,
-    look,
+    look: soon.heard,
     close() {
       clearInterval(timer);
-      for (const one of waiting) clearTimeout(one);
+      soon.close();
       for (const watcher of watchers.values()) watcher.close();
       watchers.clear();
     },
+  };
+}
+
+/** Looks at once after each thing heard and some times later, never without a pause, and never late for having looked for something else. */
+function createLooking(look: () => void): { readonly heard: () => void; readonly close: () => void } {
+  let heardAt = Number.NEGATIVE_INFINITY;
+  let lookedAt = Number.NEGATIVE_INFINITY;
+  let notBefore = Number.NEGATIVE_INFINITY;
+  let next: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
+  const schedule = () => {
+    const due = lookAfterMs.map((afterMs) => heardAt + afterMs).find((at) => at > lookedAt);
+    if (due === undefined) return;
+    const at = Math.max(due, notBefore);
+    if (next !== undefined && next.at <= at) return;
+    clearTimeout(next?.timer);
+    next = { at, timer: setTimeout(run, Math.max(0, at - performance.now())).unref() };
+  };
+  const run = () => {
+    next = undefined;
+    lookedAt = performance.now();
+    look();
+    const endedAt = performance.now();
+    notBefore = endedAt + Math.max(leastApartMs, paceFactor * (endedAt - lookedAt));
+    schedule();
+  };
+  return {
+    heard() {
+      heardAt = performance.now();
+      schedule();
+    },
+    close: () => clearTimeout(next?.timer),
   };
 }
 
