@@ -193,6 +193,22 @@ describe('a host that enforces', () => {
     expect((await fleet.segwall(['status'])).stdout).toMatch(/tampered\s+h1: someone else changed the table/);
     expect((await fleet.segwall(['audit', '--verify'])).stdout).toContain('intact');
   });
+
+  test('has what a stranger changed while no agent ran there too, and not what panic and resume did then', async () => {
+    const tampered = async () => (await told()).filter(({ action }) => action === 'table-tampered');
+    const before = (await tampered()).length;
+    await agent.kill('SIGKILL');
+    await must('panic');
+    await must('resume');
+    await agent.host.exec(['nft', 'flush', 'chain', 'inet', 'segwall', 'input']);
+    agent.start();
+    await connected();
+    await waitFor(async () => (await tampered()).length > before, { what: 'it is told', timeoutMs: 20_000 });
+    expect((await tampered()).slice(before)).toMatchObject([
+      { actor: 'agent/h1', details: { by: 'unknown: no agent ran', what: 'chain changed: input', repairs: '1' } },
+    ]);
+    expect(await passes()).toEqual([8080]);
+  });
 });
 
 test('run, panic and open name a directory that is not there, and make none', async () => {
