@@ -22,6 +22,7 @@ import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { chooseAnswerSource, type OpenAnswerSource, openAnswerSource } from './answer-source.ts';
 import { isDiskError } from './fallback-directory.ts';
+import { createHeldAnswers } from './held-answers.ts';
 import { createNameLookups } from './name-lookups.ts';
 import { decodeLearntNames, encodeLearntNames } from './names-file.ts';
 import { runNetlinkLoop } from './netlink-loop.ts';
@@ -102,9 +103,9 @@ export function createNames(options: NamesOptions): Names {
   let appliedVersion = 0;
   let resolvedVersion = 0;
   let applying: Promise<void> | undefined;
-  let waiting: { readonly version: number; readonly go: () => void }[] = [];
+  const held = createHeldAnswers(settings);
   let saving: NodeJS.Timeout | undefined;
-  const counts = { answers: 0, late: 0, unseen: 0 };
+  const counts = { answers: 0, unseen: 0 };
 
   const save = async () => {
     saving = undefined;
@@ -126,9 +127,7 @@ export function createNames(options: NamesOptions): Names {
       await relearn();
       appliedVersion = version;
       saveSoon();
-      const done = waiting.filter((waiter) => waiter.version <= version);
-      waiting = waiting.filter((waiter) => waiter.version > version);
-      for (const { go } of done) go();
+      held.applied(version);
     }
   };
   const applySoon = () => {
@@ -152,19 +151,7 @@ export function createNames(options: NamesOptions): Names {
     const messages = packet.protocol === 'udp' ? [packet.payload] : streams.push(packet);
     const outcomes = messages.map((message) => learn(readDnsAnswer(message)));
     if (!outcomes.includes('wanted') || relearn === undefined || appliedVersion >= learnt.version) return release();
-    const late = setTimeout(() => {
-      waiting = waiting.filter((waiter) => waiter !== mine);
-      counts.late += 1;
-      release();
-    }, settings.holdMs);
-    const mine = {
-      version: learnt.version,
-      go: () => {
-        clearTimeout(late);
-        release();
-      },
-    };
-    waiting.push(mine);
+    held.hold(learnt.version, release);
   };
 
   const openSource = async () => {
@@ -229,6 +216,7 @@ export function createNames(options: NamesOptions): Names {
       resolvers,
       names: [...learnt.counts()].map(([name, { addresses, lost }]) => ({ name, addresses, lost })),
       ...counts,
+      late: held.late(),
       lost: [...learnt.counts().values()].reduce((sum, { lost }) => sum + lost, 0) + streams.lost,
       failedLookups: lookups.failed(),
     }),
@@ -261,7 +249,7 @@ export function createNames(options: NamesOptions): Names {
       }
       relearn = undefined;
       lookups.close();
-      for (const { go } of waiting.splice(0)) go();
+      held.letGo();
       stopReading.abort();
       await reading;
       source?.close();
