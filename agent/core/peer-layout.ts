@@ -74,3 +74,9 @@ export function tagText(number: number): string {
   const major = number <= 0xfff ? 0 : 0x7f00 + (number >> 12);
   return `${major.toString(16)}:${((number & 0xfff) << 4).toString(16)}`;
 }
+
+/** The number the kernel keeps for a tag. */
+export function tagNumber(tag: string): number {
+  const [major = 0, minor = 0] = tag.split(':').map((part) => Number.parseInt(part, 16));
+  return major * 0x1_0000 + minor;
+}

@@ -1,14 +1,24 @@
-// The rule that carries our table's state, asked for over netlink: nft 1.0.6 fetches every element of the table to list one
+// The rule that carries our table's state, asked for and renewed over netlink: nft 1.0.6 fetches every element of the table to list one
 // chain, seconds where peers are many. The layout is linux/netfilter/nf_tables.h, "rules".
 
-import { attribute, dumpFlags, name, renderNetfilterRequest } from './netfilter-request.ts';
+import { attribute, dumpFlags, joined, name, nested, renderNetfilterRequest } from './netfilter-request.ts';
 import { type DatagramOutcome, eachAttribute, eachMessage } from './netlink-attributes.ts';
+
+import { stateChain } from './transaction.ts';
 
 const nftablesSubsystem = 10;
 const newRule = 6;
 const getRule = 7;
 const familyInet = 1;
-const attributes = { table: 1, chain: 2, userdata: 7 } as const;
+const deleteRule = 8;
+const attributes = { table: 1, chain: 2, expressions: 4, userdata: 7 } as const;
+const expressionAttributes = { name: 1, data: 2 } as const;
+const counterAttributes = { bytes: 1, packets: 2 } as const;
+const listElement = 1;
+/** NLM_F_REQUEST, with NLM_F_ACK so that success is told too; NLM_F_CREATE | NLM_F_APPEND. */
+const flags = { request: 0x1, acknowledge: 0x4, create: 0xc00 } as const;
+/** nft's mark for a comment, in what it keeps with a rule for itself. */
+const commentType = 0;
 
 /** Asks for the rules of one chain of a table of family inet. */
 export function renderChainRequest(table: string, chain: string): Uint8Array {
@@ -19,6 +29,35 @@ export function renderChainRequest(table: string, chain: string): Uint8Array {
     family: familyInet,
     attributes: [attribute(attributes.table, name(table)), attribute(attributes.chain, name(chain))],
   });
+}
+
+/** The two messages, by sequence number, after which the state rule says this: what nft makes of `flush chain` and `add rule … counter comment "…"`. */
+export function renderStateChange(table: string, state: string): readonly ((sequence: number) => Uint8Array)[] {
+  const request = (message: number, flag: number, more: readonly Uint8Array[]) => (sequence: number) =>
+    renderNetfilterRequest({
+      subsystem: nftablesSubsystem,
+      message,
+      flags: flags.request | flags.acknowledge | flag,
+      family: familyInet,
+      sequence,
+      attributes: [attribute(attributes.table, name(table)), attribute(attributes.chain, name(stateChain)), ...more],
+    });
+  const zero = new Uint8Array(8);
+  const counter = [
+    attribute(expressionAttributes.name, name('counter')),
+    attribute(
+      expressionAttributes.data | nested,
+      joined([attribute(counterAttributes.bytes, zero), attribute(counterAttributes.packets, zero)]),
+    ),
+  ];
+  const comment = name(state);
+  return [
+    request(deleteRule, 0, []),
+    request(newRule, flags.create, [
+      attribute(attributes.expressions | nested, attribute(listElement | nested, joined(counter))),
+      attribute(attributes.userdata, Uint8Array.of(commentType, comment.length, ...comment)),
+    ]),
+  ];
 }
 
 /** Calls `take` with the comment of each rule of a datagram; a rule without one has the empty text. */

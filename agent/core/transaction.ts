@@ -126,7 +126,7 @@ function chainsToCome(table: Table, previous: Table): ReadonlyMap<string, Chain>
   for (const [name, map] of table.maps) {
     const before = previous.maps.get(name);
     if (before === undefined || before === map) continue;
-    for (const [, answer] of differences(before, map).changed) targetsOf(answer).forEach(take);
+    for (const [, answer] of mapDifferences(before, map).changed) targetsOf(answer).forEach(take);
   }
   return found;
 }
@@ -213,9 +213,8 @@ export function changeScript(request: {
   lines.push(`add rule ${tableName} ${stateChain} ${stateLine(state)}`);
   for (const [name, map] of next.maps) {
     if (prepared.has(name) || previous.maps.get(name) === map) continue;
-    const { changed, removed, before } = differences(previous.maps.get(name), map);
+    const { changed, removed, stale } = mapDifferences(previous.maps.get(name), map);
     if (changed.length === 0 && removed.length === 0) continue;
-    const stale = [...removed, ...changed.filter(([key]) => before.has(key))];
     lines.push(...elementLines('delete', name, stale), ...elementLines('add', name, changed));
   }
   lines.push(...placement);
@@ -246,8 +245,8 @@ function leavesBehind(previous: Table, next: Table): boolean {
   });
 }
 
-/** Elements that are new or have another value, and those that go with them. */
-function differences(old: ElementMap | undefined, map: ElementMap) {
+/** Elements that are new or have another value (`changed`), those that go, and those that must go first for either. */
+export function mapDifferences(old: ElementMap | undefined, map: ElementMap) {
   const before: ReadonlyMap<string, string> = old?.elements ?? new Map();
   const { since } = map;
   const entries = (keys: readonly string[], of: ReadonlyMap<string, string>) =>
@@ -258,11 +257,9 @@ function differences(old: ElementMap | undefined, map: ElementMap) {
   const isShort = since !== undefined && since.from.deref() === old;
   const now = isShort ? entries(since.keys, map.elements) : [...map.elements];
   const was = isShort ? entries(since.keys, before) : [...before];
-  return {
-    before,
-    changed: now.filter(([key, value]) => before.get(key) !== value),
-    removed: map.update === 'late-removal' ? [] : was.filter(([key]) => !map.elements.has(key)),
-  };
+  const changed = now.filter(([key, value]) => before.get(key) !== value);
+  const removed = map.update === 'late-removal' ? [] : was.filter(([key]) => !map.elements.has(key));
+  return { changed, removed, stale: [...removed, ...changed.filter(([key]) => before.has(key))] };
 }
 
 function goneKeys(before: ReadonlyMap<string, string>, map: ElementMap): readonly (readonly [string, string])[] {

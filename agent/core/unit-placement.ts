@@ -89,7 +89,7 @@ export function placementStep(placed: Placed, found: readonly FoundCgroup[]): Pl
     appeared.add(cgroup.unit);
     for (const map of unitEntries) {
       if (before !== undefined) changes.push({ kind: 'delete', map, key: BigInt(before.id) });
-      changes.push({ kind: 'add', map, key: BigInt(cgroup.id), chain: target.chains[map] });
+      changes.push({ kind: 'add', map, key: BigInt(cgroup.id), answer: { chain: target.chains[map] } });
     }
   }
   return changes.length === 0

@@ -1,14 +1,17 @@
 // Changes elements of the table over a netlink socket of its own: 25 µs where starting nft takes 15 ms and more, so it is done at once, in
 // the caller's time. Whoever hears of the transaction knows it as ours by the socket's port. Opens the socket when first needed.
 
-import { decodeElementAnswer, type ElementChange, renderElementBatch } from '#agent-core/element-message.ts';
+import { decodeBatchAnswer, type ElementChange, renderElementBatch } from '#agent-core/element-message.ts';
 import { tableName } from '#agent-core/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
 
 export interface ElementSocket {
-  /** One transaction. Where the kernel refuses, nothing has changed; waits for whatever transaction is under way in the kernel. */
-  apply(changes: readonly ElementChange[]): Result<void>;
+  /**
+   * One transaction; with `state`, the state rule's words change in it. Where the kernel refuses, nothing has changed; waits for whatever
+   * transaction is under way in the kernel.
+   */
+  apply(changes: readonly ElementChange[], state?: string): Result<void>;
   /** Whether a transaction made on this port was made here. */
   isOwnPort(port: number): boolean;
   close(): void;
@@ -27,23 +30,24 @@ export function createElementSocket(): ElementSocket {
   };
 
   return {
-    apply(changes) {
+    apply(changes, state) {
       const open = opened();
       if (!open.ok) return open;
-      const sent = open.value.send(renderElementBatch(tableName.split(' ')[1] ?? '', changes));
+      const { bytes: batch, answers } = renderElementBatch(tableName.split(' ')[1] ?? '', changes, state);
+      const sent = open.value.send(batch);
       if (!sent.ok) return err(`elements could not be sent: ${sent.error}`);
       let taken = 0;
       let refusal: string | undefined;
       // The kernel has answered before the call returns.
       for (let outcome = 'received'; outcome === 'received'; ) {
         outcome = open.value.receive((bytes) => {
-          const answer = decodeElementAnswer(bytes);
+          const answer = decodeBatchAnswer(bytes);
           taken += answer.taken;
           refusal ??= answer.refusal === undefined ? undefined : errnoName(answer.refusal);
         }).kind;
       }
       if (refusal !== undefined) return err(`the kernel refuses elements: ${refusal}`);
-      return taken === changes.length ? ok(undefined) : err(`the kernel took ${taken} of ${changes.length} elements`);
+      return taken === answers ? ok(undefined) : err(`the kernel took ${taken} of ${answers} messages`);
     },
     isOwnPort: (port) => socket?.port === port,
     close() {

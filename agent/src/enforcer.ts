@@ -10,6 +10,7 @@
 
 import type { Logger } from 'pino';
 import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
+import { elementChanges } from '#agent-core/element-changes.ts';
 import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
 import { defaultMarks, firstEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
@@ -365,6 +366,12 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     next: Table,
     { state, isNewEpoch }: { readonly state: TableState; readonly isNewEpoch: boolean },
   ): Promise<Result<void>> => {
+    const elements = isNewEpoch ? undefined : elementChanges(previous, next);
+    if (elements !== undefined && options.elements !== undefined) {
+      const changed = await loader.commitElements(elements, state);
+      if (changed.ok) return changed;
+      log.warn({ revision: state.revision, reason: changed.error }, 'peers are changed by nft instead');
+    }
     const prepared = await loader.prepare(next, new Set(previous.maps.keys()), state, previous);
     if (!prepared.ok) return prepared;
     const change = { previous, next, isNewEpoch, state, prepared: prepared.value, goneMaps: 'kept' } as const;

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { ElementChange } from '#agent-core/element-message.ts';
 import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
 import { tableFrame } from '#agent-core/render.ts';
 import { type Table, tableName } from '#agent-core/table.ts';
@@ -28,6 +29,7 @@ import {
 } from '#agent-core/unit-placement.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
+import type { ElementSocket } from './element-socket.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
 import type { Nft } from './nft.ts';
 import { removeTable } from './table-removal.ts';
@@ -64,6 +66,8 @@ export interface TableLoader {
   remove(): Promise<Result<void>>;
   /** One transaction, read back. */
   commit(script: string, state: TableState): Promise<Result<void>>;
+  /** The same for elements alone, without nft. */
+  commitElements(changes: readonly ElementChange[], state: TableState): Promise<Result<void>>;
   /** What a table needs to find standing (preparationScript), in a transaction of its own; gives the names of the maps in it. */
   prepare(
     table: Table,
@@ -100,6 +104,8 @@ export interface TableLoaderOptions {
   readonly stateRule?: () => Promise<Result<string | undefined>>;
   readonly generation?: () => Promise<Result<number>>;
   readonly hearStrangers?: () => Promise<unknown>;
+  /** Absent, peers that come and go are nft's to change too. */
+  readonly elements?: ElementSocket;
   /** Absent, units are under their host's rules. */
   readonly units: { readonly watch: UnitWatch; readonly placer: UnitPlacer } | undefined;
 }
@@ -156,13 +162,21 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
 
   const commit = async (script: string, state: TableState): Promise<Result<void>> => {
     const applied = await applyAsOwn(script, stateText(state));
+    return applied.ok ? readBack(state) : applied;
+  };
+
+  const commitElements: TableLoader['commitElements'] = async (changes, state) => {
+    const applied = options.elements?.apply(changes, stateText(state)) ?? err('there is no socket for elements');
     if (!applied.ok) return applied;
-    const readBack = await readState();
-    if (readBack === undefined || stateText(readBack) !== stateText(state)) {
-      const found = readBack === undefined ? 'no state' : stateText(readBack);
-      return err(`read back ${found} where ${stateText(state)} was loaded`);
-    }
-    return ok(undefined);
+    transactions += 1;
+    committed += 1;
+    return readBack(state);
+  };
+
+  const readBack = async (state: TableState): Promise<Result<void>> => {
+    const found = await readState();
+    if (found !== undefined && stateText(found) === stateText(state)) return ok(undefined);
+    return err(`read back ${found === undefined ? 'no state' : stateText(found)} where ${stateText(state)} was loaded`);
   };
 
   const withUnits = async <T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T> => {
@@ -255,6 +269,7 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     readState,
     stands,
     commit,
+    commitElements,
     prepare,
     withUnits,
     loadOverOtherMarks,

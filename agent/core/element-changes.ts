@@ -1,0 +1,64 @@
+// A change that is nothing but peers which come and go: then it is a few elements of peer maps, for which no script need be read.
+
+import { type Address, parseAddress } from '#model/address.ts';
+import type { ElementAnswer, ElementChange } from './element-message.ts';
+import { tagNumber } from './peer-layout.ts';
+import type { ElementMap, Table } from './table.ts';
+import { mapDifferences } from './transaction.ts';
+
+/** Undefined where anything else differs too. What goes comes first, as an element has one value at a time. */
+export function elementChanges(previous: Table, next: Table): readonly ElementChange[] | undefined {
+  if (!isSameFrame(previous, next)) return undefined;
+  const peerMaps = new Set<string>();
+  for (const { ipv4, ipv6 } of next.peerMaps.values()) for (const { name } of [...ipv4, ...ipv6]) peerMaps.add(name);
+  const changes: ElementChange[] = [];
+  for (const [name, map] of next.maps) {
+    const before = previous.maps.get(name);
+    if (before === map) continue;
+    const { changed, removed, stale } = mapDifferences(before, map);
+    if (changed.length === 0 && removed.length === 0) continue;
+    if (!peerMaps.has(name) || map.update !== 'by-element') return undefined;
+    for (const [key] of stale) changes.push({ kind: 'delete', map: name, key: addressOf(key) });
+    for (const [key, answer] of changed)
+      changes.push({ kind: 'add', map: name, key: addressOf(key), answer: answerOf(answer) });
+  }
+  return changes;
+}
+
+function isSameFrame(previous: Table, next: Table): boolean {
+  const isSame = <Value>(
+    a: ReadonlyMap<string, Value>,
+    b: ReadonlyMap<string, Value>,
+    equal: (x: Value, y: Value) => boolean,
+  ) =>
+    a.size === b.size &&
+    [...a].every(([name, value]) => {
+      const other = b.get(name);
+      return other !== undefined && equal(value, other);
+    });
+  return (
+    previous.counters.size === next.counters.size &&
+    [...previous.counters].every((name) => next.counters.has(name)) &&
+    isSame(
+      previous.chains,
+      next.chains,
+      (a, b) =>
+        a.hook === b.hook && a.lines.length === b.lines.length && a.lines.every((line, at) => line === b.lines[at]),
+    ) &&
+    isSame(previous.maps, next.maps, isSameMap)
+  );
+}
+
+function isSameMap(a: ElementMap, b: ElementMap): boolean {
+  return a.declaration === b.declaration && a.kind === b.kind && a.update === b.update;
+}
+
+function addressOf(key: string): Address {
+  const address = parseAddress(key);
+  if (!address.ok) throw new Error(`a peer map's key is no address: ${key}`);
+  return address.value;
+}
+
+function answerOf(words: string): ElementAnswer {
+  return words.startsWith('goto ') ? { chain: words.slice('goto '.length) } : { tag: tagNumber(words) };
+}
