@@ -3,6 +3,7 @@
 // back and on disk), and what of that the agent's own computing was. The crowd's size and a directory are its arguments.
 
 import { pino } from 'pino';
+import { createElementSocket } from '#agent/element-socket.ts';
 import { createEnforcer } from '#agent/enforcer.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
@@ -15,15 +16,16 @@ import { ipv4Crowd } from './peers.ts';
 const repeats = 20;
 const [size = '', directory = ''] = process.argv.slice(2);
 const log = pino({ level: 'silent' });
-let nftMs = 0;
+let kernelMs = 0;
 const nft = createNft();
+const elements = createElementSocket();
 const enforcer = createEnforcer({
   nft: {
     ...nft,
     apply: async (script) => {
       const startedAt = performance.now();
       const applied = await nft.apply(script);
-      nftMs += performance.now() - startedAt;
+      kernelMs += performance.now() - startedAt;
       return applied;
     },
   },
@@ -32,6 +34,15 @@ const enforcer = createEnforcer({
   log,
   sweepMarks: async () => ok(0),
   stateRule: readStateRule,
+  elements: {
+    ...elements,
+    apply(changes, state) {
+      const startedAt = performance.now();
+      const applied = elements.apply(changes, state);
+      kernelMs += performance.now() - startedAt;
+      return applied;
+    },
+  },
 });
 await enforcer.start();
 
@@ -44,12 +55,12 @@ await enforcer.apply(held);
 
 for (let revision = 2; revision < 2 + 2 * repeats; revision += 1) {
   const change = revision % 2 === 0 ? 'comes' : 'goes';
-  nftMs = 0;
+  kernelMs = 0;
   const startedAt = performance.now();
   held = assertOk(applyRuleSetDelta(held, { ...deltas[change], baseRevision: held.revision, revision }));
   const outcome = await enforcer.apply(held);
   const took = performance.now() - startedAt;
   if (outcome.kind !== 'applied') throw new Error(JSON.stringify(outcome));
-  process.stdout.write(`${JSON.stringify({ change, milliseconds: took, ownMs: took - nftMs })}\n`);
+  process.stdout.write(`${JSON.stringify({ change, milliseconds: took, ownMs: took - kernelMs })}\n`);
 }
 process.exit(0);

@@ -100,7 +100,7 @@ export async function measureChanges(): Promise<ChangeTimes> {
 export interface AgentChange {
   readonly change: 'comes' | 'goes';
   readonly milliseconds: number;
-  /** Of these, what was not waiting for nft. */
+  /** Of these, what was not waiting for nft or the kernel. */
   readonly ownMs: number;
 }
 
