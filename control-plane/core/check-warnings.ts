@@ -162,7 +162,9 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
   const membersOf = (segment: Segment) => members.get(segment) ?? nobody;
   const reaches = new Reaches({ matching, workloads, membersOf });
   const guardrails = [...policy.guardrails.values()].flatMap((guardrail) =>
-    guardrail.deny.map((entry) => ({ guardrail, entry, reach: reaches.of({ segment: undefined, match: entry }) })),
+    guardrail.deny.flatMap((entry) =>
+      reaches.isSpent ? [] : [{ guardrail, entry, reach: reaches.of({ segment: undefined, match: entry }) }],
+    ),
   );
   const contradictions = createContradictions({ reaches, guardrails });
   for (const segment of policy.segments.values()) {
@@ -174,6 +176,14 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       continue;
     }
     for (const rule of segment.rules) {
+      if (reaches.isSpent) {
+        warn(problems, rule.position, {
+          code: 'comparison-stopped',
+          message: `so many peers select nearly everyone that from rule ${segment.name}/${rule.name} on rules were not compared with the inventory: whether they match anybody, and what guardrails deny of them, is not known`,
+          suggestion: 'select by labels that workloads have, with == or in',
+        });
+        return;
+      }
       const reach = reaches.of({ segment, match: rule });
       warnOfReach({ segment, rule, reach, reaches, members: membersOf(segment) }, problems);
       const found = contradictions.find(rule, reach);

@@ -4,11 +4,18 @@
 
 import { addressValue, type Family, familyOf } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
+import type { Selector } from '#model/selector.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { peerKey } from './covered-rule.ts';
+import { LabelIndex } from './label-index.ts';
 import type { Matching } from './matching.ts';
 import type { Peer, Segment, Workload } from './policy.ts';
+
+/** Members of a segment that are asked one by one sooner than looked up. */
+const fewMembers = 64;
+/** Workloads asked about, by all peers together. */
+const mostAsked = 4_000_000;
 
 export type WorkloadSet = ReadonlySet<Workload>;
 
@@ -48,9 +55,16 @@ export class Reaches {
   readonly #units = new Map<WorkloadSet, readonly Workload[]>();
 
   #addresses: HeldAddresses | undefined;
+  #labels: LabelIndex | undefined;
+  #asked = 0;
 
   constructor(input: ReachInput) {
     this.#input = input;
+  }
+
+  /** Thousands of selectors that each match nearly everyone would take minutes and gigabytes: then it is time to stop. */
+  get isSpent(): boolean {
+    return this.#asked > mostAsked;
   }
 
   of({ segment, match }: ReachQuestion): RuleReach {
@@ -97,12 +111,29 @@ export class Reaches {
     return this.#remembered(scopedKey(peer, segment), () => {
       const { matching, workloads, membersOf } = this.#input;
       if (peer.kind === 'ranges') return this.#held(peer.ranges);
-      const among = peer.kind === 'workloads' && segment !== undefined ? membersOf(segment) : workloads;
+      const members = peer.kind === 'workloads' && segment !== undefined ? membersOf(segment) : undefined;
       const found = new Set<Workload>();
       if (peer.kind === 'fqdn') return found;
-      for (const workload of among) if (matching.means(peer, workload, undefined)) found.add(workload);
+      const selector = 'selector' in peer ? peer.selector : undefined;
+      const isFew = members !== undefined && members.size <= fewMembers;
+      const likely = selector !== undefined && !isFew && isNarrow(selector) ? this.#labelled(selector) : undefined;
+      for (const workload of likely ?? members ?? workloads) {
+        this.#asked += 1;
+        if (members?.has(workload) !== false && matching.means(peer, workload, undefined)) found.add(workload);
+      }
       return found;
     });
+  }
+
+  /** Those that the selector matches, found by their labels. */
+  #labelled(selector: Selector): readonly Workload[] {
+    this.#labels ??= new LabelIndex(this.#input.workloads);
+    const found: Workload[] = [];
+    for (const number of this.#labels.select(selector)) {
+      const workload = this.#labels.workloads[number];
+      if (workload !== undefined) found.push(workload);
+    }
+    return found;
   }
 
   /** By the addresses in order: ranges are many and mostly small. */
@@ -175,6 +206,23 @@ function firstAtLeast(held: readonly HeldAddress[], value: bigint): number {
     else high = middle;
   }
   return low;
+}
+
+/** Whether nothing but labels that are there can make it match. */
+function isNarrow(selector: Selector): boolean {
+  switch (selector.kind) {
+    case 'in':
+    case 'has':
+      return true;
+    case 'and':
+      return selector.terms.some(isNarrow);
+    case 'or':
+      return selector.terms.every(isNarrow);
+    case 'all':
+    case 'not':
+    case 'not-in':
+      return false;
+  }
 }
 
 function isOpen(peer: Peer): boolean {

@@ -86,3 +86,37 @@ describe('where comparing would take too long', () => {
     expect(problems[0]?.message).toMatch(/segment "alike" has so many rules alike that \d+ of 2600 were not compared/);
   });
 });
+
+describe('a thousand selectors and ten thousand workloads', () => {
+  const inventory = Array.from({ length: 10_000 }, (_, at) =>
+    JSON.stringify({
+      apiVersion: 'segwall/v1',
+      kind: 'Workload',
+      metadata: { name: `w-${at}`, labels: { app: `a-${at % 100}`, n: String(at) } },
+      spec: { kind: 'host', host: `h-${at}`, addresses: [`10.0.${at >> 8}.${at & 255}`] },
+    }),
+  ).join('\n');
+
+  test.each([
+    ['that name the labels they want are looked up', (at: number) => `n == "${at}" || n == "x${at}"`, undefined],
+    ['that match nearly everyone are not all compared', (at: number) => `n != "${at}"`, 'comparison-stopped'],
+  ] as const)('%s', (_name, selectorOf, expected) => {
+    const rules = Array.from(
+      { length: 1000 },
+      (_, at) => `  - { name: r-${at}, from: [{ tenant: '${selectorOf(at)}' }], to: [any], services: [tcp/${at + 1}] }`,
+    );
+    const text = segment('s', `selector: has(app)\ninbound: enforce\nrules:\n${rules.join('\n')}`);
+    const startedAt = process.threadCpuUsage();
+    const { problems } = checkPolicy({
+      files: [{ path: 'p.yaml', text }],
+      inventoryFiles: [{ path: 'i.json', text: inventory }],
+      now: noon,
+      mode: 'offline',
+    });
+    const { user, system } = process.threadCpuUsage(startedAt);
+    expect([...new Set(problems.map(({ code }) => code))].filter((code) => code !== 'rule-broad')).toEqual(
+      expected === undefined ? [] : [expected],
+    );
+    expect((user + system) / 1000).toBeLessThan(5000);
+  });
+});
