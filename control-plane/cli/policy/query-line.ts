@@ -67,13 +67,16 @@ function queryOf(given: Readonly<Record<string, unknown>>, { inventory, at }: Qu
   const service = serviceOf(given);
   const srcWorkload = workloadOf(given, { key: 'srcWorkload', address: src, inventory });
   const dstWorkload = workloadOf(given, { key: 'dstWorkload', address: dst, inventory });
+  const instant = instantOf(given['at'], at);
+  // Nearly all name neither, and spreading costs as much as the rest of this.
+  if (srcWorkload === undefined && dstWorkload === undefined) return { src, dst, service, at: instant };
   return {
     src,
     dst,
     service,
     ...(srcWorkload === undefined ? {} : { srcWorkload }),
     ...(dstWorkload === undefined ? {} : { dstWorkload }),
-    at: instantOf(given['at'], at),
+    at: instant,
   };
 }
 
