@@ -37,7 +37,7 @@ import { parseControlPlaneAddress } from './control-plane-address.ts';
 import { openControlPlaneReach, reachNames } from './control-plane-reach.ts';
 import { createDeniedSource } from './denied-source.ts';
 import { createElementSocket } from './element-socket.ts';
-import { createEnforcer, type StartOutcome } from './enforcer.ts';
+import { createEnforcer } from './enforcer.ts';
 import { essentialText, noteEssentials } from './essentials-record.ts';
 import { openEventLog } from './event-log.ts';
 import { createFlowCollection } from './flow-collection.ts';
@@ -59,11 +59,12 @@ import { watchPanic } from './panic-watch.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { Enforcer, SyncState } from './ports.ts';
 import type { AgentSettings, InterfaceSettings } from './settings.ts';
+import { reportStart } from './start-report.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { readGeneration, readStateRule } from './state-rule.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
 import { modesOf } from './status-view.ts';
-import { createTableGuard, tamperingWhileAway } from './table-guard.ts';
+import { createTableGuard } from './table-guard.ts';
 import { openTableWatch } from './table-watch.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
 import { readUnitDropIns } from './unit-drop-ins.ts';
@@ -167,9 +168,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   });
   let problem = '';
   const started = await enforcer.start();
-  reportStart(started, log);
-  if (started.kind === 'loaded' && started.tampering !== undefined)
-    events.record('table-tampered', tamperingWhileAway(started.tampering, started.revision));
+  reportStart(started, { log, events });
   if (started.kind === 'failed') problem = `the last good revision could not be loaded: ${started.problem}`;
 
   // ---- what is seen
@@ -481,28 +480,4 @@ async function enterOpenSockets(log: Logger): Promise<void> {
   const { inserted, known, failed, refusal } = entered.value;
   if (failed > 0) log.warn({ failed, refusal }, 'some connections are unknown to conntrack; enforcement will cut them');
   log.info({ inserted, known }, 'open connections entered into conntrack before the first table');
-}
-
-function reportStart(outcome: StartOutcome, log: Logger): void {
-  switch (outcome.kind) {
-    case 'open':
-      log.warn('this host never had a policy: it is open until one comes');
-      return;
-    case 'adopted':
-    case 'loaded': {
-      const { revision, kind, problem } = outcome;
-      if (problem !== undefined)
-        log.error({ problem }, 'the newest last good file was damaged; the one before it is used');
-      log.info({ revision }, kind === 'adopted' ? 'found its rules in the kernel' : 'last good revision loaded');
-      return;
-    }
-    case 'panic':
-      log.warn({ revision: outcome.revision }, 'opened at the console: nothing is enforced until segwall-agent resume');
-      return;
-    case 'unknown-table':
-      log.warn({ revision: outcome.revision }, 'the kernel holds a table of which nothing is known here; it stays');
-      return;
-    case 'failed':
-      log.error({ problem: outcome.problem }, 'the last good revision could not be loaded');
-  }
 }

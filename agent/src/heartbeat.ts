@@ -1,7 +1,7 @@
 // Tells the kernel each second that this process goes on: a packet over loopback of each family, for which a rule of the table keeps
 // an element for three seconds (agent/core/answer-chains.ts). A process that is stopped or stuck sends none, and then nothing waits for it.
 
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
 import { heartbeatPort } from '#agent-core/answer-chains.ts';
 
 const everyMs = 1000;
@@ -13,6 +13,8 @@ const targets = [
 
 /** Returns the way to stop. A host without a family's loopback address has no resolver of that family that needs it. */
 export function startHeartbeat(): () => void {
+  // Not imported: most agents have no names, and would carry it for nothing.
+  const { createSocket } = process.getBuiltinModule('node:dgram');
   const sockets = targets.map(({ type, address }): readonly [Socket, string] => {
     const socket = createSocket(type);
     socket.on('error', () => undefined);
