@@ -10,8 +10,8 @@
 
 import type { Logger } from 'pino';
 import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
-import { elementChanges } from '#agent-core/element-changes.ts';
 import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
+import { elementChanges } from '#agent-core/element-changes.ts';
 import { defaultMarks, firstEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
@@ -136,8 +136,9 @@ export type ResumeOutcome =
   | { readonly kind: 'in-force'; readonly revision: number }
   | { readonly kind: 'failed'; readonly problem: string };
 
-/** Quiet time before the table is listed for the fingerprint. */
+/** Quiet time before the table is listed for the fingerprint, and where units come and go, so many times what a listing takes. */
 const settleMs = 300;
+const quietFactor = 20;
 
 interface InForce {
   readonly ruleSet: HostRuleSet;
@@ -161,6 +162,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   let last: Promise<unknown> = Promise.resolve();
   let repairs = 0;
   let settling: NodeJS.Timeout | undefined;
+  let stopListing = new AbortController();
+  let listingTookMs = 0;
   let isOpened = false;
   let names: { readonly numbering: Numbering; readonly byNumber: ReadonlyMap<number, string> } | undefined;
 
@@ -214,15 +217,29 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   });
 
   /** Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old reloads. */
-  const keepFingerprintSoon = () => {
+  const keepFingerprintSoon = (afterMs = settleMs) => {
+    stopListing.abort();
     if (settling !== undefined) clearTimeout(settling);
-    settling = setTimeout(() => void settle(), settleMs).unref();
+    settling = setTimeout(() => void settle(), afterMs).unref();
   };
 
-  /** Lists outside the turns, so that a unit's new cgroup waits for no listing; one that a transaction overtook is done again. */
+  /**
+   * nft begins a listing anew whenever anything changes meanwhile, so one that units' new cgroups overtake is given up, and while they
+   * come it is not begun: else a large table would be listed for ever.
+   */
+  const keepFingerprintLater = () => {
+    if (settling !== undefined) keepFingerprintSoon(amongUnitsMs());
+  };
+  const amongUnitsMs = () => Math.max(settleMs, listingTookMs * quietFactor);
+
+  /** Lists outside the turns, so that nobody waits for a listing; one that a transaction overtook is done again. */
   const settle = async (): Promise<void> => {
     const [own, listed] = [settling, loader.transactions()];
-    const listing = isOpened ? undefined : await loader.listing();
+    stopListing = new AbortController();
+    const { signal } = stopListing;
+    const startedAt = performance.now();
+    const listing = isOpened ? undefined : await loader.listing({ signal, haste: 'background' });
+    if (listing !== undefined) listingTookMs = performance.now() - startedAt;
     await inTurn(async () => {
       if (settling !== own) return;
       if (loader.transactions() !== listed) return keepFingerprintSoon();
@@ -246,8 +263,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       ? undefined
       : stateOf({ revision: inForce.ruleSet.revision, epoch: inForce.epoch, digest: inForce.digest });
 
+  /** In a turn, where others wait for the listing: units' new cgroups wait too, or it would not end while they come. */
+  const listInTurn = () => (units === undefined ? loader.listing() : units.placer.during(() => loader.listing()));
+
   const inspect = async (kernel: TableState | undefined): Promise<Inspection> =>
-    inspectTable({ loader, remembered: await saving.readFingerprint(), kernel });
+    inspectTable({ loader: { ...loader, listing: listInTurn }, remembered: await saving.readFingerprint(), kernel });
 
   const keep = async (next: InForce, when: Saving = 'now'): Promise<void> => {
     inForce = next;
@@ -276,8 +296,9 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
           begun(epoch) {
             if (inForce === undefined) return;
             inForce = { ...inForce, epoch };
-            keepFingerprintSoon();
+            keepFingerprintSoon(amongUnitsMs());
           },
+          placed: keepFingerprintLater,
         });
 
   /** What a table is made of beside its numbering: the host's own part is read at every change. */
@@ -415,7 +436,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const told = async (epoch: number, loaded: 'same-table' | 'another-table') => {
       await rememberListing('');
       const isToBeListed = loaded === 'same-table' && inspection.before.text !== '';
-      const after = isToBeListed ? { text: (await loader.listing()) ?? '', epoch } : undefined;
+      const after = isToBeListed ? { text: (await listInTurn()) ?? '', epoch } : undefined;
       const tampering = whatWasTouched({ inspection, after, marks });
       return {
         kind: 'loaded',
@@ -468,7 +489,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const state = stateOf({ revision: ruleSet.revision, epoch: chosen, digest });
     const { value, hands } = await loader.withWhoseHands(async () => {
       const result = await loader.load(table, state);
-      return { loaded: result, listing: inspection === undefined ? undefined : await loader.listing() };
+      return { loaded: result, listing: inspection === undefined ? undefined : await listInTurn() };
     });
     const { loaded, listing } = value;
     if (!loaded.ok) {

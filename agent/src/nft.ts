@@ -1,6 +1,7 @@
 // The one place that starts nft: argument arrays, no shell, scripts on standard input. A script is one transaction: the kernel
 // takes all of it or none. Callers keep transactions apart; this file does not.
 
+import { constants, setPriority } from 'node:os';
 import { execa } from 'execa';
 import { err, ok, type Result } from '#model/result.ts';
 
@@ -10,7 +11,14 @@ export interface Nft {
   /** Checks a script against the kernel without committing it. */
   check(script: string): Promise<Result<void>>;
   /** What `nft ARGUMENTS` prints; the error is nft's own message. */
-  list(args: readonly string[]): Promise<Result<string>>;
+  list(args: readonly string[], options?: ListOptions): Promise<Result<string>>;
+}
+
+export interface ListOptions {
+  /** Ends nft before it is done. */
+  readonly signal?: AbortSignal;
+  /** `background`: whatever else wants the CPU goes first. */
+  readonly haste?: 'background';
 }
 
 /** Far above what the largest table takes; a hung nft must not hold the policy for ever. */
@@ -22,15 +30,18 @@ const mostMessageLength = 2_000;
 /** `command` may lead into another namespace: ["nsenter", "--net=…", "nft"]. */
 export function createNft(command: readonly [string, ...string[]] = ['nft']): Nft {
   const [program, ...leading] = command;
-  const run = async (args: readonly string[], input: string): Promise<Result<string>> => {
-    const result = await execa(program, [...leading, ...args], {
+  const run = async (args: readonly string[], input: string, list: ListOptions = {}): Promise<Result<string>> => {
+    const running = execa(program, [...leading, ...args], {
       input,
       reject: false,
       timeout: timeoutMs,
       maxBuffer: mostListingBytes,
       stripFinalNewline: false,
       env: { LC_ALL: 'C' },
+      ...(list.signal !== undefined && { cancelSignal: list.signal }),
     });
+    if (list.haste === 'background') yieldTo(running.pid);
+    const result = await running;
     if (result.failed) return err(failureText(result));
     return ok(result.stdout);
   };
@@ -38,8 +49,16 @@ export function createNft(command: readonly [string, ...string[]] = ['nft']): Nf
   return {
     apply: async (script) => discard(await run(['-f', '-'], script)),
     check: async (script) => discard(await run(['-c', '-f', '-'], script)),
-    list: (args) => run(args, ''),
+    list: (args, listOptions) => run(args, '', listOptions),
   };
+}
+
+function yieldTo(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW);
+  } catch {
+    // It has ended already.
+  }
 }
 
 function failureText(result: {

@@ -31,7 +31,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { ElementSocket } from './element-socket.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
-import type { Nft } from './nft.ts';
+import type { ListOptions, Nft } from './nft.ts';
 import { removeTable } from './table-removal.ts';
 import type { UnitPlacer } from './unit-placer.ts';
 import type { UnitWatch } from './unit-watch.ts';
@@ -84,7 +84,7 @@ export interface TableLoader {
   /** The same over a table of another mask or numbering, whose marks have these bits. */
   loadOverOtherMarks(table: Table, state: TableState, bits: number): Promise<Result<Loaded>>;
   /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
-  listing(): Promise<string | undefined>;
+  listing(options?: ListOptions): Promise<string | undefined>;
   /** Of nft, whose versions list in words of their own. */
   nftVersion(): Promise<string>;
   /** Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is a stranger's. */
@@ -297,8 +297,8 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
       epochs.believe();
       return loaded;
     },
-    listing: async () => {
-      const listing = await list('-s');
+    listing: async (listOptions) => {
+      const listing = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')], listOptions);
       if (!listing.ok) return undefined;
       return withoutPlacement(listing.value).replaceAll(filledByPackets, '$1');
     },

@@ -36,6 +36,8 @@ export function createUnitUpkeep(options: {
   readonly inTurn: <T>(work: () => Promise<T>) => Promise<T>;
   /** Undefined while nothing of ours is, or should be, in the kernel. */
   readonly current: () => TableInForce | undefined;
+  /** The kernel has cgroups that it had not. */
+  readonly placed: () => void;
   /** The epoch in force is another one. */
   readonly begun: (epoch: number) => void;
   readonly log: Logger;
@@ -47,15 +49,22 @@ export function createUnitUpkeep(options: {
 
   const place = async (found: readonly FoundCgroup[]): Promise<PlacingOutcome> => {
     if (current() === undefined) return 'unchanged';
-    const placing = await placer.place(found);
-    if (placing.kind === 'placed') judgeAgainSoon(placing.units);
-    if (placing.kind !== 'load') return placing.kind;
+    const placing = await placeByElements(found);
+    if (placing !== 'load') return placing;
     return inTurn(async () => {
       // A load may have come before.
-      const again = current() === undefined ? undefined : await placer.place(found);
-      if (again?.kind === 'placed') judgeAgainSoon(again.units);
-      return again?.kind === 'load' ? refill() : (again?.kind ?? 'unchanged');
+      const again = await placeByElements(found);
+      return again === 'load' ? refill() : again;
     });
+  };
+
+  const placeByElements = async (found: readonly FoundCgroup[]): Promise<'placed' | 'unchanged' | 'load'> => {
+    const placing = await placer.place(found);
+    if (placing.kind === 'placed') {
+      options.placed();
+      judgeAgainSoon(placing.units);
+    }
+    return placing.kind;
   };
 
   const refill = async (): Promise<PlacingOutcome> => {
