@@ -136,9 +136,10 @@ export type ResumeOutcome =
   | { readonly kind: 'in-force'; readonly revision: number }
   | { readonly kind: 'failed'; readonly problem: string };
 
-/** Quiet time before the table is listed for the fingerprint, and where units come and go, so many times what a listing takes. */
+/** Quiet time before the table is listed for the fingerprint, and where units come and go, so many times what a listing takes, within bounds. */
 const settleMs = 300;
-const quietFactor = 20;
+const quietFactor = 5;
+const settleMostMs = 5000;
 
 interface InForce {
   readonly ruleSet: HostRuleSet;
@@ -230,7 +231,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const keepFingerprintLater = () => {
     if (settling !== undefined) keepFingerprintSoon(amongUnitsMs());
   };
-  const amongUnitsMs = () => Math.max(settleMs, listingTookMs * quietFactor);
+  const amongUnitsMs = () => Math.min(settleMostMs, Math.max(settleMs, listingTookMs * quietFactor));
 
   /** Lists outside the turns, so that nobody waits for a listing; one that a transaction overtook is done again. */
   const settle = async (): Promise<void> => {
