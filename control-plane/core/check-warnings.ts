@@ -7,8 +7,7 @@ import type { Selector } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import { createContradictions } from './contradictions.ts';
 import { findCoverings } from './covering-rules.ts';
-import { createMatching, type Matching } from './matching.ts';
-import type { Inventory, Peer, Policy, Position, Rule, Segment, Workload } from './policy.ts';
+import type { Inventory, Peer, Policy, Position, Rule, Segment } from './policy.ts';
 import { assertionTitle } from './policy-tests.ts';
 import type { Problem } from './problem.ts';
 import { type ProblemCode, severityOf } from './problem-catalogue.ts';
@@ -157,10 +156,7 @@ function warnOfCoveredRules(segment: Segment, problems: Problem[]): void {
 
 function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]): void {
   const workloads = [...inventory.workloads.values()];
-  const matching = createMatching({ policy, inventory, holdersOf: () => [] });
-  const members = membersBySegment(matching, workloads);
-  const membersOf = (segment: Segment) => members.get(segment) ?? nobody;
-  const reaches = new Reaches({ matching, workloads, membersOf });
+  const reaches = new Reaches({ workloads, segments: policy.segments });
   const guardrails = [...policy.guardrails.values()].flatMap((guardrail) =>
     guardrail.deny.flatMap((entry) =>
       reaches.isSpent ? [] : [{ guardrail, entry, reach: reaches.of({ segment: undefined, match: entry }) }],
@@ -168,7 +164,12 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
   );
   const contradictions = createContradictions({ reaches, guardrails });
   for (const segment of policy.segments.values()) {
-    if (membersOf(segment).size === 0) {
+    const members = reaches.membersOf(segment);
+    if (reaches.isSpent) {
+      warn(problems, segment.position, stoppedAt(`segment "${segment.name}" on segments and their rules`));
+      return;
+    }
+    if (members.size === 0) {
       warn(problems, segment.position, {
         code: 'segment-selects-nothing',
         message: `segment "${segment.name}" has no members: no workload of the inventory matches ${shortText(segment.selectorText)}`,
@@ -176,16 +177,12 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       continue;
     }
     for (const rule of segment.rules) {
+      const reach = reaches.of({ segment, match: rule });
       if (reaches.isSpent) {
-        warn(problems, rule.position, {
-          code: 'comparison-stopped',
-          message: `so many peers select nearly everyone that from rule ${segment.name}/${rule.name} on rules were not compared with the inventory: whether they match anybody, and what guardrails deny of them, is not known`,
-          suggestion: 'select by labels that workloads have, with == or in',
-        });
+        warn(problems, rule.position, stoppedAt(`rule ${segment.name}/${rule.name} on rules`));
         return;
       }
-      const reach = reaches.of({ segment, match: rule });
-      warnOfReach({ segment, rule, reach, reaches, members: membersOf(segment) }, problems);
+      warnOfReach({ segment, rule, reach, reaches, members }, problems);
       const found = contradictions.find(rule, reach);
       if (found === undefined) continue;
       warn(problems, rule.position, {
@@ -223,18 +220,12 @@ function warnOfTests(policy: Policy, inventory: Inventory, problems: Problem[]):
   }
 }
 
-const nobody: ReadonlySet<Workload> = new Set();
-
-function membersBySegment(matching: Matching, workloads: readonly Workload[]): ReadonlyMap<Segment, Set<Workload>> {
-  const members = new Map<Segment, Set<Workload>>();
-  for (const workload of workloads) {
-    for (const { segment } of matching.membershipsOf(workload)) {
-      const found = members.get(segment);
-      if (found === undefined) members.set(segment, new Set([workload]));
-      else found.add(workload);
-    }
-  }
-  return members;
+function stoppedAt(place: string): Warning {
+  return {
+    code: 'comparison-stopped',
+    message: `so many selectors match nearly everyone that from ${place} were not compared with the inventory: whether they match anybody, and what guardrails deny of them, is not known`,
+    suggestion: 'select by labels that workloads have, with == or in',
+  };
 }
 
 interface ReachInput {

@@ -36,8 +36,18 @@ function isWithin(ranges: readonly AddressRange[], others: readonly AddressRange
   return subtractRanges(ranges, others).length === 0;
 }
 
-/** Equal only for peers that mean the same, in the same place. */
+const peerKeys = new WeakMap<Peer, string>();
+
+/** Equal only for peers that mean the same, in the same place. Kept, since selectors and lists of ranges can be long. */
 export function peerKey(peer: Peer): string {
+  const known = peerKeys.get(peer);
+  if (known !== undefined) return known;
+  const key = writtenKey(peer);
+  peerKeys.set(peer, key);
+  return key;
+}
+
+function writtenKey(peer: Peer): string {
   switch (peer.kind) {
     case 'any':
       return 'any';

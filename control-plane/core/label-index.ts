@@ -67,7 +67,20 @@ export class LabelIndex {
   /** Every workload the selector matches; for all() the live set itself. */
   select(selector: Selector): ReadonlySet<WorkloadNumber> {
     if (selector.kind === 'all') return this.#everyone;
-    return this.#filter(this.#candidates(selector), selector);
+    if (selector.kind !== 'or' || this.#bound(selector) >= this.#everyone.size) {
+      return this.#filter(this.#candidates(selector), selector);
+    }
+    const matches = new Set<WorkloadNumber>();
+    for (const term of selector.terms) for (const number of this.select(term)) matches.add(number);
+    return matches;
+  }
+
+  /** About how many terms are held against workloads to select by it. */
+  workOf(selector: Selector): number {
+    const everyTerm = (workloads: number) => workloads * termCount(selector);
+    const bound = this.#bound(selector);
+    if (selector.kind !== 'or' || bound >= this.#everyone.size) return everyTerm(Math.min(bound, this.#everyone.size));
+    return selector.terms.reduce((sum, term) => sum + this.workOf(term), 0);
   }
 
   /** Those of `among` that the selector matches. */
@@ -156,6 +169,19 @@ export class LabelIndex {
       if (candidate < bound) [best, bound] = [term, candidate];
     }
     return best;
+  }
+}
+
+/** Comparisons in the selector. */
+export function termCount(selector: Selector): number {
+  switch (selector.kind) {
+    case 'and':
+    case 'or':
+      return selector.terms.reduce((sum, term) => sum + termCount(term), 0);
+    case 'not':
+      return termCount(selector.term);
+    default:
+      return 1;
   }
 }
 

@@ -4,18 +4,19 @@
 
 import { addressValue, type Family, familyOf } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
-import type { Selector } from '#model/selector.ts';
+import { type Selector, selectorMatches } from '#model/selector.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { protocolNumbers } from '#model/service.ts';
+import { combinationOf } from './combination.ts';
 import { peerKey } from './covered-rule.ts';
-import { LabelIndex } from './label-index.ts';
-import type { Matching } from './matching.ts';
-import type { Peer, Segment, Workload } from './policy.ts';
+import { LabelIndex, termCount } from './label-index.ts';
+import type { Peer, Policy, Segment, Workload } from './policy.ts';
+import { selectorText } from './selector-text.ts';
 
-/** Members of a segment that are asked one by one sooner than looked up. */
-const fewMembers = 64;
-/** Workloads asked about, by all peers together. */
-const mostAsked = 4_000_000;
+/** Terms of selectors held against workloads, and workloads looked at, by everything together: half a second or so. */
+const mostSteps = 16_000_000;
+/** Workloads in all the sets that are kept: a hundred megabytes or two. */
+const mostKept = 3_000_000;
 
 export type WorkloadSet = ReadonlySet<Workload>;
 
@@ -31,9 +32,8 @@ export interface RuleReach {
 }
 
 export interface ReachInput {
-  readonly matching: Matching;
   readonly workloads: readonly Workload[];
-  readonly membersOf: (segment: Segment) => WorkloadSet;
+  readonly segments: Policy['segments'];
 }
 
 /** A rule's sides, with its segment; or a guardrail's, without one: there `workloads` selects in the whole tenant. */
@@ -48,23 +48,33 @@ export interface Common {
   readonly hosts: readonly (string | undefined)[];
 }
 
+const noWorkloads: WorkloadSet = new Set();
+const nothingCommon: Common = { workloads: [], hosts: [] };
+
 export class Reaches {
   readonly #input: ReachInput;
+  readonly #everyone: WorkloadSet;
   readonly #sides = new Map<string, WorkloadSet>();
+  readonly #numbers = new Map<WorkloadSet, number>();
   readonly #common = new Map<WorkloadSet, Map<WorkloadSet, Common>>();
   readonly #units = new Map<WorkloadSet, readonly Workload[]>();
 
   #addresses: HeldAddresses | undefined;
   #labels: LabelIndex | undefined;
-  #asked = 0;
+  #steps = 0;
+  #kept = 0;
 
   constructor(input: ReachInput) {
     this.#input = input;
+    this.#everyone = new Set(input.workloads);
   }
 
-  /** Thousands of selectors that each match nearly everyone would take minutes and gigabytes: then it is time to stop. */
+  /**
+   * Thousands of selectors that each match nearly everyone would take minutes and gigabytes: then it is time to stop. What is told
+   * from then on, and what was asked for last, is not to be believed.
+   */
   get isSpent(): boolean {
-    return this.#asked > mostAsked;
+    return this.#steps > mostSteps || this.#kept > mostKept;
   }
 
   of({ segment, match }: ReachQuestion): RuleReach {
@@ -79,12 +89,21 @@ export class Reaches {
     };
   }
 
+  /** Of all combinations. Segments whose selectors read alike have one set. */
+  membersOf({ selector, each }: Segment): WorkloadSet {
+    const selected = this.#selected(selector);
+    if (each.length === 0) return selected;
+    return this.#remembered(`each ${each.join()} ${this.#numberOf(selected)}`, () =>
+      this.#filtered(selected, each.length, ({ labels }) => combinationOf(each, labels) !== undefined),
+    );
+  }
+
   common(some: WorkloadSet, others: WorkloadSet): Common {
     const known = this.#common.get(some) ?? new Map<WorkloadSet, Common>();
     this.#common.set(some, known);
     let found = known.get(others);
     if (found === undefined) {
-      found = firstInBoth(some, others);
+      found = this.#firstInBoth(some, others);
       known.set(others, found);
     }
     return found;
@@ -99,41 +118,85 @@ export class Reaches {
   #side(peers: readonly Peer[], segment: Segment | undefined): WorkloadSet {
     const [only, second] = peers;
     if (only !== undefined && second === undefined) return this.#peer(only, segment);
-    const key = [...new Set(peers.map((peer) => scopedKey(peer, segment)))].sort().join('\n');
-    return this.#remembered(`several ${key}`, () => {
+    const sets = [...new Set(peers.map((peer) => this.#peer(peer, segment)))];
+    const key = sets.map((set) => this.#numberOf(set)).sort((a, b) => a - b);
+    return this.#remembered(`several ${key.join()}`, () => {
       const found = new Set<Workload>();
-      for (const peer of peers) for (const workload of this.#peer(peer, segment)) found.add(workload);
-      return found;
-    });
-  }
-
-  #peer(peer: Peer, segment: Segment | undefined): WorkloadSet {
-    return this.#remembered(scopedKey(peer, segment), () => {
-      const { matching, workloads, membersOf } = this.#input;
-      if (peer.kind === 'ranges') return this.#held(peer.ranges);
-      const members = peer.kind === 'workloads' && segment !== undefined ? membersOf(segment) : undefined;
-      const found = new Set<Workload>();
-      if (peer.kind === 'fqdn') return found;
-      const selector = 'selector' in peer ? peer.selector : undefined;
-      const isFew = members !== undefined && members.size <= fewMembers;
-      const likely = selector !== undefined && !isFew && isNarrow(selector) ? this.#labelled(selector) : undefined;
-      for (const workload of likely ?? members ?? workloads) {
-        this.#asked += 1;
-        if (members?.has(workload) !== false && matching.means(peer, workload, undefined)) found.add(workload);
+      for (const set of this.isSpent ? [] : sets) {
+        this.#steps += set.size;
+        for (const workload of set) found.add(workload);
       }
       return found;
     });
   }
 
-  /** Those that the selector matches, found by their labels. */
-  #labelled(selector: Selector): readonly Workload[] {
-    this.#labels ??= new LabelIndex(this.#input.workloads);
-    const found: Workload[] = [];
-    for (const number of this.#labels.select(selector)) {
-      const workload = this.#labels.workloads[number];
-      if (workload !== undefined) found.push(workload);
+  #peer(peer: Peer, segment: Segment | undefined): WorkloadSet {
+    switch (peer.kind) {
+      case 'any':
+        return this.#everyone;
+      case 'fqdn':
+        return noWorkloads;
+      case 'ranges':
+        return this.#remembered(peerKey(peer), () => this.#held(peer.ranges));
+      case 'tenant':
+        return this.#selected(peer.selector);
+      case 'workloads':
+        return this.#within(segment === undefined ? this.#everyone : this.membersOf(segment), peer.selector);
+      case 'segment': {
+        const named = this.#input.segments.get(peer.segment);
+        const members = named === undefined ? noWorkloads : this.membersOf(named);
+        return peer.selector === undefined ? members : this.#within(members, peer.selector);
+      }
     }
-    return found;
+  }
+
+  /** Those of the members that the selector matches: asked one by one, or looked up, whichever is less work. */
+  #within(members: WorkloadSet, selector: Selector): WorkloadSet {
+    if (selector.kind === 'all') return members;
+    if (members === this.#everyone) return this.#selected(selector);
+    return this.#remembered(`within ${this.#numberOf(members)} ${selectorText(selector)}`, () => {
+      const terms = termCount(selector);
+      if (members.size * terms > this.#labelled().workOf(selector) + members.size) {
+        const selected = this.#selected(selector);
+        return this.#filtered(members, 1, (workload) => selected.has(workload));
+      }
+      return this.#filtered(members, terms, ({ labels }) => selectorMatches(selector, labels));
+    });
+  }
+
+  /** Those in the whole tenant, found by their labels where these can be looked up. */
+  #selected(selector: Selector): WorkloadSet {
+    if (selector.kind === 'all') return this.#everyone;
+    return this.#remembered(`tenant ${selectorText(selector)}`, () => {
+      const index = this.#labelled();
+      this.#steps += index.workOf(selector);
+      const found = new Set<Workload>();
+      if (this.isSpent) return found;
+      for (const number of index.select(selector)) {
+        const workload = index.workloads[number];
+        if (workload !== undefined) found.add(workload);
+      }
+      return found;
+    });
+  }
+
+  #labelled(): LabelIndex {
+    this.#labels ??= new LabelIndex(this.#input.workloads);
+    return this.#labels;
+  }
+
+  #filtered(set: WorkloadSet, stepsEach: number, isWanted: (workload: Workload) => boolean): WorkloadSet {
+    this.#steps += set.size * stepsEach;
+    const found = new Set<Workload>();
+    if (this.isSpent) return found;
+    for (const workload of set) if (isWanted(workload)) found.add(workload);
+    return found.size === set.size ? set : found;
+  }
+
+  #numberOf(set: WorkloadSet): number {
+    const number = this.#numbers.get(set) ?? this.#numbers.size;
+    this.#numbers.set(set, number);
+    return number;
   }
 
   /** By the addresses in order: ranges are many and mostly small. */
@@ -155,28 +218,25 @@ export class Reaches {
     let found = this.#sides.get(key);
     if (found === undefined) {
       found = make();
+      this.#kept += found.size;
       this.#sides.set(key, found);
     }
     return found;
   }
-}
 
-/** Equal where two peers mean the same workloads: what `workloads` selects hangs on the segment it stands in. */
-function scopedKey(peer: Peer, segment: Segment | undefined): string {
-  return peer.kind === 'workloads' ? `${segment?.name ?? ''} ${peerKey(peer)}` : peerKey(peer);
-}
-
-function firstInBoth(some: WorkloadSet, others: WorkloadSet): Common {
-  const workloads: Workload[] = [];
-  const hosts: (string | undefined)[] = [];
-  const [fewer, more] = some.size <= others.size ? [some, others] : [others, some];
-  for (const workload of fewer) {
-    if (!more.has(workload)) continue;
-    if (workloads.length < 2) workloads.push(workload);
-    if (!hosts.includes(workload.host)) hosts.push(workload.host);
-    if (hosts.length === 2) break;
+  #firstInBoth(some: WorkloadSet, others: WorkloadSet): Common {
+    const workloads: Workload[] = [];
+    const hosts: (string | undefined)[] = [];
+    const [fewer, more] = some.size <= others.size ? [some, others] : [others, some];
+    for (const workload of fewer) {
+      this.#steps += 1;
+      if (!more.has(workload)) continue;
+      if (workloads.length < 2) workloads.push(workload);
+      if (!hosts.includes(workload.host)) hosts.push(workload.host);
+      if (hosts.length === 2) break;
+    }
+    return workloads.length === 0 ? nothingCommon : { workloads, hosts };
   }
-  return { workloads, hosts };
 }
 
 interface HeldAddress {
@@ -206,23 +266,6 @@ function firstAtLeast(held: readonly HeldAddress[], value: bigint): number {
     else high = middle;
   }
   return low;
-}
-
-/** Whether nothing but labels that are there can make it match. */
-function isNarrow(selector: Selector): boolean {
-  switch (selector.kind) {
-    case 'in':
-    case 'has':
-      return true;
-    case 'and':
-      return selector.terms.some(isNarrow);
-    case 'or':
-      return selector.terms.every(isNarrow);
-    case 'all':
-    case 'not':
-    case 'not-in':
-      return false;
-  }
 }
 
 function isOpen(peer: Peer): boolean {
