@@ -108,6 +108,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
   async function run(): Promise<void> {
     const { signal, log, onState } = options;
     let failures = 0;
+    let lastReason = '';
     while (!signal.aborted) {
       onState('connecting');
       session = new StreamSession(options, times, memory);
@@ -121,7 +122,9 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       failures = ending.wasConnected ? 1 : failures + 1;
       const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (failures - 1));
       const delayMs = mostMs * (0.5 + Math.random() / 2);
-      const level = failures === 1 ? 'warn' : 'debug';
+      // News once: a control plane that is back may say no for another reason than the one it was missed for.
+      const level = failures === 1 || ending.reason !== lastReason ? 'warn' : 'debug';
+      lastReason = ending.reason;
       log[level]({ reason: ending.reason, delayMs: Math.round(delayMs) }, 'no policy stream; what is in force stays');
       await wait(delayMs, signal);
     }

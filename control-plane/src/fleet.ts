@@ -27,6 +27,8 @@ import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
+import { reportedAddresses } from './host-report.ts';
+import { PlaceDisputes } from './place-disputes.ts';
 import { type InForce, Publication } from './publication.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
@@ -57,6 +59,9 @@ export interface FleetOptions {
   readonly log: Logger;
 }
 
+/** In one audit entry. */
+const addressesTold = 32;
+
 export class Fleet implements AgentBackend {
   readonly sessions = new AgentSessions();
   readonly flowCounts: FlowCounts = { batchesTaken: 0, batchesKnown: 0, records: 0 };
@@ -67,6 +72,7 @@ export class Fleet implements AgentBackend {
   readonly #inventory = new FleetInventory();
   readonly #history = new Map<string, HostHistory>();
   readonly #revoked: Set<string>;
+  readonly #disputes = new PlaceDisputes();
   #revision: number;
   #active: ActivePolicy;
   readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
@@ -214,6 +220,11 @@ export class Fleet implements AgentBackend {
     if (identity.tenant !== this.#tenant || this.#inventory.host(host) === undefined)
       return err(`host ${host} is not enrolled here`);
     if (this.#revoked.has(serial)) return err(`the certificate of host ${host} is revoked`);
+    if (this.#keepsItsPlace(host, hello)) {
+      return err(
+        `another agent is connected as ${host}; was the disk or state directory copied? enrol the copy anew, as another host`,
+      );
+    }
     const agent: LiveAgent = {
       host,
       serial,
@@ -408,6 +419,7 @@ export class Fleet implements AgentBackend {
       this.#revision = revision;
       this.#inventory.removeHost(host);
       this.#history.delete(host);
+      this.#disputes.forget(host);
       await this.#auditConflicts();
       this.#publication.mark('changed');
       return true;
@@ -509,6 +521,26 @@ export class Fleet implements AgentBackend {
 
   #viewOf(host: HostEntry): AgentView {
     const { name } = host;
-    return agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
+    const view = agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
+    if (!this.#disputes.isDisputed(name, this.#now())) return view;
+    const dispute =
+      'a second agent with this identity is kept out; was the disk or state directory copied? See segwall audit';
+    return { ...view, problem: view.problem === '' ? dispute : `${dispute}; ${view.problem}` };
+  }
+
+  /** Whether the live agent of the host stays, and the one that says hello goes. */
+  #keepsItsPlace(host: string, hello: AgentHello): boolean {
+    if (this.sessions.of(host) === undefined) return false;
+    const verdict = this.#disputes.judge(host, this.#now());
+    if (verdict === 'yields') return false;
+    if (verdict.stays === 'begins') {
+      const details = {
+        connected: (this.#inventory.host(host)?.addresses ?? []).slice(0, addressesTold),
+        keptOut: reportedAddresses(hello.addresses).slice(0, addressesTold),
+      };
+      this.#log.warn({ host, ...details }, 'two agents hold one identity; the connected one keeps its place');
+      this.#background(() => this.#audit({ actor: 'control-plane', action: 'identity-shared', target: host, details }));
+    }
+    return true;
   }
 }

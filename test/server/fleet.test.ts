@@ -172,6 +172,29 @@ describe('streams', () => {
     expect(second.sent).not.toHaveLength(0);
   });
 
+  test('two agents with one identity do not take turns: the connected one stays, and it is told', async () => {
+    let at = Date.now();
+    const { connect, fleet, store } = await fleetUnderTest({ now: () => millis(at) });
+    const copy = { ...web, addresses: ['10.0.0.9'] };
+    for (let turn = 0; turn < 4; turn += 1, at += 400) await connect('web-1', turn % 2 === 0 ? copy : web);
+    const revision = fleet.revision;
+    for (let turn = 0; turn < 20; turn += 1, at += 400) {
+      await expect(connect('web-1', copy)).rejects.toThrow(/another agent is connected as web-1/);
+    }
+    expect(fleet.revision).toBe(revision);
+    expect(fleet.hostEntry('web-1')?.addresses).toEqual(web.addresses);
+    expect(fleet.agents().find(({ host }) => host === 'web-1')?.problem).toMatch(/second agent with this identity/);
+    await fleet.quiet();
+    const entries = await store.listAudit({ tenant, afterSeq: 0, limit: 100 });
+    const told = entries.filter(({ action }) => action === 'identity-shared');
+    expect(told.map(({ target, details }) => [target, JSON.parse(details)])).toEqual([
+      ['web-1', { connected: web.addresses, keptOut: copy.addresses }],
+    ]);
+    at += 180_000;
+    expect(fleet.agents().find(({ host }) => host === 'web-1')?.problem).toBe('');
+    await connect('web-1', web);
+  });
+
   test('a revoked host is closed at once and refused from then on', async () => {
     const { connect, fleet } = await fleetUnderTest();
     const agent = await connect('web-1', web);
