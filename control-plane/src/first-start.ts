@@ -63,7 +63,7 @@ export function renderNextSteps(dataDirectory: string, { apiUrl, agents, caFinge
     `  segwall --token-file ${firstStartPath(dataDirectory)} tokens create --labels app=shop --uses 1 --ttl 1h`,
     'and on the host to enrol, as root:',
     `  segwall-agent enroll --control-plane ${agents} --ca-fingerprint ${caFingerprint} --token TOKEN --state /var/lib/segwall-agent`,
-    '  segwall-agent run --state /var/lib/segwall-agent',
+    '  systemctl start segwall-agent     (without the package: segwall-agent run --state /var/lib/segwall-agent)',
     '',
   ].join('\n');
 }

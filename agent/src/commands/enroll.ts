@@ -24,6 +24,6 @@ export async function enrollCommand({ state, ...options }: EnrollOptions): Promi
   }
   const { host, tenant, controlPlane } = outcome.value;
   process.stdout.write(
-    `${host} is enrolled with ${controlPlane} (tenant ${tenant})\nnext: segwall-agent run --state ${state}\n`,
+    `${host} is enrolled with ${controlPlane} (tenant ${tenant})\nnext: systemctl start segwall-agent (without the package: segwall-agent run --state ${state})\n`,
   );
 }

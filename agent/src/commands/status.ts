@@ -19,9 +19,13 @@ export async function statusCommand(options: { readonly state: string; readonly 
   }
   await print(await fromDisk(options.state), options.json);
   const reason = answer === undefined ? 'there is no such directory' : answer.error;
+  const isEnrolled = isThere && (await readIdentityFiles(options.state)).ok;
   process.stderr.write(
     `error: agent-not-running: no agent answers on ${options.state}: ${reason}\n` +
-      '  What is shown is what the disk knows; rules that were in the kernel are still there. Start the agent.\n',
+      '  What is shown is what the disk knows; rules that were in the kernel are still there.\n' +
+      (isEnrolled
+        ? '  Start the agent: systemctl start segwall-agent\n'
+        : '  Name the state directory of this host’s agent with --state; a host that has none is enrolled first (segwall-agent enroll).\n'),
   );
   return 3;
 }

@@ -161,15 +161,20 @@ async function listAgents(options: ListOptions): Promise<void> {
     agents.map((agent) => [
       agent.host,
       agent.state,
-      agent.acked === agent.sent ? String(agent.acked) : `${agent.acked} of ${agent.sent}`,
+      whileConnected(agent, agent.acked === agent.sent ? String(agent.acked) : `${agent.acked} of ${agent.sent}`),
       agent.agentVersion,
-      String(agent.lost),
-      String(agent.repairs),
+      whileConnected(agent, String(agent.lost)),
+      whileConnected(agent, String(agent.repairs)),
       timeText(agent.lastConnectedAt),
       troubleOf(agent),
     ]),
     'no host is enrolled yet; make a token with: segwall tokens create --labels app=shop',
   );
+}
+
+/** What only the agent itself can say: of one that is away nothing is known but that its rules are in force. */
+function whileConnected({ state }: Agent, text: string): string {
+  return state === 'connected' ? text : '-';
 }
 
 function troubleOf({ panic, nack, problem }: Agent): string {

@@ -124,7 +124,7 @@ function assertKeepsEnforcing(active: Policy, next: Policy): void {
   if (active.segments.size + active.guardrails.size === 0 || !holdsNothing) return;
   throw new ApiError(
     'policy-empty',
-    `this policy holds no document at all, and would end all enforcement: the active one has ${active.segments.size} and ${active.guardrails.size}; nothing was changed. Check the directory; if that is what you want, say so: segwall apply --empty, in the API "empty": "allow"`,
+    `this policy holds no document at all, and would end all enforcement: the active one has ${active.segments.size} segments and ${active.guardrails.size} guardrails; nothing was changed. Check the directory; if that is what you want, say so: segwall apply --empty, in the API "empty": "allow"`,
   );
 }
 

@@ -8,6 +8,11 @@ const instant = z.string().describe('ISO 8601, UTC');
 const name = z.string().regex(namePattern, `is not a name: allowed is ${namePattern.source}`);
 const labelKey = z.string().regex(labelKeyPattern, `is not a label key: allowed is ${labelKeyPattern.source}`);
 const labelValue = z.string().regex(labelValuePattern, `is not a label value: allowed is ${labelValuePattern.source}`);
+/** A record's own message for a bad key names neither the key's fault nor what is allowed. */
+const labelsToSet = z.record(labelKey, labelValue, {
+  error: (issue) =>
+    issue.code === 'invalid_key' ? `is not a label key: allowed is ${labelKeyPattern.source}` : undefined,
+});
 const labels = z.record(z.string(), z.string());
 const names = z.array(z.string()).readonly();
 const count = z.number().int().nonnegative();
@@ -218,7 +223,7 @@ export const workload = z.object({
 });
 
 export const labelRequest = z.object({
-  set: z.record(labelKey, labelValue).default({}),
+  set: labelsToSet.default({}),
   remove: z.array(labelKey).max(64).default([]),
 });
 export const labelAnswer = z.object({ revision: count, workload: z.string(), labels });
@@ -250,7 +255,7 @@ export const status = z.object({
 // Tokens
 
 export const tokenRequest = z.object({
-  labels: z.record(labelKey, labelValue).default({}),
+  labels: labelsToSet.default({}),
   uses: z.number().int().min(1).max(1_000_000).default(1),
   ttlSeconds: z
     .number()
