@@ -6,8 +6,11 @@ import type { Millis } from '#model/time.ts';
 /** `begins` the first time, then `goes-on`. */
 export type PlaceVerdict = 'yields' | { readonly stays: 'begins' | 'goes-on' };
 
-/** An agent that lost its connection comes back while the old stream still looks alive, even a few times on a bad line. */
-const takeoversMost = 3;
+/**
+ * An agent that lost its connection comes back while the old stream still looks alive, even twice on a bad line. Even, so that who had the
+ * place first has it back before the dispute begins.
+ */
+const takeoversMost = 2;
 const takeoverWindowMs = 60_000;
 /** A refused agent tries again every 30 s at least, so a dispute in which nobody came for so long is over. */
 const quietMs = 120_000;

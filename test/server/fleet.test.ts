@@ -176,7 +176,10 @@ describe('streams', () => {
     let at = Date.now();
     const { connect, fleet, store } = await fleetUnderTest({ now: () => millis(at) });
     const copy = { ...web, addresses: ['10.0.0.9'] };
-    for (let turn = 0; turn < 4; turn += 1, at += 400) await connect('web-1', turn % 2 === 0 ? copy : web);
+    for (const agent of [web, copy, web]) {
+      at += 400;
+      await connect('web-1', agent);
+    }
     const revision = fleet.revision;
     for (let turn = 0; turn < 20; turn += 1, at += 400) {
       await expect(connect('web-1', copy)).rejects.toThrow(/another agent is connected as web-1/);
