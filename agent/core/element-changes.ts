@@ -18,9 +18,11 @@ export function elementChanges(previous: Table, next: Table): readonly ElementCh
     const { changed, removed, stale } = mapDifferences(before, map);
     if (changed.length === 0 && removed.length === 0) continue;
     if (!peerMaps.has(name) || map.update !== 'by-element') return undefined;
-    for (const [key] of stale) changes.push({ kind: 'delete', map: name, key: addressOf(key) });
+    // What is no address is for nft to refuse.
+    if ([...stale, ...changed].some(([key]) => !parseAddress(key).ok)) return undefined;
+    for (const [key] of stale) changes.push({ kind: 'delete', map: name, key: key as Address });
     for (const [key, answer] of changed)
-      changes.push({ kind: 'add', map: name, key: addressOf(key), answer: answerOf(answer) });
+      changes.push({ kind: 'add', map: name, key: key as Address, answer: answerOf(answer) });
   }
   return changes;
 }
@@ -51,12 +53,6 @@ function isSameFrame(previous: Table, next: Table): boolean {
 
 function isSameMap(a: ElementMap, b: ElementMap): boolean {
   return a.declaration === b.declaration && a.kind === b.kind && a.update === b.update;
-}
-
-function addressOf(key: string): Address {
-  const address = parseAddress(key);
-  if (!address.ok) throw new Error(`a peer map's key is no address: ${key}`);
-  return address.value;
 }
 
 function answerOf(words: string): ElementAnswer {

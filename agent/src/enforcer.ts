@@ -365,7 +365,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     } else if (numbered === undefined || epochs.isInDoubt()) {
       loaded = await loader.loadOverOtherMarks(table, state, marks.mask);
     } else {
-      const changed = await changeInPlace(before.table, table, { state, isNewEpoch: isNewTable });
+      const changed = await changeInPlace(before, table, { state, isNewEpoch: isNewTable });
       loaded = changed.ok ? ok({ epoch: epoch.value }) : changed;
       if (!loaded.ok) {
         log.warn({ revision, reason: loaded.error }, 'the change did not load; loading the whole table instead');
@@ -384,15 +384,19 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
 
   /** Where units are what they were, their places are not touched: new cgroups are placed meanwhile. */
   const changeInPlace = async (
-    previous: Table,
+    before: InForce,
     next: Table,
     { state, isNewEpoch }: { readonly state: TableState; readonly isNewEpoch: boolean },
   ): Promise<Result<void>> => {
-    const elements = isNewEpoch ? undefined : elementChanges(previous, next);
+    const previous = before.table;
+    const elements = elementChanges(previous, next);
     if (elements !== undefined && options.elements !== undefined) {
-      const changed = await loader.commitElements(elements, state);
-      if (changed.ok) return changed;
-      log.warn({ revision: state.revision, reason: changed.error }, 'peers are changed by nft instead');
+      // Who begins a connection meets the new peers at once, and what is open is judged again as soon as nft has begun the epoch.
+      const changed = await loader.commitElements(elements, { ...state, epoch: before.epoch });
+      if (!changed.ok)
+        log.warn({ revision: state.revision, reason: changed.error }, 'peers are changed by nft instead');
+      else if (!isNewEpoch) return changed;
+      else return loader.commit(changeScript({ previous: next, next, isNewEpoch, state }), state);
     }
     const prepared = await loader.prepare(next, new Set(previous.maps.keys()), state, previous);
     if (!prepared.ok) return prepared;
