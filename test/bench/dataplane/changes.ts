@@ -1,6 +1,6 @@
-// What a change of a large table takes in the kernel: one peer, or a thousand, that come and go among 100,000. From the start of
-// nft's process until the kernel tells that the transaction is in force, and until the process has ended: where anything was deleted,
-// it ends later, it seems for the kernel to free it. What the agent computes before it is not in it.
+// What a change of a large table takes in the kernel: one peer, or a thousand, that come and go among 100,000, as the elements that the agent
+// gives to the kernel and, beside it, as the script that nft would load; until the kernel tells that the transaction is in force. What the
+// agent computes before it is in the rows of its own.
 
 import type { ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,9 +9,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { buildTable } from '#agent-core/build-table.ts';
+import { elementChanges } from '#agent-core/element-changes.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { Table } from '#agent-core/table.ts';
-import { bootstrapScript, changeScript, nothingStanding, stateLine, type TableState } from '#agent-core/transaction.ts';
+import { bootstrapScript, changeScript, nothingStanding, stateText, type TableState } from '#agent-core/transaction.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
@@ -22,16 +23,16 @@ import { ipv4Crowd } from './peers.ts';
 export interface ChangeTime {
   readonly name: string;
   readonly elements: number;
-  /** Until it is in force. */
+  /** Until it is in force, as elements that the agent gives to the kernel. */
   readonly milliseconds: number;
-  /** Until nft's process has ended. */
-  readonly endedMs: number;
+  /** The same by a script, from the start of nft's process. */
+  readonly byNftMs: number;
 }
 
 export interface ChangeTimes {
   readonly changes: readonly ChangeTime[];
-  /** The same of a transaction that changes one counter's rule: what nft's start, and the notice of it, take. */
-  readonly leastMs: number;
+  /** Until open connections are judged by another epoch: all lines that carry it, by nft. */
+  readonly epochMs: number;
 }
 
 interface Took {
@@ -40,7 +41,7 @@ interface Took {
 }
 
 const size = 100_000;
-const least = 'the state alone';
+const epoch = 'another epoch';
 const repeats = 8;
 
 export async function measureChanges(): Promise<ChangeTimes> {
@@ -51,38 +52,45 @@ export async function measureChanges(): Promise<ChangeTimes> {
     const [before, one, thousand] = [crowd(0), crowd(1), crowd(1000)];
     await load(host, bootstrapScript(before, state(0), nothingStanding));
     const notices = await listen(host);
-    const nft = startLineProcess(host, [process.execPath, join(import.meta.dirname, 'nft-process.ts')], 'silent');
+    const loader = startLineProcess(host, [process.execPath, join(import.meta.dirname, 'nft-process.ts')], 'silent');
     const path = join(directory, 'script');
     const times = new Map<string, Took[]>();
     let revision = 0;
-    const go = async (name: string, scriptFor: (state: TableState) => string) => {
+    const go = async (name: string, by: 'nft' | 'elements', textFor: (state: TableState) => string) => {
       revision += 1;
-      const script = scriptFor(state(revision));
-      writeFileSync(path, script);
-      const { startedAt, endedAt } = await nft.ask<{ startedAt: number; endedAt: number }>({ path });
+      writeFileSync(path, textFor(state(revision)));
+      const { startedAt, endedAt } = await loader.ask<{ startedAt: number; endedAt: number }>({ by, path });
       const took = { inForceMs: (await notices.next()) - startedAt, endedMs: endedAt - startedAt };
-      times.set(name, [...(times.get(name) ?? []), took]);
+      times.set(`${name} by ${by}`, [...(times.get(`${name} by ${by}`) ?? []), took]);
     };
-    const change = (previous: Table, next: Table, isNewEpoch: boolean) => (state: TableState) =>
-      changeScript({ previous, next, isNewEpoch, state });
+    const script = (previous: Table, next: Table) => (state: TableState) =>
+      changeScript({ previous, next, isNewEpoch: false, state });
+    const elements = (previous: Table, next: Table) => (state: TableState) =>
+      JSON.stringify({ changes: elementChanges(previous, next), state: stateText(state) });
     for (let repeat = 0; repeat < repeats; repeat += 1) {
-      await go(least, (state) => `flush chain inet segwall state\nadd rule inet segwall state ${stateLine(state)}\n`);
-      await go('1 peer comes', change(before, one, false));
-      await go('1 peer goes', change(one, before, true));
-      await go('1,000 peers come', change(before, thousand, false));
-      await go('1,000 peers go', change(thousand, before, true));
+      for (const [name, previous, next] of [
+        ['1 peer comes', before, one],
+        ['1 peer goes', one, before],
+        ['1,000 peers come', before, thousand],
+        ['1,000 peers go', thousand, before],
+      ] as const) {
+        // Back, and then the same the other way.
+        await go(name, 'elements', elements(previous, next));
+        await load(host, script(next, previous)(state(revision)));
+        await notices.next();
+        await go(name, 'nft', script(previous, next));
+      }
+      await go(epoch, 'nft', (state) => changeScript({ previous: before, next: before, isNewEpoch: true, state }));
     }
-    const inForceMs = (name: string) => median((times.get(name) ?? []).map((took) => took.inForceMs));
+    const taken = (name: string) => median((times.get(name) ?? []).map((took) => took.inForceMs));
     return {
-      changes: [...times.keys()]
-        .filter((name) => name !== least)
-        .map((name) => ({
-          name,
-          elements: name.startsWith('1,000') ? 1000 : 1,
-          milliseconds: inForceMs(name),
-          endedMs: median((times.get(name) ?? []).map(({ endedMs }) => endedMs)),
-        })),
-      leastMs: inForceMs(least),
+      changes: ['1 peer comes', '1 peer goes', '1,000 peers come', '1,000 peers go'].map((name) => ({
+        name,
+        elements: name.startsWith('1,000') ? 1000 : 1,
+        milliseconds: taken(`${name} by elements`),
+        byNftMs: taken(`${name} by nft`),
+      })),
+      epochMs: taken(`${epoch} by nft`),
     };
   } finally {
     rmSync(directory, { recursive: true, force: true });
