@@ -3,11 +3,12 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createAnswerLines } from '#cli/policy/answer-lines.ts';
@@ -112,6 +113,57 @@ test('a single line is answered before the next is written', async () => {
   child.stdin.end();
   expect(await exited).toEqual([0, null]);
 });
+
+test('of an endless pipe no more is taken than a reader that pauses leaves room for, and memory stays as it is', {
+  timeout: 60_000,
+}, async () => {
+  const child = start('-');
+  const exited = once(child, 'exit');
+  const block = Buffer.from('{"src":"10.0.0.1","dst":"10.0.0.2","proto":"tcp","port":8080}\n'.repeat(4096));
+  let taken = 0;
+  child.stdin.on('error', () => undefined);
+  const offer = () => {
+    while (child.stdin.write(block)) taken += block.length;
+    child.stdin.once('drain', () => {
+      taken += block.length;
+      offer();
+    });
+  };
+  offer();
+  const read = readerOf(child);
+  try {
+    // So much that threads have begun and memory has found its level.
+    await read(96 << 20);
+    expect(taken).toBeGreaterThan(20 << 20);
+    const before = taken;
+    await rest(() => `${taken} ${processorTicks(child.pid)}`);
+    expect(taken - before).toBeLessThan(16 << 20);
+    expect(peakMiB(child.pid)).toBeLessThan(512);
+    await read(8 << 20);
+    expect(taken).toBeGreaterThan(before);
+  } finally {
+    child.kill('SIGKILL');
+    await exited;
+  }
+});
+
+/** Waits until what is seen has stayed the same for a second: with something that never rests, until the test's time is over. */
+async function rest(seen: () => string): Promise<void> {
+  for (let [last, times] = ['', 0]; times < 20; times += 1) {
+    const now = seen();
+    if (now !== last) [last, times] = [now, 0];
+    await setTimeout(50);
+  }
+}
+
+function processorTicks(pid: number | undefined): string {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return `${fields[11]} ${fields[12]}`;
+}
+
+function peakMiB(pid: number | undefined): number {
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+}
 
 describe('chunks', () => {
   async function cut(...pieces: readonly string[]): Promise<readonly (readonly [text: string, firstLine: number])[]> {
