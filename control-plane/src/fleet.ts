@@ -237,14 +237,26 @@ export class Fleet implements AgentBackend {
       status: undefined,
     };
     this.sessions.add(agent);
+    /** What could not be stored, on a full disk, is tried again with the agent's next status. */
+    let untaken: HostReport | undefined = hello;
+    const takeReport = async (): Promise<void> => {
+      const report = untaken;
+      if (report === undefined || this.sessions.of(host) !== agent) return;
+      await this.#takeReport(agent, report, hello.agentVersion);
+      if (untaken === report) untaken = undefined;
+    };
     this.#background(async () => {
       // A store put back from an older copy must not number again what agents already hold.
       if (hello.revision > this.#revision) {
         this.#revision = hello.revision;
         await this.#advance();
       }
-      await this.#takeReport(agent, hello, hello.agentVersion);
-      this.#publication.welcome(agent);
+      try {
+        await takeReport();
+      } finally {
+        // Policy reaches it all the same: not welcomed, it would hear of nothing for as long as it stays connected.
+        this.#publication.welcome(agent);
+      }
     });
     return ok({
       acked: (revision) => this.sessions.acked(agent, revision),
@@ -262,9 +274,12 @@ export class Fleet implements AgentBackend {
       },
       statusReported: (status) => {
         agent.status = status;
+        if (untaken !== undefined) this.#background(takeReport);
       },
-      hostReported: (report) =>
-        this.#background(() => this.#takeReport(agent, report, this.#history.get(host)?.agentVersion ?? '')),
+      hostReported: (report) => {
+        untaken = report;
+        this.#background(takeReport);
+      },
       eventsReported: (events) =>
         this.#changes.run(async () => {
           for (const { kind, details } of events)

@@ -198,6 +198,21 @@ describe('streams', () => {
     await connect('web-1', web);
   });
 
+  test('an agent that connects while the store cannot write is sent its rules, and its report is taken later', async () => {
+    const { connect, enrol, fleet, store } = await fleetUnderTest();
+    await enrol('web-1', web.labels);
+    const { updateHost } = store;
+    Object.assign(store, { updateHost: () => Promise.reject(new Error('database or disk is full')) });
+    const agent = await connect('web-1', web);
+    expect(agent.sent).not.toHaveLength(0);
+    expect(fleet.hostEntry('web-1')?.addresses).toEqual([]);
+    Object.assign(store, { updateHost });
+    const status = { revision: 1, enforcing: true, lost: 0, spooledBatches: 0, repairs: 0, problem: '' };
+    agent.connection.statusReported(status);
+    await fleet.quiet();
+    expect(fleet.hostEntry('web-1')?.addresses).toEqual(web.addresses);
+  });
+
   test('a revoked host is closed at once and refused from then on', async () => {
     const { connect, fleet } = await fleetUnderTest();
     const agent = await connect('web-1', web);
