@@ -14,6 +14,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { ServerTls } from '../pki.ts';
+import { StoreError } from '../store/store.ts';
 import { tokenHash } from '../tokens.ts';
 import { ApiError } from './errors.ts';
 
@@ -108,6 +109,11 @@ function authenticate(request: FastifyRequest, operators: ReadonlyMap<string, st
   return { actor: `operator/${name}` };
 }
 
+/** In SQLite’s words. */
+function isUnwritable({ message }: StoreError): boolean {
+  return /database or disk is full|disk I\/O error|readonly database|unable to open database file/.test(message);
+}
+
 function errorAnswer(error: unknown): { readonly status: number; readonly body: unknown } {
   const answer = (known: ApiError) => ({
     status: known.status,
@@ -119,6 +125,14 @@ function errorAnswer(error: unknown): { readonly status: number; readonly body: 
       (problem) => `${problem.instancePath.replace(/^\//, '') || 'body'}: ${problem.message}`,
     );
     return answer(new ApiError('bad-request', problems.join('; ')));
+  }
+  if (error instanceof StoreError && isUnwritable(error)) {
+    return answer(
+      new ApiError(
+        'store-unwritable',
+        `the control plane cannot write its data directory (${error.message}); nothing was changed, and hosts go on enforcing. Make room on its disk, then do this again`,
+      ),
+    );
   }
   const status = statusOf(error);
   if (status === 413) return answer(new ApiError('too-large', `a request holds at most ${mostBodyBytes} bytes`));

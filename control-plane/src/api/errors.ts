@@ -13,6 +13,7 @@ export const apiErrorStatuses = {
   'peer-invalid': 422,
   'label-invalid': 422,
   'not-ready': 503,
+  'store-unwritable': 503,
   internal: 500,
 } as const;
 

@@ -28,11 +28,18 @@ function kyselyDatabase(database: DatabaseSync): SqliteDatabase {
       const known = statements.get(sql);
       if (known !== undefined) return known;
       if (statements.size >= cachedStatements) statements.clear();
-      const statement = kyselyStatement(database.prepare(sql));
+      const prepared = kyselyStatement(database.prepare(sql));
+      const statement = sql === 'rollback' ? whereStillOpen(database, prepared) : prepared;
       statements.set(sql, statement);
       return statement;
     },
   };
+}
+
+/** SQLite ends a transaction by itself where the disk is full or fails. Ending it again fails too, and that would be told instead of the cause. */
+function whereStillOpen(database: DatabaseSync, rollback: SqliteStatement): SqliteStatement {
+  const nothing = { changes: 0, lastInsertRowid: 0 };
+  return { ...rollback, run: (parameters) => (database.isTransaction ? rollback.run(parameters) : nothing) };
 }
 
 function kyselyStatement(statement: StatementSync): SqliteStatement {

@@ -69,8 +69,13 @@ async function runCall(tx: Transaction, call: StoreCall): Promise<StoreAnswer> {
     await sql`release savepoint call`.execute(tx);
     return { kind: 'done', value };
   } catch (cause) {
-    await sql`rollback to savepoint call`.execute(tx);
-    await sql`release savepoint call`.execute(tx);
+    try {
+      await sql`rollback to savepoint call`.execute(tx);
+      await sql`release savepoint call`.execute(tx);
+    } catch {
+      // SQLite has ended the whole transaction: none of its calls is done, and the first cause is what to tell.
+      throw cause;
+    }
     return { kind: 'failed', message: `${call.operation satisfies OperationName}: ${messageOf(cause)}` };
   }
 }
