@@ -244,8 +244,8 @@ function assemble(parts: {
   const endingOf = (decision: Decision): string => {
     const goto = `goto ${decisionChain(decision)}`;
     if (endings > mostEndings) return goto;
-    const [line = '', ...more] = chains.get(decisionChain(decision))?.lines ?? [];
-    return more.length === 0 && line.endsWith(' accept') ? line : goto;
+    const [line = ''] = chains.get(decisionChain(decision))?.lines ?? [];
+    return line.endsWith(' accept') ? line : goto;
   };
   for (const { number, services } of numbered) {
     const tupleChain = `t_${number}`;
@@ -299,7 +299,9 @@ function decisionLines(marks: MarkLayout, number: number, { action, direction, e
   const side = direction === 'inbound' ? 'in' : 'out';
   // DHCP is essential in every layer, but only its source port tells it: it is looked at where it would not simply pass.
   const essential = end.verdict === 'allow' ? [] : [`jump essential_${side}`];
-  if (action === 'accept') return [...essential, `${stampWords(marks, number)} counter name n_${number} accept`];
+  // A packet without a connection cannot be stamped, and its line ends at that: it is let pass as what it is, a packet.
+  const pass = `counter name n_${number} accept`;
+  if (action === 'accept') return [...essential, `${stampWords(marks, number)} ${pass}`, pass];
   return [...essential, ...denialLines(marks, number, { action, side })];
 }
 

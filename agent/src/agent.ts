@@ -107,6 +107,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   if (!reach.essentials().some(({ name }) => name === reachNames.connection)) await reach.resolve();
   const essentials = () => [...reach.essentials(), ...settings.essentials];
   const events = openEventLog(state.path);
+  events.tellUnfinished();
   await noteEssentials({ statePath: state.path, essentials: settings.essentials, events });
   const { marks } = settings.connections;
   const panic = openPanicFlag(state.path);
@@ -145,6 +146,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   });
   // Before the start, or what it loads would be heard of too late to be known as ours.
   let reportEvent: () => void = () => undefined;
+  const withRevision = (details: ReadonlyMap<string, string>) =>
+    new Map([...details, ['revision', String(enforcer.held()?.revision ?? 0)]]);
   const guard = createTableGuard({
     repair: (cause) =>
       enforcer.repair(cause).catch((error: unknown) => {
@@ -152,8 +155,11 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
         return { kind: 'failed' };
       }),
     report(details) {
-      events.record('table-tampered', new Map([...details, ['revision', String(enforcer.held()?.revision ?? 0)]]));
+      events.record('table-tampered', withRevision(details));
       reportEvent();
+    },
+    goingOn(details) {
+      events.begin(details === undefined ? undefined : { kind: 'table-tampered', details: withRevision(details) });
     },
     log,
   });

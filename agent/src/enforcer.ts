@@ -475,7 +475,9 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     if (!loaded.ok)
       return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };
     await keep({ ruleSet, table, digest, ...loaded.value });
-    return told(loaded.value.epoch, kernel === undefined || kernel.digest === digest ? 'same-table' : 'another-table');
+    // While marks were in doubt it stood without the lines that believe them.
+    const isSame = kernel === undefined || (kernel.digest === digest && kernel.unswept === undefined);
+    return told(loaded.value.epoch, isSame ? 'same-table' : 'another-table');
   };
 
   const repair = async (cause: 'changed' | 'overrun'): Promise<RepairOutcome> => {

@@ -19,6 +19,13 @@ import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible
 
 export interface EventLog {
   record(kind: HostEventKind, details: ReadonlyMap<string, string>): void;
+  /**
+   * What is still going on, so that it is not lost with this process: told by nobody until a later one finds it (`tellUnfinished`).
+   * Takes the place of the one before; undefined: it is over.
+   */
+  begin(event: { readonly kind: HostEventKind; readonly details: ReadonlyMap<string, string> } | undefined): void;
+  /** Records what a process before this one had begun and did not end. */
+  tellUnfinished(): void;
   /** Oldest first; looks into the folder, for commands write there too. */
   waiting(): readonly HostEvent[];
   /** Written down by the control plane. */
@@ -30,6 +37,7 @@ export interface EventLog {
 /** One event is some hundred bytes; a month of one an hour fits. */
 const eventsMost = 1000;
 const suffix = '.json';
+const unfinishedName = 'under-way';
 
 export function openEventLog(statePath: string, now: () => number = Date.now): EventLog {
   const kept = join(statePath, 'events');
@@ -57,25 +65,45 @@ export function openEventLog(statePath: string, now: () => number = Date.now): E
     }
   };
 
-  return {
-    record(kind, details) {
-      made += 1;
-      const at = millis(now());
-      const id = `${String(at).padStart(15, '0')}-${process.pid}-${made}`;
-      events.set(id, { id, at, kind, details });
-      const text = JSON.stringify({ at, kind, details: [...details] });
-      for (const directory of [kept, untilReboot]) {
-        try {
-          if (directory === untilReboot) makeFallbackDirectory(statePath);
-          makeFolder(directory);
-          writeSynced(join(directory, `${id}${suffix}`), text);
-          paths.set(id, join(directory, `${id}${suffix}`));
-          break;
-        } catch (error) {
-          if (!isDiskError(error)) throw error;
-        }
+  /** Where it was written; undefined where neither folder takes it. */
+  const write = (fileName: string, { at, kind, details }: Omit<HostEvent, 'id'>): string | undefined => {
+    const text = JSON.stringify({ at, kind, details: [...details] });
+    for (const directory of [kept, untilReboot]) {
+      try {
+        if (directory === untilReboot) makeFallbackDirectory(statePath);
+        makeFolder(directory);
+        writeSynced(join(directory, fileName), text);
+        return join(directory, fileName);
+      } catch (error) {
+        if (!isDiskError(error)) throw error;
       }
-      letOldestGo();
+    }
+    return undefined;
+  };
+
+  const keep = (event: Omit<HostEvent, 'id'>): void => {
+    made += 1;
+    const id = `${String(event.at).padStart(15, '0')}-${process.pid}-${made}`;
+    events.set(id, { id, ...event });
+    const path = write(`${id}${suffix}`, event);
+    if (path !== undefined) paths.set(id, path);
+    letOldestGo();
+  };
+
+  const unfinished = [kept, untilReboot].map((directory) => join(directory, unfinishedName));
+
+  return {
+    record: (kind, details) => keep({ at: millis(now()), kind, details }),
+    begin(event) {
+      if (event === undefined) for (const path of unfinished) removeIfPossible(path);
+      else write(unfinishedName, { at: millis(now()), ...event });
+    },
+    tellUnfinished() {
+      for (const path of unfinished) {
+        const event = readEvent(path, unfinishedName);
+        if (event !== undefined) keep({ at: event.at, kind: event.kind, details: event.details });
+        removeIfPossible(path);
+      }
     },
     waiting() {
       for (const path of [kept, untilReboot].flatMap(listed)) {

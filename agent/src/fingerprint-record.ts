@@ -31,8 +31,13 @@ export async function readFingerprint(statePath: string): Promise<FingerprintRec
   }
 }
 
+/** Where the directory is gone, so is what it would be for. */
 export async function writeFingerprint(statePath: string, record: FingerprintRecord): Promise<void> {
-  await writeWhole(pathIn(statePath), Buffer.from(JSON.stringify(record)));
+  try {
+    await writeWhole(pathIn(statePath), Buffer.from(JSON.stringify(record)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** Whoever opens the host on purpose: that its table is gone is then no tampering. */

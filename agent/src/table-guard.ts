@@ -19,6 +19,8 @@ export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;
   /** One bout of tampering, for the audit. */
   readonly report: (details: ReadonlyMap<string, string>) => void;
+  /** What is known of a bout that goes on, from its first repair; undefined: it is over, and was told if there was anything to tell. */
+  readonly goingOn?: (details: ReadonlyMap<string, string> | undefined) => void;
   readonly log: Logger;
   /** How long nobody must touch the table until a bout is over. Default 2,000. */
   readonly quietMs?: number;
@@ -109,13 +111,16 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
     if (outcome.kind === 'opened') {
       bout = undefined;
       dirtySince = undefined;
+      options.goingOn?.(undefined);
     } else if (bout !== undefined) {
       if (outcome.kind === 'repaired') {
         bout.repairs += 1;
         for (const what of outcome.found) count(bout.what, what);
         bout.slowestMs = Math.max(bout.slowestMs, endedAt - dirtyAt);
-        if (bout.repairs === 1)
+        if (bout.repairs === 1) {
+          options.goingOn?.(detailsOf(bout));
           log.warn(Object.fromEntries(detailsOf(bout)), 'someone else changed the table; it is put back');
+        }
       } else if (outcome.kind === 'failed') bout.failures += 1;
     }
     if (outcome.kind === 'failed') {
@@ -142,10 +147,12 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
     const told = bout;
     bout = undefined;
     // Lost notices of what turned out whole are nobody's tampering.
-    if (told.changes === 0 && told.repairs === 0 && told.failures === 0) return;
-    const details = detailsOf(told);
-    log.warn(Object.fromEntries(details), 'told of the changes of the table by others');
-    options.report(details);
+    if (told.changes > 0 || told.repairs > 0 || told.failures > 0) {
+      const details = detailsOf(told);
+      log.warn(Object.fromEntries(details), 'told of the changes of the table by others');
+      options.report(details);
+    }
+    options.goingOn?.(undefined);
   };
 
   return {

@@ -33,6 +33,25 @@ test('what one process records another one has, in order, until it is taken', ()
   expect(open().waiting()).toMatchObject([{ kind: 'resumed', details: new Map() }]);
 });
 
+test('what had begun and did not end is told by the next, once', () => {
+  const first = open();
+  first.begin({ kind: 'table-tampered', details: new Map([['by', 'nft (pid 7)']]) });
+  first.begin({ kind: 'table-tampered', details: new Map([['by', 'nft (pid 8)']]) });
+  expect(kinds(first)).toEqual([]);
+  expect(kinds(open())).toEqual([]);
+  const next = open();
+  next.tellUnfinished();
+  expect(next.waiting()).toMatchObject([{ kind: 'table-tampered', details: new Map([['by', 'nft (pid 8)']]) }]);
+  const third = open();
+  third.tellUnfinished();
+  expect(kinds(third)).toEqual(['table-tampered']);
+  third.begin({ kind: 'table-tampered', details: new Map() });
+  third.begin(undefined);
+  const last = open();
+  last.tellUnfinished();
+  expect(kinds(last)).toEqual(['table-tampered']);
+});
+
 test('a damaged file goes and is counted, and what is half written is not looked at', () => {
   open().record('opened', new Map());
   const [name = ''] = readdirSync(join(path, 'events'));

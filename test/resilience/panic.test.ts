@@ -194,6 +194,24 @@ describe('a host that enforces', () => {
     expect((await fleet.segwall(['audit', '--verify'])).stdout).toContain('intact');
   });
 
+  test('has it also where the agent is killed before the bout of tampering is over', async () => {
+    const tampered = async () => (await told()).filter(({ action }) => action === 'table-tampered');
+    const before = (await tampered()).length;
+    const underWay = join(agent.stateDirectory, 'events', 'under-way');
+    await agent.host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
+    await waitFor(() => existsSync(underWay), { what: 'it is put back', intervalMs: 5 });
+    await agent.kill('SIGKILL');
+    expect((await tampered()).length).toBe(before);
+    agent.start();
+    await connected();
+    await waitFor(async () => (await tampered()).length > before, { what: 'it is told', timeoutMs: 20_000 });
+    expect((await tampered()).slice(before)).toMatchObject([
+      { actor: 'agent/h1', details: { by: expect.stringMatching(/^nft \(pid \d+\)$/), repairs: '1' } },
+    ]);
+    expect(existsSync(underWay)).toBe(false);
+    expect(await passes()).toEqual([8080]);
+  });
+
   test('has what a stranger changed while no agent ran there too, and not what panic and resume did then', async () => {
     const tampered = async () => (await told()).filter(({ action }) => action === 'table-tampered');
     const before = (await tampered()).length;
