@@ -6,7 +6,7 @@
 
 import { type Address, addressValue, type Family, familyOf } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
-import { sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { holds, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { EssentialEntry, PeerSet, PeerSetId, Peers } from '#model/rule-set.ts';
 import type { ServiceMap } from '#model/service-map.ts';
 import { equalStructures } from '#model/structure.ts';
@@ -235,19 +235,6 @@ function addDifferences(before: readonly Address[], now: readonly Address[], int
     }
   }
   return true;
-}
-
-function holds(addresses: readonly Address[], address: Address): boolean {
-  let [low, high] = [0, addresses.length - 1];
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const found = addresses[middle];
-    if (found === undefined) return false;
-    if (found === address) return true;
-    if (found < address) low = middle + 1;
-    else high = middle - 1;
-  }
-  return false;
 }
 
 function equalRanges(a: readonly AddressRange[], b: readonly AddressRange[]): boolean {

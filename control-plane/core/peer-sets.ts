@@ -4,7 +4,7 @@
 
 import type { Address } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, rangeOf, rangeText } from '#model/address-range.ts';
-import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { compareCodeUnits, holds, placeOf, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { PeerSet, PeerSetId, Peers } from '#model/rule-set.ts';
 import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import type { Selector } from '#model/selector.ts';
@@ -375,24 +375,6 @@ function isSelected(node: Node): node is SelectedNode {
 function listOf(holders: WorkloadNumber | readonly WorkloadNumber[] | undefined): readonly WorkloadNumber[] {
   if (holders === undefined) return [];
   return typeof holders === 'number' ? [holders] : holders;
-}
-
-/** `addresses` is in code-unit order. */
-function holds(addresses: readonly Address[], address: Address): boolean {
-  return addresses[placeOf(addresses, address)] === address;
-}
-
-/** Where the address stands, or would stand, in a list in code-unit order. */
-function placeOf(addresses: readonly Address[], address: Address): number {
-  let low = 0;
-  let high = addresses.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const found = addresses[middle];
-    if (found !== undefined && found < address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A few changes are made in place of a copy; more than that and sorting anew is cheaper. */

@@ -8,3 +8,20 @@ export function compareCodeUnits(a: string, b: string): number {
 export function sortedByCodeUnits<T extends string>(values: Iterable<T>): T[] {
   return [...values].sort(compareCodeUnits);
 }
+
+/** Where it stands, or would stand, in a list in that order. */
+export function placeOf<T extends string>(ordered: readonly T[], text: T): number {
+  let [low, high] = [0, ordered.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const found = ordered[middle];
+    if (found !== undefined && found < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** `ordered` is in that order. */
+export function holds<T extends string>(ordered: readonly T[], text: T): boolean {
+  return ordered[placeOf(ordered, text)] === text;
+}

@@ -5,6 +5,7 @@
 import type { Address } from './address.ts';
 import { familyOf } from './address.ts';
 import { rangesContain } from './address-range.ts';
+import { holds } from './code-unit-order.ts';
 import type {
   EssentialEntry,
   GuardrailDeny,
@@ -79,16 +80,7 @@ export function evaluateEnd(query: EndQuery): End {
 
 /** Whether the set holds the address; both its lists are sorted, so by two binary searches. */
 export function setHolds(set: PeerSet, address: Address): boolean {
-  let low = 0;
-  let high = set.addresses.length - 1;
-  while (low <= high) {
-    const middle = (low + high) >> 1;
-    const held = set.addresses[middle];
-    if (held === undefined || held === address) return held === address;
-    if (held < address) low = middle + 1;
-    else high = middle - 1;
-  }
-  return rangesContain(set.ranges, address);
+  return holds(set.addresses, address) || rangesContain(set.ranges, address);
 }
 
 type Entry = Pick<GuardrailDeny, 'peers' | 'local' | 'services'>;

@@ -4,7 +4,7 @@
 
 import type { Address } from './address.ts';
 import { type AddressRange, compareRanges } from './address-range.ts';
-import { compareCodeUnits, sortedByCodeUnits } from './code-unit-order.ts';
+import { compareCodeUnits, placeOf, sortedByCodeUnits } from './code-unit-order.ts';
 import { err, ok, type Result } from './result.ts';
 import type { HostRuleSet, PeerSet, PeerSetId, WorkloadRules } from './rule-set.ts';
 import { equalStructures } from './structure.ts';
@@ -170,17 +170,6 @@ function applyAddresses({ id, addresses }: PeerSet, change: PeerSetChange): Resu
   }
   parts.push(addresses.slice(taken));
   return ok(parts.flat());
-}
-
-/** The index at which an ordered list holds it, or would. */
-function placeOf(addresses: readonly Address[], address: Address): number {
-  let [low, high] = [0, addresses.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((addresses[middle] ?? address) < address) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function applyWorkloads(base: readonly WorkloadRules[], delta: RuleSetDelta): Result<readonly WorkloadRules[]> {
