@@ -34,9 +34,10 @@ import { ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import type { ElementSocket } from './element-socket.ts';
 import { placeOfTables } from './fingerprint-record.ts';
-import { decodeLastGood, encodeLastGood } from './last-good-record.ts';
+import { encodeLastGood } from './last-good-record.ts';
 import { createMarkEpochs, misreadBits } from './mark-epochs.ts';
 import type { NamesOfTable } from './names.ts';
+import { readNewestLastGood } from './newest-last-good.ts';
 import type { Nft } from './nft.ts';
 import { explainRefusal } from './nft-refusal.ts';
 import type { PanicFlag } from './panic-flag.ts';
@@ -410,16 +411,15 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   };
 
   const start = async (): Promise<StartOutcome> => {
-    const stored = await stateDirectory.readLastGood();
+    const stored = await readNewestLastGood(stateDirectory);
     const kernel = await loader.readState();
     if (stored.kind === 'none') {
       if (isOpened) return { kind: 'panic', revision: undefined };
       return (await loader.stands()) ? { kind: 'unknown-table', revision: kernel?.revision } : { kind: 'open' };
     }
     if (stored.kind === 'damaged') return { kind: 'failed', problem: stored.problem };
-    const record = decodeLastGood(stored.bytes);
-    if (!record.ok) return { kind: 'failed', problem: record.error };
-    const { ruleSet, numbering, markMask, unswept = 0 } = record.value;
+    const { record } = stored;
+    const { ruleSet, numbering, markMask, unswept = 0 } = record;
     const isSameMask = markMask === marks.mask && unswept === 0;
     const otherBits = kernel === undefined ? (isSameMask ? 0 : markMask | unswept) : misreadBits(marks, kernel);
     if (otherBits === 0) epochs.believe();
@@ -432,9 +432,10 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       (isSameMask ? undefined : await build({ ...request, numbering: emptyNumbering }));
     if (table === undefined) return { kind: 'failed', problem: noRoomText(marks) };
     const digest = digestOf(table);
-    saving.onDisk(ruleSet.revision);
+    saving.found(stored);
     if (isOpened) {
-      inForce = { ruleSet, table, epoch: record.value.epoch, digest };
+      inForce = { ruleSet, table, epoch: record.epoch, digest };
+      if (stored.place === 'until-reboot') await saving.now();
       return { kind: 'panic', revision: ruleSet.revision, ...problem };
     }
     const inspection = await inspect(kernel);
@@ -456,6 +457,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       upkeep?.follow(table);
       if (inspection.kind === 'as-left') {
         await upkeep?.refill();
+        if (stored.place === 'until-reboot') await saving.now();
         return { kind: 'adopted', revision: ruleSet.revision, ...problem };
       }
       // The words are ours but the rules may not be, nor what they let in: load them again, and have every connection judged again.
@@ -468,7 +470,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
       return told(inForce.epoch, 'same-table');
     }
     // The kernel's own word goes first: the disk may have missed a wrap, or be full since yesterday.
-    const epoch = await epochs.next(kernel?.epoch ?? record.value.epoch);
+    const epoch = await epochs.next(kernel?.epoch ?? record.epoch);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
     const state = stateOf({ revision: ruleSet.revision, epoch: epoch.value, digest });
     const loaded = await (kernel === undefined ? loader.loadOnUnsureGround(table, state) : loader.load(table, state));

@@ -6,7 +6,12 @@ import { closeSync, fsyncSync, openSync, readFileSync, statSync, unlinkSync, wri
 import { dirname, join } from 'node:path';
 import type { Panic } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import {
+  fallbackDirectory,
+  isDiskError,
+  makeFallbackDirectory,
+  trustedFallbackDirectory,
+} from './fallback-directory.ts';
 
 export interface PanicFlag {
   /** The folder in which it is raised, unless its disk cannot be written. */
@@ -29,7 +34,12 @@ export function openPanicFlag(statePath: string): PanicFlag {
   const untilReboot = join(fallbackDirectory(statePath), flagName);
   return {
     folder: statePath,
-    read: () => readFlag(kept) ?? readFlag(untilReboot),
+    read() {
+      const flag = readFlag(kept);
+      if (flag !== undefined) return flag;
+      const other = readFlag(untilReboot);
+      return other === undefined || trustedFallbackDirectory(statePath) === undefined ? undefined : other;
+    },
     raise(panic) {
       try {
         writeFlag(kept, panic);

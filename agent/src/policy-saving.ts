@@ -1,10 +1,13 @@
 // Keeps what is in force on disk: the last good record, and the fingerprint of the table it made. A disk that cannot be written
-// stops nothing: what is in force then is not on disk, which is said until it is.
+// stops nothing: what is in force then is kept under /run, so that it outlives the agent though not a reboot, and is said to be
+// missing on disk until it is there.
 
 import type { Logger } from 'pino';
 import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import { type FingerprintRecord, forgetFingerprint, readFingerprint, writeFingerprint } from './fingerprint-record.ts';
-import type { StateDirectory } from './state-directory.ts';
+import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from './interim-last-good.ts';
+import type { NewestLastGood } from './newest-last-good.ts';
+import type { StateDirectory, LastGood as StoredLastGood } from './state-directory.ts';
 
 /** How soon what could not be written is tried again. */
 const writeAgainMs = 10_000;
@@ -23,8 +26,8 @@ export interface PolicySaving {
   writeFingerprint(record: FingerprintRecord): Promise<void>;
   readFingerprint(): Promise<FingerprintRecord | undefined>;
   forgetFingerprint(): void;
-  /** The revision that a start would find on disk. */
-  onDisk(revision: number): void;
+  /** What a start found. */
+  found(last: Extract<NewestLastGood, { kind: 'found' }>): void;
   /** What is in force but not on disk, in words; empty where all is. */
   problem(): string;
   failedWrites(): number;
@@ -41,6 +44,8 @@ export function createPolicySaving(options: {
   let failedWrites = 0;
   let revisionOnDisk = 0;
   let unsaved: string | undefined;
+  /** The digest of what is kept under /run; undefined where nothing of this process is. */
+  let interim: string | undefined;
   let writingAgain: NodeJS.Timeout | undefined;
 
   /** What the disk refuses is counted, and told by its code. */
@@ -55,6 +60,32 @@ export function createPolicySaving(options: {
     }
   };
 
+  /** Written anew only where it changed: the disk is tried again and again. */
+  const keepUntilReboot = async (bytes: Uint8Array): Promise<'kept' | 'lost'> => {
+    const stored: StoredLastGood = { kind: 'found', bytes };
+    const digest = digestOfLastGood(stored);
+    if (interim === digest) return 'kept';
+    try {
+      const follows = digestOfLastGood(await storedNow());
+      await writeInterimLastGood(stateDirectory.path, { bytes, follows });
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      log.error({ reason: diskErrorText(error) }, 'what is in force could not be kept under /run either');
+      return 'lost';
+    }
+    interim = digest;
+    return 'kept';
+  };
+
+  const storedNow = async (): Promise<StoredLastGood> => {
+    try {
+      return await stateDirectory.readLastGood();
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      return { kind: 'none' };
+    }
+  };
+
   const save = async (): Promise<void> => {
     const record = lastGood();
     if (record === undefined) return;
@@ -64,12 +95,16 @@ export function createPolicySaving(options: {
     const refusal = await written(() => stateDirectory.writeLastGood(bytes));
     if (refusal === undefined) {
       if (unsaved !== undefined) log.info({ revision }, 'what is in force is on disk again');
+      // A copy that stayed behind, of what the disk holds by now or of less, is not taken for newer.
+      removeInterimLastGood(stateDirectory.path);
       unsaved = undefined;
+      interim = undefined;
       revisionOnDisk = revision;
       return;
     }
+    const what = (await keepUntilReboot(bytes)) === 'kept' ? 'a reboot' : 'a restart of the agent or a reboot';
     const instead = revisionOnDisk === 0 ? 'find no policy' : `load revision ${revisionOnDisk}`;
-    const problem = `revision ${revision} is in force but not on disk (${refusal}): a reboot would ${instead}`;
+    const problem = `revision ${revision} is in force but not on disk (${refusal}): ${what} would ${instead}`;
     if (unsaved !== problem)
       log.error({ revision, revisionOnDisk, reason: refusal }, 'what is in force could not be written to disk');
     unsaved = problem;
@@ -83,7 +118,9 @@ export function createPolicySaving(options: {
     },
     forget: async () => {
       unsaved = undefined;
+      interim = undefined;
       clearTimeout(writingAgain);
+      removeInterimLastGood(stateDirectory.path);
       await written(() => stateDirectory.forgetLastGood());
     },
     writeFingerprint: async (record) => {
@@ -91,8 +128,8 @@ export function createPolicySaving(options: {
     },
     readFingerprint: () => readFingerprint(stateDirectory.path),
     forgetFingerprint: () => forgetFingerprint(stateDirectory.path),
-    onDisk: (revision) => {
-      revisionOnDisk = revision;
+    found: (last) => {
+      revisionOnDisk = last.revisionOnDisk;
     },
     problem: () => unsaved ?? '',
     failedWrites: () => failedWrites,

@@ -17,7 +17,7 @@ export function reportStart(
     case 'loaded': {
       const { revision, kind, problem } = outcome;
       if (problem !== undefined)
-        log.error({ problem }, 'the newest last good file was damaged; the one before it is used');
+        log.error({ problem }, 'a last good file is damaged; the newest that is whole is used');
       log.info({ revision }, kind === 'adopted' ? 'found its rules in the kernel' : 'last good revision loaded');
       if (kind === 'adopted' || outcome.tampering === undefined) return;
       log.warn(

@@ -1,14 +1,15 @@
-// A state directory that is full or read-only: enforcement goes on, new policy too, boot loads what is there, and whoever waits for
-// an ACK is told before it what a reboot would not bring back.
+// A state directory that is full or read-only: enforcement goes on, new policy too, also over a restart of the agent without a
+// control plane; boot loads what is there, and whoever waits for an ACK is told before it what a reboot would not bring back.
 
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fallbackDirectory } from '#agent/fallback-directory.ts';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
+import { waitFor } from '#test/support/wait.ts';
 import { type FedAgent, feedAgent } from './fed-agent.ts';
 
 const policy = (revision: number): HostPolicy & { readonly revision: number } => ({
@@ -62,6 +63,9 @@ describe.each<Fault>(['full', 'read-only'])('a state directory that is %s', (fau
     if (fault === 'read-only') execFileSync('mount', ['-o', 'remount,rw', mount]);
     else rmSync(filler());
   };
+  const interim = () => join(fallback, 'last-good');
+  /** All that a reboot does to /run. */
+  const reboot = () => rmSync(fallback, { recursive: true, force: true });
   const kernel = async () => {
     const { stdout } = await agent.host.exec(['nft', 'list', 'table', 'inet', 'segwall']);
     return { revision: Number(/revision=(\d+)/.exec(stdout)?.[1]), peer: /10\.85\.1\.\d+/.exec(stdout)?.[0] };
@@ -78,17 +82,41 @@ describe.each<Fault>(['full', 'read-only'])('a state directory that is %s', (fau
     expect(await agent.status()).toMatchObject({ applied: 2, connected: true, failedWrites: expect.any(Number) });
   });
 
-  test('a killed agent comes back on it, says so, and takes policy', async () => {
+  test('a killed agent goes on from what was in force while the control plane is away', async () => {
     await agent.kill();
+    expect(statSync(fallback).mode & 0o777).toBe(0o700);
+    expect(statSync(interim()).mode & 0o777).toBe(0o600);
+    await agent.moveControlPlane('10.85.0.9:7444');
     agent.start();
+    const status = await waitFor(
+      async () => {
+        const now = await agent.status();
+        return now['running'] === true && now;
+      },
+      { what: 'the agent answers', timeoutMs: 30_000 },
+    );
+    expect(status).toMatchObject({ applied: 2, connected: false, problem: expect.stringContaining(code) });
+    expect(status['problem']).toContain('a reboot would load revision 1');
+    expect(await kernel()).toEqual({ revision: 2, peer: '10.85.1.2' });
+  });
+
+  test('it takes policy again when the control plane is back', async () => {
+    await agent.moveControlPlane('10.85.0.9:7443');
     const told = await agent.apply(policy(3));
     expect(told?.problem).toContain(`(${code}`);
     expect(await kernel()).toEqual({ revision: 3, peer: '10.85.1.3' });
     expect(await agent.status()).toMatchObject({ applied: 3, connected: true, problem: expect.stringContaining(code) });
   });
 
-  test('boot loads the revision that is there', async () => {
+  test('without an agent its table is put back as it was', async () => {
     await agent.kill();
+    await agent.host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
+    expect((await agent.command('restore')).stdout).toContain('revision 3 is in force');
+    expect(await kernel()).toEqual({ revision: 3, peer: '10.85.1.3' });
+  });
+
+  test('boot loads the revision that is there', async () => {
+    reboot();
     await agent.host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
     const restored = await agent.command('restore');
     expect(restored.exitCode, restored.stderr).toBe(0);
@@ -112,6 +140,7 @@ describe.each<Fault>(['full', 'read-only'])('a state directory that is %s', (fau
     await agent.acked(3);
     mendDisk();
     expect((await agent.apply(policy(4)))?.problem).toBe('');
+    expect(existsSync(interim())).toBe(false);
     await agent.kill();
     await agent.host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
     expect((await agent.command('restore')).stdout).toContain('revision 4 is in force');

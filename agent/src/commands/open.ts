@@ -3,6 +3,7 @@
 
 import { CommandError } from '../command-error.ts';
 import { forgetFingerprint } from '../fingerprint-record.ts';
+import { removeInterimLastGood } from '../interim-last-good.ts';
 import { createNft } from '../nft.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
@@ -38,6 +39,7 @@ export async function openCommand({ state, yes }: { readonly state: string; read
       exitCode: 3,
     });
   }
+  removeInterimLastGood(state);
   await stateDirectory.forgetLastGood();
   forgetFingerprint(state);
   process.stdout.write('the host is open: no rules of segwall are in its kernel\n');

@@ -8,11 +8,11 @@ import { CommandError } from '../command-error.ts';
 import { createEnforcer } from '../enforcer.ts';
 import { openEventLog } from '../event-log.ts';
 import { isDiskError } from '../fallback-directory.ts';
-import { decodeLastGood } from '../last-good-record.ts';
 import { livePeersAmong } from '../live-peers.ts';
 import { createAgentLog } from '../log.ts';
 import { sweepMarks } from '../mark-sweep.ts';
 import { createNames } from '../names.ts';
+import { readNewestLastGood } from '../newest-last-good.ts';
 import { createNft } from '../nft.ts';
 import { insertOpenSockets } from '../open-sockets.ts';
 import { openPanicFlag } from '../panic-flag.ts';
@@ -29,10 +29,9 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
   const lock = lockIfWritable(stateDirectory.lockPath);
   if (!lock.ok) return say(`nothing to restore: ${lock.error}`);
   try {
-    const stored = await stateDirectory.readLastGood();
-    const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
-    const essentials = record?.ok === true ? record.value.essentials : [];
-    const layout = record?.ok === true ? markLayoutOf(record.value.markMask) : undefined;
+    const stored = await readNewestLastGood(stateDirectory);
+    const essentials = stored.kind === 'found' ? stored.record.essentials : [];
+    const layout = stored.kind === 'found' ? markLayoutOf(stored.record.markMask) : undefined;
     const marks = layout?.ok === true ? layout.value : defaultMarks;
     const nft = createNft();
     const log = createAgentLog('warn');

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { readIdentityFiles } from '../identity-files.ts';
-import { decodeLastGood } from '../last-good-record.ts';
+import { readNewestLastGood } from '../newest-last-good.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
@@ -33,12 +33,11 @@ export async function statusCommand(options: { readonly state: string; readonly 
 async function fromDisk(path: string): Promise<Partial<AgentStatusDocument>> {
   if (!existsSync(path)) return { revision: 0, applied: 0, mode: 'open', connected: false, lost: 0, running: false };
   const identity = await readIdentityFiles(path);
-  const stored = await openStateDirectory(path).readLastGood();
-  const record = stored.kind === 'found' ? decodeLastGood(stored.bytes) : undefined;
-  const ruleSet = record?.ok === true ? record.value.ruleSet : undefined;
+  const stored = await readNewestLastGood(openStateDirectory(path));
+  const ruleSet = stored.kind === 'found' ? stored.record.ruleSet : undefined;
   const revision = ruleSet?.revision ?? 0;
   const panic = openPanicFlag(path).read();
-  const problem = stored.kind === 'damaged' ? stored.problem : record?.ok === false ? record.error : '';
+  const problem = stored.kind === 'damaged' ? stored.problem : '';
   return {
     ...(identity.ok && { host: identity.value.host, controlPlane: identity.value.controlPlane }),
     revision,

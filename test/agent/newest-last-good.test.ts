@@ -1,0 +1,155 @@
+// Which of two policies a start takes, what the disk holds or the copy under /run, and whose copies it does not believe.
+
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { fallbackDirectory, makeFallbackDirectory } from '#agent/fallback-directory.ts';
+import { digestOfLastGood, writeInterimLastGood } from '#agent/interim-last-good.ts';
+import { encodeLastGood } from '#agent/last-good-record.ts';
+import { readNewestLastGood } from '#agent/newest-last-good.ts';
+import { openPanicFlag } from '#agent/panic-flag.ts';
+import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
+import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { emptyNumbering } from '#agent-core/numbering.ts';
+import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
+
+let root: string;
+let state: StateDirectory;
+let fallback: string;
+
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'segwall-newest-'));
+  state = openStateDirectory(join(root, 'agent'));
+  fallback = fallbackDirectory(state.path);
+  enrol('one');
+});
+afterEach(() => {
+  rmSync(fallback, { recursive: true, force: true });
+  rmSync(root, { recursive: true, force: true });
+});
+
+const enrol = (key: string) => {
+  mkdirSync(state.identityPath, { recursive: true });
+  writeFileSync(join(state.identityPath, 'key.pem'), key);
+  writeFileSync(join(state.identityPath, 'agent.json'), '{"controlPlane":"cp:7443","host":"h1","tenant":"default"}');
+};
+
+const record = (revision: number) =>
+  encodeLastGood({
+    ruleSet: hostRuleSet({ revision, addresses: ['10.0.0.1'], peers: {}, allowIn: [] }),
+    epoch: 1,
+    numbering: emptyNumbering,
+    markMask: defaultMarks.mask,
+    essentials: [],
+  });
+
+/** As when the disk no longer takes what comes. */
+const keepInterim = async (revision: number) => {
+  const follows = digestOfLastGood(await state.readLastGood());
+  await writeInterimLastGood(state.path, { bytes: record(revision), follows });
+};
+
+const newest = async () => {
+  const found = await readNewestLastGood(state);
+  return found.kind === 'found' ? `${found.place} ${found.record.ruleSet.revision}` : found.kind;
+};
+
+describe('which is the newer', () => {
+  type Step = `disk ${number}` | `interim ${number}`;
+  const rows: readonly (readonly [string, readonly Step[], string])[] = [
+    ['nothing anywhere', [], 'none'],
+    ['only the disk', ['disk 1'], 'disk 1'],
+    ['the first policy found a full disk', ['interim 1'], 'until-reboot 1'],
+    ['the copy of what the disk did not take', ['disk 1', 'interim 2'], 'until-reboot 2'],
+    ['the same revision with later numbers and epoch', ['disk 2', 'interim 2'], 'until-reboot 2'],
+    ['a control plane put back from a backup', ['disk 9', 'interim 3'], 'until-reboot 3'],
+    ['a copy that stayed after the disk took the same', ['disk 1', 'interim 2', 'disk 2'], 'disk 2'],
+    ['a copy that stayed after the disk took more', ['disk 1', 'interim 2', 'disk 3'], 'disk 3'],
+  ];
+  test.each(rows)('%s', async (_, steps, expected) => {
+    for (const step of steps) {
+      const [place, revision] = step.split(' ');
+      if (place === 'disk') await state.writeLastGood(record(Number(revision)));
+      else await keepInterim(Number(revision));
+    }
+    expect(await newest()).toBe(expected);
+  });
+
+  test('a damaged disk gives its word to the copy, and is told of', async () => {
+    await state.writeLastGood(record(1));
+    await keepInterim(2);
+    writeFileSync(join(state.path, 'last-good', 'current'), 'torn');
+    expect(await readNewestLastGood(state)).toMatchObject({
+      place: 'until-reboot',
+      revisionOnDisk: 0,
+      problem: expect.stringContaining('current'),
+    });
+  });
+
+  test('a damaged copy gives its word to the disk, and is told of', async () => {
+    await state.writeLastGood(record(1));
+    await keepInterim(2);
+    const path = join(fallback, 'last-good');
+    writeFileSync(path, readFileSync(path).subarray(0, -1));
+    expect(await readNewestLastGood(state)).toMatchObject({ place: 'disk', problem: expect.stringContaining(path) });
+  });
+
+  test('a damaged copy and nothing else is no host that never had a policy', async () => {
+    await keepInterim(1);
+    writeFileSync(join(fallback, 'last-good'), '');
+    expect(await newest()).toBe('damaged');
+  });
+});
+
+describe('whose copy is not believed', () => {
+  const planted: readonly (readonly [string, () => void])[] = [
+    ['that of an enrolment before this one', () => enrol('another')],
+    [
+      'that in a folder that is a link',
+      () => {
+        renameSync(fallback, join(root, 'elsewhere'));
+        symlinkSync(join(root, 'elsewhere'), fallback);
+      },
+    ],
+    ['that in a folder of another user', () => chownSync(fallback, 65_534, 65_534)],
+    ['that in a folder others may write to', () => chmodSync(fallback, 0o770)],
+    [
+      'that which is a link',
+      () => {
+        const path = join(fallback, 'last-good');
+        cpSync(path, join(root, 'copy'));
+        rmSync(path);
+        symlinkSync(join(root, 'copy'), path);
+      },
+    ],
+    ['that which another user owns', () => chownSync(join(fallback, 'last-good'), 65_534, 65_534)],
+  ];
+  test.each(planted)('%s', async (_, plant) => {
+    await state.writeLastGood(record(1));
+    await keepInterim(2);
+    expect(await newest()).toBe('until-reboot 2');
+    plant();
+    expect(await newest()).toBe('disk 1');
+  });
+
+  test('nor is a panic flag in a folder that others may write to, and nothing is put there', () => {
+    makeFallbackDirectory(state.path);
+    writeFileSync(join(fallback, 'panic'), '{"since":1,"reason":"planted"}');
+    expect(openPanicFlag(state.path).read()).toMatchObject({ reason: 'planted' });
+    chmodSync(fallback, 0o777);
+    expect(openPanicFlag(state.path).read()).toBeUndefined();
+    expect(() => makeFallbackDirectory(state.path)).toThrow(/EPERM/);
+  });
+});
