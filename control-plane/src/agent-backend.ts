@@ -29,6 +29,13 @@ export interface EnrolmentRequest {
   readonly host: string;
 }
 
+/** Someone who was not enrolled. `address` is the caller's, `host` the name claimed, as claimed; never the token. */
+export interface RefusedEnrolment {
+  readonly address: string;
+  readonly host: string;
+  readonly reason: EnrolmentRefusal | 'request-malformed';
+}
+
 export interface CertificateRecord {
   readonly serial: string;
   readonly tenant: string;
@@ -101,6 +108,8 @@ export interface AgentBackend {
   redeemToken(
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>>;
+  /** May be called as often as strangers like. */
+  enrolmentRefused(refused: RefusedEnrolment): void;
   recordCertificate(certificate: CertificateRecord): Promise<void>;
   isRevoked(serial: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */

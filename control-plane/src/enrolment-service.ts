@@ -59,7 +59,7 @@ export function createEnrolmentService(options: EnrolmentOptions): UntypedServic
   }
 
   return {
-    enrol: (call: Call, reply: Reply) => void answer(reply, () => enrol(call.request, options)),
+    enrol: (call: Call, reply: Reply) => void answer(reply, () => enrol(call, options)),
     renew: (call: Call, reply: Reply) => void answer(reply, () => renew(call, options)),
   };
 }
@@ -70,12 +70,17 @@ interface RequestProblem {
   readonly details: string;
 }
 
-async function enrol(bytes: Uint8Array, options: EnrolmentOptions): Promise<EnrolReply | RequestProblem> {
+async function enrol(call: Call, options: EnrolmentOptions): Promise<EnrolReply | RequestProblem> {
   const { backend, log, now } = options;
-  const request = decodeEnrolRequest(bytes);
-  if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
+  const address = addressOf(call.getPeer());
+  const request = decodeEnrolRequest(call.request);
+  if (!request.ok) {
+    backend.enrolmentRefused({ address, host: '', reason: 'request-malformed' });
+    return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
+  }
   const refused = (code: EnrolmentRefusal, detail: string): EnrolReply => {
-    log.warn({ host: request.value.host, code, detail }, 'enrolment refused');
+    log.warn({ host: request.value.host, address, code, detail }, 'enrolment refused');
+    backend.enrolmentRefused({ address, host: request.value.host, reason: code });
     return { kind: 'refused', code, detail, serverClock: now() };
   };
   const problem = await problemBeforeToken(request.value, options);
@@ -85,6 +90,11 @@ async function enrol(bytes: Uint8Array, options: EnrolmentOptions): Promise<Enro
   if (!redeemed.ok) return refused(redeemed.error, '');
   log.info({ host: redeemed.value.host }, 'enrolled');
   return issue({ ...redeemed.value, csr }, options);
+}
+
+/** grpc-js gives ADDRESS:PORT, without brackets also where the address is IPv6. */
+function addressOf(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 async function problemBeforeToken(

@@ -21,10 +21,12 @@ import type {
   EnrolmentRefusal,
   EnrolmentRequest,
   HostReport,
+  RefusedEnrolment,
 } from './agent-backend.ts';
 import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
 import { ChangeQueue } from './change-queue.ts';
+import { EnrolmentRefusals } from './enrolment-refusals.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
 import { reportedAddresses } from './host-report.ts';
@@ -73,6 +75,7 @@ export class Fleet implements AgentBackend {
   readonly #history = new Map<string, HostHistory>();
   readonly #revoked: Set<string>;
   readonly #disputes = new PlaceDisputes();
+  readonly #refusals: EnrolmentRefusals;
   #revision: number;
   #active: ActivePolicy;
   readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
@@ -90,6 +93,11 @@ export class Fleet implements AgentBackend {
     this.#revision = start.revision;
     this.#revoked = new Set(start.revoked);
     this.#active = start.active;
+    this.#refusals = new EnrolmentRefusals({
+      now: options.now,
+      tell: (note) =>
+        this.#background(() => this.#audit({ actor: 'control-plane', action: 'enrolment-refused', ...note })),
+    });
     const timeCame = () => this.#background(() => this.#timePassed());
     this.#publication = new Publication({ sessions: this.sessions, now: options.now, timeCame }, this.#inForce());
   }
@@ -171,6 +179,7 @@ export class Fleet implements AgentBackend {
 
   /** Refuses further changes; resolves when those under way are done. */
   async stop(): Promise<void> {
+    this.#refusals.stop();
     this.#isStopped = true;
     this.#publication.stop();
     await this.#changes.stop();
@@ -205,6 +214,10 @@ export class Fleet implements AgentBackend {
       this.#publication.mark('changed');
       return ok({ tenant: spending.tenant, host });
     });
+  }
+
+  enrolmentRefused(refused: RefusedEnrolment): void {
+    this.#refusals.take(refused);
   }
 
   async recordCertificate(certificate: CertificateRecord): Promise<void> {

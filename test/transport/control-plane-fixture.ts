@@ -15,6 +15,7 @@ import type {
   AgentStatus,
   CertificateRecord,
   EnrolmentRefusal,
+  RefusedEnrolment,
 } from '#control-plane/agent-backend.ts';
 import { type AgentServer, startAgentServer } from '#control-plane/agent-service.ts';
 import { openPki, type Pki } from '#control-plane/pki.ts';
@@ -43,6 +44,7 @@ export class FakeBackend implements AgentBackend {
   readonly batches: FlowBatch[] = [];
   readonly revoked = new Set<string>();
   readonly refusals = new Map<string, EnrolmentRefusal>();
+  readonly refused: RefusedEnrolment[] = [];
   /** Sent to every stream as it connects. */
   current: HostRuleSet | undefined;
   isClosedToStreams = false;
@@ -50,6 +52,10 @@ export class FakeBackend implements AgentBackend {
   async redeemToken({ token, host }: { readonly token: string; readonly host: string }) {
     const refusal = this.refusals.get(token);
     return refusal === undefined ? ok({ tenant: 'default', host }) : err(refusal);
+  }
+
+  enrolmentRefused(refused: RefusedEnrolment): void {
+    this.refused.push(refused);
   }
 
   async recordCertificate(certificate: CertificateRecord): Promise<void> {

@@ -5,6 +5,7 @@ import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { Client, credentials } from '@grpc/grpc-js';
 import * as x509 from '@peculiar/x509';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
@@ -13,7 +14,9 @@ import { openIdentity } from '#agent/identity.ts';
 import { startAgentServer } from '#control-plane/agent-service.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { millis } from '#model/time.ts';
+import { encodeEnrolRequest } from '#wire/enrolment-messages.ts';
 import { fetchPinnedCa } from '#wire/pinned-tls.ts';
+import { enrolmentService } from '#wire/services.ts';
 import { FakeBackend, type Fixture, silent, startFixture } from './control-plane-fixture.ts';
 
 let fixture: Fixture;
@@ -39,6 +42,20 @@ function requestWith(change: Partial<EnrollRequest>): EnrollRequest {
     timeoutMs: 3000,
     ...change,
   };
+}
+
+const strange = { token: 'good', csr: Buffer.from('no request'), clientClock: millis(Date.now()) };
+
+/** As somebody calls whose program is not ours. */
+async function callEnrol(bytes: Uint8Array): Promise<void> {
+  const { server, pki } = fixture;
+  const { path, requestSerialize, responseDeserialize } = enrolmentService.enrol;
+  const ca = new x509.X509Certificate(pki.caDer).toString('pem');
+  const client = new Client(server.address, credentials.createSsl(Buffer.from(ca)));
+  await new Promise<void>((resolve) => {
+    client.makeUnaryRequest(path, requestSerialize, responseDeserialize, bytes, () => resolve());
+  });
+  client.close();
 }
 
 describe('enrolment', () => {
@@ -106,6 +123,27 @@ describe('enrolment fails with a code and what to do', () => {
   test.each(failures)('%s (%#)', async (code, change, message) => {
     const result = await enroll(requestWith(change()));
     expect(result).toMatchObject({ ok: false, error: { code, message: expect.stringMatching(message) } });
+  });
+
+  test('what the control plane refused is told with the caller’s address and the reason, and no token', async () => {
+    const { refused } = fixture.backend;
+    refused.length = 0;
+    for (const token of ['unknown', 'spent', 'expired', 'taken']) await enroll(requestWith({ token }));
+    await enroll(requestWith({ now: () => millis(Date.now() + 6 * minutes) }));
+    await callEnrol(encodeEnrolRequest({ ...strange, host: 'Web_1' }));
+    await callEnrol(encodeEnrolRequest({ ...strange, host: 'web-1' }));
+    await callEnrol(Buffer.from('not a message'));
+    const address = '127.0.0.1';
+    expect(refused).toEqual([
+      ...['token-unknown', 'token-spent', 'token-expired', 'name-taken', 'clock-skew'].map((reason) => ({
+        address,
+        host: 'web-1',
+        reason,
+      })),
+      { address, host: 'Web_1', reason: 'name-invalid' },
+      { address, host: 'web-1', reason: 'csr-invalid' },
+      { address, host: '', reason: 'request-malformed' },
+    ]);
   });
 
   test('state-unwritable, before the token is spent', async () => {
