@@ -33,10 +33,9 @@ function throwOnExit(command: Command): void {
 
 async function main(): Promise<void> {
   enterCallersDirectory();
-  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
-    if (cause.code !== 'EPIPE') throw cause;
-    process.exit(0);
-  });
+  process.stdout.on('error', cannotWrite);
+  // Whoever closed it hears no more; the exit code says it all the same.
+  process.stderr.on('error', () => undefined);
   try {
     await createProgram().parseAsync();
   } catch (cause) {
@@ -44,6 +43,15 @@ async function main(): Promise<void> {
     process.exitCode = cause.exitCode === 0 ? 0 : 2;
     if (cause.exitCode !== 0 && process.argv.includes('--json')) printFailure('wrong-use', wrongUse(cause));
   }
+}
+
+/** A reader that has heard enough (`| head -1`) ends the command as it stands; a full disk is told of. */
+function cannotWrite(cause: NodeJS.ErrnoException): void {
+  if (cause.code !== 'EPIPE') {
+    process.stderr.write(`error: cannot-write: cannot write to standard output: ${cause.message}\n`);
+    process.exitCode = 2;
+  }
+  process.exit();
 }
 
 /** commander has told the reader by now; where it printed its help instead of a message, no command was named. */

@@ -78,7 +78,7 @@ describe('exit codes', () => {
     [['policy', 'test', good, '--inventory', inventory, ...at], 0, /1 test held, 0 failed/, /^$/],
     [['policy', 'test', failing, '--inventory', inventory, ...at], 1, /FAILS.*\n.*expected allow, found deny/, /^$/],
     [['policy', 'test', bad, '--inventory', inventory], 1, /^$/, /bad-selector.*\n.*\n.*policy-invalid/],
-    [['policy', 'test', good], 1, /FAILS/, /^$/],
+    [['policy', 'test', good], 2, /^$/, /no-inventory/],
     [
       ['policy', 'explain', good, '--inventory', inventory, ...at, 'web', 'api', 'tcp/8080'],
       0,

@@ -13,10 +13,16 @@ export interface Judged {
   readonly now: Millis;
 }
 
-/** `text` is lines of JSON. */
+/** `text` is lines of JSON; `firstBad` is there where a line was no query. */
 export interface Answers {
   readonly text: Uint8Array;
   readonly badLines: number;
+  readonly firstBad?: BadLine;
+}
+
+export interface BadLine extends QueryError {
+  /** From 1. */
+  readonly line: number;
 }
 
 export type AnswerLines = (chunk: QueryChunk) => Answers;
@@ -30,6 +36,7 @@ export function createAnswerLines({ policy, inventory, now }: Judged): AnswerLin
     const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8').split('\n');
     let text = '';
     let badLines = 0;
+    let firstBad: BadLine | undefined;
     for (let at = 0; at < lines.length; at += 1) {
       const line = lines[at] ?? '';
       if (line.trim() === '') continue;
@@ -38,11 +45,15 @@ export function createAnswerLines({ policy, inventory, now }: Judged): AnswerLin
         text += `${verdictJson(oracle.judge(query.value))}\n`;
       } else {
         badLines += 1;
-        text += `${JSON.stringify({ error: { ...query.error, line: firstLine + at } })}\n`;
+        const bad: BadLine = { ...query.error, line: firstLine + at };
+        firstBad ??= bad;
+        text += `${JSON.stringify({ error: bad })}\n`;
       }
     }
     // Names and label values are ASCII, which is written twice as fast so; a message may quote anything.
-    return { text: badLines === 0 ? Buffer.from(text, 'latin1') : Buffer.from(text, 'utf8'), badLines };
+    return firstBad === undefined
+      ? { text: Buffer.from(text, 'latin1'), badLines }
+      : { text: Buffer.from(text, 'utf8'), badLines, firstBad };
   };
 }
 

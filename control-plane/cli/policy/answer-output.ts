@@ -2,13 +2,14 @@
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import type { Answers } from './answer-lines.ts';
+import type { Answers, BadLine } from './answer-lines.ts';
 
 export class AnswerOutput {
   readonly #to: Writable;
   /** One for each chunk whose answers are not known to be written; each waits for the one before. */
   readonly #writes: Promise<void>[] = [];
   #badLines = 0;
+  #firstBad: BadLine | undefined;
 
   constructor(to: Writable) {
     this.#to = to;
@@ -17,6 +18,10 @@ export class AnswerOutput {
   /** Of what was written. */
   get badLines(): number {
     return this.#badLines;
+  }
+
+  get firstBad(): BadLine | undefined {
+    return this.#firstBad;
   }
 
   send(answers: Answers | Promise<Answers>): void {
@@ -31,8 +36,9 @@ export class AnswerOutput {
     while (this.#writes.length > most) await this.#writes.shift();
   }
 
-  async #write({ text, badLines }: Answers): Promise<void> {
+  async #write({ text, badLines, firstBad }: Answers): Promise<void> {
     this.#badLines += badLines;
+    this.#firstBad ??= firstBad;
     if (text.length > 0 && !this.#to.write(text)) await once(this.#to, 'drain');
   }
 }

@@ -1,6 +1,7 @@
 // `segwall policy eval DIR --inventory F`: queries in, verdicts out, one JSON object a line and in order, as a stream: memory
-// does not grow with the number of queries. A bad line gets an error in its place, and the command exits 2 at the end.
-// What comes is answered at once, on this thread; once it is much, threads beside it answer their share.
+// does not grow with the number of queries. A bad line gets an error in its place; at the end the first of them is told of on
+// standard error, and the command exits 2. What comes is answered at once, on this thread; once it is much, threads beside it
+// answer their share.
 
 import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -44,7 +45,12 @@ export async function runEval(directory: string, options: EvalOptions): Promise<
   } finally {
     await threads?.close();
   }
-  if (output.badLines > 0) process.exitCode = 2;
+  if (output.firstBad !== undefined) {
+    const { code, line, message } = output.firstBad;
+    const are = output.badLines === 1 ? '1 line is no query' : `${output.badLines} lines are no queries, the first`;
+    process.stderr.write(`error: ${code}: ${are}: line ${line}: ${message}\n`);
+    process.exitCode = 2;
+  }
 }
 
 /** Bytes of input by which this thread has worked for as long as it takes to start others and hand them the inventory. */

@@ -35,6 +35,7 @@ function endName({ address, workload }: EndExplanation): string {
 
 /** "allow by rule shop-prod/web-to-api". */
 export function endText(end: End): string {
+  if (end.reason === 'unmanaged') return 'unmanaged';
   const combination = end.combination === undefined ? '' : ` (${end.combination})`;
   const rule = end.rule === undefined ? '' : ` ${end.segment}/${end.rule}${combination}`;
   const segment = end.rule === undefined && end.segment !== undefined ? `/${end.segment}${combination}` : '';

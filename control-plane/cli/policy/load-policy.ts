@@ -55,6 +55,13 @@ export async function loadPolicy(directory: string, options: PolicyOptions): Pro
       { problems },
     );
   }
+  if (options.inventory === undefined && inventory.workloads.size === 0) {
+    throw new CommandFailure(
+      2,
+      'no-inventory',
+      `${directory} holds no Workload, so there is nothing to judge by; give the inventory with --inventory FILE`,
+    );
+  }
   return { policy, inventory, now: instantOf(options.at) };
 }
 

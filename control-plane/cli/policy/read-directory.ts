@@ -30,7 +30,7 @@ export async function readPolicyDirectory(
   const reading: Reading = { root, leaveOut, files: [], problems: [], realPaths: new Set() };
   const itself = await stat(root);
   if (itself.isFile()) await readOne(reading, { path: root, name: relativeName(join(root, '..'), root), real: root });
-  else await readFolder(reading, root, new Set([root]));
+  else await readFolder(reading, { folder: root, names: await entriesOf(directory, root) }, new Set([root]));
   return {
     files: reading.files.sort((a, b) => compareCodeUnits(a.path, b.path)),
     problems: reading.problems,
@@ -71,9 +71,22 @@ async function realDirectory(path: string): Promise<string> {
   }
 }
 
+async function entriesOf(directory: string, root: string): Promise<readonly string[]> {
+  try {
+    return await readdir(root);
+  } catch (cause) {
+    throw new CommandFailure(2, 'cannot-read', `cannot read ${directory}: ${systemMessage(cause)}`);
+  }
+}
+
+interface Folder {
+  readonly folder: string;
+  readonly names: readonly string[];
+}
+
 /** `entered` holds the real directories on the way here and before, so that links in a ring end. */
-async function readFolder(reading: Reading, folder: string, entered: Set<string>): Promise<void> {
-  for (const entry of (await readdir(folder)).sort(compareCodeUnits)) {
+async function readFolder(reading: Reading, { folder, names }: Folder, entered: Set<string>): Promise<void> {
+  for (const entry of names.toSorted(compareCodeUnits)) {
     if (entry.startsWith('.')) continue;
     const path = join(folder, entry);
     const found = await resolveEntry(reading, path);
@@ -81,7 +94,7 @@ async function readFolder(reading: Reading, folder: string, entered: Set<string>
     if (found.stats.isDirectory()) {
       if (entered.has(found.real)) continue;
       entered.add(found.real);
-      await readFolder(reading, path, entered);
+      await readInnerFolder(reading, path, entered);
     } else if (policyFile.test(entry)) {
       if (found.stats.isFile())
         await readOne(reading, { path, name: relativeName(reading.root, path), real: found.real });
@@ -92,6 +105,21 @@ async function readFolder(reading: Reading, folder: string, entered: Set<string>
         });
     }
   }
+}
+
+/** What it may hold would be policy: one that cannot be opened is an error as a file is. */
+async function readInnerFolder(reading: Reading, folder: string, entered: Set<string>): Promise<void> {
+  let names: readonly string[];
+  try {
+    names = await readdir(folder);
+  } catch (cause) {
+    refuse(reading, folder, {
+      code: 'file-unreadable',
+      message: `this directory cannot be read: ${systemMessage(cause)}`,
+    });
+    return;
+  }
+  await readFolder(reading, { folder, names }, entered);
 }
 
 /** What an entry is, behind its link if it is one; undefined, after a problem, where the link leads out or nowhere. */

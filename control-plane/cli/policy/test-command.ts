@@ -51,6 +51,7 @@ function renderText(results: readonly TestResult[], failed: number): string {
 }
 
 function endText(end: TestResult['counterexamples'][number]['verdict']['outbound']): string {
+  if (end.reason === 'unmanaged') return 'unmanaged';
   const named =
     end.reason === 'guardrail' ? end.guardrail : end.rule === undefined ? end.segment : `${end.segment}/${end.rule}`;
   return `${end.verdict} by ${end.reason}${named === undefined ? '' : ` ${named}`}`;
