@@ -16,6 +16,7 @@ import type {
   ProbeTarget,
   Reply,
   Request,
+  Transport,
 } from './probe-protocol.ts';
 
 interface Held {
@@ -257,29 +258,44 @@ function probe(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void): ()
 
 function probeTcp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void): () => void {
   const startedAt = now();
-  const socket = createConnection(connectOptions(target));
-  const end = (outcome: Omit<ProbeOutcome, 'tookMs'>) => {
-    settle({ ...outcome, tookMs: now() - startedAt });
-    socket.destroy();
+  let isEnded = false;
+  let giveUp = () => {};
+  const connect = (triesLeft: number) => {
+    const socket = createConnection({ ...connectOptions(target), localPort: freshPort('tcp') });
+    const end = (outcome: Omit<ProbeOutcome, 'tookMs'>) => {
+      socket.destroy();
+      if (isEnded) return;
+      isEnded = true;
+      settle({ ...outcome, tookMs: now() - startedAt });
+    };
+    socket.on('connect', () => socket.write('echo?'));
+    socket.on('data', () => end({ kind: 'allowed' }));
+    socket.on('end', () => end({ kind: 'broken', detail: 'closed before it answered' }));
+    socket.on('error', (error) => {
+      if (takenPort.has(codeOf(error)) && triesLeft > 0 && !isEnded) connect(triesLeft - 1);
+      else end(outcomeOf(codeOf(error)));
+    });
+    giveUp = () => end({ kind: 'dropped' });
   };
-  socket.on('connect', () => socket.write('echo?'));
-  socket.on('data', () => end({ kind: 'allowed' }));
-  socket.on('end', () => end({ kind: 'broken', detail: 'closed before it answered' }));
-  socket.on('error', (error) => end(outcomeOf(codeOf(error))));
-  return () => end({ kind: 'dropped' });
+  connect(20);
+  return () => giveUp();
 }
 
-const udpPorts = { first: 15_001, count: 17_000 };
+/** Another socket of the host has the port, or has it towards the same target. */
+const takenPort: ReadonlySet<string> = new Set(['EADDRINUSE', 'EADDRNOTAVAIL']);
+const ownPorts = { first: 15_001, count: 17_000 };
 /** Each process of a test file begins elsewhere: those of one host share its ports. */
-let nextUdpPort = Number(process.argv[2]) % udpPorts.count;
+const firstPort = Number(process.argv[2]) % ownPorts.count;
+const lastPort: Record<Transport, number> = { tcp: firstPort, udp: firstPort };
 
 /**
  * Below the kernel's own choices, and each but once in a long while: with a port of two minutes ago a probe would go on with the
- * connection that conntrack still knows, which is neither judged as a new one nor reported as one.
+ * connection that conntrack still knows, which is neither judged as a new one nor reported as one. The kernel itself chooses by a
+ * hash with a new salt every ten seconds, and so comes back to one now and then.
  */
-function freshUdpPort(): number {
-  nextUdpPort = (nextUdpPort + 1) % udpPorts.count;
-  return udpPorts.first + nextUdpPort;
+function freshPort(transport: Transport): number {
+  lastPort[transport] = (lastPort[transport] + 1) % ownPorts.count;
+  return ownPorts.first + lastPort[transport];
 }
 
 function probeUdp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void): () => void {
@@ -297,7 +313,7 @@ function probeUdp(target: ProbeTarget, settle: (outcome: ProbeOutcome) => void):
     if (error !== null && codeOf(error) !== 'EPERM') end(outcomeOf(codeOf(error)));
   };
   const bind = () => {
-    if (!isEnded) socket.bind(freshUdpPort());
+    if (!isEnded) socket.bind(freshPort('udp'));
   };
   socket.on('error', (error) => (codeOf(error) === 'EADDRINUSE' ? bind() : failed(error)));
   socket.on('message', () => end({ kind: 'allowed' }));

@@ -55,8 +55,8 @@ export interface ProbedCell extends Cell {
 export const defaultSilenceMs = 350;
 
 const processFile = fileURLToPath(new URL('./probe-process.ts', import.meta.url));
-/** Where the next process begins to take UDP ports; enough for some thousand probes before it meets what the one before took. */
-const udpPortsApart = 2_131;
+/** Where the next process begins to take ports; enough for some thousand probes before it meets what the one before took. */
+const portsApart = 2_131;
 let started = 0;
 
 export async function startProbe(host: LabHost): Promise<HostProbe> {
@@ -64,7 +64,7 @@ export async function startProbe(host: LabHost): Promise<HostProbe> {
     process.execPath,
     '--disable-warning=ExperimentalWarning',
     processFile,
-    String(started * udpPortsApart),
+    String(started * portsApart),
   ]);
   started += 1;
   const waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
