@@ -23,7 +23,7 @@ import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
 import { tokenRoutes } from './api/tokens.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { type Running, refreshFirstStart, writeFirstStart } from './first-start.ts';
+import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
 import { type ActivePolicy, Fleet } from './fleet.ts';
 import { keepFlowsBounded } from './flow-retention.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
@@ -73,10 +73,6 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
 
     const operators = new Map((await store.listOperatorTokens({})).map(({ hash, name }) => [hash, name]));
-    const firstToken =
-      operators.size === 0 ? await createAdmin(store, { caFingerprint: pki.caFingerprint, now: now() }) : undefined;
-    if (firstToken !== undefined) operators.set(tokenHash(firstToken), 'admin');
-
     const fleet = await Fleet.open({ store, tenant, now, log }, await loadActivePolicy({ store, now, log }));
     stops.push(() => fleet.stop());
     const retention = keepFlowsBounded({ store, tenant, settings, log });
@@ -119,23 +115,39 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       }),
       caFingerprint: pki.caFingerprint,
     };
-    if (firstToken !== undefined) await writeFirstStart(settings.data, { ...running, adminToken: firstToken });
-    else await refreshFirstStart(settings.data, running);
-    return { ...running, start: firstToken === undefined ? 'later' : 'first', stop };
+    const start = await leaveAdminToken({ store, operators, running, data: settings.data, now: now() });
+    return { ...running, start, stop };
   } catch (cause) {
     await stop();
     throw cause;
   }
 }
 
-async function createAdmin(
-  store: Store,
-  given: { readonly caFingerprint: string; readonly now: Millis },
-): Promise<string> {
-  const token = newOperatorToken(given.caFingerprint);
-  const note = { at: given.now, actor: 'control-plane', action: 'operator-created', target: 'admin' };
-  await store.createOperatorToken({ hash: tokenHash(token), tenant, name: 'admin', note });
-  return token;
+interface FirstStartParts {
+  readonly store: Store;
+  readonly operators: Map<string, string>;
+  readonly running: Running;
+  readonly data: string;
+  readonly now: Millis;
+}
+
+/** Only once everything runs: of a start that fails, on a port that is taken, nobody would have the token. */
+async function leaveAdminToken({ store, operators, running, data, now }: FirstStartParts): Promise<'first' | 'later'> {
+  if (operators.size > 0) {
+    const prepared = await readPrepared(data);
+    if (prepared !== undefined && operators.has(tokenHash(prepared.adminToken))) await publishFirstStart(data);
+    await refreshFirstStart(data, running);
+    return 'later';
+  }
+  const { apiUrl, agents, caFingerprint } = running;
+  const adminToken = newOperatorToken(caFingerprint);
+  const hash = tokenHash(adminToken);
+  await prepareFirstStart(data, { apiUrl, adminToken, caFingerprint, agents });
+  const note = { at: now, actor: 'control-plane', action: 'operator-created', target: 'admin' };
+  await store.createOperatorToken({ hash, tenant, name: 'admin', note });
+  operators.set(hash, 'admin');
+  await publishFirstStart(data);
+  return 'first';
 }
 
 /** The policy of the last activation; the first start activates an empty one, which is what a later roll back ends at. */

@@ -1,6 +1,6 @@
 // The control plane as a process: started as an operator starts it, asked by `segwall`, and spoken to by agents over mTLS.
 
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -95,6 +95,44 @@ test('the first start leaves a token for its user alone and says what comes next
   expect(second.stdout()).not.toContain('First start');
   expect(second.firstStart.adminToken).toBe(first.firstStart.adminToken);
   expect((await second.segwall(['status'])).exitCode).toBe(0);
+});
+
+describe('a first start that ends too early is made good by the next', () => {
+  test('where an address is none of this machine', { timeout }, async () => {
+    const directory = join(await scratchDirectory(), 'data');
+    for (const addresses of [
+      ['--agents', '192.0.2.1:0', '--api', '127.0.0.1:0'],
+      ['--agents', '127.0.0.1:0', '--api', '192.0.2.1:0'],
+    ]) {
+      const failed = await execa(process.execPath, [mainPath, 'run', '--data', directory, ...addresses], {
+        reject: false,
+      });
+      expect(failed).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/cannot-start: .*192\.0\.2\.1/) });
+    }
+    const next = await spawnControlPlane({ directory });
+    expect((await next.segwall(['status'])).exitCode).toBe(0);
+  });
+
+  test('where it died before the token stood in its place', { timeout }, async () => {
+    const directory = join(await scratchDirectory(), 'data');
+    const first = await spawnControlPlane({ directory });
+    await first.stop('SIGKILL');
+    const path = join(directory, 'first-start.json');
+    await rename(path, `${path}.new`);
+    const next = await spawnControlPlane({ directory });
+    expect(next.firstStart.adminToken).toBe(first.firstStart.adminToken);
+    expect((await next.segwall(['status'])).exitCode).toBe(0);
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test('where it died before the token was worth anything', { timeout }, async () => {
+    const directory = join(await scratchDirectory(), 'data');
+    await mkdir(directory);
+    await writeFile(join(directory, 'first-start.json.new'), '{"adminToken":"segwall_worthless","apiUrl":');
+    const next = await spawnControlPlane({ directory });
+    expect((await next.segwall(['status'])).exitCode).toBe(0);
+    expect((await stat(join(directory, 'first-start.json'))).mode & 0o777).toBe(0o600);
+  });
 });
 
 test('hosts join, policy reaches them, a label lets one in, a refusal is told, and a kill loses nothing', {
