@@ -63,7 +63,7 @@ import { reportStart } from './start-report.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { readGeneration, readStateRule } from './state-rule.ts';
 import { type AgentStatusDocument, serveStatus } from './status.ts';
-import { modesOf } from './status-view.ts';
+import { modesOf, quarantinesOf } from './status-view.ts';
 import { createTableGuard } from './table-guard.ts';
 import { openTableWatch } from './table-watch.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
@@ -383,12 +383,17 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const describe = (): AgentStatusDocument => {
     const ruleSet = enforcer.held();
     const flag = panic.read();
+    const shared = sync.identityShared();
     const { batches, bytes, lostConnections } = spool.counts();
     return {
       host: identity.host,
       revision: offered,
       applied: ruleSet?.revision ?? 0,
       ...modesOf(enforcer.isOpened() ? undefined : ruleSet),
+      quarantines: quarantinesOf(enforcer.isOpened() ? undefined : ruleSet),
+      ...(shared === undefined
+        ? {}
+        : { identityShared: { since: new Date(shared.since).toISOString(), reason: shared.reason } }),
       connected: syncState === 'connected',
       lost: lost(),
       running: true,

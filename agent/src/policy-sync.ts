@@ -7,11 +7,14 @@
 //
 // A rule set that cut the host off, and was put back for it, may take its NACK down with the stream. So the last refusal is
 // remembered, and the same revision with the same content, sent again, is refused again without trying.
+//
+// A control plane that keeps this agent out since another is connected with its identity says so until it lets it in.
 
-import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { type Millis, millis } from '#model/time.ts';
 import { applyWireDelta } from '#wire/delta.ts';
 import { limits } from '#wire/limits.ts';
 import {
@@ -65,6 +68,14 @@ export interface PolicySync {
   readonly done: Promise<void>;
   /** Sends status and, where it differs, the host report now. */
   reportNow(): void;
+  /** Since when another agent holds this identity, by what the control plane said last. */
+  identityShared(): SharedIdentity | undefined;
+}
+
+export interface SharedIdentity {
+  readonly since: Millis;
+  /** The control plane's words. */
+  readonly reason: string;
 }
 
 const defaultTimes: SyncTimes = {
@@ -78,7 +89,13 @@ const defaultTimes: SyncTimes = {
 type Stream = ClientDuplexStream<Uint8Array, Uint8Array>;
 /** How one stream ended. */
 type Ending =
-  | { readonly kind: 'lost'; readonly reason: string; readonly wasConnected: boolean }
+  | {
+      readonly kind: 'lost';
+      readonly reason: string;
+      readonly wasConnected: boolean;
+      /** The control plane's words, where another agent holds this identity. */
+      readonly sharedWith?: string;
+    }
   | { readonly kind: 'renewed' };
 
 /** The last rule set that the enforcer refused. */
@@ -104,6 +121,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
   const times = { ...defaultTimes, ...options.times };
   const memory: Memory = { refusal: undefined };
   let session: StreamSession | undefined;
+  let shared: SharedIdentity | undefined;
 
   async function run(): Promise<void> {
     const { signal, log, onState } = options;
@@ -115,7 +133,13 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       const ending = await session.ended;
       session = undefined;
       if (signal.aborted) break;
-      if (ending.kind === 'renewed') continue;
+      if (ending.kind === 'renewed') {
+        shared = undefined;
+        continue;
+      }
+      if (ending.sharedWith !== undefined)
+        shared = { since: shared?.since ?? millis(Date.now()), reason: ending.sharedWith };
+      else if (ending.wasConnected) shared = undefined;
       onState('disconnected');
       // The client waits by itself after a failure; a new one does not.
       options.identity.resetClient();
@@ -131,7 +155,11 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     onState('disconnected');
   }
 
-  return { done: run(), reportNow: () => session?.report() };
+  return {
+    done: run(),
+    reportNow: () => session?.report(),
+    identityShared: () => (session?.isConnected() === true ? undefined : shared),
+  };
 }
 
 /** One stream, from hello to its end. */
@@ -167,7 +195,10 @@ class StreamSession {
       .client()
       .makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
     this.#stream.on('data', (bytes: Uint8Array) => this.#received(bytes));
-    this.#stream.on('error', (error: Error) => this.#lost(error.message));
+    this.#stream.on('error', (error: ServiceError) => {
+      if (error.code === status.ALREADY_EXISTS) this.#lost(error.message, { sharedWith: error.details });
+      else this.#lost(error.message);
+    });
     this.#stream.on('end', () => this.#lost('the control plane ended the stream'));
     this.#watchdog = this.#startWatchdog(times.connectMs);
     this.#reporting = setInterval(() => this.report(), times.statusMs);
@@ -179,6 +210,10 @@ class StreamSession {
       options.signal.removeEventListener('abort', stop);
     };
     this.#greet();
+  }
+
+  isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** Status, and the host report where it changed; nothing before the control plane has answered. */
@@ -293,8 +328,8 @@ class StreamSession {
     return setTimeout(() => this.#lost(`nothing heard from the control plane in ${afterMs} ms`), afterMs);
   }
 
-  #lost(reason: string): void {
-    this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected });
+  #lost(reason: string, more: { readonly sharedWith?: string } = {}): void {
+    this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected, ...more });
   }
 
   /** An apply under way is awaited: the next stream's hello must tell what it left in force. */

@@ -1,9 +1,10 @@
 // The status for a reader, and what of it the disk knows when no agent is there to ask.
 
-import type { HostRuleSet } from '#model/rule-set.ts';
+import { type AddressRange, rangeCidrs, rangeText } from '#model/address-range.ts';
+import type { HostRuleSet, Peers } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { NamesStatus } from './names.ts';
-import type { AgentStatusDocument } from './status.ts';
+import type { AgentStatusDocument, QuarantineStatus } from './status.ts';
 
 /** `open`: the host never had a policy, has none for itself, or was opened (give no rule set then). */
 export function modesOf(ruleSet: HostRuleSet | undefined): Pick<AgentStatusDocument, 'mode' | 'modes'> {
@@ -11,6 +12,34 @@ export function modesOf(ruleSet: HostRuleSet | undefined): Pick<AgentStatusDocum
   if (rules === undefined) return { mode: 'open', modes: { inbound: 'open', outbound: 'open' } };
   const modes = { inbound: rules.inbound.mode, outbound: rules.outbound.mode };
   return { mode: stricter(modes.inbound, modes.outbound), modes };
+}
+
+const allowedTold = 20;
+
+/** By name; nothing is quarantined on a host that was opened (give no rule set then). */
+export function quarantinesOf(ruleSet: HostRuleSet | undefined): readonly QuarantineStatus[] {
+  const found = new Map<string, { readonly peers: Peers; readonly workloads: string[] }>();
+  for (const { workload, quarantine } of ruleSet?.workloads ?? []) {
+    if (quarantine === undefined) continue;
+    const { name, peers } = quarantine;
+    const known = found.get(name);
+    if (known === undefined) found.set(name, { peers, workloads: [workload] });
+    else known.workloads.push(workload);
+  }
+  return [...found].map(([name, { peers, workloads }]) => {
+    const allowed = allowedTexts(peers, ruleSet);
+    return { name, workloads, allowed: allowed.slice(0, allowedTold), allowedCount: allowed.length };
+  });
+}
+
+function allowedTexts(peers: Peers, ruleSet: HostRuleSet | undefined): readonly string[] {
+  if (peers.kind === 'any') return ['any'];
+  const sets = peers.ids.flatMap((id) => ruleSet?.peerSets.get(id) ?? []);
+  return [...new Set(sets.flatMap(({ addresses, ranges }) => [...addresses, ...ranges.flatMap(rangeTexts)]))];
+}
+
+function rangeTexts(range: AddressRange): readonly string[] {
+  return range.first === range.last ? [rangeText(range)] : rangeCidrs(range);
 }
 
 function stricter(a: EnforcementMode, b: EnforcementMode): EnforcementMode {
@@ -23,6 +52,11 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
   const rows: [string, string | undefined][] = [
     ['host', status.host],
     ['OPEN', status.panic && panicText(status.panic)],
+    ['QUARANTINED', status.quarantines?.map(quarantineText).join('\n')],
+    [
+      'IDENTITY SHARED',
+      status.identityShared && `since ${status.identityShared.since}: ${status.identityShared.reason}`,
+    ],
     ['agent', status.running === true ? `running, process ${status.pid}, since ${status.startedAt}` : 'not running'],
     ['control plane', status.controlPlane && `${status.controlPlane} (${connection(status)})`],
     ['revision', revisionText(applied, revision)],
@@ -58,6 +92,14 @@ function namesText({ source, names, lost, failedLookups }: NamesStatus): string 
     ...(failedLookups > 0 ? [`${failedLookups} names without an answer`] : []),
   ];
   return [[sourceTexts[source], ...losses].join('; '), ...shown, ...more].join('\n');
+}
+
+function quarantineText({ name, workloads, allowed, allowedCount }: QuarantineStatus): string {
+  const inside = workloads.filter((workload) => workload !== name).length;
+  const whom = inside === 0 ? name : `${name} and ${inside} of its units and containers`;
+  if (allowedCount === 0) return `${whom}: all is denied`;
+  const more = allowedCount > allowed.length ? ` and ${allowedCount - allowed.length} more` : '';
+  return `${whom}: all is denied but for ${allowed.join(', ')}${more}`;
 }
 
 function panicText({ since, reason }: NonNullable<AgentStatusDocument['panic']>): string {

@@ -10,6 +10,15 @@ import type { EnforcementMode } from '#model/verdict.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 import type { NamesStatus } from './names.ts';
 
+/** One quarantine that holds on this host: of the workload `name`, and of what is inside of it. */
+export interface QuarantineStatus {
+  readonly name: string;
+  readonly workloads: readonly string[];
+  /** Addresses and ranges that stay allowed, as far as other policy allows them; the first few. */
+  readonly allowed: readonly string[];
+  readonly allowedCount: number;
+}
+
 /**
  * `revision` is the newest the control plane sent, `applied` the one in force in the kernel (0: none). `mode` is the stricter of
  * the host's two directions, `open` where it never had a policy. `lost` counts every flow lost since the start, by any cause.
@@ -42,6 +51,10 @@ export interface AgentStatusDocument {
   readonly panic?: { readonly since: string; readonly reason: string };
   /** The rules are not in the kernel: so after a panic, and until what is held is loaded again after it. */
   readonly isOpened: boolean;
+  /** Empty where nothing on this host is quarantined. */
+  readonly quarantines: readonly QuarantineStatus[];
+  /** The control plane keeps this agent out, since another is connected with its identity; `since` in ISO 8601. */
+  readonly identityShared?: { readonly since: string; readonly reason: string };
   /** What passes before any policy, in words. */
   readonly essentials: readonly string[];
   /** What waits for the control plane's audit log, and what was lost before it got there. */

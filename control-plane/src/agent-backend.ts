@@ -92,6 +92,12 @@ export interface AgentSession {
   close(reason: string): void;
 }
 
+/** Why a stream ends before it has begun. `identity-shared`: another agent is connected with this identity, and stays. */
+export interface ConnectRefusal {
+  readonly kind: 'not-admitted' | 'identity-shared';
+  readonly text: string;
+}
+
 /** One live stream, as the transport sees it. `disconnected` is called once, last. */
 export interface AgentConnection {
   acked(revision: number): void;
@@ -113,7 +119,7 @@ export interface AgentBackend {
   recordCertificate(certificate: CertificateRecord): Promise<void>;
   isRevoked(serial: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */
-  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection>;
+  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal>;
   /** Stores the batch once, however often it is sent. */
   ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<FlowReceipt>;
 }

@@ -18,6 +18,7 @@ import type {
   AgentIdentity,
   AgentSession,
   CertificateRecord,
+  ConnectRefusal,
   EnrolmentRefusal,
   EnrolmentRequest,
   HostReport,
@@ -168,6 +169,20 @@ export class Fleet implements AgentBackend {
     return names;
   }
 
+  /** Hosts whose identity a second agent tries to use, in order. */
+  sharedIdentities(): readonly string[] {
+    const at = this.#now();
+    return [...this.#inventory.hosts()]
+      .map(({ name }) => name)
+      .filter((name) => this.#disputes.isDisputed(name, at))
+      .sort();
+  }
+
+  /** Workloads that an operator quarantined by name, in order; not what is inside of a host that is. */
+  quarantined(): readonly string[] {
+    return [...this.inventory().workloads.keys()].filter((name) => this.quarantineOf(name) !== undefined).sort();
+  }
+
   agents(): readonly AgentView[] {
     return [...this.#inventory.hosts()].map((host) => this.#viewOf(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
   }
@@ -228,15 +243,17 @@ export class Fleet implements AgentBackend {
     return this.#revoked.has(serial);
   }
 
-  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection> {
+  connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal> {
     const { host, serial } = identity;
     if (identity.tenant !== this.#tenant || this.#inventory.host(host) === undefined)
-      return err(`host ${host} is not enrolled here`);
-    if (this.#revoked.has(serial)) return err(`the certificate of host ${host} is revoked`);
+      return err({ kind: 'not-admitted', text: `host ${host} is not enrolled here` });
+    if (this.#revoked.has(serial))
+      return err({ kind: 'not-admitted', text: `the certificate of host ${host} is revoked` });
     if (this.#keepsItsPlace(host, hello)) {
-      return err(
-        `another agent is connected as ${host}; was the disk or state directory copied? enrol the copy anew, as another host`,
-      );
+      return err({
+        kind: 'identity-shared',
+        text: `another agent is connected as ${host}; was the disk or state directory copied? enrol the copy anew, as another host`,
+      });
     }
     const agent: LiveAgent = {
       host,

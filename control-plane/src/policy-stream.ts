@@ -21,7 +21,7 @@ import {
   type UpMessage,
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
-import type { AgentBackend, AgentConnection } from './agent-backend.ts';
+import type { AgentBackend, AgentConnection, ConnectRefusal } from './agent-backend.ts';
 import type { AgentCertificate } from './agent-certificate.ts';
 import { type CallStatus, certificateProblem } from './caller.ts';
 import type { SendQueue } from './send-queue.ts';
@@ -168,7 +168,7 @@ export class PolicyStream {
         close: (reason) => this.close({ code: status.ABORTED, details: reason }),
       },
     );
-    if (!connection.ok) return { code: status.PERMISSION_DENIED, details: connection.error };
+    if (!connection.ok) return { code: refusalCodes[connection.error.kind], details: connection.error.text };
     if (this.#isClosed()) {
       // The backend closed the stream while it connected it.
       connection.value.disconnected();
@@ -312,6 +312,12 @@ export class PolicyStream {
     this.#isDraining = !this.#options.call.write(bytes);
   }
 }
+
+/** The agent tells its operator of a shared identity by the code. */
+const refusalCodes: Readonly<Record<ConnectRefusal['kind'], status>> = {
+  'not-admitted': status.PERMISSION_DENIED,
+  'identity-shared': status.ALREADY_EXISTS,
+};
 
 function violation(details: string): CallStatus {
   return { code: status.INVALID_ARGUMENT, details };

@@ -3,9 +3,13 @@
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { askStatus, serveStatus } from '#agent/status.ts';
-import { modesOf, statusRows } from '#agent/status-view.ts';
+import { modesOf, quarantinesOf, statusRows } from '#agent/status-view.ts';
+import type { Address } from '#model/address.ts';
+import { parseCidr } from '#model/address-range.ts';
+import { assertOk } from '#model/result.ts';
+import type { HostRuleSet, Quarantine } from '#model/rule-set.ts';
 import { run } from '#test/support/run-command.ts';
 
 let path: string;
@@ -54,6 +58,62 @@ test('the answer of a running agent is printed, as JSON or as a table', async ()
   const table = await run([process.execPath, main, 'status', '--state', path]);
   expect(table.stdout).toContain('6 in force, 7 was offered');
   await server.close();
+});
+
+describe('a quarantine', () => {
+  const rules = (workload: string, quarantine?: Quarantine) => {
+    const direction = { mode: 'enforce', onDeny: 'drop', selective: [], guardrails: [], grants: [] } as const;
+    return {
+      workload,
+      kind: workload === 'web-1' ? ('host' as const) : ('container' as const),
+      addresses: [],
+      ...(quarantine === undefined ? {} : { quarantine }),
+      inbound: direction,
+      outbound: direction,
+    };
+  };
+  const ruleSet = (workloads: HostRuleSet['workloads'], addresses: readonly string[] = []): HostRuleSet => ({
+    revision: 1,
+    host: 'web-1',
+    workloads,
+    peerSets: new Map([
+      ['jump', { id: 'jump', addresses: addresses as Address[], ranges: [assertOk(parseCidr('10.9.0.0/24'))] }],
+    ]),
+  });
+  const ofHost: Quarantine = { name: 'web-1', peers: { kind: 'sets', ids: ['jump'] } };
+
+  test.each<readonly [string, HostRuleSet, string | undefined]>([
+    ['that is not there is not shown', ruleSet([rules('web-1')]), undefined],
+    [
+      'of the host holds for what is inside of it',
+      ruleSet([rules('web-1', ofHost), rules('web-1.nginx', ofHost)], ['10.0.0.9', 'fd00::9']),
+      'web-1 and 1 of its units and containers: all is denied but for 10.0.0.9, fd00::9, 10.9.0.0/24',
+    ],
+    [
+      'of a container is its own, and one without peers denies all',
+      ruleSet([rules('web-1'), rules('web-1.db', { name: 'web-1.db', peers: { kind: 'sets', ids: [] } })]),
+      'web-1.db: all is denied',
+    ],
+    [
+      'names its first peers and counts the others',
+      ruleSet(
+        [rules('web-1', ofHost)],
+        Array.from({ length: 30 }, (_, at) => `10.0.0.${at}`),
+      ),
+      `web-1: all is denied but for ${Array.from({ length: 20 }, (_, at) => `10.0.0.${at}`).join(', ')} and 11 more`,
+    ],
+  ])('%s', (_, given, text) => {
+    const rows = new Map(statusRows({ quarantines: quarantinesOf(given) }));
+    expect(rows.get('QUARANTINED')).toBe(text);
+  });
+});
+
+test('an identity that another agent holds is shown with the control plane’s words', () => {
+  const identityShared = { since: '2026-01-01T00:00:00.000Z', reason: 'another agent is connected as web-1' };
+  expect(statusRows({ identityShared })).toContainEqual([
+    'IDENTITY SHARED',
+    'since 2026-01-01T00:00:00.000Z: another agent is connected as web-1',
+  ]);
 });
 
 test('the mode is the stricter of the host’s directions, and open without a policy', () => {

@@ -108,6 +108,10 @@ test('a quarantined host falls silent within a second but to the peers it may ke
     }
     await Promise.all(connections.filter(({ isCut }) => !isCut).map(moves));
 
+    expect((await fleet.segwall(['status'])).stdout).toMatch(/^quarantine 1 quarantined: api-1$/m);
+    expect(await fleet.agents.get('api-1')?.status()).toMatchObject({
+      quarantines: [{ name: 'api-1', workloads: ['api-1'], allowed: ['10.81.0.3', 'fd81::3'], allowedCount: 2 }],
+    });
     expect((await fleet.segwall(['release', 'api-1'])).exitCode).toBe(0);
     // TCP is back at its next retransmission, which doubles while it is denied.
     await Promise.all(connections.map(moves));

@@ -206,6 +206,11 @@ describe('refusals', () => {
   });
 });
 
+test('the status counts what is quarantined and who shares an identity', async () => {
+  const { body } = await call('GET', '/api/v1/status');
+  expect(body).toMatchObject({ agents: { shared: { count: 0, names: [] } }, quarantined: { count: 0, names: [] } });
+});
+
 describe('policy', () => {
   test('one with errors is refused with where they stand, and nothing changes', async () => {
     const before = await call('GET', '/api/v1/status');

@@ -91,7 +91,7 @@ export async function fleetUnderTest(
         },
         close: (reason) => agent.closed.push(reason),
       });
-      if (!connected.ok) throw new Error(connected.error);
+      if (!connected.ok) throw new Error(connected.error.text);
       agent.connection = connected.value;
       await settled(fleet, host);
       return { sent: agent.sent, closed: agent.closed, connection: connected.value };

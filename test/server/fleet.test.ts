@@ -187,6 +187,7 @@ describe('streams', () => {
     expect(fleet.revision).toBe(revision);
     expect(fleet.hostEntry('web-1')?.addresses).toEqual(web.addresses);
     expect(fleet.agents().find(({ host }) => host === 'web-1')?.problem).toMatch(/second agent with this identity/);
+    expect(fleet.sharedIdentities()).toEqual(['web-1']);
     await fleet.quiet();
     const entries = await store.listAudit({ tenant, afterSeq: 0, limit: 100 });
     const told = entries.filter(({ action }) => action === 'identity-shared');
@@ -194,6 +195,7 @@ describe('streams', () => {
       ['web-1', { connected: web.addresses, keptOut: copy.addresses }],
     ]);
     at += 180_000;
+    expect(fleet.sharedIdentities()).toEqual([]);
     expect(fleet.agents().find(({ host }) => host === 'web-1')?.problem).toBe('');
     await connect('web-1', web);
   });
@@ -316,7 +318,9 @@ describe('quarantine', () => {
       actor: 'operator/test',
     });
     expect(atApi.sent.at(-1)?.workloads[0]?.quarantine).toMatchObject({ name: 'api-1', peers: { kind: 'sets' } });
+    expect(fleet.quarantined()).toEqual(['api-1']);
     await fleet.quarantine({ workload: 'api-1', actor: 'operator/test' });
+    expect(fleet.quarantined()).toEqual([]);
     expect(atApi.sent.at(-1)?.workloads[0]).not.toHaveProperty('quarantine');
   });
 

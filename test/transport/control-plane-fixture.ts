@@ -48,6 +48,7 @@ export class FakeBackend implements AgentBackend {
   /** Sent to every stream as it connects. */
   current: HostRuleSet | undefined;
   isClosedToStreams = false;
+  isHeldByAnother = false;
 
   async redeemToken({ token, host }: { readonly token: string; readonly host: string }) {
     const refusal = this.refusals.get(token);
@@ -67,7 +68,11 @@ export class FakeBackend implements AgentBackend {
   }
 
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession) {
-    if (this.isClosedToStreams) return err(`host ${identity.host} is not enrolled any more`);
+    const { host } = identity;
+    if (this.isClosedToStreams)
+      return err({ kind: 'not-admitted' as const, text: `host ${host} is not enrolled any more` });
+    if (this.isHeldByAnother)
+      return err({ kind: 'identity-shared' as const, text: `another agent is connected as ${host}` });
     for (const other of this.streams) {
       if (other.identity.host === identity.host) other.session.close('replaced by a newer stream of this host');
     }

@@ -230,6 +230,23 @@ describe('of one host', () => {
   });
 });
 
+test('an agent that is kept out since another holds its identity knows it until it is let in', async () => {
+  fixture.backend.isHeldByAnother = true;
+  const agent = await startAgent();
+  await eventually('told', () => agent.sync.identityShared() !== undefined);
+  const told = agent.sync.identityShared();
+  expect(told?.reason).toBe(`another agent is connected as ${agent.identity.host}`);
+  await eventually('it tries again', () => agent.states.filter((state) => state === 'connecting').length > 3);
+  expect(agent.sync.identityShared()).toEqual(told);
+  fixture.backend.isHeldByAnother = false;
+  await eventually('it is let in', () => agent.states.at(-1) === 'connected');
+  expect(agent.sync.identityShared()).toBeUndefined();
+  fixture.backend.isClosedToStreams = true;
+  agent.stream()?.session.close('elsewhere');
+  await eventually('it is out again', () => agent.states.at(-1) === 'disconnected');
+  expect(agent.sync.identityShared()).toBeUndefined();
+});
+
 describe('a stream is refused', () => {
   test('without a certificate', async () => {
     const stream = streamOver({ ca: fixture.pki.caPem });

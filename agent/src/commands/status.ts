@@ -6,7 +6,7 @@ import { readNewestLastGood } from '../newest-last-good.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
-import { modesOf, statusRows } from '../status-view.ts';
+import { modesOf, quarantinesOf, statusRows } from '../status-view.ts';
 
 /** The exit code: 0, or 3 where no agent answers. */
 export async function statusCommand(options: { readonly state: string; readonly json: boolean }): Promise<0 | 3> {
@@ -43,6 +43,7 @@ async function fromDisk(path: string): Promise<Partial<AgentStatusDocument>> {
     revision,
     applied: revision,
     ...modesOf(panic === undefined ? ruleSet : undefined),
+    quarantines: quarantinesOf(panic === undefined ? ruleSet : undefined),
     ...(panic !== undefined && { panic: { since: new Date(panic.since).toISOString(), reason: panic.reason } }),
     connected: false,
     lost: 0,

@@ -136,6 +136,12 @@ async function status(options: ListOptions): Promise<void> {
     printLine(
       `tampered   ${agents.tampered.join(', ')}: someone else changed the table, and the agent put it back; see segwall audit`,
     );
+  if (agents.shared.count > 0)
+    printLine(
+      `shared     ${someText(agents.shared)}: a second agent with this identity is kept out; was the disk copied? See segwall audit`,
+    );
+  if (view.quarantined.count > 0)
+    printLine(`quarantine ${view.quarantined.count} quarantined: ${someText(view.quarantined)}`);
   printLine(`workloads  ${view.workloads}`);
   if (lost > 0) {
     const { overruns, records, spooled, pruned } = lostFlows;
@@ -147,6 +153,11 @@ async function status(options: ListOptions): Promise<void> {
     printLine(`conflict   ${address} is claimed by ${claimants.join(' and ')}; until that ends it belongs to neither`);
   }
   if (policy.problem !== '') printLine(`problem    ${policy.problem}`);
+}
+
+function someText({ count, names }: Status['quarantined']): string {
+  const more = count > names.length ? ` and ${count - names.length} more` : '';
+  return `${names.join(', ')}${more}`;
 }
 
 async function listAgents(options: ListOptions): Promise<void> {

@@ -182,7 +182,9 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       refusing: agents.filter((one) => one.nack !== undefined).length,
       open: agents.filter((one) => one.panic !== undefined).map((one) => one.host),
       tampered: agents.filter((one) => one.repairs > 0).map((one) => one.host),
+      shared: someOf(fleet.sharedIdentities()),
     },
+    quarantined: someOf(fleet.quarantined()),
     workloads: fleet.inventory().workloads.size,
     conflicts: fleet.conflicts(),
     lostFlows: {
@@ -192,6 +194,10 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       pruned: prunedFlows(),
     },
   };
+}
+
+function someOf(names: readonly string[]): Status['quarantined'] {
+  return { count: names.length, names: names.slice(0, 10) };
 }
 
 function agentView(view: AgentView): Agent {

@@ -235,6 +235,9 @@ export const quarantineAnswer = z.object({
   state: z.enum(['quarantined', 'released']),
 });
 
+/** `names` are the first ten, in order. */
+const someOf = (what: string) => z.object({ count, names }).describe(what);
+
 export const status = z.object({
   version: z.string(),
   revision: count,
@@ -246,7 +249,9 @@ export const status = z.object({
     refusing: count,
     open: names.describe('hosts that someone opened at their console, as far as they are connected'),
     tampered: names.describe('hosts whose table someone else changed since their agent started'),
+    shared: someOf('hosts whose identity a second agent tries to use; it is kept out'),
   }),
+  quarantined: someOf('workloads that an operator quarantined; not what is inside of a host that is'),
   workloads: count,
   conflicts: z.array(z.object({ address: z.string(), claimants: names })).readonly(),
   lostFlows: z.object({ overruns: count, records: count, spooled: count, pruned: count }),
