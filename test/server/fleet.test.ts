@@ -125,6 +125,100 @@ describe('sending', () => {
   });
 });
 
+describe('a change is in force though the store fails at what follows from it', () => {
+  const start = Date.parse('2027-01-01T00:00:00Z');
+  const broken = () => Promise.reject(new Error('database or disk is full'));
+
+  /** Two hosts of the shop under enforcement, and a store whose calls of that name fail until they are mended. */
+  const shop = async (extra = '') => {
+    let now = start;
+    const under = await fleetUnderTest({ now: () => millis(now) });
+    await under.apply(shopPolicy({ extra }));
+    const atWeb = await under.connect('web-1', web);
+    const atApi = await under.connect('api-1', api);
+    const { setRevision, appendAudit } = under.store;
+    return {
+      ...under,
+      atWeb,
+      atApi,
+      passTo: (instant: number) => {
+        now = instant;
+      },
+      breakStore: (names: readonly ('setRevision' | 'appendAudit')[]) =>
+        Object.assign(under.store, Object.fromEntries(names.map((name) => [name, broken]))),
+      mendStore: () => Object.assign(under.store, { setRevision, appendAudit }),
+      storedRevision: async () => (await under.store.loadFleet({ tenant, now: millis(now) })).revision,
+      actions: async () =>
+        (await under.store.listAudit({ tenant, afterSeq: 0, limit: 100 })).map(({ action }) => action),
+    };
+  };
+  const report = (addresses: readonly string[]) => ({ addresses, facts: new Map([['os', 'debian']]) });
+
+  test.each([['setRevision'], ['appendAudit']] as const)('new addresses of a host, at %s', async (name) => {
+    const { fleet, atWeb, atApi, breakStore, mendStore, storedRevision, actions } = await shop();
+    breakStore([name]);
+    // A conflict is an audit entry too.
+    atWeb.connection.hostReported(report(['10.0.0.7', '10.0.0.2']));
+    await fleet.quiet();
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.7']);
+    mendStore();
+    atApi.connection.nacked(fleet.revision, 'nft said no');
+    await fleet.quiet();
+    expect(await storedRevision()).toBe(fleet.revision);
+    expect((await actions()).slice(-2)).toEqual(['address-conflict-began', 'revision-refused']);
+  });
+
+  test('a policy that is applied, where the conflict it makes cannot be audited', async () => {
+    const { fleet, apply, atApi, breakStore, mendStore, actions } = await shop();
+    breakStore(['appendAudit']);
+    const documents = `---\napiVersion: segwall/v1\nkind: Workload\nmetadata: { name: partner }\nspec: { kind: external, addresses: ['fd00::1'] }\n`;
+    const revision = await apply(shopPolicy({ documents }));
+    expect(atApi.sent.at(-1)?.revision).toBe(revision);
+    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1']);
+    mendStore();
+    atApi.connection.nacked(revision, 'nft said no');
+    await fleet.quiet();
+    expect((await actions()).slice(-2)).toEqual(['address-conflict-began', 'revision-refused']);
+  });
+
+  test('a host that has enrolled: its token is spent, and its name its own', async () => {
+    const { fleet, enrol, connect, breakStore } = await shop();
+    breakStore(['setRevision']);
+    await enrol('api-2', api.labels);
+    expect(fleet.hostEntry('api-2')).toBeDefined();
+    expect((await connect('api-2', { addresses: ['10.0.0.8'] })).sent).not.toHaveLength(0);
+  });
+
+  test('a rule that expires', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const { fleet, atApi, breakStore, mendStore, passTo, storedRevision } = await shop(
+        ', expires: 2027-01-01T01:00:00Z',
+      );
+      expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', 'fd00::1']);
+      breakStore(['setRevision']);
+      passTo(start + 3_600_000);
+      vi.advanceTimersByTime(3_600_000);
+      await fleet.quiet();
+      expect(admitted(atApi.sent.at(-1))).toEqual([]);
+      expect(await storedRevision()).toBeLessThan(fleet.revision);
+      mendStore();
+      vi.advanceTimersByTime(5000);
+      await fleet.quiet();
+      expect(await storedRevision()).toBe(fleet.revision);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test('an agent that holds a later revision than the store knows is welcomed', async () => {
+    const { fleet, connect, breakStore } = await shop();
+    breakStore(['setRevision']);
+    const agent = await connect('web-1', { ...web, revision: fleet.revision + 10 });
+    expect(agent.sent.at(-1)?.revision).toBe(fleet.revision);
+  });
+});
+
 describe('answers', () => {
   test('a refusal is kept with its reason, and the next acknowledgement ends it', async () => {
     const { connect, apply, fleet } = await fleetUnderTest();
