@@ -10,15 +10,16 @@
 // the difference of two whole rule sets, which costs what the host holds.
 
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
-import type { HostRuleSet, ManagedKind, PeerSetId } from '#model/rule-set.ts';
+import type { DirectionRules, HostRuleSet, ManagedKind, PeerSetId, WorkloadRules } from '#model/rule-set.ts';
 import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
+import { Comparisons } from './comparisons.ts';
 import { LabelIndex, type WorkloadNumber } from './label-index.ts';
 import { type PeerSetNode, PeerSets } from './peer-sets.ts';
-import type { Inventory, Policy, Segment, Workload } from './policy.ts';
+import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
 import { RulesInForce } from './rules-in-force.ts';
-import { type Combination, SegmentMembers } from './segment-members.ts';
+import { SegmentMembers } from './segment-members.ts';
 import { type CompiledWorkload, WorkloadCompiler } from './workload-compiler.ts';
 
 /** What is from now on. A whole workload is given, whatever of it changed; one that says nothing new is no change. */
@@ -56,6 +57,8 @@ export class FleetCompiler {
   readonly #compiler: WorkloadCompiler;
   readonly #hosts = new Map<string, Host>();
   #policy: CompiledPolicy;
+  /** Of this change: what thousands of workloads share is compared once. */
+  #sameDirections = new Comparisons<DirectionRules>();
 
   /** `resolutions`, of names for fqdn peers, stay what they are. */
   constructor({ policy, inventory, now }: { policy: Policy; inventory: Inventory; now: Millis }) {
@@ -126,7 +129,6 @@ export class FleetCompiler {
    */
   apply(changes: readonly FleetChange[], now: Millis): ReadonlyMap<string, HostChange> {
     const stale = new Set<WorkloadNumber>();
-    const left = new Set<Combination>();
     let policy = this.#policy;
     const workloads = new Map<string, Workload | undefined>();
     for (const change of changes) {
@@ -136,30 +138,34 @@ export class FleetCompiler {
     }
     const affected = new Set<Host>();
     for (const [name, workload] of workloads) {
-      for (const host of this.#setWorkload(name, workload, { stale, left })) affected.add(host);
+      for (const host of this.#setWorkload(name, workload, stale)) affected.add(host);
     }
     const segments = new Set(this.#rules.timePassed(now));
-    if (policy !== this.#policy) this.#replacePolicy(policy, { stale, left, segments });
-    for (const segment of segments) {
-      for (const combination of this.#segments.combinationsOf(segment)) {
-        this.#compiler.forget(combination);
-        for (const member of combination.members) stale.add(member);
-      }
-    }
-    for (const combination of left) {
-      if (this.#segments.dropIfEmpty(combination) === 'dropped') this.#compiler.forget(combination);
-    }
+    if (policy !== this.#policy) this.#replacePolicy(policy, { stale, segments });
+    this.#landAnew(segments, stale);
+    for (const combination of this.#segments.dropEmpty()) this.#compiler.forget(combination);
     return this.#changesOf(stale, affected);
+  }
+
+  /** Segments that select alike have one set of members, which is gone through once. */
+  #landAnew(segments: Iterable<string>, stale: Set<WorkloadNumber>): void {
+    const members = new Set<ReadonlySet<WorkloadNumber>>();
+    for (const segment of segments) {
+      for (const combination of this.#segments.combinationsOf(segment)) this.#compiler.forget(combination);
+      const domain = this.#segments.domainOf(segment);
+      if (domain !== undefined) members.add(domain.members);
+    }
+    for (const set of members) for (const member of set) stale.add(member);
   }
 
   // ---- inventory and policy
 
   /** Gives the hosts that a workload came to or went from. */
-  #setWorkload(name: string, next: Workload | undefined, { stale, left }: Touched): readonly Host[] {
+  #setWorkload(name: string, next: Workload | undefined, stale: Set<WorkloadNumber>): readonly Host[] {
     const known = this.#index.numberOf(name);
     const before = known === undefined ? undefined : this.#index.workloads[known];
     if (before === next || (before !== undefined && next !== undefined && meansTheSame(before, next))) return [];
-    if (known !== undefined) this.#leave(known, left);
+    if (known !== undefined) this.#leave(known);
     if (next === undefined && known !== undefined) {
       this.#index.remove(known);
       return this.#place(known, before, undefined);
@@ -173,39 +179,43 @@ export class FleetCompiler {
 
   #replacePolicy(
     policy: CompiledPolicy,
-    { stale, left, segments }: Touched & { readonly segments: Set<string> },
+    { stale, segments }: { readonly stale: Set<WorkloadNumber>; readonly segments: Set<string> },
   ): void {
     const changed = changedSegments(this.#policy.segments, policy.segments);
-    const moving = new Set<WorkloadNumber>();
-    for (const { before, after } of changed) {
-      if (before !== undefined && after !== undefined && selectsTheSame(before, after)) continue;
-      for (const number of before === undefined ? [] : this.#index.select(before.selector)) moving.add(number);
-      for (const number of after === undefined ? [] : this.#index.select(after.selector)) moving.add(number);
-    }
-    for (const number of moving) {
-      this.#leave(number, left);
-      stale.add(number);
-    }
+    this.#landAnew(
+      changed.map(({ name }) => name),
+      stale,
+    );
+    const regrouped = this.#segments.replace(changed);
     for (const { name, after } of changed) {
-      for (const combination of this.#segments.combinationsOf(name)) {
-        left.add(combination);
-        this.#compiler.forget(combination);
-      }
-      this.#segments.replace(name, after);
       if (after === undefined) this.#rules.delete(name);
       else this.#rules.set(after);
       segments.add(name);
     }
-    for (const number of moving) this.#join(number);
     const { guardrails } = this.#policy;
     this.#policy = policy;
-    if (equalGuardrails(guardrails, policy.guardrails)) return;
+    const naming = regrouped.size === 0 ? 'others' : this.#landNaming(regrouped, { stale, segments });
+    if (naming === 'others' && equalGuardrails(guardrails, policy.guardrails)) return;
     this.#compiler.setGuardrails(policy.guardrails);
     for (const number of this.#index.everyone) stale.add(number);
   }
 
-  #leave(number: WorkloadNumber, left: Set<Combination>): void {
-    for (const combination of this.#segments.membershipsOf(number)) left.add(combination);
+  /** What names a segment by its name means others once that selects otherwise. Gives whether guardrails do. */
+  #landNaming(
+    regrouped: ReadonlySet<string>,
+    { stale, segments }: { readonly stale: Set<WorkloadNumber>; readonly segments: Set<string> },
+  ): 'guardrails' | 'others' {
+    const names = (peer: Peer) => peer.kind === 'segment' && regrouped.has(peer.segment);
+    const doMean = ({ from, to }: { readonly from: readonly Peer[]; readonly to: readonly Peer[] }) =>
+      from.some(names) || to.some(names);
+    for (const segment of this.#policy.segments.values()) if (segment.rules.some(doMean)) segments.add(segment.name);
+    for (const number of this.#index.everyone) {
+      if (this.#index.workloads[number]?.quarantine?.peers.some(names) === true) stale.add(number);
+    }
+    return [...this.#policy.guardrails.values()].some(({ deny }) => deny.some(doMean)) ? 'guardrails' : 'others';
+  }
+
+  #leave(number: WorkloadNumber): void {
     this.#peerSets.leave(number);
     this.#segments.leave(number);
   }
@@ -256,6 +266,7 @@ export class FleetCompiler {
       const host = name === undefined ? undefined : this.#hosts.get(name);
       if (host?.managed.has(number)) affected.add(host);
     }
+    this.#sameDirections = new Comparisons();
     const own = new Map<Host, OwnChange>();
     for (const host of affected) {
       if (host.compiled !== undefined) own.set(host, this.#recompile(host, host.compiled, stale));
@@ -329,7 +340,7 @@ export class FleetCompiler {
       if (before !== undefined && !stale.has(number)) continue;
       const next = this.#compileWorkload(number);
       this.#release(before);
-      const isSame = before !== undefined && equalStructures(before.rules, next.rules);
+      const isSame = before !== undefined && this.#sameRules(before.rules, next.rules);
       // Equal rules stay the same object: digests are remembered by it.
       compiled.workloads.set(number, isSame ? { ...next, rules: before.rules } : next);
       if (!isSame) replaced.push(next);
@@ -358,6 +369,17 @@ export class FleetCompiler {
     };
   }
 
+  #sameRules(a: WorkloadRules, b: WorkloadRules): boolean {
+    return (
+      this.#sameDirections.holds(a.inbound, b.inbound) &&
+      this.#sameDirections.holds(a.outbound, b.outbound) &&
+      equalStructures(
+        { ...a, inbound: undefined, outbound: undefined },
+        { ...b, inbound: undefined, outbound: undefined },
+      )
+    );
+  }
+
   #release(compiled: CompiledWorkload | undefined): void {
     if (compiled?.exempt !== undefined) this.#peerSets.release(compiled.exempt);
   }
@@ -382,13 +404,6 @@ export class FleetCompiler {
       removedWorkloads: removed,
     });
   }
-}
-
-interface Touched {
-  /** Workloads whose rules may be others. */
-  readonly stale: Set<WorkloadNumber>;
-  /** Combinations that somebody left. */
-  readonly left: Set<Combination>;
 }
 
 /** What changed of a host by its own workloads; nodes `kept` are named before and after. */

@@ -58,14 +58,18 @@ export class LandedRules<Entry> {
     return this.#sides[direction].hitsAt(workload, this.#serial);
   }
 
+  /** What is asked of a workload to know what hits at its end. */
+  nearsAt(direction: Direction): Iterable<PeerList> {
+    return this.#sides[direction].nears;
+  }
+
   release(): void {
     for (const list of this.#lists.values()) this.#peerSets.release(list);
   }
 
   #interned(list: PeerList): PeerList {
-    const key = `${list.far.kind} ${list.nodes.map(({ id }) => id).join('\n')}`;
-    const known = this.#lists.get(key);
-    if (known === undefined) this.#lists.set(key, list);
+    const known = this.#lists.get(list.key);
+    if (known === undefined) this.#lists.set(list.key, list);
     return known ?? list;
   }
 }
@@ -74,6 +78,10 @@ class Side<Entry> {
   readonly #ends: LandedEnd<Entry>[] = [];
   readonly #nears = new Map<PeerList, number>();
   readonly #hits = new Map<string, Hits<Entry>>();
+
+  get nears(): Iterable<PeerList> {
+    return this.#nears.keys();
+  }
 
   add(near: PeerList, far: PeerList, make: Landing<Entry>['make']): void {
     const number = this.#nears.get(near) ?? this.#nears.size;

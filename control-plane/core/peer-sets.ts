@@ -12,7 +12,7 @@ import { equalStructures } from '#model/structure.ts';
 import { hashText } from '#model/text-hash.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import type { Inventory, Peer, Workload } from './policy.ts';
-import type { Combination, SegmentMembers } from './segment-members.ts';
+import type { Combination, MemberDomain, SegmentMembers } from './segment-members.ts';
 import { SelectorIndex } from './selector-index.ts';
 import { selectorText } from './selector-text.ts';
 
@@ -21,12 +21,16 @@ export type Scope = Combination | 'tenant';
 
 /** One list of peers, seen from both ends. */
 export interface PeerList {
+  /** Lists with equal keys mean the same at both ends. */
+  readonly key: string;
   /** What the list is to the other end, */
   readonly far: Peers;
   /** and the sets it names there. */
   readonly named: readonly PeerSetNode[];
   /** Whether some selector peer matches the workload itself, or a peer is `any`. */
   matches(workload: WorkloadNumber): boolean;
+  /** Whether it matches all of these as it stands written: they are one of its sets, or a peer is `any`. */
+  matchesAll(members: ReadonlySet<WorkloadNumber>): boolean;
   /** What the list's address peers are to the workload's own end; normalised, empty where it has none. */
   readonly near: readonly AddressRange[];
   /** All sets of the list, also where `any` makes them mean nothing at the other end. */
@@ -38,6 +42,8 @@ export interface PeerSetNode {
   readonly id: PeerSetId;
   readonly users: Set<string>;
 }
+
+const nobody: ReadonlySet<WorkloadNumber> = new Set();
 
 /** Longer ids are cut and told apart by a hash, since every rule that names the set carries its id. */
 const longestId = 200;
@@ -55,10 +61,8 @@ interface Node extends PeerSetNode {
   set?: PeerSet;
 }
 
-/** Some workloads, and the sets that select among them. `own` are the sets that do not simply hold all of them. */
-interface Domain {
-  readonly id: string;
-  readonly members: ReadonlySet<WorkloadNumber>;
+/** Some workloads, and the sets that select among them. */
+interface Domain extends MemberDomain {
   readonly nodes: SelectorIndex<Node>;
 }
 
@@ -80,6 +84,8 @@ export class PeerSets {
   /** Sets whose addresses were gathered, with the addresses that may have come or gone since they were last settled. */
   readonly #touched = new Map<Node, Set<Address>>();
   readonly #unreferenced = new Set<Node>();
+  /** All addresses with who has them, in order; kept until somebody joins or leaves. */
+  #inOrder: readonly { readonly address: Address; readonly number: WorkloadNumber }[] | undefined;
 
   constructor(sources: {
     readonly index: LabelIndex;
@@ -139,9 +145,11 @@ export class PeerSets {
     const nodes = all.length < 2 ? all : [...new Set(all)].sort((a, b) => compareCodeUnits(a.id, b.id));
     const ranges = nodes.flatMap((node) => node.ranges);
     return {
+      key: `${isAny ? 'any' : 'sets'} ${nodes.map(({ id }) => id).join('\n')}`,
       far: isAny ? { kind: 'any' } : { kind: 'sets', ids: nodes.map(({ id }) => id) },
       named: isAny ? [] : nodes,
       matches: (workload) => isAny || nodes.some(({ members }) => members?.has(workload) === true),
+      matchesAll: (all) => isAny || nodes.some(({ members }) => members === all),
       near: ranges.length === 0 ? ranges : normaliseRanges(ranges),
       nodes,
     };
@@ -168,6 +176,7 @@ export class PeerSets {
   leave(number: WorkloadNumber): void {
     const workload = this.#index.workloads[number];
     if (workload === undefined) return;
+    this.#inOrder = undefined;
     for (const node of this.#nodesOf(number, workload)) {
       if (isSelected(node)) node.members.delete(number);
       this.#touch(node, workload.addresses);
@@ -184,6 +193,7 @@ export class PeerSets {
   join(number: WorkloadNumber): void {
     const workload = this.#index.workloads[number];
     if (workload === undefined) return;
+    this.#inOrder = undefined;
     for (const node of this.#nodesOf(number, workload)) {
       if (isSelected(node)) node.members.add(number);
       this.#touch(node, workload.addresses);
@@ -233,10 +243,7 @@ export class PeerSets {
 
   *#nodesOf(number: WorkloadNumber, { labels }: Workload): Generator<Node> {
     yield* this.#domains.get('tenant')?.nodes.matching(labels) ?? [];
-    for (const { segment, text } of this.#segments.membershipsOf(number)) {
-      yield* this.#domains.get(domainId(segment.name))?.nodes.matching(labels) ?? [];
-      if (text !== undefined) yield* this.#domains.get(domainId(segment.name, text))?.nodes.matching(labels) ?? [];
-    }
+    for (const id of this.#segments.domainsOf(number)) yield* this.#domains.get(id)?.nodes.matching(labels) ?? [];
   }
 
   #touch(node: Node, addresses: readonly Address[]): void {
@@ -257,9 +264,12 @@ export class PeerSets {
   #nodeOf(peer: Exclude<Peer, { readonly kind: 'any' }>, scope: Scope): Node {
     switch (peer.kind) {
       case 'workloads':
-        return this.#selectedNode(scope === 'tenant' ? this.#tenant() : this.#combination(scope), peer.selector);
+        return this.#selectedNode(scope === 'tenant' ? this.#tenant() : this.#domain(scope.domain), peer.selector);
       case 'segment':
-        return this.#selectedNode(this.#segment(peer.segment), peer.selector ?? { kind: 'all' });
+        return this.#selectedNode(
+          this.#domain(this.#segments.domainOf(peer.segment) ?? { id: `no-segment/${peer.segment}`, members: nobody }),
+          peer.selector ?? { kind: 'all' },
+        );
       case 'tenant':
         return this.#selectedNode(this.#tenant(), peer.selector);
       case 'ranges':
@@ -278,18 +288,10 @@ export class PeerSets {
   }
 
   #tenant(): Domain {
-    return this.#domain('tenant', this.#index.everyone);
+    return this.#domain({ id: 'tenant', members: this.#index.everyone });
   }
 
-  #segment(name: string): Domain {
-    return this.#domain(domainId(name), this.#segments.membersOf(name));
-  }
-
-  #combination({ segment, text, members }: Combination): Domain {
-    return text === undefined ? this.#segment(segment.name) : this.#domain(domainId(segment.name, text), members);
-  }
-
-  #domain(id: string, members: ReadonlySet<WorkloadNumber>): Domain {
+  #domain({ id, members }: MemberDomain): Domain {
     const known = this.#domains.get(id);
     if (known !== undefined) return known;
     const domain: Domain = { id, members, nodes: new SelectorIndex() };
@@ -354,17 +356,27 @@ export class PeerSets {
     return normaliseRanges(addresses.map(rangeOf));
   }
 
-  #addressesOf({ members }: Node): readonly Address[] {
+  #addressesAmongAll(members: ReadonlySet<WorkloadNumber>): readonly Address[] {
+    this.#inOrder ??= [...this.#index.everyone]
+      .flatMap((number) => this.#index.workloads[number]?.addresses.map((address) => ({ address, number })) ?? [])
+      .sort((a, b) => compareCodeUnits(a.address, b.address));
+    const addresses: Address[] = [];
+    for (const { address, number } of this.#inOrder) {
+      if (members.has(number) && addresses.at(-1) !== address) addresses.push(address);
+    }
+    return addresses;
+  }
+
+  #addressesOf({ members = nobody }: Node): readonly Address[] {
+    if (members.size * mostSorted > this.#index.everyone.size && members.size > mostSorted) {
+      return this.#addressesAmongAll(members);
+    }
     const addresses = new Set<Address>();
-    for (const member of members ?? []) {
+    for (const member of members) {
       for (const address of this.#index.workloads[member]?.addresses ?? []) addresses.add(address);
     }
     return sortedByCodeUnits(addresses);
   }
-}
-
-function domainId(segment: string, text?: string): string {
-  return `segment/${segment}${text === undefined ? '' : `[${text}]`}`;
 }
 
 /** A node of all() shares its domain's members, which are kept by whoever keeps the domain. */
@@ -376,6 +388,9 @@ function listOf(holders: WorkloadNumber | readonly WorkloadNumber[] | undefined)
   if (holders === undefined) return [];
   return typeof holders === 'number' ? [holders] : holders;
 }
+
+/** Of a set that has one workload in so many, or more, addresses are picked out of all in order; of another they are sorted. */
+const mostSorted = 16;
 
 /** A few changes are made in place of a copy; more than that and sorting anew is cheaper. */
 const mostSplices = 16;

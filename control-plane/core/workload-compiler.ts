@@ -28,8 +28,17 @@ export interface CompiledWorkload {
 
 interface CompiledDirection {
   readonly rules: DirectionRules;
-  readonly named: readonly (readonly PeerSetNode[])[];
+  readonly named: readonly PeerSetNode[];
 }
+
+/** Of workloads with the same many memberships: what is asked of each, and what was made of the answers. */
+interface SharedDirection {
+  readonly nears: readonly PeerList[];
+  readonly known: Map<string, CompiledDirection>;
+}
+
+/** A workload of more segments is asked about near sides that these share, not about each segment's own. */
+const mostAskedEach = 8;
 
 export interface WorkloadCompilerParts {
   readonly segments: SegmentMembers;
@@ -45,6 +54,8 @@ export class WorkloadCompiler {
     inbound: new Map(),
     outbound: new Map(),
   };
+  /** By memberships, where they are many. */
+  #shared = new WeakMap<readonly Combination[], Record<Direction, SharedDirection>>();
   #guardrails: LandedRules<GuardrailDeny>;
 
   constructor(parts: WorkloadCompilerParts) {
@@ -86,16 +97,45 @@ export class WorkloadCompiler {
       inbound: inbound.rules,
       outbound: outbound.rules,
     };
-    return { rules, named: [exempt?.named ?? [], ...inbound.named, ...outbound.named], exempt };
+    return { rules, named: [exempt?.named ?? [], inbound.named, outbound.named], exempt };
   }
 
   #forgetDirections(): void {
     this.#directions.inbound.clear();
     this.#directions.outbound.clear();
+    this.#shared = new WeakMap();
   }
 
   #direction(number: WorkloadNumber, direction: Direction): CompiledDirection {
     const memberships = this.#parts.segments.membershipsOf(number);
+    if (memberships.length <= mostAskedEach) return this.#directionFrom(memberships, number, direction);
+    const { nears, known } = this.#sharedBy(memberships, direction);
+    let key = this.#guardrails.hitsAt(number, direction).key;
+    for (const [at, near] of nears.entries()) if (near.matches(number)) key += `,${at}`;
+    const found = known.get(key) ?? this.#directionFrom(memberships, number, direction);
+    known.set(key, found);
+    return found;
+  }
+
+  #sharedBy(memberships: readonly Combination[], direction: Direction): SharedDirection {
+    const known = this.#shared.get(memberships);
+    if (known !== undefined) return known[direction];
+    const made = { inbound: this.#nearsAt(memberships, 'inbound'), outbound: this.#nearsAt(memberships, 'outbound') };
+    this.#shared.set(memberships, made);
+    return made[direction];
+  }
+
+  #nearsAt(memberships: readonly Combination[], direction: Direction): SharedDirection {
+    const nears = new Map<string, PeerList>();
+    for (const combination of memberships) {
+      for (const near of this.#rulesOf(combination).nearsAt(direction)) {
+        if (!near.matchesAll(combination.members)) nears.set(near.key, near);
+      }
+    }
+    return { nears: [...nears.values()], known: new Map() };
+  }
+
+  #directionFrom(memberships: readonly Combination[], number: WorkloadNumber, direction: Direction): CompiledDirection {
     const guardrails = this.#guardrails.hitsAt(number, direction);
     const grants = memberships.map((combination) => this.#rulesOf(combination).hitsAt(number, direction));
     const key = [guardrails, ...grants].map((hits) => hits.key).join(';');
@@ -117,7 +157,7 @@ export class WorkloadCompiler {
         guardrails: guardrails.entries,
         grants: shipped.length === 1 && only !== undefined ? only.entries : shipped.flatMap(({ entries }) => entries),
       },
-      named: [guardrails.named, ...shipped.map(({ named }) => named)],
+      named: [...new Set([guardrails.named, ...shipped.map(({ named }) => named)].flat())],
     };
     this.#directions[direction].set(key, made);
     return made;

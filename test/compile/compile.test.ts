@@ -34,14 +34,14 @@ describe('a rule lands where its own side matches a member of its segment', () =
       '{ workloads: role == "api" }',
       'web-1',
       [],
-      ['segment/shop/role == "api"'],
+      ['members/app == "shop"/role == "api"'],
     ],
     [
       'selectors at the destination',
       '{ workloads: role == "web" }',
       '{ workloads: role == "api" }',
       'api-1',
-      ['segment/shop/role == "web"'],
+      ['members/app == "shop"/role == "web"'],
       [],
     ],
     ['selectors at neither', '{ workloads: role == "web" }', '{ workloads: role == "api" }', 'db-1', [], []],
@@ -50,8 +50,8 @@ describe('a rule lands where its own side matches a member of its segment', () =
       '{ workloads: all() }',
       '{ workloads: role == "db" }',
       'db-1',
-      ['segment/shop'],
-      ['segment/shop/role == "db"'],
+      ['members/app == "shop"'],
+      ['members/app == "shop"/role == "db"'],
     ],
     [
       'not at a workload outside, though it matches',
@@ -75,7 +75,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       '{ workloads: role == "db" }',
       'web-2',
       [],
-      ['segment/shop/role == "db"'],
+      ['members/app == "shop"/role == "db"'],
     ],
     [
       'a segment named from outside',
@@ -85,21 +85,28 @@ describe('a rule lands where its own side matches a member of its segment', () =
       [],
       ['tenant/role == "dev"'],
     ],
-    ['any as the far side', 'any', '{ workloads: role == "web" }', 'web-1', ['any'], ['segment/shop/role == "web"']],
+    [
+      'any as the far side',
+      'any',
+      '{ workloads: role == "web" }',
+      'web-1',
+      ['any'],
+      ['members/app == "shop"/role == "web"'],
+    ],
     [
       'ranges as the far side',
       '{ cidr: 192.0.2.0/24, except: [192.0.2.0/28] }',
       '{ workloads: role == "web" }',
       'web-1',
       ['ranges/192.0.2.16-192.0.2.255'],
-      ['segment/shop/role == "web" local'],
+      ['members/app == "shop"/role == "web" local'],
     ],
     [
       'ranges as the near side',
       '{ workloads: role == "web" }',
       '{ cidr: 10.0.0.3/32 }',
       'api-2',
-      ['segment/shop/role == "web" local'],
+      ['members/app == "shop"/role == "web" local'],
       [],
     ],
     [
@@ -107,7 +114,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       '{ workloads: role == "api" }',
       '{ cidr: 10.0.0.0/8 }, { workloads: role == "db" }',
       'db-1',
-      ['segment/shop/role == "api"'],
+      ['members/app == "shop"/role == "api"'],
       [],
     ],
     [
@@ -115,7 +122,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       '{ workloads: role == "web" }',
       '{ fqdn: DB.example.com }',
       'web-1',
-      ['segment/shop/role == "web" local'],
+      ['members/app == "shop"/role == "web" local'],
       ['fqdn/db.example.com'],
     ],
   ];
@@ -140,14 +147,14 @@ describe('peer sets', () => {
     - { name: web-to-db, from: [{ workloads: "role in {'web'}" }], to: [{ workloads: role == "db" }], services: [tcp/5432] }`),
     );
     expect([...ruleSetOf(fleet, 'api-1').peerSets.values()]).toEqual([
-      { id: 'segment/shop/role == "web"', addresses: ['10.0.0.1', '10.0.0.2', 'fd00::1'], ranges: [] },
+      { id: 'members/app == "shop"/role == "web"', addresses: ['10.0.0.1', '10.0.0.2', 'fd00::1'], ranges: [] },
     ]);
-    expect([...ruleSetOf(fleet, 'db-1').peerSets.keys()]).toEqual(['segment/shop/role == "web"']);
+    expect([...ruleSetOf(fleet, 'db-1').peerSets.keys()]).toEqual(['members/app == "shop"/role == "web"']);
   });
 
   test('that match nobody are there and empty', () => {
     const fleet = fleetOf(segment(webToApi.replace('"web"', '"nobody"')));
-    expect(ruleSetOf(fleet, 'api-1').peerSets.get('segment/shop/role == "nobody"')?.addresses).toEqual([]);
+    expect(ruleSetOf(fleet, 'api-1').peerSets.get('members/app == "shop"/role == "nobody"')?.addresses).toEqual([]);
   });
 
   test('of an IP list keep their id whatever is in the list', () => {
@@ -212,12 +219,12 @@ spec:
 
   test('keeps { workloads } to the combination, and lets { segment } reach all of them', () => {
     expect(grantLines(fleet, 'shop-api', 'inbound')).toEqual([
-      'ring[app=shop,env=prod]/across segment/ring/role == "web": tcp/9090',
-      'ring[app=shop,env=prod]/within segment/ring[app=shop,env=prod]/role == "web": tcp/8080',
+      'ring[app=shop,env=prod]/across members/has(app)[app,env]/role == "web": tcp/9090',
+      'ring[app=shop,env=prod]/within members/has(app)[app=shop,env=prod]/role == "web": tcp/8080',
     ]);
     const { peerSets } = ruleSetOf(fleet, 'shop-api');
-    expect(peerSets.get('segment/ring[app=shop,env=prod]/role == "web"')?.addresses).toEqual(['10.1.0.1']);
-    expect(peerSets.get('segment/ring/role == "web"')?.addresses).toEqual(['10.1.0.1', '10.1.0.3']);
+    expect(peerSets.get('members/has(app)[app=shop,env=prod]/role == "web"')?.addresses).toEqual(['10.1.0.1']);
+    expect(peerSets.get('members/has(app)[app,env]/role == "web"')?.addresses).toEqual(['10.1.0.1', '10.1.0.3']);
   });
 
   test('names the combination where its default decides', () => {
@@ -421,7 +428,9 @@ spec: { kind: external, addresses: [192.0.2.9] }`,
   });
 
   test('an external workload is a peer all the same', () => {
-    expect(ruleSetOf(fleet, 'api-1').peerSets.get('segment/shop/role == "web"')?.addresses).toContain('192.0.2.9');
+    expect(ruleSetOf(fleet, 'api-1').peerSets.get('members/app == "shop"/role == "web"')?.addresses).toContain(
+      '192.0.2.9',
+    );
   });
 
   test('a host without managed workloads has no rule set', () => {

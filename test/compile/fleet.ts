@@ -71,7 +71,7 @@ export function rulesOf(fleet: Fleet, workload: string, now: Millis = noon): Wor
   return rules;
 }
 
-/** "shop/web-to-api <- segment/shop/role == \"web\": tcp/8080", one line a grant: what a reader of a table wants to see. */
+/** "shop/web-to-api <- members/app == \"shop\"/role == \"web\": tcp/8080", one line a grant: what a reader of a table wants to see. */
 export function grantLines(fleet: Fleet, workload: string, direction: Direction): readonly string[] {
   return rulesOf(fleet, workload)[direction].grants.map(grantLine);
 }

@@ -39,14 +39,16 @@ describe('what changes', () => {
       revision: 5,
       host: 'api-1',
       ...nothing,
-      changedPeerSets: [{ id: 'segment/shop/role == "web"', addedAddresses: ['10.0.0.7'], removedAddresses: [] }],
+      changedPeerSets: [
+        { id: 'members/app == "shop"/role == "web"', addedAddresses: ['10.0.0.7'], removedAddresses: [] },
+      ],
     });
   });
 
   test('a workload less is one address out of one set', () => {
     const delta = diffRuleSets(ruleSet('api-1', 4, { inventory: web3 }), ruleSet('api-1', 5));
     expect(delta.changedPeerSets).toEqual([
-      { id: 'segment/shop/role == "web"', addedAddresses: [], removedAddresses: ['10.0.0.7'] },
+      { id: 'members/app == "shop"/role == "web"', addedAddresses: [], removedAddresses: ['10.0.0.7'] },
     ]);
     expect(delta.replacedWorkloads).toEqual([]);
   });
@@ -68,7 +70,7 @@ describe('what changes', () => {
 
 describe('a delta that does not fit is refused whole', () => {
   const base = ruleSet('api-1', 4);
-  const web = 'segment/shop/role == "web"';
+  const web = 'members/app == "shop"/role == "web"';
   const [workload] = base.workloads;
   if (workload === undefined) throw new Error('api-1 has rules');
   const set = { id: web, addresses: [], ranges: [] };
