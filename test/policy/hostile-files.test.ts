@@ -9,6 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { maxPolicyFileLength } from '#policy/yaml-documents.ts';
+import { threadMs } from '#test/support/thread-time.ts';
 import { noon, segment } from './world.ts';
 
 const good = segment('shop', 'selector: all()').replace('---\n', '');
@@ -19,11 +20,6 @@ function codes(text: string): string[] {
 }
 
 /** Processor time of this thread: what a file costs, however busy the machine is. */
-function threadMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
-
 function bomb(): string {
   const levels = 'abcdefghijklmnopqrstuvwxyz'.split('');
   return levels

@@ -4,14 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { findCoverings } from '#policy/covering-rules.ts';
 import type { Rule } from '#policy/policy.ts';
+import { threadMs } from '#test/support/thread-time.ts';
 import { document, noon, segment, workloads } from './world.ts';
 
 /** Processor time of this thread: what it costs, however busy the machine is. */
-function threadMs(): number {
-  const { user, system } = process.threadCpuUsage();
-  return (user + system) / 1000;
-}
-
 const count = 5000;
 const fleet = workloads(
   ...Array.from({ length: count }, (_, at) => `w-${at} h-${at} 10.0.${at >> 8}.${at & 255} role=r-${at % 50},env=prod`),

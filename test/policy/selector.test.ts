@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { maxSelectorLength, parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
+import { threadMs } from '#test/support/thread-time.ts';
 
 const labels = new Map([
   ['app', 'shop'],
@@ -114,9 +115,9 @@ describe('hostile selectors', () => {
     ['60,000 negations, within the length', '!'.repeat(60_000)],
   ];
   test.each(hostile)('%s is refused at once', (_name, text) => {
-    const startedAt = performance.now();
+    const startedAt = threadMs();
     expect(parseSelector(text).ok).toBe(false);
-    expect(performance.now() - startedAt).toBeLessThan(500);
+    expect(threadMs() - startedAt).toBeLessThan(500);
   });
 
   test('the longest selector is read', () => {
