@@ -27,7 +27,6 @@ import type {
 } from './agent-backend.ts';
 import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
-import { type Canary, type CanaryLimits, type CanaryState, watchCanary } from './canary.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { EnrolmentRefusals } from './enrolment-refusals.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
@@ -67,14 +66,6 @@ export interface FleetOptions {
 
 /** In one audit entry. */
 const addressesTold = 32;
-const hostsTold = 32;
-
-interface Activating {
-  readonly policy: Policy;
-  readonly source: NewActivation['source'];
-  readonly kind: ActivationKind;
-  readonly note: Omit<AuditNote, 'at'>;
-}
 
 export class Fleet implements AgentBackend {
   readonly sessions = new AgentSessions();
@@ -91,8 +82,6 @@ export class Fleet implements AgentBackend {
   readonly #owed: OwedWrites;
   #revision: number;
   #active: ActivePolicy;
-  #canary: CanaryState | undefined;
-  readonly #stopping = new AbortController();
   readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
   readonly #publication: Publication;
   #isStopped = false;
@@ -141,11 +130,6 @@ export class Fleet implements AgentBackend {
 
   get active(): ActivePolicy {
     return this.#active;
-  }
-
-  /** The canary that runs, or how the last one since the start ended. */
-  get canary(): CanaryState | undefined {
-    return this.#canary;
   }
 
   inventory(): Inventory {
@@ -217,7 +201,6 @@ export class Fleet implements AgentBackend {
   async stop(): Promise<void> {
     this.#refusals.stop();
     this.#isStopped = true;
-    this.#stopping.abort();
     this.#publication.stop();
     await this.#changes.stop();
     this.#owed.stop();
@@ -231,7 +214,6 @@ export class Fleet implements AgentBackend {
     const { host } = request;
     const isTaken =
       this.#active.policy.workloads.has(host) ||
-      this.#runningCanary()?.policy.workloads.has(host) === true ||
       this.#inventory.unit(host) !== undefined ||
       this.#inventory.container(host) !== undefined;
     if (!namePattern.test(host) || isTaken) {
@@ -362,48 +344,28 @@ export class Fleet implements AgentBackend {
 
   // What operators do. Each returns once the change is stored and handed to the streams it concerns.
 
-  /** Makes `policy` the active one and sends it to every connected agent. A canary that runs ends: this is meant for its hosts too. */
-  async activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
-    return this.#changes.run(() => this.#activate(input));
-  }
-
-  /** Lets `hosts` alone enforce a policy; it becomes the active one when they hold it, and theirs no more when not. */
-  async startCanary(input: {
+  /** Makes `policy` the active one and sends it to every connected agent. */
+  async activate(input: {
     readonly policy: Policy;
     readonly source: NewActivation['source'];
-    readonly hosts: readonly string[];
-    readonly limits: CanaryLimits;
-    readonly actor: string;
-  }): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running'>> {
-    const { policy, source, hosts, limits, actor } = input;
+    readonly kind: ActivationKind;
+    readonly note: Omit<AuditNote, 'at'>;
+  }): Promise<{ readonly revision: number; readonly policy: number }> {
     return this.#changes.run(async () => {
-      if (this.#canary?.state === 'running') return err('canary-running');
-      const note = this.#note({
-        actor,
-        action: 'canary-started',
-        target: 'policy',
-        details: { hosts: hosts.slice(0, hostsTold), count: hosts.length, ...limits },
+      const revision = this.#revision + 1;
+      const id = await this.#store.activatePolicy({
+        tenant: this.#tenant,
+        source: input.source,
+        revision,
+        kind: input.kind,
+        note: { ...input.note, at: this.#now() },
       });
-      let id: number;
-      if (source.kind === 'files') id = await this.#store.savePolicy({ tenant: this.#tenant, files: source.files, note });
-      else {
-        id = source.policy;
-        await this.#audit({ ...note, details: { ...note.details, policy: id } });
-      }
-      await this.#advance();
-      const canary: Canary = { id, policy, revision: this.#revision, hosts: new Set(hosts), limits };
-      this.#canary = { state: 'running', canary };
-      this.#publication.mark('changed');
-      void this.#followCanary(canary, actor);
-      return ok({ revision: canary.revision, policy: id });
-    });
-  }
-
-  /** Its hosts are put back under the active policy. Undefined where no canary runs. */
-  async endCanary(input: { readonly reason: string; readonly actor: string }): Promise<number | undefined> {
-    return this.#changes.run(async () => {
-      const canary = this.#runningCanary();
-      return canary === undefined ? undefined : this.#dropCanary(canary, input);
+      this.#revision = revision;
+      this.#active = { id, revision, policy: input.policy };
+      this.#inventory.setExternals(input.policy.workloads);
+      await this.#auditConflicts();
+      this.#publication.mark('always');
+      return { revision, policy: id };
     });
   }
 
@@ -520,43 +482,6 @@ export class Fleet implements AgentBackend {
 
   // Inside a turn.
 
-  async #activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
-    const revision = this.#revision + 1;
-    const id = await this.#store.activatePolicy({
-      tenant: this.#tenant,
-      source: input.source,
-      revision,
-      kind: input.kind,
-      note: { ...input.note, at: this.#now() },
-    });
-    this.#revision = revision;
-    this.#active = { id, revision, policy: input.policy };
-    const canary = this.#runningCanary();
-    if (canary !== undefined) {
-      this.#canary =
-        canary.policy === input.policy
-          ? { state: 'promoted', canary, active: revision }
-          : { state: 'failed', canary, reason: 'another policy was activated' };
-    }
-    this.#inventory.setExternals(input.policy.workloads);
-    await this.#auditConflicts();
-    this.#publication.mark('always');
-    return { revision, policy: id };
-  }
-
-  async #dropCanary(
-    canary: Canary,
-    { reason, actor }: { readonly reason: string; readonly actor: string },
-  ): Promise<number> {
-    await this.#advance();
-    this.#canary = { state: 'failed', canary, reason };
-    this.#publication.mark('changed');
-    this.#log.warn({ policy: canary.id, reason }, 'a canary failed; its hosts are under the active policy again');
-    const details = { policy: canary.id, reason, revision: this.#revision };
-    await this.#audit({ actor, action: 'canary-failed', target: 'policy', details });
-    return this.#revision;
-  }
-
   async #takeReport(agent: LiveAgent, report: HostReport, agentVersion: string): Promise<void> {
     const { host } = agent;
     const before = this.#inventory.host(host);
@@ -635,34 +560,6 @@ export class Fleet implements AgentBackend {
     return { ...note, at: this.#now() };
   }
 
-  #runningCanary(): Canary | undefined {
-    return this.#canary?.state === 'running' ? this.#canary.canary : undefined;
-  }
-
-  async #followCanary(canary: Canary, actor: string): Promise<void> {
-    const verdict = await watchCanary({
-      canary,
-      sessions: this.sessions,
-      isEnrolled: (host) => this.#inventory.host(host) !== undefined,
-      signal: this.#stopping.signal,
-    });
-    if (verdict === undefined) return;
-    this.#background(async () => {
-      // Somebody may have ended it meanwhile.
-      if (this.#runningCanary() !== canary) return;
-      if (verdict.kind === 'failed') {
-        await this.#dropCanary(canary, { reason: verdict.reason, actor: 'control-plane' });
-        return;
-      }
-      await this.#activate({
-        policy: canary.policy,
-        source: { kind: 'stored', policy: canary.id },
-        kind: 'apply',
-        note: { actor, action: 'policy-applied', target: 'policy', details: { canary: canary.revision } },
-      });
-    });
-  }
-
   /** A change nobody waits for. */
   #background(change: () => Promise<void>): void {
     this.#changes.run(change).catch((cause: unknown) => {
@@ -673,14 +570,7 @@ export class Fleet implements AgentBackend {
   #inForce(): InForce {
     const { policy, problem } = this.#active;
     const sending = problem === undefined ? 'send' : 'hold';
-    return {
-      policy,
-      takeChanges: () => this.#inventory.takeChanges(),
-      revision: this.#revision,
-      sending,
-      trial: this.#runningCanary(),
-      inventory: () => this.#inventory.current(),
-    };
+    return { policy, takeChanges: () => this.#inventory.takeChanges(), revision: this.#revision, sending };
   }
 
   #viewOf(host: HostEntry): AgentView {
