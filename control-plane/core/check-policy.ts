@@ -8,6 +8,7 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import { checkInventory, type DraftDocument } from './check-inventory.ts';
+import { membershipProblems } from './check-memberships.ts';
 import { warnOfPolicy } from './check-warnings.ts';
 import {
   type CheckMode,
@@ -39,6 +40,8 @@ export interface CheckInput {
   readonly mode: CheckMode;
   /** The live fleet, in server mode: what tests may name, and what warnings are told from. */
   readonly knownWorkloads?: ReadonlyMap<string, Workload> | undefined;
+  /** In server mode: a policy that is over the limits of membership-count.ts, and no more so than this, is let through. */
+  readonly inForce?: Policy | 'itself' | undefined;
   /** Left out where only the policy is wanted: they cost as much as all the rest. */
   readonly warnings?: 'wanted' | 'unwanted' | undefined;
   /** What reading the directory found already (links that leave it, files that are not UTF-8). */
@@ -80,6 +83,7 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     ...documents.filter((one) => one.kind === 'Workload').map((one) => [one.name, one] as const),
   ]);
   const policy = readPolicy({ documents, spare }, problems, isInventoryKnown ? testable : undefined);
+  if (!hasErrors(problems)) problems.push(...membershipProblems({ policy, workloads, inForce: input.inForce }));
   if (!hasErrors(problems) && input.warnings !== 'unwanted') {
     const known = isInventoryKnown ? { ...inventory, workloads } : undefined;
     for (const warning of warnOfPolicy({ policy, inventory: known, now: input.now })) problems.push(warning);

@@ -56,6 +56,8 @@ export const problemCatalogue = {
   'duplicate-address': error('Two hosts claim one address.'),
   'duplicate-host': error('Two workloads of kind host stand for one host.'),
   'duplicate-entry': error('A list names one thing twice where that has no meaning.'),
+  // Sizes.
+  'too-many-memberships': error('The selectors match more workloads, all together, than are compiled.'),
   // What is allowed but looks wrong.
   'empty-policy': warning('The directory holds no policy document.'),
   'description-split': warning('A description in braces holds a comma and is not in quotes.'),

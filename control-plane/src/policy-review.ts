@@ -14,6 +14,8 @@ export interface ReviewRequest {
   readonly inventory: Inventory;
   readonly now: Millis;
   readonly tests: 'run' | 'skip';
+  /** The active policy: one that is over the limits, and no more so than this, is good. `itself`: this is the one. */
+  readonly inForce?: Policy | 'itself';
 }
 
 export type Review =
@@ -26,9 +28,9 @@ export type Review =
   | { readonly kind: 'invalid'; readonly problems: readonly Problem[] }
   | { readonly kind: 'tests-failed'; readonly failures: readonly TestResult[]; readonly testsPassed: number };
 
-export function reviewPolicy({ files, inventory, now, tests }: ReviewRequest): Review {
+export function reviewPolicy({ files, inventory, now, tests, inForce }: ReviewRequest): Review {
   const managed = new Map([...inventory.workloads].filter(([, workload]) => workload.kind !== 'external'));
-  const { problems, policy } = checkPolicy({ files, now, mode: 'server', knownWorkloads: managed });
+  const { problems, policy } = checkPolicy({ files, now, mode: 'server', knownWorkloads: managed, inForce });
   if (policy === undefined) return { kind: 'invalid', problems };
   if (tests === 'skip') return { kind: 'good', policy, warnings: problems, testsPassed: 0 };
   const results = runPolicyTests({ policy, inventory: inventoryUnder(policy, inventory), now });

@@ -160,7 +160,7 @@ async function loadActivePolicy(parts: {
   const inventory = { workloads: new Map(), resolutions: new Map() };
   const [last] = await store.listActivations({ tenant, limit: 1 });
   const files = last === undefined ? [] : ((await store.readPolicy({ tenant, id: last.policy }))?.files ?? []);
-  const review = reviewPolicy({ files, inventory, now: now(), tests: 'skip' });
+  const review = reviewPolicy({ files, inventory, now: now(), tests: 'skip', inForce: 'itself' });
   if (last === undefined) {
     if (review.kind !== 'good') throw new Error('an empty policy does not pass its check');
     const note = { at: now(), actor: 'control-plane', action: 'policy-applied', target: 'policy' };

@@ -57,6 +57,7 @@ describe('policy-errors.md', () => {
     const elsewhere = [
       ...ofFiles,
       'nested-too-deep',
+      'too-many-memberships',
       'too-many-problems',
       'empty-policy',
       'kind-not-here',

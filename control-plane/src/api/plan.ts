@@ -101,9 +101,10 @@ async function plan(
 ): Promise<PlanAnswer> {
   const { fleet, now } = context;
   const inventory = fleet.inventory();
-  const tested = reviewPolicy({ files, inventory, now: now(), tests: 'run' });
-  const review =
-    tested.kind === 'tests-failed' ? reviewPolicy({ files, inventory, now: now(), tests: 'skip' }) : tested;
+  const reviewed = (tests: 'run' | 'skip') =>
+    reviewPolicy({ files, inventory, now: now(), tests, inForce: fleet.active.policy });
+  const tested = reviewed('run');
+  const review = tested.kind === 'tests-failed' ? reviewed('skip') : tested;
   const { policy, warnings } = assertGood(review);
   const impact = impactOf({
     current: { policy: fleet.active.policy, inventory },
