@@ -109,19 +109,22 @@ export class AgentSessions {
       const progress = this.progressOf(revision);
       const leftMs = deadline - performance.now();
       if (progress.pending.length === 0 || leftMs <= 0) return progress;
-      await this.#nextChange(leftMs);
+      await this.nextChange(leftMs);
     }
   }
 
-  #nextChange(timeoutMs: number): Promise<void> {
+  /** Resolves when an agent came, went or answered, at the time limit, or when aborted. */
+  nextChange(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
         this.#waiting.delete(done);
+        signal?.removeEventListener('abort', done);
         resolve();
       };
       const timer = setTimeout(done, timeoutMs);
       this.#waiting.add(done);
+      signal?.addEventListener('abort', done);
     });
   }
 

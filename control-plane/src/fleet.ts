@@ -27,6 +27,14 @@ import type {
 } from './agent-backend.ts';
 import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
+import {
+  type Canary,
+  type CanaryFailure,
+  type CanaryLimits,
+  type CanaryState,
+  type CanaryVerdict,
+  watchCanary,
+} from './canary.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { EnrolmentRefusals } from './enrolment-refusals.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
@@ -66,6 +74,16 @@ export interface FleetOptions {
 
 /** In one audit entry. */
 const addressesTold = 32;
+const hostsTold = 32;
+/** Between attempts to store how a canary ended. */
+const canaryRetryMs = 5000;
+
+interface Activating {
+  readonly policy: Policy;
+  readonly source: NewActivation['source'];
+  readonly kind: ActivationKind;
+  readonly note: Omit<AuditNote, 'at'>;
+}
 
 export class Fleet implements AgentBackend {
   readonly sessions = new AgentSessions();
@@ -82,6 +100,8 @@ export class Fleet implements AgentBackend {
   readonly #owed: OwedWrites;
   #revision: number;
   #active: ActivePolicy;
+  #canary: CanaryState | undefined;
+  readonly #stopping = new AbortController();
   readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
   readonly #publication: Publication;
   #isStopped = false;
@@ -130,6 +150,11 @@ export class Fleet implements AgentBackend {
 
   get active(): ActivePolicy {
     return this.#active;
+  }
+
+  /** The canary that runs, or how the last one since the start ended. */
+  get canary(): CanaryState | undefined {
+    return this.#canary;
   }
 
   inventory(): Inventory {
@@ -201,6 +226,7 @@ export class Fleet implements AgentBackend {
   async stop(): Promise<void> {
     this.#refusals.stop();
     this.#isStopped = true;
+    this.#stopping.abort();
     this.#publication.stop();
     await this.#changes.stop();
     this.#owed.stop();
@@ -214,6 +240,7 @@ export class Fleet implements AgentBackend {
     const { host } = request;
     const isTaken =
       this.#active.policy.workloads.has(host) ||
+      this.#runningCanary()?.policy.workloads.has(host) === true ||
       this.#inventory.unit(host) !== undefined ||
       this.#inventory.container(host) !== undefined;
     if (!namePattern.test(host) || isTaken) {
@@ -344,28 +371,49 @@ export class Fleet implements AgentBackend {
 
   // What operators do. Each returns once the change is stored and handed to the streams it concerns.
 
-  /** Makes `policy` the active one and sends it to every connected agent. */
-  async activate(input: {
+  /** Makes `policy` the active one and sends it to every connected agent. A canary that runs ends: this is meant for its hosts too. */
+  async activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
+    return this.#changes.run(() => this.#activate(input));
+  }
+
+  /** Lets `hosts` alone enforce a policy; it becomes the active one when they hold it, and theirs no more when not. */
+  async startCanary(input: {
     readonly policy: Policy;
     readonly source: NewActivation['source'];
-    readonly kind: ActivationKind;
-    readonly note: Omit<AuditNote, 'at'>;
-  }): Promise<{ readonly revision: number; readonly policy: number }> {
+    readonly hosts: readonly string[];
+    readonly limits: CanaryLimits;
+    readonly actor: string;
+  }): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running'>> {
+    const { policy, source, hosts, limits, actor } = input;
     return this.#changes.run(async () => {
-      const revision = this.#revision + 1;
-      const id = await this.#store.activatePolicy({
-        tenant: this.#tenant,
-        source: input.source,
-        revision,
-        kind: input.kind,
-        note: { ...input.note, at: this.#now() },
+      if (this.#canary?.state === 'running') return err('canary-running');
+      const note = this.#note({
+        actor,
+        action: 'canary-started',
+        target: 'policy',
+        details: { hosts: hosts.slice(0, hostsTold), count: hosts.length, ...limits },
       });
-      this.#revision = revision;
-      this.#active = { id, revision, policy: input.policy };
-      this.#inventory.setExternals(input.policy.workloads);
-      await this.#auditConflicts();
-      this.#publication.mark('always');
-      return { revision, policy: id };
+      let id: number;
+      if (source.kind === 'files')
+        id = await this.#store.savePolicy({ tenant: this.#tenant, files: source.files, note });
+      else {
+        id = source.policy;
+        await this.#audit({ ...note, details: { ...note.details, policy: id } });
+      }
+      await this.#advance();
+      const canary: Canary = { id, policy, revision: this.#revision, hosts: new Set(hosts), limits };
+      this.#canary = { state: 'running', canary };
+      this.#publication.mark('changed');
+      void this.#followCanary(canary, actor);
+      return ok({ revision: canary.revision, policy: id });
+    });
+  }
+
+  /** Its hosts are put back under the active policy. Undefined where no canary runs. */
+  async endCanary(input: { readonly reason: string; readonly actor: string }): Promise<number | undefined> {
+    return this.#changes.run(async () => {
+      const canary = this.#runningCanary();
+      return canary === undefined ? undefined : this.#dropCanary(canary, { reason: input.reason }, input.actor);
     });
   }
 
@@ -482,6 +530,55 @@ export class Fleet implements AgentBackend {
 
   // Inside a turn.
 
+  async #activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
+    const revision = this.#revision + 1;
+    const id = await this.#store.activatePolicy({
+      tenant: this.#tenant,
+      source: input.source,
+      revision,
+      kind: input.kind,
+      note: { ...input.note, at: this.#now() },
+    });
+    this.#revision = revision;
+    this.#active = { id, revision, policy: input.policy };
+    const canary = this.#runningCanary();
+    if (canary !== undefined) {
+      this.#canary =
+        canary.policy === input.policy
+          ? { state: 'promoted', canary, active: revision }
+          : { state: 'failed', canary, reason: 'another policy was activated' };
+    }
+    this.#inventory.setExternals(input.policy.workloads);
+    await this.#auditConflicts();
+    this.#publication.mark('always');
+    return { revision, policy: id };
+  }
+
+  async #concludeCanary(
+    canary: Canary,
+    { verdict, actor }: { readonly verdict: CanaryVerdict; readonly actor: string },
+  ): Promise<void> {
+    // Somebody may have ended it meanwhile.
+    if (this.#runningCanary() !== canary) return;
+    if (verdict.kind === 'failed') {
+      await this.#dropCanary(canary, verdict, 'control-plane');
+      return;
+    }
+    const { id, policy, revision } = canary;
+    const note = { actor, action: 'policy-applied', target: 'policy', details: { canary: revision } };
+    await this.#activate({ policy, source: { kind: 'stored', policy: id }, kind: 'apply', note });
+  }
+
+  async #dropCanary(canary: Canary, { reason, host }: CanaryFailure, actor: string): Promise<number> {
+    await this.#advance();
+    this.#canary = { state: 'failed', canary, reason, ...(host === undefined ? {} : { host }) };
+    this.#publication.mark('changed');
+    this.#log.warn({ policy: canary.id, reason }, 'a canary failed; its hosts are under the active policy again');
+    const details = { policy: canary.id, reason, revision: this.#revision };
+    await this.#audit({ actor, action: 'canary-failed', target: 'policy', details });
+    return this.#revision;
+  }
+
   async #takeReport(agent: LiveAgent, report: HostReport, agentVersion: string): Promise<void> {
     const { host } = agent;
     const before = this.#inventory.host(host);
@@ -560,6 +657,27 @@ export class Fleet implements AgentBackend {
     return { ...note, at: this.#now() };
   }
 
+  #runningCanary(): Canary | undefined {
+    return this.#canary?.state === 'running' ? this.#canary.canary : undefined;
+  }
+
+  /** What the store cannot take now, on a full disk, is tried again for as long as it is so. */
+  async #followCanary(canary: Canary, actor: string): Promise<void> {
+    const { signal } = this.#stopping;
+    const isEnrolled = (host: string) => this.#inventory.host(host) !== undefined;
+    while (this.#runningCanary() === canary) {
+      const verdict = await watchCanary({ canary, sessions: this.sessions, isEnrolled, signal });
+      if (verdict === undefined) return;
+      try {
+        await this.#changes.run(() => this.#concludeCanary(canary, { verdict, actor }));
+      } catch (cause) {
+        if (this.#isStopped) return;
+        this.#log.error({ err: cause }, 'the end of a canary could not be stored; it is tried again');
+        await this.sessions.nextChange(canaryRetryMs, signal);
+      }
+    }
+  }
+
   /** A change nobody waits for. */
   #background(change: () => Promise<void>): void {
     this.#changes.run(change).catch((cause: unknown) => {
@@ -570,7 +688,14 @@ export class Fleet implements AgentBackend {
   #inForce(): InForce {
     const { policy, problem } = this.#active;
     const sending = problem === undefined ? 'send' : 'hold';
-    return { policy, takeChanges: () => this.#inventory.takeChanges(), revision: this.#revision, sending };
+    return {
+      policy,
+      takeChanges: () => this.#inventory.takeChanges(),
+      revision: this.#revision,
+      sending,
+      trial: this.#runningCanary(),
+      inventory: () => this.#inventory.current(),
+    };
   }
 
   #viewOf(host: HostEntry): AgentView {

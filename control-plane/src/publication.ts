@@ -2,10 +2,11 @@
 // says when time alone will change something. Asked to as often as one likes, it works once, when told to publish.
 
 import type { HostRuleSet } from '#model/rule-set.ts';
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
-import type { Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy.ts';
 import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
+import { inventoryUnder } from './policy-review.ts';
 
 /** setTimeout fires at once beyond this. */
 const longestTimerMs = 2_147_483_647;
@@ -27,12 +28,26 @@ export interface InForce {
   readonly revision: number;
   /** `hold`: agents keep what they have. */
   readonly sending: 'send' | 'hold';
+  /** A policy that some hosts enforce instead; the same object for as long as it is on trial. */
+  readonly trial?: Trial | undefined;
+  readonly inventory: () => Inventory;
+}
+
+export interface Trial {
+  readonly policy: Policy;
+  readonly hosts: ReadonlySet<string>;
+}
+
+interface CompiledTrial {
+  readonly trial: Trial;
+  readonly compiler: FleetCompiler;
 }
 
 export class Publication {
   readonly #options: PublicationOptions;
   readonly #compiler: FleetCompiler;
   #policy: Policy;
+  #trial: CompiledTrial | undefined;
   #due: SendWhen | undefined;
   readonly #newcomers = new Set<LiveAgent>();
   #timer: NodeJS.Timeout | undefined;
@@ -48,7 +63,7 @@ export class Publication {
 
   /** What the host is to enforce now; undefined where no agent of the inventory does. */
   ruleSetOf(host: string, revision: number): HostRuleSet | undefined {
-    return this.#compiler.ruleSetOf(host, revision);
+    return this.#compilerOf(host).ruleSetOf(host, revision);
   }
 
   /** Policy or inventory changed: the next publication compiles and sends. */
@@ -62,7 +77,7 @@ export class Publication {
   }
 
   isTimeChangeDue(): boolean {
-    const at = this.#compiler.nextChangeAt;
+    const at = this.#nextChangeAt();
     return at !== undefined && this.#options.now() >= at;
   }
 
@@ -88,24 +103,59 @@ export class Publication {
   }
 
   #send(agent: LiveAgent, { revision, sending }: InForce): void {
-    const ruleSet = this.#compiler.ruleSetOf(agent.host, revision);
+    const ruleSet = this.#compilerOf(agent.host).ruleSetOf(agent.host, revision);
     if (ruleSet === undefined || sending === 'hold') return;
     this.#options.sessions.send(agent, ruleSet, this.#options.now());
   }
 
+  #compilerOf(host: string): FleetCompiler {
+    return this.#trial?.trial.hosts.has(host) ? this.#trial.compiler : this.#compiler;
+  }
+
+  #nextChangeAt(): Millis | undefined {
+    const instants = [this.#compiler.nextChangeAt, this.#trial?.compiler.nextChangeAt].filter((at) => at !== undefined);
+    return instants.length === 0 ? undefined : millis(Math.min(...instants));
+  }
+
   /** Gives the hosts whose rule set is now another. */
-  #compile({ policy, takeChanges }: InForce): Iterable<string> {
+  #compile(inForce: InForce): Iterable<string> {
+    const { policy, takeChanges } = inForce;
     const { now, timeCame } = this.#options;
     const at = now();
     const replaced: readonly FleetChange[] = policy === this.#policy ? [] : [{ kind: 'policy-replaced', policy }];
     this.#policy = policy;
-    const changed = this.#compiler.apply([...replaced, ...takeChanges()], at);
+    const changes = takeChanges();
+    const changed = new Set(this.#compiler.apply([...replaced, ...changes], at).keys());
+    this.#compileTrial(inForce, { changes, changed, at });
     clearTimeout(this.#timer);
-    const { nextChangeAt } = this.#compiler;
+    const nextChangeAt = this.#nextChangeAt();
     if (nextChangeAt !== undefined && !this.#isStopped) {
       this.#timer = setTimeout(timeCame, Math.min(Math.max(0, nextChangeAt - at), longestTimerMs));
       this.#timer.unref();
     }
-    return changed.keys();
+    return changed;
+  }
+
+  /** Where the trial begins or ends all its hosts are told, also of what is the same under both policies: they answer for it. */
+  #compileTrial(
+    { trial, inventory }: InForce,
+    work: { readonly changes: readonly FleetChange[]; readonly changed: Set<string>; readonly at: Millis },
+  ): void {
+    const { changes, changed, at } = work;
+    const before = this.#trial;
+    if (before !== undefined && before.trial === trial) {
+      for (const host of trial.hosts) changed.delete(host);
+      // External workloads are the active policy's; the trial has its own.
+      const managed = changes.filter((change) => change.kind !== 'workload-set' || change.workload.kind !== 'external');
+      for (const host of before.compiler.apply(managed, at).keys()) if (trial.hosts.has(host)) changed.add(host);
+      return;
+    }
+    for (const host of before?.trial.hosts ?? []) changed.add(host);
+    this.#trial = undefined;
+    if (trial === undefined) return;
+    const { policy, hosts } = trial;
+    const compiler = new FleetCompiler({ policy, inventory: inventoryUnder(policy, inventory()), now: at });
+    this.#trial = { trial, compiler };
+    for (const host of hosts) changed.add(host);
   }
 }

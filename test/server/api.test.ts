@@ -180,6 +180,30 @@ describe('refusals', () => {
       code: 'not-found',
     },
     {
+      name: 'a canary where nobody is connected',
+      method: 'POST',
+      path: '/api/v1/policy/apply',
+      body: { ...policyFile(shopPolicy()), canary: {} },
+      status: 409,
+      code: 'canary-empty',
+    },
+    {
+      name: 'a canary of a selector that is none',
+      method: 'POST',
+      path: '/api/v1/policy/apply',
+      body: { ...policyFile(shopPolicy()), canary: { selector: 'role =' } },
+      status: 400,
+      code: 'bad-request',
+    },
+    {
+      name: 'a draft as a canary',
+      method: 'POST',
+      path: '/api/v1/policy/apply',
+      body: { ...policyFile(shopPolicy()), mode: 'save-draft', canary: {} },
+      status: 400,
+      code: 'bad-request',
+    },
+    {
       name: 'a verdict that is none',
       method: 'GET',
       path: '/api/v1/flows?verdict=maybe',
@@ -192,6 +216,17 @@ describe('refusals', () => {
     const answer = await call(method, path, body === undefined ? {} : { body });
     expect(answer).toMatchObject({ status, body: { error: { code, message: expect.any(String) } } });
     expect((await call('GET', '/api/v1/audit?limit=10000')).body).toEqual(before);
+  });
+
+  const unknown = [
+    ['PUT', '/api/v1/workloads/nobody/quarantine', 'there is no workload "nobody"'],
+    ['DELETE', '/api/v1/workloads/nobody/quarantine', 'there is no workload "nobody"'],
+    ['POST', '/api/v1/agents/nobody/revoke', 'there is no host "nobody"'],
+    ['DELETE', '/api/v1/agents/nobody', 'there is no host "nobody"'],
+  ] as const;
+  test.each(unknown)('%s %s says "%s"', async (method, path, message) => {
+    const body = method === 'PUT' ? { body: {} } : {};
+    expect((await call(method, path, body)).body.error).toMatchObject({ code: 'not-found', message });
   });
 
   test('a body that is not JSON, and one beyond the limit', async () => {

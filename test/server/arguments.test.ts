@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { resolveConnection } from '#cli/server/connection.ts';
 import { durationMs, sinceMs } from '#cli/server/durations.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
+import { plural } from '#cli/server/printing.ts';
 import { renderTextDiff } from '#cli/server/text-diff.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
@@ -87,6 +88,18 @@ describe('where and as whom', () => {
     { name: 'no server', options: {}, env: { SEGWALL_TOKEN: 't' }, text: /SEGWALL_SERVER/ },
     { name: 'no token', options: {}, env: { SEGWALL_SERVER: 'http://h' }, text: /SEGWALL_TOKEN/ },
     { name: 'no URL', options: { server: 'host:1' }, env: { SEGWALL_TOKEN: 't' }, text: /not a URL/ },
+    {
+      name: 'a token in two lines',
+      options: { server: 'http://h' },
+      env: { SEGWALL_TOKEN: 'a\nb' },
+      text: /white space/,
+    },
+    {
+      name: 'a token that is prose',
+      options: { server: 'http://h' },
+      env: { SEGWALL_TOKEN: 'schlüssel' },
+      text: /no token has/,
+    },
     { name: 'a file that is not there', options: { tokenFile: '/nowhere' }, env, text: /cannot read \/nowhere/ },
   ];
   test.each(bad)('$name is wrong use', async ({ options, env, text }) => {
@@ -95,6 +108,10 @@ describe('where and as whom', () => {
       message: expect.stringMatching(text),
     });
   });
+});
+
+test('one thing is not told of as many', () => {
+  expect([0, 1, 2].map((count) => plural(count, 'workload'))).toEqual(['0 workloads', '1 workload', '2 workloads']);
 });
 
 describe('the difference of two texts', () => {

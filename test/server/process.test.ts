@@ -214,6 +214,63 @@ test('hosts join, policy reaches them, a label lets one in, a refusal is told, a
   expect(await again.segwallJson(['audit', '--verify'])).toMatchObject({ kind: 'intact' });
 });
 
+test('a canary holds a policy before the rest has it, and one that refuses it spares the rest', {
+  timeout,
+}, async () => {
+  const controlPlane = await spawnControlPlane({ directory: join(await scratchDirectory(), 'data') });
+  const api = await joinHost(controlPlane, {
+    name: 'api-1',
+    labels: 'app=shop,role=api',
+    address: '10.0.0.2',
+    refuses: 'selective',
+  });
+  const web = await joinHost(controlPlane, { name: 'web-1', labels: 'app=shop,role=web', address: '10.0.0.1' });
+  const canary = (policy: string, ...args: readonly string[]) =>
+    controlPlane.segwall(['apply', policy, '--canary', 'role == "api"', '--hold', '200ms', '--wait', ...args]);
+
+  const held = await canary(await policyDirectory(shopPolicy()), '--json');
+  const answer = JSON.parse(held.stdout) as {
+    readonly revision: number;
+    readonly canary: { readonly revision: number };
+  };
+  expect(answer).toMatchObject({
+    acked: ['api-1', 'web-1'],
+    nacked: [],
+    pending: [],
+    canary: { state: 'promoted', hosts: ['api-1'] },
+  });
+  expect(answer.revision).toBeGreaterThan(answer.canary.revision);
+  expect(held.exitCode).toBe(0);
+  const modes = () => [api, web].map(({ applied }) => applied.at(-1)?.workloads[0]?.inbound.mode);
+  expect(modes()).toEqual(['enforce', 'enforce']);
+
+  const selective = await policyDirectory(shopPolicy({ mode: 'selective' }));
+  const refused = await canary(selective, '--json');
+  expect(JSON.parse(refused.stdout)).toMatchObject({
+    acked: [],
+    nacked: [{ host: 'api-1', reason: expect.stringContaining('syntax error') }],
+    pending: [],
+    canary: { state: 'failed', hosts: ['api-1'], reason: expect.stringContaining('api-1 refused it') },
+  });
+  expect(refused.exitCode).toBe(1);
+  expect(web.applied.some(({ workloads }) => workloads[0]?.inbound.mode === 'selective')).toBe(false);
+  expect(modes()).toEqual(['enforce', 'enforce']);
+  const status = await controlPlane.segwall(['status']);
+  expect(status.stdout).toContain(`since revision ${answer.revision}: 1 segment, 1 rule\n`);
+
+  // Where the selector could be meant, the directory is.
+  const begun = await controlPlane.segwall([
+    'apply',
+    '--canary',
+    await policyDirectory(shopPolicy({ mode: 'observe' })),
+  ]);
+  expect([begun.exitCode, begun.stdout]).toEqual([0, expect.stringMatching(/is on trial at revision \d+/)]);
+  expect((await controlPlane.segwall(['status'])).stdout).toMatch(/^canary +policy \d+ since revision \d+ on api-1;/m);
+  expect((await controlPlane.segwall(['rollback', '--wait'])).exitCode).toBe(0);
+  expect((await controlPlane.segwall(['status'])).stdout).not.toContain('canary');
+  expect((await controlPlane.segwall(['tokens'])).stdout).toMatch(/^ID +STATE/);
+});
+
 test('what was observed becomes rules, and a plan says whom enforcement would cut off', { timeout }, async () => {
   const controlPlane = await spawnControlPlane({ directory: join(await scratchDirectory(), 'data') });
   const api = await joinHost(controlPlane, { name: 'api-1', labels: 'app=shop,role=api', address: '10.0.0.2' });

@@ -33,7 +33,9 @@ async function audit(options: AuditOptions): Promise<void> {
     if (verdict.kind === 'broken') process.exitCode = 1;
     if (options.json) printJson(verdict);
     else if (verdict.kind === 'intact')
-      printLine(`${verdict.entries} entries, intact; the last hash is ${verdict.lastHash}`);
+      printLine(
+        `${verdict.entries} ${verdict.entries === 1 ? 'entry' : 'entries'}, intact; the last hash is ${verdict.lastHash}`,
+      );
     else printLine(`broken: ${verdict.problem}`);
     return;
   }

@@ -32,6 +32,10 @@ export async function resolveConnection(
   if (token === undefined || token === '') {
     throw new CommandFailure(2, 'no-token', 'say as whom: --token-file FILE, or SEGWALL_TOKEN in the environment');
   }
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    const from = file?.token === undefined ? 'SEGWALL_TOKEN' : `${options.tokenFile}`;
+    throw new CommandFailure(2, 'bad-token', `${from} holds white space or other characters that no token has`);
+  }
   const url = URL.parse(server);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
     throw new CommandFailure(

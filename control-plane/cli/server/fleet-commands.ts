@@ -7,7 +7,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
-import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
+import { labelsText, plural, printJson, printLine, printTable, timeText } from './printing.ts';
 import { printTroubles, waitForAgents } from './waiting.ts';
 
 interface ListOptions extends ConnectionOptions {
@@ -121,8 +121,12 @@ async function status(options: ListOptions): Promise<void> {
   const lost = lostFlows.overruns + lostFlows.records + lostFlows.spooled + lostFlows.pruned;
   printLine(`revision   ${view.revision}`);
   printLine(
-    `policy     ${policy.id} since revision ${policy.revision}: ${policy.segments} segments, ${policy.rules} rules`,
+    `policy     ${policy.id} since revision ${policy.revision}: ${plural(policy.segments, 'segment')}, ${plural(policy.rules, 'rule')}`,
   );
+  if (view.canary !== undefined)
+    printLine(
+      `canary     policy ${view.canary.policy} since revision ${view.canary.revision} on ${someText(view.canary.hosts)}; to end it: segwall rollback`,
+    );
   printLine(
     `agents     ${agents.connected} of ${agents.enrolled} connected` +
       (agents.behind > 0 ? `, ${agents.behind} behind` : '') +
@@ -146,7 +150,7 @@ async function status(options: ListOptions): Promise<void> {
   if (lost > 0) {
     const { overruns, records, spooled, pruned } = lostFlows;
     printLine(
-      `lost flows ${overruns} overruns, ${records} records, ${spooled} from full spools, ${pruned} pruned for want of room`,
+      `lost flows ${plural(overruns, 'overrun')}, ${plural(records, 'record')}, ${spooled} from full spools, ${pruned} pruned for want of room`,
     );
   }
   for (const { address, claimants } of view.conflicts) {

@@ -8,7 +8,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { CommandFailure, guarded } from './failure.ts';
 import { readPolicyFiles } from './policy-files.ts';
-import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
+import { plural, printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
 
 interface PlanOptions extends ConnectionOptions {
@@ -92,16 +92,19 @@ async function printPlan(answer: PlanAnswer): Promise<void> {
     ),
     'no workload changes',
   );
-  printLine(`${answer.unchangedWorkloads} workloads do not change`);
+  const same = answer.unchangedWorkloads;
+  printLine(`${plural(same, 'workload')} ${same === 1 ? 'does' : 'do'} not change`);
   await printFlows('observed flows that would be denied', answer.newlyDenied);
   await printFlows('observed flows that would be allowed again', answer.newlyAllowed);
   await printFlows('observed flows that would pass, recorded as would-deny', answer.newlyWouldDeny);
   printLine(
-    `\n${answer.unchangedFlows} observed flows fare as before${answer.unjudgedFlows > 0 ? `; ${answer.unjudgedFlows} could not be judged` : ''}`,
+    `\n${plural(answer.unchangedFlows, 'observed flow')} ${answer.unchangedFlows === 1 ? 'fares' : 'fare'} as before${answer.unjudgedFlows > 0 ? `; ${answer.unjudgedFlows} could not be judged` : ''}`,
   );
   for (const failure of answer.testFailures) printLine(failureLine(failure));
-  if (answer.testFailures.length > 0) printLine(`${answer.testFailures.length} tests fail: apply would refuse this`);
-  else if (answer.testsPassed > 0) printLine(`${answer.testsPassed} tests hold`);
+  const failing = answer.testFailures.length;
+  if (failing > 0) printLine(`${plural(failing, 'test')} ${failing === 1 ? 'fails' : 'fail'}: apply would refuse this`);
+  else if (answer.testsPassed > 0)
+    printLine(`${plural(answer.testsPassed, 'test')} ${answer.testsPassed === 1 ? 'holds' : 'hold'}`);
 }
 
 function changesText(changes: {
@@ -166,7 +169,9 @@ async function suggest(options: SuggestOptions): Promise<void> {
   if (options.json) printJson(answer);
   else if (options.out === undefined) process.stdout.write(answer.yaml);
   const { rules, left, coveredFlows } = answer;
-  printProgress(`${rules.length} rules suggested; ${coveredFlows} flows are allowed already, ${left} are left out`);
+  printProgress(
+    `${plural(rules.length, 'rule')} suggested; ${plural(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,
+  );
 }
 
 async function writeSuggestion(path: string, yaml: string): Promise<void> {

@@ -2,8 +2,9 @@
 // errors read is the same as offline.
 
 import type { Command } from 'commander';
-import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory, Progress } from '#control-plane/api/schemas.ts';
-import { type ApiClient, openApiClient } from './api-client.ts';
+import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory } from '#control-plane/api/schemas.ts';
+import { openApiClient } from './api-client.ts';
+import { finish, finishCanary, type WaitOptions } from './applied-output.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { CommandFailure, guarded } from './failure.ts';
@@ -11,16 +12,11 @@ import { assertNumber } from './numbers.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, problemLine } from './review-output.ts';
-import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
-
-interface WaitOptions extends ConnectionOptions {
-  readonly wait?: true;
-  readonly timeout: string;
-  readonly json?: true;
-}
 
 interface ApplyOptions extends WaitOptions {
   readonly draft?: true;
+  readonly canary?: true | string;
+  readonly hold: string;
   readonly fromDraft?: string;
   readonly skipTests?: true;
   readonly empty?: true;
@@ -34,19 +30,26 @@ export function registerPolicyCommands(program: Command): void {
     .option('--wait', 'return once every connected agent has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
     .option('--draft', 'check and save it without activating it')
+    .option(
+      '--canary [SELECTOR]',
+      'let the connected hosts with these labels (without SELECTOR: one in ten) enforce it first, and the others once those have held it',
+    )
+    .option('--hold <DURATION>', 'how long the canary must hold it', '1m')
     .option('--from-draft <NUMBER>', 'activate a saved draft instead of a directory')
     .option('--skip-tests', "do not run the directory's PolicyTests")
     .option('--empty', 'allow a directory without any document to end all enforcement')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (directory: string | undefined, _options: unknown, command: Command) =>
-        apply(directory, command.optsWithGlobals()),
+        apply(sourceOf(directory, command.optsWithGlobals())),
       ),
     );
 
   program
     .command('rollback')
-    .description('activate the policy before the active one again, or the one in force at a revision')
+    .description(
+      'activate the policy before the active one again, or the one in force at a revision; while a canary runs, end it',
+    )
     .option('--to <REVISION>', 'the revision whose policy to return to')
     .option('--wait', 'return once every connected agent has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
@@ -71,13 +74,27 @@ export function registerPolicyCommands(program: Command): void {
     .action(guarded(async (_options: unknown, command: Command) => history(command.optsWithGlobals())));
 }
 
-async function apply(directory: string | undefined, options: ApplyOptions): Promise<void> {
+interface ApplySource {
+  readonly directory: string | undefined;
+  readonly options: ApplyOptions;
+}
+
+/** `apply --canary DIR` names no selector: without a directory there would be nothing to apply. */
+function sourceOf(directory: string | undefined, options: ApplyOptions): ApplySource {
+  if (directory !== undefined || options.fromDraft !== undefined || typeof options.canary !== 'string')
+    return { directory, options };
+  return { directory: options.canary, options: { ...options, canary: true } };
+}
+
+async function apply({ directory, options }: ApplySource): Promise<void> {
   const timeoutMs = durationMs(options.timeout, '--timeout');
+  const holdMs = durationMs(options.hold, '--hold');
   assertOneSource(directory, options);
   const files = options.fromDraft === undefined ? await readPolicyFiles(directory, options) : [];
   if (files === undefined) return;
   const source =
     options.fromDraft === undefined ? { files } : { draft: assertNumber(options.fromDraft, '--from-draft') };
+  const { canary } = options;
   const client = await openApiClient(options);
   const answer = await callReviewed<ApplyAnswer>(client, '/policy/apply', {
     body: {
@@ -85,19 +102,29 @@ async function apply(directory: string | undefined, options: ApplyOptions): Prom
       mode: options.draft ? 'save-draft' : 'activate',
       tests: options.skipTests ? 'skip' : 'run',
       empty: options.empty ? 'allow' : 'refuse',
+      ...(canary === undefined
+        ? {}
+        : { canary: { holdMs, answerMs: timeoutMs, ...(canary === true ? {} : { selector: canary }) } }),
     },
     json: options.json,
   });
   if (answer === undefined) return;
   if (answer.state === 'draft') {
-    if (options.json) printJson({ draft: answer.policy, revision: answer.revision, warnings: answer.warnings });
-    else printLine(`saved as draft ${answer.policy}; activate it with: segwall apply --from-draft ${answer.policy}`);
+    if (options.json) {
+      printJson({ draft: answer.policy, revision: answer.revision, warnings: answer.warnings });
+      return;
+    }
+    for (const warning of answer.warnings) printProgress(problemLine(warning));
+    printLine(`saved as draft ${answer.policy}; activate it with: segwall apply --from-draft ${answer.policy}`);
     return;
   }
-  await finish(client, { answer, options, timeoutMs });
+  if (answer.state === 'canary') await finishCanary(client, { answer, options, timeoutMs });
+  else await finish(client, { answer, options, timeoutMs });
 }
 
-function assertOneSource(directory: string | undefined, { draft, fromDraft }: ApplyOptions): void {
+function assertOneSource(directory: string | undefined, { draft, canary, fromDraft }: ApplyOptions): void {
+  if (draft !== undefined && canary !== undefined)
+    throw new CommandFailure(2, 'bad-option', '--draft and --canary exclude each other; give one');
   if (fromDraft === undefined || (directory === undefined && draft === undefined)) return;
   const other = directory === undefined ? '--draft' : `the directory ${directory}`;
   throw new CommandFailure(2, 'bad-option', `--from-draft ${fromDraft} and ${other} exclude each other; give one`);
@@ -109,34 +136,6 @@ async function rollback(options: WaitOptions & { readonly to?: string }): Promis
   const body = options.to === undefined ? {} : { to: assertNumber(options.to, '--to') };
   const answer = await callReviewed<ApplyAnswer>(client, '/policy/rollback', { body, json: options.json });
   if (answer !== undefined) await finish(client, { answer, options, timeoutMs });
-}
-
-async function finish(
-  client: ApiClient,
-  given: { readonly answer: ApplyAnswer; readonly options: WaitOptions; readonly timeoutMs: number },
-): Promise<void> {
-  const { answer, options, timeoutMs } = given;
-  const { revision } = answer;
-  if (!options.json) for (const warning of answer.warnings) printProgress(problemLine(warning));
-  const progress = options.wait
-    ? await waitForAgents(client, { revision, timeoutMs })
-    : await progressOf(client, revision);
-  if (options.json) printJson(applied(answer, progress));
-  else {
-    printLine(`policy ${answer.policy} is active at revision ${revision}${testsText(answer)}`);
-    if (!options.wait) printLine(progressText(progress));
-    printTroubles(options.wait ? progress : { ...progress, pending: [] });
-  }
-  if (options.wait && (progress.nacked.length > 0 || progress.pending.length > 0)) process.exitCode = 1;
-}
-
-function applied(answer: ApplyAnswer, { acked, nacked, pending }: Progress) {
-  const { revision, policy, testsPassed, warnings } = answer;
-  return { revision, acked, nacked, pending, policy, testsPassed, warnings };
-}
-
-function testsText({ testsPassed }: ApplyAnswer): string {
-  return testsPassed === 0 ? '' : `; ${testsPassed} test${testsPassed === 1 ? '' : 's'} held`;
 }
 
 async function diff(directory: string, options: ConnectionOptions & { readonly json?: true }): Promise<void> {

@@ -45,6 +45,11 @@ export function labelsText(labels: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
+/** "1 test", "2 tests". */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** "2027-03-01 08:00:00" in UTC. */
 export function timeText(iso: string | undefined): string {
   return iso === undefined ? '' : iso.slice(0, 19).replace('T', ' ');

@@ -22,7 +22,11 @@ const mostUses = 1_000_000;
 const longestTtlSeconds = 365 * 86_400;
 
 export function registerTokenCommands(program: Command): void {
-  const tokens = program.command('tokens').description('tokens that hosts join with');
+  const tokens = program
+    .command('tokens')
+    .description('tokens that hosts join with, and how far they are spent')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => list(command.optsWithGlobals())));
   tokens
     .command('create')
     .description('make a token; hosts that join with it get its labels')

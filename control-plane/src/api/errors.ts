@@ -10,6 +10,8 @@ export const apiErrorStatuses = {
   'policy-tests-failed': 422,
   'policy-empty': 409,
   'nothing-to-roll-back': 409,
+  'canary-running': 409,
+  'canary-empty': 409,
   'peer-invalid': 422,
   'label-invalid': 422,
   'not-ready': 503,

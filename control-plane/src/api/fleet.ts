@@ -2,8 +2,11 @@
 
 import { z } from 'zod';
 import { factPrefix } from '#model/label.ts';
+import { closestName } from '#policy/closest-name.ts';
 import type { Workload } from '#policy/policy.ts';
 import type { AgentView } from '../agent-view.ts';
+import type { Canary } from '../canary.ts';
+import type { Fleet } from '../fleet.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
@@ -71,7 +74,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     },
     async (request) => {
       const host = request.params.name;
-      if (!(await fleet.revokeAgent(host, request.operator.actor))) throw noSuchHost(host);
+      if (!(await fleet.revokeAgent(host, request.operator.actor))) throw noSuchHost(fleet, host);
       return { host };
     },
   );
@@ -88,7 +91,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     },
     async (request) => {
       const host = request.params.name;
-      if (!(await fleet.removeAgent(host, request.operator.actor))) throw noSuchHost(host);
+      if (!(await fleet.removeAgent(host, request.operator.actor))) throw noSuchHost(fleet, host);
       return { host };
     },
   );
@@ -116,7 +119,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       const workload = request.params.name;
       const { actor } = request.operator;
       const change = await fleet.label({ workload, set: new Map(Object.entries(set)), remove, actor });
-      if (change === undefined) throw noSuchHost(workload);
+      if (change === undefined) throw noSuchWorkload(fleet, workload);
       return { revision: change.revision, workload, labels: Object.fromEntries(change.labels) };
     },
   );
@@ -135,7 +138,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     async (request) => {
       const workload = request.params.name;
       const result = await fleet.quarantine({ workload, peers: request.body.allow, actor: request.operator.actor });
-      if (result === undefined) throw noSuchHost(workload);
+      if (result === undefined) throw noSuchWorkload(fleet, workload);
       if (!result.ok) throw new ApiError('peer-invalid', result.error);
       return { revision: result.value.revision, workload, state: 'quarantined' as const };
     },
@@ -148,16 +151,36 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     },
     async (request) => {
       const workload = request.params.name;
-      if (fleet.quarantineOf(workload) === undefined) throw new ApiError('not-found', `${workload} is not quarantined`);
+      if (fleet.quarantineOf(workload) === undefined) {
+        if (fleet.inventory().workloads.get(workload)?.host === undefined) throw noSuchWorkload(fleet, workload);
+        throw new ApiError('not-found', `${workload} is not quarantined`);
+      }
       const result = await fleet.quarantine({ workload, actor: request.operator.actor });
-      if (result?.ok !== true) throw noSuchHost(workload);
+      if (result?.ok !== true) throw noSuchWorkload(fleet, workload);
       return { revision: result.value.revision, workload, state: 'released' as const };
     },
   );
 }
 
-function noSuchHost(name: string): ApiError {
-  return new ApiError('not-found', `no host ${name} is enrolled`);
+function noSuchHost(fleet: Fleet, name: string): ApiError {
+  const hosts = fleet.agents().map(({ host }) => host);
+  return new ApiError('not-found', `there is no host "${name}"${suggestion(name, hosts)}`);
+}
+
+/** Labels and quarantine are an operator's word on what agents enforce. */
+function noSuchWorkload(fleet: Fleet, name: string): ApiError {
+  const { workloads } = fleet.inventory();
+  if (workloads.has(name))
+    return new ApiError(
+      'not-found',
+      `"${name}" is external: no agent enforces it, and what is known of it stands in the policy`,
+    );
+  return new ApiError('not-found', `there is no workload "${name}"${suggestion(name, workloads.keys())}`);
+}
+
+function suggestion(name: string, names: Iterable<string>): string {
+  const closest = closestName(name, names);
+  return closest === undefined ? '' : `; did you mean "${closest}"?`;
 }
 
 async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiContext): Promise<Status> {
@@ -186,6 +209,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     },
     quarantined: someOf(fleet.quarantined()),
     workloads: fleet.inventory().workloads.size,
+    ...(fleet.canary?.state === 'running' ? { canary: canaryOf(fleet.canary.canary) } : {}),
     conflicts: fleet.conflicts(),
     lostFlows: {
       overruns: sum((loss) => loss.overruns),
@@ -194,6 +218,10 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       pruned: prunedFlows(),
     },
   };
+}
+
+function canaryOf({ id, revision, hosts }: Canary): NonNullable<Status['canary']> {
+  return { policy: id, revision, hosts: someOf([...hosts].sort()) };
 }
 
 function someOf(names: readonly string[]): Status['quarantined'] {

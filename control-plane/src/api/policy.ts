@@ -1,10 +1,15 @@
 // Policy over the operator API: check, apply, roll back. Whatever fails here has changed nothing.
 
+import type { z } from 'zod';
+import { parseSelector } from '#model/parse-selector.ts';
+import { selectorMatches } from '#model/selector.ts';
 import type { Policy } from '#policy/policy.ts';
 import type { TestResult } from '#policy/policy-tests.ts';
 import type { Problem } from '#policy/problem.ts';
+import { type CanaryState, chooseHosts } from '../canary.ts';
+import type { Fleet } from '../fleet.ts';
 import { type Review, reviewPolicy } from '../policy-review.ts';
-import type { PolicyFile } from '../store/policies.ts';
+import type { NewActivation, PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
@@ -14,12 +19,17 @@ import {
   activePolicyAnswer,
   applyAnswer,
   applyRequest,
+  type CanaryView,
+  canaryView,
   policyHistory,
+  progressQuery,
   rollbackRequest,
 } from './schemas.ts';
 
 /** Activations and drafts listed. */
 const historyLength = 100;
+/** A canary that has held ends without a word of any agent. */
+const canaryLookMs = 200;
 
 export function policyRoutes(app: Api, context: ApiContext): void {
   const { fleet, store, tenant, now } = context;
@@ -69,11 +79,17 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { draft, mode, tests, empty } = request.body;
+      const { draft, mode, tests, empty, canary } = request.body;
       const { actor } = request.operator;
+      if (mode === 'save-draft' && canary !== undefined)
+        throw new ApiError(
+          'bad-request',
+          'canary: a draft is nobody’s to enforce; activate it with a canary, or save it',
+        );
       const files = draft === undefined ? request.body.files : await readFiles(context, draft);
       if (files === undefined) throw new ApiError('bad-request', 'give files, or the number of a draft');
-      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests }));
+      const inForce = fleet.active.policy;
+      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests, inForce }));
       const { policy, testsPassed } = review;
       const warnings = review.warnings.map(problemView);
       if (mode === 'save-draft') {
@@ -82,9 +98,15 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         return { revision: fleet.revision, policy: id, state: 'draft' as const, warnings, testsPassed };
       }
       if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
+      const source: NewActivation['source'] =
+        draft === undefined ? { kind: 'files', files } : { kind: 'stored', policy: draft };
+      if (canary !== undefined) {
+        const started = await startCanary(fleet, { policy, source, request: canary, actor });
+        return { ...started, state: 'canary' as const, warnings, testsPassed };
+      }
       const activated = await fleet.activate({
         policy,
-        source: draft === undefined ? { kind: 'files', files } : { kind: 'stored', policy: draft },
+        source,
         kind: 'apply',
         note: { actor, action: 'policy-applied', target: 'policy', details: { tests } },
       });
@@ -92,21 +114,48 @@ export function policyRoutes(app: Api, context: ApiContext): void {
     },
   );
 
+  app.get(
+    '/api/v1/policy/canary',
+    {
+      schema: {
+        summary: 'The canary that runs, or how the last one ended',
+        tags: ['policy'],
+        querystring: progressQuery,
+        response: { 200: canaryView },
+      },
+    },
+    async (request) => {
+      const deadline = performance.now() + request.query.waitMs;
+      while (fleet.canary?.state === 'running' && performance.now() < deadline)
+        await fleet.sessions.nextChange(Math.min(canaryLookMs, deadline - performance.now()));
+      return canaryStateView(fleet.canary);
+    },
+  );
+
   app.post(
     '/api/v1/policy/rollback',
     {
       schema: {
-        summary: 'Activate again the policy that was in force at a revision, or the one before the active one',
+        summary:
+          'Activate again the policy that was in force at a revision, or the one before the active one; while a canary runs, end it',
         tags: ['policy'],
         body: rollbackRequest,
         response: { 200: applyAnswer },
       },
     },
     async (request) => {
+      if (request.body.to === undefined) {
+        const ended = await fleet.endCanary({ reason: 'rolled back by an operator', actor: request.operator.actor });
+        if (ended !== undefined)
+          return { revision: ended, policy: fleet.active.id, state: 'active' as const, warnings: [], testsPassed: 0 };
+      }
       const id = await rollbackTarget(context, request.body.to);
       const files = await readFiles(context, id);
       // Its tests held when it was applied; a way back must not depend on what has changed since.
-      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests: 'skip' }));
+      const inForce = fleet.active.policy;
+      const review = assertGood(
+        reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests: 'skip', inForce }),
+      );
       const activated = await fleet.activate({
         policy: review.policy,
         source: { kind: 'stored', policy: id },
@@ -116,6 +165,53 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       return { ...activated, state: 'active' as const, warnings: review.warnings.map(problemView), testsPassed: 0 };
     },
   );
+}
+
+interface CanaryStart {
+  readonly policy: Policy;
+  readonly source: NewActivation['source'];
+  readonly request: NonNullable<z.output<typeof applyRequest>['canary']>;
+  readonly actor: string;
+}
+
+async function startCanary(fleet: Fleet, { policy, source, request, actor }: CanaryStart) {
+  const { selector, ...limits } = request;
+  const connected = [...fleet.sessions.all()].map(({ host }) => host);
+  const hosts = selector === undefined ? chooseHosts(connected) : connected.filter(selectedHost(fleet, selector));
+  if (hosts.length === 0) {
+    const which = selector === undefined ? 'no host is connected' : `no connected host is selected by ${selector}`;
+    throw new ApiError('canary-empty', `${which}, so nobody would try the policy first; nothing was changed`);
+  }
+  const started = await fleet.startCanary({ policy, source, hosts, limits, actor });
+  if (started.ok) return { ...started.value, canary: hosts.toSorted() };
+  throw new ApiError(
+    'canary-running',
+    'a canary runs already; wait for its end, or end it: segwall rollback. Nothing was changed',
+  );
+}
+
+function selectedHost(fleet: Fleet, text: string): (host: string) => boolean {
+  const selector = parseSelector(text);
+  if (!selector.ok) throw new ApiError('bad-request', `canary: ${text} is no selector: ${selector.error.message}`);
+  const { workloads } = fleet.inventory();
+  return (host) => {
+    const labels = workloads.get(host)?.labels;
+    return labels !== undefined && selectorMatches(selector.value, labels);
+  };
+}
+
+function canaryStateView(state: CanaryState | undefined): CanaryView {
+  if (state === undefined) return { state: 'none' };
+  const { id, revision, hosts } = state.canary;
+  return {
+    state: state.state,
+    policy: id,
+    revision,
+    hosts: [...hosts].sort(),
+    ...(state.state === 'promoted' ? { active: state.active } : {}),
+    ...(state.state === 'failed' ? { reason: state.reason } : {}),
+    ...(state.state === 'failed' && state.host !== undefined ? { host: state.host } : {}),
+  };
 }
 
 /** A wrong directory must not open the fleet: whoever wants that says so. */

@@ -56,14 +56,35 @@ export const applyRequest = z.object({
     .enum(['refuse', 'allow'])
     .default('refuse')
     .describe('whether a policy without any document may replace one that has segments or guardrails'),
+  canary: z
+    .object({
+      selector: z.string().min(1).max(65_536).optional().describe('hosts by their labels; without it one in ten'),
+      holdMs: z.number().int().min(0).max(86_400_000).default(60_000),
+      answerMs: z.number().int().min(1).max(3_600_000).default(30_000),
+    })
+    .optional()
+    .describe('let some connected hosts enforce it first, and the others once those have held it'),
 });
 
 export const applyAnswer = z.object({
-  revision: count.describe('the revision it was activated at; for a draft, the one in force'),
+  revision: count.describe('the revision it was activated at, or sent to its canary; for a draft, the one in force'),
   policy: count,
-  state: z.enum(['active', 'draft']),
+  state: z.enum(['active', 'draft', 'canary']),
+  canary: names.optional().describe('the hosts that enforce it first'),
   warnings: z.array(problem).readonly(),
   testsPassed: count,
+});
+
+export const canaryView = z.object({
+  state: z
+    .enum(['none', 'running', 'promoted', 'failed'])
+    .describe('of the canary that runs, or of the last one since the control plane started'),
+  policy: count.optional(),
+  revision: count.optional().describe('at which it was sent to its hosts'),
+  hosts: names.optional(),
+  active: count.optional().describe("the revision since which it is everybody's"),
+  reason: z.string().optional().describe('why it failed'),
+  host: z.string().optional().describe('the host at which it failed'),
 });
 
 export const rollbackRequest = z.object({ to: z.number().int().positive().optional() });
@@ -253,6 +274,10 @@ export const status = z.object({
   }),
   quarantined: someOf('workloads that an operator quarantined; not what is inside of a host that is'),
   workloads: count,
+  canary: z
+    .object({ policy: count, revision: count, hosts: someOf('that enforce it') })
+    .optional()
+    .describe('a policy that some hosts enforce before the others'),
   conflicts: z.array(z.object({ address: z.string(), claimants: names })).readonly(),
   lostFlows: z.object({ overruns: count, records: count, spooled: count, pruned: count }),
 });
@@ -354,6 +379,7 @@ export const auditEntry = z.object({
 
 export type ApiProblem = z.output<typeof problem>;
 export type ApiTestFailure = z.output<typeof testFailure>;
+export type CanaryView = z.output<typeof canaryView>;
 export type ApplyAnswer = z.output<typeof applyAnswer>;
 export type Progress = z.output<typeof progress>;
 export type PlanAnswer = z.output<typeof planAnswer>;
