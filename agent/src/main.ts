@@ -126,7 +126,18 @@ function isCommanderError(error: unknown): error is { readonly exitCode: number 
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }
 
+/** A reader that has heard enough (`| head -1`) changes nothing; a full disk under what was asked for is told of. */
+function outlastReaders(): void {
+  process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
+    if (cause.code === 'EPIPE') return;
+    process.stderr.write(`error: cannot-write: cannot write to standard output: ${cause.message}\n`);
+    process.exit(2);
+  });
+  process.stderr.on('error', () => undefined);
+}
+
 // npm runs scripts in the package's root; the operator's paths are relative to where the operator is.
 const { npm_lifecycle_event: script, INIT_CWD: invokedIn } = process.env;
 if (script === 'segwall-agent' && invokedIn !== undefined) process.chdir(invokedIn);
+outlastReaders();
 process.exitCode = await main();

@@ -73,6 +73,9 @@ function complain(lines: readonly string[]): undefined {
   return undefined;
 }
 
+// Nobody may read what it says, and it goes on all the same.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
+
 // Everything this process writes is for its own user.
 process.umask(0o077);
 

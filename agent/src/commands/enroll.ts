@@ -13,7 +13,12 @@ export interface EnrollOptions {
 }
 
 /** Wrong use is 2; all else could not be reached or was not allowed. */
-const wrongUse: ReadonlySet<EnrollErrorCode> = new Set(['control-plane-invalid', 'proxy-invalid', 'name-invalid']);
+const wrongUse: ReadonlySet<EnrollErrorCode> = new Set([
+  'control-plane-invalid',
+  'proxy-invalid',
+  'name-invalid',
+  'fingerprint-invalid',
+]);
 
 export async function enrollCommand({ state, ...options }: EnrollOptions): Promise<void> {
   const outcome = await enroll({ ...options, stateDirectory: state });
