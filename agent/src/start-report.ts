@@ -1,9 +1,10 @@
 // Says in the log, and for the audit, what a start found on this host.
 
 import type { Logger } from 'pino';
-import type { StartOutcome } from './enforcer.ts';
+
 import type { EventLog } from './event-log.ts';
 import { tamperingWhileAway } from './table-guard.ts';
+import type { StartOutcome } from './table-start.ts';
 
 export function reportStart(
   outcome: StartOutcome,
