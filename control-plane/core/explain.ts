@@ -327,10 +327,7 @@ function workloadReason(
       ? `no member of ${scope.segment.name}`
       : `no member of ${scope.segment.name} (${scope.combination})`;
   }
-  if (
-    peer.kind === 'segment' &&
-    !matching.membershipsOf(workload).some(({ segment }) => segment.name === peer.segment)
-  ) {
+  if (peer.kind === 'segment' && matching.standingOf(workload).membershipIn(peer.segment) === undefined) {
     return `no member of ${peer.segment}`;
   }
   if (peer.selector === undefined) return `a member of ${peer.kind === 'segment' ? peer.segment : 'the tenant'}`;

@@ -9,6 +9,7 @@ import { type Service, type ServiceTerm, termMatches } from '#model/service.ts';
 import { type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import { combinationOf } from './combination.ts';
 import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from './policy.ts';
+import { selectorText } from './selector-text.ts';
 
 export interface RuleAddress {
   readonly segment: string;
@@ -93,24 +94,29 @@ export function createMatching({
   readonly inventory: Inventory;
   readonly holdersOf: (address: Address) => readonly Workload[];
 }): Matching {
-  const candidates = createSegmentCandidates([...policy.segments.values()]);
+  const candidates = createSegmentCandidates(groupsOf(policy.segments.values()));
   const standings = new Map<Workload, Standing>();
+  const interned = new Map<string, Standing>();
 
   function standingOf(workload: Workload): Standing {
     let found = standings.get(workload);
     if (found === undefined) {
-      const memberships = candidates(workload)
-        .map((segment) => membershipIn(segment, workload))
-        .filter((membership) => membership !== undefined)
-        .sort((a, b) => compareCodeUnits(a.segment.name, b.segment.name));
-      found = {
-        memberships,
-        inbound: strictestMode(memberships, 'inbound'),
-        outbound: strictestMode(memberships, 'outbound'),
-      };
+      found = internedStanding(candidates(workload), workload);
       standings.set(workload, found);
     }
     return found;
+  }
+
+  function internedStanding(groups: readonly SegmentGroup[], workload: Workload): Standing {
+    const places = groups.flatMap((group) => placeIn(group, workload) ?? []);
+    if (places.length > 1) places.sort((a, b) => a.group.number - b.group.number);
+    const key = places.map(({ group, combination }) => `${group.number} ${combination ?? ''}`).join();
+    let standing = interned.get(key);
+    if (standing === undefined) {
+      standing = new Standing(places);
+      interned.set(key, standing);
+    }
+    return standing;
   }
 
   function membershipsOf(workload: Workload): readonly Membership[] {
@@ -118,7 +124,8 @@ export function createMatching({
   }
 
   function isMember(workload: Workload, { segment, combination }: Membership): boolean {
-    return membershipsOf(workload).some((own) => own.segment === segment && own.combination === combination);
+    const own = standingOf(workload).membershipIn(segment.name);
+    return own !== undefined && own.segment === segment && own.combination === combination;
   }
 
   function selects(selector: Selector, workload: Workload): boolean {
@@ -150,7 +157,7 @@ export function createMatching({
       case 'segment':
         return (
           (peer.selector === undefined || selects(peer.selector, workload)) &&
-          membershipsOf(workload).some((own) => own.segment.name === peer.segment)
+          standingOf(workload).membershipIn(peer.segment) !== undefined
         );
     }
   }
@@ -172,9 +179,74 @@ export function createMatching({
   return { policy, standingOf, membershipsOf, isMember, selects, peerMatches, means, sidesOf, modeOf };
 }
 
-/** What the segments of one workload come to. */
-export interface Standing extends Readonly<Record<Direction, EnforcementMode>> {
+/** Segments with one selector and one `each`: who is a member of one is of all. */
+interface SegmentGroup {
+  readonly number: number;
+  readonly selector: Selector;
+  readonly each: readonly string[];
+  readonly segments: readonly Segment[];
+}
+
+interface Place {
+  readonly group: SegmentGroup;
+  readonly combination?: string;
+}
+
+function groupsOf(segments: Iterable<Segment>): readonly SegmentGroup[] {
+  const groups = new Map<string, SegmentGroup & { readonly segments: Segment[] }>();
+  for (const segment of segments) {
+    const { selector, each } = segment;
+    const key = `${selectorText(selector)}[${each.join()}]`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { number: groups.size, selector, each, segments: [segment] });
+    else group.segments.push(segment);
+  }
+  return [...groups.values()];
+}
+
+/** A member that lacks one of the keys of `each` belongs to no combination, and so not to the segment. */
+function placeIn(group: SegmentGroup, workload: Workload): Place | undefined {
+  if (!selectorMatches(group.selector, workload.labels)) return undefined;
+  if (group.each.length === 0) return { group };
+  const combination = combinationOf(group.each, workload.labels);
+  return combination === undefined ? undefined : { group, combination };
+}
+
+/** Fewer are looked through quicker than they are looked up. */
+const mostLookedThrough = 4;
+
+/** What the segments of a workload come to. Those of which the same segments hold share one. */
+export class Standing implements Readonly<Record<Direction, EnforcementMode>> {
+  /** In code-unit order of segment. */
   readonly memberships: readonly Membership[];
+  readonly inbound: EnforcementMode;
+  readonly outbound: EnforcementMode;
+  #byName: ReadonlyMap<string, Membership> | undefined;
+
+  constructor(places: readonly Place[]) {
+    this.memberships = places
+      .flatMap(({ group, combination }) =>
+        group.segments.map(
+          (segment): Membership => ({
+            segment,
+            ...(combination === undefined ? {} : { combination }),
+            rules: rulesInOrder(segment),
+          }),
+        ),
+      )
+      .sort((a, b) => compareCodeUnits(a.segment.name, b.segment.name));
+    this.inbound = strictestMode(this.memberships, 'inbound');
+    this.outbound = strictestMode(this.memberships, 'outbound');
+  }
+
+  membershipIn(segment: string): Membership | undefined {
+    if (this.memberships.length <= mostLookedThrough) {
+      for (const own of this.memberships) if (own.segment.name === segment) return own;
+      return undefined;
+    }
+    this.#byName ??= new Map(this.memberships.map((own) => [own.segment.name, own]));
+    return this.#byName.get(segment);
+  }
 }
 
 function strictestMode(memberships: readonly Membership[], direction: Direction): EnforcementMode {
@@ -211,21 +283,21 @@ export function sideOf(address: Address, candidates: readonly Workload[]): Side 
  * Which segments can have a workload as member at all: most begin with `label == "value"`, and are found by it. Without this the
  * first question about each workload would cost a look at every segment.
  */
-function createSegmentCandidates(segments: readonly Segment[]): (workload: Workload) => readonly Segment[] {
-  const byLabel = new Map<string, Map<string, Segment[]>>();
-  const others: Segment[] = [];
-  for (const segment of segments) {
-    const term = requiredTerm(segment.selector);
+function createSegmentCandidates(groups: readonly SegmentGroup[]): (workload: Workload) => readonly SegmentGroup[] {
+  const byLabel = new Map<string, Map<string, SegmentGroup[]>>();
+  const others: SegmentGroup[] = [];
+  for (const group of groups) {
+    const term = requiredTerm(group.selector);
     if (term === undefined) {
-      others.push(segment);
+      others.push(group);
       continue;
     }
-    const byValue = byLabel.get(term.key) ?? new Map<string, Segment[]>();
+    const byValue = byLabel.get(term.key) ?? new Map<string, SegmentGroup[]>();
     byLabel.set(term.key, byValue);
     for (const value of term.values) {
       const found = byValue.get(value);
-      if (found === undefined) byValue.set(value, [segment]);
-      else found.push(segment);
+      if (found === undefined) byValue.set(value, [group]);
+      else found.push(group);
     }
   }
   return (workload) => {

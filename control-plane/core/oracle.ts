@@ -212,6 +212,12 @@ function grants(matching: Matching, end: JudgedEnd, howMany: 'first' | 'all'): r
     if (own === undefined) continue;
     if ('rule' in own) {
       if (ruleHits(matching, own, end)) found.push(own.grant);
+    } else if ('many' in own) {
+      for (const { rule, membership } of own.many.at(query.service)) {
+        if (!ruleHits(matching, { rule, membership, near: 'open' }, end)) continue;
+        found.push(grantEnd(subject.workload, membership, rule));
+        if (howMany === 'first') return found;
+      }
     } else {
       for (const rule of own.rules.at(query.service)) {
         if (!ruleHits(matching, { rule, membership: own.membership, near: 'open' }, end)) continue;

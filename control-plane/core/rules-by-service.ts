@@ -1,16 +1,16 @@
-// The rules of one segment by the service they are for: of thousands, a query's service leaves a few to ask. It hands out every
+// Rules of one segment, or of many, by the service they are for: of thousands, a query's service leaves a few to ask. It hands out every
 // rule that can match and some that cannot, so whoever asks still asks each rule itself.
 
 import { protocolNumbers, type Service } from '#model/service.ts';
 import type { Rule } from './policy.ts';
 
-export class RulesByService {
+export class RulesByService<T extends Pick<Rule, 'services'> = Rule> {
   /** Places of the rules that name only single ports, by each of these; the rest are `#others`. */
   readonly #byPort = new Map<number, number[]>();
   readonly #others: number[] = [];
-  readonly #rules: readonly Rule[];
+  readonly #rules: readonly T[];
 
-  constructor(rules: readonly Rule[]) {
+  constructor(rules: readonly T[]) {
     this.#rules = rules;
     for (const [at, rule] of rules.entries()) {
       const keys = portKeys(rule);
@@ -26,7 +26,7 @@ export class RulesByService {
   }
 
   /** In the order of the rules. */
-  *at({ protocol, port = 0 }: Service): Generator<Rule> {
+  *at({ protocol, port = 0 }: Service): Generator<T> {
     const named = this.#byPort.get(portKey(protocol, port)) ?? [];
     const others = this.#others;
     let [atNamed, atOthers] = [0, 0];
@@ -43,7 +43,7 @@ export class RulesByService {
 }
 
 /** Undefined where some term is more than one port. */
-function portKeys({ services }: Rule): ReadonlySet<number> | undefined {
+function portKeys({ services }: Pick<Rule, 'services'>): ReadonlySet<number> | undefined {
   const keys = new Set<number>();
   for (const term of services) {
     if (term.kind !== 'ports' || term.low !== term.high) return undefined;

@@ -4,7 +4,7 @@
 
 import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
 import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
-import type { Matching, Membership, PeerScope, RuleAddress } from './matching.ts';
+import type { Matching, Membership, PeerScope, RuleAddress, Standing } from './matching.ts';
 import type { Guardrail, GuardrailEntry, Peer, Rule, Segment, Workload, WorkloadQuarantine } from './policy.ts';
 import { RulesByService } from './rules-by-service.ts';
 
@@ -28,12 +28,25 @@ export interface LargeMembership {
   readonly rules: RulesByService;
 }
 
+/** A rule of one of many segments, as its services file it. */
+export interface MemberRule extends Pick<Rule, 'services'> {
+  readonly rule: Rule;
+  readonly membership: Membership;
+}
+
+/** The rules of all segments of a workload that is in many; all workloads in the same ones share them. */
+export interface ManyMemberships {
+  readonly many: RulesByService<MemberRule>;
+}
+
 export interface Denial {
   readonly guardrail: Guardrail;
   readonly entry: GuardrailEntry;
 }
 
 const mostListedRules = 32;
+/** Rules are not listed for each workload in more segments than this. */
+const mostListedMemberships = 64;
 /** Beyond so many entries each workload is asked about all of them, instead of keeping a list of its own. */
 const mostListedDenials = 256;
 
@@ -61,7 +74,7 @@ export class SubjectEnd {
   /** In order of the guardrails' names. */
   readonly denials: readonly Denial[];
   /** In order of segment, combination and rule name. */
-  readonly rules: readonly (NearRule | LargeMembership)[];
+  readonly rules: readonly (NearRule | LargeMembership | ManyMemberships)[];
   /**
    * Of each of `rules` the least protocol and port, and the greatest, that it may match: what lies outside is refused without a look
    * at the rule. All in one piece of memory, since a rule that is not near costs more to fetch than to ask.
@@ -74,11 +87,14 @@ export class SubjectEnd {
     const standing = matching.standingOf(workload);
     this.mode = standing[direction];
     this.denials = nearDenials(matching, workload, direction);
-    this.rules = standing.memberships.flatMap<NearRule | LargeMembership>((membership) =>
-      membership.rules.length > mostListedRules
-        ? [{ membership, rules: rulesByService(membership) }]
-        : nearRules(matching, { workload, membership, direction }),
-    );
+    this.rules =
+      standing.memberships.length > mostListedMemberships
+        ? [manyMemberships(standing)]
+        : standing.memberships.flatMap<NearRule | LargeMembership>((membership) =>
+            membership.rules.length > mostListedRules
+              ? [{ membership, rules: rulesByService(membership) }]
+              : nearRules(matching, { workload, membership, direction }),
+          );
     this.hulls = this.rules.flatMap((own) => ('rule' in own ? hullOf(own.rule.services) : [0, wholeHull]));
     const named = standing.memberships.find(({ segment }) => segment[direction] === this.mode);
     this.byDefault = defaultEnd(workload, this.mode === 'enforce' ? 'deny' : 'would-deny', named);
@@ -178,6 +194,20 @@ function rulesByService({ segment, rules }: Membership): RulesByService {
     segmentIndexes.set(segment, index);
   }
   return index;
+}
+
+const manyByStanding = new WeakMap<Standing, ManyMemberships>();
+
+function manyMemberships(standing: Standing): ManyMemberships {
+  let found = manyByStanding.get(standing);
+  if (found === undefined) {
+    const rules = standing.memberships.flatMap((membership) =>
+      membership.rules.map((rule): MemberRule => ({ services: rule.services, rule, membership })),
+    );
+    found = { many: new RulesByService(rules) };
+    manyByStanding.set(standing, found);
+  }
+  return found;
 }
 
 const denialLists = new WeakMap<Matching, readonly Denial[]>();

@@ -541,3 +541,21 @@ function pick<T>(items: readonly T[], choice: number): T {
   if (item === undefined) throw new Error('nothing to pick from');
   return item;
 }
+
+/**
+ * Every segment so many times over: alike in whom it selects, each with some of the rules, in modes of its own. Those that name a
+ * segment mean the first.
+ */
+export function multiplied<T extends Pick<World, 'policy'>>(world: T, copies: number): T {
+  const copyOf = (segment: Segment, copy: number): Segment => ({
+    ...segment,
+    name: `${segment.name}-${copy}`,
+    inbound: copy % 3 === 0 ? 'observe' : segment.inbound,
+    rules: segment.rules.filter((_, at) => (at + copy) % 2 === 0),
+  });
+  const segments = [...world.policy.segments.values()].flatMap((segment) => [
+    segment,
+    ...Array.from({ length: copies - 1 }, (_, copy) => copyOf(segment, copy)),
+  ]);
+  return { ...world, policy: policyOf({ segments, guardrails: [...world.policy.guardrails.values()] }) };
+}

@@ -13,7 +13,7 @@ import { checkPolicy } from '#policy/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
 import type { Workload } from '#policy/policy.ts';
-import { arbitraryInstant, arbitraryWorld, inventoryOf, policyOf, type World } from './arbitraries.ts';
+import { arbitraryInstant, arbitraryWorld, inventoryOf, multiplied, policyOf, type World } from './arbitraries.ts';
 
 /** What one step does to one thing: it becomes what it is in one of the worlds, or is gone where that world lacks it. */
 interface Turn {
@@ -208,6 +208,27 @@ describe.each(Object.entries(expanders))('states %s', (name, expand) => {
     },
   );
 });
+
+/** More segments select each workload than are asked one by one, and one that goes leaves others that select alike. */
+test.each(['as they come', 'there, back, and there again', 'with no policy between'])(
+  'states %s, every segment ten times over, give what compiling from scratch gives',
+  (name) => {
+    let told = 0;
+    fc.assert(
+      fc.property(arbitraryStates, fc.nat(), (states, fewer) => {
+        const [first, ...others] = (expanders[name]?.(states) ?? []).map((state, at) =>
+          multiplied(state, at % 2 === 0 ? 10 : 2 + (fewer % 9)),
+        );
+        if (first === undefined) return;
+        const follower = new Follower(first);
+        for (const state of others) follower.follow(state, 'together', () => true);
+        told += follower.told;
+      }),
+      { numRuns: 40 },
+    );
+    expect(told).toBeGreaterThan(30);
+  },
+);
 
 /** The moves in which shared sets and a host’s own meet; random sequences come by them about once in three hundred. */
 test('a host’s first translated container comes while somebody else leaves its set', () => {
