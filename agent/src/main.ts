@@ -66,6 +66,7 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .description('print the nftables script this agent would load from nothing for a rule set')
     .requiredOption('--rule-set <file>', 'an encoded rule set, or - for standard input')
     .option('--config <file>', 'settings, for their essential entries and connections.markMask')
+    .option('--control-plane <address:port>', 'where the agent connects, which is essential too')
     .action(async (options) => (await import('./commands/render.ts')).renderCommand(options));
   program
     .command('inventory')

@@ -1,12 +1,12 @@
 // What a fleet promises to those who fear locking themselves out, breaking production, or a rule that silently does not hold:
 // agents die and return, the control plane dies and returns, policies are wrong, and through all of it the kernels hold.
 
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { commandError, type Fleet, type FleetAgent, startFleet, writePolicy } from '#test/support/fleet.ts';
-import { createLab, type Lab } from '#test/support/lab.ts';
+import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import type { Listener } from '#test/support/probe-protocol.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -27,6 +27,25 @@ spec:
   rules:
     - { name: a-to-b, from: [{ workloads: 'role == "a"' }], to: [{ workloads: 'role == "b"' }], services: [tcp/${port}] }
 `;
+}
+
+interface LiveWorkload {
+  readonly name: string;
+  readonly kind: string;
+  readonly host?: string;
+  readonly addresses: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly facts: Readonly<Record<string, string>>;
+}
+
+/** As a file for offline work says what the control plane says. */
+function inventoryDocument({ name, labels, host, kind, addresses, facts }: LiveWorkload) {
+  return {
+    apiVersion: 'segwall/v1',
+    kind: 'Workload',
+    metadata: { name, labels },
+    spec: { host, kind, addresses, facts },
+  };
 }
 
 describe('a fleet in force', () => {
@@ -172,5 +191,37 @@ describe('a fleet in force', () => {
     });
     expect(performance.now() - deletedAt).toBeLessThan(2000);
     expect(await reachable()).toEqual(granted);
+  });
+
+  test('a host loads the very script that policy render prints for it', async () => {
+    // A mark mask of its own, by its name, and rules from nothing, since it comes after the policy.
+    const hostD = await lab.addHost({ name: 'd', ipv4: '10.80.0.4', ipv6: 'fd80::4' });
+    const elsewhere = await lab.addHost({ name: 'elsewhere' });
+    const agentD = await fleet.enrol(hostD, { app: 'pair', role: 'b' });
+    await fleet.connected(3);
+    await waitFor(async () => Number((await agentD.status())?.applied) > 0, { what: 'd has its rules' });
+
+    const workloads = await fleet.segwallJson<readonly LiveWorkload[]>(['workloads']);
+    const inventory = join(directory, 'live.yaml');
+    await writeFile(inventory, workloads.map((one) => JSON.stringify(inventoryDocument(one))).join('\n---\n'));
+    const rendered = await fleet.segwall([
+      ...['policy', 'render', join(directory, 'enforced'), '--inventory', inventory, '--host', 'd'],
+      ...['--settings', join(agentD.stateDirectory, 'agent.yaml'), '--control-plane', fleet.firstStart.agents],
+    ]);
+    expect(rendered).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await elsewhere.exec(['nft', '-f', '-'], { input: rendered.stdout })).toMatchObject({ exitCode: 0 });
+
+    const listing = async (host: LabHost) => {
+      const { stdout } = await host.exec(['nft', '-s', 'list', 'table', 'inet', 'segwall']);
+      return stdout.replace(/comment "revision=\d+ /, 'comment "revision=N ');
+    };
+    expect(await listing(elsewhere)).toBe(await listing(hostD));
+    expect(rendered.stdout).toContain('7443');
+
+    await agentD.kill('SIGKILL');
+    await fleet.segwallJson(['agents', 'remove', 'd']);
+    fleet.forget('d');
+    await Promise.all([hostD.remove(), elsewhere.remove()]);
+    await fleet.connected(2);
   });
 });

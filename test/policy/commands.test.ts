@@ -117,6 +117,24 @@ describe('exit codes', () => {
       /did you mean shop\/web/,
     ],
     [['policy', 'render', good, '--inventory', inventory, ...at, '--host', 'h9'], 2, /^$/, /unknown-host/],
+    [
+      ['policy', 'render', good, '--inventory', inventory, '--host', 'h1', '--control-plane', '192.0.2.1:7443'],
+      0,
+      /tcp th dport 7443/,
+      /^$/,
+    ],
+    [
+      ['policy', 'render', good, '--inventory', inventory, '--host', 'h1', '--control-plane', 'cp.example:7443'],
+      2,
+      /^$/,
+      /control-plane-invalid: "cp\.example:7443" is not ADDRESS:PORT\n.*\nerror: render-refused/,
+    ],
+    [
+      ['policy', 'render', good, '--inventory', inventory, '--host', 'h1', '--settings', join(base, 'none')],
+      2,
+      /^$/,
+      /settings-invalid/,
+    ],
     [['policy', 'schema'], 0, /json-schema\.org/, /^$/],
   ];
   test.concurrent.each(rows)('segwall %j is %i', (args, code, out, err) => {

@@ -2,9 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
-import type { HostRuleSet } from '#model/rule-set.ts';
+import { parseAddress } from '#model/address.ts';
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
+import { parseControlPlaneAddress } from '../control-plane-address.ts';
+import { openControlPlaneReach } from '../control-plane-reach.ts';
 import { type AgentSettings, defaultSettings, readSettings } from '../settings.ts';
 import { digestOf } from '../table-loader.ts';
 
@@ -13,9 +16,11 @@ export interface RenderOptions {
   readonly ruleSet: string;
   /** Settings of the host: its essential entries come first in the script, and its bits of the connection mark are used. */
   readonly config?: string;
+  /** Where the host's agent connects, by address: the way there is essential too. */
+  readonly controlPlane?: string;
 }
 
-export async function renderCommand({ ruleSet: source, config }: RenderOptions): Promise<void> {
+export async function renderCommand({ ruleSet: source, config, controlPlane }: RenderOptions): Promise<void> {
   const settings =
     config === undefined ? { ok: true as const, value: defaultSettings } : await readSettings(config, 'required');
   if (!settings.ok) {
@@ -26,6 +31,7 @@ export async function renderCommand({ ruleSet: source, config }: RenderOptions):
       exitCode: 2,
     });
   }
+  const reach = controlPlane === undefined ? [] : await wayTo(controlPlane);
   const ruleSet = decodeSnapshot(await readSource(source));
   if (!ruleSet.ok) {
     throw new CommandError({
@@ -35,8 +41,22 @@ export async function renderCommand({ ruleSet: source, config }: RenderOptions):
       exitCode: 1,
     });
   }
-  const script = scriptOf(ruleSet.value, settings.value);
+  const essentials = [...reach, ...settings.value.essentials];
+  const script = scriptOf(ruleSet.value, { ...settings.value, essentials });
   process.stdout.write(script.endsWith('\n') ? script : `${script}\n`);
+}
+
+/** A name stands for what the host's own resolver says, which is not asked here. */
+async function wayTo(text: string): Promise<readonly EssentialEntry[]> {
+  const controlPlane = parseControlPlaneAddress(text);
+  if (controlPlane.ok && parseAddress(controlPlane.value.host).ok)
+    return (await openControlPlaneReach({ controlPlane: controlPlane.value, stateDirectory: '' })).essentials();
+  throw new CommandError({
+    code: 'control-plane-invalid',
+    message: `"${text}" is not ADDRESS:PORT`,
+    remedy: 'Give the address that the host resolves it to, as in 10.0.0.1:7443 or [fd00::1]:7443.',
+    exitCode: 2,
+  });
 }
 
 function scriptOf(ruleSet: HostRuleSet, { essentials, connections }: AgentSettings): string {

@@ -52,6 +52,8 @@ export function registerOfflinePolicyCommands(program: Command): void {
 
   directoryCommand(policy, 'render', 'print the nftables script that a host would load from nothing')
     .requiredOption('--host <host>', 'the host, as the inventory names it')
+    .option('--settings <file>', "the host's agent.yaml, for its essential entries and mark mask (default: none)")
+    .option('--control-plane <address:port>', 'where its agent connects, which its rules always let through')
     .action(
       guarded(async (directory: string, options) =>
         (await import('./render-command.ts')).runRender(directory, options),

@@ -12,6 +12,9 @@ import { loadPolicy, type PolicyOptions } from './load-policy.ts';
 
 export interface RenderOptions extends PolicyOptions {
   readonly host: string;
+  /** The host's agent.yaml. */
+  readonly settings?: string;
+  readonly controlPlane?: string;
 }
 
 /** Of a script loaded from nothing no revision went before. */
@@ -31,13 +34,14 @@ export async function runRender(directory: string, options: RenderOptions): Prom
     );
   }
   const [command, ...leading] = agentCommand();
-  const rendered = await execa(command, [...leading, 'render', '--rule-set', '-'], {
+  const rendered = await execa(command, [...leading, 'render', '--rule-set', '-', ...localOptions(options)], {
     input: encodeRuleSetForRender(ruleSet),
     reject: false,
     stripFinalNewline: false,
     stderr: 'inherit',
     maxBuffer: 1024 * 1024 * 1024,
   });
+  if (rendered.exitCode === 2) throw new CommandFailure(2, 'render-refused', 'the agent refused what it was given');
   if (rendered.exitCode !== 0) {
     throw new CommandFailure(
       1,
@@ -46,6 +50,14 @@ export async function runRender(directory: string, options: RenderOptions): Prom
     );
   }
   process.stdout.write(rendered.stdout);
+}
+
+/** What only the host knows of itself. */
+function localOptions({ settings, controlPlane }: RenderOptions): readonly string[] {
+  return [
+    ...(settings === undefined ? [] : ['--config', settings]),
+    ...(controlPlane === undefined ? [] : ['--control-plane', controlPlane]),
+  ];
 }
 
 /** From a checkout the agent beside this file, else the one that is installed. */
