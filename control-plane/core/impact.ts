@@ -88,11 +88,12 @@ export function impactOf({ current, draft, flows, now }: ImpactRequest): Impact 
   const before = compileFleet({ ...current, now });
   const after = compileFleet({ ...draft, now });
   const workloads: WorkloadImpact[] = [];
+  const directions = new DirectionImpacts();
   let unchangedWorkloads = 0;
   for (const host of sortedByCodeUnits(new Set([...before.hosts, ...after.hosts]))) {
     const [old, next] = [before.ruleSetOf(host, 0), after.ruleSetOf(host, 0)];
     for (const name of workloadNames(old, next)) {
-      const impact = workloadImpact({ host, name, old, next });
+      const impact = workloadImpact({ host, name, old, next, directions });
       if (impact === undefined) unchangedWorkloads += 1;
       else workloads.push(impact);
     }
@@ -111,13 +112,14 @@ interface WorkloadQuestion {
   readonly name: string;
   readonly old: HostRuleSet | undefined;
   readonly next: HostRuleSet | undefined;
+  readonly directions: DirectionImpacts;
 }
 
-function workloadImpact({ host, name, old, next }: WorkloadQuestion): WorkloadImpact | undefined {
+function workloadImpact({ host, name, old, next, directions }: WorkloadQuestion): WorkloadImpact | undefined {
   const before = rulesOf(old, name);
   const after = rulesOf(next, name);
-  const inbound = directionImpact('inbound', { before, after, old, next });
-  const outbound = directionImpact('outbound', { before, after, old, next });
+  const inbound = directions.of('inbound', { before, after, old, next });
+  const outbound = directions.of('outbound', { before, after, old, next });
   const change = before === undefined ? 'added' : after === undefined ? 'removed' : 'changed';
   if (change === 'changed' && isUnchanged(inbound) && isUnchanged(outbound) && hasSameQuarantine(before, after))
     return undefined;
@@ -133,6 +135,39 @@ interface BothSides {
   readonly after: WorkloadRules | undefined;
   readonly old: HostRuleSet | undefined;
   readonly next: HostRuleSet | undefined;
+}
+
+/** Thousands of workloads share their rules: what changes of these is found out once, and is one object. */
+class DirectionImpacts {
+  readonly #known = new Map<DirectionRules | undefined, Map<DirectionRules | undefined, KnownImpact>>();
+
+  of(direction: Direction, sides: BothSides): DirectionImpact {
+    const [left, right] = [sides.before?.[direction], sides.after?.[direction]];
+    const byRight = this.#known.get(left) ?? new Map<DirectionRules | undefined, KnownImpact>();
+    this.#known.set(left, byRight);
+    const known = byRight.get(right);
+    if (known !== undefined && haveSameSets(known.old, sides.old) && haveSameSets(known.next, sides.next))
+      return known.impact;
+    const impact = directionImpact(direction, sides);
+    byRight.set(right, { impact, old: sides.old, next: sides.next });
+    return impact;
+  }
+}
+
+interface KnownImpact {
+  readonly impact: DirectionImpact;
+  readonly old: HostRuleSet | undefined;
+  readonly next: HostRuleSet | undefined;
+}
+
+/** Whether no id means one thing on one host and another on the other: those with containers have sets of their own. */
+function haveSameSets(a: HostRuleSet | undefined, b: HostRuleSet | undefined): boolean {
+  if (a === b || a === undefined || b === undefined) return true;
+  for (const [id, set] of a.peerSets) {
+    const other = b.peerSets.get(id);
+    if (other !== undefined && other !== set) return false;
+  }
+  return true;
 }
 
 function directionImpact(direction: Direction, { before, after, old, next }: BothSides): DirectionImpact {

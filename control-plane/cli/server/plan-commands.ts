@@ -111,11 +111,13 @@ function changesText(changes: {
   readonly added: readonly string[];
   readonly removed: readonly string[];
   readonly changed: readonly string[];
+  readonly unlisted?: number | undefined;
 }): string {
   return [
     ...changes.added.map((name) => `+ ${name}`),
     ...changes.removed.map((name) => `- ${name}`),
     ...changes.changed.map((name) => `~ ${name}`),
+    ...(changes.unlisted === undefined ? [] : [`… ${changes.unlisted} more`]),
   ].join('\n');
 }
 

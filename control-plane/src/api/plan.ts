@@ -5,7 +5,14 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { serviceTermText, serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { Direction, End, EndVerdict, Reason } from '#model/verdict.ts';
-import { type DirectionImpact, type FlowImpact, type GrantRef, impactOf } from '#policy/impact.ts';
+import {
+  type Changes,
+  type DirectionImpact,
+  type FlowImpact,
+  type GrantRef,
+  impactOf,
+  type WorkloadImpact,
+} from '#policy/impact.ts';
 import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
 import { renderSuggestion } from '#policy/render-suggestion.ts';
 import { suggestRules } from '#policy/suggest.ts';
@@ -26,6 +33,10 @@ import {
 
 /** Distinct flows judged; the newest. */
 const mostFlows = 500_000;
+
+/** Names of rules and guardrails in an answer: tens of megabytes. Where there are more, `fewNames` of each list are told. */
+const mostNames = 500_000;
+const fewNames = 20;
 
 /** Flows listed of each kind; all are counted. */
 const mostListed = 1000;
@@ -117,6 +128,7 @@ async function plan(
     count: flows.length,
     flows: flows.slice(0, mostListed).map((one) => plannedFlow(one, holder)),
   });
+  const directionPlan = createDirectionPlans(impact.workloads);
   return {
     revision: fleet.revision,
     workloads: impact.workloads.map(({ workload, host, change, inbound, outbound }) => ({
@@ -138,18 +150,49 @@ async function plan(
   };
 }
 
-function directionPlan({
-  mode,
-  grants,
-  guardrails,
-  defaults,
-}: DirectionImpact): PlanAnswer['workloads'][number]['inbound'] {
-  const { added, removed, changed } = grants;
+type DirectionPlan = PlanAnswer['workloads'][number]['inbound'];
+
+/** What workloads share is written once; of names beyond `mostNames` each list keeps its first, and the rest are counted. */
+function createDirectionPlans(workloads: readonly WorkloadImpact[]): (impact: DirectionImpact) => DirectionPlan {
+  const all = workloads.reduce((sum, { inbound, outbound }) => sum + nameCount(inbound) + nameCount(outbound), 0);
+  const mostListed = all > mostNames ? fewNames : Number.POSITIVE_INFINITY;
+  const known = new Map<DirectionImpact, DirectionPlan>();
+  return (impact) => {
+    const plan = known.get(impact) ?? directionPlan(impact, mostListed);
+    known.set(impact, plan);
+    return plan;
+  };
+}
+
+function nameCount({ grants, guardrails }: DirectionImpact): number {
+  return [grants, guardrails].reduce(
+    (sum, { added, removed, changed }) => sum + added.length + removed.length + changed.length,
+    0,
+  );
+}
+
+function directionPlan({ mode, grants, guardrails, defaults }: DirectionImpact, mostListed: number): DirectionPlan {
   return {
     ...(mode === undefined ? {} : { mode: { ...mode } }),
-    rules: { added: added.map(ruleText), removed: removed.map(ruleText), changed: changed.map(ruleText) },
-    guardrails: { ...guardrails },
+    rules: listedChanges(grants, mostListed, ruleText),
+    guardrails: listedChanges(guardrails, mostListed, (name) => name),
     defaults,
+  };
+}
+
+function listedChanges<T>(
+  changes: Changes<T>,
+  mostListed: number,
+  textOf: (name: T) => string,
+): DirectionPlan['rules'] {
+  const listed = (names: readonly T[]) => names.slice(0, mostListed).map(textOf);
+  const { added, removed, changed } = changes;
+  const unlisted = [added, removed, changed].reduce((sum, { length }) => sum + Math.max(0, length - mostListed), 0);
+  return {
+    added: listed(added),
+    removed: listed(removed),
+    changed: listed(changed),
+    ...(unlisted === 0 ? {} : { unlisted }),
   };
 }
 

@@ -125,7 +125,14 @@ const millisSince = z
 
 export const planRequest = z.object({ files: policyFiles, since: millisSince });
 
-const changes = z.object({ added: names, removed: names, changed: names });
+const changes = z.object({
+  added: names,
+  removed: names,
+  changed: names,
+  unlisted: count
+    .optional()
+    .describe('names left out of these lists: a plan of more than 500000 names tells the first 20 of each'),
+});
 const directionPlan = z.object({
   mode: z.object({ before: z.string(), after: z.string() }).optional(),
   rules: changes.describe('SEGMENT/RULE, with the combination of a segment with each: SEGMENT(app=shop)/RULE'),
