@@ -19,6 +19,8 @@ afterAll(() => rmSync(base, { recursive: true }));
 const good = join(base, 'good');
 const bad = join(base, 'bad');
 const inventory = join(base, 'inventory.yaml');
+const tokenFile = join(base, 'token');
+writeFileSync(tokenFile, 'segwall_of-nobody\n');
 for (const directory of [good, bad]) mkdirSync(directory);
 writeFileSync(join(good, 'policy.yaml'), segment('shop', 'selector: app == "shop"\ninbound: enforce'));
 writeFileSync(join(bad, 'policy.yaml'), segment('shop', 'selector: app = "shop"'));
@@ -49,18 +51,24 @@ async function segwall(args: readonly string[], { stdout = undefined, stderr = u
 const offline = ['--inventory', inventory];
 
 describe('a reader that went away leaves the exit code, and no stack', () => {
-  const rows: readonly (readonly [args: readonly string[], ends: Ends, code: number])[] = [
-    [['--help'], { stdout: 'closed' }, 0],
-    [['policy', 'check', good], { stdout: 'closed' }, 0],
-    [['policy', 'check', bad], { stdout: 'closed' }, 1],
-    [['policy', 'eval', good, ...offline], { stdout: 'closed', input: query.repeat(20_000) }, 0],
-    [['policy', 'render', good, ...offline, '--host', 'h1'], { stdout: 'closed' }, 0],
-    [['nonsense'], { stderr: 'closed' }, 2],
-    [['policy', 'check', join(base, 'none')], { stderr: 'closed' }, 2],
-    [['policy', 'eval', bad, ...offline], { stderr: 'closed' }, 1],
-    [['status', '--server', 'http://127.0.0.1:9', '--token-file', inventory], { stderr: 'closed' }, 3],
+  const many = query.repeat(20_000);
+  const rows: readonly (readonly [name: string, args: readonly string[], ends: Ends, code: number])[] = [
+    ['of help', ['--help'], { stdout: 'closed' }, 0],
+    ['of a check that finds nothing', ['policy', 'check', good], { stdout: 'closed' }, 0],
+    ['of a check that finds errors', ['policy', 'check', bad], { stdout: 'closed' }, 1],
+    ['of many answers', ['policy', 'eval', good, ...offline], { stdout: 'closed', input: many }, 0],
+    ['of a script', ['policy', 'render', good, ...offline, '--host', 'h1'], { stdout: 'closed' }, 0],
+    ['told of wrong use', ['nonsense'], { stderr: 'closed' }, 2],
+    ['told of a directory that is not there', ['policy', 'check', join(base, 'none')], { stderr: 'closed' }, 2],
+    ['told of a bad policy', ['policy', 'eval', bad, ...offline], { stderr: 'closed' }, 1],
+    [
+      'told of a server that is not there',
+      ['status', '--server', 'http://127.0.0.1:9', '--token-file', tokenFile],
+      { stderr: 'closed' },
+      3,
+    ],
   ];
-  test.concurrent.each(rows)('segwall %j with %j is %i', async (args, ends, code) => {
+  test.concurrent.each(rows)('%s', async (_name, args, ends, code) => {
     expect(await segwall(args, ends)).toEqual({ code, said: '' });
   });
 });
@@ -76,6 +84,13 @@ describe('output that cannot be written is told of, exit 2', () => {
     const { code, said } = await segwall(args, { stdout: 'full', input: query });
     expect(said).toMatch(/^error: cannot-write: cannot write to standard output: ENOSPC[^\n]*\n$/);
     expect(code).toBe(2);
+  });
+});
+
+test('a byte order mark before the first query is none of it', async () => {
+  expect(await segwall(['policy', 'eval', good, ...offline], { input: `\uFEFF${query}` })).toEqual({
+    code: 0,
+    said: '',
   });
 });
 

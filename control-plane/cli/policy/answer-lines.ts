@@ -34,6 +34,8 @@ export function createAnswerLines({ policy, inventory, now }: Judged): AnswerLin
 
   return ({ bytes, firstLine }) => {
     const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8').split('\n');
+    // Some editors begin a file with a byte order mark.
+    if (firstLine === 1) lines[0] = lines[0]?.replace(/^\uFEFF/, '') ?? '';
     let text = '';
     let badLines = 0;
     let firstBad: BadLine | undefined;

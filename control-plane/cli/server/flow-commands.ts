@@ -7,7 +7,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { assertNumber } from './numbers.ts';
-import { printJson, printLine, printTable, timeText } from './printing.ts';
+import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 
 interface FlowOptions extends ConnectionOptions {
   readonly since?: string;
@@ -46,9 +46,8 @@ export function registerFlowCommands(program: Command): void {
 }
 
 async function flows(options: FlowOptions): Promise<void> {
-  const query = new URLSearchParams({
-    limit: String(assertNumber(options.limit, '--limit', { least: 1, greatest: mostListed })),
-  });
+  const limit = assertNumber(options.limit, '--limit', { least: 1, greatest: mostListed });
+  const query = new URLSearchParams({ limit: String(limit) });
   if (options.since !== undefined) query.set('since', String(sinceMs(options.since, Date.now())));
   for (const key of ['from', 'to', 'verdict', 'segment', 'unit'] as const) {
     const value = options[key];
@@ -56,6 +55,7 @@ async function flows(options: FlowOptions): Promise<void> {
   }
   const client = await openApiClient(options);
   const list = await client.call<readonly FlowView[]>('GET', `/flows?${query}`);
+  if (list.length === limit) printProgress(`these are the newest ${limit}; there may be more: --limit, --since`);
   if (options.json) {
     for (const flow of list) printJson(flow);
     return;

@@ -9,7 +9,12 @@ import { registerPlanCommands } from './plan-commands.ts';
 import { registerPolicyCommands } from './policy-commands.ts';
 import { registerTokenCommands } from './token-commands.ts';
 
+const helpOnServer = `
+The control plane and who asks: --server URL and --token-file FILE, or SEGWALL_SERVER and SEGWALL_TOKEN.
+Exit codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach it or not allowed.`;
+
 export function registerServerCommands(program: Command): void {
+  const offline = new Set(program.commands);
   program
     .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')
     .option('--token-file <FILE>', "an operator token, or the control plane's first-start.json; else SEGWALL_TOKEN");
@@ -19,4 +24,10 @@ export function registerServerCommands(program: Command): void {
   registerTokenCommands(program);
   registerFlowCommands(program);
   registerAuditCommands(program);
+  for (const command of program.commands) if (!offline.has(command)) explain(command);
+}
+
+function explain(command: Command): void {
+  command.addHelpText('after', helpOnServer);
+  for (const child of command.commands) explain(child);
 }
