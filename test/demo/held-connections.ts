@@ -42,7 +42,7 @@ export async function progressOf(
   return [atClient, atServer];
 }
 
-/** Those on which, from now on, both ends keep hearing each other; a dead one is given a second. */
+/** Those on which, from now on, both ends keep hearing each other; a dead one is given two seconds. */
 export async function stillAlive(probes: Probes, connections: readonly HeldConnection[]): Promise<readonly string[]> {
   const alive = await Promise.all(
     connections.map(async (connection) => {
@@ -51,7 +51,7 @@ export async function stillAlive(probes: Probes, connections: readonly HeldConne
         await waitFor(
           async () =>
             (await progressOf(probes, connection)).every((end, at) => end.received > (before[at]?.received ?? 0)),
-          { what: `${connection.id} moves on`, timeoutMs: 1000 },
+          { what: `${connection.id} moves on`, timeoutMs: 2000 },
         );
         return [connection.id];
       } catch {

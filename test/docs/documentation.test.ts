@@ -99,7 +99,7 @@ describe('getting started', () => {
     );
     const said = outcomes.map(({ stdout }) => stdout).join('');
     expect(said).toContain('2 tests held, 0 failed');
-    expect(said).toContain('verdict: deny; outbound unmanaged by unmanaged; inbound deny by default/shop');
+    expect(said).toContain('verdict: deny; outbound unmanaged; inbound deny by default/shop');
     expect(said).toContain('add table inet segwall');
   }, 60_000);
 });

@@ -29,7 +29,7 @@ async function listing(): Promise<string> {
 async function until(what: string, holds: () => Promise<boolean>): Promise<number> {
   const startedAt = performance.now();
   while (!(await holds())) {
-    if (performance.now() - startedAt > 5000) throw new Error(`waited 5 s until ${what}`);
+    if (performance.now() - startedAt > 30_000) throw new Error(`waited 30 s until ${what}`);
   }
   return performance.now() - startedAt;
 }

@@ -3,7 +3,7 @@
 export interface WaitOptions {
   /** What is waited for, for the message: "the agents are connected". */
   readonly what: string;
-  /** Default 10 s. */
+  /** Default 30 s: what comes late on a busy machine comes. */
   readonly timeoutMs?: number;
   /** Default 20 ms. */
   readonly intervalMs?: number;
@@ -16,13 +16,13 @@ export async function waitFor<T>(
   ask: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<NonNullable<Exclude<T, false>>> {
-  const deadline = performance.now() + (options.timeoutMs ?? 10_000);
+  const deadline = performance.now() + (options.timeoutMs ?? 30_000);
   for (;;) {
     const answer = await ask();
     if (answer !== undefined && answer !== null && answer !== false) return answer as NonNullable<Exclude<T, false>>;
     if (performance.now() > deadline) {
       const known = options.explain === undefined ? '' : `: ${await options.explain()}`;
-      throw new Error(`waited ${options.timeoutMs ?? 10_000} ms in vain until ${options.what}${known}`);
+      throw new Error(`waited ${options.timeoutMs ?? 30_000} ms in vain until ${options.what}${known}`);
     }
     await new Promise((resolve) => setTimeout(resolve, options.intervalMs ?? 20));
   }

@@ -163,13 +163,13 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   };
 }
 
-/** Polls until the condition gives something, at most five seconds. */
+/** Polls until the condition gives something, at most twenty seconds. */
 export async function eventually<T>(what: string, condition: () => T | undefined | false): Promise<T> {
-  const deadline = performance.now() + 5000;
+  const deadline = performance.now() + 20_000;
   for (;;) {
     const value = condition();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`did not come in 5 s: ${what}`);
+    if (performance.now() > deadline) throw new Error(`did not come in 20 s: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }

@@ -261,7 +261,7 @@ describe('the certificate authority', () => {
 
 test('a pinned CA is fetched by its fingerprint', async () => {
   const [host = '', port] = fixture.server.address.split(':');
-  const request = { host, port: Number(port), fingerprint: fixture.pki.caFingerprint, timeoutMs: 2000 };
+  const request = { host, port: Number(port), fingerprint: fixture.pki.caFingerprint, timeoutMs: 20_000 };
   const result = await fetchPinnedCa(request);
   expect(result.ok && result.value.caPem.trim()).toBe(fixture.pki.caPem.trim());
 });

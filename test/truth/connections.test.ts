@@ -121,7 +121,6 @@ async function movesOn(pair: Pair, ids: readonly string[]): Promise<void> {
       async () => (await pair.ends(id)).every((end, at) => end.received > (before[at]?.received ?? 0) + 5),
       {
         what: `both ends of ${id} receive more`,
-        timeoutMs: 3000,
       },
     );
   }
@@ -143,7 +142,7 @@ describe('an open connection', () => {
         const inForceAt = now();
         await waitFor(() => now() > inForceAt + 2.5 * limitMs, {
           what: 'both ends have tried for a while',
-          timeoutMs: 5000,
+          timeoutMs: 30_000,
         });
         for (const id of revoked) {
           const late = (await pair.ends(id)).map((end) => Math.max(0, end.lastReceivedAt - inForceAt - limitMs));
@@ -167,7 +166,7 @@ describe('an open connection', () => {
       const inForceAt = now();
       await waitFor(() => now() > inForceAt + 2.5 * limitMs, {
         what: 'both ends have tried for a while',
-        timeoutMs: 5000,
+        timeoutMs: 30_000,
       });
       for (const id of revoked) {
         const late = (await pair.ends(id)).map((end) => Math.max(0, end.lastReceivedAt - inForceAt - limitMs));
