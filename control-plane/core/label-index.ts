@@ -75,6 +75,18 @@ export class LabelIndex {
     return matches;
   }
 
+  /** How many workloads the selector matches, without keeping them. */
+  count(selector: Selector): number {
+    if (selector.kind === 'all') return this.#everyone.size;
+    if (selector.kind === 'or' && this.#bound(selector) < this.#everyone.size) return this.select(selector).size;
+    let count = 0;
+    for (const number of this.#candidates(selector)) {
+      const workload = this.#workloads[number];
+      if (workload !== undefined && selectorMatches(selector, workload.labels)) count += 1;
+    }
+    return count;
+  }
+
   /** About how many terms are held against workloads to select by it. */
   workOf(selector: Selector): number {
     const everyTerm = (workloads: number) => workloads * termCount(selector);

@@ -219,8 +219,11 @@ class ExactSizes implements Sizes {
   }
 
   ofSegment(selector: Selector, each: readonly string[]): Size {
+    if (each.length === 0) {
+      const steps = this.#index.workOf(selector);
+      return { members: this.#spend(steps) ? this.#index.count(selector) : 0, steps, combinations: 1 };
+    }
     const [members, found] = this.#select(selector);
-    if (each.length === 0) return { members: members.size, steps: found, combinations: 1 };
     const texts = new Set<string>();
     let size = 0;
     for (const number of members) {
@@ -233,7 +236,11 @@ class ExactSizes implements Sizes {
   }
 
   ofPeer(selector: Selector, among: Segment | 'tenant'): Omit<Size, 'combinations'> {
-    const [members, found] = among === 'tenant' ? [this.#index.everyone, 0] : this.#select(among.selector);
+    if (among === 'tenant') {
+      const all = this.#index.workOf(selector);
+      return { members: this.#spend(all) ? this.#index.count(selector) : 0, steps: all };
+    }
+    const [members, found] = this.#select(among.selector);
     const steps = found + Math.min(this.#index.workOf(selector), members.size * termCount(selector));
     return { members: this.#spend(steps) ? this.#index.selectAmong(selector, members).size : 0, steps };
   }
