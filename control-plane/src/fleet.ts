@@ -217,6 +217,12 @@ export class Fleet implements AgentBackend {
     return [...this.#inventory.hosts()].map((host) => this.#viewOf(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
   }
 
+  /** Enrolled hosts without a connection, in order. */
+  offline(): readonly string[] {
+    const names = [...this.#inventory.hosts()].map(({ name }) => name);
+    return names.filter((name) => this.sessions.of(name) === undefined).sort();
+  }
+
   /** Resolves when every change asked for before is stored and sent. */
   quiet(): Promise<void> {
     return this.#changes.quiet();

@@ -269,6 +269,21 @@ test('a canary holds a policy before the rest has it, and one that refuses it sp
   expect((await controlPlane.segwall(['rollback', '--wait'])).exitCode).toBe(0);
   expect((await controlPlane.segwall(['status'])).stdout).not.toContain('canary');
   expect((await controlPlane.segwall(['tokens'])).stdout).toMatch(/^ID +STATE/);
+
+  // Who is offline is not waited for, and named.
+  await web.stop();
+  const connected = async () =>
+    (await controlPlane.segwallJson<{ agents: { connected: number } }>(['status'])).agents.connected;
+  await expect.poll(connected, { timeout: 10_000 }).toBe(1);
+  const observed = await policyDirectory(shopPolicy({ mode: 'observe' }));
+  expect(await controlPlane.segwallJson(['apply', observed, '--wait'])).toMatchObject({
+    acked: ['api-1'],
+    nacked: [],
+    pending: [],
+    offline: ['web-1'],
+  });
+  const inWords = await controlPlane.segwall(['apply', observed, '--wait']);
+  expect(inWords).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^offline, [^\n]*: web-1$/m) });
 });
 
 test('what was observed becomes rules, and a plan says whom enforcement would cut off', { timeout }, async () => {

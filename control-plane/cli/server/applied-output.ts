@@ -8,6 +8,9 @@ import { plural, printJson, printLine, printProgress } from './printing.ts';
 import { problemLine } from './review-output.ts';
 import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
 
+/** Hosts that are offline, in words. */
+const mostNamed = 10;
+
 export interface WaitOptions extends ConnectionOptions {
   readonly wait?: true;
   readonly timeout: string;
@@ -37,11 +40,19 @@ export async function finish(client: ApiClient, { answer, options, timeoutMs }: 
 function printProgressOf(progress: Progress, { wait }: WaitOptions): void {
   if (!wait) printLine(progressText(progress));
   printTroubles(wait ? progress : { ...progress, pending: [] });
+  printOffline(progress);
 }
 
-function appliedJson(answer: ApplyAnswer, { acked, nacked, pending }: Progress) {
+/** An apply is meant for them too. */
+function printOffline({ offline }: Progress): void {
+  if (offline.length === 0) return;
+  const more = offline.length > mostNamed ? ` and ${offline.length - mostNamed} more` : '';
+  printProgress(`offline, and sent the newest when they come back: ${offline.slice(0, mostNamed).join(', ')}${more}`);
+}
+
+function appliedJson(answer: ApplyAnswer, { acked, nacked, pending, offline }: Progress) {
   const { revision, policy, testsPassed, warnings } = answer;
-  return { revision, acked, nacked, pending, policy, testsPassed, warnings };
+  return { revision, acked, nacked, pending, offline, policy, testsPassed, warnings };
 }
 
 function testsText({ testsPassed }: ApplyAnswer): string {
@@ -61,6 +72,7 @@ export async function finishCanary(client: ApiClient, { answer, options, timeout
     else {
       printLine(`its canary held it: policy ${answer.policy} is active at revision ${view.active}${testsText(answer)}`);
       printTroubles(progress);
+      printOffline(progress);
     }
     if (progress.nacked.length > 0 || progress.pending.length > 0) process.exitCode = 1;
     return;
@@ -68,7 +80,8 @@ export async function finishCanary(client: ApiClient, { answer, options, timeout
   if (view.state === 'failed') {
     const { reason = '', host } = view;
     // Nobody enforces it any more.
-    const nobody: Progress = { revision, acked: [], nacked: host === undefined ? [] : [{ host, reason }], pending: [] };
+    const nacked = host === undefined ? [] : [{ host, reason }];
+    const nobody: Progress = { revision, acked: [], nacked, pending: [], offline: [] };
     if (options.json)
       printJson({ ...appliedJson(answer, nobody), canary: { state: view.state, revision, hosts, reason } });
     else printLine(`the canary failed: ${reason}; its hosts are under the active policy again`);

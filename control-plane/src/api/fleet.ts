@@ -52,7 +52,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       const { revision } = request.params;
       if (revision > fleet.revision)
         throw new ApiError('not-found', `there is no revision ${revision} yet; the newest is ${fleet.revision}`);
-      return { revision, ...(await fleet.waitFor(revision, request.query.waitMs)) };
+      return { revision, ...(await fleet.waitFor(revision, request.query.waitMs)), offline: fleet.offline() };
     },
   );
 

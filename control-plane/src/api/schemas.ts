@@ -96,6 +96,7 @@ export const progress = z.object({
   acked: names,
   nacked: z.array(z.object({ host: z.string(), reason: z.string() })).readonly(),
   pending: names,
+  offline: names.describe('enrolled hosts without a connection: they are sent the newest when they come back'),
 });
 
 export const activePolicyAnswer = z.object({ policy: count, revision: count, files: policyFiles.readonly() });
