@@ -277,6 +277,15 @@ export class PolicyStream {
       return;
     }
     this.#next = undefined;
+    // The agent would refuse it, but only after thousands of streams had a message of tens of megabytes each to hold.
+    const addresses = addressCount(ruleSet);
+    if (addresses > limits.addresses) {
+      connection.nacked(
+        ruleSet.revision,
+        `the rule set has ${addresses} addresses in ${ruleSet.peerSets.size} peer sets; allowed are ${limits.addresses}; use narrower selectors, or the same ones in more rules`,
+      );
+      return;
+    }
     const { bytes, sentAs } = this.#messageFor(ruleSet);
     if (bytes.length > limits.controlPlaneMessageBytes) {
       const allowed = `allowed are ${limits.controlPlaneMessageBytes}`;
@@ -318,6 +327,12 @@ const refusalCodes: Readonly<Record<ConnectRefusal['kind'], status>> = {
   'not-admitted': status.PERMISSION_DENIED,
   'identity-shared': status.ALREADY_EXISTS,
 };
+
+function addressCount({ peerSets }: HostRuleSet): number {
+  let count = 0;
+  for (const { addresses } of peerSets.values()) count += addresses.length;
+  return count;
+}
 
 function violation(details: string): CallStatus {
   return { code: status.INVALID_ARGUMENT, details };

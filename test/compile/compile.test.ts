@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';
 import { compileFleet } from '#policy/compile.ts';
+import { FleetCompiler } from '#policy/fleet-compiler.ts';
 import { address, fleetOf, grantLines, host, noon, ruleSetOf, rulesOf, shop } from './fleet.ts';
 
 function segment(rules: string, rest = ''): string {
@@ -449,5 +450,64 @@ spec: { kind: external, addresses: [192.0.2.9] }`,
       peers: { kind: 'sets', ids: ['tenant/has(role)'] },
     });
     expect(ruleSetOf(quarantined, 'db-1').peerSets.has('tenant/has(role)')).toBe(true);
+  });
+});
+
+describe('segments that select alike', () => {
+  const alike = fleetOf(`
+kind: Segment
+metadata: { name: shop }
+spec:
+  selector: app == "shop"
+  inbound: enforce
+  rules:
+    - { name: web, from: [{ workloads: role == "web" }], to: [{ workloads: role == "api" }], services: [tcp/8080] }
+---
+kind: Segment
+metadata: { name: backup }
+spec:
+  selector: app == "shop"
+  rules:
+    - { name: web, from: [{ workloads: role == "web" }], to: [{ workloads: all() }], services: [tcp/22] }
+    - { name: by-name, from: [{ segment: shop, workloads: role == "web" }], to: [{ workloads: role == "api" }], services: [tcp/23] }
+---
+kind: Segment
+metadata: { name: narrow }
+spec:
+  selector: app == "shop" && role == "api"
+  rules:
+    - { name: web, from: [{ workloads: role == "web" }], to: [{ workloads: all() }], services: [tcp/24] }`);
+
+  test('name one peer set, and those that do not name their own', () => {
+    expect([...ruleSetOf(alike, 'api-1').peerSets].map(([id, { addresses }]) => [id, addresses.length])).toEqual([
+      ['members/app == "shop" && role == "api"/role == "web"', 0],
+      ['members/app == "shop"/role == "web"', 3],
+    ]);
+    expect(grantLines(alike, 'api-1', 'inbound')).toEqual([
+      'backup/by-name members/app == "shop"/role == "web": tcp/23',
+      'backup/web members/app == "shop"/role == "web": tcp/22',
+      'narrow/web members/app == "shop" && role == "api"/role == "web": tcp/24',
+      'shop/web members/app == "shop"/role == "web": tcp/8080',
+    ]);
+  });
+
+  test('have modes of their own', () => {
+    expect(rulesOf(alike, 'api-1').inbound).toMatchObject({ mode: 'enforce', defaultSegment: { segment: 'shop' } });
+    expect(rulesOf(alike, 'api-1').outbound.mode).toBe('observe');
+  });
+
+  test('a rule that names one of them means the others it selects once its selector is another', () => {
+    const compiler = new FleetCompiler({ ...alike, now: noon });
+    expect(compiler.ruleSetOf('api-1', 1)?.workloads[0]?.inbound.grants).toHaveLength(4);
+    const shopSegment = alike.policy.segments.get('shop');
+    if (shopSegment === undefined) throw new Error('no shop');
+    const selector = { kind: 'has', key: 'nothing' } as const;
+    const policy = {
+      ...alike.policy,
+      segments: new Map(alike.policy.segments).set('shop', { ...shopSegment, selector }),
+    };
+    const told = compiler.apply([{ kind: 'policy-replaced', policy }], noon);
+    expect(told.get('api-1')?.addedPeerSets.map(({ id }) => id)).toEqual(['members/has(nothing)/role == "web"']);
+    expect(compiler.ruleSetOf('api-1', 2)).toEqual(compileFleet({ ...alike, policy, now: noon }).ruleSetOf('api-1', 2));
   });
 });

@@ -86,6 +86,26 @@ describe('each wrong document', () => {
   });
 });
 
+test('one whose selectors match too many workloads, all together', async () => {
+  const documents = [
+    ...Array.from({ length: 3000 }, (_, at) => ({
+      kind: 'Workload',
+      metadata: { name: `x-${at}` },
+      spec: { kind: 'external', addresses: [`10.${at >> 8}.${at & 255}.1`] },
+    })),
+    ...Array.from({ length: 1700 }, (_, at) => ({
+      kind: 'Segment',
+      metadata: { name: `s-${at}` },
+      spec: { selector: `name != "nobody-${at}"` },
+    })),
+  ];
+  const path = 'many.yaml';
+  const text = documents.map((one) => JSON.stringify({ apiVersion: 'segwall/v1', ...one })).join('\n');
+  const { problems } = checkPolicy({ files: [{ path, text }], now: millis(0), mode: 'offline' });
+  expect(problems.map(({ code }) => code)).toEqual(['too-many-memberships']);
+  expect(lines(await appliedProblems(path, text), ['error'])).toEqual(lines(problems, ['error']));
+});
+
 describe('the two commands', () => {
   const program = fileURLToPath(new URL('../../control-plane/cli/main.ts', import.meta.url));
 

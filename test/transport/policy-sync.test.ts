@@ -96,6 +96,22 @@ describe('a connected agent', () => {
     expect(median).toBeLessThan(500);
   });
 
+  test('is not sent more addresses than it would take, and keeps what it has', async () => {
+    fixture.backend.current = ruleSetOf(1, 1);
+    const agent = await startAgent();
+    await eventually('ACK', () => agent.stream()?.heard.includes('acked 1'));
+    const addresses = [...Array(100_000).keys()].map((at) => addressFromIpv4Number(0x0a000000 + at));
+    const ids = [...Array(11).keys()].map((at) => `set-${at}`);
+    const peerSets = new Map(ids.map((id) => [id, { id, addresses, ranges: [] }]));
+    agent.stream()?.session.send({ ...ruleSetOf(2, 1), peerSets });
+    const said =
+      'nacked 2: the rule set has 1100000 addresses in 11 peer sets; allowed are 1000000; use narrower selectors, or the same ones in more rules';
+    await eventually('NACK', () => agent.stream()?.heard.includes(said));
+    agent.stream()?.session.send(ruleSetOf(3, 3));
+    await eventually('ACK', () => agent.stream()?.heard.includes('acked 3'));
+    expect(agent.enforcer.applied.map(({ revision }) => revision)).toEqual([1, 3]);
+  });
+
   test('refuses what its enforcer refuses, keeps the last good one, and the next delta builds on that', async () => {
     fixture.backend.current = ruleSetOf(1, 1);
     const agent = await startAgent();
