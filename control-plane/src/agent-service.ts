@@ -98,7 +98,10 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   server.addService(flowReportService, createFlowService({ backend, log, now }));
 
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(options.address, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync(options.address, credentials, (error, bound) => {
+      if (error === null) resolve(bound);
+      else reject(new Error(cannotListen(options.address, error.message), { cause: error }));
+    });
   });
 
   const tick = (): void => {
@@ -185,4 +188,10 @@ function createFlowService(options: FlowServiceOptions): UntypedServiceImplement
     report: (call: ServerUnaryCall<Uint8Array, Uint8Array>, reply: sendUnaryData<Uint8Array>) =>
       void report(call, reply),
   };
+}
+
+/** gRPC wraps what the system says. */
+function cannotListen(address: string, message: string): string {
+  const reason = /errors: \[(?:listen )?(.*)\]$/.exec(message)?.[1] ?? message;
+  return `cannot listen for agents on ${address}: ${reason}`;
 }

@@ -103,7 +103,10 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       const refreshing = setInterval(() => renewTls(api, pki.serverTls()), tlsRefreshMs);
       stops.push(() => clearInterval(refreshing));
     }
-    await api.listen({ host: settings.api.address, port: settings.api.port });
+    await api.listen({ host: settings.api.address, port: settings.api.port }).catch((cause: unknown) => {
+      const reason = cause instanceof Error ? cause.message.replace(/^listen /, '') : String(cause);
+      throw new Error(`cannot listen for operators on ${listenAddressText(settings.api)}: ${reason}`, { cause });
+    });
 
     const apiPort = portOf(api) ?? settings.api.port;
     const scheme = isLoopback(settings.api.address) ? 'http' : 'https';

@@ -135,6 +135,12 @@ describe('exit codes', () => {
       /^$/,
       /settings-invalid/,
     ],
+    [
+      ['policy', 'explain', good, '--inventory', inventory, ...at, '203.0.113.1', 'web', 'tcp/8080'],
+      0,
+      /^outbound end: 203\.0\.113\.1: unmanaged\n[\s\S]*; outbound unmanaged; inbound deny by default\/shop$/m,
+      /^$/,
+    ],
     [['policy', 'schema'], 0, /json-schema\.org/, /^$/],
   ];
   test.concurrent.each(rows)('segwall %j is %i', (args, code, out, err) => {
