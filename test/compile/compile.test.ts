@@ -511,3 +511,30 @@ spec:
     expect(compiler.ruleSetOf('api-1', 2)).toEqual(compileFleet({ ...alike, policy, now: noon }).ruleSetOf('api-1', 2));
   });
 });
+
+test('a set of most of the fleet has who came after others were gathered, in order', () => {
+  const inventory = Array.from({ length: 40 }, (_, at) => host(`w-${at}`, { n: `${at % 2}` }, `10.0.0.${at}`)).join(
+    '\n',
+  );
+  const large = fleetOf(
+    `
+kind: Segment
+metadata: { name: all }
+spec:
+  selector: all()
+  rules:
+    - { name: odd, from: [{ workloads: has(n) }], to: [{ workloads: n == "1" }], services: [tcp/1] }
+    - { name: even, from: [{ workloads: 'n in {"0", "1", "2"}' }], to: [{ workloads: n == "0" }], services: [tcp/2] }`,
+    inventory,
+  );
+  const compiler = new FleetCompiler({ ...large, now: noon });
+  expect(compiler.ruleSetOf('w-1', 1)?.peerSets.get('members/all()/has(n)')?.addresses).toHaveLength(40);
+  const newcomer = large.inventory.workloads.get('w-2');
+  if (newcomer === undefined) throw new Error('no w-2');
+  const workload = { ...newcomer, name: 'new', host: 'new', addresses: [address('10.0.0.200')] };
+  compiler.apply([{ kind: 'workload-set', workload }], noon);
+  const workloads = new Map(large.inventory.workloads).set('new', workload);
+  const scratch = compileFleet({ ...large, inventory: { ...large.inventory, workloads }, now: noon });
+  expect(compiler.ruleSetOf('w-0', 2)).toEqual(scratch.ruleSetOf('w-0', 2));
+  expect(compiler.ruleSetOf('w-1', 2)).toEqual(scratch.ruleSetOf('w-1', 2));
+});

@@ -48,6 +48,36 @@ describe('workloads', () => {
     expect(unchangedWorkloads).toBe(2);
   });
 
+  test('of thousands that share their rules, one on a host with sets of its own is told apart', () => {
+    const withBox = (onHost: string): Fleet => {
+      const { policy, inventory } = fleet({ rules: [webToApi] });
+      const labels = new Map([
+        ['app', 'shop'],
+        ['role', 'web'],
+      ]);
+      const addresses = [address('10.0.0.4')];
+      const box = {
+        name: 'box',
+        kind: 'container',
+        host: 'api-2',
+        addresses,
+        onHost: [address(onHost)],
+        labels,
+      } as const;
+      return { policy, inventory: { ...inventory, workloads: new Map(inventory.workloads).set('box', box) } };
+    };
+    const { workloads, unchangedWorkloads } = impact(withBox('172.17.0.2'), withBox('172.17.0.3'));
+    expect(workloads.map(({ workload, inbound }) => [workload, inbound.grants.changed.length])).toEqual([['api-2', 1]]);
+    expect(unchangedWorkloads).toBe(6);
+  });
+
+  test('what many workloads share is one object in a plan', () => {
+    const { workloads } = impact(fleet(), fleet({ rules: [webToApi] }));
+    const [first, second] = workloads.filter(({ workload }) => workload.startsWith('api'));
+    expect(first?.inbound.grants.added).toHaveLength(1);
+    expect(second?.inbound).toBe(first?.inbound);
+  });
+
   test('a rule less is a grant removed', () => {
     const { workloads } = impact(fleet({ rules: [webToApi] }), fleet());
     expect(workloads[0]?.inbound.grants).toEqual({ ...none, removed: [{ segment: 'shop', rule: 'web-to-api' }] });
