@@ -147,7 +147,8 @@ export class Publication {
       for (const host of trial.hosts) changed.delete(host);
       // External workloads are the active policy's; the trial has its own.
       const managed = changes.filter((change) => change.kind !== 'workload-set' || change.workload.kind !== 'external');
-      for (const host of before.compiler.apply(managed, at).keys()) if (trial.hosts.has(host)) changed.add(host);
+      // It was asked for no others.
+      for (const host of before.compiler.apply(managed, at).keys()) changed.add(host);
       return;
     }
     for (const host of before?.trial.hosts ?? []) changed.add(host);

@@ -14,15 +14,15 @@ import {
 } from './fleet-under-test.ts';
 
 const hosts = ['api-1', 'api-2', 'api-3'] as const;
-const external = `---
+const external = (name: string, address: string) => `---
 apiVersion: segwall/v1
 kind: Workload
-metadata: { name: partner, labels: { role: web, app: shop } }
-spec: { kind: external, addresses: [203.0.113.9] }
+metadata: { name: ${name}, labels: { role: web, app: shop } }
+spec: { kind: external, addresses: [${address}] }
 `;
 /** The mode of `shop` tells the active policy from the one on trial. */
-const before = shopPolicy({ mode: 'observe' });
-const after = shopPolicy({ mode: 'enforce', documents: external });
+const before = shopPolicy({ mode: 'observe', documents: external('customer', '203.0.113.5') });
+const after = shopPolicy({ mode: 'enforce', documents: external('partner', '203.0.113.9') });
 
 interface Trial extends FleetUnderTest {
   readonly agents: ReadonlyMap<string, TestAgent>;
@@ -67,6 +67,10 @@ async function threeHosts(answers: Readonly<Record<string, 'ack' | 'nack' | 'sil
   };
 }
 
+function peersOf(agents: Trial['agents'], host: string): readonly string[] {
+  return [...(agents.get(host)?.sent.at(-1)?.peerSets.values() ?? [])].flatMap((set) => set.addresses).sort();
+}
+
 describe('while it runs', () => {
   test('its hosts enforce it, and the others what is active', async () => {
     const { fleet, start, modes } = await threeHosts();
@@ -74,7 +78,7 @@ describe('while it runs', () => {
     expect(modes()).toEqual({ 'api-1': 'enforce', 'api-2': 'enforce', 'api-3': 'observe' });
     expect(fleet.canary).toMatchObject({ state: 'running', canary: { revision } });
     expect(fleet.sessions.progressOf(revision)).toEqual({ acked: ['api-1', 'api-2'], nacked: [], pending: [] });
-    expect([...fleet.active.policy.workloads.keys()]).toEqual([]);
+    expect([...fleet.active.policy.workloads.keys()]).toEqual(['customer']);
   });
 
   test('changes reach both kinds of hosts, each under its own policy', async () => {
@@ -83,12 +87,23 @@ describe('while it runs', () => {
     await connect('web-1', { labels: { app: 'shop', role: 'web' }, addresses: ['10.0.0.9'] });
     await fleet.quarantine({ workload: 'api-3', peers: [], actor: 'operator/test' });
     expect(modes()).toEqual({ 'api-1': 'enforce', 'api-2': 'observe', 'api-3': 'observe' });
-    const peersOf = (host: string) =>
-      [...(agents.get(host)?.sent.at(-1)?.peerSets.values() ?? [])].flatMap((set) => set.addresses).sort();
-    expect(peersOf('api-1')).toEqual(expect.arrayContaining(['10.0.0.9', '203.0.113.9']));
-    expect(peersOf('api-2')).toContain('10.0.0.9');
-    expect(peersOf('api-2')).not.toContain('203.0.113.9');
+    expect(peersOf(agents, 'api-1')).toEqual(['10.0.0.9', '203.0.113.9']);
+    expect(peersOf(agents, 'api-2')).toEqual(['10.0.0.9', '203.0.113.5']);
     expect(agents.get('api-3')?.sent.at(-1)?.workloads[0]).toMatchObject({ quarantine: expect.anything() });
+  });
+
+  test('a change under one of the two is sent to no host of the other', async () => {
+    const { fleet, start, connect, agents } = await threeHosts();
+    await start();
+    const sent = () => hosts.map((host) => agents.get(host)?.sent.length ?? 0);
+    const [canary = 0, other = 0] = sent();
+    // Whose address two claim belongs to neither: the customer of the active policy loses it, and has it again.
+    await connect('thief', { addresses: ['203.0.113.5'] });
+    expect(peersOf(agents, 'api-2')).toEqual([]);
+    await fleet.removeAgent('thief', 'operator/test');
+    expect(peersOf(agents, 'api-2')).toEqual(['203.0.113.5']);
+    expect(peersOf(agents, 'api-1')).toEqual(['203.0.113.9']);
+    expect(sent()).toEqual([canary, other + 2, other + 2]);
   });
 
   test('a host of it that comes back is sent the same policy', async () => {
