@@ -122,6 +122,17 @@ describe('judging without an inventory is wrong use', () => {
   });
 });
 
+test('an inventory may come through a pipe', async () => {
+  const args = ['policy', 'check', good, '--inventory', '/dev/fd/0', '--strict'];
+  const child = spawn('sh', ['-c', `cat "${inventory}" | "${process.execPath}" "${program}" ${args.join(' ')}`]);
+  const [said, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  // Without its members the segment would be told of.
+  expect([code, said]).toEqual([
+    1,
+    expect.stringMatching(/segment-without-rules[\s\S]*0 errors, 1 warning in 2 files/),
+  ]);
+});
+
 describe('directories that may not be opened', () => {
   const outer = join(base, 'outer');
   const locked = join(outer, 'locked');

@@ -38,10 +38,14 @@ export async function readPolicyDirectory(
   };
 }
 
-/** Inventory files by the names the operator gave them; a directory among them is read as one. */
+/** Inventory files by the names the operator gave them; a directory among them is read as one, a pipe to its end. */
 export async function readInventoryFiles(paths: readonly string[]): Promise<ReadDirectory> {
   const reading: Reading = { root: '/', leaveOut: new Set(), files: [], problems: [], realPaths: new Set() };
   for (const path of paths) {
+    if (await isPipe(path)) {
+      await readOne(reading, { path, name: path, real: path });
+      continue;
+    }
     const real = await realDirectory(path);
     if ((await stat(real)).isDirectory()) {
       const read = await readPolicyDirectory(path);
@@ -53,6 +57,12 @@ export async function readInventoryFiles(paths: readonly string[]): Promise<Read
     }
   }
   return reading;
+}
+
+/** `<(…)` of a shell, or /dev/stdin: it has no place that a link could lead to. */
+async function isPipe(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFIFO() === true;
 }
 
 interface Reading {
