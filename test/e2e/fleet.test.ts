@@ -1,7 +1,7 @@
 // What a fleet promises to those who fear locking themselves out, breaking production, or a rule that silently does not hold:
 // agents die and return, the control plane dies and returns, policies are wrong, and through all of it the kernels hold.
 
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -107,12 +107,27 @@ describe('a fleet in force', () => {
     return listing.stdout.replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1');
   }
 
+  /** Killed before it has listed its last change, the next agent could not tell whether anyone touched the table, and would load it. */
+  async function hasListed(ruleset: string): Promise<void> {
+    const [state] = /revision=[^"]*/.exec(ruleset) ?? [];
+    const path = join(agent.stateDirectory, 'last-good', 'fingerprint');
+    const listed = async () => JSON.parse(await readFile(path, 'utf8')) as { state: string; listing: string };
+    await waitFor(
+      async () => {
+        const record = await listed().catch(() => undefined);
+        return record?.state === state && record?.listing !== '';
+      },
+      { what: 'the agent has listed its last change', timeoutMs: 20_000 },
+    );
+  }
+
   test('decides as its policy says', async () => {
     expect(await reachable()).toEqual(granted);
   });
 
   test('keeps its rules when an agent is killed, and the next agent adopts them without touching the kernel', async () => {
     const before = await kernel();
+    await hasListed(before);
     await agent.kill('SIGKILL');
     expect(await reachable()).toEqual(granted);
     agent.start();
