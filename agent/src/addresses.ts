@@ -53,6 +53,11 @@ export function readHostAddresses(settings: InterfaceSettings): HostAddresses {
   return { published: [...published].sort(), all };
 }
 
+/** Every address but link-local ones, which are another's on every link. In code-unit order. */
+export function ownAddresses(settings: InterfaceSettings): readonly Address[] {
+  return [...readHostAddresses(settings).all].filter((address) => !isLinkLocal(address)).sort();
+}
+
 export function publishes(interfaceName: string, { include, exclude }: InterfaceSettings): boolean {
   const matches = (patterns: readonly string[]) => patterns.some((pattern) => matchesPattern(pattern, interfaceName));
   if (matches(include)) return true;

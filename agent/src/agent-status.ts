@@ -1,0 +1,105 @@
+// What the agent says of itself, from its parts as they are when asked: to the control plane every few seconds, and to whoever asks here.
+
+import { findingText } from '#agent-core/foreign-rules.ts';
+import type { EssentialEntry } from '#model/rule-set.ts';
+import type { ReportedStatus } from '#wire/policy-sync-messages.ts';
+import type { ContainerDiscovery } from './container-discovery.ts';
+import type { Enforcement } from './enforcement.ts';
+import { essentialText } from './essentials-record.ts';
+import type { EventLog } from './event-log.ts';
+import type { FlowPipeline } from './flow-pipeline.ts';
+import type { HostWatch } from './host-watch.ts';
+import type { Identity } from './identity.ts';
+import type { PanicFlag } from './panic-flag.ts';
+import type { PolicyIntake } from './policy-intake.ts';
+import type { PolicySync } from './policy-sync.ts';
+import type { SyncState } from './ports.ts';
+import type { AgentStatusDocument } from './status.ts';
+import { modesOf, quarantinesOf } from './status-view.ts';
+import { bridgeText } from './unjudged-bridges.ts';
+import { agentVersion } from './version.ts';
+
+export interface AgentParts {
+  readonly identity: Identity;
+  readonly enforcement: Enforcement;
+  readonly intake: PolicyIntake;
+  readonly flows: FlowPipeline;
+  readonly host: HostWatch;
+  readonly containers: ContainerDiscovery;
+  readonly events: EventLog;
+  readonly panic: PanicFlag;
+  readonly essentials: () => readonly EssentialEntry[];
+  /** ISO 8601. */
+  readonly startedAt: string;
+}
+
+/** What the control plane takes. */
+const warningsMost = 32;
+
+/** For the control plane. */
+export function reportedStatus(parts: Omit<AgentParts, 'startedAt'>): ReportedStatus {
+  const { enforcement, intake, flows } = parts;
+  const { enforcer } = enforcement;
+  const flag = parts.panic.read();
+  return {
+    revision: enforcer.held()?.revision ?? 0,
+    enforcing: enforcer.held() !== undefined && !enforcer.isOpened(),
+    lost: flows.lost(),
+    spooledBatches: flows.spooledBatches(),
+    repairs: enforcer.counts().repairs,
+    problem: intake.problem(),
+    ...(flag === undefined ? {} : { panic: flag }),
+    warnings: warningsOf(parts),
+  };
+}
+
+export function statusDocument(
+  parts: AgentParts,
+  { sync, syncState }: { readonly sync: PolicySync; readonly syncState: SyncState },
+): AgentStatusDocument {
+  const { identity, enforcement, intake, flows, host, events, essentials, startedAt } = parts;
+  const { enforcer, foreign, names } = enforcement;
+  const ruleSet = enforcer.held();
+  const inKernel = enforcer.isOpened() ? undefined : ruleSet;
+  const flag = parts.panic.read();
+  const shared = sync.identityShared();
+  const { repairs, failedWrites } = enforcer.counts();
+  return {
+    host: identity.host,
+    revision: intake.offered(),
+    applied: ruleSet?.revision ?? 0,
+    ...modesOf(inKernel),
+    quarantines: quarantinesOf(inKernel),
+    ...(shared === undefined
+      ? {}
+      : { identityShared: { since: new Date(shared.since).toISOString(), reason: shared.reason } }),
+    connected: syncState === 'connected',
+    lost: flows.lost(),
+    running: true,
+    controlPlane: identity.controlPlane,
+    version: agentVersion,
+    startedAt,
+    pid: process.pid,
+    workloads: ruleSet?.workloads.length ?? 0,
+    peerSets: ruleSet?.peerSets.size ?? 0,
+    addresses: host.addresses().published,
+    repairs,
+    problem: intake.problem(),
+    warnings: warningsOf(parts),
+    foreign: foreign.findings(),
+    failedWrites,
+    ...(flag === undefined ? {} : { panic: { since: new Date(flag.since).toISOString(), reason: flag.reason } }),
+    isOpened: enforcer.isOpened(),
+    essentials: essentials().map(essentialText),
+    events: { waiting: events.counts().waiting, lost: events.counts().lost },
+    names: names.status(),
+    flows: flows.status(),
+  };
+}
+
+/** What may override our rules or keep them from holding, in words. */
+function warningsOf({ enforcement, containers }: Pick<AgentParts, 'enforcement' | 'containers'>): readonly string[] {
+  const overriding = enforcement.foreign.findings().filter(({ effect }) => effect === 'weakens');
+  const bridges = (containers.view()?.unjudgedBridges ?? []).map(bridgeText);
+  return [...overriding.map(findingText), ...bridges].slice(0, warningsMost);
+}

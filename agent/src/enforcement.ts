@@ -1,0 +1,154 @@
+// The kernel table and all that stands around it: the enforcer, who hears strangers' changes and puts them right, the units and the names
+// that it follows, and others' tables that could override it. The start is made here, with the ears open.
+//
+//   table watch ─► table guard ─► enforcer: repair; event log       table watch ─► foreign watch
+//   cgroup tree ─► unit watch ─► enforcer       resolvers' answers ─► names ─► enforcer: relearn
+
+import type { Logger } from 'pino';
+import { tableName } from '#agent-core/table.ts';
+import type { EssentialEntry } from '#model/rule-set.ts';
+import { ownAddresses } from './addresses.ts';
+import type { CgroupRoot } from './cgroup-tree.ts';
+import { createElementSocket } from './element-socket.ts';
+import { createEnforcer, type TableEnforcer } from './enforcer.ts';
+import type { EventLog } from './event-log.ts';
+import { createForeignWatch, type ForeignWatch } from './foreign-watch.ts';
+import { livePeersAmong } from './live-peers.ts';
+import { sweepMarks } from './mark-sweep.ts';
+import { createNames, type Names } from './names.ts';
+import type { NetlinkReader } from './netlink-loop.ts';
+import { createNft, type Nft } from './nft.ts';
+import { insertOpenSockets } from './open-sockets.ts';
+import type { PanicFlag } from './panic-flag.ts';
+import type { AgentSettings } from './settings.ts';
+import { reportStart } from './start-report.ts';
+import type { StateDirectory } from './state-directory.ts';
+import { readGeneration, readStateRule } from './state-rule.ts';
+import { createTableGuard } from './table-guard.ts';
+import { openTableWatch } from './table-watch.ts';
+import { readUnitDropIns } from './unit-drop-ins.ts';
+import { createUnitWatch } from './unit-watch.ts';
+
+export interface Enforcement {
+  readonly nft: Nft;
+  readonly enforcer: TableEnforcer;
+  readonly names: Names;
+  readonly foreign: ForeignWatch;
+  /** Absent where the kernel tells nobody of changes. */
+  readonly reader: NetlinkReader | undefined;
+  /** Why the start could not load what was last in force; empty where it could. */
+  readonly startProblem: string;
+  /** Once nothing reads any more. The table stays. */
+  close(): void;
+}
+
+export interface EnforcementOptions {
+  readonly state: StateDirectory;
+  readonly settings: AgentSettings;
+  readonly cgroups: CgroupRoot | undefined;
+  readonly essentials: () => readonly EssentialEntry[];
+  readonly panic: PanicFlag;
+  readonly events: EventLog;
+  /** An event about the table waits for the control plane. */
+  readonly eventRecorded: () => void;
+  /** The agent must not go on. */
+  readonly failed: (error: unknown) => void;
+  readonly log: Logger;
+}
+
+export async function openEnforcement(options: EnforcementOptions): Promise<Enforcement> {
+  const { state, settings, essentials, panic, events, log } = options;
+  const { marks } = settings.connections;
+  const nft = createNft();
+  const units = createUnitWatch({ root: options.cgroups, log });
+  const elements = createElementSocket();
+  const names = createNames({
+    settings: settings.names,
+    stateDirectory: state.path,
+    nft,
+    log,
+    liveAmong: (addresses) => livePeersAmong(addresses, marks),
+    learning: 'on',
+  });
+  const enforcer = createEnforcer({
+    nft,
+    stateDirectory: state,
+    essentials,
+    ownAddresses: () => ownAddresses(settings.interfaces),
+    log,
+    marks,
+    sweepMarks,
+    stateRule: readStateRule,
+    generation: readGeneration,
+    namedUnits: () => readUnitDropIns(),
+    beforeFirstTable: () => enterOpenSockets(log),
+    units,
+    elements,
+    names,
+    panic,
+    async hearStrangers() {
+      if (watch.ok) await watch.value.hearAll();
+      return guard.state();
+    },
+  });
+  // Before the start, or what it loads would be heard of too late to be known as ours.
+  const withRevision = (details: ReadonlyMap<string, string>) =>
+    new Map([...details, ['revision', String(enforcer.held()?.revision ?? 0)]]);
+  const guard = createTableGuard({
+    repair: (cause) =>
+      enforcer.repair(cause).catch((error: unknown) => {
+        options.failed(error);
+        return { kind: 'failed' };
+      }),
+    report(details) {
+      events.record('table-tampered', withRevision(details));
+      options.eventRecorded();
+    },
+    goingOn(details) {
+      events.begin(details === undefined ? undefined : { kind: 'table-tampered', details: withRevision(details) });
+    },
+    log,
+  });
+  const foreign = createForeignWatch({ nft, marks, log });
+  const watch = openTableWatch({
+    table: tableName.split(' ')[1] ?? '',
+    isOwn: (text) => enforcer.isOwnState(text),
+    isOwnPort: elements.isOwnPort,
+    changed: (change) => guard.changed(change),
+    othersChanged: () => foreign.changed(),
+    overrun: () => guard.overrun(),
+  });
+  if (!watch.ok) log.error({ reason: watch.error }, 'changes of the table by others will not be noticed');
+  const started = await enforcer.start();
+  reportStart(started, { log, events });
+  return {
+    nft,
+    enforcer,
+    names,
+    foreign,
+    reader: watch.ok ? watch.value.reader : undefined,
+    startProblem: started.kind === 'failed' ? `the last good revision could not be loaded: ${started.problem}` : '',
+    close() {
+      guard.close();
+      units.close();
+      elements.close();
+      foreign.close();
+      if (watch.ok) watch.value.close();
+    },
+  };
+}
+
+/** Among them our own stream: without an entry, a first policy that enforces would cut it. */
+async function enterOpenSockets(log: Logger): Promise<void> {
+  const entered = await insertOpenSockets();
+  if (!entered.ok) {
+    log.warn(
+      { reason: entered.error },
+      'connections that are open now are unknown to conntrack; enforcement will cut them',
+    );
+    return;
+  }
+  const { inserted, known, failed, refusal } = entered.value;
+  if (failed > 0) log.warn({ failed, refusal }, 'some connections are unknown to conntrack; enforcement will cut them');
+  log.info({ inserted, known }, 'open connections entered into conntrack before the first table');
+}

@@ -1,0 +1,109 @@
+// From connections and denials to the control plane: collected and attributed, spooled on disk, sent from there.
+//
+//   conntrack, denied sets ─► flow collection ─► spool ─► flow sender ─► flow reporter ══gRPC══► control plane
+
+import type { Logger } from 'pino';
+import type { Address } from '#model/address.ts';
+import type { EssentialEntry } from '#model/rule-set.ts';
+import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
+import { attributionOf } from './attribution.ts';
+import { createDeniedSource } from './denied-source.ts';
+import type { Enforcement } from './enforcement.ts';
+import { createFlowCollection } from './flow-collection.ts';
+import { createFlowReporter } from './flow-reporter.ts';
+import { createFlowSender } from './flow-sender.ts';
+import { openFlowSpool } from './flow-spool.ts';
+import type { Identity } from './identity.ts';
+import type { NetlinkReader } from './netlink-loop.ts';
+import type { AgentSettings } from './settings.ts';
+import type { StateDirectory } from './state-directory.ts';
+import type { AgentStatusDocument } from './status.ts';
+
+export interface FlowPipeline {
+  /** Absent where conntrack's events cannot be had. */
+  readonly reader: NetlinkReader | undefined;
+  /** What is seen from now on is attributed by the rule set in force now. */
+  policyChanged(): void;
+  /** The control plane is back: no reason to wait. */
+  nudge(): void;
+  /** Until the signal aborts; then what was seen is spooled. */
+  run(signal: AbortSignal): readonly Promise<void>[];
+  /** Every flow lost since the start, by any cause. */
+  lost(): number;
+  spooledBatches(): number;
+  status(): AgentStatusDocument['flows'];
+  /** Once nothing reads any more. */
+  close(): void;
+}
+
+export interface FlowPipelineOptions {
+  readonly state: StateDirectory;
+  readonly settings: AgentSettings;
+  readonly identity: Identity;
+  readonly enforcement: Pick<Enforcement, 'nft' | 'enforcer' | 'names'>;
+  readonly hostAddresses: () => ReadonlySet<Address>;
+  readonly essentials: () => readonly EssentialEntry[];
+  readonly log: Logger;
+}
+
+export async function openFlowPipeline(options: FlowPipelineOptions): Promise<FlowPipeline> {
+  const { state, settings, identity, log } = options;
+  const { nft, enforcer, names } = options.enforcement;
+  const { marks } = settings.connections;
+  const spool = await openFlowSpool({
+    state,
+    codec: { encode: encodeFlowBatch, decode: decodeFlowBatch },
+    bytesMost: settings.flows.spoolBytesMost,
+    // A state directory that was lost must not begin below what the control plane has seen; batches are seconds apart.
+    firstSequence: Math.floor(Date.now() / 1000),
+  });
+  const collection = await createFlowCollection({
+    settings: settings.flows,
+    marks,
+    spool,
+    state,
+    denied: createDeniedSource({
+      nft,
+      marks,
+      deniesIn(number) {
+        const decision = enforcer.decisionOf(number);
+        return decision?.end.verdict === 'deny' ? decision.direction : undefined;
+      },
+    }),
+    attribution: () =>
+      attributionOf({
+        host: identity.host,
+        ruleSet: names.known(enforcer.held()),
+        hostAddresses: options.hostAddresses(),
+        essentials: options.essentials(),
+        decisionOf: (number) => enforcer.decisionOf(number),
+      }),
+    log,
+    spooled: () => sender.nudge(),
+  });
+  const sender = createFlowSender({
+    spool,
+    reporter: createFlowReporter({ identity }),
+    reported(outcome) {
+      if (outcome.kind === 'sent') log.info('flows are being reported again');
+      else log.warn({ reason: outcome.reason }, 'flows cannot be reported; they wait on disk');
+    },
+  });
+  return {
+    reader: collection.reader,
+    policyChanged: () => collection.policyChanged(),
+    nudge: () => sender.nudge(),
+    run: (signal) => [sender.run(signal), collection.run(signal)],
+    lost() {
+      const { overruns, lostRecords } = collection.counts();
+      const { lostConnections, damagedFiles } = spool.counts();
+      return overruns + lostRecords + lostConnections + damagedFiles;
+    },
+    spooledBatches: () => spool.counts().batches,
+    status() {
+      const { batches, bytes, lostConnections } = spool.counts();
+      return { ...collection.counts(), lostConnections, spooledBatches: batches, spooledBytes: bytes };
+    },
+    close: () => collection.close(),
+  };
+}
