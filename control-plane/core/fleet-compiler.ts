@@ -10,7 +10,7 @@
 // the difference of two whole rule sets, which costs what the host holds.
 
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
-import type { DirectionRules, HostRuleSet, ManagedKind, PeerSetId, WorkloadRules } from '#model/rule-set.ts';
+import type { DirectionRules, HostRuleSet, ManagedKind, PeerSet, PeerSetId, WorkloadRules } from '#model/rule-set.ts';
 import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
@@ -57,6 +57,8 @@ export class FleetCompiler {
   readonly #compiler: WorkloadCompiler;
   readonly #hosts = new Map<string, Host>();
   #policy: CompiledPolicy;
+  /** Of hosts that name the same sets; until some set changes. */
+  #setsByNamed = new WeakMap<ReadonlySet<PeerSetNode>, ReadonlyMap<PeerSetId, PeerSet>>();
   /** Of this change: what thousands of workloads share is compared once. */
   #sameDirections = new Comparisons<DirectionRules>();
 
@@ -102,15 +104,20 @@ export class FleetCompiler {
   #bodyOf(host: Host, compiled: CompiledHost): Omit<HostRuleSet, 'revision'> {
     if (compiled.body !== undefined) return compiled.body;
     const translated = this.#translatedOn(host);
-    const setOf = (id: PeerSetId) =>
-      translated.size === 0 ? this.#peerSets.get(id) : this.#peerSets.getOn(id, { onHost: host.managed, translated });
+    const setOf = (id: PeerSetId) => this.#peerSets.getOn(id, { onHost: host.managed, translated });
     compiled.body = {
       host: host.name,
       workloads: [...compiled.workloads.values()].map(({ rules }) => rules).sort(byWorkload),
-      peerSets: new Map([...compiled.named].sort(byId).map(({ id }) => [id, setOf(id)])),
+      peerSets: translated.size === 0 ? this.#sharedSets(compiled.named) : setsOf(compiled.named, setOf),
     };
     if (translated.size > 0) compiled.told = compiled.body;
     return compiled.body;
+  }
+
+  #sharedSets(named: ReadonlySet<PeerSetNode>): ReadonlyMap<PeerSetId, PeerSet> {
+    const sets = this.#setsByNamed.get(named) ?? setsOf(named, (id) => this.#peerSets.get(id));
+    this.#setsByNamed.set(named, sets);
+    return sets;
   }
 
   #translatedOn({ managed }: Host): ReadonlyMap<WorkloadNumber, Workload> {
@@ -273,6 +280,7 @@ export class FleetCompiler {
       if (host.managed.size === 0) this.#hosts.delete(host.name);
     }
     const changed = this.#peerSets.settle();
+    this.#setsByNamed = new WeakMap();
     const changes = new Map<string, HostChange>();
     for (const [host, change] of own) {
       if (host.managed.size > 0) this.#addChange(changes, host, change, changed);
@@ -427,10 +435,15 @@ function managingHost(workload: Workload | undefined): string | undefined {
   return workload === undefined || workload.kind === 'external' ? undefined : workload.host;
 }
 
+/** Hosts with one workload have its set itself, which others with the same rules share. */
 function namedBy(workloads: ReadonlyMap<WorkloadNumber, CompiledWorkload>): ReadonlySet<PeerSetNode> {
-  const nodes = new Set<PeerSetNode>();
-  for (const { named } of workloads.values()) for (const list of named) for (const node of list) nodes.add(node);
-  return nodes;
+  const [first, ...others] = new Set([...workloads.values()].map(({ named }) => named));
+  if (first === undefined) return new Set();
+  return others.reduce<ReadonlySet<PeerSetNode>>((all, named) => all.union(named), first);
+}
+
+function setsOf(named: ReadonlySet<PeerSetNode>, setOf: (id: PeerSetId) => PeerSet): ReadonlyMap<PeerSetId, PeerSet> {
+  return new Map([...named].sort(byId).map(({ id }) => [id, setOf(id)]));
 }
 
 function byWorkload(a: { readonly workload: string }, b: { readonly workload: string }): number {

@@ -19,10 +19,13 @@ import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Policy, Rule, Workload } from './policy.ts';
 import type { Combination, SegmentMembers } from './segment-members.ts';
 
-/** `named` are the peer sets of the rules, some perhaps more than once. `exempt` is to be released when this is replaced. */
+/**
+ * `named` are the peer sets of the rules: one object for all workloads with the same rules. `exempt` is to be released when this is
+ * replaced.
+ */
 export interface CompiledWorkload {
   readonly rules: WorkloadRules;
-  readonly named: readonly (readonly PeerSetNode[])[];
+  readonly named: ReadonlySet<PeerSetNode>;
   readonly exempt: PeerList | undefined;
 }
 
@@ -56,6 +59,11 @@ export class WorkloadCompiler {
   };
   /** By memberships, where they are many. */
   #shared = new WeakMap<readonly Combination[], Record<Direction, SharedDirection>>();
+  /** By what the two directions name. */
+  readonly #named = new WeakMap<
+    CompiledDirection['named'],
+    WeakMap<CompiledDirection['named'], ReadonlySet<PeerSetNode>>
+  >();
   #guardrails: LandedRules<GuardrailDeny>;
 
   constructor(parts: WorkloadCompilerParts) {
@@ -97,7 +105,16 @@ export class WorkloadCompiler {
       inbound: inbound.rules,
       outbound: outbound.rules,
     };
-    return { rules, named: [exempt?.named ?? [], inbound.named, outbound.named], exempt };
+    const both = this.#namedBy(inbound.named, outbound.named);
+    return { rules, named: exempt === undefined ? both : both.union(new Set(exempt.named)), exempt };
+  }
+
+  #namedBy(inbound: CompiledDirection['named'], outbound: CompiledDirection['named']): ReadonlySet<PeerSetNode> {
+    const byOutbound = this.#named.get(inbound) ?? new WeakMap<CompiledDirection['named'], ReadonlySet<PeerSetNode>>();
+    this.#named.set(inbound, byOutbound);
+    const named = byOutbound.get(outbound) ?? new Set([...inbound, ...outbound]);
+    byOutbound.set(outbound, named);
+    return named;
   }
 
   #forgetDirections(): void {
