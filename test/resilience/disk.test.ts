@@ -145,4 +145,13 @@ describe.each<Fault>(['full', 'read-only'])('a state directory that is %s', (fau
     await agent.host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
     expect((await agent.command('restore')).stdout).toContain('revision 4 is in force');
   });
+
+  test('opening the host for good opens it, and says where the disk would bring its rules back', async () => {
+    breakDisk();
+    const opened = await agent.command('open', '--yes');
+    expect((await kernel()).revision).toBeNaN();
+    const expected = fault === 'full' ? /^$/ : /^error: last-good-not-forgotten: the host is open, but .*EROFS/;
+    expect(opened.stderr).toMatch(expected);
+    expect(opened.exitCode).toBe(fault === 'full' ? 0 : 1);
+  });
 });

@@ -2,6 +2,7 @@
 // restart nor a reboot brings it back; the control plane does, when the agent runs again.
 
 import { CommandError } from '../command-error.ts';
+import { diskErrorText, isDiskError } from '../fallback-directory.ts';
 import { forgetFingerprint } from '../fingerprint-record.ts';
 import { removeInterimLastGood } from '../interim-last-good.ts';
 import { createNft } from '../nft.ts';
@@ -40,7 +41,17 @@ export async function openCommand({ state, yes }: { readonly state: string; read
     });
   }
   removeInterimLastGood(state);
-  await stateDirectory.forgetLastGood();
   forgetFingerprint(state);
+  try {
+    await stateDirectory.forgetLastGood();
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    throw new CommandError({
+      code: 'last-good-not-forgotten',
+      message: `the host is open, but ${state} cannot be written (${diskErrorText(error)}): a boot or a start of the agent would load its last revision again`,
+      remedy: 'Make it writable and open the host again, or: systemctl disable segwall-agent segwall-agent-restore.',
+      exitCode: 1,
+    });
+  }
   process.stdout.write('the host is open: no rules of segwall are in its kernel\n');
 }
