@@ -9,16 +9,21 @@ import type {
   Grant,
   GuardrailDeny,
   HostRuleSet,
+  PeerSet,
+  PeerSetId,
   Peers,
   SegmentRef,
   WorkloadRules,
 } from '#model/rule-set.ts';
+import { type Service, serviceText } from '#model/service.ts';
 import { equalStructures } from '#model/structure.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
+import { Comparisons } from './comparisons.ts';
 import { type CompiledFleet, compileFleet } from './compile.ts';
 import { type ObservedFlow, serviceOfFlow } from './observed-flow.ts';
 import type { Inventory, Policy } from './policy.ts';
+import { RulesByService } from './rules-by-service.ts';
 
 export interface PolicyAndInventory {
   readonly policy: Policy;
@@ -140,6 +145,7 @@ interface BothSides {
 /** Thousands of workloads share their rules: what changes of these is found out once, and is one object. */
 class DirectionImpacts {
   readonly #known = new Map<DirectionRules | undefined, Map<DirectionRules | undefined, KnownImpact>>();
+  readonly #sets = new SetComparison();
 
   of(direction: Direction, sides: BothSides): DirectionImpact {
     const [left, right] = [sides.before?.[direction], sides.after?.[direction]];
@@ -148,7 +154,7 @@ class DirectionImpacts {
     const known = byRight.get(right);
     if (known !== undefined && haveSameSets(known.old, sides.old) && haveSameSets(known.next, sides.next))
       return known.impact;
-    const impact = directionImpact(direction, sides);
+    const impact = directionImpact(direction, sides, this.#sets);
     byRight.set(right, { impact, old: sides.old, next: sides.next });
     return impact;
   }
@@ -170,10 +176,14 @@ function haveSameSets(a: HostRuleSet | undefined, b: HostRuleSet | undefined): b
   return true;
 }
 
-function directionImpact(direction: Direction, { before, after, old, next }: BothSides): DirectionImpact {
+function directionImpact(
+  direction: Direction,
+  { before, after, old, next }: BothSides,
+  sets: SetComparison,
+): DirectionImpact {
   const [left, right] = [before?.[direction], after?.[direction]];
   const isSameMode = left === undefined || right === undefined || left.mode === right.mode;
-  const content = { old, next };
+  const content = { old, next, sets };
   return {
     ...(isSameMode ? {} : { mode: { before: left.mode, after: right.mode } }),
     grants: changesOf<Grant, GrantRef>(left?.grants ?? [], right?.grants ?? [], { ...content, nameOf: grantRef }),
@@ -199,9 +209,13 @@ function defaultsOf({ defaultSegment, onDeny, selective }: DirectionRules): unkn
   return { defaultSegment, onDeny, selective };
 }
 
-interface Naming<Entry, Name> {
+interface OldAndNext {
   readonly old: HostRuleSet | undefined;
   readonly next: HostRuleSet | undefined;
+}
+
+interface Naming<Entry, Name> extends OldAndNext {
+  readonly sets: SetComparison;
   readonly nameOf: (entry: Entry) => Name;
 }
 
@@ -209,7 +223,7 @@ interface Naming<Entry, Name> {
 function changesOf<Entry extends { readonly peers: Peers }, Name>(
   before: readonly Entry[],
   after: readonly Entry[],
-  { old, next, nameOf }: Naming<Entry, Name>,
+  { old, next, sets, nameOf }: Naming<Entry, Name>,
 ): Changes<Name> {
   const left = byName(before, nameOf);
   const right = byName(after, nameOf);
@@ -218,7 +232,7 @@ function changesOf<Entry extends { readonly peers: Peers }, Name>(
   for (const [key, { name, entries }] of right) {
     const known = left.get(key);
     if (known === undefined) added.push(name);
-    else if (!equalStructures(spelledOut(known.entries, old), spelledOut(entries, next))) changed.push(name);
+    else if (!sets.sameEntries(known.entries, entries, { old, next })) changed.push(name);
   }
   const removed = [...left].filter(([key]) => !right.has(key)).map(([, { name }]) => name);
   return { added, removed, changed };
@@ -236,15 +250,51 @@ function byName<Entry, Name>(entries: readonly Entry[], nameOf: (entry: Entry) =
   return named;
 }
 
-/** Ids say what is meant; a plan is about who that is, so each id comes with its set. */
-function spelledOut<Entry extends { readonly peers: Peers }>(
-  entries: readonly Entry[],
-  ruleSet: HostRuleSet | undefined,
-): unknown {
-  return entries.map((entry) => ({
-    ...entry,
-    peers: entry.peers.kind === 'any' ? 'any' : entry.peers.ids.map((id) => ruleSet?.peerSets.get(id)),
-  }));
+/** Ids say what is meant; a plan is about who that is, so sets are compared by what they hold. */
+class SetComparison {
+  readonly #same = new Comparisons<Omit<PeerSet, 'id'>>();
+  readonly #contents = new WeakMap<PeerSet, Omit<PeerSet, 'id'>>();
+
+  sameEntries<Entry extends { readonly peers: Peers }>(
+    before: readonly Entry[],
+    after: readonly Entry[],
+    sets: OldAndNext,
+  ) {
+    return (
+      before.length === after.length &&
+      before.every((entry, at) => {
+        const other = after[at];
+        return (
+          other !== undefined &&
+          equalStructures({ ...entry, peers: undefined }, { ...other, peers: undefined }) &&
+          this.#samePeers(entry.peers, other.peers, sets)
+        );
+      })
+    );
+  }
+
+  #samePeers(before: Peers, after: Peers, { old, next }: OldAndNext): boolean {
+    if (before.kind === 'any' || after.kind === 'any') return before.kind === after.kind;
+    const [left, right] = [this.#setsOf(before.ids, old), this.#setsOf(after.ids, next)];
+    return (
+      left.every((one) => right.some((other) => this.#same.holds(one, other))) &&
+      right.every((other) => left.some((one) => this.#same.holds(one, other)))
+    );
+  }
+
+  #setsOf(ids: readonly PeerSetId[], ruleSet: HostRuleSet | undefined): readonly Omit<PeerSet, 'id'>[] {
+    return ids.flatMap((id) => {
+      const set = ruleSet?.peerSets.get(id);
+      if (set === undefined) return [];
+      let content = this.#contents.get(set);
+      if (content === undefined) {
+        const { id: _own, ...rest } = set;
+        content = rest;
+        this.#contents.set(set, content);
+      }
+      return [content];
+    });
+  }
 }
 
 function grantRef({ segment, combination, rule }: Grant): GrantRef {
@@ -289,7 +339,38 @@ function judge(flow: ObservedFlow, fleet: CompiledFleet, inventory: Inventory): 
   const ruleSet = host === undefined ? undefined : fleet.ruleSetOf(host, 0);
   if (ruleSet === undefined || familyOf(local) !== familyOf(peer)) return undefined;
   const service = serviceOfFlow(flow);
-  return evaluateEnd({ ruleSet, workload, direction, localAddress: local, peerAddress: peer, service });
+  const rules = rulesOf(ruleSet, workload);
+  const asked = rules === undefined ? ruleSet : { ...ruleSet, workloads: [withGrantsFor(rules, direction, service)] };
+  return evaluateEnd({ ruleSet: asked, workload, direction, localAddress: local, peerAddress: peer, service });
+}
+
+/** More grants than this are not gone through for each flow: its service leaves a few of them. */
+const mostAsked = 64;
+const mostServicesKept = 256;
+
+interface GrantsByService {
+  readonly index: RulesByService<Grant>;
+  readonly known: Map<string, readonly Grant[]>;
+}
+
+const grantIndexes = new WeakMap<readonly Grant[], GrantsByService>();
+
+function withGrantsFor(rules: WorkloadRules, direction: Direction, service: Service): WorkloadRules {
+  const { grants } = rules[direction];
+  if (grants.length <= mostAsked) return rules;
+  let found = grantIndexes.get(grants);
+  if (found === undefined) {
+    found = { index: new RulesByService(grants), known: new Map() };
+    grantIndexes.set(grants, found);
+  }
+  const key = serviceText(service);
+  let left = found.known.get(key);
+  if (left === undefined) {
+    left = [...found.index.at(service)];
+    if (found.known.size === mostServicesKept) found.known.clear();
+    found.known.set(key, left);
+  }
+  return { ...rules, [direction]: { ...rules[direction], grants: left } };
 }
 
 interface KeyedFlow {

@@ -71,6 +71,16 @@ describe('workloads', () => {
     expect(unchangedWorkloads).toBe(6);
   });
 
+  test('a segment that selects the same workloads in other words changes nothing', () => {
+    const worded = (selector: string) =>
+      fleetOf(`kind: Segment
+metadata: { name: shop }
+spec:
+  selector: ${selector}
+  rules: [{ name: r, from: [{ workloads: role == "web" }, { workloads: role == "db" }], to: [{ workloads: all() }], services: [tcp/1] }]`);
+    expect(impact(worded('app == "shop"'), worded('has(app) && role != "dev"')).workloads).toEqual([]);
+  });
+
   test('what many workloads share is one object in a plan', () => {
     const { workloads } = impact(fleet(), fleet({ rules: [webToApi] }));
     const [first, second] = workloads.filter(({ workload }) => workload.startsWith('api'));
