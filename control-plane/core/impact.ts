@@ -168,7 +168,7 @@ interface KnownImpact {
 
 /** Whether no id means one thing on one host and another on the other: those with containers have sets of their own. */
 function haveSameSets(a: HostRuleSet | undefined, b: HostRuleSet | undefined): boolean {
-  if (a === b || a === undefined || b === undefined) return true;
+  if (a === undefined || b === undefined || a.peerSets === b.peerSets) return true;
   for (const [id, set] of a.peerSets) {
     const other = b.peerSets.get(id);
     if (other !== undefined && other !== set) return false;
