@@ -3,7 +3,7 @@
 
 import type { Attribution, LocalEnd } from '#agent-core/flow-aggregation.ts';
 import type { Address } from '#model/address.ts';
-import { evaluateEnd } from '#model/evaluate.ts';
+import { essentialFor, evaluateEnd } from '#model/evaluate.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import type { End } from '#model/verdict.ts';
 
@@ -33,8 +33,13 @@ export function attributionOf({
 
   function judge({ direction, local, peer, service }: LocalEnd): End {
     const workload = holders.get(local) ?? hostWorkload;
-    // No policy yet: what POLICY.md says of a workload that no segment selects.
-    if (ruleSet === undefined) return { verdict: 'would-deny', reason: 'default', workload };
+    if (ruleSet === undefined) {
+      const essential = essentialFor(essentials, { direction, peerAddress: peer, service });
+      if (essential !== undefined)
+        return { verdict: 'allow', reason: 'essential', workload, essential: essential.name };
+      // No policy yet: what POLICY.md says of a workload that no segment selects.
+      return { verdict: 'would-deny', reason: 'default', workload };
+    }
     return evaluateEnd({
       ruleSet,
       workload,

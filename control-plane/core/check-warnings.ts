@@ -188,7 +188,10 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       warn(problems, rule.position, {
         code: 'guardrail-contradicts-rule',
         message: `guardrail "${found.guardrail.name}" (${found.guardrail.mode}) denies what rule ${segment.name}/${rule.name} grants, for example ${found.pair}`,
-        suggestion: 'the guardrail wins; narrow one of the two',
+        suggestion:
+          found.guardrail.mode === 'enforce'
+            ? 'the guardrail wins; narrow one of the two'
+            : 'the guardrail only tells of it as long as it observes, and wins once it enforces; narrow one of the two',
       });
     }
   }

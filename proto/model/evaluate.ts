@@ -45,12 +45,7 @@ export function evaluateEnd(query: EndQuery): End {
   if (query.localAddress === query.peerAddress || rules.addresses.includes(query.peerAddress)) {
     return { verdict: 'allow', reason: 'essential', workload, essential: 'loopback' };
   }
-  const essential = query.essentials?.find(
-    (entry) =>
-      entry.direction === direction &&
-      localMatches(entry.peers, query.peerAddress) &&
-      servicesMatch(entry.services, query),
-  );
+  const essential = essentialFor(query.essentials ?? [], query);
   if (essential !== undefined) return { verdict: 'allow', reason: 'essential', workload, essential: essential.name };
 
   if (rules.quarantine !== undefined && !peersMatch(rules.quarantine.peers, query)) {
@@ -76,6 +71,17 @@ export function evaluateEnd(query: EndQuery): End {
   const selected = mode === 'selective' ? selective.find(({ services }) => servicesMatch(services, query)) : undefined;
   if (selected !== undefined) return { verdict: 'deny', reason: 'default', workload, ...refOf(selected) };
   return { verdict: 'would-deny', reason: 'default', workload, ...refOf(defaultSegment) };
+}
+
+/** The first of a host's essential entries that lets this through, whatever its policy says. */
+export function essentialFor(
+  essentials: readonly EssentialEntry[],
+  query: Pick<EndQuery, 'direction' | 'peerAddress' | 'service'>,
+): EssentialEntry | undefined {
+  return essentials.find(
+    ({ direction, peers, services }) =>
+      direction === query.direction && localMatches(peers, query.peerAddress) && servicesMatch(services, query),
+  );
 }
 
 /** Whether the set holds the address; both its lists are sorted, so by two binary searches. */
@@ -106,7 +112,10 @@ function localMatches(local: LocalAddresses, address: Address): boolean {
   return local.kind === 'any' || rangesContain(local.ranges, address);
 }
 
-function servicesMatch(terms: readonly ServiceTerm[], { peerAddress, service }: EndQuery): boolean {
+function servicesMatch(
+  terms: readonly ServiceTerm[],
+  { peerAddress, service }: Pick<EndQuery, 'peerAddress' | 'service'>,
+): boolean {
   const family = familyOf(peerAddress);
   return terms.some((term) => termMatches(term, family, service));
 }
