@@ -16,7 +16,7 @@ import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
 import { Comparisons } from './comparisons.ts';
 import { LabelIndex, type WorkloadNumber } from './label-index.ts';
-import { type PeerSetNode, PeerSets } from './peer-sets.ts';
+import { type NamingHosts, type PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
 import { RulesInForce } from './rules-in-force.ts';
 import { SegmentMembers } from './segment-members.ts';
@@ -57,8 +57,9 @@ export class FleetCompiler {
   readonly #compiler: WorkloadCompiler;
   readonly #hosts = new Map<string, Host>();
   #policy: CompiledPolicy;
+  readonly #naming = new Map<ReadonlySet<PeerSetNode>, NamingHosts>();
   /** Of hosts that name the same sets; until some set changes. */
-  #setsByNamed = new WeakMap<ReadonlySet<PeerSetNode>, ReadonlyMap<PeerSetId, PeerSet>>();
+  readonly #setsByNamed = new Map<ReadonlySet<PeerSetNode>, ReadonlyMap<PeerSetId, PeerSet>>();
   /** Of this change: what thousands of workloads share is compared once. */
   #sameDirections = new Comparisons<DirectionRules>();
 
@@ -255,7 +256,7 @@ export class FleetCompiler {
     const workloads = new Map<WorkloadNumber, CompiledWorkload>();
     for (const number of host.managed) workloads.set(number, this.#compileWorkload(number));
     const compiled: CompiledHost = { workloads, named: namedBy(workloads), body: undefined };
-    for (const { users } of compiled.named) users.add(host.name);
+    this.#comeToName(host.name, compiled.named);
     host.compiled = compiled;
     return compiled;
   }
@@ -280,14 +281,14 @@ export class FleetCompiler {
       if (host.managed.size === 0) this.#hosts.delete(host.name);
     }
     const changed = this.#peerSets.settle();
-    this.#setsByNamed = new WeakMap();
+    this.#setsByNamed.clear();
     const changes = new Map<string, HostChange>();
     for (const [host, change] of own) {
       if (host.managed.size > 0) this.#addChange(changes, host, change, changed);
     }
     const byHost = new Map<string, PeerSetChange[]>();
     for (const [node, change] of changed) {
-      for (const name of node.users) {
+      for (const name of hostsOf(node)) {
         const host = this.#hosts.get(name);
         if (host?.compiled === undefined || own.has(host)) continue;
         host.compiled.body = undefined;
@@ -362,11 +363,14 @@ export class FleetCompiler {
       removed.push(before.rules.workload);
     }
     const named = namedBy(compiled.workloads);
-    const gone = [...compiled.named.difference(named)];
-    const come = [...named.difference(compiled.named)];
-    for (const { users } of gone) users.delete(host.name);
-    for (const { users } of come) users.add(host.name);
-    const kept = compiled.named.intersection(named);
+    const isSameObject = compiled.named === named;
+    const gone = isSameObject ? [] : [...compiled.named.difference(named)];
+    const come = isSameObject ? [] : [...named.difference(compiled.named)];
+    if (!isSameObject) {
+      this.#ceaseToName(host.name, compiled.named);
+      this.#comeToName(host.name, named);
+    }
+    const kept = isSameObject ? named : compiled.named.intersection(named);
     compiled.named = named;
     return {
       replaced,
@@ -375,6 +379,27 @@ export class FleetCompiler {
       come,
       kept,
     };
+  }
+
+  /** Hosts that name the same sets are users of them together. */
+  #comeToName(host: string, named: ReadonlySet<PeerSetNode>): void {
+    if (named.size === 0) return;
+    let naming = this.#naming.get(named);
+    if (naming === undefined) {
+      naming = { named, hosts: new Set() };
+      this.#naming.set(named, naming);
+      for (const { users } of named) users.add(naming);
+    }
+    naming.hosts.add(host);
+  }
+
+  #ceaseToName(host: string, named: ReadonlySet<PeerSetNode>): void {
+    const naming = this.#naming.get(named);
+    if (naming === undefined) return;
+    naming.hosts.delete(host);
+    if (naming.hosts.size > 0) return;
+    this.#naming.delete(named);
+    for (const { users } of named) users.delete(naming);
   }
 
   #sameRules(a: WorkloadRules, b: WorkloadRules): boolean {
@@ -440,6 +465,10 @@ function namedBy(workloads: ReadonlyMap<WorkloadNumber, CompiledWorkload>): Read
   const [first, ...others] = new Set([...workloads.values()].map(({ named }) => named));
   if (first === undefined) return new Set();
   return others.reduce<ReadonlySet<PeerSetNode>>((all, named) => all.union(named), first);
+}
+
+function* hostsOf({ users }: PeerSetNode): Generator<string> {
+  for (const { hosts } of users) yield* hosts;
 }
 
 function setsOf(named: ReadonlySet<PeerSetNode>, setOf: (id: PeerSetId) => PeerSet): ReadonlyMap<PeerSetId, PeerSet> {

@@ -40,7 +40,13 @@ export interface PeerList {
 /** One interned set. `users` are the hosts whose rule sets hold it, kept by whoever hands those out. */
 export interface PeerSetNode {
   readonly id: PeerSetId;
-  readonly users: Set<string>;
+  readonly users: Set<NamingHosts>;
+}
+
+/** Hosts whose rule sets name just these sets. */
+export interface NamingHosts {
+  readonly named: ReadonlySet<PeerSetNode>;
+  readonly hosts: Set<string>;
 }
 
 const nobody: ReadonlySet<WorkloadNumber> = new Set();

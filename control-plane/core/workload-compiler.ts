@@ -32,6 +32,8 @@ export interface CompiledWorkload {
 interface CompiledDirection {
   readonly rules: DirectionRules;
   readonly named: readonly PeerSetNode[];
+  /** What an inbound direction names together with outbound ones. */
+  unions?: Map<CompiledDirection, ReadonlySet<PeerSetNode>>;
 }
 
 /** Of workloads with the same many memberships: what is asked of each, and what was made of the answers. */
@@ -59,11 +61,6 @@ export class WorkloadCompiler {
   };
   /** By memberships, where they are many. */
   #shared = new WeakMap<readonly Combination[], Record<Direction, SharedDirection>>();
-  /** By what the two directions name. */
-  readonly #named = new WeakMap<
-    CompiledDirection['named'],
-    WeakMap<CompiledDirection['named'], ReadonlySet<PeerSetNode>>
-  >();
   #guardrails: LandedRules<GuardrailDeny>;
 
   constructor(parts: WorkloadCompilerParts) {
@@ -105,16 +102,8 @@ export class WorkloadCompiler {
       inbound: inbound.rules,
       outbound: outbound.rules,
     };
-    const both = this.#namedBy(inbound.named, outbound.named);
+    const both = namedByBoth(inbound, outbound);
     return { rules, named: exempt === undefined ? both : both.union(new Set(exempt.named)), exempt };
-  }
-
-  #namedBy(inbound: CompiledDirection['named'], outbound: CompiledDirection['named']): ReadonlySet<PeerSetNode> {
-    const byOutbound = this.#named.get(inbound) ?? new WeakMap<CompiledDirection['named'], ReadonlySet<PeerSetNode>>();
-    this.#named.set(inbound, byOutbound);
-    const named = byOutbound.get(outbound) ?? new Set([...inbound, ...outbound]);
-    byOutbound.set(outbound, named);
-    return named;
   }
 
   #forgetDirections(): void {
@@ -165,7 +154,7 @@ export class WorkloadCompiler {
     // Off allows before any rule is asked, so none is shipped.
     const shipped = mode === 'off' ? [] : grants;
     const [only] = shipped;
-    const made = {
+    const made: CompiledDirection = {
       rules: {
         mode,
         ...(deciding === undefined ? {} : { defaultSegment: refOf(deciding) }),
@@ -190,6 +179,16 @@ export class WorkloadCompiler {
     }
     return landed;
   }
+}
+
+function namedByBoth(inbound: CompiledDirection, outbound: CompiledDirection): ReadonlySet<PeerSetNode> {
+  inbound.unions ??= new Map();
+  let named = inbound.unions.get(outbound);
+  if (named === undefined) {
+    named = new Set([...inbound.named, ...outbound.named]);
+    inbound.unions.set(outbound, named);
+  }
+  return named;
 }
 
 function ruleLanding({ name, from, to, services }: Rule, combination: Combination): Landing<Grant> {
