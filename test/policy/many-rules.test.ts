@@ -120,11 +120,7 @@ describe('ten thousand workloads', () => {
       tenantRules(400, (at) => `n != "${at}"`),
       ['comparison-stopped'],
     ],
-    [
-      '1,000 of them are too many to compile',
-      tenantRules(1000, (at) => `n != "${at}"`),
-      ['too-many-memberships'],
-    ],
+    ['1,000 of them are too many to compile', tenantRules(1000, (at) => `n != "${at}"`), ['too-many-memberships']],
     ['18,000 segments that all select all have one set of members', segments(18_000, () => 'all()'), []],
     [
       '3,000 segments of everyone that name each other likewise',
