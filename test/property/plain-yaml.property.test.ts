@@ -16,8 +16,8 @@ function bothRead(text: string): 'plain' | 'careful' {
   expect(quick, JSON.stringify(text)).toEqual(careful);
   // Documents are read one by one: that the file as a whole is YAML must not come to depend on it.
   if (!/^\s*\{|^%/m.test(text)) {
-    const isWrong = parseAllDocuments(text, { uniqueKeys: false, logLevel: 'silent' }).some(
-      ({ errors }) => errors.length > 0,
+    const isWrong = parseAllDocuments(text, { uniqueKeys: false, logLevel: 'silent' }).some(({ errors }) =>
+      errors.some(({ code, pos }) => code !== 'TAB_AS_INDENT' || !isBlankUpToMarker(text, pos[0])),
     );
     expect(
       careful?.problems.some(({ code }) => code === 'yaml-syntax'),
@@ -25,6 +25,14 @@ function bothRead(text: string): 'plain' | 'careful' {
     ).toBe(isWrong);
   }
   return readPlainYaml(text, 0).kind === 'read' ? 'plain' : 'careful';
+}
+
+/**
+ * A blank line with a tab in it after "a:" is an error to the library where the next document's marker follows in the same text, and none
+ * where the text ends there, as it does for a document that is read by itself.
+ */
+function isBlankUpToMarker(text: string, at: number): boolean {
+  return /^\s*\n(---|\.\.\.)/.test(text.slice(at));
 }
 
 const key = fc.constantFrom(
