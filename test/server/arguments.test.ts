@@ -3,10 +3,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { counted } from '#cli/counted.ts';
 import { resolveConnection } from '#cli/server/connection.ts';
 import { durationMs, sinceMs } from '#cli/server/durations.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
-import { plural } from '#cli/server/printing.ts';
 import { renderTextDiff } from '#cli/server/text-diff.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
@@ -111,7 +111,7 @@ describe('where and as whom', () => {
 });
 
 test('one thing is not told of as many', () => {
-  expect([0, 1, 2].map((count) => plural(count, 'workload'))).toEqual(['0 workloads', '1 workload', '2 workloads']);
+  expect([0, 1, 2].map((count) => counted(count, 'workload'))).toEqual(['0 workloads', '1 workload', '2 workloads']);
 });
 
 describe('the difference of two texts', () => {

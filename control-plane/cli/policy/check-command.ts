@@ -3,7 +3,8 @@
 import { printJson } from '#cli/server/printing.ts';
 import type { Problem } from '#policy/problem.ts';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { checkDirectory, counted, countOf, type PolicyOptions } from './load-policy.ts';
+import { counted } from '../counted.ts';
+import { checkDirectory, countOf, type PolicyOptions } from './load-policy.ts';
 import { renderSarif } from './sarif.ts';
 
 export interface CheckOptions extends PolicyOptions {

@@ -7,6 +7,7 @@ import { type CheckedPolicy, checkPolicy } from '#policy/check-policy.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import { type Problem, problemText } from '#policy/problem.ts';
 import { parseInstant } from '#policy/read-time.ts';
+import { counted } from '../counted.ts';
 import { readInventoryFiles, readPolicyDirectory } from './read-directory.ts';
 
 export interface PolicyOptions {
@@ -75,10 +76,6 @@ export function instantOf(text: string | undefined): Millis {
     'bad-option',
     `--at is "${text}"; allowed is an instant as 2027-03-01T00:00:00Z, or milliseconds since 1970`,
   );
-}
-
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }
 
 export function countOf(problems: readonly Problem[], severity: Problem['severity']): number {

@@ -2,8 +2,9 @@
 
 import { printJson } from '#cli/server/printing.ts';
 import { runPolicyTests, type TestResult } from '#policy/policy-tests.ts';
+import { counted } from '../counted.ts';
 import { renderJunit } from './junit.ts';
-import { counted, loadPolicy, type PolicyOptions } from './load-policy.ts';
+import { loadPolicy, type PolicyOptions } from './load-policy.ts';
 
 export interface TestOptions extends PolicyOptions {
   readonly format: 'text' | 'json' | 'junit';

@@ -2,9 +2,10 @@
 // asked, and the exit code.
 
 import type { ApplyAnswer, CanaryView, Progress } from '#control-plane/api/schemas.ts';
+import { counted } from '../counted.ts';
 import type { ApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { plural, printJson, printLine, printProgress } from './printing.ts';
+import { printJson, printLine, printProgress, someText } from './printing.ts';
 import { problemLine } from './review-output.ts';
 import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
 
@@ -46,8 +47,8 @@ function printProgressOf(progress: Progress, { wait }: WaitOptions): void {
 /** An apply is meant for them too. */
 function printOffline({ offline }: Progress): void {
   if (offline.length === 0) return;
-  const more = offline.length > mostNamed ? ` and ${offline.length - mostNamed} more` : '';
-  printProgress(`offline, and sent the newest when they come back: ${offline.slice(0, mostNamed).join(', ')}${more}`);
+  const some = someText({ count: offline.length, names: offline.slice(0, mostNamed) });
+  printProgress(`offline, and sent the newest when they come back: ${some}`);
 }
 
 function appliedJson(answer: ApplyAnswer, { acked, nacked, pending, offline }: Progress) {
@@ -56,7 +57,7 @@ function appliedJson(answer: ApplyAnswer, { acked, nacked, pending, offline }: P
 }
 
 function testsText({ testsPassed }: ApplyAnswer): string {
-  return testsPassed === 0 ? '' : `; ${plural(testsPassed, 'test')} held`;
+  return testsPassed === 0 ? '' : `; ${counted(testsPassed, 'test')} held`;
 }
 
 /** With --wait to the end of the canary, and where it held until the others have it too; a canary that failed exits 1. */

@@ -2,12 +2,13 @@
 
 import type { Command } from 'commander';
 import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
+import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
-import { labelsText, plural, printJson, printLine, printTable, timeText } from './printing.ts';
+import { labelsText, printJson, printLine, printTable, someText, timeText } from './printing.ts';
 import { printTroubles, waitForAgents } from './waiting.ts';
 
 interface ListOptions extends ConnectionOptions {
@@ -121,7 +122,7 @@ async function status(options: ListOptions): Promise<void> {
   const lost = lostFlows.overruns + lostFlows.records + lostFlows.spooled + lostFlows.pruned;
   printLine(`revision   ${view.revision}`);
   printLine(
-    `policy     ${policy.id} since revision ${policy.revision}: ${plural(policy.segments, 'segment')}, ${plural(policy.rules, 'rule')}`,
+    `policy     ${policy.id} since revision ${policy.revision}: ${counted(policy.segments, 'segment')}, ${counted(policy.rules, 'rule')}`,
   );
   if (view.canary !== undefined)
     printLine(
@@ -150,18 +151,13 @@ async function status(options: ListOptions): Promise<void> {
   if (lost > 0) {
     const { overruns, records, spooled, pruned } = lostFlows;
     printLine(
-      `lost flows ${plural(overruns, 'overrun')}, ${plural(records, 'record')}, ${spooled} from full spools, ${pruned} pruned for want of room`,
+      `lost flows ${counted(overruns, 'overrun')}, ${counted(records, 'record')}, ${spooled} from full spools, ${pruned} pruned for want of room`,
     );
   }
   for (const { address, claimants } of view.conflicts) {
     printLine(`conflict   ${address} is claimed by ${claimants.join(' and ')}; until that ends it belongs to neither`);
   }
   if (policy.problem !== '') printLine(`problem    ${policy.problem}`);
-}
-
-function someText({ count, names }: Status['quarantined']): string {
-  const more = count > names.length ? ` and ${count - names.length} more` : '';
-  return `${names.join(', ')}${more}`;
 }
 
 async function listAgents(options: ListOptions): Promise<void> {

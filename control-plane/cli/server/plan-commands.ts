@@ -3,12 +3,13 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
+import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { CommandFailure, guarded } from './failure.ts';
 import { readPolicyFiles } from './policy-files.ts';
-import { plural, printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
+import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
 
 interface PlanOptions extends ConnectionOptions {
@@ -93,18 +94,19 @@ async function printPlan(answer: PlanAnswer): Promise<void> {
     'no workload changes',
   );
   const same = answer.unchangedWorkloads;
-  printLine(`${plural(same, 'workload')} ${same === 1 ? 'does' : 'do'} not change`);
+  printLine(`${counted(same, 'workload')} ${same === 1 ? 'does' : 'do'} not change`);
   await printFlows('observed flows that would be denied', answer.newlyDenied);
   await printFlows('observed flows that would be allowed again', answer.newlyAllowed);
   await printFlows('observed flows that would pass, recorded as would-deny', answer.newlyWouldDeny);
   printLine(
-    `\n${plural(answer.unchangedFlows, 'observed flow')} ${answer.unchangedFlows === 1 ? 'fares' : 'fare'} as before${answer.unjudgedFlows > 0 ? `; ${answer.unjudgedFlows} could not be judged` : ''}`,
+    `\n${counted(answer.unchangedFlows, 'observed flow')} ${answer.unchangedFlows === 1 ? 'fares' : 'fare'} as before${answer.unjudgedFlows > 0 ? `; ${answer.unjudgedFlows} could not be judged` : ''}`,
   );
   for (const failure of answer.testFailures) printLine(failureLine(failure));
   const failing = answer.testFailures.length;
-  if (failing > 0) printLine(`${plural(failing, 'test')} ${failing === 1 ? 'fails' : 'fail'}: apply would refuse this`);
+  if (failing > 0)
+    printLine(`${counted(failing, 'test')} ${failing === 1 ? 'fails' : 'fail'}: apply would refuse this`);
   else if (answer.testsPassed > 0)
-    printLine(`${plural(answer.testsPassed, 'test')} ${answer.testsPassed === 1 ? 'holds' : 'hold'}`);
+    printLine(`${counted(answer.testsPassed, 'test')} ${answer.testsPassed === 1 ? 'holds' : 'hold'}`);
 }
 
 function changesText(changes: {
@@ -172,7 +174,7 @@ async function suggest(options: SuggestOptions): Promise<void> {
   else if (options.out === undefined) process.stdout.write(answer.yaml);
   const { rules, left, coveredFlows } = answer;
   printProgress(
-    `${plural(rules.length, 'rule')} suggested; ${plural(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,
+    `${counted(rules.length, 'rule')} suggested; ${counted(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,
   );
 }
 

@@ -45,9 +45,10 @@ export function labelsText(labels: Readonly<Record<string, string>>): string {
     .join(',');
 }
 
-/** "1 test", "2 tests". */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+/** "a, b and 3 more": some of `count` names. */
+export function someText({ count, names }: { readonly count: number; readonly names: readonly string[] }): string {
+  const more = count > names.length ? ` and ${count - names.length} more` : '';
+  return `${names.join(', ')}${more}`;
 }
 
 /** "2027-03-01 08:00:00" in UTC. */
