@@ -7,9 +7,8 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import { type Service, type ServiceTerm, termMatches } from '#model/service.ts';
 import { type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
-import { combinationOf } from './combination.ts';
+import { combinationOf, selectionKey } from './combination.ts';
 import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from './policy.ts';
-import { selectorText } from './selector-text.ts';
 
 export interface RuleAddress {
   readonly segment: string;
@@ -196,7 +195,7 @@ function groupsOf(segments: Iterable<Segment>): readonly SegmentGroup[] {
   const groups = new Map<string, SegmentGroup & { readonly segments: Segment[] }>();
   for (const segment of segments) {
     const { selector, each } = segment;
-    const key = `${selectorText(selector)}[${each.join()}]`;
+    const key = selectionKey(segment);
     const group = groups.get(key);
     if (group === undefined) groups.set(key, { number: groups.size, selector, each, segments: [segment] });
     else group.segments.push(segment);

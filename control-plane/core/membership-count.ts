@@ -3,7 +3,7 @@
 // which label, which is a bound and costs next to nothing; and only where that is too much from the selectors themselves, up to where it is.
 
 import type { Selector } from '#model/selector.ts';
-import { combinationOf } from './combination.ts';
+import { combinationOf, selectionKey } from './combination.ts';
 import { LabelIndex, termCount, type WorkloadNumber } from './label-index.ts';
 import type { Peer, Policy, Position, Segment, Workload } from './policy.ts';
 import { selectorText } from './selector-text.ts';
@@ -135,7 +135,7 @@ const segmentKeys = new WeakMap<Segment, string>();
 function segmentKey(segment: Segment): string {
   const known = segmentKeys.get(segment);
   if (known !== undefined) return known;
-  const key = `${selectorText(segment.selector)}[${segment.each.join()}]`;
+  const key = selectionKey(segment);
   segmentKeys.set(segment, key);
   return key;
 }

@@ -6,7 +6,7 @@
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
-import { combinationOf } from './combination.ts';
+import { combinationOf, selectionKey } from './combination.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import type { Policy, Segment } from './policy.ts';
 import { SelectorIndex } from './selector-index.ts';
@@ -248,8 +248,9 @@ export class SegmentMembers {
   }
 
   /** A group that there was not before is put into `come`, to be filled. */
-  #groupFor({ selector, each }: Segment, come: Set<Group>): Group {
-    const key = each.length === 0 ? selectorText(selector) : `${selectorText(selector)}[${each.join()}]`;
+  #groupFor(segment: Segment, come: Set<Group>): Group {
+    const { selector, each } = segment;
+    const key = selectionKey(segment);
     const known = this.#groups.get(key);
     if (known !== undefined) return known;
     const group: Group = {
