@@ -56,7 +56,7 @@ function decodeStored(stored: LastGood): NewestLastGood {
 }
 
 /** A disk that cannot be read has lost its word, not the copy's. */
-async function readStored(stateDirectory: StateDirectory): Promise<LastGood> {
+export async function readStored(stateDirectory: StateDirectory): Promise<LastGood> {
   try {
     return await stateDirectory.readLastGood();
   } catch (error) {

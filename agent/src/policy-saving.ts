@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import { type FingerprintRecord, forgetFingerprint, readFingerprint, writeFingerprint } from './fingerprint-record.ts';
 import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from './interim-last-good.ts';
-import type { NewestLastGood } from './newest-last-good.ts';
+import { type NewestLastGood, readStored } from './newest-last-good.ts';
 import type { StateDirectory, LastGood as StoredLastGood } from './state-directory.ts';
 
 /** How soon what could not be written is tried again. */
@@ -66,7 +66,7 @@ export function createPolicySaving(options: {
     const digest = digestOfLastGood(stored);
     if (interim === digest) return 'kept';
     try {
-      const follows = digestOfLastGood(await storedNow());
+      const follows = digestOfLastGood(await readStored(stateDirectory));
       await writeInterimLastGood(stateDirectory.path, { bytes, follows });
     } catch (error) {
       if (!isDiskError(error)) throw error;
@@ -75,15 +75,6 @@ export function createPolicySaving(options: {
     }
     interim = digest;
     return 'kept';
-  };
-
-  const storedNow = async (): Promise<StoredLastGood> => {
-    try {
-      return await stateDirectory.readLastGood();
-    } catch (error) {
-      if (!isDiskError(error)) throw error;
-      return { kind: 'none' };
-    }
   };
 
   const save = async (): Promise<void> => {
