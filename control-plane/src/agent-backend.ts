@@ -5,6 +5,7 @@ import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import type { HostEvent, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import type { Secret } from '#model/secret.ts';
 import type { Millis } from '#model/time.ts';
 
 /** Read from the client certificate, never from a message. */
@@ -25,7 +26,7 @@ export type EnrolmentRefusal =
   | 'clock-skew';
 
 export interface EnrolmentRequest {
-  readonly token: string;
+  readonly token: Secret;
   readonly host: string;
 }
 

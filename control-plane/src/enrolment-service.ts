@@ -4,6 +4,7 @@
 import { type ServerUnaryCall, type sendUnaryData, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { namePattern } from '#model/label.ts';
+import { Secret } from '#model/secret.ts';
 import type { Millis } from '#model/time.ts';
 import {
   decodeEnrolRequest,
@@ -86,7 +87,7 @@ async function enrol(call: Call, options: EnrolmentOptions): Promise<EnrolReply 
   const problem = await problemBeforeToken(request.value, options);
   if (problem !== undefined) return refused(problem.code, problem.detail);
   const { token, host, csr } = request.value;
-  const redeemed = await backend.redeemToken({ token, host });
+  const redeemed = await backend.redeemToken({ token: new Secret(token), host });
   if (!redeemed.ok) return refused(redeemed.error, '');
   log.info({ host: redeemed.value.host }, 'enrolled');
   return issue({ ...redeemed.value, csr }, options);

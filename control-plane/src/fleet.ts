@@ -36,13 +36,13 @@ import {
   watchCanary,
 } from './canary.ts';
 import { ChangeQueue } from './change-queue.ts';
-import { EnrolmentRefusals } from './enrolment-refusals.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
 import { reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { type InForce, Publication } from './publication.ts';
+import { RepeatedRefusals } from './repeated-refusals.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
@@ -96,7 +96,7 @@ export class Fleet implements AgentBackend {
   readonly #history = new Map<string, HostHistory>();
   readonly #revoked: Set<string>;
   readonly #disputes = new PlaceDisputes();
-  readonly #refusals: EnrolmentRefusals;
+  readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #owed: OwedWrites;
   #revision: number;
   #active: ActivePolicy;
@@ -119,7 +119,7 @@ export class Fleet implements AgentBackend {
     this.#active = start.active;
     const payAgain = () => this.#background(() => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
-    this.#refusals = new EnrolmentRefusals({
+    this.#refusals = new RepeatedRefusals({
       now: options.now,
       tell: (note) =>
         this.#background(() => this.#audit({ actor: 'control-plane', action: 'enrolment-refused', ...note })),
@@ -270,7 +270,8 @@ export class Fleet implements AgentBackend {
   }
 
   enrolmentRefused(refused: RefusedEnrolment): void {
-    this.#refusals.take(refused);
+    const { address, host, reason } = refused;
+    this.#refusals.take({ address, name: host, reason });
   }
 
   async recordCertificate(certificate: CertificateRecord): Promise<void> {

@@ -13,6 +13,7 @@ interface RunFlags {
   readonly data?: string;
   readonly agents?: string;
   readonly api?: string;
+  readonly apiNames?: string;
   readonly logLevel?: string;
 }
 
@@ -98,6 +99,7 @@ program
   .option('--data <DIR>', 'everything the control plane must not lose; created where missing')
   .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
   .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
+  .option('--api-names <NAMES>', 'more names by which operators call the API, with commas')
   .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
   .action(run);
 

@@ -11,16 +11,21 @@
 import { hostname } from 'node:os';
 import { Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
+import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
+import { controlPlaneName } from '#wire/services.ts';
 import { type AgentServer, startAgentServer } from './agent-service.ts';
+import { createHostCheck } from './api/answered-hosts.ts';
 import { type Api, createApi } from './api/app.ts';
 import { auditRoutes } from './api/audit.ts';
 import type { ApiContext } from './api/context.ts';
+import { FailedCalls } from './api/failed-calls.ts';
 import { fleetRoutes } from './api/fleet.ts';
 import { flowRoutes } from './api/flows.ts';
 import { healthRoutes } from './api/health.ts';
 import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
+import type { DeclaredRoute } from './api/route-access.ts';
 import { tokenRoutes } from './api/tokens.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
@@ -28,10 +33,12 @@ import { type ActivePolicy, Fleet } from './fleet.ts';
 import { keepFlowsBounded } from './flow-retention.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { createMetrics } from './metrics.ts';
+import { OperatorTokens } from './operator-tokens.ts';
 import { openPki, type ServerTls } from './pki.ts';
 import { reviewPolicy } from './policy-review.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
+import type { OperatorToken } from './store/tokens.ts';
 import { newOperatorToken, tokenHash } from './tokens.ts';
 
 const tenant = 'default';
@@ -44,6 +51,8 @@ const stopGraceMs = 2000;
 
 export interface ControlPlane extends Running {
   readonly start: 'first' | 'later';
+  /** Of the operator API, each with who may call it. */
+  readonly routes: readonly DeclaredRoute[];
   /** Lets requests and streams end, then closes the store. */
   stop(): Promise<void>;
 }
@@ -72,7 +81,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
 
-    const operators = new Map((await store.listOperatorTokens({})).map(({ hash, name }) => [hash, name]));
+    const operatorTokens = await store.listOperatorTokens({});
+    const operators = new OperatorTokens(operatorTokens, now);
     const fleet = await Fleet.open({ store, tenant, now, log }, await loadActivePolicy({ store, now, log }));
     stops.push(() => fleet.stop());
     const retention = keepFlowsBounded({ store, tenant, settings, log });
@@ -89,7 +99,19 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const metrics = createMetrics(fleet);
     const context: ApiContext = { fleet, store, tenant, now, version, prunedFlows: retention.pruned };
     const tls: { readonly tls?: ServerTls } = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
-    const api: Api = await createApi({ log, version, operators, ...tls }, (app) => {
+    const failures = new FailedCalls({
+      now,
+      log: log.child({ part: 'api' }),
+      audit: (note) => store.appendAudit({ tenant, note }),
+    });
+    stops.push(() => failures.stop());
+    const isAnsweredHost = createHostCheck([
+      ...settings.apiNames,
+      ...[settings.api.address, reachableAddress(settings.api.address)],
+      ...(tls.tls === undefined ? [] : [controlPlaneName]),
+    ]);
+    const frame = { log, version, operators, isAnsweredHost, failures, ...tls };
+    const { app: api, routes } = await createApi(frame, (app) => {
       healthRoutes(app, context, metrics);
       policyRoutes(app, context);
       planRoutes(app, context);
@@ -118,8 +140,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       }),
       caFingerprint: pki.caFingerprint,
     };
-    const start = await leaveAdminToken({ store, operators, running, data: settings.data, now: now() });
-    return { ...running, start, stop };
+    const start = await leaveAdminToken({ store, operatorTokens, operators, running, data: settings.data, now: now() });
+    return { ...running, start, stop, routes };
   } catch (cause) {
     await stop();
     throw cause;
@@ -128,27 +150,30 @@ export async function startControlPlane({ settings, log, version, died }: Contro
 
 interface FirstStartParts {
   readonly store: Store;
-  readonly operators: Map<string, string>;
+  readonly operatorTokens: readonly OperatorToken[];
+  readonly operators: OperatorTokens;
   readonly running: Running;
   readonly data: string;
   readonly now: Millis;
 }
 
 /** Only once everything runs: of a start that fails, on a port that is taken, nobody would have the token. */
-async function leaveAdminToken({ store, operators, running, data, now }: FirstStartParts): Promise<'first' | 'later'> {
-  if (operators.size > 0) {
+async function leaveAdminToken(parts: FirstStartParts): Promise<'first' | 'later'> {
+  const { store, operatorTokens, operators, running, data, now } = parts;
+  if (operatorTokens.length > 0) {
     const prepared = await readPrepared(data);
-    if (prepared !== undefined && operators.has(tokenHash(prepared.adminToken))) await publishFirstStart(data);
+    if (prepared !== undefined && operators.find(new Secret(prepared.adminToken)).kind === 'holds')
+      await publishFirstStart(data);
     await refreshFirstStart(data, running);
     return 'later';
   }
   const { apiUrl, agents, caFingerprint } = running;
   const adminToken = newOperatorToken(caFingerprint);
   const hash = tokenHash(adminToken);
-  await prepareFirstStart(data, { apiUrl, adminToken, caFingerprint, agents });
+  await prepareFirstStart(data, { apiUrl, adminToken: adminToken.reveal(), caFingerprint, agents });
   const note = { at: now, actor: 'control-plane', action: 'operator-created', target: 'admin' };
   await store.createOperatorToken({ hash, tenant, name: 'admin', note });
-  operators.set(hash, 'admin');
+  operators.put({ hash, tenant, name: 'admin' });
   await publishFirstStart(data);
   return 'first';
 }

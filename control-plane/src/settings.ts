@@ -2,6 +2,7 @@
 // by its name, its value and what is allowed.
 
 import { parseDocument } from 'yaml';
+import { parseAddress } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 
@@ -12,6 +13,8 @@ export interface Settings {
   readonly data: string;
   readonly agents: ListenAddress;
   readonly api: ListenAddress;
+  /** Names and addresses, beside its own, by which operators call the API: of a proxy or a load balancer before it. */
+  readonly apiNames: readonly string[];
   readonly logLevel: LogLevel;
   /** How long flows are kept after they were last seen. */
   readonly keepFlowsDays: number;
@@ -45,6 +48,7 @@ const readers: SettingReaders = {
   },
   agents: { fallback: undefined, read: readListenAddress },
   api: { fallback: undefined, read: readListenAddress },
+  apiNames: { fallback: [], read: readNames },
   logLevel: {
     fallback: 'info',
     read: (value) => {
@@ -102,6 +106,16 @@ export function badSettingText(bad: BadSetting): string {
 
 function readListenAddress(value: unknown): Result<ListenAddress> {
   return parseListenAddress(typeof value === 'string' ? value : '');
+}
+
+/** A list, or from the command line a text with commas. */
+function readNames(value: unknown): Result<readonly string[]> {
+  const names: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [value];
+  const isName = (name: unknown): name is string =>
+    typeof name === 'string' && (parseAddress(name).ok || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name));
+  return names.every(isName) && names.length <= 64
+    ? ok(names)
+    : err('allowed are up to 64 host names and IP addresses, without ports, as in segwall.example.com');
 }
 
 function readInteger(value: unknown, bounds: { readonly least: number; readonly most: number }): Result<number> {

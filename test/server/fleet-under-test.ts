@@ -10,6 +10,7 @@ import { openStore, type Store } from '#control-plane/store/store.ts';
 import { tokenHash } from '#control-plane/tokens.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Policy } from '#policy/policy.ts';
 import { scratchDirectory } from './scratch-directory.ts';
@@ -60,10 +61,11 @@ export async function fleetUnderTest(
   onTestFinished(close);
 
   const enrol = async (host: string, labels: Readonly<Record<string, string>> = {}) => {
-    const token = `token-${host}`;
+    const id = `token-${host}`;
+    const token = new Secret(id);
     const note = { at: now(), actor: 'operator/test', action: 'token-created', target: host };
     const expiresAt = millis(now() + 60_000);
-    await store.createJoinToken({ tenant, id: token, hash: tokenHash(token), labels, uses: 1, expiresAt, note });
+    await store.createJoinToken({ tenant, id, hash: tokenHash(token), labels, uses: 1, expiresAt, note });
     assertOk(await fleet.redeemToken({ token, host }));
   };
 

@@ -2,6 +2,7 @@
 
 import { describe, expect, test, vi } from 'vitest';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
 import { checkedPolicy, fleetUnderTest, shopPolicy, tenant } from './fleet-under-test.ts';
 import { flowRecord, nothingLost } from './flow-records.ts';
@@ -438,9 +439,18 @@ describe('enrolment', () => {
         documents: `---\napiVersion: segwall/v1\nkind: Workload\nmetadata: { name: partner }\nspec: { kind: external, addresses: [10.9.9.9] }\n`,
       }),
     );
-    expect(await fleet.redeemToken({ token: 't', host: 'partner' })).toEqual({ ok: false, error: 'name-taken' });
-    expect(await fleet.redeemToken({ token: 't', host: 'Web_1' })).toEqual({ ok: false, error: 'name-invalid' });
-    expect(await fleet.redeemToken({ token: 't', host: 'web-1' })).toEqual({ ok: false, error: 'token-unknown' });
+    expect(await fleet.redeemToken({ token: new Secret('t'), host: 'partner' })).toEqual({
+      ok: false,
+      error: 'name-taken',
+    });
+    expect(await fleet.redeemToken({ token: new Secret('t'), host: 'Web_1' })).toEqual({
+      ok: false,
+      error: 'name-invalid',
+    });
+    expect(await fleet.redeemToken({ token: new Secret('t'), host: 'web-1' })).toEqual({
+      ok: false,
+      error: 'token-unknown',
+    });
   });
 });
 

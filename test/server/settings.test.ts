@@ -14,6 +14,7 @@ describe('good settings', () => {
         agents: { address: '0.0.0.0', port: 7443 },
         api: { address: '127.0.0.1', port: 7444 },
         logLevel: 'info',
+        apiNames: [],
         keepFlowsDays: 30,
         keepFlowRows: 5_000_000,
       },
@@ -48,6 +49,11 @@ describe('bad settings', () => {
     { name: 'a port beyond the last', given: { api: '127.0.0.1:65536' }, text: /api is "127.0.0.1:65536"; allowed/ },
     { name: 'a host name', given: { api: 'localhost:1' }, text: /api is "localhost:1"; allowed is ADDRESS:PORT/ },
     { name: 'IPv6 without brackets', given: { api: '::1:80' }, text: /api is "::1:80"/ },
+    {
+      name: 'a name with a port',
+      given: { apiNames: 'a.example:80' },
+      text: /apiNames is "a.example:80"; allowed are up to 64 host names/,
+    },
     { name: 'an unknown level', given: { logLevel: 'loud' }, text: /logLevel is "loud"; allowed are debug, info/ },
     {
       name: 'a number out of bounds',

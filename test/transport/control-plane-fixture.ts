@@ -15,6 +15,7 @@ import type {
   AgentStatus,
   CertificateRecord,
   EnrolmentRefusal,
+  EnrolmentRequest,
   RefusedEnrolment,
 } from '#control-plane/agent-backend.ts';
 import { type AgentServer, startAgentServer } from '#control-plane/agent-service.ts';
@@ -50,8 +51,8 @@ export class FakeBackend implements AgentBackend {
   isClosedToStreams = false;
   isHeldByAnother = false;
 
-  async redeemToken({ token, host }: { readonly token: string; readonly host: string }) {
-    const refusal = this.refusals.get(token);
+  async redeemToken({ token, host }: EnrolmentRequest) {
+    const refusal = this.refusals.get(token.reveal());
     return refusal === undefined ? ok({ tenant: 'default', host }) : err(refusal);
   }
 

@@ -10,6 +10,7 @@ export function auditRoutes(app: Api, { store, tenant }: ApiContext): void {
   app.get(
     '/api/v1/audit',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Audit entries, oldest first, from after a sequence number',
         tags: ['audit'],

@@ -5,6 +5,8 @@ export const apiErrorStatuses = {
   'bad-request': 400,
   unauthorised: 401,
   'not-found': 404,
+  misdirected: 421,
+  'too-many-failures': 429,
   'too-large': 413,
   'policy-invalid': 422,
   'policy-tests-failed': 422,
@@ -15,6 +17,7 @@ export const apiErrorStatuses = {
   'peer-invalid': 422,
   'label-invalid': 422,
   'not-ready': 503,
+  busy: 503,
   'store-unwritable': 503,
   internal: 500,
 } as const;

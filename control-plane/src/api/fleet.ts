@@ -33,13 +33,17 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
 
   app.get(
     '/api/v1/status',
-    { schema: { summary: 'The fleet in one look', tags: ['fleet'], response: { 200: status } } },
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'The fleet in one look', tags: ['fleet'], response: { 200: status } },
+    },
     () => statusView(context),
   );
 
   app.get(
     '/api/v1/revisions/:revision',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'How far a revision has come among the connected agents it was sent to; waits up to waitMs for them',
         tags: ['fleet'],
@@ -58,13 +62,17 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
 
   app.get(
     '/api/v1/agents',
-    { schema: { summary: 'Enrolled hosts and their agents', tags: ['fleet'], response: { 200: z.array(agent) } } },
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'Enrolled hosts and their agents', tags: ['fleet'], response: { 200: z.array(agent) } },
+    },
     async () => fleet.agents().map(agentView),
   );
 
   app.post(
     '/api/v1/agents/:name/revoke',
     {
+      config: { access: 'operator' },
       schema: {
         summary: "Revoke a host's certificates, at once; its workload stays",
         tags: ['fleet'],
@@ -82,6 +90,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
   app.delete(
     '/api/v1/agents/:name',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Revoke and forget a host; its name may be enrolled again',
         tags: ['fleet'],
@@ -98,13 +107,17 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
 
   app.get(
     '/api/v1/workloads',
-    { schema: { summary: 'Workloads as policy sees them', tags: ['fleet'], response: { 200: z.array(workload) } } },
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'Workloads as policy sees them', tags: ['fleet'], response: { 200: z.array(workload) } },
+    },
     async () => workloadViews(context),
   );
 
   app.patch(
     '/api/v1/workloads/:name/labels',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Change labels; answered when the change is on its way to the agents',
         tags: ['fleet'],
@@ -127,6 +140,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
   app.put(
     '/api/v1/workloads/:name/quarantine',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Deny a workload everything but some peers',
         tags: ['fleet'],
@@ -147,6 +161,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
   app.delete(
     '/api/v1/workloads/:name/quarantine',
     {
+      config: { access: 'operator' },
       schema: { summary: 'End a quarantine', tags: ['fleet'], params: nameParams, response: { 200: quarantineAnswer } },
     },
     async (request) => {

@@ -13,6 +13,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
   app.get(
     '/api/v1/flows',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Flows that agents reported, newest first; one entry an hour for each end, peer, service and verdict',
         tags: ['flows'],
@@ -39,6 +40,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
   app.get(
     '/api/v1/coverage',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'How often each rule was used, and what was or would have been denied',
         tags: ['flows'],

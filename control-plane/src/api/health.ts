@@ -15,7 +15,10 @@ export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: M
   const answer = z.object({ status: z.literal('ok') });
   app.get(
     '/healthz',
-    { schema: { summary: 'The process runs', tags: ['health'], response: { 200: answer } } },
+    {
+      config: { access: 'public' },
+      schema: { summary: 'The process runs', tags: ['health'], response: { 200: answer } },
+    },
     async () => ({
       status: 'ok' as const,
     }),
@@ -23,7 +26,10 @@ export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: M
 
   app.get(
     '/readyz',
-    { schema: { summary: 'The store answers', tags: ['health'], response: { 200: answer } } },
+    {
+      config: { access: 'public' },
+      schema: { summary: 'The store answers', tags: ['health'], response: { 200: answer } },
+    },
     async () => {
       try {
         await store.listActivations({ tenant, limit: 1 });
@@ -34,7 +40,7 @@ export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: M
     },
   );
 
-  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+  app.get('/metrics', { config: { access: 'public' }, schema: { hide: true } }, async (_request, reply) => {
     const { text, contentType } = await metrics.render();
     return reply.type(contentType).send(text);
   });

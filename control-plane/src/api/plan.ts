@@ -45,6 +45,7 @@ export function planRoutes(app: Api, context: ApiContext): void {
   app.post(
     '/api/v1/policy/plan',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'What activating a policy would change for each workload, and for the flows that were observed',
         tags: ['policy'],
@@ -58,6 +59,7 @@ export function planRoutes(app: Api, context: ApiContext): void {
   app.post(
     '/api/v1/suggestions',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Rules for a segment of the active policy, made of observed flows',
         tags: ['policy'],

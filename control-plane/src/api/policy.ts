@@ -36,7 +36,10 @@ export function policyRoutes(app: Api, context: ApiContext): void {
 
   app.get(
     '/api/v1/policy',
-    { schema: { summary: 'The files of the active policy', tags: ['policy'], response: { 200: activePolicyAnswer } } },
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'The files of the active policy', tags: ['policy'], response: { 200: activePolicyAnswer } },
+    },
     async () => {
       const { id, revision } = fleet.active;
       return { policy: id, revision, files: await readFiles(context, id) };
@@ -45,7 +48,10 @@ export function policyRoutes(app: Api, context: ApiContext): void {
 
   app.get(
     '/api/v1/policy/history',
-    { schema: { summary: 'Activations and drafts, newest first', tags: ['policy'], response: { 200: policyHistory } } },
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'Activations and drafts, newest first', tags: ['policy'], response: { 200: policyHistory } },
+    },
     async () => {
       const activations = await store.listActivations({ tenant, limit: historyLength });
       const drafts = await store.listDrafts({ tenant, limit: historyLength });
@@ -71,6 +77,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
   app.post(
     '/api/v1/policy/apply',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Check a policy, run its tests against the live inventory, and activate it or save it as a draft',
         tags: ['policy'],
@@ -117,6 +124,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
   app.get(
     '/api/v1/policy/canary',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'The canary that runs, or how the last one ended',
         tags: ['policy'],
@@ -135,6 +143,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
   app.post(
     '/api/v1/policy/rollback',
     {
+      config: { access: 'operator' },
       schema: {
         summary:
           'Activate again the policy that was in force at a revision, or the one before the active one; while a canary runs, end it',

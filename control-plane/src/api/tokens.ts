@@ -14,6 +14,7 @@ export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void 
   app.post(
     '/api/v1/tokens',
     {
+      config: { access: 'operator' },
       schema: { summary: 'Create a join token', tags: ['tokens'], body: tokenRequest, response: { 200: tokenAnswer } },
     },
     async (request) => {
@@ -38,19 +39,23 @@ export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void 
           details: { labels, uses, expiresAt },
         },
       });
-      return { token, id, expiresAt: isoTime(expiresAt) };
+      return { token: token.reveal(), id, expiresAt: isoTime(expiresAt) };
     },
   );
 
   app.get(
     '/api/v1/tokens',
-    { schema: { summary: 'List join tokens', tags: ['tokens'], response: { 200: z.array(joinToken) } } },
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'List join tokens', tags: ['tokens'], response: { 200: z.array(joinToken) } },
+    },
     async () => (await store.listJoinTokens({ tenant })).map((token) => tokenView(token, now())),
   );
 
   app.delete(
     '/api/v1/tokens/:id',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Revoke a join token; hosts that joined with it stay',
         tags: ['tokens'],

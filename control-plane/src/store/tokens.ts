@@ -8,6 +8,8 @@ export interface OperatorToken {
   readonly hash: string;
   readonly tenant: string;
   readonly name: string;
+  readonly expiresAt?: Millis;
+  readonly revokedAt?: Millis;
 }
 
 export interface JoinToken {

@@ -1,64 +1,71 @@
-// Who tried to enrol and was refused, for the audit log, without letting strangers fill it: the first refusal of one source for one
-// reason is told at once, those after it as one entry with their number when the window ends. A window tells of so many sources
-// at most; what comes from others is counted by reason alone. A source is an IPv4 address, or an IPv6 network of 64 bits, since whoever
+// Who was refused, at enrolment or by the operator API, for the audit log, without letting strangers fill it: the first refusal of one
+// source for one reason is told at once, those after it as one entry with their number when the window ends. A window tells of so many
+// sources at most; what comes from others is counted by reason alone. A source is an IPv4 address, or an IPv6 network of 64 bits, since whoever
 // has one address of it has all of them. Counts not yet told are told when the process stops in order.
 
 import { addressFromValue, addressValue, familyOf, parseAddress } from '#model/address.ts';
 import { namePattern } from '#model/label.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { RefusedEnrolment } from './agent-backend.ts';
+
+export interface Refused<Reason extends string> {
+  /** Of the other end of the connection. */
+  readonly address: string;
+  /** The host or operator that was claimed; absent where the caller named none. */
+  readonly name?: string;
+  readonly reason: Reason;
+}
 
 /** `target`: the name that was claimed, `-` where it is no name. */
-export interface RefusalNote {
+export interface RefusalNote<Reason extends string> {
   readonly target: string;
   readonly details: {
     readonly address: string;
-    readonly reason: RefusedEnrolment['reason'];
+    readonly reason: Reason;
     readonly times: number;
     /** ISO 8601, of the first that is counted here. */
     readonly since?: string;
     /** Some of the names that were claimed. */
-    readonly hosts?: readonly string[];
+    readonly names?: readonly string[];
   };
 }
 
-export interface EnrolmentRefusalsOptions {
+export interface RepeatedRefusalsOptions<Reason extends string> {
   readonly now: () => Millis;
-  readonly tell: (note: RefusalNote) => void;
+  readonly tell: (note: RefusalNote<Reason>) => void;
   /** Default ten minutes: at most 40 entries in that time, whoever tries. */
   readonly windowMs?: number;
 }
 
-interface Repeats {
+interface Repeats<Reason extends string> {
   readonly source: string;
-  readonly reason: RefusedEnrolment['reason'];
+  readonly reason: Reason;
   times: number;
   since: Millis;
-  readonly hosts: Set<string>;
+  readonly names: Set<string>;
 }
 
 /** Pairs of source and reason that a window tells apart. */
 const sourcesMost = 16;
-const hostsTold = 5;
+const namesTold = 5;
 const noName = '-';
 const otherSources = 'others';
 const ipv6NetworkBits = 64n;
 
-export class EnrolmentRefusals {
-  readonly #options: EnrolmentRefusalsOptions;
+export class RepeatedRefusals<Reason extends string> {
+  readonly #options: RepeatedRefusalsOptions<Reason>;
   /** Told of once; what has come since is counted. */
-  #told = new Map<string, Repeats>();
-  readonly #others = new Map<string, Repeats>();
+  #told = new Map<string, Repeats<Reason>>();
+  readonly #others = new Map<string, Repeats<Reason>>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: EnrolmentRefusalsOptions) {
+  constructor(options: RepeatedRefusalsOptions<Reason>) {
     this.#options = options;
   }
 
-  take({ address, host, reason }: RefusedEnrolment): void {
+  take({ address, name, reason }: Refused<Reason>): void {
     const source = sourceOf(address);
     const key = `${source} ${reason}`;
-    const target = namePattern.test(host) ? host : noName;
+    const target = name !== undefined && namePattern.test(name) ? name : noName;
     const told = this.#told.get(key);
     if (told !== undefined) this.#count(told, target);
     else if (this.#told.size < sourcesMost) {
@@ -77,10 +84,10 @@ export class EnrolmentRefusals {
     this.#tellCounts();
   }
 
-  #count(repeats: Repeats, target: string): void {
+  #count(repeats: Repeats<Reason>, target: string): void {
     if (repeats.times === 0) repeats.since = this.#options.now();
     repeats.times += 1;
-    if (repeats.hosts.size < hostsTold) repeats.hosts.add(target);
+    if (repeats.names.size < namesTold) repeats.names.add(target);
   }
 
   #windowEnd(): NodeJS.Timeout {
@@ -93,7 +100,7 @@ export class EnrolmentRefusals {
 
   /** Who goes on is counted on, and told of once a window; who has stopped is new when he comes again. */
   #tellCounts(): void {
-    const goingOn = new Map<string, Repeats>();
+    const goingOn = new Map<string, Repeats<Reason>>();
     for (const [key, repeats] of this.#told) {
       if (repeats.times === 0) continue;
       this.#tellOf(repeats);
@@ -104,20 +111,21 @@ export class EnrolmentRefusals {
     this.#others.clear();
   }
 
-  #tellOf({ source, reason, times, since, hosts }: Repeats): void {
-    const [target = noName] = hosts;
+  #tellOf({ source, reason, times, since, names }: Repeats<Reason>): void {
+    const [target = noName] = names;
     this.#options.tell({
       target,
-      details: { address: source, reason, times, since: new Date(since).toISOString(), hosts: [...hosts] },
+      details: { address: source, reason, times, since: new Date(since).toISOString(), names: [...names] },
     });
   }
 }
 
-function repeatsOf(source: string, reason: RefusedEnrolment['reason']): Repeats {
-  return { source, reason, times: 0, since: millis(0), hosts: new Set() };
+function repeatsOf<Reason extends string>(source: string, reason: Reason): Repeats<Reason> {
+  return { source, reason, times: 0, since: millis(0), names: new Set() };
 }
 
-function sourceOf(text: string): string {
+/** The IPv4 address, or the IPv6 network of 64 bits: whoever has one address of that has all of them. */
+export function sourceOf(text: string): string {
   const address = parseAddress(text);
   if (!address.ok || familyOf(address.value) === 'ipv4') return text;
   const network = (addressValue(address.value) >> ipv6NetworkBits) << ipv6NetworkBits;

@@ -2,19 +2,21 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RefusedEnrolment } from '#control-plane/agent-backend.ts';
-import { EnrolmentRefusals, type RefusalNote } from '#control-plane/enrolment-refusals.ts';
+import { type RefusalNote, RepeatedRefusals } from '#control-plane/repeated-refusals.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, tenant } from './fleet-under-test.ts';
+
+type Reason = RefusedEnrolment['reason'];
 
 const windowMs = 600_000;
 const start = Date.UTC(2026, 0, 1);
 
-let told: RefusalNote[];
-let refusals: EnrolmentRefusals;
+let told: RefusalNote<Reason>[];
+let refusals: RepeatedRefusals<Reason>;
 beforeEach(() => {
   vi.useFakeTimers({ now: start });
   told = [];
-  refusals = new EnrolmentRefusals({ now: () => millis(Date.now()), tell: (note) => told.push(note) });
+  refusals = new RepeatedRefusals({ now: () => millis(Date.now()), tell: (note) => told.push(note) });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -24,7 +26,7 @@ const refuse = (given: Partial<RefusedEnrolment> & { readonly times?: number }) 
   for (let time = 0; time < (given.times ?? 1); time += 1) {
     refusals.take({
       address: given.address ?? '203.0.113.9',
-      host: given.host ?? 'web-1',
+      name: given.host ?? 'web-1',
       reason: given.reason ?? 'token-unknown',
     });
   }
@@ -53,7 +55,7 @@ describe('one source', () => {
           reason: 'token-unknown',
           times: 5001,
           since: new Date(start + 1000).toISOString(),
-          hosts: ['web-1', 'web-2'],
+          names: ['web-1', 'web-2'],
         },
       },
     ]);
@@ -85,7 +87,7 @@ describe('one source', () => {
   test('gives no text of its own choosing but a name that could be one', () => {
     refuse({ host: '\u001b[2J\nadmin', times: 2 });
     vi.advanceTimersByTime(windowMs);
-    expect(told.map(({ target, details }) => [target, details.hosts])).toEqual([
+    expect(told.map(({ target, details }) => [target, details.names])).toEqual([
       ['-', undefined],
       ['-', ['-']],
     ]);
@@ -120,6 +122,6 @@ test('the audit chain has them, counts of a fleet that stops included', async ()
   );
   expect(found.map(({ actor, target, details }) => [actor, target, JSON.parse(details)])).toEqual([
     ['control-plane', 'web-1', { address: '203.0.113.9', reason: 'token-spent', times: 1 }],
-    ['control-plane', 'web-1', expect.objectContaining({ reason: 'token-spent', times: 3, hosts: ['web-1'] })],
+    ['control-plane', 'web-1', expect.objectContaining({ reason: 'token-spent', times: 3, names: ['web-1'] })],
   ]);
 });

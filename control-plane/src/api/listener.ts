@@ -1,0 +1,61 @@
+// The HTTP server below the operator API, with every limit on time and size of what comes in. Limits of Node that are named here keep
+// their value when a version of Node changes its own.
+
+import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { ServerTls } from '../pki.ts';
+import type { Connections } from './connections.ts';
+
+export const listenerLimits = {
+  /** Request line and headers. */
+  headerBytes: 16 * 1024,
+  headers: 100,
+  /** From connecting, or from the answer before, to the end of the headers; a TLS handshake has as long for itself. */
+  headersMs: 10_000,
+  /** From connecting to the end of the body; answers may take longer. */
+  requestMs: 120_000,
+  keepAliveMs: 5000,
+  /** Without a byte either way: who does not read an answer, and longer than any answer is worked at. */
+  idleMs: 600_000,
+  /** How often the times of connections are looked at. */
+  lookMs: 1000,
+} as const;
+
+export interface ListenerParts {
+  readonly handler: RequestListener;
+  readonly connections: Connections;
+  /** Absent: plain HTTP. */
+  readonly tls: ServerTls | undefined;
+}
+
+export function createListener({ handler, connections, tls }: ListenerParts): Server {
+  const options: ServerOptions = {
+    maxHeaderSize: listenerLimits.headerBytes,
+    headersTimeout: listenerLimits.headersMs,
+    requestTimeout: listenerLimits.requestMs,
+    keepAliveTimeout: listenerLimits.keepAliveMs,
+    connectionsCheckingInterval: listenerLimits.lookMs,
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+  };
+  const server =
+    tls === undefined
+      ? createHttpServer(options, handler)
+      : // An https.Server serves as well, but the types know no common parent.
+        (createHttpsServer(
+          {
+            ...options,
+            key: tls.key,
+            cert: tls.certificate,
+            minVersion: 'TLSv1.3',
+            handshakeTimeout: listenerLimits.headersMs,
+          },
+          handler,
+        ) as unknown as Server);
+  server.maxHeadersCount = listenerLimits.headers;
+  server.setTimeout(listenerLimits.idleMs);
+  // Node would invite the body of whoever asks; the handler does once it knows who that is.
+  server.on('checkContinue', handler);
+  connections.watch(server);
+  return server;
+}
