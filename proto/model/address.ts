@@ -45,6 +45,11 @@ export function addressFromIpv4Number(value: number): Address {
   return `${(value >>> 24) & 255}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}` as Address;
 }
 
+/** Whether it is one host's for all others: loopback, link-local, unspecified, multicast and broadcast addresses are another's on every host. */
+export function isShareable(address: Address): boolean {
+  return !/^(127\.|0\.|169\.254\.|2(2[4-9]|3\d|4\d|5\d)\.|::1?$|fe[89ab][0-9a-f]:|ff)/.test(address);
+}
+
 /** The greatest value of the family: 2^32 - 1 or 2^128 - 1. */
 export function lastValue(family: Family): bigint {
   return family === 'ipv4' ? 0xffff_ffffn : (1n << 128n) - 1n;
