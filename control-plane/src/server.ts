@@ -23,6 +23,7 @@ import { FailedCalls } from './api/failed-calls.ts';
 import { fleetRoutes } from './api/fleet.ts';
 import { flowRoutes } from './api/flows.ts';
 import { healthRoutes } from './api/health.ts';
+import { operatorRoutes } from './api/operators.ts';
 import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
 import type { DeclaredRoute } from './api/route-access.ts';
@@ -33,13 +34,12 @@ import { type ActivePolicy, Fleet } from './fleet.ts';
 import { keepFlowsBounded } from './flow-retention.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { createMetrics } from './metrics.ts';
-import { OperatorTokens } from './operator-tokens.ts';
+import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts';
 import { openPki, type ServerTls } from './pki.ts';
 import { reviewPolicy } from './policy-review.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
-import type { OperatorToken } from './store/tokens.ts';
-import { newOperatorToken, tokenHash } from './tokens.ts';
+import { newOperatorToken, newTokenId, tokenHash } from './tokens.ts';
 
 const tenant = 'default';
 
@@ -81,8 +81,9 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
 
-    const operatorTokens = await store.listOperatorTokens({});
-    const operators = new OperatorTokens(operatorTokens, now);
+    const used: OperatorTokensOptions['used'] = (use) =>
+      void store.touchOperatorToken(use).catch((cause: unknown) => log.debug({ err: cause }, 'a use is not stored'));
+    const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now, used });
     const fleet = await Fleet.open({ store, tenant, now, log }, await loadActivePolicy({ store, now, log }));
     stops.push(() => fleet.stop());
     const retention = keepFlowsBounded({ store, tenant, settings, log });
@@ -117,6 +118,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       planRoutes(app, context);
       fleetRoutes(app, context);
       tokenRoutes(app, context);
+      operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);
       auditRoutes(app, context);
     });
@@ -140,7 +142,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       }),
       caFingerprint: pki.caFingerprint,
     };
-    const start = await leaveAdminToken({ store, operatorTokens, operators, running, data: settings.data, now: now() });
+    const start = await leaveAdminToken({ store, operators, running, data: settings.data, now: now() });
     return { ...running, start, stop, routes };
   } catch (cause) {
     await stop();
@@ -150,17 +152,16 @@ export async function startControlPlane({ settings, log, version, died }: Contro
 
 interface FirstStartParts {
   readonly store: Store;
-  readonly operatorTokens: readonly OperatorToken[];
   readonly operators: OperatorTokens;
   readonly running: Running;
   readonly data: string;
   readonly now: Millis;
 }
 
-/** Only once everything runs: of a start that fails, on a port that is taken, nobody would have the token. */
+/** Where no token holds, as at a first start, whoever owns the data directory gets one. Only once everything runs: of a start that fails, on a port that is taken, nobody would have the token. */
 async function leaveAdminToken(parts: FirstStartParts): Promise<'first' | 'later'> {
-  const { store, operatorTokens, operators, running, data, now } = parts;
-  if (operatorTokens.length > 0) {
+  const { store, operators, running, data, now } = parts;
+  if (operators.isUsable) {
     const prepared = await readPrepared(data);
     if (prepared !== undefined && operators.find(new Secret(prepared.adminToken)).kind === 'holds')
       await publishFirstStart(data);
@@ -172,8 +173,9 @@ async function leaveAdminToken(parts: FirstStartParts): Promise<'first' | 'later
   const hash = tokenHash(adminToken);
   await prepareFirstStart(data, { apiUrl, adminToken: adminToken.reveal(), caFingerprint, agents });
   const note = { at: now, actor: 'control-plane', action: 'operator-created', target: 'admin' };
-  await store.createOperatorToken({ hash, tenant, name: 'admin', note });
-  operators.put({ hash, tenant, name: 'admin' });
+  const made = await store.createOperatorToken({ hash, id: newTokenId(), tenant, name: 'admin', note });
+  if (made.kind === 'refused') throw new Error('operator admin has a token that holds, and none does');
+  operators.put(made.changed);
   await publishFirstStart(data);
   return 'first';
 }

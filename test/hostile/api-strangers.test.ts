@@ -162,7 +162,7 @@ test.each([
   const now = () => millis(Date.now());
   const log = pino({ level: 'silent' });
   const failures = new FailedCalls({ now, log, audit: async () => undefined });
-  const operators = new OperatorTokens([], now);
+  const operators = new OperatorTokens([], { now, used: () => undefined });
   const frame = { log, version: '0', operators, failures, isAnsweredHost: createHostCheck([]) };
   const starting = createApi(frame, (app) => {
     app.route({ ...route, url: '/x', handler: async () => 'x' });

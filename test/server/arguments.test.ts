@@ -65,14 +65,14 @@ describe('where and as whom', () => {
   const env = { SEGWALL_SERVER: 'http://127.0.0.1:1', SEGWALL_TOKEN: 'from-environment' };
 
   test('the environment is enough', async () => {
-    expect(await resolveConnection({}, env)).toMatchObject({ token: 'from-environment' });
+    expect((await resolveConnection({}, env)).token.reveal()).toBe('from-environment');
   });
 
   test('options win over the environment, and a first-start.json names the server too', async () => {
     const path = join(await scratchDirectory(), 'first-start.json');
     await writeFile(path, JSON.stringify({ apiUrl: 'http://127.0.0.1:2', adminToken: 'from-file' }));
     const { server, token } = await resolveConnection({ tokenFile: path }, {});
-    expect([server.href, token]).toEqual(['http://127.0.0.1:2/', 'from-file']);
+    expect([server.href, token.reveal()]).toEqual(['http://127.0.0.1:2/', 'from-file']);
     expect((await resolveConnection({ tokenFile: path, server: 'http://127.0.0.1:3' }, env)).server.port).toBe('3');
   });
 

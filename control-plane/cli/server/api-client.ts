@@ -4,10 +4,13 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { checkServerIdentity } from 'node:tls';
+import type { Secret } from '#model/secret.ts';
 import { type Connection, type ConnectionOptions, resolveConnection } from './connection.ts';
 import { CommandFailure } from './failure.ts';
 
 const connectTimeoutMs = 10_000;
+/** A body beyond it is sent once the server has read the headers and wants it. */
+const largeBytes = 64 * 1024;
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
@@ -41,6 +44,7 @@ export async function openApiClient(
       const response = await exchange({ url, method, token: connection.token, body, tls });
       const answer = parseBody(response.text);
       if (response.status >= 200 && response.status < 300) return answer as Answer;
+      if (response.status >= 300 && response.status < 400) throw redirected(url, response.status);
       throw new ApiRefusal(response.status, response.status === 401 ? tokenRefused(url, answer) : errorOf(answer));
     },
   };
@@ -52,7 +56,7 @@ interface PinnedTls {
 }
 
 async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
-  const fingerprint = token.split('.')[1];
+  const fingerprint = token.reveal().split('.')[1];
   if (fingerprint === undefined) {
     throw new CommandFailure(
       2,
@@ -74,7 +78,7 @@ async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
 interface Exchange {
   readonly url: URL;
   readonly method: Method;
-  readonly token: string;
+  readonly token: Secret;
   readonly body: unknown;
   readonly tls: PinnedTls | undefined;
 }
@@ -87,10 +91,12 @@ async function exchange({
   tls,
 }: Exchange): Promise<{ readonly status: number; readonly text: string }> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const isLarge = payload !== undefined && payload.length > largeBytes;
   const headers = {
-    authorization: `Bearer ${token}`,
+    authorization: `Bearer ${token.reveal()}`,
     accept: 'application/json',
     ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length }),
+    ...(isLarge ? { expect: '100-continue' } : {}),
   };
   try {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -120,7 +126,11 @@ async function exchange({
         socket.once('connect', () => clearTimeout(timer));
       });
       request.once('close', () => clearTimeout(timer));
-      request.end(payload);
+      // Whoever refuses from the headers alone would otherwise end the connection under the body, and the reason be lost.
+      if (isLarge) {
+        request.once('continue', () => request.end(payload));
+        request.flushHeaders();
+      } else request.end(payload);
     });
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
@@ -142,6 +152,15 @@ async function exchange({
       `cannot reach the control plane at ${url.origin}: ${reason}; is it running, and is this its address?`,
     );
   }
+}
+
+/** Never followed: the token is for the server that was named. */
+function redirected({ origin }: URL, status: number): CommandFailure {
+  return new CommandFailure(
+    3,
+    'redirected',
+    `${origin} answers ${status} and wants this asked elsewhere; no control plane does that, and the token goes to no other server. Name the control plane itself with --server`,
+  );
 }
 
 function parseBody(text: string): unknown {
@@ -167,7 +186,9 @@ function errorOf(answer: unknown): Readonly<Record<string, unknown>> {
 
 /** The API speaks of its header; whoever types a command has a file or a variable. */
 function tokenRefused({ origin }: URL, answer: unknown): Readonly<Record<string, unknown>> {
-  const message = `the control plane at ${origin} does not know this token; give one of its operator tokens with --token-file FILE or SEGWALL_TOKEN (the first is adminToken in its first-start.json)`;
+  const { reason, message: why } = errorOf(answer);
+  const state = reason === 'token-expired' || reason === 'token-revoked' ? ` (${String(why)})` : '';
+  const message = `the control plane at ${origin} does not take this token${state}; give one of its operator tokens with --token-file FILE or SEGWALL_TOKEN (the first is adminToken in its first-start.json)`;
   return { ...errorOf(answer), message };
 }
 

@@ -1,7 +1,10 @@
 // Which control plane to ask and as whom: --server and --token-file, else SEGWALL_SERVER and SEGWALL_TOKEN. The token file may be the
-// control plane's own first-start.json, which names the server too.
+// control plane's own first-start.json, which names the server too. A token goes over https, or to this machine itself, or nowhere:
+// there is no option against that, since no control plane listens in clear on anything but loopback.
 
 import { readFile } from 'node:fs/promises';
+import { text as readAll } from 'node:stream/consumers';
+import { Secret } from '#model/secret.ts';
 import { CommandFailure } from './failure.ts';
 
 export interface ConnectionOptions {
@@ -11,7 +14,7 @@ export interface ConnectionOptions {
 
 export interface Connection {
   readonly server: URL;
-  readonly token: string;
+  readonly token: Secret;
 }
 
 export async function resolveConnection(
@@ -20,7 +23,7 @@ export async function resolveConnection(
 ): Promise<Connection> {
   const file = options.tokenFile === undefined ? undefined : await readTokenFile(options.tokenFile);
   // A variable that is set to nothing is not set: that is how a shell or a unit file takes one away.
-  const token = file?.token ?? (environment['SEGWALL_TOKEN'] || undefined);
+  const token = file?.token ?? secretOf(environment['SEGWALL_TOKEN']);
   const server = options.server ?? (environment['SEGWALL_SERVER'] || file?.server);
   if (server === undefined || server === '') {
     throw new CommandFailure(
@@ -29,10 +32,10 @@ export async function resolveConnection(
       'say which control plane: --server URL, or SEGWALL_SERVER in the environment',
     );
   }
-  if (token === undefined || token === '') {
+  if (token === undefined || token.reveal() === '') {
     throw new CommandFailure(2, 'no-token', 'say as whom: --token-file FILE, or SEGWALL_TOKEN in the environment');
   }
-  if (!/^[\x21-\x7e]+$/.test(token)) {
+  if (!/^[\x21-\x7e]+$/.test(token.reveal())) {
     const from = file?.token === undefined ? 'SEGWALL_TOKEN' : `${options.tokenFile}`;
     throw new CommandFailure(2, 'bad-token', `${from} holds white space or other characters that no token has`);
   }
@@ -44,13 +47,29 @@ export async function resolveConnection(
       `"${server}" is not a URL; allowed is http://ADDRESS:PORT or https://ADDRESS:PORT`,
     );
   }
+  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+    throw new CommandFailure(
+      2,
+      'token-in-clear',
+      `the token would go to ${url.host} in clear, for whoever listens on the way; use https://${url.host}, where the control plane is known by the CA that the token names, or an ssh tunnel to its loopback address`,
+    );
+  }
   return { server: url, token };
 }
 
-async function readTokenFile(path: string): Promise<{ readonly token?: string; readonly server?: string }> {
+/** As URLs have hosts: IPv4 in one spelling, IPv6 in brackets. */
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname);
+}
+
+function secretOf(text: string | undefined): Secret | undefined {
+  return text === undefined || text === '' ? undefined : new Secret(text);
+}
+
+async function readTokenFile(path: string): Promise<{ readonly token?: Secret; readonly server?: string }> {
   let text: string;
   try {
-    text = (await readFile(path, 'utf8')).trim();
+    text = (path === '-' ? await readAll(process.stdin) : await readFile(path, 'utf8')).trim();
   } catch (cause) {
     throw new CommandFailure(
       2,
@@ -58,11 +77,11 @@ async function readTokenFile(path: string): Promise<{ readonly token?: string; r
       `cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`,
     );
   }
-  if (!text.startsWith('{')) return { token: text };
+  if (!text.startsWith('{')) return { token: new Secret(text) };
   try {
     const { adminToken, apiUrl } = JSON.parse(text) as { readonly adminToken?: unknown; readonly apiUrl?: unknown };
     return {
-      ...(typeof adminToken === 'string' ? { token: adminToken } : {}),
+      ...(typeof adminToken === 'string' ? { token: new Secret(adminToken) } : {}),
       ...(typeof apiUrl === 'string' ? { server: apiUrl } : {}),
     };
   } catch {

@@ -25,6 +25,20 @@ export function durationMs(text: string, option: string): number {
   return Number(match[1]) * unit;
 }
 
+/** Whole seconds, rounded up, within bounds. */
+export function durationSeconds(
+  text: string,
+  { option, least, greatestDays }: { readonly option: string; readonly least: number; readonly greatestDays: number },
+): number {
+  const seconds = Math.ceil(durationMs(text, option) / 1000);
+  if (seconds >= least && seconds <= greatestDays * 86_400) return seconds;
+  throw new CommandFailure(
+    2,
+    'bad-option',
+    `${option} is "${text}"; allowed is a duration from ${least}s to ${greatestDays}d`,
+  );
+}
+
 /** A duration back from now, or an instant in ISO 8601; in milliseconds since 1970. */
 export function sinceMs(text: string, nowMs: number): number {
   if (/^\d+[a-z]+$/.test(text)) return Math.max(0, nowMs - durationMs(text, '--since'));

@@ -5,23 +5,29 @@ import type { Command } from 'commander';
 import { registerAuditCommands } from './audit-commands.ts';
 import { registerFleetCommands } from './fleet-commands.ts';
 import { registerFlowCommands } from './flow-commands.ts';
+import { registerOperatorCommands } from './operator-commands.ts';
 import { registerPlanCommands } from './plan-commands.ts';
 import { registerPolicyCommands } from './policy-commands.ts';
 import { registerTokenCommands } from './token-commands.ts';
 
 const helpOnServer = `
 The control plane and who asks: --server URL and --token-file FILE, or SEGWALL_SERVER and SEGWALL_TOKEN.
+Plain http is for loopback alone: a token is never sent in clear over a network.
 Exit codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach it or not allowed.`;
 
 export function registerServerCommands(program: Command): void {
   const offline = new Set(program.commands);
   program
     .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')
-    .option('--token-file <FILE>', "an operator token, or the control plane's first-start.json; else SEGWALL_TOKEN");
+    .option(
+      '--token-file <FILE>',
+      "an operator token, or the control plane's first-start.json; - for standard input; else SEGWALL_TOKEN",
+    );
   registerPolicyCommands(program);
   registerPlanCommands(program);
   registerFleetCommands(program);
   registerTokenCommands(program);
+  registerOperatorCommands(program);
   registerFlowCommands(program);
   registerAuditCommands(program);
   for (const command of program.commands) if (!offline.has(command)) explain(command);

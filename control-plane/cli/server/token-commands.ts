@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationMs } from './durations.ts';
-import { CommandFailure, guarded } from './failure.ts';
+import { durationSeconds } from './durations.ts';
+import { guarded } from './failure.ts';
 import { parseLabelList } from './labels.ts';
 import { assertNumber } from './numbers.ts';
 import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
@@ -19,7 +19,7 @@ interface CreateOptions extends ConnectionOptions {
 
 /** As the API has them. */
 const mostUses = 1_000_000;
-const longestTtlSeconds = 365 * 86_400;
+const longestTtlDays = 365;
 
 export function registerTokenCommands(program: Command): void {
   const tokens = program
@@ -60,18 +60,12 @@ async function create(options: CreateOptions): Promise<void> {
   const body = {
     labels: parseLabelList(options.labels),
     uses: assertNumber(options.uses, '--uses', { least: 1, greatest: mostUses }),
-    ttlSeconds: ttlSeconds(options.ttl),
+    ttlSeconds: durationSeconds(options.ttl, { option: '--ttl', least: 1, greatestDays: longestTtlDays }),
   };
   const client = await openApiClient(options);
   const answer = await client.call<TokenAnswer>('POST', '/tokens', body);
   if (options.json) printJson(answer);
   else printLine(answer.token);
-}
-
-function ttlSeconds(text: string): number {
-  const seconds = Math.ceil(durationMs(text, '--ttl') / 1000);
-  if (seconds >= 1 && seconds <= longestTtlSeconds) return seconds;
-  throw new CommandFailure(2, 'bad-option', `--ttl is "${text}"; allowed is a duration from 1s to 365d`);
 }
 
 async function list(options: CreateOptions): Promise<void> {

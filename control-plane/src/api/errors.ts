@@ -14,6 +14,8 @@ export const apiErrorStatuses = {
   'nothing-to-roll-back': 409,
   'canary-running': 409,
   'canary-empty': 409,
+  'operator-exists': 409,
+  'operator-last': 409,
   'peer-invalid': 422,
   'label-invalid': 422,
   'not-ready': 503,

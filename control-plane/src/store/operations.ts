@@ -14,15 +14,15 @@ import {
   setRevision,
   updateHost,
 } from './hosts.ts';
-import { activatePolicy, listActivations, listDrafts, readPolicy, savePolicy } from './policies.ts';
 import {
-  createJoinToken,
   createOperatorToken,
-  listJoinTokens,
   listOperatorTokens,
-  revokeJoinToken,
-  spendJoinToken,
-} from './tokens.ts';
+  revokeOperatorTokens,
+  rotateOperatorToken,
+  touchOperatorToken,
+} from './operator-tokens.ts';
+import { activatePolicy, listActivations, listDrafts, readPolicy, savePolicy } from './policies.ts';
+import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
 
 export const operations = {
   activatePolicy,
@@ -48,10 +48,13 @@ export const operations = {
   removeHost,
   revokeCertificates,
   revokeJoinToken,
+  revokeOperatorTokens,
+  rotateOperatorToken,
   savePolicy,
   setRevision,
   spendJoinToken,
   takeHostEvents,
+  touchOperatorToken,
   updateHost,
 };
 

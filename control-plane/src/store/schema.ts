@@ -6,7 +6,17 @@ import type { Migration } from 'kysely/migration';
 
 export interface Tables {
   tenants: { name: string; revision: number; created_at: number };
-  operator_tokens: { hash: string; tenant: string; name: string; created_at: number; revoked_at: number | null };
+  operator_tokens: {
+    hash: string;
+    id: string;
+    tenant: string;
+    name: string;
+    created_at: number;
+    created_by: string;
+    expires_at: number | null;
+    revoked_at: number | null;
+    last_used_at: number | null;
+  };
   join_tokens: {
     id: string;
     tenant: string;
@@ -287,10 +297,35 @@ const containers: Migration = {
   },
 };
 
+/** Tokens that were there before get the first digits of their digest for an id. */
+const operatorTokens: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const [column, fallback] of [
+      ['id', ''],
+      ['created_by', 'control-plane'],
+    ] as const) {
+      await db.schema
+        .alterTable('operator_tokens')
+        .addColumn(column, 'text', (definition) => definition.notNull().defaultTo(fallback))
+        .execute();
+    }
+    await db.schema.alterTable('operator_tokens').addColumn('expires_at', 'bigint').execute();
+    await db.schema.alterTable('operator_tokens').addColumn('last_used_at', 'bigint').execute();
+    await sql`update operator_tokens set id = substr(hash, 1, 10)`.execute(db);
+    await db.schema
+      .createIndex('operator_tokens_id')
+      .unique()
+      .on('operator_tokens')
+      .columns(['tenant', 'id'])
+      .execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
   '0002-units': units,
   '0003-host-events': hostEvents,
   '0004-containers': containers,
+  '0005-operator-tokens': operatorTokens,
 };

@@ -32,10 +32,13 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   removeHost: 'urgent',
   revokeCertificates: 'urgent',
   revokeJoinToken: 'urgent',
+  revokeOperatorTokens: 'urgent',
+  rotateOperatorToken: 'urgent',
   savePolicy: 'urgent',
   setRevision: 'urgent',
   spendJoinToken: 'urgent',
   takeHostEvents: 'urgent',
+  touchOperatorToken: 'bulk',
   updateHost: 'urgent',
 };
 

@@ -1,16 +1,8 @@
-// Tokens in the store: the operators' and those that hosts join with. Only digests are kept, so the file gives none away.
+// The tokens that hosts join with, in the store. Only digests are kept, so the file gives none away.
 
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import type { Transaction } from './transaction.ts';
-
-export interface OperatorToken {
-  readonly hash: string;
-  readonly tenant: string;
-  readonly name: string;
-  readonly expiresAt?: Millis;
-  readonly revokedAt?: Millis;
-}
 
 export interface JoinToken {
   readonly id: string;
@@ -21,26 +13,6 @@ export interface JoinToken {
   readonly createdBy: string;
   readonly expiresAt: Millis;
   readonly revokedAt?: Millis;
-}
-
-export async function createOperatorToken(
-  tx: Transaction,
-  input: OperatorToken & { readonly note: AuditNote },
-): Promise<void> {
-  const { hash, tenant, name, note } = input;
-  await tx
-    .insertInto('operator_tokens')
-    .values({ hash, tenant, name, created_at: note.at, revoked_at: null })
-    .execute();
-  await writeAudit(tx, tenant, note);
-}
-
-/** Those that hold; there are few, so the API keeps them in memory. */
-export async function listOperatorTokens(
-  tx: Transaction,
-  _input: Record<string, never>,
-): Promise<readonly OperatorToken[]> {
-  return tx.selectFrom('operator_tokens').select(['hash', 'tenant', 'name']).where('revoked_at', 'is', null).execute();
 }
 
 export interface NewJoinToken {

@@ -1,0 +1,148 @@
+// Operators and their tokens: made, listed, replaced, revoked. A token's text is in the answer that makes it and nowhere else; the name
+// is what the audit log says of whoever uses it. What is answered holds at once, without a restart.
+
+import { millis } from '#model/time.ts';
+import type { OperatorTokens } from '../operator-tokens.ts';
+import type { OperatorToken } from '../store/operator-tokens.ts';
+import { newOperatorToken, newTokenId, tokenHash } from '../tokens.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+import {
+  operatorAnswer,
+  operatorList,
+  operatorParams,
+  operatorRequest,
+  operatorRevocation,
+  operatorRotation,
+} from './operator-schemas.ts';
+
+export interface OperatorRoutesParts extends ApiContext {
+  readonly operators: OperatorTokens;
+  readonly caFingerprint: string;
+}
+
+export function operatorRoutes(app: Api, { store, tenant, now, operators, caFingerprint }: OperatorRoutesParts): void {
+  const create = () => {
+    const token = newOperatorToken(caFingerprint);
+    return { token, hash: tokenHash(token), id: newTokenId() };
+  };
+
+  app.get(
+    '/api/v1/operators',
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'Tokens of operators', tags: ['operators'], response: { 200: operatorList } },
+    },
+    async () => operators.list().map((token) => ({ ...viewOf(token), state: token.state })),
+  );
+
+  app.post(
+    '/api/v1/operators',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Create an operator and a token',
+        tags: ['operators'],
+        body: operatorRequest,
+        response: { 200: operatorAnswer },
+      },
+    },
+    async (request) => {
+      const { name, ttlSeconds } = request.body;
+      const { token, hash, id } = create();
+      const note = { at: now(), actor: request.operator.actor, action: 'operator-created', target: name };
+      const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
+      const made = await store.createOperatorToken({ hash, id, tenant, name, ...ttl, note });
+      if (made.kind === 'refused') {
+        throw new ApiError(
+          'operator-exists',
+          `operator ${name} has a token that holds; replace it with segwall operators rotate ${name}, or choose another name`,
+        );
+      }
+      operators.put(made.changed);
+      return { token: token.reveal(), ...answerOf(made.changed, id), replaced: [] };
+    },
+  );
+
+  app.post(
+    '/api/v1/operators/:name/rotate',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: "Replace an operator's token; the one before ends now or after an overlap",
+        tags: ['operators'],
+        params: operatorParams,
+        body: operatorRotation,
+        response: { 200: operatorAnswer },
+      },
+    },
+    async (request) => {
+      const { name } = request.params;
+      const { ttlSeconds, overlapSeconds } = request.body;
+      const { token, hash, id } = create();
+      const note = { at: now(), actor: request.operator.actor, action: 'operator-rotated', target: name };
+      const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
+      const overlapMs = overlapSeconds * 1000;
+      const made = await store.rotateOperatorToken({ hash, id, tenant, name, ...ttl, overlapMs, note });
+      if (made.kind === 'refused') {
+        throw new ApiError(
+          'not-found',
+          `no operator ${name} has a token that holds; make one with segwall operators create ${name}`,
+        );
+      }
+      operators.put(made.changed);
+      const replaced = made.changed
+        .filter((one) => one.id !== id)
+        .map((one) => ({ id: one.id, endsAt: isoTime(one.revokedAt ?? one.expiresAt ?? millis(note.at)) }));
+      return { token: token.reveal(), ...answerOf(made.changed, id), replaced };
+    },
+  );
+
+  app.delete(
+    '/api/v1/operators/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Revoke all tokens of an operator, by name, or one, by its id',
+        tags: ['operators'],
+        params: operatorParams,
+        response: { 200: operatorRevocation },
+      },
+    },
+    async (request) => {
+      const which = request.params.name;
+      const note = { at: now(), actor: request.operator.actor, action: 'operator-revoked' };
+      const done = await store.revokeOperatorTokens({ tenant, which, note });
+      if (done.kind === 'refused' && done.refusal === 'unknown')
+        throw new ApiError('not-found', `no operator or token "${which}" holds; see segwall operators list`);
+      if (done.kind === 'refused') {
+        throw new ApiError(
+          'operator-last',
+          'nobody would have a token that holds; make another first (segwall operators create NAME), or replace this one (segwall operators rotate NAME)',
+        );
+      }
+      operators.put(done.changed);
+      return { name: done.changed[0]?.name ?? which, ids: done.changed.map(({ id }) => id) };
+    },
+  );
+}
+
+function viewOf({ id, name, createdAt, createdBy, expiresAt, revokedAt, lastUsedAt }: OperatorToken) {
+  return {
+    id,
+    name,
+    createdAt: isoTime(createdAt),
+    createdBy,
+    ...(expiresAt === undefined ? {} : { expiresAt: isoTime(expiresAt) }),
+    ...(revokedAt === undefined ? {} : { revokedAt: isoTime(revokedAt) }),
+    ...(lastUsedAt === undefined ? {} : { lastUsedAt: isoTime(lastUsedAt) }),
+  };
+}
+
+function answerOf(changed: readonly OperatorToken[], id: string) {
+  const made = changed.find((one) => one.id === id);
+  if (made === undefined) throw new Error(`the store does not know token ${id} that it made`);
+  const { name, expiresAt } = made;
+  return { id, name, ...(expiresAt === undefined ? {} : { expiresAt: isoTime(expiresAt) }) };
+}
