@@ -1,5 +1,5 @@
-// The live streams of agents: what was sent to each, what it acknowledged or refused, and who waits to hear of it. One stream a
-// host; a second one takes the first one's place.
+// The live streams of agents: what was sent to each, what it acknowledged or refused, what it says of itself, and who waits to hear of
+// it. One stream a host; a second one takes the first one's place.
 
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
@@ -19,15 +19,10 @@ export interface LiveAgent {
   sent: HostRuleSet | undefined;
   sentAt: Millis | undefined;
   acked: number;
+  /** What it acknowledged last, where that was the newest sent to it by then. */
+  inForce: HostRuleSet | undefined;
   nacked: Nack | undefined;
   status: AgentStatus | undefined;
-}
-
-/** How far a revision has come among the agents it was sent to. */
-export interface RevisionProgress {
-  readonly acked: readonly string[];
-  readonly nacked: readonly { readonly host: string; readonly reason: string }[];
-  readonly pending: readonly string[];
 }
 
 export class AgentSessions {
@@ -77,6 +72,7 @@ export class AgentSessions {
 
   acked(agent: LiveAgent, revision: number): void {
     agent.acked = Math.max(agent.acked, revision);
+    if (agent.sent?.revision === revision) agent.inForce = agent.sent;
     if (agent.nacked !== undefined && agent.nacked.revision <= revision) agent.nacked = undefined;
     this.#changed();
   }
@@ -86,34 +82,15 @@ export class AgentSessions {
     this.#changed();
   }
 
-  /** Only newest rule sets count: an ACK of a later revision acknowledges this one. Agents that were sent nothing since are not named. */
-  progressOf(revision: number): RevisionProgress {
-    const acked: string[] = [];
-    const nacked: { host: string; reason: string }[] = [];
-    const pending: string[] = [];
-    for (const agent of this.#live.values()) {
-      if (agent.sent === undefined) pending.push(agent.host);
-      else if (agent.sent.revision < revision) continue;
-      else if (agent.acked >= revision) acked.push(agent.host);
-      else if (agent.nacked !== undefined && agent.nacked.revision >= revision) {
-        nacked.push({ host: agent.host, reason: agent.nacked.reason });
-      } else pending.push(agent.host);
-    }
-    return { acked: acked.sort(), nacked: nacked.sort((a, b) => (a.host < b.host ? -1 : 1)), pending: pending.sort() };
+  statusReported(agent: LiveAgent, status: AgentStatus): void {
+    const before = agent.status;
+    agent.status = status;
+    const isNews =
+      before?.enforcing !== status.enforcing || (before.panic === undefined) !== (status.panic === undefined);
+    if (isNews) this.#changed();
   }
 
-  /** Resolves when nothing is pending for the revision any more, or at the time limit, with how it then stands. */
-  async waitFor(revision: number, timeoutMs: number): Promise<RevisionProgress> {
-    const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      const progress = this.progressOf(revision);
-      const leftMs = deadline - performance.now();
-      if (progress.pending.length === 0 || leftMs <= 0) return progress;
-      await this.nextChange(leftMs);
-    }
-  }
-
-  /** Resolves when an agent came, went or answered, at the time limit, or when aborted. */
+  /** Resolves when an agent came, went, answered or spoke of itself, at the time limit, or when aborted. */
   nextChange(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {

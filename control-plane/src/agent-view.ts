@@ -5,6 +5,7 @@ import type { Panic } from '#model/host-event.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { LiveAgent, Nack } from './agent-sessions.ts';
 import type { HostEntry } from './fleet-inventory.ts';
+import { type HostModes, modesInForce, type Protection, protectionOf } from './protection.ts';
 
 export interface HostHistory {
   readonly enrolledAt: Millis;
@@ -14,7 +15,11 @@ export interface HostHistory {
 
 export interface AgentView {
   readonly host: string;
+  /** Of its agent. Connected is not protected: see `protection`. */
   readonly state: 'connected' | 'offline' | 'never-connected';
+  readonly protection: Protection;
+  /** What is in force at the host's own workload; absent where nothing is, or that is not known. */
+  readonly modes?: HostModes;
   readonly agentVersion: string;
   readonly addresses: readonly Address[];
   readonly enrolledAt: Millis;
@@ -38,14 +43,18 @@ export interface AgentParts {
   readonly host: HostEntry;
   readonly history: HostHistory | undefined;
   readonly live: LiveAgent | undefined;
+  readonly due: number;
 }
 
-export function agentViewOf({ host, history, live }: AgentParts): AgentView {
+export function agentViewOf({ host, history, live, due }: AgentParts): AgentView {
   const status = live?.status;
   const lastConnectedAt = history?.lastConnectedAt;
+  const modes = modesInForce(live);
   return {
     host: host.name,
     state: live !== undefined ? 'connected' : lastConnectedAt === undefined ? 'never-connected' : 'offline',
+    protection: protectionOf({ live, due }),
+    ...(modes === undefined ? {} : { modes }),
     agentVersion: history?.agentVersion ?? '',
     addresses: host.addresses,
     enrolledAt: history?.enrolledAt ?? millis(0),

@@ -106,6 +106,10 @@ export class FleetInventory {
     return this.#hosts.values();
   }
 
+  hostNames(): IterableIterator<string> {
+    return this.#hosts.keys();
+  }
+
   setHost(entry: HostEntry): void {
     this.#move(entry.name, claimsOf(this.#hosts.get(entry.name)), claimsOf(entry));
     this.#forgetInside(entry.name);

@@ -25,7 +25,7 @@ import type {
   HostReport,
   RefusedEnrolment,
 } from './agent-backend.ts';
-import { AgentSessions, type LiveAgent, type RevisionProgress } from './agent-sessions.ts';
+import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
 import {
   type Canary,
@@ -37,6 +37,7 @@ import {
 } from './canary.ts';
 import { ChangeQueue } from './change-queue.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
+import { FleetStanding } from './fleet-standing.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
 import { reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
@@ -104,6 +105,13 @@ export class Fleet implements AgentBackend {
   readonly #stopping = new AbortController();
   readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
   readonly #publication: Publication;
+  /** Who enforces what, and waiting for it. */
+  readonly standing = new FleetStanding({
+    sessions: this.sessions,
+    hosts: () => this.#inventory.hostNames(),
+    isEnrolled: (host) => this.#inventory.host(host) !== undefined,
+    dueOf: (host) => this.#publication.dueOf(host),
+  });
   #isStopped = false;
 
   private constructor(
@@ -217,12 +225,6 @@ export class Fleet implements AgentBackend {
     return [...this.#inventory.hosts()].map((host) => this.#viewOf(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
   }
 
-  /** Enrolled hosts without a connection, in order. */
-  offline(): readonly string[] {
-    const names = [...this.#inventory.hosts()].map(({ name }) => name);
-    return names.filter((name) => this.sessions.of(name) === undefined).sort();
-  }
-
   /** Resolves when every change asked for before is stored and sent. */
   quiet(): Promise<void> {
     return this.#changes.quiet();
@@ -302,10 +304,12 @@ export class Fleet implements AgentBackend {
       sent: undefined,
       sentAt: undefined,
       acked: 0,
+      inForce: undefined,
       nacked: undefined,
       status: undefined,
     };
     this.sessions.add(agent);
+    this.#publication.greet(agent, hello.revision);
     /** What could not be stored, on a full disk, is tried again with the agent's next status. */
     let untaken: HostReport | undefined = hello;
     const takeReport = async (): Promise<void> => {
@@ -342,7 +346,7 @@ export class Fleet implements AgentBackend {
         );
       },
       statusReported: (status) => {
-        agent.status = status;
+        this.sessions.statusReported(agent, status);
         if (untaken !== undefined) this.#background(takeReport);
       },
       hostReported: (report) => {
@@ -457,7 +461,7 @@ export class Fleet implements AgentBackend {
       });
       this.#revision = revision;
       managed.set({ ...managed.said, labels });
-      this.#publication.mark('changed');
+      this.#publication.mark('changed', 'awaited');
       return { revision, labels };
     });
   }
@@ -489,7 +493,7 @@ export class Fleet implements AgentBackend {
       this.#revision = revision;
       const { quarantine: _before, ...rest } = managed.said;
       managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
-      this.#publication.mark('changed');
+      this.#publication.mark('changed', 'awaited');
       return ok({ revision });
     });
   }
@@ -525,14 +529,11 @@ export class Fleet implements AgentBackend {
       this.#inventory.removeHost(host);
       this.#history.delete(host);
       this.#disputes.forget(host);
+      this.#publication.forget(host);
       await this.#auditConflicts();
       this.#publication.mark('changed');
       return true;
     });
-  }
-
-  waitFor(revision: number, timeoutMs: number): Promise<RevisionProgress> {
-    return this.sessions.waitFor(revision, timeoutMs);
   }
 
   // Inside a turn.
@@ -702,12 +703,18 @@ export class Fleet implements AgentBackend {
       sending,
       trial: this.#runningCanary(),
       inventory: () => this.#inventory.current(),
+      away: () => this.#away(),
     };
+  }
+
+  *#away(): Generator<string> {
+    for (const host of this.#inventory.hostNames()) if (this.sessions.of(host) === undefined) yield host;
   }
 
   #viewOf(host: HostEntry): AgentView {
     const { name } = host;
-    const view = agentViewOf({ host, history: this.#history.get(name), live: this.sessions.of(name) });
+    const { live, due } = this.standing.of(name);
+    const view = agentViewOf({ host, history: this.#history.get(name), live, due });
     if (!this.#disputes.isDisputed(name, this.#now())) return view;
     const dispute =
       'a second agent with this identity is kept out; was the disk or state directory copied? See segwall audit';

@@ -2,6 +2,7 @@
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Fleet } from './fleet.ts';
+import { protections } from './protection.ts';
 
 export interface Metrics {
   requestDone(route: string, status: number, seconds: number): void;
@@ -24,6 +25,17 @@ export function createMetrics(fleet: Fleet): Metrics {
   gauge('revision', 'The newest revision', () => fleet.revision);
   gauge('agents_enrolled', 'Hosts enrolled', () => fleet.agents().length);
   gauge('agents_connected', 'Agents with a live stream', () => fleet.sessions.size);
+  new Gauge({
+    name: 'segwall_hosts',
+    help: 'Enrolled hosts by what they are known to enforce',
+    labelNames: ['protection'] as const,
+    registers,
+    collect() {
+      const counts = new Map(protections.map((protection) => [protection, 0]));
+      for (const { protection } of fleet.agents()) counts.set(protection, (counts.get(protection) ?? 0) + 1);
+      for (const [protection, count] of counts) this.set({ protection }, count);
+    },
+  });
   gauge(
     'agents_behind',
     'Connected agents that have not acknowledged what was sent',

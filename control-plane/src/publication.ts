@@ -31,6 +31,8 @@ export interface InForce {
   /** A policy that some hosts enforce instead; the same object for as long as it is on trial. */
   readonly trial?: Trial | undefined;
   readonly inventory: () => Inventory;
+  /** Enrolled hosts without a stream. */
+  readonly away: () => Iterable<string>;
 }
 
 export interface Trial {
@@ -50,12 +52,19 @@ export class Publication {
   #trial: CompiledTrial | undefined;
   #due: SendWhen | undefined;
   readonly #newcomers = new Set<LiveAgent>();
+  /** The newest revision that changed something for a host; for all of them at least `#dueEverywhere`. */
+  readonly #dueAt = new Map<string, number>();
+  #dueEverywhere = 0;
+  #isAwaited = false;
+  /** As of the last publication; a turn that is not settled may know more. */
+  #published: Pick<InForce, 'revision' | 'sending'>;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
   constructor(options: PublicationOptions, inForce: InForce) {
     this.#options = options;
     this.#policy = inForce.policy;
+    this.#published = inForce;
     const inventory = { workloads: new Map(), resolutions: new Map() };
     this.#compiler = new FleetCompiler({ policy: inForce.policy, inventory, now: options.now() });
     this.#compile(inForce);
@@ -66,14 +75,35 @@ export class Publication {
     return this.#compilerOf(host).ruleSetOf(host, revision);
   }
 
-  /** Policy or inventory changed: the next publication compiles and sends. */
-  mark(when: SendWhen): void {
+  /**
+   * Policy or inventory changed: the next publication compiles and sends. `awaited`: somebody may wait for it, so whom it concerns is to be
+   * known of hosts that are away, too.
+   */
+  mark(when: SendWhen, attention: 'awaited' | 'unwatched' = 'unwatched'): void {
     if (this.#due !== 'always') this.#due = when;
+    if (attention === 'awaited') this.#isAwaited = true;
   }
 
-  /** A new stream: the next publication sends it its rule set in any case. */
+  /** A new stream: the next publication sends it its rule set, where it has not been sent one before. */
   welcome(agent: LiveAgent): void {
     this.#newcomers.add(agent);
+  }
+
+  /**
+   * A new stream is sent at once what its host was to enforce as of the last publication, where it is known: a first policy is not to wait for
+   * the store, nor for who else waits for that. Its report may change that; then it is sent the change.
+   */
+  greet(agent: LiveAgent, held: number): void {
+    if (held <= this.#published.revision) this.#send(agent, this.#published);
+  }
+
+  /** 0 where nothing ever concerned it. */
+  dueOf(host: string): number {
+    return Math.max(this.#dueEverywhere, this.#dueAt.get(host) ?? 0);
+  }
+
+  forget(host: string): void {
+    this.#dueAt.delete(host);
   }
 
   isTimeChangeDue(): boolean {
@@ -85,8 +115,14 @@ export class Publication {
     const { sessions } = this.#options;
     const due = this.#due;
     this.#due = undefined;
+    this.#published = inForce;
     if (due !== undefined) {
-      const changed = this.#compile(inForce);
+      // What a change means to a host is known only where it was known before what the host is to enforce.
+      if (this.#isAwaited) for (const host of inForce.away()) this.#compilerOf(host).ruleSetOf(host, 0);
+      this.#isAwaited = false;
+      const changed = [...this.#compile(inForce)];
+      if (due === 'always') this.#dueEverywhere = inForce.revision;
+      else for (const host of changed) this.#dueAt.set(host, inForce.revision);
       const concerned = due === 'always' ? sessions.all() : sessions.among(changed);
       // A stream without a first rule set is still to report its host, and is welcomed then.
       for (const agent of concerned) if (agent.sent !== undefined) this.#send(agent, inForce);
@@ -102,7 +138,7 @@ export class Publication {
     clearTimeout(this.#timer);
   }
 
-  #send(agent: LiveAgent, { revision, sending }: InForce): void {
+  #send(agent: LiveAgent, { revision, sending }: Pick<InForce, 'revision' | 'sending'>): void {
     const ruleSet = this.#compilerOf(agent.host).ruleSetOf(agent.host, revision);
     if (ruleSet === undefined || sending === 'hold') return;
     this.#options.sessions.send(agent, ruleSet, this.#options.now());

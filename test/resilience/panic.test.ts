@@ -63,7 +63,8 @@ describe('a host that enforces', () => {
 
   const apply = async (port: number) => {
     const from = await writePolicy(join(directory, `policy-${port}`), { 'policy.yaml': policy(port) });
-    return fleet.segwallJson<{ revision: number; nacked: unknown[]; pending: unknown[] }>(['apply', from, '--wait']);
+    const { stdout, exitCode } = await fleet.segwall(['apply', from, '--wait', '--json']);
+    return { ...(JSON.parse(stdout) as { revision: number; nacked: []; pending: []; open: string[] }), exitCode };
   };
   const passes = async () => {
     const ports = [8080, 5432];
@@ -107,9 +108,10 @@ describe('a host that enforces', () => {
   });
 
   test('acknowledges and keeps what policy comes meanwhile, and stays open, restarted, and at boot', async () => {
-    const { revision, nacked, pending } = await apply(5432);
-    expect({ nacked, pending }).toEqual({ nacked: [], pending: [] });
-    expect(await row()).toMatchObject({ acked: revision, enforcing: 'no' });
+    const { revision, ...applied } = await apply(5432);
+    // It holds the policy and does not enforce it: whoever waits for the apply hears so.
+    expect(applied).toMatchObject({ acked: ['h1'], nacked: [], pending: [], open: ['h1'], exitCode: 1 });
+    expect(await row()).toMatchObject({ acked: revision, enforcing: 'no', protection: 'open' });
     expect(await passes()).toEqual([8080, 5432]);
     await agent.kill('SIGKILL');
     expect(await must('restore')).toContain('stays open until segwall-agent resume');

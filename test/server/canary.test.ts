@@ -77,7 +77,7 @@ describe('while it runs', () => {
     const revision = await start({ on: ['api-1', 'api-2'] });
     expect(modes()).toEqual({ 'api-1': 'enforce', 'api-2': 'enforce', 'api-3': 'observe' });
     expect(fleet.canary).toMatchObject({ state: 'running', canary: { revision } });
-    expect(fleet.sessions.progressOf(revision)).toEqual({ acked: ['api-1', 'api-2'], nacked: [], pending: [] });
+    expect(fleet.standing.progressOf(revision)).toMatchObject({ acked: ['api-1', 'api-2'], nacked: [], pending: [] });
     expect([...fleet.active.policy.workloads.keys()]).toEqual(['customer']);
   });
 

@@ -55,7 +55,7 @@ describe('sending', () => {
     expect(atApi.sent.at(-1)?.revision).toBe(change?.revision);
     expect(atApi.sent).toHaveLength(before.api + 1);
     expect(atMail.sent).toHaveLength(before.mail);
-    expect(await fleet.waitFor(change?.revision ?? 0, 1000)).toMatchObject({
+    expect(await fleet.standing.waitFor(change?.revision ?? 0, 1000)).toMatchObject({
       acked: expect.arrayContaining(['api-1']),
       pending: [],
     });
@@ -228,10 +228,12 @@ describe('answers', () => {
     await connect('api-1', api);
     await connect('mail-1', { ...other, answer: 'silence' });
     const revision = await apply(shopPolicy());
-    expect(await fleet.waitFor(revision, 20)).toEqual({
+    expect(await fleet.standing.waitFor(revision, 20)).toEqual({
       acked: ['api-1'],
       nacked: [{ host: 'web-1', reason: 'nft said no' }],
       pending: ['mail-1'],
+      offline: [],
+      open: [],
     });
     const live = fleet.sessions.of('web-1');
     if (live !== undefined) fleet.sessions.acked(live, revision + 1);
@@ -242,18 +244,18 @@ describe('answers', () => {
     const { connect, apply, fleet } = await fleetUnderTest();
     const agent = await connect('web-1', { ...web, answer: 'silence' });
     const revision = await apply(shopPolicy());
-    const waiting = fleet.waitFor(revision, 10_000);
+    const waiting = fleet.standing.waitFor(revision, 10_000);
     agent.connection.acked(revision);
-    expect(await waiting).toEqual({ acked: ['web-1'], nacked: [], pending: [] });
+    expect(await waiting).toEqual({ acked: ['web-1'], nacked: [], pending: [], offline: [], open: [] });
   });
 
-  test('an agent that goes away is waited for no longer', async () => {
+  test('an agent that goes away is waited for no longer, and is no success', async () => {
     const { connect, apply, fleet } = await fleetUnderTest();
     const agent = await connect('web-1', { ...web, answer: 'silence' });
     const revision = await apply(shopPolicy());
-    const waiting = fleet.waitFor(revision, 10_000);
+    const waiting = fleet.standing.waitFor(revision, 10_000);
     agent.connection.disconnected();
-    expect(await waiting).toEqual({ acked: [], nacked: [], pending: [] });
+    expect(await waiting).toEqual({ acked: [], nacked: [], pending: ['web-1'], offline: ['web-1'], open: [] });
   });
 });
 

@@ -275,20 +275,30 @@ test('a canary holds a policy before the rest has it, and one that refuses it sp
   expect((await controlPlane.segwall(['status'])).stdout).not.toContain('canary');
   expect((await controlPlane.segwall(['tokens'])).stdout).toMatch(/^ID +STATE/);
 
-  // Who is offline is not waited for, and named.
+  // Who is offline is not waited for, and no success.
   await web.stop();
   const connected = async () =>
     (await controlPlane.segwallJson<{ agents: { connected: number } }>(['status'])).agents.connected;
   await expect.poll(connected, { timeout: 10_000 }).toBe(1);
   const observed = await policyDirectory(shopPolicy({ mode: 'observe' }));
-  expect(await controlPlane.segwallJson(['apply', observed, '--wait'])).toMatchObject({
-    acked: ['api-1'],
-    nacked: [],
-    pending: [],
-    offline: ['web-1'],
-  });
+  const away = await controlPlane.segwall(['apply', observed, '--wait', '--json']);
+  expect(away.exitCode).toBe(1);
+  const offline = { acked: ['api-1'], nacked: [], pending: ['web-1'], offline: ['web-1'] };
+  expect(JSON.parse(away.stdout)).toMatchObject(offline);
+  const ignored = ['apply', observed, '--wait', '--ignore-offline'];
+  expect(await controlPlane.segwallJson(ignored)).toMatchObject(offline);
   const inWords = await controlPlane.segwall(['apply', observed, '--wait']);
-  expect(inWords).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^offline, [^\n]*: web-1$/m) });
+  expect(inWords).toMatchObject({ exitCode: 1, stderr: expect.stringMatching(/^offline, [^\n]*: web-1$/m) });
+  expect((await controlPlane.segwall(['label', 'web-1', 'app=mail', '--wait'])).exitCode).toBe(1);
+  expect((await controlPlane.segwall(['label', 'web-1', 'owner=ops', '--wait'])).exitCode).toBe(0);
+  expect((await controlPlane.segwall(['agents', 'wait', 'api-1'])).exitCode).toBe(0);
+  expect((await controlPlane.segwall(['agents', 'wait', '--timeout', '50ms', '--json'])).stdout).toMatch(
+    /"in-force":\["api-1"\].*"unknown":\["web-1"\]/,
+  );
+  expect((await controlPlane.segwall(['agents'])).stdout).toMatch(/^web-1 +offline +unknown +- .*not known$/m);
+  expect((await controlPlane.segwall(['status'])).stdout).toMatch(
+    /^protection 1 in force, 1 unknown; not in force: web-1$/m,
+  );
 });
 
 test('what was observed becomes rules, and a plan says whom enforcement would cut off', { timeout }, async () => {

@@ -5,16 +5,19 @@ import type { ApplyAnswer, CanaryView, Progress } from '#control-plane/api/schem
 import { counted } from '../counted.ts';
 import type { ApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { printJson, printLine, printProgress, someText } from './printing.ts';
+import { printJson, printLine, printProgress } from './printing.ts';
 import { problemLine } from './review-output.ts';
-import { printTroubles, progressOf, progressText, waitForAgents } from './waiting.ts';
+import {
+  exitCodeOf,
+  longestAskMs,
+  printTroubles,
+  progressOf,
+  progressText,
+  type WaitingOptions,
+  waitForAgents,
+} from './waiting.ts';
 
-/** Hosts that are offline, in words. */
-const mostNamed = 10;
-
-export interface WaitOptions extends ConnectionOptions {
-  readonly wait?: true;
-  readonly timeout: string;
+export interface WaitOptions extends ConnectionOptions, WaitingOptions {
   readonly json?: true;
 }
 
@@ -35,25 +38,18 @@ export async function finish(client: ApiClient, { answer, options, timeoutMs }: 
     printLine(`policy ${answer.policy} is active at revision ${revision}${testsText(answer)}`);
     printProgressOf(progress, options);
   }
-  if (options.wait && (progress.nacked.length > 0 || progress.pending.length > 0)) process.exitCode = 1;
+  if (options.wait) process.exitCode = exitCodeOf(progress, options);
 }
 
 function printProgressOf(progress: Progress, { wait }: WaitOptions): void {
   if (!wait) printLine(progressText(progress));
-  printTroubles(wait ? progress : { ...progress, pending: [] });
-  printOffline(progress);
+  // Not waited for, those that are connected have hardly had the time.
+  printTroubles(wait ? progress : { ...progress, pending: progress.offline });
 }
 
-/** An apply is meant for them too. */
-function printOffline({ offline }: Progress): void {
-  if (offline.length === 0) return;
-  const some = someText({ count: offline.length, names: offline.slice(0, mostNamed) });
-  printProgress(`offline, and sent the newest when they come back: ${some}`);
-}
-
-function appliedJson(answer: ApplyAnswer, { acked, nacked, pending, offline }: Progress) {
+function appliedJson(answer: ApplyAnswer, { acked, nacked, pending, offline, open }: Progress) {
   const { revision, policy, testsPassed, warnings } = answer;
-  return { revision, acked, nacked, pending, offline, policy, testsPassed, warnings };
+  return { revision, acked, nacked, pending, offline, open, policy, testsPassed, warnings };
 }
 
 function testsText({ testsPassed }: ApplyAnswer): string {
@@ -73,16 +69,15 @@ export async function finishCanary(client: ApiClient, { answer, options, timeout
     else {
       printLine(`its canary held it: policy ${answer.policy} is active at revision ${view.active}${testsText(answer)}`);
       printTroubles(progress);
-      printOffline(progress);
     }
-    if (progress.nacked.length > 0 || progress.pending.length > 0) process.exitCode = 1;
+    process.exitCode = exitCodeOf(progress, options);
     return;
   }
   if (view.state === 'failed') {
     const { reason = '', host } = view;
     // Nobody enforces it any more.
     const nacked = host === undefined ? [] : [{ host, reason }];
-    const nobody: Progress = { revision, acked: [], nacked, pending: [], offline: [] };
+    const nobody: Progress = { revision, acked: [], nacked, pending: [], offline: [], open: [] };
     if (options.json)
       printJson({ ...appliedJson(answer, nobody), canary: { state: view.state, revision, hosts, reason } });
     else printLine(`the canary failed: ${reason}; its hosts are under the active policy again`);
@@ -98,9 +93,6 @@ export async function finishCanary(client: ApiClient, { answer, options, timeout
     printLine(progressText(progress));
   }
 }
-
-/** One request holds at most this long, so that progress shows. */
-const longestAskMs = 1000;
 
 async function untilItEnds(client: ApiClient, revision: number): Promise<CanaryView> {
   let shown = '';

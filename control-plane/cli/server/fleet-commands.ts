@@ -9,16 +9,14 @@ import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
 import { labelsText, printJson, printLine, printTable, someText, timeText } from './printing.ts';
-import { printTroubles, waitForAgents } from './waiting.ts';
+import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
+import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
 
 interface ListOptions extends ConnectionOptions {
   readonly json?: true;
 }
 
-interface ChangeOptions extends ListOptions {
-  readonly wait?: true;
-  readonly timeout: string;
-}
+interface ChangeOptions extends ListOptions, WaitingOptions {}
 
 export function registerFleetCommands(program: Command): void {
   program
@@ -32,6 +30,7 @@ export function registerFleetCommands(program: Command): void {
     .description('enrolled hosts and how their agents are')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => listAgents(command.optsWithGlobals())));
+  registerAgentsWait(agents);
   agents
     .command('revoke')
     .description("revoke a host's certificates at once; its workload stays")
@@ -73,8 +72,9 @@ export function registerFleetCommands(program: Command): void {
     .description('change labels: KEY=VALUE sets, KEY- takes away')
     .argument('<WORKLOAD>')
     .argument('<LABELS...>')
-    .option('--wait', 'return once every agent it concerns has acknowledged or refused it')
+    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (workload: string, edits: string[], _options: unknown, command: Command) =>
@@ -87,8 +87,9 @@ export function registerFleetCommands(program: Command): void {
     .description('deny a workload everything, but for some peers')
     .argument('<WORKLOAD>')
     .option('--allow <PEER...>', 'addresses, CIDRs, names of workloads, or selectors that stay allowed')
-    .option('--wait', 'return once every agent it concerns has acknowledged or refused it')
+    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (workload: string, _options: unknown, command: Command) => {
@@ -101,8 +102,9 @@ export function registerFleetCommands(program: Command): void {
     .command('release')
     .description('end the quarantine of a workload')
     .argument('<WORKLOAD>')
-    .option('--wait', 'return once every agent it concerns has acknowledged or refused it')
+    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (workload: string, _options: unknown, command: Command) =>
@@ -133,6 +135,7 @@ async function status(options: ListOptions): Promise<void> {
       (agents.behind > 0 ? `, ${agents.behind} behind` : '') +
       (agents.refusing > 0 ? `, ${agents.refusing} refusing a revision` : ''),
   );
+  printLine(`protection ${unprotectedText(view)}`);
   if (agents.open.length > 0)
     printLine(
       `open       ${agents.open.join(', ')}: opened at the console; policy is kept there, not enforced, until segwall-agent resume`,
@@ -168,10 +171,12 @@ async function listAgents(options: ListOptions): Promise<void> {
     return;
   }
   await printTable(
-    ['HOST', 'STATE', 'REVISION', 'VERSION', 'LOST', 'REPAIRS', 'LAST CONNECTED', 'PROBLEM'],
+    ['HOST', 'STATE', 'PROTECTION', 'MODE', 'REVISION', 'VERSION', 'LOST', 'REPAIRS', 'LAST CONNECTED', 'PROBLEM'],
     agents.map((agent) => [
       agent.host,
       agent.state,
+      agent.protection,
+      modesText(agent),
       whileConnected(agent, agent.acked === agent.sent ? String(agent.acked) : `${agent.acked} of ${agent.sent}`),
       agent.agentVersion,
       whileConnected(agent, String(agent.lost)),
@@ -188,15 +193,16 @@ function whileConnected({ state }: Agent, text: string): string {
   return state === 'connected' ? text : '-';
 }
 
-function troubleOf({ panic, nack, problem }: Agent): string {
-  const troubles: string[] = [];
+function troubleOf(agent: Agent): string {
+  const { panic, nack, problem } = agent;
+  const troubles = [protectionTrouble(agent)];
   if (panic !== undefined)
     troubles.push(
       `OPEN since ${timeText(panic.since)} by panic at its console${panic.reason === '' ? '' : `: ${panic.reason}`}`,
     );
   if (nack !== undefined) troubles.push(`refused revision ${nack.revision}: ${nack.reason}`);
   else if (problem !== '') troubles.push(problem);
-  return troubles.join('; ');
+  return troubles.filter((text) => text !== '').join('; ');
 }
 
 async function listWorkloads(options: ListOptions): Promise<void> {
@@ -207,7 +213,7 @@ async function listWorkloads(options: ListOptions): Promise<void> {
     return;
   }
   await printTable(
-    ['WORKLOAD', 'KIND', 'LABELS', 'ADDRESSES', 'SEGMENTS', 'IN', 'OUT', ''],
+    ['WORKLOAD', 'KIND', 'LABELS', 'ADDRESSES', 'SEGMENTS', 'IN', 'OUT', 'PROTECTION', ''],
     workloads.map((one) => [
       one.name,
       one.kind,
@@ -216,6 +222,7 @@ async function listWorkloads(options: ListOptions): Promise<void> {
       one.segments.join(' '),
       one.inbound ?? '',
       one.outbound ?? '',
+      one.protection ?? '',
       [
         one.quarantine === undefined ? '' : 'quarantined',
         one.conflicting.length === 0 ? '' : `in conflict: ${one.conflicting.join(' ')}`,
@@ -264,11 +271,11 @@ async function finishChange(
   const { revision } = answer;
   const progress = options.wait ? await waitForAgents(client, { revision, timeoutMs }) : undefined;
   if (options.json) {
-    const { acked, nacked, pending } = progress ?? {};
-    printJson(progress === undefined ? answer : { ...answer, acked, nacked, pending });
+    const { acked, nacked, pending, offline, open } = progress ?? {};
+    printJson(progress === undefined ? answer : { ...answer, acked, nacked, pending, offline, open });
   } else {
     printLine(`${text}, as of revision ${revision}`);
     if (progress !== undefined) printTroubles(progress);
   }
-  if (progress !== undefined && (progress.nacked.length > 0 || progress.pending.length > 0)) process.exitCode = 1;
+  if (progress !== undefined) process.exitCode = exitCodeOf(progress, options);
 }

@@ -29,6 +29,7 @@ export function registerPolicyCommands(program: Command): void {
     .argument('[DIR]', 'the policy directory')
     .option('--wait', 'return once every connected agent has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
     .option('--draft', 'check and save it without activating it')
     .option(
       '--canary [SELECTOR]',
@@ -53,6 +54,7 @@ export function registerPolicyCommands(program: Command): void {
     .option('--to <REVISION>', 'the revision whose policy to return to')
     .option('--wait', 'return once every connected agent has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => rollback(command.optsWithGlobals())));
 

@@ -1,11 +1,22 @@
-// Following a revision to the agents: --wait asks until none is pending or the time is up, and tells of it on standard error.
+// Following a revision to the agents: --wait asks until no connected one has yet to answer or the time is up, and tells of it on standard
+// error. What it was asked about holds where every host it concerns enforces it: one that is offline is no success, and not waited for.
 
 import type { Progress } from '#control-plane/api/schemas.ts';
 import type { ApiClient } from './api-client.ts';
-import { printProgress } from './printing.ts';
+import { printProgress, someText } from './printing.ts';
 
 /** One request holds at most this long, so that progress shows. */
-const longestAskMs = 1000;
+export const longestAskMs = 1000;
+/** After so long without news it is said who is waited for. */
+const newsAtLeastMs = 10_000;
+/** In words. */
+const mostNamed = 10;
+
+export interface WaitingOptions {
+  readonly wait?: true;
+  readonly timeout: string;
+  readonly ignoreOffline?: true;
+}
 
 export async function progressOf(client: ApiClient, revision: number): Promise<Progress> {
   return client.call<Progress>('GET', `/revisions/${revision}`);
@@ -16,27 +27,60 @@ export async function waitForAgents(
   given: { readonly revision: number; readonly timeoutMs: number },
 ): Promise<Progress> {
   const deadline = performance.now() + given.timeoutMs;
-  let shown = '';
+  const tell = createTeller();
   for (;;) {
     const waitMs = Math.max(0, Math.min(longestAskMs, Math.floor(deadline - performance.now())));
     const progress = await client.call<Progress>('GET', `/revisions/${given.revision}?waitMs=${waitMs}`);
-    const text = progressText(progress);
-    if (text !== shown) printProgress(text);
-    shown = text;
-    if (progress.pending.length === 0 || performance.now() >= deadline) return progress;
+    const awaited = awaitedOf(progress);
+    tell(progressText(progress), awaited);
+    if (awaited.length === 0 || performance.now() >= deadline) return progress;
   }
 }
 
-export function progressText({ revision, acked, nacked, pending }: Progress): string {
+/** Tells what is new, and now and then, where nothing is, who is waited for. */
+export function createTeller(): (text: string, awaited: readonly string[]) => void {
+  let shown = '';
+  let shownAt = performance.now();
+  return (text, awaited) => {
+    const isNews = text !== shown;
+    if (!isNews && (awaited.length === 0 || performance.now() - shownAt < newsAtLeastMs)) return;
+    printProgress(isNews ? text : `${text}; waiting for ${namesText(awaited)}`);
+    shown = text;
+    shownAt = performance.now();
+  };
+}
+
+function awaitedOf({ pending, offline }: Progress): readonly string[] {
+  const away = new Set(offline);
+  return pending.filter((host) => !away.has(host));
+}
+
+export function progressText({ revision, acked, nacked, pending, offline }: Progress): string {
   const parts = [`${acked.length} acknowledged`];
   if (nacked.length > 0) parts.push(`${nacked.length} refused`);
-  if (pending.length > 0) parts.push(`${pending.length} pending`);
+  if (pending.length > offline.length) parts.push(`${pending.length - offline.length} pending`);
+  if (offline.length > 0) parts.push(`${offline.length} offline`);
   return `revision ${revision}: ${parts.join(', ')}`;
 }
 
-/** Prints what did not go well, for people. */
-export function printTroubles({ nacked, pending }: Progress): void {
+/** Prints, for people, where it does not hold. */
+export function printTroubles(progress: Progress): void {
+  const { nacked, offline, open } = progress;
+  const awaited = awaitedOf(progress);
   for (const { host, reason } of nacked)
     printProgress(`${host} refused it and keeps its last good revision: ${reason}`);
-  if (pending.length > 0) printProgress(`no answer yet from: ${pending.join(', ')}`);
+  if (awaited.length > 0) printProgress(`no answer yet from: ${awaited.join(', ')}`);
+  if (open.length > 0)
+    printProgress(`opened at the console, and enforcing nothing until segwall-agent resume there: ${namesText(open)}`);
+  if (offline.length > 0) printProgress(`offline, and sent the newest when they come back: ${namesText(offline)}`);
+}
+
+/** 1 where a host that it concerns is not known to enforce it. */
+export function exitCodeOf({ nacked, pending, offline, open }: Progress, { ignoreOffline }: WaitingOptions): 0 | 1 {
+  const missing = ignoreOffline === true ? pending.length - offline.length : pending.length;
+  return nacked.length + missing + open.length > 0 ? 1 : 0;
+}
+
+export function namesText(names: readonly string[]): string {
+  return someText({ count: names.length, names: names.slice(0, mostNamed) });
 }

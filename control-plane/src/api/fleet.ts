@@ -7,6 +7,7 @@ import type { Workload } from '#policy/policy.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Canary } from '../canary.ts';
 import type { Fleet } from '../fleet.ts';
+import type { Protection } from '../protection.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
@@ -17,8 +18,11 @@ import {
   labelAnswer,
   labelRequest,
   nameParams,
+  type ProtectionAnswer,
   progress,
   progressQuery,
+  protectionAnswer,
+  protectionQuery,
   quarantineAnswer,
   quarantineRequest,
   revisionParams,
@@ -45,7 +49,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     {
       config: { access: 'operator' },
       schema: {
-        summary: 'How far a revision has come among the connected agents it was sent to; waits up to waitMs for them',
+        summary: 'How far a revision has come among the hosts it concerns; waits up to waitMs for the connected ones',
         tags: ['fleet'],
         params: revisionParams,
         querystring: progressQuery,
@@ -56,7 +60,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       const { revision } = request.params;
       if (revision > fleet.revision)
         throw new ApiError('not-found', `there is no revision ${revision} yet; the newest is ${fleet.revision}`);
-      return { revision, ...(await fleet.waitFor(revision, request.query.waitMs)), offline: fleet.offline() };
+      return { revision, ...(await fleet.standing.waitFor(revision, request.query.waitMs)) };
     },
   );
 
@@ -67,6 +71,22 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       schema: { summary: 'Enrolled hosts and their agents', tags: ['fleet'], response: { 200: z.array(agent) } },
     },
     async () => fleet.agents().map(agentView),
+  );
+
+  app.get(
+    '/api/v1/protection',
+    {
+      schema: {
+        summary: 'Hosts by what they are known to enforce; waits up to waitMs until it is the newest policy',
+        tags: ['fleet'],
+        querystring: protectionQuery,
+        response: { 200: protectionAnswer },
+      },
+    },
+    async (request) => {
+      const { host = [], waitMs } = request.query;
+      return protectionView(fleet, await fleet.standing.waitForProtection([host].flat(), waitMs));
+    },
   );
 
   app.post(
@@ -218,6 +238,8 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       connected: agents.filter((one) => one.state === 'connected').length,
       behind: agents.filter((one) => one.state === 'connected' && one.acked < one.sent).length,
       refusing: agents.filter((one) => one.nack !== undefined).length,
+      protection: protectionCounts(agents),
+      unprotected: someOf(agents.filter((one) => one.protection !== 'in-force').map((one) => one.host)),
       open: agents.filter((one) => one.panic !== undefined).map((one) => one.host),
       tampered: agents.filter((one) => one.repairs > 0).map((one) => one.host),
       shared: someOf(fleet.sharedIdentities()),
@@ -237,6 +259,20 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
 
 function canaryOf({ id, revision, hosts }: Canary): NonNullable<Status['canary']> {
   return { policy: id, revision, hosts: someOf([...hosts].sort()) };
+}
+
+function protectionView(fleet: Fleet, found: ReadonlyMap<string, Protection>): ProtectionAnswer {
+  const view = { 'in-force': [], behind: [], none: [], open: [], unknown: [], unenrolled: [] };
+  const names: Record<keyof ProtectionAnswer, string[]> = view;
+  for (const [host, protection] of [...found].sort(([a], [b]) => (a < b ? -1 : 1)))
+    names[fleet.hostEntry(host) === undefined ? 'unenrolled' : protection].push(host);
+  return names;
+}
+
+function protectionCounts(agents: readonly AgentView[]): Status['agents']['protection'] {
+  const counts = { 'in-force': 0, behind: 0, none: 0, open: 0, unknown: 0 };
+  for (const { protection } of agents) counts[protection] += 1;
+  return counts;
 }
 
 function someOf(names: readonly string[]): Status['quarantined'] {
@@ -285,6 +321,7 @@ function workloadView(
     facts,
     segments: fleet.segmentsOf(one),
     ...(rules === undefined ? {} : { inbound: rules.inbound.mode, outbound: rules.outbound.mode }),
+    ...(one.host === undefined ? {} : { protection: fleet.standing.protectionOf(one.host) }),
     ...(quarantine === undefined ? {} : { quarantine: { allow: quarantine } }),
   };
 }

@@ -3,6 +3,7 @@
 
 import { z } from 'zod';
 import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
+import { protections } from '../protection.ts';
 
 const instant = z.string().describe('ISO 8601, UTC');
 const name = z.string().regex(namePattern, `is not a name: allowed is ${namePattern.source}`);
@@ -95,8 +96,11 @@ export const progress = z.object({
   revision: count,
   acked: names,
   nacked: z.array(z.object({ host: z.string(), reason: z.string() })).readonly(),
-  pending: names,
-  offline: names.describe('enrolled hosts without a connection: they are sent the newest when they come back'),
+  pending: names.describe('hosts it concerns that have not answered, those in `offline` among them'),
+  offline: names.describe('of those pending, hosts whose agent is away: they are sent the newest when it comes back'),
+  open: names.describe(
+    'of those acknowledged, hosts that were opened at their console: they keep it and enforce nothing',
+  ),
 });
 
 export const activePolicyAnswer = z.object({ policy: count, revision: count, files: policyFiles.readonly() });
@@ -213,9 +217,21 @@ export const suggestAnswer = z.object({
 
 // Fleet
 
+const protection = z
+  .enum(protections)
+  .describe(
+    'what the host is known to enforce: in-force: the newest revision that concerns it; behind: an older one; none: no policy; open: none, by panic at its console; unknown: its agent is away, or has not said yet',
+  );
+const mode = z.enum(['off', 'observe', 'selective', 'enforce']);
+
 export const agent = z.object({
   host: z.string(),
-  state: z.enum(['connected', 'offline', 'never-connected']),
+  state: z.enum(['connected', 'offline', 'never-connected']).describe('of its agent; connected is not protected'),
+  protection,
+  modes: z
+    .object({ inbound: mode, outbound: mode })
+    .optional()
+    .describe('what is in force at the host itself; absent where nothing is, or that is not known'),
   agentVersion: z.string(),
   addresses: names,
   enrolledAt: instant,
@@ -246,9 +262,26 @@ export const workload = z.object({
   labels,
   facts: labels,
   segments: names,
-  inbound: z.enum(['off', 'observe', 'selective', 'enforce']).optional(),
-  outbound: z.enum(['off', 'observe', 'selective', 'enforce']).optional(),
+  inbound: mode.optional().describe('what its host was told; see protection'),
+  outbound: mode.optional(),
+  protection: protection.optional().describe("its host's, where it has one"),
   quarantine: z.object({ allow: names }).optional(),
+});
+
+export const protectionQuery = z.object({
+  host: z
+    .union([z.string(), z.array(z.string()).max(1000)])
+    .optional()
+    .describe('again for each host; none: each enrolled one'),
+  waitMs: z.coerce.number().int().min(0).max(30_000).default(0),
+});
+export const protectionAnswer = z.object({
+  'in-force': names,
+  behind: names,
+  none: names,
+  open: names,
+  unknown: names,
+  unenrolled: names.describe('names asked for that no enrolled host has'),
 });
 
 export const labelRequest = z.object({
@@ -276,6 +309,10 @@ export const status = z.object({
     connected: count,
     behind: count,
     refusing: count,
+    protection: z
+      .object({ 'in-force': count, behind: count, none: count, open: count, unknown: count })
+      .describe('enrolled hosts by what they are known to enforce'),
+    unprotected: someOf('hosts at which the newest policy is not known to be in force'),
     open: names.describe('hosts that someone opened at their console, as far as they are connected'),
     tampered: names.describe('hosts whose table someone else changed since their agent started'),
     shared: someOf('hosts whose identity a second agent tries to use; it is kept out'),
@@ -399,6 +436,7 @@ export type Agent = z.output<typeof agent>;
 export type WorkloadView = z.output<typeof workload>;
 export type LabelAnswer = z.output<typeof labelAnswer>;
 export type QuarantineAnswer = z.output<typeof quarantineAnswer>;
+export type ProtectionAnswer = z.output<typeof protectionAnswer>;
 export type Status = z.output<typeof status>;
 export type TokenAnswer = z.output<typeof tokenAnswer>;
 export type JoinTokenView = z.output<typeof joinToken>;
