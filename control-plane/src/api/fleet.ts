@@ -76,6 +76,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
   app.get(
     '/api/v1/protection',
     {
+      config: { access: 'operator' },
       schema: {
         summary: 'Hosts by what they are known to enforce; waits up to waitMs until it is the newest policy',
         tags: ['fleet'],
