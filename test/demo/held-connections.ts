@@ -42,8 +42,15 @@ export async function progressOf(
   return [atClient, atServer];
 }
 
-/** Those on which, from now on, both ends keep hearing each other; a dead one is given two seconds. */
-export async function stillAlive(probes: Probes, connections: readonly HeldConnection[]): Promise<readonly string[]> {
+/** A dead connection is given so long to show that it is not; a busy machine may let a live one wait for much longer. */
+const deadAfterMs = 2000;
+
+/** Those on which, from now on, both ends keep hearing each other. Those that are to go on get `patienceMs` to show it. */
+export async function stillAlive(
+  probes: Probes,
+  connections: readonly HeldConnection[],
+  patienceMs = deadAfterMs,
+): Promise<readonly string[]> {
   const alive = await Promise.all(
     connections.map(async (connection) => {
       const before = await progressOf(probes, connection);
@@ -51,7 +58,7 @@ export async function stillAlive(probes: Probes, connections: readonly HeldConne
         await waitFor(
           async () =>
             (await progressOf(probes, connection)).every((end, at) => end.received > (before[at]?.received ?? 0)),
-          { what: `${connection.id} moves on`, timeoutMs: 2000 },
+          { what: `${connection.id} moves on`, timeoutMs: patienceMs },
         );
         return [connection.id];
       } catch {
@@ -60,6 +67,12 @@ export async function stillAlive(probes: Probes, connections: readonly HeldConne
     }),
   );
   return alive.flat();
+}
+
+/** How long the slowest end of living connections went without a tick: so late, on this machine, is what was sent on time. */
+export async function longestGapMs(probes: Probes, connections: readonly HeldConnection[]): Promise<number> {
+  const ends = (await Promise.all(connections.map((connection) => progressOf(probes, connection)))).flat();
+  return Math.max(0, ...ends.map((end) => end.longestGapMs));
 }
 
 /** Milliseconds from `since` to the last byte that either end of any of them received; 0 if none came after it. */

@@ -55,7 +55,7 @@ export interface Fleet {
   /** The operator's command, beside the control plane, with its token. */
   segwall(args: readonly string[], options?: { readonly timeoutMs?: number }): Promise<RunResult>;
   /** The same with --json, which must succeed; throws with what the command said otherwise. */
-  segwallJson<T>(args: readonly string[]): Promise<T>;
+  segwallJson<T>(args: readonly string[], options?: { readonly timeoutMs?: number }): Promise<T>;
   /** The operator's API without the time it takes to start a command. */
   api(request: { readonly method: string; readonly path: string; readonly body?: unknown }): Promise<HttpResponse>;
   /** A token for `labels`, `segwall-agent enroll`, then `run`; returns once the agent is up. */
@@ -65,8 +65,10 @@ export interface Fleet {
   enrolWithToken(host: LabHost, token: string, options?: AgentOptions): Promise<FleetAgent>;
   /** No longer counts a host whose agent was ended and removed. */
   forget(name: string): void;
-  /** Returns once that many agents are connected. */
+  /** Returns once that many agents are connected: what they enforce by then is another question. */
   connected(count: number): Promise<void>;
+  /** Returns once the newest policy is in force at these hosts. */
+  inForce(hosts: readonly string[]): Promise<void>;
   killControlPlane(): Promise<void>;
   startControlPlane(): Promise<void>;
   controlPlaneLog(): string;
@@ -82,12 +84,13 @@ const programs = {
   agent: [node, join(repository, 'agent/src/main.ts')],
   operator: [node, join(repository, 'control-plane/cli/main.ts')],
 } as const;
-/** Short windows, so that flows are seen soon. */
-/** Every second host, by the last letter of its name, keeps its marks in scattered bits. */
+/** Short windows, so that flows are seen soon. Every second host, by the last letter of its name, keeps its marks in scattered bits. */
 function agentSettings(name: string): string {
   const markMask = (name.at(-1) ?? '').charCodeAt(0) % 2 === 0 ? '0xa5ff5ff0' : '0x0fffffff';
   return `flows: { windowSeconds: 1 }\nconnections: { markMask: ${markMask} }\n`;
 }
+/** What comes late on a busy machine comes; agents alone try again only after up to half a minute. */
+export const patienceMs = 180_000;
 const agentsPort = 7443;
 const apiPort = 7080;
 
@@ -127,7 +130,7 @@ export async function startFleet(input: {
           .catch(() => undefined);
         return answer?.status === 200;
       },
-      { what: 'the control plane is ready', timeoutMs: 20_000, explain: () => tail(logFile) },
+      { what: 'the control plane is ready', timeoutMs: patienceMs, explain: () => tail(logFile) },
     );
   };
   await mkdir(dataDirectory, { recursive: true });
@@ -143,8 +146,8 @@ export async function startFleet(input: {
     firstStart: known,
     segwall: (args, options = {}) =>
       controlPlane.exec([...programs.operator, ...args], { env: environment, timeoutMs: options.timeoutMs ?? 60_000 }),
-    segwallJson: async <T>(args: readonly string[]) => {
-      const result = await fleet.segwall([...args, '--json']);
+    segwallJson: async <T>(args: readonly string[], options: { readonly timeoutMs?: number } = {}) => {
+      const result = await fleet.segwall([...args, '--json'], options);
       if (result.exitCode !== 0) throw commandError(['segwall', ...args], result);
       return JSON.parse(result.stdout) as T;
     },
@@ -187,8 +190,14 @@ export async function startFleet(input: {
           const { body } = await fleet.api({ method: 'GET', path: '/api/v1/status' });
           return (JSON.parse(body) as { readonly agents: { readonly connected: number } }).agents.connected === count;
         },
-        { what: `${count} agents are connected`, timeoutMs: 30_000, explain: () => fleet.logs() },
+        { what: `${count} agents are connected`, timeoutMs: patienceMs, explain: () => fleet.logs() },
       );
+    },
+    inForce: async (hosts) => {
+      const args = ['agents', 'wait', ...hosts, '--timeout', `${patienceMs}ms`];
+      const result = await fleet.segwall(args, { timeoutMs: 2 * patienceMs });
+      if (result.exitCode !== 0)
+        throw new Error(`${commandError(['segwall', ...args], result).message}\n${fleet.logs()}`);
     },
     logs: () =>
       [

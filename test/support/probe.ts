@@ -128,14 +128,16 @@ export interface MatrixOptions {
   readonly probes: ReadonlyMap<string, HostProbe>;
   readonly cells: readonly Cell[];
   readonly silenceMs?: number;
+  /** How much silence, at most, is doubted where an answer is expected. Default four times `silenceMs`; costs nothing where all answer. */
+  readonly patienceMs?: number;
 }
 
 /** What a cell is expected to be: the matrix needs it only to know which silence to doubt. */
 export type Expected = 'allowed' | 'dropped' | 'rejected';
 
 /**
- * Every cell, all at once. A cell that stayed silent though it was expected to answer is tried once more with four times the
- * patience before it is believed: a busy machine can be late, and a rejected IPv6 connect hears of it only when its SYN is sent
+ * Every cell, all at once. A cell that stayed silent though it was expected to answer is tried again, each time with four times the
+ * patience, before it is believed: a busy machine can be late, and a rejected IPv6 connect hears of it only when its SYN is sent
  * again after a second (over veth the first ICMP error arrives while connect() still holds the socket, and Linux 6.18 then keeps
  * it as a soft error). Policy answers the same every time. What was let through is never tried again.
  */
@@ -145,12 +147,17 @@ export async function probeMatrix(
 ): Promise<readonly ProbedCell[]> {
   const silenceMs = options.silenceMs ?? defaultSilenceMs;
   const first = await probeOnce({ ...options, silenceMs });
-  const late = first.filter((cell) => cell.outcome.kind === 'dropped' && expectedOf(cell) !== 'dropped');
-  if (late.length === 0) return first;
-  const second = new Map(
-    (await probeOnce({ ...options, cells: late, silenceMs: 4 * silenceMs })).map((cell) => [cellText(cell), cell]),
-  );
-  return first.map((cell) => second.get(cellText(cell)) ?? cell);
+  const found = new Map(first.map((cell) => [cellText(cell), cell]));
+  const patienceMs = options.patienceMs ?? 4 * silenceMs;
+  for (let doubtedMs = 4 * silenceMs; doubtedMs <= patienceMs; doubtedMs *= 4) {
+    const late = [...found.values()].filter(
+      (cell) => cell.outcome.kind === 'dropped' && expectedOf(cell) !== 'dropped',
+    );
+    if (late.length === 0) break;
+    for (const cell of await probeOnce({ ...options, cells: late, silenceMs: doubtedMs }))
+      found.set(cellText(cell), cell);
+  }
+  return [...found.values()];
 }
 
 async function probeOnce(options: MatrixOptions & { readonly silenceMs: number }): Promise<readonly ProbedCell[]> {
