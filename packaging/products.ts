@@ -41,7 +41,7 @@ export const products: readonly Product[] = [
         runtimeFlags: ['--no-opt', '--no-sparkplug', '--max-semi-space-size=1', '--bytecode-old-age=1'],
       },
     ],
-    units: ['segwall-agent.service', 'segwall-agent-restore.service'],
+    units: ['segwall-agent.service', 'segwall-agent-restore.service', 'segwall-agent-enroll.service'],
     native: 'koffi',
     files: {},
     deb: {

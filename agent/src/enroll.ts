@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import { status } from '@grpc/grpc-js';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import type { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enrolment-messages.ts';
 import { fetchPinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
@@ -22,7 +23,7 @@ export interface EnrollRequest {
   /** HOST:PORT of an HTTP proxy on the way there; it is kept with the identity. */
   readonly proxy?: string;
   readonly caFingerprint: string;
-  readonly token: string;
+  readonly token: Secret;
   readonly stateDirectory: string;
   /** Default: the machine's host name, fitted to the pattern of names. */
   readonly name?: string;
@@ -138,7 +139,7 @@ interface Question {
   readonly address: ControlPlaneAddress;
   readonly proxyAddress: ControlPlaneAddress | undefined;
   readonly ca: string;
-  readonly token: string;
+  readonly token: Secret;
   readonly name: string;
   readonly key: string;
   readonly timeoutMs: number;
@@ -150,7 +151,7 @@ async function askForCertificate(question: Question): Promise<Result<EnrolReply,
   const csr = await createCertificateRequest(key, name);
   const client = openClient(address, { ca }, question.proxyAddress);
   try {
-    const request = encodeEnrolRequest({ token, host: name, csr, clientClock: now() });
+    const request = encodeEnrolRequest({ token: token.reveal(), host: name, csr, clientClock: now() });
     const answer = await callUnary({ client, method: enrolmentService.enrol, request, timeoutMs });
     if (answer.kind === 'failed') return err(callError(answer.error, controlPlane));
     const reply = decodeEnrolReply(answer.bytes);

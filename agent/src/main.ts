@@ -43,7 +43,11 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .description('buy this host its certificate with a join token')
     .requiredOption('--control-plane <host:port>', 'where the control plane listens for agents')
     .requiredOption('--ca-fingerprint <hex>', 'SHA-256 of the control plane’s CA certificate')
-    .requiredOption('--token <token>', 'a join token')
+    .option(
+      '--token-file <file>',
+      'a join token in a file; - for standard input; else the credential segwall-join-token',
+    )
+    .option('--token <token>', 'a join token in the process list, for all users of the host to read')
     .addOption(state())
     .option('--proxy <host:port>', 'an HTTP proxy (CONNECT) on the way to the control plane')
     .option('--name <name>', 'the workload’s name; default: the host name')

@@ -5,10 +5,10 @@ import type { Lab } from '#test/support/lab.ts';
 
 export function playingHints(lab: Lab, fleet: Fleet): string {
   const enter = (name: string) => `nsenter --net=/run/netns/${lab.hosts.get(name)?.namespace}`;
-  const { apiUrl, adminToken } = fleet.firstStart;
+  const { apiUrl } = fleet.firstStart;
   return `
 The fleet goes on until Ctrl-C. In another terminal, from this checkout and as root:
-  export SEGWALL_SERVER=${apiUrl} SEGWALL_TOKEN=${adminToken}
+  export SEGWALL_SERVER=${apiUrl} SEGWALL_TOKEN_FILE=${fleet.directory}/control-plane/first-start.json
   ${enter('control')} npm run -s segwall -- agents
   ${enter('control')} npm run -s segwall -- flows --verdict deny
   ${enter('control')} npm run -s segwall -- apply ${fleet.directory}/enforced --wait

@@ -11,6 +11,7 @@ import type { ApplyOutcome, FlowReporter } from '#agent/ports.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { Secret } from '#model/secret.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
 export interface WireAgent {
@@ -35,7 +36,7 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
   const { controlPlane, caFingerprint, token, name } = options;
   const stateDirectory = join(await scratchDirectory(), name);
   const log = pino({ level: 'silent' });
-  assertOk(await enroll({ controlPlane, caFingerprint, token, name, stateDirectory }));
+  assertOk(await enroll({ controlPlane, caFingerprint, token: new Secret(token), name, stateDirectory }));
   const identity = assertOk(await openIdentity({ stateDirectory, log }));
   const abort = new AbortController();
   const applied: HostRuleSet[] = [];

@@ -1,7 +1,7 @@
 // The packages on booted Debian machines: install, enrol, enforce, reboot with nobody there, remove. Units, sandbox, boot order and
 // maintainer scripts are the real ones; only the kernel is shared, with a network namespace a machine.
 
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -88,7 +88,7 @@ async function segwall(args: readonly string[]): Promise<string> {
   return control.must(['segwall', ...args, ...operator]);
 }
 
-async function enrol(machine: Machine, role: string): Promise<void> {
+async function enrol(machine: Machine, role: string, by: 'token-file' | 'credential'): Promise<void> {
   const { agents, caFingerprint } = JSON.parse(
     await readFile(join(control.tree, 'var/lib/segwall-control-plane/first-start.json'), 'utf8'),
   ) as { readonly agents: string; readonly caFingerprint: string };
@@ -96,11 +96,23 @@ async function enrol(machine: Machine, role: string): Promise<void> {
   const { token } = JSON.parse(
     await segwall(['tokens', 'create', '--labels', `app=shop,role=${role}`, '--uses', '1', '--ttl', '1h', '--json']),
   ) as { readonly token: string };
-  await machine.must([
-    ...['segwall-agent', 'enroll', '--control-plane', `${control.host.ipv4}:${port}`],
-    ...['--ca-fingerprint', caFingerprint, '--token', token, '--state', state],
-  ]);
-  await machine.must(['systemctl', 'start', 'segwall-agent']);
+  const controlPlane = `${control.host.ipv4}:${port}`;
+  if (by === 'token-file') {
+    await writeFile(join(machine.tree, 'root/join.token'), `${token}\n`, { mode: 0o600 });
+    await machine.must([
+      ...['segwall-agent', 'enroll', '--control-plane', controlPlane],
+      ...['--ca-fingerprint', caFingerprint, '--token-file', '/root/join.token', '--state', state],
+    ]);
+    await machine.must(['systemctl', 'start', 'segwall-agent']);
+    return;
+  }
+  const settings = `CONTROL_PLANE=${controlPlane}\nCA_FINGERPRINT=${caFingerprint}\n`;
+  await mkdir(join(machine.tree, 'etc/segwall-agent'), { recursive: true });
+  await writeFile(join(machine.tree, 'etc/segwall-agent/enroll.env'), settings);
+  await mkdir(join(machine.tree, 'etc/credstore'), { recursive: true, mode: 0o700 });
+  await writeFile(join(machine.tree, 'etc/credstore/segwall-join-token'), token, { mode: 0o600 });
+  // It starts the agent once the host is enrolled.
+  await machine.must(['systemctl', 'start', 'segwall-agent-enroll']);
 }
 
 interface Listed {
@@ -187,8 +199,8 @@ describe('installed on booted Debian machines', () => {
   }, 40_000);
 
   test('two hosts enrol and stay connected inside the sandbox of their units', async () => {
-    await enrol(web, 'web');
-    await enrol(api, 'api');
+    await enrol(web, 'web', 'token-file');
+    await enrol(api, 'api', 'credential');
     await untilConnected(web);
     await untilConnected(api);
     const pid = (await api.must(['systemctl', 'show', '--value', '-p', 'MainPID', 'segwall-agent'])).trim();

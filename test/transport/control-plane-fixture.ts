@@ -25,6 +25,7 @@ import type { FlowBatch } from '#model/flow.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import { err, ok } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 
 export const silent = pino({ level: 'silent' });
@@ -143,7 +144,13 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
     },
     async enrolled(name = 'web-1') {
       const stateDirectory = join(folder, `agent-${name}-${identities.length}`);
-      const request = { controlPlane: server.address, caFingerprint: pki.caFingerprint, token: 'good', name, now };
+      const request = {
+        controlPlane: server.address,
+        caFingerprint: pki.caFingerprint,
+        token: new Secret('good'),
+        name,
+        now,
+      };
       const result = await enroll({ ...request, stateDirectory });
       if (!result.ok) throw new Error(`${result.error.code}: ${result.error.message}`);
       const identity = await openIdentity({ stateDirectory, log: silent, now });

@@ -13,6 +13,7 @@ import { type EnrollRequest, enroll, nameFrom } from '#agent/enroll.ts';
 import { openIdentity } from '#agent/identity.ts';
 import { startAgentServer } from '#control-plane/agent-service.ts';
 import { openPki } from '#control-plane/pki.ts';
+import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
 import { encodeEnrolRequest } from '#wire/enrolment-messages.ts';
 import { fetchPinnedCa } from '#wire/pinned-tls.ts';
@@ -36,7 +37,7 @@ function requestWith(change: Partial<EnrollRequest>): EnrollRequest {
   return {
     controlPlane: server.address,
     caFingerprint: pki.caFingerprint,
-    token: 'good',
+    token: new Secret('good'),
     stateDirectory,
     name: 'web-1',
     timeoutMs: 3000,
@@ -100,10 +101,10 @@ describe('enrolment', () => {
 
 const minutes = 60_000;
 const failures: readonly (readonly [string, () => Partial<EnrollRequest>, RegExp])[] = [
-  ['token-unknown', () => ({ token: 'unknown' }), /copied whole, or make one with `segwall tokens create`/],
-  ['token-spent', () => ({ token: 'spent' }), /no uses left/],
-  ['token-expired', () => ({ token: 'expired' }), /has expired/],
-  ['name-taken', () => ({ token: 'taken' }), /another host is enrolled as web-1/],
+  ['token-unknown', () => ({ token: new Secret('unknown') }), /copied whole, or make one with `segwall tokens create`/],
+  ['token-spent', () => ({ token: new Secret('spent') }), /no uses left/],
+  ['token-expired', () => ({ token: new Secret('expired') }), /has expired/],
+  ['name-taken', () => ({ token: new Secret('taken') }), /another host is enrolled as web-1/],
   ['name-invalid', () => ({ name: 'Web_1' }), /allowed are 1 to 63 of a-z/],
   ['clock-skew', () => ({ now: () => millis(Date.now() + 6 * minutes) }), /clock is 3\d\d s ahead/],
   [
@@ -128,7 +129,8 @@ describe('enrolment fails with a code and what to do', () => {
   test('what the control plane refused is told with the caller’s address and the reason, and no token', async () => {
     const { refused } = fixture.backend;
     refused.length = 0;
-    for (const token of ['unknown', 'spent', 'expired', 'taken']) await enroll(requestWith({ token }));
+    for (const token of ['unknown', 'spent', 'expired', 'taken'])
+      await enroll(requestWith({ token: new Secret(token) }));
     await enroll(requestWith({ now: () => millis(Date.now() + 6 * minutes) }));
     await callEnrol(encodeEnrolRequest({ ...strange, host: 'Web_1' }));
     await callEnrol(encodeEnrolRequest({ ...strange, host: 'web-1' }));

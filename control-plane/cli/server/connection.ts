@@ -1,5 +1,5 @@
-// Which control plane to ask and as whom: --server and --token-file, else SEGWALL_SERVER and SEGWALL_TOKEN. The token file may be the
-// control plane's own first-start.json, which names the server too. A token goes over https, or to this machine itself, or nowhere:
+// Which control plane to ask and as whom: --server and --token-file, else SEGWALL_SERVER and SEGWALL_TOKEN or SEGWALL_TOKEN_FILE. The
+// token file may be the control plane's own first-start.json, which names the server too. A token goes over https, or to this machine itself, or nowhere:
 // there is no option against that, since no control plane listens in clear on anything but loopback.
 
 import { readFile } from 'node:fs/promises';
@@ -21,9 +21,11 @@ export async function resolveConnection(
   options: ConnectionOptions,
   environment: NodeJS.ProcessEnv,
 ): Promise<Connection> {
-  const file = options.tokenFile === undefined ? undefined : await readTokenFile(options.tokenFile);
   // A variable that is set to nothing is not set: that is how a shell or a unit file takes one away.
-  const token = file?.token ?? secretOf(environment['SEGWALL_TOKEN']);
+  const given = options.tokenFile === undefined ? secretOf(environment['SEGWALL_TOKEN']) : undefined;
+  const path = options.tokenFile ?? (given === undefined ? environment['SEGWALL_TOKEN_FILE'] || undefined : undefined);
+  const file = path === undefined ? undefined : await readTokenFile(path);
+  const token = given ?? file?.token;
   const server = options.server ?? (environment['SEGWALL_SERVER'] || file?.server);
   if (server === undefined || server === '') {
     throw new CommandFailure(
@@ -33,11 +35,18 @@ export async function resolveConnection(
     );
   }
   if (token === undefined || token.reveal() === '') {
-    throw new CommandFailure(2, 'no-token', 'say as whom: --token-file FILE, or SEGWALL_TOKEN in the environment');
+    throw new CommandFailure(
+      2,
+      'no-token',
+      'say as whom: --token-file FILE, or SEGWALL_TOKEN or SEGWALL_TOKEN_FILE in the environment',
+    );
   }
   if (!/^[\x21-\x7e]+$/.test(token.reveal())) {
-    const from = file?.token === undefined ? 'SEGWALL_TOKEN' : `${options.tokenFile}`;
-    throw new CommandFailure(2, 'bad-token', `${from} holds white space or other characters that no token has`);
+    throw new CommandFailure(
+      2,
+      'bad-token',
+      `${path ?? 'SEGWALL_TOKEN'} holds white space or other characters that no token has`,
+    );
   }
   const url = URL.parse(server);
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {

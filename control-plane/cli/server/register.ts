@@ -11,7 +11,7 @@ import { registerPolicyCommands } from './policy-commands.ts';
 import { registerTokenCommands } from './token-commands.ts';
 
 const helpOnServer = `
-The control plane and who asks: --server URL and --token-file FILE, or SEGWALL_SERVER and SEGWALL_TOKEN.
+The control plane and who asks: --server URL and --token-file FILE, or SEGWALL_SERVER and SEGWALL_TOKEN_FILE or SEGWALL_TOKEN.
 Plain http is for loopback alone: a token is never sent in clear over a network.
 Exit codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach it or not allowed.`;
 
@@ -21,7 +21,7 @@ export function registerServerCommands(program: Command): void {
     .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')
     .option(
       '--token-file <FILE>',
-      "an operator token, or the control plane's first-start.json; - for standard input; else SEGWALL_TOKEN",
+      "an operator token, or the control plane's first-start.json; - for standard input; else SEGWALL_TOKEN or SEGWALL_TOKEN_FILE",
     );
   registerPolicyCommands(program);
   registerPlanCommands(program);

@@ -7,6 +7,7 @@ import pino from 'pino';
 import { enroll } from '#agent/enroll.ts';
 import { type Identity, openIdentity } from '#agent/identity.ts';
 import { assertOk } from '#model/result.ts';
+import { Secret } from '#model/secret.ts';
 import {
   type DownMessage,
   decodeDownMessage,
@@ -68,7 +69,7 @@ export interface FakeAgentOptions {
 export async function enrolFakeAgent(options: FakeAgentOptions): Promise<FakeAgent> {
   const { controlPlane, caFingerprint, token, name } = options;
   const stateDirectory = join(options.directory, `fake-${name}`);
-  assertOk(await enroll({ controlPlane, caFingerprint, token, name, stateDirectory }));
+  assertOk(await enroll({ controlPlane, caFingerprint, token: new Secret(token), name, stateDirectory }));
   return openFakeAgent(name, stateDirectory);
 }
 
