@@ -18,6 +18,8 @@ export interface LiveAgent {
   readonly session: AgentSession;
   sent: HostRuleSet | undefined;
   sentAt: Millis | undefined;
+  /** What its hello said it holds, where this store knows of no such revision; never taken for one of our own. */
+  readonly ahead?: number | undefined;
   acked: number;
   /** What it acknowledged last, where that was the newest sent to it by then. */
   inForce: HostRuleSet | undefined;

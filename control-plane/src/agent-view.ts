@@ -27,6 +27,8 @@ export interface AgentView {
   /** The newest revision sent to it, 0 before the first. */
   readonly sent: number;
   readonly acked: number;
+  /** A revision that it holds and this store does not know: the store was put back from an older copy, or the agent lies. */
+  readonly ahead?: number;
   readonly nack?: Nack;
   readonly enforcing?: 'yes' | 'no';
   readonly lost: number;
@@ -61,6 +63,7 @@ export function agentViewOf({ host, history, live, due }: AgentParts): AgentView
     ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
     sent: live?.sent?.revision ?? 0,
     acked: live?.acked ?? 0,
+    ...(live?.ahead === undefined || live.acked > 0 ? {} : { ahead: live.ahead }),
     ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
     ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
     lost: status?.lost ?? 0,

@@ -303,6 +303,7 @@ export class Fleet implements AgentBackend {
       session,
       sent: undefined,
       sentAt: undefined,
+      ahead: hello.revision > this.#revision ? hello.revision : undefined,
       acked: 0,
       inForce: undefined,
       nacked: undefined,
@@ -319,11 +320,6 @@ export class Fleet implements AgentBackend {
       if (untaken === report) untaken = undefined;
     };
     this.#background(async () => {
-      // A store put back from an older copy must not number again what agents already hold.
-      if (hello.revision > this.#revision) {
-        this.#revision = hello.revision;
-        await this.#advance();
-      }
       try {
         await takeReport();
       } finally {
@@ -624,7 +620,7 @@ export class Fleet implements AgentBackend {
 
   /**
    * The next revision, for a change that is not stored with its own. It goes out whether or not the store takes its number now: a rule that
-   * expires must end on a full disk too. Should the process end before, agents say what they hold when they come (`connect`).
+   * expires must end on a full disk too. Should the process end before, agents that hold more are sent the store's newest as a whole.
    */
   async #advance(): Promise<void> {
     this.#revision += 1;

@@ -78,6 +78,12 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     stops.push(() => directory.value.release());
     const store = await openStore({ path: directory.value.storePath, died });
     stops.push(() => store.close());
+    const recovered = await store.recoverRevision({ tenant, at: now() });
+    if (recovered !== undefined)
+      log.warn(
+        { revision: recovered },
+        'the store held a revision beyond all bounds; it counts on from its activations',
+      );
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
 

@@ -339,11 +339,16 @@ describe('streams', () => {
     expect(fleet.connect({ tenant, host: 'web-1', serial: '1' }, hello, session)).toMatchObject({ ok: false });
   });
 
-  test('revisions pass what an agent already holds', async () => {
+  test('what an agent says it holds moves no revision of ours, and is shown until it acknowledges one of them', async () => {
     const { connect, fleet, apply } = await fleetUnderTest();
-    await connect('web-1', { ...web, revision: 500 });
-    expect(fleet.revision).toBeGreaterThan(500);
-    expect(await apply(shopPolicy())).toBeGreaterThan(501);
+    const before = (await fleetUnderTest()).fleet.revision;
+    const agent = await connect('web-1', { ...web, answer: 'silence', revision: Number.MAX_SAFE_INTEGER });
+    expect(fleet.revision).toBeLessThan(before + 10);
+    expect(fleet.agents()).toMatchObject([{ host: 'web-1', ahead: Number.MAX_SAFE_INTEGER }]);
+    const revision = await apply(shopPolicy());
+    expect(revision).toBeLessThan(before + 10);
+    agent.connection.acked(revision);
+    expect(fleet.agents()[0]).not.toHaveProperty('ahead');
   });
 });
 

@@ -238,6 +238,9 @@ export const agent = z.object({
   lastConnectedAt: instant.optional(),
   sent: count.describe('the newest revision sent to it on this connection, 0 for none'),
   acked: count,
+  ahead: count
+    .optional()
+    .describe('a revision it says it holds and this store does not know; it is sent the newest as a whole'),
   nack: z.object({ revision: count, reason: z.string() }).optional(),
   enforcing: z.enum(['yes', 'no']).optional(),
   lost: count,

@@ -22,6 +22,7 @@ import {
   touchOperatorToken,
 } from './operator-tokens.ts';
 import { activatePolicy, listActivations, listDrafts, readPolicy, savePolicy } from './policies.ts';
+import { recoverRevision } from './revision-recovery.ts';
 import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
 
 export const operations = {
@@ -45,6 +46,7 @@ export const operations = {
   pruneFlows,
   readPolicy,
   recordCertificate,
+  recoverRevision,
   removeHost,
   revokeCertificates,
   revokeJoinToken,

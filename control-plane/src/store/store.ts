@@ -29,6 +29,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   pruneFlows: 'bulk',
   readPolicy: 'read',
   recordCertificate: 'urgent',
+  recoverRevision: 'urgent',
   removeHost: 'urgent',
   revokeCertificates: 'urgent',
   revokeJoinToken: 'urgent',
