@@ -55,6 +55,8 @@ export interface HostReport {
   readonly units?: readonly string[];
   /** Containers that run on it now; absent where the agent discovers none. */
   readonly containers?: readonly ReportedContainer[];
+  /** How much of it was beyond its bounds and left out. */
+  readonly cut?: number;
 }
 
 /** `name` as its engine calls it; `reachable` are those of its addresses by which other hosts can reach it. */

@@ -20,6 +20,8 @@ export interface LiveAgent {
   sentAt: Millis | undefined;
   /** What its hello said it holds, where this store knows of no such revision; never taken for one of our own. */
   readonly ahead?: number | undefined;
+  /** How much of its last host report was beyond its bounds and left out. */
+  cut?: number;
   acked: number;
   /** What it acknowledged last, where that was the newest sent to it by then. */
   inForce: HostRuleSet | undefined;

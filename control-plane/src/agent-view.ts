@@ -29,6 +29,8 @@ export interface AgentView {
   readonly acked: number;
   /** A revision that it holds and this store does not know: the store was put back from an older copy, or the agent lies. */
   readonly ahead?: number;
+  /** How much of its host report was beyond its bounds and left out. */
+  readonly cut: number;
   readonly nack?: Nack;
   readonly enforcing?: 'yes' | 'no';
   readonly lost: number;
@@ -64,6 +66,7 @@ export function agentViewOf({ host, history, live, due }: AgentParts): AgentView
     sent: live?.sent?.revision ?? 0,
     acked: live?.acked ?? 0,
     ...(live?.ahead === undefined || live.acked > 0 ? {} : { ahead: live.ahead }),
+    cut: live?.cut ?? 0,
     ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
     ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
     lost: status?.lost ?? 0,

@@ -585,6 +585,7 @@ export class Fleet implements AgentBackend {
 
   async #takeReport(agent: LiveAgent, report: HostReport, agentVersion: string): Promise<void> {
     const { host } = agent;
+    agent.cut = report.cut ?? 0;
     const before = this.#inventory.host(host);
     if (before === undefined) return;
     const isTaken = (name: string) => this.#inventory.has(name);

@@ -6,7 +6,7 @@ import { createEnumCodec } from './enum-codec.ts';
 import type { segwall } from './generated.js';
 import { limits } from './limits.ts';
 import { v1 } from './protobuf.ts';
-import { boundedCount, checkedName, parseMessage, refuse, refusing, safeCount } from './refusal.ts';
+import { boundedCount, boundedNumber, checkedName, parseMessage, refuse, refusing, safeCount } from './refusal.ts';
 
 export type WireEnrolmentRefusal =
   | 'token-unknown'
@@ -112,5 +112,8 @@ export function decodeEnrolReply(bytes: Uint8Array): Result<EnrolReply> {
 function readRequest(message: segwall.v1.RenewRequest.$Properties, where: string): RenewRequest {
   const csr = message.csr ?? new Uint8Array(0);
   boundedCount(csr.length, limits.csrBytes, `${where}, bytes of the CSR`);
-  return { csr, clientClock: millis(safeCount(message.clientClock ?? 0, `${where}, clock`)) };
+  return {
+    csr,
+    clientClock: millis(boundedNumber(message.clientClock, 'EnrolRequest.client_clock', `${where}, clock`)),
+  };
 }

@@ -3,6 +3,7 @@
 
 import type { Address } from '#model/address.ts';
 import { familyOf } from '#model/address.ts';
+import { latestInstant } from '#model/counts.ts';
 import type { FlowBatch, FlowReceipt, FlowRecord } from '#model/flow.ts';
 import type { Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
@@ -12,7 +13,7 @@ import { createEnumCodec } from './enum-codec.ts';
 import type { segwall } from './generated.js';
 import { limits } from './limits.ts';
 import { v1 } from './protobuf.ts';
-import { boundedCount, parseMessage, refuse, refuseUnless, refusing, safeCount } from './refusal.ts';
+import { boundedCount, boundedNumber, parseMessage, refuse, refuseUnless, refusing, safeCount } from './refusal.ts';
 import { createInterner, type Interner, openStringTable, type StringTable } from './string-table.ts';
 
 const directions = createEnumCodec<Direction, segwall.v1.FlowDirection>('direction', {
@@ -108,13 +109,13 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
   boundedCount(message.ipv4?.length ?? 0, 2 * limits.flowRecords, 'flow addresses');
   boundedCount((message.ipv6?.length ?? 0) / 16, 2 * limits.flowRecords, 'flow addresses');
   const addresses = unpackAddressTable(message, 'flow addresses');
-  const startedAt = millis(safeCount(message.startedAt ?? 0, 'flow batch, start'));
-  const baseRevision = safeCount(message.baseRevision ?? 0, 'flow batch, base revision');
+  const startedAt = millis(boundedNumber(message.startedAt, 'FlowBatch.started_at', 'flow batch, start'));
+  const baseRevision = boundedNumber(message.baseRevision, 'FlowBatch.base_revision', 'flow batch, base revision');
   const columns = readColumns(message, count);
   const records: FlowRecord[] = [];
   for (let at = 0; at < count; at += 1) {
     const value = (name: ColumnName): number => columns[name][at] ?? 0;
-    const amount = (name: ColumnName): number => safeCount(value(name), `flow ${at}, ${name}`);
+    const saturated = (name: ColumnName, most: number): number => Math.min(most, value(name));
     const { direction, end } =
       ends[value('end')] ?? refuse(`flow ${at}`, `end ${value('end')}`, `below ${ends.length}`);
     const address = (name: 'local' | 'peer'): Address =>
@@ -123,7 +124,7 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
     const peer = address('peer');
     const isOneFamily = familyOf(local) === familyOf(peer);
     refuseUnless(isOneFamily, `flow ${at}`, () => `${local} with ${peer}`, 'addresses of one family');
-    const firstSeenAt = safeCount(startedAt + value('firstSeen'), `flow ${at}, first seen`);
+    const firstSeenAt = instant(startedAt + value('firstSeen'), `flow ${at}, first seen`);
     const unit = strings.optional(value('unit'), `flow ${at}, unit`);
     const process = strings.optional(value('process'), `flow ${at}, process`);
     records.push({
@@ -133,28 +134,28 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
       protocol: bounded(value('protocol'), 255, `flow ${at}, protocol`),
       port: bounded(value('port'), 65535, `flow ${at}, port`),
       end,
-      revision: safeCount(baseRevision + amount('revision'), `flow ${at}, revision`),
-      connections: amount('connections'),
-      packetsOriginal: amount('packetsOriginal'),
-      packetsReply: amount('packetsReply'),
-      bytesOriginal: amount('bytesOriginal'),
-      bytesReply: amount('bytesReply'),
+      revision: safeCount(baseRevision + value('revision'), `flow ${at}, revision`),
+      connections: saturated('connections', limits.flowConnections),
+      packetsOriginal: saturated('packetsOriginal', limits.flowPackets),
+      packetsReply: saturated('packetsReply', limits.flowPackets),
+      bytesOriginal: saturated('bytesOriginal', limits.flowBytes),
+      bytesReply: saturated('bytesReply', limits.flowBytes),
       firstSeenAt: millis(firstSeenAt),
-      lastSeenAt: millis(safeCount(firstSeenAt + value('lastSeen'), `flow ${at}, last seen`)),
+      lastSeenAt: millis(instant(firstSeenAt + value('lastSeen'), `flow ${at}, last seen`)),
       answered: message.answered?.[at] ?? false,
       ...(unit === undefined ? {} : { unit }),
       ...(process === undefined ? {} : { process }),
     });
   }
   return {
-    sequence: safeCount(message.sequence ?? 0, 'flow batch, sequence'),
+    sequence: boundedNumber(message.sequence, 'FlowBatch.sequence', 'flow batch, sequence'),
     startedAt,
-    endedAt: millis(safeCount(message.endedAt ?? 0, 'flow batch, end')),
+    endedAt: millis(boundedNumber(message.endedAt, 'FlowBatch.ended_at', 'flow batch, end')),
     records,
     lost: {
-      overruns: safeCount(message.lost?.overruns ?? 0, 'flow loss, overruns'),
-      records: safeCount(message.lost?.records ?? 0, 'flow loss, records'),
-      spooled: safeCount(message.lost?.spooled ?? 0, 'flow loss, spooled'),
+      overruns: boundedNumber(message.lost?.overruns, 'FlowLoss.overruns', 'flow loss, overruns'),
+      records: boundedNumber(message.lost?.records, 'FlowLoss.records', 'flow loss, records'),
+      spooled: boundedNumber(message.lost?.spooled, 'FlowLoss.spooled', 'flow loss, spooled'),
     },
   };
 }
@@ -207,6 +208,11 @@ function readColumns(
     unit: column('unit'),
     process: column('process'),
   };
+}
+
+/** Of a flow: from 1970 to 9999. */
+function instant(value: number, where: string): number {
+  return bounded(safeCount(value, where), latestInstant, where);
 }
 
 function bounded(value: number, greatest: number, where: string): number {

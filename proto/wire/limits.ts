@@ -33,6 +33,12 @@ export const limits = {
   servicesPerRule: 1024,
   peerSetsPerRule: 4096,
   flowRecords: 50_000,
+  /** Of one record, which is one window of seconds at one end: what no kernel counts in it, and so far below 2^53 that no one record fills a sum. */
+  flowConnections: 2 ** 40,
+  flowPackets: 2 ** 44,
+  flowBytes: 2 ** 50,
+  /** In one batch, of each cause. */
+  flowLoss: 2 ** 40,
   /** An agent's own report. */
   reportedAddresses: 4096,
   facts: 64,

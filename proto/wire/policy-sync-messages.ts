@@ -4,7 +4,7 @@
 import { parseAddress } from '#model/address.ts';
 import type { HostEvent, HostEventKind, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';
-import { err } from '#model/result.ts';
+import { assertOk, err } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { encodeDelta, readDelta, type WireDelta } from './delta.ts';
@@ -12,7 +12,16 @@ import { createEnumCodec } from './enum-codec.ts';
 import type { segwall } from './generated.js';
 import { limits } from './limits.ts';
 import { v1, Writer } from './protobuf.ts';
-import { boundedCount, checkedName, parseMessage, refuse, refusing, safeCount } from './refusal.ts';
+import {
+  boundedCount,
+  boundedNumber,
+  checkedName,
+  isGoodName,
+  parseMessage,
+  refuse,
+  refusing,
+  safeCount,
+} from './refusal.ts';
 import { ruleSetDigest } from './rule-set-digest.ts';
 import { decodeDigest, encodeSnapshot, readSnapshot } from './snapshot.ts';
 
@@ -93,6 +102,8 @@ export interface ReportedHost {
   readonly units?: readonly string[];
   /** Absent where the agent discovers none. */
   readonly containers?: readonly ReportedContainer[];
+  /** How much of the report was left out as beyond its bounds; absent where nothing was. */
+  readonly cut?: number;
 }
 
 /** `name` as its engine calls it; `reachable` are those of its addresses by which other hosts can reach it. */
@@ -185,13 +196,16 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
     const base = { kind: 'hello', agentVersion, host } as const;
     if (!hello.held) return base;
     const digest = decodeDigest(hello.held.digest, 'hello, held digest');
-    return { ...base, held: { revision: safeCount(hello.held.revision ?? 0, 'hello, held revision'), digest } };
+    return {
+      ...base,
+      held: { revision: boundedNumber(hello.held.revision, 'Held.revision', 'hello, held revision'), digest },
+    };
   }
-  if (ack) return { kind: 'ack', revision: safeCount(ack.revision ?? 0, 'ACK') };
+  if (ack) return { kind: 'ack', revision: boundedNumber(ack.revision, 'Ack.revision', 'ACK') };
   if (nack) {
     return {
       kind: 'nack',
-      revision: safeCount(nack.revision ?? 0, 'NACK'),
+      revision: boundedNumber(nack.revision, 'Nack.revision', 'NACK'),
       reason: readText(nack.reason ?? '', 'NACK'),
       nack: nackKinds.decode(nack.kind ?? 0, 'NACK'),
     };
@@ -221,7 +235,7 @@ function readEvent(event: segwall.v1.HostEvent.$Properties): HostEvent {
   boundedCount(details.length, limits.facts, 'event, details');
   return {
     id: checkedName(event.id ?? '', limits.factCharacters, 'event, id'),
-    at: millis(safeCount(event.happenedAt ?? 0, 'event, time')),
+    at: millis(boundedNumber(event.happenedAt, 'HostEvent.happened_at', 'event, time')),
     kind: eventKinds.decode(event.kind ?? 0, 'event'),
     details: new Map(
       details.map(([key, value]) => [
@@ -239,17 +253,17 @@ function statusProperties({ warnings = [], ...status }: ReportedStatus): segwall
 
 function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
   return {
-    revision: safeCount(status.revision ?? 0, 'status, revision'),
+    revision: boundedNumber(status.revision, 'Status.revision', 'status, revision'),
     enforcing: status.enforcing ?? false,
-    lost: safeCount(status.lost ?? 0, 'status, lost'),
-    spooledBatches: safeCount(status.spooledBatches ?? 0, 'status, spooled batches'),
-    repairs: safeCount(status.repairs ?? 0, 'status, repairs'),
+    lost: boundedNumber(status.lost, 'Status.lost', 'status, lost'),
+    spooledBatches: boundedNumber(status.spooledBatches, 'Status.spooled_batches', 'status, spooled batches'),
+    repairs: boundedNumber(status.repairs, 'Status.repairs', 'status, repairs'),
     problem: readText(status.problem ?? '', 'status, problem'),
     ...(status.panic == null
       ? {}
       : {
           panic: {
-            since: millis(safeCount(status.panic.since ?? 0, 'status, panic')),
+            since: millis(boundedNumber(status.panic.since, 'Panic.since', 'status, panic')),
             reason: readText(status.panic.reason ?? '', 'status, panic'),
           },
         }),
@@ -277,49 +291,55 @@ function containerProperties(container: ReportedContainer): segwall.v1.Discovere
   return { name, addresses: [...addresses], reachable: [...reachable] };
 }
 
+/** Lists past their bound and entries that are no such text are left out and counted: no host is lost over one of its many names. */
 function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, where: string): ReportedHost {
   if (!report) return refuse(where, 'no host report', 'addresses and facts');
-  const facts = Object.entries(report.facts ?? {});
-  boundedCount(report.addresses?.length ?? 0, limits.reportedAddresses, `${where}, addresses`);
-  boundedCount(facts.length, limits.facts, `${where}, facts`);
-  const units = report.units?.names ?? [];
-  boundedCount(units.length, limits.reportedUnits, `${where}, units`);
+  const cutting = createCutting();
+  const isFact = ([key, value]: readonly [string, string]) => isName(key) && (value === '' || isName(value));
+  const host = {
+    addresses: readAddresses(report.addresses, cutting, limits.reportedAddresses),
+    facts: new Map(cutting.of(Object.entries(report.facts ?? {}), limits.facts, isFact)),
+    ...(report.units == null ? {} : { units: cutting.of(report.units.names ?? [], limits.reportedUnits, isName) }),
+    ...(report.containers == null ? {} : { containers: readContainers(report.containers, cutting) }),
+  };
+  return cutting.count() === 0 ? host : { ...host, cut: cutting.count() };
+}
+
+interface Cutting {
+  of<T>(list: readonly T[], most: number, isGood: (entry: T) => boolean): T[];
+  count(): number;
+}
+
+function createCutting(): Cutting {
+  let cut = 0;
   return {
-    addresses: (report.addresses ?? []).map((text) => readAddress(text, where)),
-    facts: new Map(
-      facts.map(([key, value]) => [
-        checkedName(key, limits.factCharacters, `${where}, fact`),
-        value === '' ? '' : checkedName(value, limits.factCharacters, `${where}, fact ${key}`),
-      ]),
-    ),
-    ...(report.units == null
-      ? {}
-      : { units: units.map((unit) => checkedName(unit, limits.factCharacters, `${where}, units`)) }),
-    ...(report.containers == null ? {} : { containers: readContainers(report.containers, where) }),
+    of(list, most, isGood) {
+      const kept = list.slice(0, most).filter(isGood);
+      cut += list.length - kept.length;
+      return kept;
+    },
+    count: () => cut,
   };
 }
 
-function readContainers(
-  { containers }: segwall.v1.DiscoveredContainers.$Properties,
-  where: string,
-): readonly ReportedContainer[] {
-  const list = containers ?? [];
-  boundedCount(list.length, limits.reportedContainers, `${where}, containers`);
-  return list.map(({ name, addresses, reachable }) => {
-    const at = `${where}, container`;
-    boundedCount(addresses?.length ?? 0, limits.containerAddresses, `${at}, addresses`);
-    boundedCount(reachable?.length ?? 0, limits.containerAddresses, `${at}, reachable`);
-    return {
-      name: checkedName(name ?? '', limits.factCharacters, at),
-      addresses: (addresses ?? []).map((text) => readAddress(text, at)),
-      reachable: (reachable ?? []).map((text) => readAddress(text, at)),
-    };
-  });
+function readContainers({ containers }: segwall.v1.DiscoveredContainers.$Properties, cutting: Cutting) {
+  const named = cutting.of(containers ?? [], limits.reportedContainers, ({ name }) => isName(name ?? ''));
+  return named.map(
+    ({ name, addresses, reachable }): ReportedContainer => ({
+      name: name ?? '',
+      addresses: readAddresses(addresses, cutting, limits.containerAddresses),
+      reachable: readAddresses(reachable, cutting, limits.containerAddresses),
+    }),
+  );
 }
 
-function readAddress(text: string, where: string): string {
-  const address = parseAddress(text);
-  return address.ok ? address.value : refuse(`${where}, addresses`, address.error, 'IPv4 and IPv6 addresses');
+function readAddresses(texts: readonly string[] | null | undefined, cutting: Cutting, most: number): string[] {
+  const isAddress = (text: string) => text.length <= limits.factCharacters && parseAddress(text).ok;
+  return cutting.of(texts ?? [], most, isAddress).map((text) => assertOk(parseAddress(text)));
+}
+
+function isName(text: string): boolean {
+  return isGoodName(text, limits.factCharacters);
 }
 
 /** Free text for people: bounded, and kept on as it is. */

@@ -2,6 +2,7 @@
 // bytes that are no message, into the error of a Result. Nothing else is caught.
 
 import { err, ok, type Result } from '#model/result.ts';
+import { type Bound, type BoundedField, bounds, mostOf } from './bounds.ts';
 
 /** `message` says where, what was found and what is allowed. */
 export class WireRefusal extends Error {}
@@ -34,6 +35,21 @@ export function parseMessage<T>(name: string, parse: () => T): T {
   }
 }
 
+/** A number or instant within its bound (bounds.ts): beyond it refused, or counted as the bound, as its row says. */
+export function boundedNumber(value: number | null | undefined, field: BoundedField, where: string): number {
+  const bound: Bound = bounds[field];
+  const most = mostOf(field);
+  const given = value ?? 0;
+  if (given > most && 'beyond' in bound && bound.beyond === 'saturate') return most;
+  refuseUnless(
+    Number.isSafeInteger(given) && given >= 0 && given <= most,
+    where,
+    () => String(given),
+    `an integer from 0 to ${most}`,
+  );
+  return given;
+}
+
 /** A whole number that JavaScript holds exactly: 0 to 2^53 - 1. */
 export function safeCount(value: number, where: string): number {
   refuseUnless(Number.isSafeInteger(value) && value >= 0, where, () => String(value), 'an integer from 0 to 2^53 - 1');
@@ -46,7 +62,7 @@ export function boundedCount(count: number, bound: number, where: string): void 
 
 // Quoting and terminals are others' work, but nothing of ours has a reason to hold a control character.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
-const controlCharacters = /[\u0000-\u001f\u007f]/;
+const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** A name: not empty, no control characters, at most `bound` characters. */
 export function checkedName(text: string, bound: number, where: string): string {
@@ -54,4 +70,9 @@ export function checkedName(text: string, bound: number, where: string): string 
   refuseUnless(text.length <= bound, where, () => `${text.length} characters`, `at most ${bound}`);
   refuseUnless(!controlCharacters.test(text), where, () => JSON.stringify(text), 'no control characters');
   return text;
+}
+
+/** Whether `checkedName` would take it. */
+export function isGoodName(text: string, bound: number): boolean {
+  return text.length > 0 && text.length <= bound && !controlCharacters.test(text);
 }

@@ -20,6 +20,7 @@ import type {
 import type { ServiceTerm } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { End } from '#model/verdict.ts';
+import { limits } from '#wire/limits.ts';
 
 const name = fc.stringMatching(/^[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?$/);
 const ipv4 = fc.nat({ max: 0xffff_ffff }).map(addressFromIpv4Number);
@@ -169,7 +170,8 @@ const end: fc.Arbitrary<End> = fc.record(
 const count = fc.oneof(
   fc.nat({ max: 1000 }),
   fc.constant(0),
-  fc.maxSafeNat().map((value) => Math.floor(value / 2)),
+  // What the wire takes of any of them; beyond it a number is brought to its bound.
+  fc.nat({ max: limits.flowConnections }),
 );
 const pair: fc.Arbitrary<readonly [Address, Address]> = fc.oneof(fc.tuple(ipv4, ipv4), fc.tuple(ipv6, ipv6));
 const moment = fc.integer({ min: 1_700_000_000_000, max: 1_900_000_000_000 }).map(millis);

@@ -38,9 +38,20 @@ const refusals: readonly (readonly [string, (message: Message) => void, RegExp])
   ['a protocol beyond 255', (m) => set(m.protocol, 0, 256), /protocol: found 256; allowed: 0 to 255/],
   ['a port beyond 65535', (m) => set(m.port, 0, 65536), /0 to 65535/],
   ['more records than a batch may hold', (m) => set(m, 'count', 60_000), /at most 50000/],
-  ['a count beyond exact numbers', (m) => set(m, 'bytesReply', [1, 2, 2 ** 60]), /2\^53 - 1/],
   ['a time before 1970', (m) => set(m, 'firstSeen', [-(2 ** 52), 0, 0]), /first seen/],
 ];
+
+test('counts beyond what a window can hold are brought to their bound', () => {
+  const message = v1.FlowBatch.decode(encodeFlowBatch(batchOf(3)));
+  set(message, 'bytesReply', [1, 2, 2 ** 60]);
+  set(message, 'connections', [1, 2 ** 53, -1]);
+  message.lost = { overruns: -1 };
+  const read = decodeFlowBatch(v1.FlowBatch.encode(message).finish());
+  const batch = read.ok ? read.value : undefined;
+  expect(batch?.records.map(({ bytesReply }) => bytesReply)).toEqual([1, 2, 2 ** 50]);
+  expect(batch?.records.map(({ connections }) => connections)).toEqual([1, 2 ** 40, 2 ** 40]);
+  expect(batch?.lost.overruns).toBe(2 ** 40);
+});
 
 describe('a flow batch is refused with', () => {
   test.each(refusals)('%s', (_, change, reason) => {

@@ -87,25 +87,12 @@ describe('up', () => {
     ['no kind', {}, /found none of its kinds; allowed: hello, ack/],
     ['a NACK of an unknown kind', { nack: { revision: 1, reason: 'x', kind: 7 as 1 } }, /NACK kind 7/],
     ['a hello without a report', { hello: { agentVersion: '1' } }, /no host report/],
-    ['an address that is none', { hostReport: { addresses: ['10.0.0.300'] } }, /not an IPv4 or IPv6 address/],
     [
       'a held digest cut short',
       { hello: { agentVersion: '1', report: {}, held: { digest: Buffer.alloc(3) } } },
       /3 bytes/,
     ],
-    [
-      'a container’s address that is none',
-      { hostReport: { containers: { containers: [{ name: 'web', addresses: ['web'] }] } } },
-      /not an IPv4 or IPv6 address/,
-    ],
-    ['a container without a name', { hostReport: { containers: { containers: [{}] } } }, /an empty name/],
-    [
-      'too many containers',
-      { hostReport: { containers: { containers: Array.from({ length: 4097 }, () => ({ name: 'web' })) } } },
-      /at most 4096/,
-    ],
     ['too many warnings', { status: { warnings: Array.from({ length: 33 }, () => 'x') } }, /at most 32/],
-    ['too many facts', { hostReport: { facts: factsOf(65) } }, /at most 64/],
     ['an event of an unknown kind', { events: { events: [{ id: 'e', kind: 99 as 1 }] } }, /event kind 99/],
     ['an event without an id', { events: { events: [{ kind: 1 as const }] } }, /an empty name/],
     [
@@ -117,6 +104,26 @@ describe('up', () => {
   ])('%s is refused', (_, message, reason) => {
     const result = decodeUpMessage(v1.AgentMessage.encode(message).finish());
     expect(result.ok ? 'taken' : result.error).toMatch(reason);
+  });
+
+  test.each([
+    ['an address that is none', { addresses: ['10.0.0.300', '10.0.0.1'] }, 1],
+    ['addresses beyond their bound', { addresses: Array.from({ length: 4400 }, () => '10.0.0.1') }, 304],
+    ['a container’s address that is none', { containers: { containers: [{ name: 'web', addresses: ['web'] }] } }, 1],
+    ['a container without a name', { containers: { containers: [{}] } }, 1],
+    ['a unit with a control character', { units: { names: ['a\u0085b', 'good.service'] } }, 1],
+    ['too many containers', { containers: { containers: Array.from({ length: 4097 }, () => ({ name: 'web' })) } }, 1],
+    ['too many facts', { facts: factsOf(65) }, 1],
+  ])('%s: what does not fit is left out and counted, and the rest is taken', (_, hostReport, cut) => {
+    const result = decodeUpMessage(v1.AgentMessage.encode({ hostReport }).finish());
+    expect(result).toMatchObject({ ok: true, value: { host: { cut } } });
+  });
+
+  test.each([-1, 2 ** 53, 2 ** 63])('a count of %d stands for the most there is', (count) => {
+    const bytes = v1.AgentMessage.encode({ status: { lost: count, repairs: count, spooledBatches: count } }).finish();
+    const most = Number.MAX_SAFE_INTEGER;
+    const status = { lost: most, repairs: most, spooledBatches: most };
+    expect(decodeUpMessage(bytes)).toMatchObject({ ok: true, value: { status } });
   });
 
   test('a reason too long is cut by the sender', () => {

@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 const apply = (text: string) =>
-  operatorOf(server).call('POST', '/api/v1/policy', { files: [{ path: 'shop.yaml', text }] });
+  operatorOf(server).call('POST', '/api/v1/policy/apply', { files: [{ path: 'shop.yaml', text }] });
 
 async function enrolled(name: string): Promise<FakeAgent> {
   const { agents, caFingerprint } = server.controlPlane;

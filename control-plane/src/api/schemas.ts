@@ -241,6 +241,9 @@ export const agent = z.object({
   ahead: count
     .optional()
     .describe('a revision it says it holds and this store does not know; it is sent the newest as a whole'),
+  cut: count.describe(
+    'how much of its last host report was beyond its bounds and left out; see docs/reference/wire-bounds.md',
+  ),
   nack: z.object({ revision: count, reason: z.string() }).optional(),
   enforcing: z.enum(['yes', 'no']).optional(),
   lost: count,
