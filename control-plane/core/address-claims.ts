@@ -74,6 +74,7 @@ export class AddressClaims {
   /** Addresses that somebody else than their holder talks from. */
   readonly #contested = new Set<Address>();
   readonly #unsettled = new Map<Address, Concerned>();
+  readonly #pendingHosts = new Set<string>();
   #touched = new Set<string>();
   #holderChanges = new Map<Address, string | undefined>();
   #pendingChanges = new Set<string>();
@@ -120,9 +121,32 @@ export class AddressClaims {
     return [...pending].map(([address, reason]) => ({ address, reason }));
   }
 
+  /** Hosts with pending claims. */
+  pendingHosts(): ReadonlySet<string> {
+    return this.#pendingHosts;
+  }
+
+  /** Externals' addresses that a host holds, or a virtual workload has. */
+  externalsPending(): readonly { readonly external: string; readonly address: Address; readonly holder: string }[] {
+    return [...this.#externals].flatMap(([address, external]) => {
+      const holder = this.holderOf(address);
+      const isItsOwn = holder === undefined || (holder.kind === 'external' && holder.name === external);
+      return isItsOwn ? [] : [{ external, address, holder: holder.name }];
+    });
+  }
+
   seenOf(host: string): { readonly address: Address; readonly isShared: boolean } | undefined {
     const address = this.#seen.of(host);
     return address === undefined ? undefined : { address, isShared: this.#seen.isShared(address) };
+  }
+
+  isShared(address: Address): boolean {
+    return this.#seen.isShared(address);
+  }
+
+  /** Hosts that were last seen talking from the address. */
+  talkers(address: Address): Iterable<string> {
+    return this.#seen.talkers(address);
   }
 
   // ---- changes
@@ -493,11 +517,18 @@ export class AddressClaims {
     const next = isTold ? reason : undefined;
     const before = host.pending.get(address);
     if (next === undefined) {
-      if (host.pending.delete(address)) this.#pendingChanges.add(host.name);
+      this.#endPending(host, address);
       return;
     }
     if (before !== undefined && isSameReason(before, next)) return;
     host.pending.set(address, next);
+    this.#pendingHosts.add(host.name);
+    this.#pendingChanges.add(host.name);
+  }
+
+  #endPending(host: ClaimingHost, address: Address): void {
+    if (!host.pending.delete(address)) return;
+    if (host.pending.size === 0) this.#pendingHosts.delete(host.name);
     this.#pendingChanges.add(host.name);
   }
 
@@ -525,7 +556,7 @@ export class AddressClaims {
     const claimants = this.#claimants.get(address);
     claimants?.delete(host);
     if (claimants?.size === 0) this.#claimants.delete(address);
-    if (host.pending.delete(address)) this.#pendingChanges.add(host.name);
+    this.#endPending(host, address);
     if (this.#virtual.has(address)) {
       if (host.held.delete(address)) this.#touched.add(host.name);
     }

@@ -88,9 +88,21 @@ export interface AgentStatus {
   readonly warnings?: readonly string[];
 }
 
+/** What a host's claims to addresses have come to, for the host itself: the first few, and how many there are. */
+export interface AddressStanding {
+  readonly held: readonly string[];
+  readonly heldCount: number;
+  readonly pending: readonly { readonly address: string; readonly reason: string }[];
+  readonly pendingCount: number;
+}
+
 /** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */
 export interface AgentSession {
   send(ruleSet: HostRuleSet): void;
+  /** The other end's address, as its socket gives it; absent where that is not known. */
+  readonly seenFrom?: string;
+  /** Nothing happens where the agent is of a version that does not take it. */
+  standing?(standing: AddressStanding): void;
   /** Ends the stream; the agent is told the reason. */
   close(reason: string): void;
 }

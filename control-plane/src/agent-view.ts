@@ -1,8 +1,8 @@
 // One enrolled host and its agent, as operators see them: what the store remembers, joined with the live stream if there is one.
 
-import type { Address } from '#model/address.ts';
 import type { Panic } from '#model/host-event.ts';
 import { type Millis, millis } from '#model/time.ts';
+import type { AddressView } from './address-view.ts';
 import type { LiveAgent, Nack } from './agent-sessions.ts';
 import type { HostEntry } from './fleet-inventory.ts';
 import { type HostModes, modesInForce, type Protection, protectionOf } from './protection.ts';
@@ -13,7 +13,7 @@ export interface HostHistory {
   readonly lastConnectedAt?: Millis;
 }
 
-export interface AgentView {
+export interface AgentView extends AddressView {
   readonly host: string;
   /** Of its agent. Connected is not protected: see `protection`. */
   readonly state: 'connected' | 'offline' | 'never-connected';
@@ -21,7 +21,6 @@ export interface AgentView {
   /** What is in force at the host's own workload; absent where nothing is, or that is not known. */
   readonly modes?: HostModes;
   readonly agentVersion: string;
-  readonly addresses: readonly Address[];
   readonly enrolledAt: Millis;
   readonly lastConnectedAt?: Millis;
   /** The newest revision sent to it, 0 before the first. */
@@ -48,9 +47,10 @@ export interface AgentParts {
   readonly history: HostHistory | undefined;
   readonly live: LiveAgent | undefined;
   readonly due: number;
+  readonly addresses: AddressView;
 }
 
-export function agentViewOf({ host, history, live, due }: AgentParts): AgentView {
+export function agentViewOf({ host, history, live, due, addresses }: AgentParts): AgentView {
   const status = live?.status;
   const lastConnectedAt = history?.lastConnectedAt;
   const modes = modesInForce(live);
@@ -60,7 +60,7 @@ export function agentViewOf({ host, history, live, due }: AgentParts): AgentView
     protection: protectionOf({ live, due }),
     ...(modes === undefined ? {} : { modes }),
     agentVersion: history?.agentVersion ?? '',
-    addresses: host.addresses,
+    ...addresses,
     enrolledAt: history?.enrolledAt ?? millis(0),
     ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
     sent: live?.sent?.revision ?? 0,

@@ -49,6 +49,11 @@ export function certificateProblem(
   return undefined;
 }
 
+/** The address of a call's other end. grpc-js gives ADDRESS:PORT, without brackets also where the address is IPv6. */
+export function peerAddress(peer: string): string {
+  return peer.replace(/:\d+$/, '').replace(/^::ffff:(?=\d+\.)/, '');
+}
+
 function refused(details: string): { readonly ok: false; readonly error: CallStatus } {
   return err(statusOf(details));
 }

@@ -14,7 +14,7 @@ import {
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
 import type { AgentBackend, AgentIdentity, EnrolmentRefusal } from './agent-backend.ts';
-import { callerOf } from './caller.ts';
+import { callerOf, peerAddress } from './caller.ts';
 import type { Pki } from './pki.ts';
 
 /** How far a host's clock may be off; certificates begin twice that in the past. */
@@ -73,7 +73,7 @@ interface RequestProblem {
 
 async function enrol(call: Call, options: EnrolmentOptions): Promise<EnrolReply | RequestProblem> {
   const { backend, log, now } = options;
-  const address = addressOf(call.getPeer());
+  const address = peerAddress(call.getPeer());
   const request = decodeEnrolRequest(call.request);
   if (!request.ok) {
     backend.enrolmentRefused({ address, host: '', reason: 'request-malformed' });
@@ -91,11 +91,6 @@ async function enrol(call: Call, options: EnrolmentOptions): Promise<EnrolReply 
   if (!redeemed.ok) return refused(redeemed.error, '');
   log.info({ host: redeemed.value.host }, 'enrolled');
   return issue({ ...redeemed.value, csr }, options);
-}
-
-/** grpc-js gives ADDRESS:PORT, without brackets also where the address is IPv6. */
-function addressOf(peer: string): string {
-  return peer.replace(/:\d+$/, '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 async function problemBeforeToken(

@@ -1,12 +1,14 @@
 // The inventory of a live fleet: hosts with what their agents report and operators labelled, their units and containers, and the external workloads
-// of the active policy. An address that two of them claim is given to neither until one lets go. Holds no clock and does no IO.
+// of the active policy. Whose an address is, AddressClaims decides; here it becomes what workloads have. Holds no clock and does no IO.
 
 import { type Address, familyOf } from '#model/address.ts';
-import { normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
+import { type AddressRange, normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { factPrefix, type Labels, namePattern } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import { AddressClaims, type Containment, type RememberedHost } from '#policy/address-claims.ts';
+import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
 import type { FleetChange } from '#policy/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
 import type { ContainerEntry, HostContainers } from './host-containers.ts';
@@ -18,6 +20,8 @@ export interface HostEntry {
   readonly addresses: readonly Address[];
   readonly facts: Labels;
   readonly labels: Labels;
+  /** CIDRs that its token or an operator lets it claim; absent where neither gave any. */
+  readonly ranges?: readonly string[];
   /** The peers of its quarantine, as the operator wrote them. */
   readonly quarantine?: readonly string[];
   readonly units: HostUnits;
@@ -32,15 +36,12 @@ export interface OperatedEntry {
   set(next: OperatorsWord): void;
 }
 
+/** An address that one has and others claim too. */
 export interface AddressConflict {
   readonly address: Address;
-  /** Names of workloads, in code-unit order; two at least. */
+  readonly holder: string;
+  /** Names of hosts and external workloads whose claim is pending, in code-unit order. */
   readonly claimants: readonly string[];
-}
-
-export interface ConflictChange {
-  readonly kind: 'began' | 'ended';
-  readonly conflict: AddressConflict;
 }
 
 export class FleetInventory {
@@ -48,15 +49,20 @@ export class FleetInventory {
   /** Name of a unit's or container's workload to its host's. */
   readonly #insideHosts = new Map<string, string>();
   #externals: ReadonlyMap<string, Workload> = new Map();
-  readonly #claims = new Map<Address, Set<string>>();
-  readonly #conflicts = new Map<Address, AddressConflict>();
   readonly #stale = new Set<string>();
-  #conflictChanges: ConflictChange[] = [];
   /** Hosts that are quarantined or have a unit that is. */
   readonly #quarantined = new Set<string>();
   readonly #workloads = new Map<string, Workload>();
   readonly #changed = new Set<string>();
   #inventory: Inventory | undefined;
+  #holdingChanges = new Set<string>();
+  readonly claims: AddressClaims;
+  /** The control plane's up time at the last change that was given one. */
+  #at = 0;
+
+  constructor(claims?: AddressClaims) {
+    this.claims = claims ?? new AddressClaims({ limits: defaultClaimLimits, reserved: [], proxies: [] });
+  }
 
   host(name: string): HostEntry | undefined {
     return this.#hosts.get(name);
@@ -110,8 +116,47 @@ export class FleetInventory {
     return this.#hosts.keys();
   }
 
+  /** What a store remembers of a host; all of them come before the first change, then `claims.remembered`. */
+  rememberHost(entry: HostEntry, remembered: RememberedClaims): void {
+    const { name } = entry;
+    const ranges = rangesOf(entry);
+    this.claims.remember({ name, reported: claimsOf(entry), ranges, containment: containmentOf(entry), ...remembered });
+    this.#put(entry);
+  }
+
   setHost(entry: HostEntry): void {
-    this.#move(entry.name, claimsOf(this.#hosts.get(entry.name)), claimsOf(entry));
+    const { name } = entry;
+    const before = this.#hosts.get(name);
+    if (before === undefined) this.claims.enrolled(name, rangesOf(entry), this.#at);
+    else if (before.ranges !== entry.ranges) this.claims.allowed(name, rangesOf(entry), this.#at);
+    this.#put(entry);
+    this.claims.contained(name, containmentOf(entry), this.#at);
+    this.claims.reported(name, claimsOf(entry), this.#at);
+    if (before?.labels !== entry.labels) this.claims.relabelled(name, this.#at);
+    this.#takeTouched();
+  }
+
+  /** A stream begins; `seenFrom` is the other end's address. */
+  connected(name: string, given: { readonly seenFrom: Address | undefined; readonly at: number }): void {
+    this.#at = given.at;
+    this.claims.connected(name, given.seenFrom, given.at);
+    this.#takeTouched();
+  }
+
+  disconnected(name: string, at: number): void {
+    this.#at = at;
+    this.claims.disconnected(name, at);
+    this.#takeTouched();
+  }
+
+  /** Leases end, addresses pass on. */
+  passTime(at: number): void {
+    this.#at = at;
+    this.claims.advance(at);
+    this.#takeTouched();
+  }
+
+  #put(entry: HostEntry): void {
     this.#forgetInside(entry.name);
     this.#hosts.set(entry.name, entry);
     const inside = [...entry.units.values(), ...entry.containers.values()];
@@ -123,44 +168,69 @@ export class FleetInventory {
   }
 
   removeHost(name: string): void {
-    this.#move(name, claimsOf(this.#hosts.get(name)), []);
     this.#forgetInside(name);
     this.#hosts.delete(name);
     this.#quarantined.delete(name);
     this.#stale.add(name);
+    this.claims.removed(name, this.#at);
+    this.#takeTouched();
   }
 
   /** Replaces the external workloads by those of a policy. A host's name wins over an external's. */
   setExternals(externals: ReadonlyMap<string, Workload>): void {
-    const owner = (name: string) => `external ${name}`;
-    for (const [name, workload] of this.#externals) {
-      this.#move(owner(name), workload.addresses, externals.get(name)?.addresses ?? []);
-      this.#stale.add(name);
-    }
-    for (const [name, workload] of externals) {
-      if (!this.#externals.has(name)) this.#move(owner(name), [], workload.addresses);
-      this.#stale.add(name);
-    }
+    for (const name of [...this.#externals.keys(), ...externals.keys()]) this.#stale.add(name);
     this.#externals = externals;
+    const addresses = [...externals].map(([name, workload]) => [name, workload.addresses] as const);
+    this.claims.setExternals(new Map(addresses), this.#at);
+    this.#takeTouched();
   }
 
-  conflicts(): readonly AddressConflict[] {
-    return [...this.#conflicts.values()].sort((a, b) => compareCodeUnits(a.address, b.address));
-  }
-
-  /** What began or ended since this was last asked. */
-  takeConflictChanges(): readonly ConflictChange[] {
-    const changes = this.#conflictChanges;
-    this.#conflictChanges = [];
+  /** Hosts and externals that hold other addresses than when this was last asked. */
+  takeHoldingChanges(): ReadonlySet<string> {
+    const changes = this.#holdingChanges;
+    this.#holdingChanges = new Set();
     return changes;
   }
 
-  /** The host or external workload that holds the address now. */
+  /** Addresses that more than one claims, in order. */
+  conflicts(): readonly AddressConflict[] {
+    const found = new Map<Address, { readonly holder: string; readonly claimants: string[] }>();
+    const add = (address: Address, holder: string, claimant: string) => {
+      const known = found.get(address);
+      if (known === undefined) found.set(address, { holder, claimants: [claimant] });
+      else known.claimants.push(claimant);
+    };
+    for (const host of this.claims.pendingHosts()) {
+      for (const { address, reason } of this.claims.pendingOf(host))
+        if (reason.kind === 'held-by') add(address, reason.holder, host);
+    }
+    for (const { external, address, holder } of this.claims.externalsPending()) add(address, holder, external);
+    return [...found]
+      .map(([address, { holder, claimants }]) => ({ address, holder, claimants: claimants.sort(compareCodeUnits) }))
+      .sort((a, b) => compareCodeUnits(a.address, b.address));
+  }
+
+  pendingOf(host: string): readonly PendingClaim[] {
+    return this.claims.pendingOf(host);
+  }
+
+  /** The host, external or virtual workload that holds the address now. */
   holderOf(address: Address): string | undefined {
-    const claimants = this.#claims.get(address);
-    if (claimants === undefined || claimants.size !== 1) return undefined;
-    const [claimant] = claimants;
-    return claimant?.replace(/^external /, '');
+    return this.claims.holderOf(address)?.name;
+  }
+
+  /** Whether the address is the host's own, a container's on it included; one that is only claimed is not. */
+  holdsAddress(host: string, address: Address): boolean {
+    return this.claims.holdsAddress(host, address);
+  }
+
+  /** What other hosts know the host itself by, in order: what it reports and what it is seen by, as far as it holds them. */
+  addressesOf(host: string): readonly Address[] {
+    const entry = this.#hosts.get(host);
+    const containers = [...(entry?.containers.values() ?? [])].flatMap(({ reachable }) => reachable);
+    const boxed = new Set(containers.filter((address) => entry?.addresses.includes(address) !== true));
+    const held = [...this.claims.heldBy(host)].filter((address) => !boxed.has(address));
+    return held.filter((address) => !this.claims.isVirtual(address)).sort();
   }
 
   /** A value: later changes make another. The first call after a change is linear in the fleet. */
@@ -227,11 +297,11 @@ export class FleetInventory {
     if (container !== undefined) return this.#containerWorkload(name, container);
     if (host === undefined) {
       const external = this.#externals.get(name);
-      return external === undefined ? undefined : { ...external, addresses: this.#undisputed(external.addresses) };
+      return external === undefined ? undefined : { ...external, addresses: this.#externalAddresses(external) };
     }
     const labels = new Map(host.labels);
     for (const [key, value] of host.facts) labels.set(`${factPrefix}${key}`, value);
-    const workload: Workload = { name, kind: 'host', host: name, addresses: this.#undisputed(host.addresses), labels };
+    const workload: Workload = { name, kind: 'host', host: name, addresses: this.addressesOf(name), labels };
     return host.quarantine === undefined
       ? workload
       : { ...workload, quarantine: this.#quarantineOf(name, host.quarantine) };
@@ -244,7 +314,7 @@ export class FleetInventory {
   #unitWorkload(name: string, { host, unit }: { readonly host: HostEntry; readonly unit: UnitEntry }): Workload {
     const labels = new Map([...host.labels, ...unit.labels]);
     for (const [key, value] of host.facts) labels.set(`${factPrefix}${key}`, value);
-    const addresses = this.#undisputed(host.addresses);
+    const addresses = this.addressesOf(host.name);
     const workload: Workload = { name, kind: 'unit', host: host.name, unit: unit.unit, addresses, labels };
     if (unit.quarantine !== undefined) return { ...workload, quarantine: this.#quarantineOf(name, unit.quarantine) };
     if (host.quarantine === undefined) return workload;
@@ -274,7 +344,10 @@ export class FleetInventory {
   #addressesElsewhere({ host, container }: { readonly host: HostEntry; readonly container: ContainerEntry }) {
     const { addresses: onHost, reachable } = container;
     const hidden = new Set(onHost.filter((address) => !reachable.includes(address)).map(familyOf));
-    return this.#undisputed([...reachable, ...host.addresses.filter((address) => hidden.has(familyOf(address)))]);
+    return [
+      ...reachable.filter((address) => this.claims.holdsAddress(host.name, address)),
+      ...this.addressesOf(host.name).filter((address) => hidden.has(familyOf(address))),
+    ];
   }
 
   #forgetInside(host: string): void {
@@ -298,39 +371,40 @@ export class FleetInventory {
     // By its own address somebody else might be meant on the quarantined host.
     if (container !== undefined) return this.#addressesElsewhere(container);
     const host = this.#hosts.get(name) ?? this.unit(name)?.host;
-    const claimed = host?.addresses ?? this.#externals.get(name)?.addresses;
-    return claimed === undefined ? undefined : this.#undisputed(claimed);
+    if (host !== undefined) return this.addressesOf(host.name);
+    const external = this.#externals.get(name);
+    return external === undefined ? undefined : this.#externalAddresses(external);
   }
 
-  #undisputed(addresses: readonly Address[]): readonly Address[] {
-    const good = addresses.filter((address) => !this.#conflicts.has(address));
-    return good.length === addresses.length ? addresses : good;
+  #externalAddresses({ name, addresses }: Workload): readonly Address[] {
+    return addresses.filter((address) => this.claims.externalHolds(name, address));
   }
 
-  #move(owner: string, before: readonly Address[], after: readonly Address[]): void {
-    for (const address of before) if (!after.includes(address)) this.#claim(address, (claims) => claims.delete(owner));
-    for (const address of after) if (!before.includes(address)) this.#claim(address, (claims) => claims.add(owner));
-  }
-
-  #claim(address: Address, change: (claims: Set<string>) => void): void {
-    const claims = this.#claims.get(address) ?? new Set<string>();
-    for (const owner of claims) this.#stale.add(owner.replace(/^external /, ''));
-    change(claims);
-    if (claims.size === 0) this.#claims.delete(address);
-    else this.#claims.set(address, claims);
-    const before = this.#conflicts.get(address);
-    if (claims.size < 2) {
-      this.#conflicts.delete(address);
-      if (before !== undefined) this.#conflictChanges.push({ kind: 'ended', conflict: before });
-      return;
+  #takeTouched(): void {
+    for (const name of this.claims.takeTouched()) {
+      this.#stale.add(name);
+      this.#holdingChanges.add(name);
     }
-    const conflict = {
-      address,
-      claimants: [...claims].map((owner) => owner.replace(/^external /, '')).sort(compareCodeUnits),
-    };
-    this.#conflicts.set(address, conflict);
-    if (before === undefined) this.#conflictChanges.push({ kind: 'began', conflict });
   }
+}
+
+/** What a store knows of a host's addresses besides its report. */
+export type RememberedClaims = Pick<RememberedHost, 'absentSince' | 'seen' | 'held'>;
+
+function rangesOf({ ranges }: HostEntry): readonly AddressRange[] | undefined {
+  return (
+    ranges &&
+    normaliseRanges(
+      ranges.flatMap((text) => {
+        const range = parseCidr(text);
+        return range.ok ? [range.value] : [];
+      }),
+    )
+  );
+}
+
+function containmentOf({ quarantine }: HostEntry): Containment {
+  return quarantine === undefined ? 'none' : 'contained';
 }
 
 /** The workloads that a host has besides itself. */

@@ -10,8 +10,12 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { WorkloadRules } from '#model/rule-set.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
+import { AddressClaims, type AddressClaimsOptions } from '#policy/address-claims.ts';
+import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
 import { combinationOf } from '#policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
+import { AddressKeeping } from './address-keeping.ts';
+import { addressProblem, addressViewOf } from './address-view.ts';
 import type {
   AgentBackend,
   AgentConnection,
@@ -27,6 +31,7 @@ import type {
 } from './agent-backend.ts';
 import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
+import { changedRanges, type RangesChange } from './allowed-ranges.ts';
 import {
   type Canary,
   type CanaryFailure,
@@ -44,6 +49,7 @@ import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { type InForce, Publication } from './publication.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
+import { ReportPace } from './report-pace.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
@@ -71,10 +77,16 @@ export interface FleetOptions {
   readonly tenant: string;
   readonly now: () => Millis;
   readonly log: Logger;
+  /** Milliseconds of a clock that only goes forward; the process's own by default. */
+  readonly elapsedMs?: () => number;
+  /** Which claims to addresses are believed, and for how long. */
+  readonly claims?: Partial<AddressClaimsOptions>;
 }
 
 /** In one audit entry. */
 const addressesTold = 32;
+/** Between looks at leases and at holders that are away. */
+const claimsTickMs = 5000;
 const hostsTold = 32;
 /** Between attempts to store how a canary ended. */
 const canaryRetryMs = 5000;
@@ -93,7 +105,11 @@ export class Fleet implements AgentBackend {
   readonly #tenant: string;
   readonly #now: () => Millis;
   readonly #log: Logger;
-  readonly #inventory = new FleetInventory();
+  readonly #inventory: FleetInventory;
+  readonly #addresses: AddressKeeping;
+  readonly #reportPace = new ReportPace();
+  readonly #elapsedMs: () => number;
+  #claimsTimer: NodeJS.Timeout | undefined;
   readonly #history = new Map<string, HostHistory>();
   readonly #revoked: Set<string>;
   readonly #disputes = new PlaceDisputes();
@@ -116,7 +132,12 @@ export class Fleet implements AgentBackend {
 
   private constructor(
     options: FleetOptions,
-    start: { readonly revision: number; readonly revoked: readonly string[]; readonly active: ActivePolicy },
+    start: {
+      readonly revision: number;
+      readonly revoked: readonly string[];
+      readonly active: ActivePolicy;
+      readonly upMs: number;
+    },
   ) {
     this.#store = options.store;
     this.#tenant = options.tenant;
@@ -127,6 +148,17 @@ export class Fleet implements AgentBackend {
     this.#active = start.active;
     const payAgain = () => this.#background(() => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
+    this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
+    const claims = { limits: defaultClaimLimits, reserved: [], proxies: [], ...options.claims };
+    this.#inventory = new FleetInventory(new AddressClaims(claims));
+    this.#addresses = new AddressKeeping({
+      ...options,
+      inventory: this.#inventory,
+      earlierMs: start.upMs,
+      elapsedMs: this.#elapsedMs,
+      audit: (note) => this.#audit(note),
+      tell: (host, standing) => this.sessions.of(host)?.session.standing?.(standing),
+    });
     this.#refusals = new RepeatedRefusals({
       now: options.now,
       tell: (note) =>
@@ -140,13 +172,17 @@ export class Fleet implements AgentBackend {
   static async open(options: FleetOptions, active: ActivePolicy): Promise<Fleet> {
     const { store, tenant, now } = options;
     const stored = await store.loadFleet({ tenant, now: now() });
-    const fleet = new Fleet(options, { revision: stored.revision, revoked: stored.revokedSerials, active });
-    for (const { entry, history } of storedEntries(stored)) {
+    const { revision, revokedSerials: revoked, upMs } = stored;
+    const fleet = new Fleet(options, { revision, revoked, upMs, active });
+    for (const { entry, history, remembered } of storedEntries(stored)) {
       fleet.#history.set(entry.name, history);
-      fleet.#inventory.setHost(entry);
+      fleet.#inventory.rememberHost(entry, remembered);
     }
+    fleet.#inventory.claims.remembered();
     fleet.#inventory.setExternals(active.policy.workloads);
-    fleet.#inventory.takeConflictChanges();
+    fleet.#inventory.passTime(upMs);
+    await fleet.#addresses.keep();
+    fleet.#watchClaims();
     fleet.#publication.mark('changed');
     fleet.#publication.publish(fleet.#inForce());
     return fleet;
@@ -176,6 +212,25 @@ export class Fleet implements AgentBackend {
 
   conflicts(): readonly AddressConflict[] {
     return this.#inventory.conflicts();
+  }
+
+  /** Claims of this host that are not believed, and why. */
+  pendingClaims(host: string): readonly PendingClaim[] {
+    return this.#inventory.pendingOf(host);
+  }
+
+  /** Whether the address is the host's own, a container's on it included. */
+  holdsAddress(host: string, address: Address): boolean {
+    return this.#inventory.holdsAddress(host, address);
+  }
+
+  pendingCount(): number {
+    return this.claimants().reduce((total, host) => total + this.#inventory.pendingOf(host).length, 0);
+  }
+
+  /** Hosts with claims that are pending. */
+  claimants(): readonly string[] {
+    return [...this.#inventory.claims.pendingHosts()].sort();
   }
 
   hostEntry(name: string): HostEntry | undefined {
@@ -236,7 +291,9 @@ export class Fleet implements AgentBackend {
     this.#isStopped = true;
     this.#stopping.abort();
     this.#publication.stop();
+    clearInterval(this.#claimsTimer);
     await this.#changes.stop();
+    await this.#addresses.close();
     this.#owed.stop();
   }
 
@@ -263,6 +320,7 @@ export class Fleet implements AgentBackend {
         addresses: [],
         facts: new Map(),
         labels: new Map(Object.entries(spending.labels)),
+        ...(spending.ranges === undefined ? {} : { ranges: spending.ranges }),
         units: new Map(),
         containers: new Map(),
       });
@@ -319,9 +377,24 @@ export class Fleet implements AgentBackend {
       await this.#takeReport(agent, report, hello.agentVersion);
       if (untaken === report) untaken = undefined;
     };
+    let reporting: NodeJS.Timeout | undefined;
+    /** The newest report, as soon as its host's pace allows one. */
+    const takeSoon = (): void => {
+      const waitMs = this.#reportPace.take(host, this.#elapsedMs());
+      if (waitMs === 0) this.#background(takeReport);
+      else
+        reporting ??= setTimeout(() => {
+          reporting = undefined;
+          if (this.sessions.of(host) === agent) takeSoon();
+        }, waitMs).unref();
+    };
+    const isPaced = this.#reportPace.take(host, this.#elapsedMs()) > 0;
     this.#background(async () => {
+      if (this.sessions.of(host) === agent) this.#addresses.connected(host, session.seenFrom);
       try {
-        await takeReport();
+        if (isPaced) takeSoon();
+        else await takeReport();
+        await this.#keepAddresses();
       } finally {
         // Policy reaches it all the same: not welcomed, it would hear of nothing for as long as it stays connected.
         this.#publication.welcome(agent);
@@ -343,11 +416,12 @@ export class Fleet implements AgentBackend {
       },
       statusReported: (status) => {
         this.sessions.statusReported(agent, status);
-        if (untaken !== undefined) this.#background(takeReport);
+        if (this.#addresses.heard(host)) this.#background(() => this.#claimsChanged());
+        if (untaken !== undefined && reporting === undefined) takeSoon();
       },
       hostReported: (report) => {
         untaken = report;
-        this.#background(takeReport);
+        takeSoon();
       },
       eventsReported: (events) =>
         this.#changes.run(async () => {
@@ -356,7 +430,10 @@ export class Fleet implements AgentBackend {
           await this.#store.takeHostEvents({ tenant: this.#tenant, host, events, at: this.#now() });
         }),
       disconnected: () => {
+        clearTimeout(reporting);
         this.sessions.remove(agent);
+        // At a stop the store goes on taking it for connected: its absence begins when the next process does.
+        if (!this.#isStopped) this.#background(() => this.#hostLeft(host));
         this.#log.debug({ host }, 'agent disconnected');
       },
     });
@@ -526,9 +603,43 @@ export class Fleet implements AgentBackend {
       this.#history.delete(host);
       this.#disputes.forget(host);
       this.#publication.forget(host);
-      await this.#auditConflicts();
+      this.#reportPace.forget(host);
+      this.#addresses.forget(host);
+      await this.#addresses.keep();
       this.#publication.mark('changed');
       return true;
+    });
+  }
+
+  /** Looks at leases and at holders that are away now, as happens every few seconds by itself. */
+  async passTime(): Promise<void> {
+    await this.#changes.run(() => this.#claimsChanged());
+  }
+
+  /** What the host may claim from now on. Undefined where there is no such host. */
+  async allowAddresses(input: {
+    readonly host: string;
+    readonly change: RangesChange;
+    readonly actor: string;
+  }): Promise<Result<{ readonly revision: number; readonly ranges: readonly string[] }> | undefined> {
+    return this.#changes.run(async () => {
+      const { host, change, actor } = input;
+      const before = this.#inventory.host(host);
+      if (before === undefined) return undefined;
+      const { ranges: old, ...rest } = before;
+      const changed = changedRanges(old, change);
+      if (!changed.ok) return changed;
+      const ranges = changed.value;
+      const revision = this.#revision + 1;
+      const details = { addresses: (ranges ?? []).slice(0, addressesTold), count: ranges?.length ?? 0, revision };
+      const note = this.#note({ actor, action: 'addresses-allowed', target: host, details });
+      const stored = { tenant: this.#tenant, host, revision, note };
+      await this.#store.setHostRanges(ranges === undefined ? stored : { ...stored, ranges });
+      this.#revision = revision;
+      this.#inventory.setHost(ranges === undefined ? rest : { ...rest, ranges });
+      await this.#addresses.keep();
+      this.#publication.mark('changed');
+      return ok({ revision, ranges: ranges ?? [] });
     });
   }
 
@@ -553,7 +664,7 @@ export class Fleet implements AgentBackend {
           : { state: 'failed', canary, reason: 'another policy was activated' };
     }
     this.#inventory.setExternals(input.policy.workloads);
-    await this.#auditConflicts();
+    await this.#addresses.keep();
     this.#publication.mark('always');
     return { revision, policy: id };
   }
@@ -615,8 +726,32 @@ export class Fleet implements AgentBackend {
     });
     if (kind === 'same') return;
     this.#inventory.setHost(entry);
-    await this.#auditConflicts();
-    await this.#advance();
+    if (kind === 'claims') await this.#keepAddresses();
+    else {
+      await this.#addresses.keep();
+      await this.#advance();
+    }
+  }
+
+  /** Carries on what has come of claims; a revision only where some workload has other addresses for it. */
+  async #keepAddresses(): Promise<void> {
+    if ((await this.#addresses.keep()) === 'changed') await this.#advance();
+  }
+
+  async #hostLeft(host: string): Promise<void> {
+    if (this.sessions.of(host) !== undefined || this.#inventory.host(host) === undefined) return;
+    this.#addresses.disconnected(host);
+    await this.#keepAddresses();
+  }
+
+  async #claimsChanged(): Promise<void> {
+    this.#addresses.passTime();
+    await this.#keepAddresses();
+    await this.#addresses.note();
+  }
+
+  #watchClaims(): void {
+    this.#claimsTimer = setInterval(() => this.#background(() => this.#claimsChanged()), claimsTickMs).unref();
   }
 
   /**
@@ -638,19 +773,6 @@ export class Fleet implements AgentBackend {
   #dropCertificates(host: string, serials: readonly string[]): void {
     for (const serial of serials) this.#revoked.add(serial);
     this.sessions.of(host)?.session.close('the certificate of this host is revoked');
-  }
-
-  async #auditConflicts(): Promise<void> {
-    for (const { kind, conflict } of this.#inventory.takeConflictChanges()) {
-      const { address, claimants } = conflict;
-      this.#log.warn({ address, claimants }, `address conflict ${kind}`);
-      await this.#audit({
-        actor: 'control-plane',
-        action: `address-conflict-${kind}`,
-        target: address,
-        details: { claimants },
-      });
-    }
   }
 
   async #audit(note: Omit<AuditNote, 'at'>): Promise<void> {
@@ -711,7 +833,10 @@ export class Fleet implements AgentBackend {
   #viewOf(host: HostEntry): AgentView {
     const { name } = host;
     const { live, due } = this.standing.of(name);
-    const view = agentViewOf({ host, history: this.#history.get(name), live, due });
+    const addresses = addressViewOf(this.#inventory, name);
+    const seen = agentViewOf({ host, history: this.#history.get(name), live, due, addresses });
+    const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
+    const view = { ...seen, problem: [seen.problem, trouble].filter((text) => text !== '').join('; ') };
     if (!this.#disputes.isDisputed(name, this.#now())) return view;
     const dispute =
       'a second agent with this identity is kept out; was the disk or state directory copied? See segwall audit';

@@ -1,9 +1,10 @@
 // What a host's entry in the fleet becomes: from the store at a start, and from a report of its agent. Values in, values out.
 
+import { parseAddress } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import type { HostReport } from './agent-backend.ts';
 import type { HostHistory } from './agent-view.ts';
-import { type HostEntry, operatorsWord } from './fleet-inventory.ts';
+import { type HostEntry, operatorsWord, type RememberedClaims } from './fleet-inventory.ts';
 import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';
 import { type UnitEntry, withReportedUnits } from './host-units.ts';
@@ -11,19 +12,25 @@ import type { StoredFleet, StoredHost } from './store/hosts.ts';
 
 /** Every host as the store remembers it, with what its agent was last known by. */
 export function storedEntries(
-  stored: Pick<StoredFleet, 'hosts' | 'labels' | 'quarantines'>,
-): readonly { readonly entry: HostEntry; readonly history: HostHistory }[] {
+  stored: Pick<StoredFleet, 'hosts' | 'labels' | 'quarantines' | 'holders' | 'upMs'>,
+): readonly {
+  readonly entry: HostEntry;
+  readonly history: HostHistory;
+  readonly remembered: RememberedClaims;
+}[] {
   const labels = Map.groupBy(stored.labels, (label) => label.workload);
   const labelsOf = (name: string): Labels => new Map((labels.get(name) ?? []).map(({ key, value }) => [key, value]));
   const quarantines = new Map(stored.quarantines.map(({ workload, peers }) => [workload, peers]));
   const operatorsOf = (name: string) => operatorsWord(labelsOf(name), quarantines.get(name));
+  const held = Map.groupBy(stored.holders, ({ host }) => host);
   return stored.hosts.map((host) => {
-    const { name, addresses, facts, units, containers } = host;
+    const { name, addresses, facts, units, containers, ranges } = host;
     const entry: HostEntry = {
       name,
       addresses: reportedAddresses(addresses),
       facts: new Map(Object.entries(facts)),
       ...operatorsOf(name),
+      ...(ranges === undefined ? {} : { ranges }),
       units: new Map(
         Object.entries(units).map(([own, unit]): [string, UnitEntry] => [own, { unit, ...operatorsOf(own) }]),
       ),
@@ -39,8 +46,27 @@ export function storedEntries(
         ]),
       ),
     };
-    return { entry, history: storedHistory(host) };
+    const remembered = rememberedClaims(host, { held: held.get(name) ?? [], upMs: stored.upMs });
+    return { entry, history: storedHistory(host), remembered };
   });
+}
+
+/** A host that was connected when the process ended is absent from now on. */
+function rememberedClaims(
+  { seen, absentSince }: StoredHost,
+  given: { readonly held: readonly { readonly address: string }[]; readonly upMs: number },
+): RememberedClaims {
+  const addresses = (texts: readonly string[]) =>
+    texts.flatMap((text) => {
+      const address = parseAddress(text);
+      return address.ok ? [address.value] : [];
+    });
+  const [seenAddress] = addresses(seen === undefined ? [] : [seen.address]);
+  return {
+    absentSince: absentSince ?? given.upMs,
+    held: addresses(given.held.map(({ address }) => address)),
+    ...(seenAddress === undefined ? {} : { seen: { address: seenAddress, isShared: seen?.isShared === true } }),
+  };
 }
 
 function storedHistory({ enrolledAt, agentVersion, lastConnectedAt }: StoredHost): HostHistory {
@@ -51,7 +77,8 @@ export interface ReportedEntry {
   readonly entry: HostEntry;
   /** Workloads inside the host that are no more. */
   readonly forgotten: readonly string[];
-  readonly kind: 'same' | 'changed';
+  /** `claims`: the host itself says that it has other addresses, and nothing else. */
+  readonly kind: 'same' | 'claims' | 'changed';
 }
 
 /** `isTaken`: whether a workload elsewhere has a name already. */
@@ -73,17 +100,13 @@ export function reportedEntry(input: {
     hostAddresses: addresses,
     isTaken: (name) => units.has(name) || isTaken(name),
   });
-  const isSame =
-    sameList(before.addresses, addresses) &&
-    sameLabels(before.facts, facts) &&
-    units === before.units &&
-    containers === before.containers;
+  const isSame = sameLabels(before.facts, facts) && units === before.units && containers === before.containers;
   return {
     entry: { ...before, addresses, facts, units, containers },
     forgotten: [...before.units.keys(), ...before.containers.keys()].filter(
       (name) => !units.has(name) && !containers.has(name),
     ),
-    kind: isSame ? 'same' : 'changed',
+    kind: !isSame ? 'changed' : sameList(before.addresses, addresses) ? 'same' : 'claims',
   };
 }
 

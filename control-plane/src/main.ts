@@ -14,6 +14,7 @@ interface RunFlags {
   readonly agents?: string;
   readonly api?: string;
   readonly apiNames?: string;
+  readonly proxies?: string;
   readonly logLevel?: string;
 }
 
@@ -100,6 +101,7 @@ program
   .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
   .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
   .option('--api-names <NAMES>', 'more names by which operators call the API, with commas')
+  .option('--proxies <CIDRS>', 'from where hosts talk that are not theirs: proxies, address translation; with commas')
   .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
   .action(run);
 

@@ -49,6 +49,7 @@ export function createMetrics(fleet: Fleet): Metrics {
   );
   gauge('workloads', 'Workloads in the inventory', () => fleet.inventory().workloads.size);
   gauge('address_conflicts', 'Addresses that more than one workload claims', () => fleet.conflicts().length);
+  gauge('address_claims_pending', 'Addresses that a host claims and does not hold', () => fleet.pendingCount());
   const counter = (name: string, help: string, read: () => number) =>
     new Counter({
       name: `segwall_${name}`,

@@ -23,7 +23,7 @@ import {
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { AgentBackend, AgentConnection, ConnectRefusal } from './agent-backend.ts';
 import type { AgentCertificate } from './agent-certificate.ts';
-import { type CallStatus, certificateProblem } from './caller.ts';
+import { type CallStatus, certificateProblem, peerAddress } from './caller.ts';
 import type { SendQueue } from './send-queue.ts';
 
 export interface StreamTimes {
@@ -166,6 +166,7 @@ export class PolicyStream {
       {
         send: (ruleSet) => this.#offered(ruleSet),
         close: (reason) => this.close({ code: status.ABORTED, details: reason }),
+        seenFrom: peerAddress(this.#options.call.getPeer()),
       },
     );
     if (!connection.ok) return { code: refusalCodes[connection.error.kind], details: connection.error.text };

@@ -15,6 +15,7 @@ import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
 import { type AgentServer, startAgentServer } from './agent-service.ts';
+import { allowAddressesRoutes } from './api/allow-addresses.ts';
 import { createHostCheck } from './api/answered-hosts.ts';
 import { type Api, createApi } from './api/app.ts';
 import { auditRoutes } from './api/audit.ts';
@@ -28,6 +29,7 @@ import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
 import type { DeclaredRoute } from './api/route-access.ts';
 import { tokenRoutes } from './api/tokens.ts';
+import { claimsOptions } from './claims-options.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
 import { type ActivePolicy, Fleet } from './fleet.ts';
@@ -90,7 +92,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const used: OperatorTokensOptions['used'] = (use) =>
       void store.touchOperatorToken(use).catch((cause: unknown) => log.debug({ err: cause }, 'a use is not stored'));
     const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now, used });
-    const fleet = await Fleet.open({ store, tenant, now, log }, await loadActivePolicy({ store, now, log }));
+    const claims = claimsOptions(settings);
+    const fleet = await Fleet.open({ store, tenant, now, log, claims }, await loadActivePolicy({ store, now, log }));
     stops.push(() => fleet.stop());
     const retention = keepFlowsBounded({ store, tenant, settings, log });
     stops.push(() => retention.stop());
@@ -123,6 +126,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       policyRoutes(app, context);
       planRoutes(app, context);
       fleetRoutes(app, context);
+      allowAddressesRoutes(app, context);
       tokenRoutes(app, context);
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);

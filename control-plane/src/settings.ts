@@ -3,6 +3,7 @@
 
 import { parseDocument } from 'yaml';
 import { parseAddress } from '#model/address.ts';
+import { parseCidr } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 
@@ -20,6 +21,16 @@ export interface Settings {
   readonly keepFlowsDays: number;
   /** The most rows of flows; the oldest go first. */
   readonly keepFlowRows: number;
+  /** CIDRs from which hosts talk that are not the address's own: HTTP proxies, load balancers, address translation. */
+  readonly proxies: readonly string[];
+  /** CIDRs that no host may claim, unless a range that an operator gave it has them. */
+  readonly reservedAddresses: readonly string[];
+  /** How many addresses a host without ranges may claim. */
+  readonly addressesWithoutRanges: number;
+  /** How long the holder of an address must be away before a host that talks from it gets it. */
+  readonly holderGraceMinutes: number;
+  /** How long a host that is away keeps its addresses, in time that the control plane was up. */
+  readonly addressLeaseDays: number;
 }
 
 export interface BadSetting {
@@ -58,6 +69,11 @@ const readers: SettingReaders = {
   },
   keepFlowsDays: { fallback: 30, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
   keepFlowRows: { fallback: 5_000_000, read: (value) => readInteger(value, { least: 1000, most: 1_000_000_000 }) },
+  proxies: { fallback: [], read: readCidrs },
+  reservedAddresses: { fallback: [], read: readCidrs },
+  addressesWithoutRanges: { fallback: 16, read: (value) => readInteger(value, { least: 0, most: 4096 }) },
+  holderGraceMinutes: { fallback: 5, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
+  addressLeaseDays: { fallback: 7, read: (value) => readInteger(value, { least: 1, most: 365 }) },
 };
 
 const settingNames = Object.keys(readers) as (keyof Settings)[];
@@ -116,6 +132,15 @@ function readNames(value: unknown): Result<readonly string[]> {
   return names.every(isName) && names.length <= 64
     ? ok(names)
     : err('allowed are up to 64 host names and IP addresses, without ports, as in segwall.example.com');
+}
+
+/** A list, or from the command line a text with commas. */
+function readCidrs(value: unknown): Result<readonly string[]> {
+  const texts: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [value];
+  const isCidr = (text: unknown): text is string => typeof text === 'string' && parseCidr(text).ok;
+  return texts.every(isCidr) && texts.length <= 256
+    ? ok(texts)
+    : err('allowed are up to 256 addresses and CIDRs, as in 10.0.0.0/24');
 }
 
 function readInteger(value: unknown, bounds: { readonly least: number; readonly most: number }): Result<number> {

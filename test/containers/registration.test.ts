@@ -24,6 +24,14 @@ function reported(
   return withReportedContainers({ host, known, reported: list, hostAddresses: addresses('10.0.0.1'), isTaken });
 }
 
+/** A host whose agent is connected, and reports. */
+function connect(inventory: FleetInventory, entry: HostEntry): void {
+  if (inventory.host(entry.name) === undefined) {
+    inventory.setHost(entry);
+    inventory.connected(entry.name, { seenFrom: undefined, at: 0 });
+  } else inventory.setHost(entry);
+}
+
 const names = (containers: HostContainers) => [...containers.keys()];
 
 describe('names', () => {
@@ -127,8 +135,8 @@ function peersSeenBy(inventory: FleetInventory, host: string): readonly string[]
 describe('whose address it is', () => {
   test('on its own host a container is its own address, elsewhere its host’s', () => {
     const inventory = new FleetInventory();
-    inventory.setHost(hostEntry('h1', '10.0.0.1', labelled('web', ['172.17.0.2'])));
-    inventory.setHost(hostEntry('h2', '10.0.0.2', labelled('api', ['172.17.0.2'])));
+    connect(inventory, hostEntry('h1', '10.0.0.1', labelled('web', ['172.17.0.2'])));
+    connect(inventory, hostEntry('h2', '10.0.0.2', labelled('api', ['172.17.0.2'])));
     expect(inventory.conflicts()).toEqual([]);
     // Not the host's own address: the host itself is no member.
     expect(peersSeenBy(inventory, 'h1')).toEqual(['10.0.0.2', '172.17.0.2']);
@@ -137,18 +145,18 @@ describe('whose address it is', () => {
 
   test('an address that other hosts can reach is the container’s everywhere, and a second claim is a conflict', () => {
     const inventory = new FleetInventory();
-    inventory.setHost(hostEntry('h1', '10.0.0.1', labelled('web', ['10.244.1.2'], ['10.244.1.2'])));
-    inventory.setHost(hostEntry('h2', '10.0.0.2', labelled('api', ['172.17.0.2'])));
+    connect(inventory, hostEntry('h1', '10.0.0.1', labelled('web', ['10.244.1.2'], ['10.244.1.2'])));
+    connect(inventory, hostEntry('h2', '10.0.0.2', labelled('api', ['172.17.0.2'])));
     expect(peersSeenBy(inventory, 'h2')).toEqual(['10.244.1.2', '172.17.0.2']);
-    inventory.setHost(hostEntry('h2', '10.0.0.2', labelled('api', ['10.244.1.2'], ['10.244.1.2'])));
-    expect(inventory.conflicts()).toEqual([{ address: '10.244.1.2', claimants: ['h1', 'h2'] }]);
-    // Each still has it for its own host, where nobody else can mean it.
+    connect(inventory, hostEntry('h2', '10.0.0.2', labelled('api', ['10.244.1.2'], ['10.244.1.2'])));
+    expect(inventory.conflicts()).toEqual([{ address: '10.244.1.2', holder: 'h1', claimants: ['h2'] }]);
+    // The second still has it for its own host, where nobody else can mean it.
     expect(peersSeenBy(inventory, 'h2')).toEqual(['10.244.1.2']);
   });
 
   test('a container has its host’s quarantine, and none of its labels', () => {
     const inventory = new FleetInventory();
-    inventory.setHost(hostEntry('h1', '10.0.0.1', labelled('web', ['172.17.0.2']), ['10.0.0.9']));
+    connect(inventory, hostEntry('h1', '10.0.0.1', labelled('web', ['172.17.0.2']), ['10.0.0.9']));
     const workload = inventory.current().workloads.get('h1-web');
     expect(workload).toMatchObject({ kind: 'container', host: 'h1', quarantine: { name: 'h1' } });
     expect([...(workload?.labels ?? [])]).toEqual([['role', 'web']]);
@@ -158,14 +166,14 @@ describe('whose address it is', () => {
     const inventory = new FleetInventory();
     const [[name, entry] = ['', undefined]] = labelled('web', ['172.17.0.2']);
     if (entry === undefined) throw new Error('no container');
-    inventory.setHost(hostEntry('h1', '10.0.0.1', new Map([[name, { ...entry, quarantine: [name] }]])));
+    connect(inventory, hostEntry('h1', '10.0.0.1', new Map([[name, { ...entry, quarantine: [name] }]])));
     const [peer] = inventory.current().workloads.get(name)?.quarantine?.peers ?? [];
     expect(peer?.kind === 'ranges' ? peer.ranges.map(rangeText) : peer).toEqual(['10.0.0.1']);
   });
 
   test('a host that is removed takes its containers along', () => {
     const inventory = new FleetInventory();
-    inventory.setHost(hostEntry('h1', '10.0.0.1', labelled('web', ['172.17.0.2'])));
+    connect(inventory, hostEntry('h1', '10.0.0.1', labelled('web', ['172.17.0.2'])));
     inventory.current();
     inventory.removeHost('h1');
     expect([...inventory.current().workloads.keys()]).toEqual([]);

@@ -159,28 +159,31 @@ describe('a change is in force though the store fails at what follows from it', 
   test.each([['setRevision'], ['appendAudit']] as const)('new addresses of a host, at %s', async (name) => {
     const { fleet, atWeb, atApi, breakStore, mendStore, storedRevision, actions } = await shop();
     breakStore([name]);
-    // A conflict is an audit entry too.
+    // A claim that is pending is an audit entry too.
     atWeb.connection.hostReported(report(['10.0.0.7', '10.0.0.2']));
     await fleet.quiet();
+    await fleet.passTime();
     expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.7']);
     mendStore();
     atApi.connection.nacked(fleet.revision, 'nft said no');
     await fleet.quiet();
     expect(await storedRevision()).toBe(fleet.revision);
-    expect((await actions()).slice(-2)).toEqual(['address-conflict-began', 'revision-refused']);
+    expect((await actions()).slice(-2)).toEqual(['address-claims-pending', 'revision-refused']);
   });
 
-  test('a policy that is applied, where the conflict it makes cannot be audited', async () => {
-    const { fleet, apply, atApi, breakStore, mendStore, actions } = await shop();
+  test('a policy that is applied, where what follows from it cannot be audited', async () => {
+    const { fleet, apply, atApi, atWeb, breakStore, mendStore, actions } = await shop();
+    atWeb.connection.hostReported(report(['10.0.0.1', '10.0.0.2']));
     breakStore(['appendAudit']);
     const documents = `---\napiVersion: segwall/v1\nkind: Workload\nmetadata: { name: partner }\nspec: { kind: external, addresses: ['fd00::1'] }\n`;
     const revision = await apply(shopPolicy({ documents }));
+    await fleet.passTime();
     expect(atApi.sent.at(-1)?.revision).toBe(revision);
     expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1']);
     mendStore();
     atApi.connection.nacked(revision, 'nft said no');
     await fleet.quiet();
-    expect((await actions()).slice(-2)).toEqual(['address-conflict-began', 'revision-refused']);
+    expect((await actions()).slice(-2)).toEqual(['address-claims-pending', 'revision-refused']);
   });
 
   test('a host that has enrolled: its token is spent, and its name its own', async () => {
@@ -353,22 +356,21 @@ describe('streams', () => {
 });
 
 describe('addresses', () => {
-  test('one that two hosts claim belongs to neither until one lets go, and the audit says so', async () => {
+  test('one that two hosts claim stays with the first, and the audit says so', async () => {
     const { connect, apply, fleet, store } = await fleetUnderTest();
     await apply(shopPolicy());
     const atApi = await connect('api-1', api);
     await connect('web-1', web);
     const second = await connect('web-2', { labels: web.labels, addresses: ['10.0.0.1', '10.0.0.9'] });
-    expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.9', 'fd00::1']);
-    expect(fleet.conflicts()).toEqual([{ address: '10.0.0.1', claimants: ['web-1', 'web-2'] }]);
-    second.connection.hostReported({ addresses: ['10.0.0.9'], facts: new Map() });
-    await fleet.quiet();
     expect(admitted(atApi.sent.at(-1))).toEqual(['10.0.0.1', '10.0.0.9', 'fd00::1']);
+    expect(fleet.conflicts()).toEqual([{ address: '10.0.0.1', holder: 'web-1', claimants: ['web-2'] }]);
+    await fleet.passTime();
+    second.connection.hostReported({ addresses: ['10.0.0.9'], facts: new Map([['os', 'debian']]) });
+    await fleet.quiet();
     expect(fleet.conflicts()).toEqual([]);
     const audit = await store.listAudit({ tenant, afterSeq: 0, limit: 100 });
     expect(audit.map(({ action }) => action).filter((action) => action.startsWith('address'))).toEqual([
-      'address-conflict-began',
-      'address-conflict-ended',
+      'address-claims-pending',
     ]);
   });
 
@@ -392,7 +394,7 @@ describe('addresses', () => {
     expect(fleet.hostEntry('web-1')?.addresses).toEqual(['10.0.0.1', '23.4.5.6']);
   });
 
-  test('an external workload of the policy claims its addresses too', async () => {
+  test('an external workload of the policy claims its addresses, and waits for those that a host has', async () => {
     const { connect, apply, fleet } = await fleetUnderTest();
     await connect('web-1', web);
     const external = `---
@@ -402,7 +404,7 @@ metadata: { name: partner, labels: { app: partner } }
 spec: { kind: external, addresses: [10.0.0.1, 10.9.9.9] }
 `;
     await apply(shopPolicy({ documents: external }));
-    expect(fleet.conflicts()).toEqual([{ address: '10.0.0.1', claimants: ['partner', 'web-1'] }]);
+    expect(fleet.conflicts()).toEqual([{ address: '10.0.0.1', holder: 'web-1', claimants: ['partner'] }]);
     expect(fleet.inventory().workloads.get('partner')?.addresses).toEqual(['10.9.9.9']);
     await apply(shopPolicy());
     expect(fleet.conflicts()).toEqual([]);

@@ -17,6 +17,11 @@ describe('good settings', () => {
         apiNames: [],
         keepFlowsDays: 30,
         keepFlowRows: 5_000_000,
+        proxies: [],
+        reservedAddresses: [],
+        addressesWithoutRanges: 16,
+        holderGraceMinutes: 5,
+        addressLeaseDays: 7,
       },
     });
   });

@@ -103,6 +103,8 @@ describe('the fleet', () => {
     await again.close();
     expect(fleet).toEqual({
       revision: 8,
+      upMs: 0,
+      holders: [],
       hosts: [
         {
           name: 'web-1',

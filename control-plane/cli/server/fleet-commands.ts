@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
 import { counted } from '../counted.ts';
+import { registerAllowAddresses } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
@@ -11,6 +12,8 @@ import { parseLabelEdits } from './labels.ts';
 import { labelsText, printJson, printLine, printTable, someText, timeText } from './printing.ts';
 import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
 import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+
+const conflictsShown = 10;
 
 interface ListOptions extends ConnectionOptions {
   readonly json?: true;
@@ -60,6 +63,8 @@ export function registerFleetCommands(program: Command): void {
         else printLine(`${name} is forgotten: its addresses belong to no workload any more`);
       }),
     );
+
+  registerAllowAddresses(agents);
 
   program
     .command('workloads')
@@ -157,9 +162,17 @@ async function status(options: ListOptions): Promise<void> {
       `lost flows ${counted(overruns, 'overrun')}, ${counted(records, 'record')}, ${spooled} from full spools, ${pruned} pruned for want of room`,
     );
   }
-  for (const { address, claimants } of view.conflicts) {
-    printLine(`conflict   ${address} is claimed by ${claimants.join(' and ')}; until that ends it belongs to neither`);
+  for (const { address, holder, claimants } of view.conflicts.slice(0, conflictsShown)) {
+    printLine(
+      `conflict   ${address} is held by ${holder}; also claimed by ${someText({ count: claimants.length, names: claimants.slice(0, 10) })}`,
+    );
   }
+  if (view.conflicts.length > conflictsShown)
+    printLine(`conflict   and ${view.conflicts.length - conflictsShown} more addresses; see segwall status --json`);
+  if (view.claims.pending > 0)
+    printLine(
+      `claims     ${counted(view.claims.pending, 'address')} pending of ${someText(view.claims.hosts)}; see segwall agents`,
+    );
   if (policy.problem !== '') printLine(`problem    ${policy.problem}`);
 }
 
@@ -225,7 +238,7 @@ async function listWorkloads(options: ListOptions): Promise<void> {
       one.protection ?? '',
       [
         one.quarantine === undefined ? '' : 'quarantined',
-        one.conflicting.length === 0 ? '' : `in conflict: ${one.conflicting.join(' ')}`,
+        one.conflicting.length === 0 ? '' : `pending: ${one.conflicting.join(' ')}`,
       ]
         .filter((text) => text !== '')
         .join('; '),

@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
+import { parseCidrList } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationSeconds } from './durations.ts';
@@ -14,6 +15,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly labels: string;
   readonly uses: string;
   readonly ttl: string;
+  readonly addresses?: string;
   readonly json?: true;
 }
 
@@ -33,6 +35,7 @@ export function registerTokenCommands(program: Command): void {
     .option('--labels <LABELS>', 'KEY=VALUE, several with commas', '')
     .option('--uses <NUMBER>', 'how many hosts may join with it', '1')
     .option('--ttl <DURATION>', 'how long it may be used', '1h')
+    .option('--addresses <CIDRS>', 'addresses that such hosts may claim, with commas')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => create(command.optsWithGlobals())));
   tokens
@@ -61,6 +64,7 @@ async function create(options: CreateOptions): Promise<void> {
     labels: parseLabelList(options.labels),
     uses: assertNumber(options.uses, '--uses', { least: 1, greatest: mostUses }),
     ttlSeconds: durationSeconds(options.ttl, { option: '--ttl', least: 1, greatestDays: longestTtlDays }),
+    ...(options.addresses === undefined ? {} : { addresses: parseCidrList(options.addresses, '--addresses') }),
   };
   const client = await openApiClient(options);
   const answer = await client.call<TokenAnswer>('POST', '/tokens', body);
@@ -76,12 +80,13 @@ async function list(options: CreateOptions): Promise<void> {
     return;
   }
   await printTable(
-    ['ID', 'STATE', 'USED', 'LABELS', 'EXPIRES', 'CREATED BY'],
+    ['ID', 'STATE', 'USED', 'LABELS', 'ADDRESSES', 'EXPIRES', 'CREATED BY'],
     tokens.map((token) => [
       token.id,
       token.state,
       `${token.spent} of ${token.uses}`,
       labelsText(token.labels),
+      token.addresses?.join(' ') ?? '',
       timeText(token.expiresAt),
       token.createdBy,
     ]),

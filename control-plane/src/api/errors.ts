@@ -16,6 +16,7 @@ export const apiErrorStatuses = {
   'canary-empty': 409,
   'operator-exists': 409,
   'operator-last': 409,
+  'addresses-invalid': 422,
   'peer-invalid': 422,
   'label-invalid': 422,
   'not-ready': 503,

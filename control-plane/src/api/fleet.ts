@@ -198,7 +198,7 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
   );
 }
 
-function noSuchHost(fleet: Fleet, name: string): ApiError {
+export function noSuchHost(fleet: Fleet, name: string): ApiError {
   const hosts = fleet.agents().map(({ host }) => host);
   return new ApiError('not-found', `there is no host "${name}"${suggestion(name, hosts)}`);
 }
@@ -249,6 +249,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     workloads: fleet.inventory().workloads.size,
     ...(fleet.canary?.state === 'running' ? { canary: canaryOf(fleet.canary.canary) } : {}),
     conflicts: fleet.conflicts(),
+    claims: { pending: fleet.pendingCount(), hosts: someOf(fleet.claimants()) },
     lostFlows: {
       overruns: sum((loss) => loss.overruns),
       records: sum((loss) => loss.records),
@@ -281,9 +282,10 @@ function someOf(names: readonly string[]): Status['quarantined'] {
 }
 
 function agentView(view: AgentView): Agent {
-  const { enrolledAt, lastConnectedAt, nack, panic, ...rest } = view;
+  const { enrolledAt, lastConnectedAt, nack, panic, seenFrom, ...rest } = view;
   return {
     ...rest,
+    ...(seenFrom === undefined ? {} : { seenFrom: { ...seenFrom } }),
     ...(nack === undefined ? {} : { nack: { ...nack } }),
     ...(panic === undefined ? {} : { panic: { since: isoTime(panic.since), reason: panic.reason } }),
     enrolledAt: isoTime(enrolledAt),
@@ -296,6 +298,11 @@ function workloadViews({ fleet }: ApiContext): WorkloadView[] {
   for (const { address, claimants } of fleet.conflicts()) {
     for (const name of claimants) conflicts.set(name, [...(conflicts.get(name) ?? []), address]);
   }
+  for (const name of fleet.claimants())
+    conflicts.set(
+      name,
+      fleet.pendingClaims(name).map(({ address }) => address),
+    );
   const workloads = [...fleet.inventory().workloads.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return workloads.map((one) => workloadView(one, { fleet, conflicting: conflicts.get(one.name) ?? [] }));
 }

@@ -234,6 +234,14 @@ export const agent = z.object({
     .describe('what is in force at the host itself; absent where nothing is, or that is not known'),
   agentVersion: z.string(),
   addresses: names,
+  allowedAddresses: names.optional().describe('ranges that it may claim; absent where it was given none'),
+  seenFrom: z
+    .object({ address: z.string(), shared: z.enum(['yes', 'no']) })
+    .optional()
+    .describe('the address it was last seen talking from; shared where several hosts talk from it'),
+  pendingClaims: z
+    .object({ count, claims: z.array(z.object({ address: z.string(), reason: z.string() })).readonly() })
+    .describe('addresses that it claims and does not hold, and why; the first 32'),
   enrolledAt: instant,
   lastConnectedAt: instant.optional(),
   sent: count.describe('the newest revision sent to it on this connection, 0 for none'),
@@ -259,12 +267,20 @@ export const agent = z.object({
     .describe('the host is open because someone at its console said so; what it acknowledges is kept, not enforced'),
 });
 
+const cidrs = z.array(z.string().min(1).max(64)).min(1).max(256).describe('addresses and CIDRs, as in 10.0.0.0/24');
+
+export const allowAddressesRequest = z.discriminatedUnion('change', [
+  z.object({ change: z.enum(['add', 'replace']), addresses: cidrs }),
+  z.object({ change: z.literal('clear') }),
+]);
+export const allowAddressesAnswer = z.object({ revision: count, host: z.string(), addresses: names });
+
 export const workload = z.object({
   name: z.string(),
   kind: z.enum(['host', 'unit', 'container', 'external']),
   host: z.string().optional(),
   addresses: names,
-  conflicting: names.describe('addresses that another workload claims too, and that belong to neither'),
+  conflicting: names.describe('addresses that it claims and does not hold'),
   labels,
   facts: labels,
   segments: names,
@@ -329,7 +345,11 @@ export const status = z.object({
     .object({ policy: count, revision: count, hosts: someOf('that enforce it') })
     .optional()
     .describe('a policy that some hosts enforce before the others'),
-  conflicts: z.array(z.object({ address: z.string(), claimants: names })).readonly(),
+  conflicts: z
+    .array(z.object({ address: z.string(), holder: z.string(), claimants: names }))
+    .readonly()
+    .describe('addresses that more than one claims: the holder has it, the claims of the others are pending'),
+  claims: z.object({ pending: count, hosts: someOf('hosts with pending claims') }),
   lostFlows: z.object({ overruns: count, records: count, spooled: count, pruned: count }),
 });
 
@@ -344,6 +364,7 @@ export const tokenRequest = z.object({
     .min(1)
     .max(365 * 86_400)
     .default(3600),
+  addresses: cidrs.optional().describe('ranges of addresses that hosts which join with it may claim'),
 });
 export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expiresAt: instant });
 export const joinToken = z.object({
@@ -354,6 +375,7 @@ export const joinToken = z.object({
   createdAt: instant,
   createdBy: z.string(),
   expiresAt: instant,
+  addresses: names.optional(),
   state: z.enum(['open', 'spent', 'expired', 'revoked']),
 });
 
@@ -440,6 +462,7 @@ export type PolicyHistory = z.output<typeof policyHistory>;
 export type ActivePolicyAnswer = z.output<typeof activePolicyAnswer>;
 export type Agent = z.output<typeof agent>;
 export type WorkloadView = z.output<typeof workload>;
+export type AllowAddressesAnswer = z.output<typeof allowAddressesAnswer>;
 export type LabelAnswer = z.output<typeof labelAnswer>;
 export type QuarantineAnswer = z.output<typeof quarantineAnswer>;
 export type ProtectionAnswer = z.output<typeof protectionAnswer>;

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { millis } from '#model/time.ts';
+import { readRanges } from '../allowed-ranges.ts';
 import type { JoinToken } from '../store/tokens.ts';
 import { newJoinToken, newTokenId, tokenHash } from '../tokens.ts';
 import type { Api } from './app.ts';
@@ -18,8 +19,10 @@ export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void 
       schema: { summary: 'Create a join token', tags: ['tokens'], body: tokenRequest, response: { 200: tokenAnswer } },
     },
     async (request) => {
-      const { labels, uses, ttlSeconds } = request.body;
+      const { labels, uses, ttlSeconds, addresses } = request.body;
       assertLabelKeys(Object.keys(labels));
+      const ranges = addresses === undefined ? undefined : readRanges(addresses);
+      if (ranges?.ok === false) throw new ApiError('addresses-invalid', ranges.error);
       const token = newJoinToken();
       const id = newTokenId();
       const at = now();
@@ -31,12 +34,13 @@ export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void 
         labels,
         uses,
         expiresAt,
+        ...(ranges === undefined ? {} : { ranges: ranges.value }),
         note: {
           at,
           actor: request.operator.actor,
           action: 'token-created',
           target: id,
-          details: { labels, uses, expiresAt },
+          details: { labels, uses, expiresAt, ...(ranges === undefined ? {} : { addresses: ranges.value }) },
         },
       });
       return { token: token.reveal(), id, expiresAt: isoTime(expiresAt) };
@@ -83,6 +87,7 @@ function tokenView(token: JoinToken, now: number): JoinTokenView {
     createdAt: isoTime(token.createdAt),
     createdBy,
     expiresAt: isoTime(token.expiresAt),
+    ...(token.ranges === undefined ? {} : { addresses: token.ranges }),
     state: stateOf(token, now),
   };
 }

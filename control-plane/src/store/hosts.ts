@@ -14,6 +14,12 @@ export interface StoredHost {
   readonly containers: StoredContainers;
   readonly agentVersion: string;
   readonly lastConnectedAt?: Millis;
+  /** CIDRs that its token or an operator gave it; absent where neither did. */
+  readonly ranges?: readonly string[];
+  /** From where it was last seen talking. */
+  readonly seen?: { readonly address: string; readonly isShared: boolean };
+  /** In the control plane's up time; absent where it was connected to the end. */
+  readonly absentSince?: number;
 }
 
 export interface StoredLabel {
@@ -32,7 +38,10 @@ export interface StoredQuarantine {
 
 export interface StoredFleet {
   readonly revision: number;
+  /** How long the control plane has been up in all. */
+  readonly upMs: number;
   readonly hosts: readonly StoredHost[];
+  readonly holders: readonly { readonly address: string; readonly host: string }[];
   readonly labels: readonly StoredLabel[];
   readonly quarantines: readonly StoredQuarantine[];
   /** Serials of certificates that are revoked and have not expired. */
@@ -45,12 +54,17 @@ export async function loadFleet(
   input: { readonly tenant: string; readonly now: Millis },
 ): Promise<StoredFleet> {
   const { tenant } = input;
-  const { revision } = await tx
+  const { revision, up_ms: upMs } = await tx
     .selectFrom('tenants')
-    .select('revision')
+    .select(['revision', 'up_ms'])
     .where('name', '=', tenant)
     .executeTakeFirstOrThrow();
   const hosts = await tx.selectFrom('hosts').selectAll().where('tenant', '=', tenant).orderBy('name').execute();
+  const holders = await tx
+    .selectFrom('address_holders')
+    .select(['address', 'host'])
+    .where('tenant', '=', tenant)
+    .execute();
   const labels = await tx
     .selectFrom('labels')
     .select(['workload', 'key', 'value'])
@@ -65,6 +79,8 @@ export async function loadFleet(
     .execute();
   return {
     revision,
+    upMs,
+    holders,
     hosts: hosts.map((row) => ({
       name: row.name,
       enrolledAt: millis(row.enrolled_at),
@@ -74,6 +90,9 @@ export async function loadFleet(
       containers: JSON.parse(row.containers) as StoredContainers,
       agentVersion: row.agent_version,
       ...(row.last_connected_at === null ? {} : { lastConnectedAt: millis(row.last_connected_at) }),
+      ...(row.ranges === '' ? {} : { ranges: JSON.parse(row.ranges) as string[] }),
+      ...(row.seen_address === '' ? {} : { seen: { address: row.seen_address, isShared: row.seen_shared !== 0 } }),
+      ...(row.absent_since === null ? {} : { absentSince: row.absent_since }),
     })),
     labels,
     quarantines: quarantines.map((row) => ({
@@ -251,6 +270,7 @@ export async function removeHost(
   const { tenant, host } = input;
   await forgetWorkloads(tx, tenant, [host, ...input.inside]);
   await tx.deleteFrom('hosts').where('tenant', '=', tenant).where('name', '=', host).execute();
+  await tx.deleteFrom('address_holders').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('host_events').where('tenant', '=', tenant).where('host', '=', host).execute();
   await setRevision(tx, input);

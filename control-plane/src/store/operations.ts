@@ -1,6 +1,7 @@
 // Everything the store can be asked, in one record: the worker runs these, and the store's type is made from theirs. Each runs
 // in a transaction (or a savepoint of one) of its own and leaves nothing behind when it throws.
 
+import { saveAddressStandings, setHostRanges } from './address-holders.ts';
 import { appendAudit, listAudit } from './audit.ts';
 import { countDecisions, ingestFlows, listFlowLosses, listFlows, listObserved, pruneFlows } from './flows.ts';
 import { takeHostEvents } from './host-events.ts';
@@ -52,7 +53,9 @@ export const operations = {
   revokeJoinToken,
   revokeOperatorTokens,
   rotateOperatorToken,
+  saveAddressStandings,
   savePolicy,
+  setHostRanges,
   setRevision,
   spendJoinToken,
   takeHostEvents,

@@ -5,7 +5,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 export interface Tables {
-  tenants: { name: string; revision: number; created_at: number };
+  tenants: { name: string; revision: number; created_at: number; up_ms: number };
   operator_tokens: {
     hash: string;
     id: string;
@@ -28,6 +28,7 @@ export interface Tables {
     created_by: string;
     expires_at: number;
     revoked_at: number | null;
+    ranges: string;
   };
   hosts: {
     tenant: string;
@@ -39,7 +40,14 @@ export interface Tables {
     containers: string;
     agent_version: string;
     last_connected_at: number | null;
+    /** JSON list of CIDRs; "" where it was given none. */
+    ranges: string;
+    seen_address: string;
+    seen_shared: number;
+    /** In the control plane's up time; absent for a host that was connected when this was written last. */
+    absent_since: number | null;
   };
+  address_holders: { tenant: string; address: string; host: string };
   labels: { tenant: string; workload: string; key: string; value: string };
   quarantines: { tenant: string; workload: string; peers: string; created_at: number; created_by: string };
   certificates: {
@@ -321,6 +329,48 @@ const operatorTokens: Migration = {
   },
 };
 
+/** What one host alone reported before holders were kept is that host's; what several did is nobody's until one of them says so again. */
+const addressClaims: Migration = {
+  async up(db: Kysely<unknown>) {
+    const text = 'text' as const;
+    await createTable(db, {
+      name: 'address_holders',
+      columns: { tenant: text, address: text, host: text },
+      key: ['tenant', 'address'],
+    });
+    const added = [
+      ['tenants', 'up_ms', 'bigint', 0],
+      ['join_tokens', 'ranges', 'text', ''],
+      ['hosts', 'ranges', 'text', ''],
+      ['hosts', 'seen_address', 'text', ''],
+      ['hosts', 'seen_shared', 'integer', 0],
+    ] as const;
+    for (const [table, name, kind, fallback] of added) {
+      await db.schema
+        .alterTable(table)
+        .addColumn(name, kind, (column) => column.notNull().defaultTo(fallback))
+        .execute();
+    }
+    await db.schema.alterTable('hosts').addColumn('absent_since', 'bigint').execute();
+    const tables = db as Kysely<Tables>;
+    const hosts = await tables.selectFrom('hosts').select(['tenant', 'name', 'addresses', 'containers']).execute();
+    const claimants = new Map<string, { tenant: string; address: string; host: string } | 'several'>();
+    for (const { tenant, name: host, addresses, containers } of hosts) {
+      const boxes = Object.values(JSON.parse(containers) as Record<string, { readonly reachable: readonly string[] }>);
+      for (const address of new Set([
+        ...(JSON.parse(addresses) as string[]),
+        ...boxes.flatMap(({ reachable }) => reachable),
+      ])) {
+        const key = `${tenant} ${address}`;
+        claimants.set(key, claimants.has(key) ? 'several' : { tenant, address, host });
+      }
+    }
+    for (const holder of claimants.values()) {
+      if (holder !== 'several') await tables.insertInto('address_holders').values(holder).execute();
+    }
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -328,4 +378,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-host-events': hostEvents,
   '0004-containers': containers,
   '0005-operator-tokens': operatorTokens,
+  '0006-address-claims': addressClaims,
 };

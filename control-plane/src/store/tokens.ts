@@ -13,6 +13,8 @@ export interface JoinToken {
   readonly createdBy: string;
   readonly expiresAt: Millis;
   readonly revokedAt?: Millis;
+  /** CIDRs that hosts which join with it may claim; absent where it gives none. */
+  readonly ranges?: readonly string[];
 }
 
 export interface NewJoinToken {
@@ -22,6 +24,8 @@ export interface NewJoinToken {
   readonly labels: Readonly<Record<string, string>>;
   readonly uses: number;
   readonly expiresAt: Millis;
+  /** CIDRs. */
+  readonly ranges?: readonly string[];
   readonly note: AuditNote;
 }
 
@@ -40,6 +44,7 @@ export async function createJoinToken(tx: Transaction, input: NewJoinToken): Pro
       created_by: note.actor,
       expires_at: input.expiresAt,
       revoked_at: null,
+      ranges: input.ranges === undefined ? '' : JSON.stringify(input.ranges),
     })
     .execute();
   await writeAudit(tx, tenant, note);
@@ -65,6 +70,7 @@ export async function listJoinTokens(
     createdBy: row.created_by,
     expiresAt: millis(row.expires_at),
     ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
+    ...(row.ranges === '' ? {} : { ranges: JSON.parse(row.ranges) as string[] }),
   }));
 }
 
@@ -86,7 +92,13 @@ export async function revokeJoinToken(
 }
 
 export type JoinTokenSpending =
-  | { readonly kind: 'joined'; readonly tenant: string; readonly labels: Readonly<Record<string, string>> }
+  | {
+      readonly kind: 'joined';
+      readonly tenant: string;
+      readonly labels: Readonly<Record<string, string>>;
+      /** CIDRs that the host may claim; absent where the token gives none. */
+      readonly ranges?: readonly string[];
+    }
   | { readonly kind: 'refused'; readonly refusal: 'token-unknown' | 'token-spent' | 'token-expired' | 'name-taken' };
 
 /** Spends one use and claims the name, or neither. A revoked token is as unknown as one that never was. */
@@ -109,6 +121,7 @@ export async function spendJoinToken(
   if (holder !== undefined) return { kind: 'refused', refusal: 'name-taken' };
 
   const labels = JSON.parse(token.labels) as Record<string, string>;
+  const ranges = token.ranges === '' ? undefined : (JSON.parse(token.ranges) as string[]);
   await tx
     .updateTable('join_tokens')
     .set({ uses_spent: token.uses_spent + 1 })
@@ -126,6 +139,10 @@ export async function spendJoinToken(
       facts: '{}',
       agent_version: '',
       last_connected_at: null,
+      ranges: token.ranges,
+      seen_address: '',
+      seen_shared: 0,
+      absent_since: null,
     })
     .execute();
   for (const [key, value] of Object.entries(labels)) {
@@ -136,7 +153,7 @@ export async function spendJoinToken(
     actor: `agent/${host}`,
     action: 'host-enrolled',
     target: host,
-    details: { token: token.id, labels },
+    details: { token: token.id, labels, ...(ranges === undefined ? {} : { addresses: ranges }) },
   });
-  return { kind: 'joined', tenant, labels };
+  return { kind: 'joined', tenant, labels, ...(ranges === undefined ? {} : { ranges }) };
 }

@@ -1,0 +1,171 @@
+// Keeps whose address is whose: tells the inventory who talks from where and that time has passed, and carries what comes of it to the
+// store, the audit log and the hosts themselves. Time is the control plane's own up time, summed over its lives, so that neither a clock that
+// is set nor an outage ends a lease. What the store does not take now is tried again; until then a restart would forget it.
+//
+//   streams ─► connected, heard, disconnected ─► inventory.claims ─► keep: store, audit, told hosts
+
+import type { Logger } from 'pino';
+import { type Address, parseAddress } from '#model/address.ts';
+import { pendingText } from '#policy/address-standing.ts';
+import type { AddressStanding } from './agent-backend.ts';
+import { ClaimNotes } from './claim-notes.ts';
+import type { FleetInventory } from './fleet-inventory.ts';
+import type { HolderChange, HostStanding } from './store/address-holders.ts';
+import type { AuditNote } from './store/audit.ts';
+import type { Store } from './store/store.ts';
+
+export interface AddressKeepingOptions {
+  readonly inventory: FleetInventory;
+  readonly store: Pick<Store, 'saveAddressStandings'>;
+  readonly tenant: string;
+  readonly log: Logger;
+  /** Up time of earlier lives. */
+  readonly earlierMs: number;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsedMs: () => number;
+  readonly audit: (note: Omit<AuditNote, 'at'>) => Promise<void>;
+  readonly tell: (host: string, standing: AddressStanding) => void;
+}
+
+/** Up time is written this often where nothing else is: a crash lengthens leases by as much. */
+const saveEveryMs = 60_000;
+/** In one audit entry, and told to a host. */
+const addressesTold = 32;
+
+export class AddressKeeping {
+  readonly #options: AddressKeepingOptions;
+  readonly #notes: ClaimNotes;
+  readonly #startedAt: number;
+  readonly #holders = new Map<Address, string | undefined>();
+  readonly #standings = new Set<string>();
+  readonly #absentSince = new Map<string, number>();
+  #savedAt: number;
+  #isBehind = false;
+
+  constructor(options: AddressKeepingOptions) {
+    this.#options = options;
+    this.#startedAt = options.elapsedMs();
+    this.#savedAt = this.upMs();
+    this.#notes = new ClaimNotes((host) => options.inventory.pendingOf(host));
+  }
+
+  upMs(): number {
+    const { earlierMs, elapsedMs } = this.#options;
+    return Math.trunc(earlierMs + elapsedMs() - this.#startedAt);
+  }
+
+  /** `seenFrom`: the other end's address, in any spelling a socket gives. */
+  connected(host: string, seenFrom: string | undefined): void {
+    const { claims } = this.#options.inventory;
+    const before = claims.seenOf(host);
+    this.#options.inventory.connected(host, { seenFrom: readPeer(seenFrom), at: this.upMs() });
+    this.#absentSince.delete(host);
+    this.#standings.add(host);
+    const isUnshared = before?.isShared === true && !claims.isShared(before.address);
+    if (isUnshared) for (const other of claims.talkers(before.address)) this.#standings.add(other);
+  }
+
+  disconnected(host: string): void {
+    this.#absentSince.set(host, this.upMs());
+    this.#standings.add(host);
+    this.#options.inventory.disconnected(host, this.upMs());
+  }
+
+  /** True: several hosts talk from its address, as this shows; `passTime` is due. */
+  heard(host: string): boolean {
+    const isNews = this.#options.inventory.claims.heard(host, this.upMs());
+    if (isNews) this.#standings.add(host);
+    return isNews;
+  }
+
+  passTime(): void {
+    this.#options.inventory.passTime(this.upMs());
+  }
+
+  forget(host: string): void {
+    this.#absentSince.delete(host);
+    this.#standings.delete(host);
+  }
+
+  /** Never rejects. `changed`: some workload has other addresses than before, and a revision is due. */
+  async keep(): Promise<'changed' | 'same'> {
+    const { inventory, audit, tell } = this.#options;
+    const { claims } = inventory;
+    const changes = claims.takeHolderChanges();
+    for (const [address, host] of changes) this.#holders.set(address, host);
+    for (const event of claims.takeEvents()) {
+      if (event.kind === 'passed') {
+        const { address, from, to } = event;
+        await audit({ actor: 'control-plane', action: 'address-passed', target: address, details: { from, to } });
+      } else {
+        const { host, addresses } = event;
+        const details = { count: addresses.length, addresses: addresses.slice(0, addressesTold) };
+        await audit({ actor: 'control-plane', action: 'address-lease-ended', target: host, details });
+      }
+    }
+    const pending = claims.takePendingChanges();
+    for (const host of pending) this.#notes.changed(host);
+    const holdings = inventory.takeHoldingChanges();
+    for (const host of new Set([...pending, ...holdings])) tell(host, this.standingOf(host));
+    await this.#save();
+    return holdings.size > 0 ? 'changed' : 'same';
+  }
+
+  /** What of pending claims the audit log is to hear by now. */
+  async note(): Promise<void> {
+    for (const note of this.#notes.due(this.upMs())) await this.#options.audit(note);
+  }
+
+  standingOf(host: string): AddressStanding {
+    const { claims } = this.#options.inventory;
+    const held = [...claims.heldBy(host)].sort();
+    const pending = claims.pendingOf(host);
+    return {
+      held: held.slice(0, addressesTold),
+      heldCount: held.length,
+      pending: pending.slice(0, addressesTold).map(({ address, reason }) => ({ address, reason: pendingText(reason) })),
+      pendingCount: pending.length,
+    };
+  }
+
+  /** Writes how long it has been up; who is connected stays so in the store. */
+  async close(): Promise<void> {
+    this.#savedAt = Number.NEGATIVE_INFINITY;
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    const { store, tenant, log } = this.#options;
+    const upMs = this.upMs();
+    if (this.#holders.size === 0 && this.#standings.size === 0 && upMs - this.#savedAt < saveEveryMs) return;
+    const holders = [...this.#holders].map(
+      ([address, host]): HolderChange => ({ address, ...(host === undefined ? {} : { host }) }),
+    );
+    const hosts = [...this.#standings].map((host) => this.#storedStanding(host));
+    try {
+      await store.saveAddressStandings({ tenant, upMs, holders, hosts });
+    } catch (cause) {
+      if (!this.#isBehind)
+        log.error({ err: cause }, 'who holds which address could not be stored; this is tried again');
+      this.#isBehind = true;
+      return;
+    }
+    this.#isBehind = false;
+    this.#savedAt = upMs;
+    for (const { address, host } of holders) {
+      if (this.#holders.get(address as Address) === host) this.#holders.delete(address as Address);
+    }
+    for (const { host } of hosts) this.#standings.delete(host);
+  }
+
+  #storedStanding(host: string): HostStanding {
+    const seen = this.#options.inventory.claims.seenOf(host);
+    const absentSince = this.#absentSince.get(host);
+    return { host, ...(seen === undefined ? {} : { seen }), ...(absentSince === undefined ? {} : { absentSince }) };
+  }
+}
+
+function readPeer(text: string | undefined): Address | undefined {
+  const address = parseAddress(text ?? '');
+  return address.ok ? address.value : undefined;
+}

@@ -1,0 +1,42 @@
+// What the settings say of claims to addresses: limits, proxies, and what is reserved, the addresses that this machine answers agents and
+// operators on included.
+
+import { networkInterfaces } from 'node:os';
+import { type Address, isShareable, parseAddress } from '#model/address.ts';
+import { type AddressRange, normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
+import type { AddressClaimsOptions } from '#policy/address-claims.ts';
+import type { Settings } from './settings.ts';
+
+const minuteMs = 60_000;
+const dayMs = 86_400_000;
+
+export function claimsOptions(settings: Settings): AddressClaimsOptions {
+  const own = [settings.agents.address, settings.api.address].flatMap(listenedOn);
+  return {
+    limits: {
+      withoutRanges: settings.addressesWithoutRanges,
+      graceMs: settings.holderGraceMinutes * minuteMs,
+      leaseMs: settings.addressLeaseDays * dayMs,
+    },
+    reserved: normaliseRanges([...rangesOf(settings.reservedAddresses), ...own.filter(isShareable).map(rangeOf)]),
+    proxies: normaliseRanges(rangesOf(settings.proxies)),
+  };
+}
+
+/** As the settings were read, all are CIDRs. */
+function rangesOf(texts: readonly string[]): readonly AddressRange[] {
+  return texts.flatMap((text) => {
+    const range = parseCidr(text);
+    return range.ok ? [range.value] : [];
+  });
+}
+
+function listenedOn(address: Address): readonly Address[] {
+  if (address !== '0.0.0.0' && address !== '::') return [address];
+  return Object.values(networkInterfaces()).flatMap((entries = []) =>
+    entries.flatMap((entry) => {
+      const parsed = parseAddress(entry.address.split('%')[0] ?? '');
+      return parsed.ok ? [parsed.value] : [];
+    }),
+  );
+}
