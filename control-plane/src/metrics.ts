@@ -70,8 +70,15 @@ export function createMetrics(fleet: Fleet): Metrics {
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
     registers,
   });
+  let rendering: Promise<string> | undefined;
   return {
     requestDone: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
-    render: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+    async render() {
+      // Anybody may ask: those who ask at once share one answer.
+      rendering ??= registry.metrics().finally(() => {
+        rendering = undefined;
+      });
+      return { text: await rendering, contentType: registry.contentType };
+    },
   };
 }

@@ -63,7 +63,12 @@ export async function createApi(frame: ApiFrame, routes: (app: Api) => void): Pr
     invite(request, reply);
   });
   app.setErrorHandler<FastifyError>(answerError);
-  app.get('/api/v1/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async () => app.swagger());
+  // Made once: anybody may ask for it.
+  let description: string | undefined;
+  app.get('/api/v1/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, async (_request, reply) => {
+    description ??= JSON.stringify(app.swagger());
+    return reply.type('application/json').send(description);
+  });
   routes(app);
   await app.ready();
   return { app, routes: declared };

@@ -3,6 +3,7 @@
 
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { ServerTls } from '../pki.ts';
 import type { Connections } from './connections.ts';
 
@@ -17,6 +18,8 @@ export const listenerLimits = {
   keepAliveMs: 5000,
   /** Without a byte either way: who does not read an answer, and longer than any answer is worked at. */
   idleMs: 600_000,
+  /** Requests of one connection that are not answered yet; more end the connection. */
+  pipelined: 8,
   /** How often the times of connections are looked at. */
   lookMs: 1000,
 } as const;
@@ -28,7 +31,8 @@ export interface ListenerParts {
   readonly tls: ServerTls | undefined;
 }
 
-export function createListener({ handler, connections, tls }: ListenerParts): Server {
+export function createListener({ handler: unbounded, connections, tls }: ListenerParts): Server {
+  const handler = boundPipelines(unbounded);
   const options: ServerOptions = {
     maxHeaderSize: listenerLimits.headerBytes,
     headersTimeout: listenerLimits.headersMs,
@@ -58,4 +62,21 @@ export function createListener({ handler, connections, tls }: ListenerParts): Se
   server.on('checkContinue', handler);
   connections.watch(server);
   return server;
+}
+
+/** One packet may hold hundreds of requests, and Node begins with all of them at once, whether or not an answer is ever read. */
+function boundPipelines(handler: RequestListener): RequestListener {
+  const unanswered = new WeakMap<Socket, number>();
+  return (request, response) => {
+    const { socket } = request;
+    if (socket.destroyed) return;
+    const count = (unanswered.get(socket) ?? 0) + 1;
+    if (count > listenerLimits.pipelined) {
+      socket.destroy();
+      return;
+    }
+    unanswered.set(socket, count);
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1));
+    handler(request, response);
+  };
 }
