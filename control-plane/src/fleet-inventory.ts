@@ -20,6 +20,8 @@ export interface HostEntry {
   readonly addresses: readonly Address[];
   readonly facts: Labels;
   readonly labels: Labels;
+  /** Its certificates are revoked: it keeps its addresses, so that what is denied to it stays denied, until it is removed. */
+  readonly isRevoked?: boolean;
   /** CIDRs that its token or an operator lets it claim; absent where neither gave any. */
   readonly ranges?: readonly string[];
   /** The peers of its quarantine, as the operator wrote them. */
@@ -403,8 +405,8 @@ function rangesOf({ ranges }: HostEntry): readonly AddressRange[] | undefined {
   );
 }
 
-function containmentOf({ quarantine }: HostEntry): Containment {
-  return quarantine === undefined ? 'none' : 'contained';
+function containmentOf({ quarantine, isRevoked }: HostEntry): Containment {
+  return quarantine === undefined && isRevoked !== true ? 'none' : 'contained';
 }
 
 /** The workloads that a host has besides itself. */

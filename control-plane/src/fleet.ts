@@ -574,9 +574,12 @@ export class Fleet implements AgentBackend {
   /** Its certificates stop working at once, on live streams too; the host stays in the inventory. False where there is none. */
   async revokeAgent(host: string, actor: string): Promise<boolean> {
     return this.#changes.run(async () => {
-      if (this.#inventory.host(host) === undefined) return false;
+      const entry = this.#inventory.host(host);
+      if (entry === undefined) return false;
       const note = this.#note({ actor, action: 'agent-revoked', target: host });
       this.#dropCertificates(host, await this.#store.revokeCertificates({ tenant: this.#tenant, host, note }));
+      this.#inventory.setHost({ ...(this.#inventory.host(host) ?? entry), isRevoked: true });
+      await this.#addresses.keep();
       return true;
     });
   }

@@ -12,7 +12,7 @@ import type { StoredFleet, StoredHost } from './store/hosts.ts';
 
 /** Every host as the store remembers it, with what its agent was last known by. */
 export function storedEntries(
-  stored: Pick<StoredFleet, 'hosts' | 'labels' | 'quarantines' | 'holders' | 'upMs'>,
+  stored: Pick<StoredFleet, 'hosts' | 'labels' | 'quarantines' | 'holders' | 'upMs' | 'revokedHosts'>,
 ): readonly {
   readonly entry: HostEntry;
   readonly history: HostHistory;
@@ -22,6 +22,7 @@ export function storedEntries(
   const labelsOf = (name: string): Labels => new Map((labels.get(name) ?? []).map(({ key, value }) => [key, value]));
   const quarantines = new Map(stored.quarantines.map(({ workload, peers }) => [workload, peers]));
   const operatorsOf = (name: string) => operatorsWord(labelsOf(name), quarantines.get(name));
+  const revoked = new Set(stored.revokedHosts);
   const held = Map.groupBy(stored.holders, ({ host }) => host);
   return stored.hosts.map((host) => {
     const { name, addresses, facts, units, containers, ranges } = host;
@@ -31,6 +32,7 @@ export function storedEntries(
       facts: new Map(Object.entries(facts)),
       ...operatorsOf(name),
       ...(ranges === undefined ? {} : { ranges }),
+      ...(revoked.has(name) ? { isRevoked: true } : {}),
       units: new Map(
         Object.entries(units).map(([own, unit]): [string, UnitEntry] => [own, { unit, ...operatorsOf(own) }]),
       ),

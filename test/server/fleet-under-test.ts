@@ -34,6 +34,8 @@ export interface ConnectOptions {
   readonly answer?: 'ack' | 'nack' | 'silence';
   readonly serial?: string;
   readonly revision?: number;
+  /** The other end's address. */
+  readonly seenFrom?: string;
 }
 
 export interface TestAgent {
@@ -43,7 +45,7 @@ export interface TestAgent {
 }
 
 export async function fleetUnderTest(
-  given: { readonly now?: () => Millis; readonly directory?: string } = {},
+  given: { readonly now?: () => Millis; readonly elapsedMs?: () => number; readonly directory?: string } = {},
 ): Promise<FleetUnderTest> {
   const now = given.now ?? (() => millis(Date.now()));
   const directory = given.directory ?? (await scratchDirectory());
@@ -53,7 +55,8 @@ export async function fleetUnderTest(
     stored[0] === undefined ? [] : ((await store.readPolicy({ tenant, id: stored[0].policy }))?.files ?? []);
   const { policy: id, revision } = stored[0] ?? { policy: 0, revision: 0 };
   const active = { id, revision, policy: checkedPolicy(files[0]?.text) };
-  const fleet = await Fleet.open({ store, tenant, now, log: pino({ level: 'silent' }) }, active);
+  const clock = given.elapsedMs === undefined ? {} : { elapsedMs: given.elapsedMs };
+  const fleet = await Fleet.open({ store, tenant, now, log: pino({ level: 'silent' }), ...clock }, active);
   const close = async () => {
     await fleet.stop();
     await store.close();
@@ -75,7 +78,7 @@ export async function fleetUnderTest(
     enrol,
     async connect(
       host,
-      { labels = {}, addresses = [], answer = 'ack', serial = `serial-${host}`, revision: held = 0 } = {},
+      { labels = {}, addresses = [], answer = 'ack', serial = `serial-${host}`, revision: held = 0, seenFrom } = {},
     ) {
       if (fleet.hostEntry(host) === undefined) await enrol(host, labels);
       const agent: { sent: HostRuleSet[]; closed: string[]; connection: AgentConnection | undefined } = {
@@ -92,6 +95,7 @@ export async function fleetUnderTest(
           if (answer === 'nack') queueMicrotask(() => agent.connection?.nacked(ruleSet.revision, 'nft said no'));
         },
         close: (reason) => agent.closed.push(reason),
+        ...(seenFrom === undefined ? {} : { seenFrom }),
       });
       if (!connected.ok) throw new Error(connected.error.text);
       agent.connection = connected.value;
@@ -105,7 +109,7 @@ export async function fleetUnderTest(
     },
     async restart() {
       await close();
-      return fleetUnderTest({ now, directory });
+      return fleetUnderTest({ ...given, now, directory });
     },
   };
 }

@@ -105,6 +105,7 @@ describe('the fleet', () => {
       revision: 8,
       upMs: 0,
       holders: [],
+      revokedHosts: ['web-1'],
       hosts: [
         {
           name: 'web-1',

@@ -44,6 +44,8 @@ export interface StoredFleet {
   readonly holders: readonly { readonly address: string; readonly host: string }[];
   readonly labels: readonly StoredLabel[];
   readonly quarantines: readonly StoredQuarantine[];
+  /** Hosts whose certificates were all revoked, in their present enrolment. */
+  readonly revokedHosts: readonly string[];
   /** Serials of certificates that are revoked and have not expired. */
   readonly revokedSerials: readonly string[];
 }
@@ -60,6 +62,11 @@ export async function loadFleet(
     .where('name', '=', tenant)
     .executeTakeFirstOrThrow();
   const hosts = await tx.selectFrom('hosts').selectAll().where('tenant', '=', tenant).orderBy('name').execute();
+  const certificates = await tx
+    .selectFrom('certificates')
+    .select(['host', 'revoked_at'])
+    .where('tenant', '=', tenant)
+    .execute();
   const holders = await tx
     .selectFrom('address_holders')
     .select(['address', 'host'])
@@ -101,8 +108,24 @@ export async function loadFleet(
       createdAt: millis(row.created_at),
       createdBy: row.created_by,
     })),
+    revokedHosts: revokedHosts(certificates, hosts),
     revokedSerials: revoked.map((row) => row.serial),
   };
+}
+
+/** A name that was removed and enrolled anew has older certificates that were revoked before it was enrolled. */
+function revokedHosts(
+  certificates: readonly { readonly host: string; readonly revoked_at: number | null }[],
+  hosts: readonly { readonly name: string; readonly enrolled_at: number }[],
+): readonly string[] {
+  const enrolledAt = new Map(hosts.map(({ name, enrolled_at }) => [name, enrolled_at]));
+  const good = new Set<string>();
+  const revoked = new Set<string>();
+  for (const { host, revoked_at: at } of certificates) {
+    if (at === null) good.add(host);
+    else if (at >= (enrolledAt.get(host) ?? Number.POSITIVE_INFINITY)) revoked.add(host);
+  }
+  return [...revoked].filter((host) => !good.has(host));
 }
 
 /** Revisions only grow: what is in the hands of agents must never be numbered again. */
