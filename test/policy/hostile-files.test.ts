@@ -1,4 +1,4 @@
-// Files made to hurt: each gives an error within a second, and none is read on.
+// Files made to hurt: each gives an error soon, and none is read on.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { maxPolicyFileLength } from '#policy/yaml-documents.ts';
-import { threadMs } from '#test/support/thread-time.ts';
+import { leastReferencesOf } from '#test/support/thread-time.ts';
 import { noon, segment } from './world.ts';
 
 const good = segment('shop', 'selector: all()').replace('---\n', '');
@@ -19,13 +19,15 @@ function codes(text: string): string[] {
   return [...new Set(problems.map(({ code }) => code))];
 }
 
-/** Processor time of this thread: what a file costs, however busy the machine is. */
 function bomb(): string {
   const levels = 'abcdefghijklmnopqrstuvwxyz'.split('');
   return levels
     .map((name, index) => `${name}: &${name} [${index === 0 ? '"lol"' : `*${levels[index - 1]}, `.repeat(10)}]\n`)
     .join('');
 }
+
+/** Of test/support/thread-time.ts. The slowest here comes to 45 beside other busy processes; what is quadratic comes to thousands. */
+const mostReferences = 150;
 
 const hostile: readonly (readonly [name: string, text: string, codes: readonly string[]])[] = [
   ['a byte order mark', `\uFEFF${good}`, ['byte-order-mark']],
@@ -60,9 +62,11 @@ const hostile: readonly (readonly [name: string, text: string, codes: readonly s
 
 describe('one file', () => {
   test.each(hostile)('%s', (_name, text, expected) => {
-    const startedAt = threadMs();
-    const found = codes(text);
-    expect(threadMs() - startedAt).toBeLessThan(1000);
+    let found: readonly string[] = [];
+    const cost = leastReferencesOf(() => {
+      found = codes(text);
+    }, mostReferences);
+    expect(cost).toBeLessThan(mostReferences);
     expect(found.length).toBeGreaterThan(0);
     for (const code of found) expect(expected).toContain(code);
   });
@@ -173,16 +177,22 @@ describe('in a process of its own', () => {
   const folder = mkdtempSync(join(tmpdir(), `segwall-hostile-${process.pid}-`));
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  // Processor time on a quiet machine is well below one second; where memory is fought over it comes to half as much again.
-  test.each(dense)('%s gives an error within a second and 700 MiB', (name, text, code) => {
-    const file = join(folder, `${name.replaceAll(' ', '-')}.yaml`);
-    writeFileSync(file, text);
+  // A young process reads slower than its reference runs: the slowest here come to 140.
+  const mostReferencesAlone = 450;
+  const checkAlone = (file: string) => {
     const { stdout, stderr } = spawnSync(process.execPath, [child, file], { encoding: 'utf8' });
     expect(stderr).toBe('');
-    const found = JSON.parse(stdout) as { codes: string[]; errors: number; ms: number; peakMiB: number };
+    return JSON.parse(stdout) as { codes: string[]; errors: number; references: number; peakMiB: number };
+  };
+
+  test.each(dense)('%s gives an error soon and within 700 MiB', (name, text, code) => {
+    const file = join(folder, `${name.replaceAll(' ', '-')}.yaml`);
+    writeFileSync(file, text);
+    let found = checkAlone(file);
+    for (let tries = 1; tries < 3 && found.references >= mostReferencesAlone; tries += 1) found = checkAlone(file);
     expect(found.codes).toContain(code);
     expect(found.errors).toBeGreaterThan(0);
-    expect(found.ms).toBeLessThan(1500);
+    expect(found.references).toBeLessThan(mostReferencesAlone);
     expect(found.peakMiB).toBeLessThan(700);
   });
 

@@ -4,8 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { findCoverings } from '#policy/covering-rules.ts';
 import type { Rule } from '#policy/policy.ts';
-import { threadMs } from '#test/support/thread-time.ts';
+import type { Problem } from '#policy/problem.ts';
+import { leastReferencesOf } from '#test/support/thread-time.ts';
 import { document, noon, segment, workloads } from './world.ts';
+
+/** Of test/support/thread-time.ts. The slowest here come to 230 beside other busy processes; most of it is reading. */
+const mostReferences = 700;
 
 /** Processor time of this thread: what it costs, however busy the machine is. */
 const count = 5000;
@@ -33,15 +37,17 @@ describe.each(Object.entries(shapes))('5,000 rules of one segment about 5,000 wo
     '  - { name: wide, from: [{ tenant: env == "prod" }], to: [{ workloads: role == "r-8" }], services: [tcp/1230-1240] }\n  - { name: zz, from: [{ tenant: env == "prod" }], to: [{ workloads: role == "r-8" }], services: [tcp/1234] }';
   const text = segment('all', `selector: env == "prod"\nrules:\n${rules}\n${last}`);
 
-  test('the last rule is compared as the first is, within five seconds of processor time', () => {
-    const startedAt = threadMs();
-    const { problems } = checkPolicy({
-      files: [{ path: 'p.yaml', text: text + guardrail }],
-      inventoryFiles: [{ path: 'i.yaml', text: fleet }],
-      now: noon,
-      mode: 'offline',
-    });
-    expect(threadMs() - startedAt).toBeLessThan(5000);
+  test('the last rule is compared as the first is, soon', () => {
+    let problems: readonly Problem[] = [];
+    const check = () => {
+      const input = {
+        files: [{ path: 'p.yaml', text: text + guardrail }],
+        inventoryFiles: [{ path: 'i.yaml', text: fleet }],
+      };
+      problems = checkPolicy({ ...input, now: noon, mode: 'offline' }).problems;
+    };
+    const cost = leastReferencesOf(check, mostReferences);
+    expect(cost).toBeLessThan(mostReferences);
     const said = problems.filter(({ message }) => message.includes('all/zz')).map(({ code }) => code);
     expect(said).toEqual(['guardrail-contradicts-rule', 'rule-covered']);
     expect(problems.filter(({ code }) => code === 'comparison-stopped')).toEqual([]);
@@ -157,22 +163,21 @@ describe('ten thousand workloads', () => {
       [],
     ],
   ])('%s', (_name, policy, expected) => {
-    const startedAt = threadMs();
-    const files = policy.split('---\n').slice(1);
-    const { problems } = checkPolicy({
-      files: Array.from({ length: Math.ceil(files.length / 3000) }, (_, at) => ({
-        path: `p${at}.yaml`,
-        text: files
-          .slice(at * 3000, (at + 1) * 3000)
-          .map((one) => `---\n${one}`)
-          .join(''),
-      })),
-      inventoryFiles: [{ path: 'i.json', text: inventory }],
-      now: noon,
-      mode: 'offline',
-    });
-    // Two seconds on a quiet machine, of which most is reading; one that is fought over takes twice that.
-    expect(threadMs() - startedAt).toBeLessThan(5000);
+    const documents = policy.split('---\n').slice(1);
+    const files = Array.from({ length: Math.ceil(documents.length / 3000) }, (_, at) => ({
+      path: `p${at}.yaml`,
+      text: documents
+        .slice(at * 3000, (at + 1) * 3000)
+        .map((one) => `---\n${one}`)
+        .join(''),
+    }));
+    let problems: readonly Problem[] = [];
+    const check = () => {
+      const inventoryFiles = [{ path: 'i.json', text: inventory }];
+      problems = checkPolicy({ files, inventoryFiles, now: noon, mode: 'offline' }).problems;
+    };
+    const cost = leastReferencesOf(check, mostReferences);
+    expect(cost).toBeLessThan(mostReferences);
     expect([...new Set(problems.map(({ code }) => code))].filter((code) => code !== 'rule-broad')).toEqual(expected);
   });
 });
