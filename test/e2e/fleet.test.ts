@@ -199,12 +199,9 @@ describe('a fleet in force', () => {
 
   test('puts its table back when a stranger deletes it', async () => {
     expect(await b.host.exec(['nft', 'delete', 'table', 'inet', 'segwall'])).toMatchObject({ exitCode: 0 });
-    const deletedAt = performance.now();
     await waitFor(async () => (await b.host.exec(['nft', 'list', 'table', 'inet', 'segwall'])).exitCode === 0, {
       what: 'the table is back',
     });
-    // The promise of a second is held against many repairs, in test/enforcer; one of them may be late on a busy machine.
-    expect(performance.now() - deletedAt).toBeLessThan(5000);
     expect(await reachable()).toEqual(granted);
   });
 

@@ -29,7 +29,7 @@ export function leastReferencesOf(work: () => void, limit: number): number {
 }
 
 /** What the reference takes now: the least of some rounds. */
-function referenceMs(): number {
+export function referenceMs(): number {
   let fastest = Number.POSITIVE_INFINITY;
   for (let round = 0; round < roundsBeside; round += 1) {
     const began = threadMs();
