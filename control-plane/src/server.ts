@@ -28,6 +28,7 @@ import { operatorRoutes } from './api/operators.ts';
 import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
 import type { DeclaredRoute } from './api/route-access.ts';
+import { RowBudget } from './api/row-budget.ts';
 import { tokenRoutes } from './api/tokens.ts';
 import { claimsOptions } from './claims-options.ts';
 import { openDataDirectory } from './data-directory.ts';
@@ -107,7 +108,15 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     stops.push(() => agentServer.stop(stopGraceMs));
 
     const metrics = createMetrics(fleet);
-    const context: ApiContext = { fleet, store, tenant, now, version, prunedFlows: retention.pruned };
+    const context: ApiContext = {
+      fleet,
+      store,
+      tenant,
+      now,
+      rows: new RowBudget(),
+      version,
+      prunedFlows: retention.pruned,
+    };
     const tls: { readonly tls?: ServerTls } = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
     const failures = new FailedCalls({
       now,

@@ -6,7 +6,7 @@ import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { auditEntry, auditQuery } from './schemas.ts';
 
-export function auditRoutes(app: Api, { store, tenant }: ApiContext): void {
+export function auditRoutes(app: Api, { store, tenant, rows }: ApiContext): void {
   app.get(
     '/api/v1/audit',
     {
@@ -18,6 +18,10 @@ export function auditRoutes(app: Api, { store, tenant }: ApiContext): void {
         response: { 200: z.array(auditEntry).readonly() },
       },
     },
-    async (request) => store.listAudit({ tenant, afterSeq: request.query.after, limit: request.query.limit }),
+    async (request, reply) => {
+      const { after, limit } = request.query;
+      rows.take(limit, reply.raw);
+      return store.listAudit({ tenant, afterSeq: after, limit });
+    },
   );
 }

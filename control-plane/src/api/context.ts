@@ -3,12 +3,14 @@
 import type { Millis } from '#model/time.ts';
 import type { Fleet } from '../fleet.ts';
 import type { Store } from '../store/store.ts';
+import type { RowBudget } from './row-budget.ts';
 
 export interface ApiContext {
   readonly fleet: Fleet;
   readonly store: Store;
   readonly tenant: string;
   readonly now: () => Millis;
+  readonly rows: RowBudget;
   readonly version: string;
   /** Flow rows that went for want of room, since the process started. */
   readonly prunedFlows: () => number;

@@ -21,8 +21,9 @@ export function flowRoutes(app: Api, context: ApiContext): void {
         response: { 200: z.array(flow) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { since, from, to, verdict, segment, unit, limit } = request.query;
+      context.rows.take(limit, reply.raw);
       const rows = await store.listFlows({
         tenant,
         since: millis(since),
