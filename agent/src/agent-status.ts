@@ -2,7 +2,7 @@
 
 import { findingText } from '#agent-core/foreign-rules.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
-import type { ReportedStatus } from '#wire/policy-sync-messages.ts';
+import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
 import type { ContainerDiscovery } from './container-discovery.ts';
 import type { Enforcement } from './enforcement.ts';
 import { essentialText } from './essentials-record.ts';
@@ -55,8 +55,13 @@ export function reportedStatus(parts: Omit<AgentParts, 'startedAt'>): ReportedSt
 
 export function statusDocument(
   parts: AgentParts,
-  { sync, syncState }: { readonly sync: PolicySync; readonly syncState: SyncState },
+  told: {
+    readonly sync: PolicySync;
+    readonly syncState: SyncState;
+    readonly addressStanding: AddressStanding | undefined;
+  },
 ): AgentStatusDocument {
+  const { sync, syncState, addressStanding } = told;
   const { identity, enforcement, intake, flows, host, events, essentials, startedAt } = parts;
   const { enforcer, foreign, names } = enforcement;
   const ruleSet = enforcer.held();
@@ -83,6 +88,7 @@ export function statusDocument(
     workloads: ruleSet?.workloads.length ?? 0,
     peerSets: ruleSet?.peerSets.size ?? 0,
     addresses: host.addresses().published,
+    ...(addressStanding === undefined ? {} : { addressStanding }),
     repairs,
     problem: intake.problem(),
     warnings: warningsOf(parts),

@@ -19,6 +19,7 @@
 
 import type { Logger } from 'pino';
 import { millis } from '#model/time.ts';
+import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ownAddresses } from './addresses.ts';
 import { reportedStatus, statusDocument } from './agent-status.ts';
 import { findCgroupRoot } from './cgroup-tree.ts';
@@ -151,6 +152,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   // ---- policy, and what is told of ourselves
 
   let syncState: SyncState = 'connecting';
+  let addressStanding: AddressStanding | undefined;
   const intake = createPolicyIntake({
     enforcer,
     reach,
@@ -178,6 +180,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     status: () => reportedStatus(parts),
     events,
+    standing(next) {
+      addressStanding = next;
+    },
     signal: stop,
     log,
     onState(next) {
@@ -230,7 +235,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   }
   const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
   resolving.unref();
-  const statusServer = await serveStatus(state.socketPath, () => statusDocument(parts, { sync, syncState }));
+  const statusServer = await serveStatus(state.socketPath, () =>
+    statusDocument(parts, { sync, syncState, addressStanding }),
+  );
   void foreign.look().catch(fail);
 
   // ---- running, until stopped

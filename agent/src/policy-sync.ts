@@ -18,6 +18,7 @@ import { type Millis, millis } from '#model/time.ts';
 import { applyWireDelta } from '#wire/delta.ts';
 import { limits } from '#wire/limits.ts';
 import {
+  type AddressStanding,
   type DownMessage,
   decodeDownMessage,
   encodeUpMessage,
@@ -56,6 +57,8 @@ export interface PolicySyncOptions {
     waiting(): readonly HostEvent[];
     taken(ids: readonly string[]): void;
   };
+  /** What the host's claims to addresses have come to, whenever that changes. */
+  readonly standing?: (standing: AddressStanding) => void;
   /** Ends the sync. */
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -242,7 +245,8 @@ class StreamSession {
     const held = this.#options.enforcer.held();
     const { agentVersion } = this.#options;
     this.#reportedHost = textOf(host);
-    this.#send({ kind: 'hello', agentVersion, host, ...(held === undefined ? {} : { held: heldOf(held) }) });
+    const takes = this.#options.standing === undefined ? {} : { takesStanding: true as const };
+    this.#send({ kind: 'hello', agentVersion, host, ...takes, ...(held === undefined ? {} : { held: heldOf(held) }) });
   }
 
   #received(bytes: Uint8Array): void {
@@ -266,6 +270,8 @@ class StreamSession {
       this.#options.events?.taken(message.value.ids);
       this.#eventsOnTheWay = false;
       this.#sendEvents();
+    } else if (message.value.kind === 'address-standing') {
+      this.#options.standing?.(message.value.standing);
     } else {
       // Newest wins: what has not begun is not worth applying once something newer is here.
       this.#waiting = message.value;

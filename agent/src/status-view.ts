@@ -3,6 +3,7 @@
 import { type AddressRange, rangeCidrs, rangeText } from '#model/address-range.ts';
 import type { HostRuleSet, Peers } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import type { NamesStatus } from './names.ts';
 import type { AgentStatusDocument, QuarantineStatus } from './status.ts';
 
@@ -62,7 +63,8 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['revision', revisionText(applied, revision)],
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
     ['essential', status.essentials?.join('\n')],
-    ['addresses', status.addresses?.join(', ')],
+    ['addresses', status.addresses && addressesText(status.addresses)],
+    ['NOT ITS OWN', status.addressStanding && pendingText(status.addressStanding)],
     ['names', status.names && namesText(status.names)],
     ['flows lost', status.lost === undefined ? undefined : String(status.lost)],
     ['waiting on disk', flows && `${flows.spooledBatches} batches, ${flows.spooledBytes} bytes`],
@@ -92,6 +94,16 @@ function namesText({ source, names, lost, failedLookups }: NamesStatus): string 
     ...(failedLookups > 0 ? [`${failedLookups} names without an answer`] : []),
   ];
   return [[sourceTexts[source], ...losses].join('; '), ...shown, ...more].join('\n');
+}
+
+function addressesText(addresses: readonly string[]): string {
+  return addresses.join(', ') || 'none that others could reach it by; see the setting interfaces';
+}
+
+/** Claims that the control plane does not believe. */
+function pendingText({ pending, pendingCount }: AddressStanding): string {
+  const more = pendingCount > pending.length ? [`and ${pendingCount - pending.length} more`] : [];
+  return [...pending.map(({ address, reason }) => `${address} ${reason}`), ...more].join('\n');
 }
 
 function quarantineText({ name, workloads, allowed, allowedCount }: QuarantineStatus): string {

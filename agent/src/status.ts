@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
+import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 import type { NamesStatus } from './names.ts';
 
@@ -39,6 +40,8 @@ export interface AgentStatusDocument {
   readonly workloads: number;
   readonly peerSets: number;
   readonly addresses: readonly string[];
+  /** What the control plane said last of the host's claims to addresses; absent before it did. */
+  readonly addressStanding?: AddressStanding;
   readonly repairs: number;
   readonly problem: string;
   /** What may override our rules or keep them from holding, in words. */

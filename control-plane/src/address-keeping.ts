@@ -7,7 +7,7 @@
 import type { Logger } from 'pino';
 import { type Address, parseAddress } from '#model/address.ts';
 import { pendingText } from '#policy/address-standing.ts';
-import type { AddressStanding } from './agent-backend.ts';
+import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ClaimNotes } from './claim-notes.ts';
 import type { FleetInventory } from './fleet-inventory.ts';
 import type { HolderChange, HostStanding } from './store/address-holders.ts';
@@ -38,6 +38,8 @@ export class AddressKeeping {
   readonly #startedAt: number;
   readonly #holders = new Map<Address, string | undefined>();
   readonly #standings = new Set<string>();
+  /** Hosts that have come since and know nothing of their standing. */
+  readonly #untold = new Set<string>();
   readonly #absentSince = new Map<string, number>();
   #savedAt: number;
   #isBehind = false;
@@ -61,6 +63,7 @@ export class AddressKeeping {
     this.#options.inventory.connected(host, { seenFrom: readPeer(seenFrom), at: this.upMs() });
     this.#absentSince.delete(host);
     this.#standings.add(host);
+    this.#untold.add(host);
     const isUnshared = before?.isShared === true && !claims.isShared(before.address);
     if (isUnshared) for (const other of claims.talkers(before.address)) this.#standings.add(other);
   }
@@ -106,7 +109,8 @@ export class AddressKeeping {
     const pending = claims.takePendingChanges();
     for (const host of pending) this.#notes.changed(host);
     const holdings = inventory.takeHoldingChanges();
-    for (const host of new Set([...pending, ...holdings])) tell(host, this.standingOf(host));
+    for (const host of new Set([...pending, ...holdings, ...this.#untold])) tell(host, this.standingOf(host));
+    this.#untold.clear();
     await this.#save();
     return holdings.size > 0 ? 'changed' : 'same';
   }

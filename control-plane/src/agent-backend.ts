@@ -7,6 +7,7 @@ import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Secret } from '#model/secret.ts';
 import type { Millis } from '#model/time.ts';
+import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 
 /** Read from the client certificate, never from a message. */
 export interface AgentIdentity {
@@ -86,14 +87,6 @@ export interface AgentStatus {
   readonly panic?: Panic;
   /** What on the host may keep its rules from holding; absent where there is nothing. */
   readonly warnings?: readonly string[];
-}
-
-/** What a host's claims to addresses have come to, for the host itself: the first few, and how many there are. */
-export interface AddressStanding {
-  readonly held: readonly string[];
-  readonly heldCount: number;
-  readonly pending: readonly { readonly address: string; readonly reason: string }[];
-  readonly pendingCount: number;
 }
 
 /** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */

@@ -12,7 +12,9 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import {
+  type AddressStanding,
   decodeUpMessage,
+  encodeAddressStanding,
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
@@ -68,6 +70,8 @@ export class PolicyStream {
   #next: HostRuleSet | undefined;
   #isDraining = false;
   #isTakingEvents = false;
+  /** Waits for the pipe to drain. */
+  #untoldStanding: AddressStanding | undefined;
   #heardAt: Millis;
   #heartbeatAt: Millis;
 
@@ -90,6 +94,7 @@ export class PolicyStream {
     call.on('error', () => this.#finish());
     call.on('drain', () => {
       this.#isDraining = false;
+      if (this.#untoldStanding !== undefined) this.#tellStanding(this.#untoldStanding);
       this.#pump();
     });
   }
@@ -167,6 +172,7 @@ export class PolicyStream {
         send: (ruleSet) => this.#offered(ruleSet),
         close: (reason) => this.close({ code: status.ABORTED, details: reason }),
         seenFrom: peerAddress(this.#options.call.getPeer()),
+        ...(hello.takesStanding === true ? { standing: (standing) => this.#tellStanding(standing) } : {}),
       },
     );
     if (!connection.ok) return { code: refusalCodes[connection.error.kind], details: connection.error.text };
@@ -265,6 +271,12 @@ export class PolicyStream {
     if (this.#state === 'closed') return;
     this.#next = ruleSet;
     this.#options.queue.add(this.#pump);
+  }
+
+  #tellStanding(standing: AddressStanding): void {
+    if (this.#state !== 'open') return;
+    this.#untoldStanding = this.#isDraining ? standing : undefined;
+    this.#write(encodeAddressStanding(standing));
   }
 
   /** A field and not a method: the queue knows it by identity. */

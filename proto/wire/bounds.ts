@@ -55,6 +55,7 @@ export const bounds = {
   'Hello.agent_version': text(limits.factCharacters, 'refuse'),
   'Hello.report': message,
   'Hello.held': message,
+  'Hello.takes_address_standing': truth,
   'Held.revision': revision('told as `ahead` where the store knows of none so high; never becomes a revision of ours'),
   'Held.digest': { kind: 'bytes', most: 32, beyond: 'refuse', note: 'exactly 32' },
 

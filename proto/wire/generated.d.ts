@@ -1049,8 +1049,11 @@ export namespace segwall {
             /** ControlPlaneMessage eventsTaken. */
             eventsTaken?: (segwall.v1.EventsTaken.$Properties|null);
 
+            /** ControlPlaneMessage addressStanding. */
+            addressStanding?: (segwall.v1.AddressStanding.$Properties|null);
+
             /** ControlPlaneMessage kind. */
-            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken");
+            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding");
 
             /**
              * Encodes the specified ControlPlaneMessage message. Does not implicitly {@link segwall.v1.ControlPlaneMessage.verify|verify} messages.
@@ -1088,8 +1091,11 @@ export namespace segwall {
                 /** ControlPlaneMessage eventsTaken */
                 eventsTaken?: (segwall.v1.EventsTaken.$Properties|null);
 
+                /** ControlPlaneMessage addressStanding */
+                addressStanding?: (segwall.v1.AddressStanding.$Properties|null);
+
                 /** ControlPlaneMessage kind */
-                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken");
+                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1101,9 +1107,10 @@ export namespace segwall {
               delta?: segwall.v1.Delta.$Shape|null;
               heartbeat?: segwall.v1.Heartbeat.$Shape|null;
               eventsTaken?: segwall.v1.EventsTaken.$Shape|null;
+              addressStanding?: segwall.v1.AddressStanding.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape })
+              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape })
             );
         }
 
@@ -1134,6 +1141,9 @@ export namespace segwall {
 
             /** Hello held. */
             held?: (segwall.v1.Held.$Properties|null);
+
+            /** Hello takesAddressStanding. */
+            takesAddressStanding: boolean;
 
             /**
              * Encodes the specified Hello message. Does not implicitly {@link segwall.v1.Hello.verify|verify} messages.
@@ -1167,6 +1177,9 @@ export namespace segwall {
 
                 /** Hello held */
                 held?: (segwall.v1.Held.$Properties|null);
+
+                /** Hello takesAddressStanding */
+                takesAddressStanding?: (boolean|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -2010,6 +2023,144 @@ export namespace segwall {
 
             /** Shape of a Heartbeat. */
             type $Shape = segwall.v1.Heartbeat.$Properties;
+        }
+
+        /**
+         * Properties of an AddressStanding.
+         * @deprecated Use segwall.v1.AddressStanding.$Properties instead.
+         */
+        interface IAddressStanding extends segwall.v1.AddressStanding.$Properties {
+        }
+
+        /** Represents an AddressStanding. */
+        class AddressStanding {
+
+            /**
+             * Constructs a new AddressStanding.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.AddressStanding.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** AddressStanding held. */
+            held: string[];
+
+            /** AddressStanding heldCount. */
+            heldCount: number;
+
+            /** AddressStanding pending. */
+            pending: segwall.v1.PendingAddress.$Properties[];
+
+            /** AddressStanding pendingCount. */
+            pendingCount: number;
+
+            /**
+             * Encodes the specified AddressStanding message. Does not implicitly {@link segwall.v1.AddressStanding.verify|verify} messages.
+             * @param message AddressStanding message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.AddressStanding.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an AddressStanding message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.AddressStanding & segwall.v1.AddressStanding.$Shape} AddressStanding
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.AddressStanding & segwall.v1.AddressStanding.$Shape;
+        }
+
+        namespace AddressStanding {
+
+            /** Properties of an AddressStanding. */
+            interface $Properties {
+
+                /** AddressStanding held */
+                held?: (string[]|null);
+
+                /** AddressStanding heldCount */
+                heldCount?: (number|null);
+
+                /** AddressStanding pending */
+                pending?: (segwall.v1.PendingAddress.$Properties[]|null);
+
+                /** AddressStanding pendingCount */
+                pendingCount?: (number|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an AddressStanding. */
+            type $Shape = segwall.v1.AddressStanding.$Properties;
+        }
+
+        /**
+         * Properties of a PendingAddress.
+         * @deprecated Use segwall.v1.PendingAddress.$Properties instead.
+         */
+        interface IPendingAddress extends segwall.v1.PendingAddress.$Properties {
+        }
+
+        /** Represents a PendingAddress. */
+        class PendingAddress {
+
+            /**
+             * Constructs a new PendingAddress.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.PendingAddress.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** PendingAddress address. */
+            address: string;
+
+            /** PendingAddress reason. */
+            reason: string;
+
+            /**
+             * Encodes the specified PendingAddress message. Does not implicitly {@link segwall.v1.PendingAddress.verify|verify} messages.
+             * @param message PendingAddress message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.PendingAddress.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a PendingAddress message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.PendingAddress & segwall.v1.PendingAddress.$Shape} PendingAddress
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.PendingAddress & segwall.v1.PendingAddress.$Shape;
+        }
+
+        namespace PendingAddress {
+
+            /** Properties of a PendingAddress. */
+            interface $Properties {
+
+                /** PendingAddress address */
+                address?: (string|null);
+
+                /** PendingAddress reason */
+                reason?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a PendingAddress. */
+            type $Shape = segwall.v1.PendingAddress.$Properties;
         }
 
         /**

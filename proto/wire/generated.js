@@ -1622,11 +1622,12 @@ export const segwall = $root.segwall = (() => {
             ControlPlaneMessage.prototype.delta = null;
             ControlPlaneMessage.prototype.heartbeat = null;
             ControlPlaneMessage.prototype.eventsTaken = null;
+            ControlPlaneMessage.prototype.addressStanding = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ControlPlaneMessage.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken"]),
+                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1645,6 +1646,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.Heartbeat.encode(message.heartbeat, writer.uint32(26).fork(), _depth + 1).ldelim();
                 if (message.eventsTaken != null && $Object.hasOwnProperty.call(message, "eventsTaken"))
                     $root.segwall.v1.EventsTaken.encode(message.eventsTaken, writer.uint32(34).fork(), _depth + 1).ldelim();
+                if (message.addressStanding != null && $Object.hasOwnProperty.call(message, "addressStanding"))
+                    $root.segwall.v1.AddressStanding.encode(message.addressStanding, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1706,6 +1709,13 @@ export const segwall = $root.segwall = (() => {
                             message.kind = "eventsTaken";
                             continue;
                         }
+                    case 5: {
+                            if (wireType !== 2)
+                                break;
+                            message.addressStanding = $root.segwall.v1.AddressStanding.decode(reader, reader.size(), $undefined, _depth + 1, message.addressStanding);
+                            message.kind = "addressStanding";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1738,6 +1748,7 @@ export const segwall = $root.segwall = (() => {
             Hello.prototype.agentVersion = "";
             Hello.prototype.report = null;
             Hello.prototype.held = null;
+            Hello.prototype.takesAddressStanding = false;
 
             Hello.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1752,6 +1763,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.HostReport.encode(message.report, writer.uint32(18).fork(), _depth + 1).ldelim();
                 if (message.held != null && $Object.hasOwnProperty.call(message, "held"))
                     $root.segwall.v1.Held.encode(message.held, writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.takesAddressStanding != null && $Object.hasOwnProperty.call(message, "takesAddressStanding") && message.takesAddressStanding !== false)
+                    writer.uint32(32).bool(message.takesAddressStanding);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1804,6 +1817,15 @@ export const segwall = $root.segwall = (() => {
                             if (wireType !== 2)
                                 break;
                             message.held = $root.segwall.v1.Held.decode(reader, reader.size(), $undefined, _depth + 1, message.held);
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.takesAddressStanding = value;
+                            else
+                                delete message.takesAddressStanding;
                             continue;
                         }
                     }
@@ -3122,6 +3144,220 @@ export const segwall = $root.segwall = (() => {
             };
 
             return Heartbeat;
+        })();
+
+        v1.AddressStanding = (function() {
+
+            const AddressStanding = function (properties) {
+                this.held = [];
+                this.pending = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            AddressStanding.prototype.held = $util.emptyArray;
+            AddressStanding.prototype.heldCount = 0;
+            AddressStanding.prototype.pending = $util.emptyArray;
+            AddressStanding.prototype.pendingCount = 0;
+
+            AddressStanding.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.held != null && message.held.length)
+                    for (let i = 0; i < message.held.length; ++i)
+                        writer.uint32(10).string(message.held[i]);
+                if (message.heldCount != null && $Object.hasOwnProperty.call(message, "heldCount") && message.heldCount !== 0)
+                    writer.uint32(16).uint32(message.heldCount);
+                if (message.pending != null && message.pending.length)
+                    for (let i = 0; i < message.pending.length; ++i)
+                        $root.segwall.v1.PendingAddress.encode(message.pending[i], writer.uint32(26).fork(), _depth + 1).ldelim();
+                if (message.pendingCount != null && $Object.hasOwnProperty.call(message, "pendingCount") && message.pendingCount !== 0)
+                    writer.uint32(32).uint32(message.pendingCount);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            AddressStanding.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.AddressStanding();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.held && message.held.length))
+                                message.held = [];
+                            message.held.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.heldCount = value;
+                            else
+                                delete message.heldCount;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.pending && message.pending.length))
+                                message.pending = [];
+                            message.pending.push($root.segwall.v1.PendingAddress.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.pendingCount = value;
+                            else
+                                delete message.pendingCount;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return AddressStanding;
+        })();
+
+        v1.PendingAddress = (function() {
+
+            const PendingAddress = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            PendingAddress.prototype.address = "";
+            PendingAddress.prototype.reason = "";
+
+            PendingAddress.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.address != null && $Object.hasOwnProperty.call(message, "address") && message.address !== "")
+                    writer.uint32(10).string(message.address);
+                if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
+                    writer.uint32(18).string(message.reason);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            PendingAddress.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.PendingAddress();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.address = value;
+                            else
+                                delete message.address;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.reason = value;
+                            else
+                                delete message.reason;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return PendingAddress;
         })();
 
         v1.EventsTaken = (function() {

@@ -41,6 +41,8 @@ export const limits = {
   flowLoss: 2 ** 40,
   /** An agent's own report. */
   reportedAddresses: 4096,
+  /** Told to a host of each list of its standing. */
+  standingAddresses: 64,
   facts: 64,
   factCharacters: 256,
   reportedUnits: 4096,

@@ -31,7 +31,16 @@ export type DownMessage =
   | { readonly kind: 'snapshot'; readonly ruleSet: HostRuleSet }
   | { readonly kind: 'delta'; readonly wire: WireDelta }
   | { readonly kind: 'heartbeat'; readonly sentAt: Millis; readonly takesEvents: boolean }
-  | { readonly kind: 'events-taken'; readonly ids: readonly string[] };
+  | { readonly kind: 'events-taken'; readonly ids: readonly string[] }
+  | { readonly kind: 'address-standing'; readonly standing: AddressStanding };
+
+/** What a host's claims to addresses have come to: the first few, and how many there are. Reasons are in words. */
+export interface AddressStanding {
+  readonly held: readonly string[];
+  readonly heldCount: number;
+  readonly pending: readonly { readonly address: string; readonly reason: string }[];
+  readonly pendingCount: number;
+}
 
 /** `revision` is 0 where not even that could be read. */
 export interface UnreadableDown {
@@ -57,6 +66,12 @@ export function encodeEventsTaken(ids: readonly string[]): Uint8Array {
   return v1.ControlPlaneMessage.encode({ eventsTaken: { ids: [...ids] } }).finish();
 }
 
+export function encodeAddressStanding(standing: AddressStanding): Uint8Array {
+  const { held, heldCount, pending, pendingCount } = standing;
+  const addressStanding = { held: [...held], heldCount, pending: [...pending], pendingCount };
+  return v1.ControlPlaneMessage.encode({ addressStanding }).finish();
+}
+
 export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, UnreadableDown> {
   let revision = 0;
   const read = refusing((): DownMessage => {
@@ -74,9 +89,29 @@ export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, Unread
       boundedCount(ids.length, limits.events, 'events taken');
       return { kind: 'events-taken', ids: ids.map((id) => checkedName(id, limits.factCharacters, 'events taken, id')) };
     }
-    return refuse('control plane message', 'none of its kinds', 'snapshot, delta, heartbeat, events_taken');
+    if (message.addressStanding) return { kind: 'address-standing', standing: readStanding(message.addressStanding) };
+    return refuse(
+      'control plane message',
+      'none of its kinds',
+      'snapshot, delta, heartbeat, events_taken, address_standing',
+    );
   });
   return read.ok ? read : err({ revision, reason: read.error });
+}
+
+function readStanding(standing: segwall.v1.AddressStanding.$Properties): AddressStanding {
+  const { held, pending } = standing;
+  boundedCount(held?.length ?? 0, limits.standingAddresses, 'address standing, held');
+  boundedCount(pending?.length ?? 0, limits.standingAddresses, 'address standing, pending');
+  return {
+    held: (held ?? []).map((address) => checkedName(address, limits.factCharacters, 'address standing, held')),
+    heldCount: standing.heldCount ?? 0,
+    pending: (pending ?? []).map(({ address, reason }) => ({
+      address: checkedName(address ?? '', limits.factCharacters, 'address standing, pending'),
+      reason: checkedName(reason ?? '', limits.factCharacters, 'address standing, reason'),
+    })),
+    pendingCount: standing.pendingCount ?? 0,
+  };
 }
 
 /** Puts made bytes into the message that carries them, without reading them again. */
@@ -130,7 +165,13 @@ export interface ReportedStatus {
 export type NackKind = 'refused' | 'need-snapshot';
 
 export type UpMessage =
-  | { readonly kind: 'hello'; readonly agentVersion: string; readonly host: ReportedHost; readonly held?: HeldRuleSet }
+  | {
+      readonly kind: 'hello';
+      readonly agentVersion: string;
+      readonly host: ReportedHost;
+      readonly held?: HeldRuleSet;
+      readonly takesStanding?: true;
+    }
   | { readonly kind: 'ack'; readonly revision: number }
   | { readonly kind: 'nack'; readonly revision: number; readonly reason: string; readonly nack: NackKind }
   | { readonly kind: 'status'; readonly status: ReportedStatus }
@@ -164,10 +205,14 @@ export function decodeUpMessage(bytes: Uint8Array): Result<UpMessage> {
 function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
   switch (message.kind) {
     case 'hello': {
-      const { agentVersion, held } = message;
-      const report = hostProperties(message.host);
-      if (held === undefined) return { hello: { agentVersion, report } };
-      return { hello: { agentVersion, report, held: { ...held, digest: Buffer.from(held.digest, 'hex') } } };
+      const { agentVersion, held, takesStanding } = message;
+      const hello = {
+        agentVersion,
+        report: hostProperties(message.host),
+        takesAddressStanding: takesStanding ?? false,
+      };
+      if (held === undefined) return { hello };
+      return { hello: { ...hello, held: { ...held, digest: Buffer.from(held.digest, 'hex') } } };
     }
     case 'ack':
       return { ack: { revision: message.revision } };
@@ -193,7 +238,8 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
   if (hello) {
     const agentVersion = checkedName(hello.agentVersion ?? '', limits.factCharacters, 'hello, agent version');
     const host = readHost(hello.report, 'hello');
-    const base = { kind: 'hello', agentVersion, host } as const;
+    const takes = hello.takesAddressStanding === true ? { takesStanding: true as const } : {};
+    const base = { kind: 'hello', agentVersion, host, ...takes } as const;
     if (!hello.held) return base;
     const digest = decodeDigest(hello.held.digest, 'hello, held digest');
     return {
