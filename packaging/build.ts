@@ -1,19 +1,34 @@
-// `npm run package [-- FOLDER]`: makes dist/NAME_VERSION_ARCH.deb (or FOLDER's; it is emptied first) for this machine's processor, with the runtime inside, so that a host needs neither
-// Node nor npm. The same commit gives the same bytes (SOURCE_DATE_EPOCH; by default the commit's own time).
+// `npm run package -- [FOLDER] [--sign KEY]`: makes dist/NAME_VERSION_ARCH.deb (or FOLDER's; it is emptied first) for this machine's
+// processor, with the runtime inside, so that a host needs neither Node nor npm. Beside each stands what is in it (SPDX), and beside all
+// of them SHA256SUMS, signed where a key is given. The same commit gives the same bytes (SOURCE_DATE_EPOCH; by default the commit's time).
 
 import { chmod, copyFile, cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { bundleProgram } from './bundle.ts';
+import { sha256Of, signFile, writeChecksums } from './checksums.ts';
 import { buildDeb } from './deb.ts';
 import { renderCopyright } from './licences.ts';
 import { renderManPage } from './man-page.ts';
 import { type Product, type Program, products } from './products.ts';
+import { assertRuntimeDigest } from './runtime-digest.ts';
+import { renderSbom, type SbomInput } from './sbom.ts';
 
 const root = join(import.meta.dirname, '..');
-const [outFolder = join(root, 'dist')] = process.argv.slice(2);
+const { outFolder, signingKey } = readArguments(process.argv.slice(2));
 const dist = resolve(outFolder);
+
+function readArguments(words: readonly string[]): { readonly outFolder: string; readonly signingKey?: string } {
+  const { positionals, values } = parseArgs({
+    args: [...words],
+    allowPositionals: true,
+    options: { sign: { type: 'string' } },
+  });
+  const [folder = join(root, 'dist')] = positionals;
+  return { outFolder: folder, ...(values.sign === undefined ? {} : { signingKey: values.sign }) };
+}
 
 interface Build {
   readonly version: string;
@@ -115,17 +130,25 @@ async function stageProgram(
   return packages;
 }
 
-async function buildProduct(build: Build, product: Product, runtime: string): Promise<string> {
+interface BundledRuntime {
+  /** The stripped program. */
+  readonly path: string;
+  readonly described: SbomInput['runtime'];
+}
+
+/** Gives the paths of the package and of the list of what is in it. */
+async function buildProduct(build: Build, product: Product, runtime: BundledRuntime): Promise<readonly string[]> {
   const tree = join(dist, 'stage', product.name);
   const home = join(tree, 'usr/lib', product.name);
   const sources = join(root, 'packaging/debian', product.name);
   await mkdir(home, { recursive: true });
   await chmod(tree, 0o755);
-  await copyFile(runtime, join(home, 'node'));
+  await copyFile(runtime.path, join(home, 'node'));
   await put(join(home, 'package.json'), '{ "type": "module" }\n');
   if (product.native === 'koffi') await copyKoffi(build, home);
 
-  const packages = new Set<string>(product.native === 'koffi' ? ['koffi'] : []);
+  const native = ['node_modules/koffi', `node_modules/@koromix/koffi-linux-${build.processor}`];
+  const packages = new Set<string>(product.native === 'koffi' ? native : []);
   for (const program of product.programs) {
     for (const name of await stageProgram(build, product, program, tree)) packages.add(name);
   }
@@ -147,14 +170,34 @@ async function buildProduct(build: Build, product: Product, runtime: string): Pr
     deb: { name: product.name, version: build.version, architecture: build.architecture, ...product.deb, scripts },
     epochSeconds: build.epochSeconds,
   });
-  return target;
+  const sbom = `${target}.spdx.json`;
+  const { version, architecture, epochSeconds } = build;
+  const described = { name: product.name, version, architecture };
+  const sha256 = await sha256Of(target);
+  await put(
+    sbom,
+    await renderSbom({ root, product: described, sha256, packages, runtime: runtime.described, epochSeconds }),
+  );
+  return [target, sbom];
 }
 
 process.umask(0o022);
 const build = await planBuild();
 await mkdir(dist, { recursive: true });
 for (const old of await readdir(dist)) await rm(join(dist, old), { recursive: true });
-const runtime = await makeRuntime(build);
-for (const product of products) console.log(await buildProduct(build, product, runtime));
+const pinned = await assertRuntimeDigest({ root, name: build.runtime });
+const path = await makeRuntime(build);
+const versions = await execa(path, ['-p', 'JSON.stringify(process.versions)']);
+const components = JSON.parse(versions.stdout) as Readonly<Record<string, string>>;
+const made: string[] = [];
+for (const product of products) {
+  for (const file of await buildProduct(build, product, { path, described: { ...pinned, components } })) {
+    made.push(file);
+    console.log(file);
+  }
+}
 await rm(join(dist, 'stage'), { recursive: true });
-await rm(runtime);
+await rm(path);
+const checksums = await writeChecksums(dist, made);
+console.log(checksums);
+if (signingKey !== undefined) console.log(await signFile(checksums, signingKey));

@@ -44,7 +44,7 @@ export interface BundleOptions {
   readonly outFolder: string;
 }
 
-/** Writes NAME.js, its parts, its workers and a package.json that makes them modules; gives the license texts' packages that went in. */
+/** Writes NAME.js, its parts and its workers; gives the folders, from the root, of the npm packages whose code went in. */
 export async function bundleProgram(options: BundleOptions): Promise<ReadonlySet<string>> {
   const { root, entry, name, outFolder } = options;
   const packages = new Set<string>();
@@ -74,8 +74,8 @@ export async function bundleProgram(options: BundleOptions): Promise<ReadonlySet
       plugins: [findWorkers(root, workers)],
     });
     for (const input of Object.keys(metafile.inputs)) {
-      const inPackage = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
-      if (inPackage !== undefined) packages.add(inPackage);
+      const folder = /^.*node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(input)?.[0];
+      if (folder !== undefined) packages.add(folder);
     }
     for (const worker of workers) waiting.push({ source: worker, out: nameWorker(root, worker) });
   }

@@ -13,13 +13,15 @@ async function readLicence(folder: string): Promise<string> {
 
 export async function renderCopyright(options: {
   readonly root: string;
+  /** Folders from the root: "node_modules/NAME". */
   readonly packages: ReadonlySet<string>;
   readonly runtime: string;
 }): Promise<string> {
   const { root, packages, runtime } = options;
   const parts = ['Segwall is licensed under the Apache License, version 2.0 (/usr/share/common-licenses/Apache-2.0).'];
-  for (const name of [...[...packages].sort(), runtime]) {
-    parts.push(`${'='.repeat(20)} ${name}\n\n${await readLicence(join(root, 'node_modules', name))}`);
+  for (const folder of [...[...packages].sort(), `node_modules/${runtime}`]) {
+    const name = folder.replace(/^node_modules\//, '');
+    parts.push(`${'='.repeat(20)} ${name}\n\n${await readLicence(join(root, folder))}`);
   }
   return `${parts.join('\n\n')}\n`;
 }

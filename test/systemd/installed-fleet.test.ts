@@ -172,6 +172,24 @@ afterAll(async () => {
   await lab?.remove();
 }, 60_000);
 
+/** Whether the boot unit's process is held as its file says: asked of systemd on the machine, not read from the file. */
+async function sandboxOf(machine: Machine, unit: string): Promise<Readonly<Record<string, string>>> {
+  const names = [
+    'ProtectKernelTunables',
+    'PrivateDevices',
+    'SystemCallErrorNumber',
+    'CapabilityBoundingSet',
+    'ProtectSystem',
+  ];
+  const shown = await machine.must(['systemctl', 'show', unit, ...names.flatMap((name) => ['-p', name])]);
+  return Object.fromEntries(
+    shown
+      .trim()
+      .split('\n')
+      .map((line) => line.split('=', 2)),
+  );
+}
+
 // One story; each test begins where the one before it ended.
 describe('installed on booted Debian machines', () => {
   test('the packages install, and an agent that is not enrolled leaves its host open', async () => {
@@ -267,6 +285,7 @@ describe('installed on booted Debian machines', () => {
     const network = await activeSince(api, 'network-pre.target');
     expect(restored, await api.journal('segwall-agent-restore')).toBeGreaterThan(0);
     expect(restored).toBeLessThanOrEqual(network);
+    expect(await sandboxOf(api, 'segwall-agent-restore')).toEqual(await sandboxOf(api, 'segwall-agent'));
     await waitFor(async () => (await statusOf(api))?.connected === false, {
       what: 'the agent runs, and says that it is not connected',
       intervalMs: 200,
