@@ -26,6 +26,7 @@ import { findCgroupRoot } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
 import { createContainerDiscovery } from './container-discovery.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
+import { readControlPlaneDenials } from './control-plane-denials.ts';
 import { openControlPlaneReach, reachNames } from './control-plane-reach.ts';
 import { openEnforcement } from './enforcement.ts';
 import { noteEssentials } from './essentials-record.ts';
@@ -156,6 +157,13 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const intake = createPolicyIntake({
     enforcer,
     reach,
+    denials: () =>
+      readControlPlaneDenials({
+        nft: enforcement.nft,
+        marks: settings.connections.marks,
+        clients: host.addresses().all,
+        entries: reach.essentials(),
+      }),
     problem: enforcement.startProblem,
     tried() {
       memory.soon();

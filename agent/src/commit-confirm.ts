@@ -1,15 +1,17 @@
-// The guard against locking oneself out: a change that took something away is kept only if the control plane can be reached
-// through the new rules within a time limit; otherwise the revision before is put back and the new one refused. Stands between
-// policy sync and the enforcer.
+// The guard against locking oneself out: a change that took something away is undone if it, and nothing else, keeps the host from its
+// control plane. A try that fails proves nothing by itself, since anyone who drops our packets or takes our ports can make it fail:
+// what counts is that our own table denied it. Stands between policy sync and the enforcer; agent/core/lock-out.ts decides.
 //
-//   applied ──nothing was taken away──► kept
-//   applied ──something was──► probing ──reached──► kept
-//                                 └──limit passed──► previous revision again ─► refused
+//   applied ──nothing was taken away, or a quarantine came──► kept
+//   applied ──something was taken away──► trying ──reached─────────────────────────► kept
+//                                           ├──failed, and our table denied nothing──► kept, and told in the log
+//                                           └──limit passed, our table denied it─────► previous revision again ─► refused
 //
 // A control plane that answers with a refusal is reached: its process is away, its network is not.
 
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { changeOf, judgeLockOut } from '#agent-core/lock-out.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { ResumeOutcome, TableEnforcer } from './enforcer.ts';
@@ -21,6 +23,8 @@ export interface CommitConfirmOptions {
   };
   /** Opens a connection of its own to the control plane and closes it: one try. The error says what stood in the way. */
   readonly reach: (signal: AbortSignal) => Promise<Result<void>>;
+  /** Packets that our own table has denied so far on the way to the control plane. */
+  readonly denials: () => Promise<Result<number>>;
   readonly log: Logger;
   /** How long the new rules have to let the control plane be reached. Default 10 s; 2 s to 5 min are sensible. */
   readonly limitMs?: number;
@@ -43,14 +47,26 @@ const betweenTriesMs = 200;
 export function createCommitConfirm(options: CommitConfirmOptions): CommitConfirm {
   const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
 
-  const reached = async (): Promise<string | undefined> => {
+  /** What stood in the way, where our own table did; undefined where the control plane was reached or the fault is not the table's. */
+  const lockedOut = async (): Promise<string | undefined> => {
     const giveUpAt = performance.now() + limitMs;
+    let before: Result<number> | undefined;
     let reason = 'no try was finished';
     while (performance.now() < giveUpAt) {
       const left = giveUpAt - performance.now();
       const outcome = await options.reach(AbortSignal.timeout(Math.ceil(Math.min(left, tryMs))));
       if (outcome.ok) return undefined;
       reason = outcome.error;
+      const now = await options.denials();
+      if (before !== undefined) {
+        const denials = now.ok && before.ok && now.value > before.value ? 'some' : 'none';
+        if (judgeLockOut({ change: 'ordinary', tries: 'failed', denials }) === 'kept') {
+          log.warn({ reason }, 'the control plane cannot be reached, and not for our rules: they stay in force');
+          return undefined;
+        }
+      } else {
+        before = now;
+      }
       await setTimeout(Math.min(betweenTriesMs, Math.max(0, giveUpAt - performance.now())));
     }
     return reason;
@@ -68,7 +84,9 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
       const wasReached = (await options.reach(AbortSignal.timeout(tryMs))).ok;
       const outcome = await enforcer.resume();
       if (outcome.kind !== 'in-force' || !wasReached) return outcome;
-      const failure = await reached();
+      const held = enforcer.held();
+      if (held !== undefined && changeOf(undefined, held) === 'contains') return outcome;
+      const failure = await lockedOut();
       if (failure === undefined) return outcome;
       const { revision } = outcome;
       return {
@@ -81,7 +99,8 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
       const epochBefore = enforcer.counts().epoch;
       const outcome = await enforcer.apply(ruleSet);
       if (outcome.kind !== 'applied' || enforcer.counts().epoch === epochBefore) return outcome;
-      const failure = await reached();
+      if (changeOf(previous, ruleSet) === 'contains') return outcome;
+      const failure = await lockedOut();
       if (failure === undefined) return outcome;
       const { revision } = ruleSet;
       log.error(

@@ -1,6 +1,7 @@
 // Takes rule sets from policy sync into force, by way of commit-confirm, ends a panic, and remembers what was offered and what went wrong.
 
 import type { Logger } from 'pino';
+import type { Result } from '#model/result.ts';
 import { type CommitConfirm, createCommitConfirm } from './commit-confirm.ts';
 import type { ControlPlaneReach } from './control-plane-reach.ts';
 import type { TableEnforcer } from './enforcer.ts';
@@ -18,6 +19,7 @@ export interface PolicyIntake extends Enforcer {
 export function createPolicyIntake(options: {
   readonly enforcer: TableEnforcer;
   readonly reach: Pick<ControlPlaneReach, 'tryConnect'>;
+  readonly denials: () => Promise<Result<number>>;
   /** Of the start. */
   readonly problem: string;
   /** A rule set was tried, whatever came of it. */
@@ -25,7 +27,12 @@ export function createPolicyIntake(options: {
   readonly log: Logger;
 }): PolicyIntake {
   const { enforcer, reach, tried, log } = options;
-  const confirmed: CommitConfirm = createCommitConfirm({ enforcer, reach: (until) => reach.tryConnect(until), log });
+  const confirmed: CommitConfirm = createCommitConfirm({
+    enforcer,
+    reach: (until) => reach.tryConnect(until),
+    denials: options.denials,
+    log,
+  });
   let { problem } = options;
   let offered = enforcer.held()?.revision ?? 0;
   return {

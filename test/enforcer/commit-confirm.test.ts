@@ -31,10 +31,28 @@ function fakeEnforcer(widens: ReadonlySet<number> = new Set()) {
   };
 }
 
-function guard(enforcer: ReturnType<typeof fakeEnforcer>, reach: () => Result<void>) {
+/** `ours`: our own table denies each try that fails; `theirs`: somebody else does. */
+function guard(
+  enforcer: ReturnType<typeof fakeEnforcer>,
+  reach: () => Result<void>,
+  fault: 'ours' | 'theirs' = 'ours',
+) {
   const log = pino({ level: 'silent' });
-  return createCommitConfirm({ enforcer, reach: async () => reach(), log, limitMs: 300, tryMs: 50 });
+  let denied = 0;
+  const tried = () => {
+    const outcome = reach();
+    if (!outcome.ok && fault === 'ours') denied += 1;
+    return outcome;
+  };
+  const denials = async () => ok(denied);
+  return createCommitConfirm({ enforcer, reach: async () => tried(), denials, log, limitMs: 300, tryMs: 50 });
 }
+
+const quarantined = (number: number): HostRuleSet => {
+  const ruleSet = revision(number);
+  const quarantine = { name: 'lost', peers: { kind: 'sets' as const, ids: [] } };
+  return { ...ruleSet, workloads: ruleSet.workloads.map((rules) => ({ ...rules, quarantine })) };
+};
 
 test('a change through which the control plane is reached is kept', async () => {
   const enforcer = fakeEnforcer();
@@ -83,4 +101,26 @@ test('a control plane that is slow to answer is given the whole limit', async ()
     return probes < 2 ? err('ETIMEDOUT') : ok(undefined);
   });
   expect(await guarded.apply(revision(1))).toEqual({ kind: 'applied', revision: 1 });
+});
+
+test.each(['EADDRNOTAVAIL', 'ETIMEDOUT', 'EHOSTUNREACH', 'ABORT_ERR'])(
+  'tries that fail with %s, which our own table did not deny, undo nothing',
+  async (error) => {
+    const enforcer = fakeEnforcer();
+    const guarded = guard(enforcer, () => err(error), 'theirs');
+    expect(await guarded.apply(revision(1))).toEqual({ kind: 'applied', revision: 1 });
+    expect(enforcer.applied).toEqual([1]);
+  },
+);
+
+test('a quarantine is never undone, nor asked about', async () => {
+  const enforcer = fakeEnforcer();
+  let probes = 0;
+  const guarded = guard(enforcer, () => {
+    probes += 1;
+    return err('ETIMEDOUT');
+  });
+  expect(await guarded.apply(quarantined(1))).toEqual({ kind: 'applied', revision: 1 });
+  expect((await guarded.resume()).kind).toBe('in-force');
+  expect({ applied: enforcer.applied, probes }).toEqual({ applied: [1], probes: 1 });
 });

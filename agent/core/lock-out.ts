@@ -1,0 +1,59 @@
+// Whether a change locked the host out of its control plane, judged by what the change did and by nothing that others can bring
+// about. `kept`, `undone` and why, in one table; commit-confirm asks the network, this decides.
+//
+//   adds or changes a quarantine ─────────────────────────────► kept, unasked
+//   reached through the new rules ────────────────────────────► kept
+//   not reached, and our table denied none of our tries ──────► kept: the network, the host or somebody on them failed, not the rules
+//   not reached, and our table denied the tries ──────────────► undone
+
+import type { Address } from '#model/address.ts';
+import { rangesContain } from '#model/address-range.ts';
+import type { EssentialEntry, HostRuleSet, Quarantine } from '#model/rule-set.ts';
+import type { DeniedCount } from './denied-sets.ts';
+
+export interface LockOutEvidence {
+  readonly change: 'contains' | 'ordinary';
+  readonly tries: 'reached' | 'failed';
+  /** By our own table, of connections of this host to its control plane, while the tries went on. */
+  readonly denials: 'none' | 'some';
+}
+
+export function judgeLockOut({ change, tries, denials }: LockOutEvidence): 'kept' | 'undone' {
+  return change === 'ordinary' && tries === 'failed' && denials === 'some' ? 'undone' : 'kept';
+}
+
+/** `contains`: some workload is quarantined that was not, or otherwise than before. Only operators may take such a change back. */
+export function changeOf(previous: HostRuleSet | undefined, next: HostRuleSet): LockOutEvidence['change'] {
+  const before = new Map(previous?.workloads.map(({ workload, quarantine }) => [workload, quarantine]));
+  const contains = next.workloads.some(
+    ({ workload, quarantine }) => quarantine !== undefined && !isSame(quarantine, before.get(workload)),
+  );
+  return contains ? 'contains' : 'ordinary';
+}
+
+function isSame(quarantine: Quarantine, before: Quarantine | undefined): boolean {
+  return JSON.stringify(quarantine) === JSON.stringify(before);
+}
+
+const tcp = 6;
+
+/** Packets that our table denied of connections from the host's own addresses to what the entries name. */
+export function denialsAmong(
+  counts: readonly DeniedCount[],
+  way: { readonly clients: ReadonlySet<Address>; readonly entries: readonly EssentialEntry[] },
+): number {
+  let packets = 0;
+  for (const count of counts) {
+    const { client, server, protocol, port } = count;
+    if (protocol !== tcp || !way.clients.has(client)) continue;
+    const isOnTheWay = way.entries.some(
+      ({ peers, services }) =>
+        (peers.kind !== 'ranges' || rangesContain(peers.ranges, server)) &&
+        services.some(
+          (term) => term.kind === 'ports' && term.protocol === 'tcp' && term.low <= port && port <= term.high,
+        ),
+    );
+    if (isOnTheWay) packets += count.packets;
+  }
+  return packets;
+}
