@@ -17,6 +17,15 @@ export interface AgentIdentity {
   readonly serial: string;
 }
 
+/** All that an agent's certificate says. */
+export interface AgentCertificate {
+  readonly identity: AgentIdentity;
+  /** The enrolment it was issued under; empty in those of before certificates named it. */
+  readonly enrolment: string;
+  readonly notBefore: Millis;
+  readonly notAfter: Millis;
+}
+
 export type EnrolmentRefusal =
   | 'token-unknown'
   | 'token-spent'
@@ -42,6 +51,7 @@ export interface CertificateRecord {
   readonly serial: string;
   readonly tenant: string;
   readonly host: string;
+  readonly enrolment: string;
   /** SHA-256 of the certificate, lower-case hex. */
   readonly fingerprint: string;
   readonly notBefore: Millis;
@@ -121,11 +131,13 @@ export interface AgentBackend {
   /** Spends one use of the token and claims the name for the host, or says why not; both or neither. */
   redeemToken(
     request: EnrolmentRequest,
-  ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>>;
+  ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>>;
   /** May be called as often as strangers like. */
   enrolmentRefused(refused: RefusedEnrolment): void;
-  recordCertificate(certificate: CertificateRecord): Promise<void>;
-  isRevoked(serial: string): boolean;
+  /** False where its enrolment holds no more: then it must not be given away. */
+  recordCertificate(certificate: CertificateRecord): Promise<boolean>;
+  /** Why a certificate that is in its time is not good; undefined where it is, and then it counts as used. */
+  refusalOf(certificate: AgentCertificate): string | undefined;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal>;
   /** Stores the batch once, however often it is sent. */

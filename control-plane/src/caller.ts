@@ -1,10 +1,11 @@
 // Who makes a call: an agent whose certificate our CA issued, is in its time and not revoked, or nobody, with the reason.
 
+import type { PeerCertificate } from 'node:tls';
 import { type ServerUnaryCall, status } from '@grpc/grpc-js';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
-import type { AgentBackend } from './agent-backend.ts';
-import { type AgentCertificate, readAgentCertificate } from './agent-certificate.ts';
+import type { AgentBackend, AgentCertificate } from './agent-backend.ts';
+import { readAgentCertificate } from './agent-certificate.ts';
 
 /** How a call ends: what grpc-js takes as a status. */
 export interface CallStatus {
@@ -16,7 +17,7 @@ export interface CallStatus {
 type AnyCall = Pick<ServerUnaryCall<Uint8Array, Uint8Array>, 'getAuthContext'>;
 
 export interface CallerChecks {
-  readonly backend: Pick<AgentBackend, 'isRevoked'>;
+  readonly backend: Pick<AgentBackend, 'refusalOf'>;
   readonly now: () => Millis;
 }
 
@@ -29,7 +30,7 @@ export function callerOf(call: AnyCall, checks: CallerChecks): Result<AgentCerti
       'no valid client certificate: this call needs the certificate that enrolment gave, unexpired and of this control plane',
     );
   }
-  const certificate = readAgentCertificate(peer.raw);
+  const certificate = certificates.read(peer);
   if (!certificate.ok) return refused(certificate.error);
   const problem = certificateProblem(certificate.value, checks);
   return problem === undefined ? ok(certificate.value) : err(problem);
@@ -37,22 +38,40 @@ export function callerOf(call: AnyCall, checks: CallerChecks): Result<AgentCerti
 
 /** Why the certificate is not good any more: asked again while a stream lives, since TLS only looked when it opened. */
 export function certificateProblem(
-  { identity, notAfter }: AgentCertificate,
+  certificate: AgentCertificate,
   { backend, now }: CallerChecks,
 ): CallStatus | undefined {
-  if (backend.isRevoked(identity.serial)) {
-    return statusOf(`the certificate of ${identity.host} (serial ${identity.serial}) is revoked; enrol the host anew`);
-  }
-  if (now() >= notAfter) {
-    return statusOf(`the certificate of ${identity.host} has expired; enrol the host anew`);
-  }
-  return undefined;
+  const { identity, notAfter } = certificate;
+  if (now() >= notAfter) return statusOf(`the certificate of ${identity.host} has expired; enrol the host anew`);
+  const refusal = backend.refusalOf(certificate);
+  return refusal === undefined ? undefined : statusOf(refusal);
 }
 
 /** The address of a call's other end. grpc-js gives ADDRESS:PORT, without brackets also where the address is IPv6. */
 export function peerAddress(peer: string): string {
   return peer.replace(/:\d+$/, '').replace(/^::ffff:(?=\d+\.)/, '');
 }
+
+/** A connection makes many calls with one certificate; what the newest say is kept, by their SHA-256 (which node computes). */
+class ReadCertificates {
+  readonly #byFingerprint = new Map<string, Result<AgentCertificate>>();
+
+  read({ raw, fingerprint256 }: Pick<PeerCertificate, 'raw' | 'fingerprint256'>): Result<AgentCertificate> {
+    const known = this.#byFingerprint.get(fingerprint256);
+    if (known !== undefined) return known;
+    const read = readAgentCertificate(raw);
+    if (this.#byFingerprint.size >= certificatesKept) {
+      const [oldest] = this.#byFingerprint.keys();
+      if (oldest !== undefined) this.#byFingerprint.delete(oldest);
+    }
+    this.#byFingerprint.set(fingerprint256, read);
+    return read;
+  }
+}
+
+/** Some 300 bytes each; only our own CA's come here. */
+const certificatesKept = 20_000;
+const certificates = new ReadCertificates();
 
 function refused(details: string): { readonly ok: false; readonly error: CallStatus } {
   return err(statusOf(details));

@@ -13,35 +13,55 @@ import {
   type EnrolRequest,
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
-import type { AgentBackend, AgentIdentity, EnrolmentRefusal } from './agent-backend.ts';
+import type { AgentBackend, AgentCertificate, EnrolmentRefusal } from './agent-backend.ts';
 import { callerOf, peerAddress } from './caller.ts';
-import type { Pki } from './pki.ts';
+import type { AgentCertificateRequest, Pki } from './pki.ts';
+import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
 
 /** How far a host's clock may be off; certificates begin twice that in the past. */
 const greatestSkewMs = 5 * 60_000;
-/** Enrolments in progress at once, renewals included: each costs some 6 ms of CPU, and strangers may ask. */
+/** Enrolments, and renewals, in progress at once: each costs some 6 ms of CPU, and strangers may ask. */
 const mostAtOnce = 64;
+/** Of one host. An agent renews every twenty days, and after a failure at most once a minute at first. */
+const renewalRate: RateBudgetOptions = { burst: 10, everyMs: 10 * 60_000 };
 
 export interface EnrolmentOptions {
   readonly pki: Pki;
   readonly backend: AgentBackend;
   readonly log: Logger;
   readonly now: () => Millis;
+  /** Of one host; default ten at once, then one in ten minutes. */
+  readonly renewals?: RateBudgetOptions;
 }
 
 type Call = ServerUnaryCall<Uint8Array, Uint8Array>;
 type Reply = sendUnaryData<Uint8Array>;
 
-/** The implementation of enrolmentService (proto/wire/services.ts). */
+/** The implementation of enrolmentService (proto/wire/services.ts). Enrolments and renewals have places of their own: neither can keep out the other. */
 export function createEnrolmentService(options: EnrolmentOptions): UntypedServiceImplementation {
-  const { log } = options;
-  let inProgress = 0;
+  const enrolments = places('enrolments', options.log);
+  const renewals = places('renewals', options.log);
+  const budget = new RateBudget(options.renewals ?? renewalRate);
+  return {
+    enrol: (call: Call, reply: Reply) => void enrolments(reply, () => enrol(call, options)),
+    renew: (call: Call, reply: Reply) => {
+      // Whether the caller may at all is asked before a place is taken.
+      const caller = callerOf(call, options);
+      if (!caller.ok) return reply(caller.error);
+      void renewals(reply, () => renew(call.request, { caller: caller.value, budget, options }));
+    },
+  };
+}
 
-  async function answer(reply: Reply, work: () => Promise<EnrolReply | RequestProblem>): Promise<void> {
+type Answering = (reply: Reply, work: () => Promise<EnrolReply | RequestProblem>) => Promise<void>;
+
+function places(what: 'enrolments' | 'renewals', log: Logger): Answering {
+  let inProgress = 0;
+  return async (reply, work) => {
     if (inProgress >= mostAtOnce) {
       reply({
         code: status.RESOURCE_EXHAUSTED,
-        details: `${mostAtOnce} enrolments are in progress; try again in a moment`,
+        details: `${mostAtOnce} ${what} are in progress; try again in a moment`,
       });
       return;
     }
@@ -52,16 +72,11 @@ export function createEnrolmentService(options: EnrolmentOptions): UntypedServic
       else reply(null, encodeEnrolReply(result));
     } catch (error) {
       // Here a caller waits for an answer that nobody else would give. The store behind the backend has failed.
-      log.error({ err: error }, 'enrolment failed');
+      log.error({ err: error }, 'a certificate could not be issued');
       reply({ code: status.INTERNAL, details: 'the control plane failed; its log says how' });
     } finally {
       inProgress -= 1;
     }
-  }
-
-  return {
-    enrol: (call: Call, reply: Reply) => void answer(reply, () => enrol(call, options)),
-    renew: (call: Call, reply: Reply) => void answer(reply, () => renew(call, options)),
   };
 }
 
@@ -109,23 +124,34 @@ async function problemBeforeToken(
   return key.ok ? undefined : { code: 'csr-invalid', detail: key.error };
 }
 
-async function renew(call: Call, options: EnrolmentOptions): Promise<EnrolReply | RequestProblem> {
-  const caller = callerOf(call, options);
-  if (!caller.ok) return { kind: 'problem', ...caller.error };
-  const request = decodeRenewRequest(call.request);
-  if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
-  const { tenant, host } = caller.value.identity;
-  return issue({ tenant, host, csr: request.value.csr }, options);
+interface Renewing {
+  readonly caller: AgentCertificate;
+  readonly budget: RateBudget;
+  readonly options: EnrolmentOptions;
 }
 
-type ToIssue = Pick<AgentIdentity, 'tenant' | 'host'> & { readonly csr: Uint8Array };
+async function renew(bytes: Uint8Array, { caller, budget, options }: Renewing): Promise<EnrolReply | RequestProblem> {
+  const request = decodeRenewRequest(bytes);
+  if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
+  const { tenant, host } = caller.identity;
+  if (!budget.take(`${tenant}/${host}`, options.now())) {
+    const details = `${host} renews its certificate too often; try again later`;
+    return { kind: 'problem', code: status.RESOURCE_EXHAUSTED, details };
+  }
+  return issue({ tenant, host, enrolment: caller.enrolment, csr: request.value.csr }, options);
+}
 
+/** Gives a certificate away only when it is written down under an enrolment that holds. */
 async function issue(
-  { tenant, host, csr }: ToIssue,
+  request: AgentCertificateRequest,
   { pki, backend }: EnrolmentOptions,
 ): Promise<Extract<EnrolReply, { kind: 'issued' }> | RequestProblem> {
-  const issued = await pki.issueAgentCertificate({ csr, tenant, host });
+  const { tenant, host } = request;
+  const issued = await pki.issueAgentCertificate(request);
   if (!issued.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: issued.error };
-  await backend.recordCertificate(issued.value.record);
+  if (!(await backend.recordCertificate(issued.value.record))) {
+    const details = `host ${host} was revoked or removed meanwhile; enrol it anew`;
+    return { kind: 'problem', code: status.UNAUTHENTICATED, details };
+  }
   return { kind: 'issued', tenant, host, certificate: issued.value.der, caCertificate: pki.caDer };
 }

@@ -2,6 +2,7 @@
 // then sent to the agents it concerns, and only then done. What follows from a change that is stored (a revision of its own, audit entries)
 // holds up nothing where the store does not take it: it is owed (owed-writes.ts). Rebuilt from the store at a start; nothing here reads files.
 
+import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Address } from '#model/address.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
@@ -18,6 +19,7 @@ import { AddressKeeping } from './address-keeping.ts';
 import { addressProblem, addressViewOf } from './address-view.ts';
 import type {
   AgentBackend,
+  AgentCertificate,
   AgentConnection,
   AgentHello,
   AgentIdentity,
@@ -41,6 +43,7 @@ import {
   watchCanary,
 } from './canary.ts';
 import { ChangeQueue } from './change-queue.ts';
+import { Enrolments, type StoredEnrolment } from './enrolments.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
@@ -111,7 +114,7 @@ export class Fleet implements AgentBackend {
   readonly #elapsedMs: () => number;
   #claimsTimer: NodeJS.Timeout | undefined;
   readonly #history = new Map<string, HostHistory>();
-  readonly #revoked: Set<string>;
+  readonly #enrolments: Enrolments;
   readonly #disputes = new PlaceDisputes();
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #owed: OwedWrites;
@@ -135,6 +138,7 @@ export class Fleet implements AgentBackend {
     start: {
       readonly revision: number;
       readonly revoked: readonly string[];
+      readonly enrolments: readonly StoredEnrolment[];
       readonly active: ActivePolicy;
       readonly upMs: number;
     },
@@ -144,7 +148,7 @@ export class Fleet implements AgentBackend {
     this.#now = options.now;
     this.#log = options.log;
     this.#revision = start.revision;
-    this.#revoked = new Set(start.revoked);
+    this.#enrolments = new Enrolments({ stored: start.enrolments, revokedSerials: start.revoked, now: options.now });
     this.#active = start.active;
     const payAgain = () => this.#background(() => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
@@ -172,8 +176,8 @@ export class Fleet implements AgentBackend {
   static async open(options: FleetOptions, active: ActivePolicy): Promise<Fleet> {
     const { store, tenant, now } = options;
     const stored = await store.loadFleet({ tenant, now: now() });
-    const { revision, revokedSerials: revoked, upMs } = stored;
-    const fleet = new Fleet(options, { revision, revoked, upMs, active });
+    const { revision, revokedSerials: revoked, enrolments, upMs } = stored;
+    const fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active });
     for (const { entry, history, remembered } of storedEntries(stored)) {
       fleet.#history.set(entry.name, history);
       fleet.#inventory.rememberHost(entry, remembered);
@@ -301,7 +305,7 @@ export class Fleet implements AgentBackend {
 
   async redeemToken(
     request: EnrolmentRequest,
-  ): Promise<Result<{ readonly tenant: string; readonly host: string }, EnrolmentRefusal>> {
+  ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>> {
     const { host } = request;
     const isTaken =
       this.#active.policy.workloads.has(host) ||
@@ -312,8 +316,11 @@ export class Fleet implements AgentBackend {
       return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
     }
     return this.#changes.run(async () => {
-      const spending = await this.#store.spendJoinToken({ hash: tokenHash(request.token), host, at: this.#now() });
+      const enrolment = randomUUID().replaceAll('-', '');
+      const hash = tokenHash(request.token);
+      const spending = await this.#store.spendJoinToken({ hash, host, at: this.#now(), enrolment });
       if (spending.kind === 'refused') return err(spending.refusal);
+      this.#enrolments.begin(host, enrolment);
       this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
       this.#inventory.setHost({
         name: host,
@@ -325,7 +332,7 @@ export class Fleet implements AgentBackend {
         containers: new Map(),
       });
       await this.#advance();
-      return ok({ tenant: spending.tenant, host });
+      return ok({ tenant: spending.tenant, host, enrolment });
     });
   }
 
@@ -334,20 +341,31 @@ export class Fleet implements AgentBackend {
     this.#refusals.take({ address, name: host, reason });
   }
 
-  async recordCertificate(certificate: CertificateRecord): Promise<void> {
-    await this.#store.recordCertificate({ certificate, at: this.#now() });
+  async recordCertificate(certificate: CertificateRecord): Promise<boolean> {
+    return this.#store.recordCertificate({ certificate, at: this.#now() });
   }
 
-  isRevoked(serial: string): boolean {
-    return this.#revoked.has(serial);
+  refusalOf(certificate: AgentCertificate): string | undefined {
+    const { tenant, host } = certificate.identity;
+    if (tenant !== this.#tenant) return `host ${host} is of tenant ${tenant}, which is not here`;
+    const refusal = this.#enrolments.refusalOf(certificate);
+    if (refusal !== undefined) return refusal;
+    const enrolment = this.#enrolments.used(certificate);
+    if (enrolment !== undefined)
+      this.#background(() => this.#store.useCertificate({ tenant: this.#tenant, enrolment }));
+    return undefined;
+  }
+
+  /** Whether an operator revoked the host's enrolment. It stays in the inventory until it is removed. */
+  isHostRevoked(name: string): boolean {
+    return this.#enrolments.isRevoked(name);
   }
 
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal> {
     const { host, serial } = identity;
     if (identity.tenant !== this.#tenant || this.#inventory.host(host) === undefined)
       return err({ kind: 'not-admitted', text: `host ${host} is not enrolled here` });
-    if (this.#revoked.has(serial))
-      return err({ kind: 'not-admitted', text: `the certificate of host ${host} is revoked` });
+    if (this.isHostRevoked(host)) return err({ kind: 'not-admitted', text: `host ${host} is revoked; enrol it anew` });
     if (this.#keepsItsPlace(host, hello)) {
       return err({
         kind: 'identity-shared',
@@ -577,7 +595,9 @@ export class Fleet implements AgentBackend {
       const entry = this.#inventory.host(host);
       if (entry === undefined) return false;
       const note = this.#note({ actor, action: 'agent-revoked', target: host });
-      this.#dropCertificates(host, await this.#store.revokeCertificates({ tenant: this.#tenant, host, note }));
+      const serials = await this.#store.revokeCertificates({ tenant: this.#tenant, host, note });
+      this.#enrolments.revoke(host, { at: note.at, serials });
+      this.#cutOff(host);
       this.#inventory.setHost({ ...(this.#inventory.host(host) ?? entry), isRevoked: true });
       await this.#addresses.keep();
       return true;
@@ -591,16 +611,15 @@ export class Fleet implements AgentBackend {
       if (entry === undefined) return false;
       const revision = this.#revision + 1;
       const note = this.#note({ actor, action: 'agent-removed', target: host, details: { revision } });
-      this.#dropCertificates(
+      const serials = await this.#store.removeHost({
+        tenant: this.#tenant,
         host,
-        await this.#store.removeHost({
-          tenant: this.#tenant,
-          host,
-          inside: [...entry.units.keys(), ...entry.containers.keys()],
-          revision,
-          note,
-        }),
-      );
+        inside: [...entry.units.keys(), ...entry.containers.keys()],
+        revision,
+        note,
+      });
+      this.#enrolments.remove(host, serials);
+      this.#cutOff(host);
       this.#revision = revision;
       this.#inventory.removeHost(host);
       this.#history.delete(host);
@@ -773,8 +792,7 @@ export class Fleet implements AgentBackend {
     else this.#publication.mark('changed');
   }
 
-  #dropCertificates(host: string, serials: readonly string[]): void {
-    for (const serial of serials) this.#revoked.add(serial);
+  #cutOff(host: string): void {
     this.sessions.of(host)?.session.close('the certificate of this host is revoked');
   }
 

@@ -2,7 +2,7 @@
 // for one short-lived certificate an agent. P-256 throughout, random serials. The CA key never leaves the folder (mode 0600).
 //
 // What a certificate may do stands in it: the server's has the DNS name `segwall-control-plane` and serverAuth, an agent's has the
-// URI segwall://TENANT/host/NAME and clientAuth, so neither can be used as the other.
+// URI segwall://TENANT/host/NAME?enrolment=ID and clientAuth, so neither can be used as the other.
 
 import 'reflect-metadata';
 import { createHash, createPrivateKey, X509Certificate as ReadCertificate, randomBytes, webcrypto } from 'node:crypto';
@@ -55,6 +55,7 @@ export interface AgentCertificateRequest {
   readonly csr: Uint8Array;
   readonly tenant: string;
   readonly host: string;
+  readonly enrolment: string;
 }
 
 export interface Pki {
@@ -92,12 +93,12 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
 
     checkCsr,
 
-    async issueAgentCertificate({ csr, tenant, host }) {
+    async issueAgentCertificate({ csr, tenant, host, enrolment }) {
       const publicKey = await checkCsr(csr);
       if (!publicKey.ok) return publicKey;
       const notBefore = millis(now() - agentBackdateMs);
       const notAfter = millis(now() + (options.agentLifetimeDays ?? 30) * day);
-      const uri = agentUri({ tenant, host });
+      const uri = agentUri({ tenant, host, enrolment });
       const certificate = await issuer.issue({
         subject: host,
         publicKey: publicKey.value,
@@ -111,7 +112,8 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
       // Certificates hold whole seconds; the record says what the certificate says.
       const [from, until] = [certificate.notBefore, certificate.notAfter].map((date) => millis(date.getTime()));
       if (from === undefined || until === undefined) throw new Error('a certificate has two dates');
-      const record = { serial, tenant, host, fingerprint: fingerprintOf(der), notBefore: from, notAfter: until };
+      const fingerprint = fingerprintOf(der);
+      const record = { serial, tenant, host, enrolment, fingerprint, notBefore: from, notAfter: until };
       return ok({ der, record });
     },
   };

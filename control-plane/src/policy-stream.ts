@@ -23,8 +23,7 @@ import {
   type UpMessage,
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
-import type { AgentBackend, AgentConnection, ConnectRefusal } from './agent-backend.ts';
-import type { AgentCertificate } from './agent-certificate.ts';
+import type { AgentBackend, AgentCertificate, AgentConnection, ConnectRefusal } from './agent-backend.ts';
 import { type CallStatus, certificateProblem, peerAddress } from './caller.ts';
 import type { SendQueue } from './send-queue.ts';
 

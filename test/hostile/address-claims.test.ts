@@ -92,6 +92,7 @@ describe('an enrolled host', () => {
       serial: 'a',
       tenant,
       host: 'web-1',
+      enrolment: '',
       fingerprint: 'f',
       notBefore: millis(0),
       notAfter: millis(1e15),

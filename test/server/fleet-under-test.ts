@@ -1,5 +1,6 @@
 // A fleet on a store of its own, and agents that are nothing but what the fleet sees of them.
 
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
@@ -22,7 +23,8 @@ export interface FleetUnderTest {
   readonly fleet: Fleet;
   /** Enrols the host (once) and connects an agent that acknowledges all it is sent unless told otherwise. */
   connect(host: string, given?: ConnectOptions): Promise<TestAgent>;
-  enrol(host: string, labels?: Readonly<Record<string, string>>): Promise<void>;
+  /** Gives the enrolment's id. */
+  enrol(host: string, labels?: Readonly<Record<string, string>>): Promise<string>;
   apply(text: string): Promise<number>;
   /** Closes everything and builds it again from the file. */
   restart(): Promise<FleetUnderTest>;
@@ -64,12 +66,12 @@ export async function fleetUnderTest(
   onTestFinished(close);
 
   const enrol = async (host: string, labels: Readonly<Record<string, string>> = {}) => {
-    const id = `token-${host}`;
+    const id = `token-${host}-${randomUUID()}`;
     const token = new Secret(id);
     const note = { at: now(), actor: 'operator/test', action: 'token-created', target: host };
     const expiresAt = millis(now() + 60_000);
     await store.createJoinToken({ tenant, id, hash: tokenHash(token), labels, uses: 1, expiresAt, note });
-    assertOk(await fleet.redeemToken({ token, host }));
+    return assertOk(await fleet.redeemToken({ token, host })).enrolment;
   };
 
   return {

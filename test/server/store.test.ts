@@ -93,7 +93,15 @@ describe('the fleet', () => {
     await store.changeLabels({ tenant, workload: 'web-1', set: { role: 'web' }, remove: ['app'], revision: 7, note });
     await store.changeQuarantine({ tenant, workload: 'web-1', peers: ['10.9.0.0/16'], revision: 8, note });
     await store.recordCertificate({
-      certificate: { serial: 'aa', tenant, host: 'web-1', fingerprint: 'ff', notBefore: at, notAfter: millis(9_000) },
+      certificate: {
+        serial: 'aa',
+        tenant,
+        host: 'web-1',
+        enrolment: '',
+        fingerprint: 'ff',
+        notBefore: at,
+        notAfter: millis(9_000),
+      },
       at,
     });
     await store.revokeCertificates({ tenant, host: 'web-1', note });
@@ -121,6 +129,7 @@ describe('the fleet', () => {
       labels: [{ workload: 'web-1', key: 'role', value: 'web' }],
       quarantines: [{ workload: 'web-1', peers: ['10.9.0.0/16'], createdAt: at, createdBy: 'operator/test' }],
       revokedSerials: ['aa'],
+      enrolments: [{ host: 'web-1', id: '', newest: 0, newestUsedAt: 0, revokedAt: at }],
     });
   });
 
@@ -129,7 +138,15 @@ describe('the fleet', () => {
     await store.createJoinToken({ ...token, uses: 2 });
     await store.spendJoinToken({ hash: 'h1', host: 'web-1', at });
     await store.recordCertificate({
-      certificate: { serial: 'aa', tenant, host: 'web-1', fingerprint: 'ff', notBefore: at, notAfter: millis(9_000) },
+      certificate: {
+        serial: 'aa',
+        tenant,
+        host: 'web-1',
+        enrolment: '',
+        fingerprint: 'ff',
+        notBefore: at,
+        notAfter: millis(9_000),
+      },
       at,
     });
     expect(await store.removeHost({ tenant, host: 'web-1', inside: ['web-1-nginx'], revision: 2, note })).toEqual([

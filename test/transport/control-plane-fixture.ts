@@ -9,6 +9,7 @@ import { enroll } from '#agent/enroll.ts';
 import { type Identity, openIdentity } from '#agent/identity.ts';
 import type {
   AgentBackend,
+  AgentCertificate,
   AgentHello,
   AgentIdentity,
   AgentSession,
@@ -54,19 +55,20 @@ export class FakeBackend implements AgentBackend {
 
   async redeemToken({ token, host }: EnrolmentRequest) {
     const refusal = this.refusals.get(token.reveal());
-    return refusal === undefined ? ok({ tenant: 'default', host }) : err(refusal);
+    return refusal === undefined ? ok({ tenant: 'default', host, enrolment: 'e1' }) : err(refusal);
   }
 
   enrolmentRefused(refused: RefusedEnrolment): void {
     this.refused.push(refused);
   }
 
-  async recordCertificate(certificate: CertificateRecord): Promise<void> {
+  async recordCertificate(certificate: CertificateRecord): Promise<boolean> {
     this.certificates.push(certificate);
+    return true;
   }
 
-  isRevoked(serial: string): boolean {
-    return this.revoked.has(serial);
+  refusalOf({ identity }: AgentCertificate): string | undefined {
+    return this.revoked.has(identity.serial) ? `the certificate of ${identity.host} is revoked` : undefined;
   }
 
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession) {

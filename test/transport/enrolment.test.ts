@@ -71,7 +71,7 @@ describe('enrolment', () => {
       expect((await stat(join(identity, name))).mode & 0o777).toBe(0o600);
     }
     const certificate = new X509Certificate(await readFile(join(identity, 'cert.pem')));
-    expect(certificate.subjectAltName).toBe('URI:segwall://default/host/web-1');
+    expect(certificate.subjectAltName).toBe('URI:segwall://default/host/web-1?enrolment=e1');
     expect(certificate.verify(new X509Certificate(fixture.pki.caPem).publicKey)).toBe(true);
     const days = (certificate.validToDate.getTime() - Date.now()) / 86_400_000;
     expect(days).toBeCloseTo(30, 1);
@@ -208,7 +208,7 @@ describe('enrolment fails with a code and what to do', () => {
   test("ca-mismatch, where an agent's certificate is used as a server's", async () => {
     const key = await createHostKey();
     const csr = await createCertificateRequest(key, 'web-1');
-    const issued = await fixture.pki.issueAgentCertificate({ csr, tenant: 'default', host: 'web-1' });
+    const issued = await fixture.pki.issueAgentCertificate({ csr, tenant: 'default', host: 'web-1', enrolment: 'e1' });
     if (!issued.ok) throw new Error(issued.error);
     const certificate = `${new X509Certificate(issued.value.der).toString()}\n${fixture.pki.caPem}\n`;
     const pki = { ...fixture.pki, serverTls: () => ({ key, certificate, ca: fixture.pki.caPem }) };

@@ -554,7 +554,7 @@ function rawStream(client: ReturnType<typeof openClient>): RawStream {
 async function certificateOf(pki: Awaited<ReturnType<typeof openPki>>) {
   const key = await createHostKey();
   const csr = await createCertificateRequest(key, 'web-1');
-  const issued = await pki.issueAgentCertificate({ csr, tenant: 'default', host: 'web-1' });
+  const issued = await pki.issueAgentCertificate({ csr, tenant: 'default', host: 'web-1', enrolment: 'e1' });
   if (!issued.ok) throw new Error(issued.error);
   const base64 = Buffer.from(issued.value.der).toString('base64');
   const certificate = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;

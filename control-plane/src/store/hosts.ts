@@ -1,6 +1,7 @@
 // Hosts in the store: what they last reported of themselves, the labels operators gave them, quarantines and certificates.
 
 import { type Millis, millis } from '#model/time.ts';
+import type { StoredEnrolment } from '../enrolments.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -44,10 +45,11 @@ export interface StoredFleet {
   readonly holders: readonly { readonly address: string; readonly host: string }[];
   readonly labels: readonly StoredLabel[];
   readonly quarantines: readonly StoredQuarantine[];
-  /** Hosts whose certificates were all revoked, in their present enrolment. */
+  /** Hosts whose present enrolment is revoked. */
   readonly revokedHosts: readonly string[];
   /** Serials of certificates that are revoked and have not expired. */
   readonly revokedSerials: readonly string[];
+  readonly enrolments: readonly StoredEnrolment[];
 }
 
 /** All that the fleet's state is rebuilt from at a start, but the policy. */
@@ -62,11 +64,6 @@ export async function loadFleet(
     .where('name', '=', tenant)
     .executeTakeFirstOrThrow();
   const hosts = await tx.selectFrom('hosts').selectAll().where('tenant', '=', tenant).orderBy('name').execute();
-  const certificates = await tx
-    .selectFrom('certificates')
-    .select(['host', 'revoked_at'])
-    .where('tenant', '=', tenant)
-    .execute();
   const holders = await tx
     .selectFrom('address_holders')
     .select(['address', 'host'])
@@ -108,24 +105,16 @@ export async function loadFleet(
       createdAt: millis(row.created_at),
       createdBy: row.created_by,
     })),
-    revokedHosts: revokedHosts(certificates, hosts),
+    revokedHosts: hosts.filter((row) => row.revoked_at !== null).map((row) => row.name),
     revokedSerials: revoked.map((row) => row.serial),
+    enrolments: hosts.map((row) => ({
+      host: row.name,
+      id: row.enrolment,
+      newest: millis(row.newest_certificate),
+      newestUsedAt: millis(row.newest_used_at),
+      ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
+    })),
   };
-}
-
-/** A name that was removed and enrolled anew has older certificates that were revoked before it was enrolled. */
-function revokedHosts(
-  certificates: readonly { readonly host: string; readonly revoked_at: number | null }[],
-  hosts: readonly { readonly name: string; readonly enrolled_at: number }[],
-): readonly string[] {
-  const enrolledAt = new Map(hosts.map(({ name, enrolled_at }) => [name, enrolled_at]));
-  const good = new Set<string>();
-  const revoked = new Set<string>();
-  for (const { host, revoked_at: at } of certificates) {
-    if (at === null) good.add(host);
-    else if (at >= (enrolledAt.get(host) ?? Number.POSITIVE_INFINITY)) revoked.add(host);
-  }
-  return [...revoked].filter((host) => !good.has(host));
 }
 
 /** Revisions only grow: what is in the hands of agents must never be numbered again. */
@@ -230,30 +219,67 @@ export interface HostCertificate {
   readonly serial: string;
   readonly tenant: string;
   readonly host: string;
+  readonly enrolment: string;
   readonly fingerprint: string;
   readonly notBefore: Millis;
   readonly notAfter: Millis;
 }
 
+/** False, and nothing is kept, where the enrolment is revoked or no longer the host's: revoking and recording are in one order, the store's. */
 export async function recordCertificate(
   tx: Transaction,
   input: { readonly certificate: HostCertificate; readonly at: Millis },
-): Promise<void> {
-  const { serial, tenant, host, fingerprint, notBefore, notAfter } = input.certificate;
+): Promise<boolean> {
+  const { serial, tenant, host, enrolment, fingerprint, notBefore, notAfter } = input.certificate;
+  const enrolled = await tx
+    .selectFrom('hosts')
+    .select('name')
+    .where('tenant', '=', tenant)
+    .where('name', '=', host)
+    .where('enrolment', '=', enrolment)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  if (enrolled === undefined) return false;
   await tx
     .insertInto('certificates')
-    .values({ serial, tenant, host, fingerprint, not_before: notBefore, not_after: notAfter, revoked_at: null })
+    .values({
+      serial,
+      tenant,
+      host,
+      enrolment,
+      fingerprint,
+      not_before: notBefore,
+      not_after: notAfter,
+      revoked_at: null,
+    })
     .execute();
   await writeAudit(tx, tenant, {
     at: input.at,
     actor: `agent/${host}`,
     action: 'certificate-issued',
     target: host,
-    details: { serial, fingerprint, notAfter },
+    details: { serial, fingerprint, notAfter, enrolment },
   });
+  return true;
 }
 
-/** Revokes what the host holds; returns the serials that were good until now. */
+/** Which certificate of the enrolment is the newest that was used. */
+export async function useCertificate(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly enrolment: StoredEnrolment },
+): Promise<void> {
+  const { host, id, newest, newestUsedAt } = input.enrolment;
+  await tx
+    .updateTable('hosts')
+    .set({ newest_certificate: newest, newest_used_at: newestUsedAt })
+    .where('tenant', '=', input.tenant)
+    .where('name', '=', host)
+    .where('enrolment', '=', id)
+    .where('newest_certificate', '<', newest)
+    .execute();
+}
+
+/** Revokes the host's enrolment and what it holds; returns the serials that were good until now. */
 export async function revokeCertificates(
   tx: Transaction,
   input: { readonly tenant: string; readonly host: string; readonly note: AuditNote },
@@ -271,6 +297,13 @@ export async function revokeCertificates(
     .set({ revoked_at: note.at })
     .where('tenant', '=', tenant)
     .where('host', '=', host)
+    .where('revoked_at', 'is', null)
+    .execute();
+  await tx
+    .updateTable('hosts')
+    .set({ revoked_at: note.at })
+    .where('tenant', '=', tenant)
+    .where('name', '=', host)
     .where('revoked_at', 'is', null)
     .execute();
   const serials = good.map((row) => row.serial);

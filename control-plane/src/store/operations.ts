@@ -14,6 +14,7 @@ import {
   revokeCertificates,
   setRevision,
   updateHost,
+  useCertificate,
 } from './hosts.ts';
 import {
   createOperatorToken,
@@ -61,6 +62,7 @@ export const operations = {
   takeHostEvents,
   touchOperatorToken,
   updateHost,
+  useCertificate,
 };
 
 export type Operations = typeof operations;

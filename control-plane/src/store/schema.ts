@@ -46,6 +46,10 @@ export interface Tables {
     seen_shared: number;
     /** In the control plane's up time; absent for a host that was connected when this was written last. */
     absent_since: number | null;
+    enrolment: string;
+    revoked_at: number | null;
+    newest_certificate: number;
+    newest_used_at: number;
   };
   address_holders: { tenant: string; address: string; host: string };
   labels: { tenant: string; workload: string; key: string; value: string };
@@ -58,6 +62,7 @@ export interface Tables {
     not_before: number;
     not_after: number;
     revoked_at: number | null;
+    enrolment: string;
   };
   policies: { tenant: string; id: number; files: string; created_at: number; created_by: string };
   activations: { tenant: string; revision: number; policy: number; kind: string; at: number; actor: string };
@@ -371,6 +376,34 @@ const addressClaims: Migration = {
   },
 };
 
+/**
+ * What was enrolled before is one enrolment without an id. A host whose certificates were revoked since it enrolled is revoked; a
+ * certificate that is older than its host's enrolment is of an earlier one. Certificates begin ten minutes before they are issued.
+ */
+const enrolments: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const table of ['hosts', 'certificates']) {
+      await db.schema
+        .alterTable(table)
+        .addColumn('enrolment', 'text', (column) => column.notNull().defaultTo(''))
+        .execute();
+    }
+    await db.schema.alterTable('hosts').addColumn('revoked_at', 'bigint').execute();
+    for (const name of ['newest_certificate', 'newest_used_at']) {
+      await db.schema
+        .alterTable('hosts')
+        .addColumn(name, 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+    }
+    await sql`update hosts set revoked_at = (select max(c.revoked_at) from certificates c
+      where c.tenant = hosts.tenant and c.host = hosts.name and c.revoked_at >= hosts.enrolled_at
+      and c.not_before + 601000 >= hosts.enrolled_at)`.execute(db);
+    await sql`update certificates set revoked_at = not_before where revoked_at is null and not exists (select 1 from hosts h
+      where h.tenant = certificates.tenant and h.name = certificates.host and h.revoked_at is null
+      and certificates.not_before + 601000 >= h.enrolled_at)`.execute(db);
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -379,4 +412,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004-containers': containers,
   '0005-operator-tokens': operatorTokens,
   '0006-address-claims': addressClaims,
+  '0007-enrolments': enrolments,
 };

@@ -43,6 +43,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   takeHostEvents: 'urgent',
   touchOperatorToken: 'bulk',
   updateHost: 'urgent',
+  useCertificate: 'urgent',
 };
 
 /** Bulk calls that share one transaction: more would keep an urgent call waiting longer. */

@@ -104,7 +104,13 @@ export type JoinTokenSpending =
 /** Spends one use and claims the name, or neither. A revoked token is as unknown as one that never was. */
 export async function spendJoinToken(
   tx: Transaction,
-  input: { readonly hash: string; readonly host: string; readonly at: Millis },
+  input: {
+    readonly hash: string;
+    readonly host: string;
+    readonly at: Millis;
+    /** The new enrolment's id; absent in none but tests of tokens. */
+    readonly enrolment?: string;
+  },
 ): Promise<JoinTokenSpending> {
   const { hash, host, at } = input;
   const token = await tx.selectFrom('join_tokens').selectAll().where('hash', '=', hash).executeTakeFirst();
@@ -143,6 +149,10 @@ export async function spendJoinToken(
       seen_address: '',
       seen_shared: 0,
       absent_since: null,
+      enrolment: input.enrolment ?? '',
+      revoked_at: null,
+      newest_certificate: 0,
+      newest_used_at: 0,
     })
     .execute();
   for (const [key, value] of Object.entries(labels)) {
@@ -153,7 +163,12 @@ export async function spendJoinToken(
     actor: `agent/${host}`,
     action: 'host-enrolled',
     target: host,
-    details: { token: token.id, labels, ...(ranges === undefined ? {} : { addresses: ranges }) },
+    details: {
+      token: token.id,
+      labels,
+      ...(ranges === undefined ? {} : { addresses: ranges }),
+      ...(input.enrolment === undefined ? {} : { enrolment: input.enrolment }),
+    },
   });
   return { kind: 'joined', tenant, labels, ...(ranges === undefined ? {} : { ranges }) };
 }

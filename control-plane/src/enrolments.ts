@@ -1,0 +1,90 @@
+// Which certificates are good: those of a host's present enrolment, while it is not revoked, and of these the newest that was used. A
+// certificate is judged by the enrolment that it names, never by a list of serials, so that one that was issued in the moment of a
+// revocation, or that a backup knows nothing of, is judged right too. An older certificate dies a short while after a newer one is used
+// for the first time: an agent killed before it had written the newer one down comes back with the older, however much later.
+
+import { type Millis, millis } from '#model/time.ts';
+import type { AgentCertificate } from './agent-backend.ts';
+
+export interface Enrolment {
+  /** Empty for hosts that enrolled before certificates named their enrolment. */
+  readonly id: string;
+  readonly revokedAt?: Millis;
+  /** When the newest certificate that was used begins, and when it was used for the first time; 0 before any was. */
+  readonly newest: Millis;
+  readonly newestUsedAt: Millis;
+}
+
+export interface StoredEnrolment extends Enrolment {
+  readonly host: string;
+}
+
+export interface EnrolmentsOptions {
+  readonly stored: readonly StoredEnrolment[];
+  /** Of certificates that name no enrolment. */
+  readonly revokedSerials: readonly string[];
+  readonly now: () => Millis;
+  /** Default a minute: for calls that are under way on the older certificate's connection. */
+  readonly overlapMs?: number;
+}
+
+const defaultOverlapMs = 60_000;
+
+export class Enrolments {
+  readonly #byHost = new Map<string, Enrolment>();
+  readonly #revokedSerials: Set<string>;
+  readonly #now: () => Millis;
+  readonly #overlapMs: number;
+
+  constructor({ stored, revokedSerials, now, overlapMs = defaultOverlapMs }: EnrolmentsOptions) {
+    for (const { host, ...enrolment } of stored) this.#byHost.set(host, enrolment);
+    this.#revokedSerials = new Set(revokedSerials);
+    this.#now = now;
+    this.#overlapMs = overlapMs;
+  }
+
+  begin(host: string, id: string): void {
+    this.#byHost.set(host, { id, newest: millis(0), newestUsedAt: millis(0) });
+  }
+
+  /** What was issued and named no enrolment is remembered by its serial. */
+  revoke(host: string, { at, serials }: { readonly at: Millis; readonly serials: readonly string[] }): void {
+    const enrolment = this.#byHost.get(host);
+    if (enrolment !== undefined) this.#byHost.set(host, { ...enrolment, revokedAt: at });
+    for (const serial of serials) this.#revokedSerials.add(serial);
+  }
+
+  remove(host: string, serials: readonly string[]): void {
+    this.#byHost.delete(host);
+    for (const serial of serials) this.#revokedSerials.add(serial);
+  }
+
+  isRevoked(host: string): boolean {
+    return this.#byHost.get(host)?.revokedAt !== undefined;
+  }
+
+  /** Why the certificate is not good, for the host's operator; undefined where it is. Whether it has expired is not asked here. */
+  refusalOf({ identity, enrolment, notBefore }: AgentCertificate): string | undefined {
+    const { host, serial } = identity;
+    const present = this.#byHost.get(host);
+    if (present === undefined) return `host ${host} is not enrolled here; enrol it anew`;
+    if (present.revokedAt !== undefined || this.#revokedSerials.has(serial))
+      return `the certificate of ${host} (serial ${serial}) is revoked; enrol the host anew`;
+    if (enrolment !== present.id)
+      return `the certificate of ${host} (serial ${serial}) is of an earlier enrolment of that name; enrol the host anew`;
+    const isOlder = notBefore < present.newest;
+    if (isOlder && this.#now() >= present.newestUsedAt + this.#overlapMs)
+      return `the certificate of ${host} (serial ${serial}) was renewed, and the newer one is in use; was the disk or state directory put back or copied? enrol the host anew`;
+    return undefined;
+  }
+
+  /** Of a certificate that is good. Gives what is to be stored where it is the newest that was ever used. */
+  used({ identity, notBefore }: AgentCertificate): StoredEnrolment | undefined {
+    const { host } = identity;
+    const present = this.#byHost.get(host);
+    if (present === undefined || notBefore <= present.newest) return undefined;
+    const enrolment = { ...present, newest: notBefore, newestUsedAt: this.#now() };
+    this.#byHost.set(host, enrolment);
+    return { host, ...enrolment };
+  }
+}

@@ -1,0 +1,42 @@
+// How often each of many may do something: so many at once, then one in each interval. Time comes in; what has been idle long enough to
+// be full again is forgotten, so that memory follows who is active now.
+
+import type { Millis } from '#model/time.ts';
+
+export interface RateBudgetOptions {
+  readonly burst: number;
+  /** The time in which one more is allowed. */
+  readonly everyMs: number;
+}
+
+export class RateBudget {
+  readonly #options: RateBudgetOptions;
+  /** When all that was taken will have been given back. */
+  readonly #fullAt = new Map<string, number>();
+  #sweepAt = 0;
+
+  constructor(options: RateBudgetOptions) {
+    this.#options = options;
+  }
+
+  /** Takes one, or says no and takes nothing. */
+  take(key: string, at: Millis): boolean {
+    const { burst, everyMs } = this.#options;
+    this.#sweep(at);
+    const fullAt = Math.max(this.#fullAt.get(key) ?? at, at) + everyMs;
+    if (fullAt - at > burst * everyMs) return false;
+    this.#fullAt.set(key, fullAt);
+    return true;
+  }
+
+  get size(): number {
+    return this.#fullAt.size;
+  }
+
+  #sweep(at: Millis): void {
+    const { burst, everyMs } = this.#options;
+    if (at < this.#sweepAt && this.#sweepAt - at <= burst * everyMs) return;
+    this.#sweepAt = at + burst * everyMs;
+    for (const [key, fullAt] of this.#fullAt) if (fullAt <= at) this.#fullAt.delete(key);
+  }
+}

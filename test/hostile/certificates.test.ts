@@ -1,0 +1,117 @@
+// What a revocation, a removal or a new enrolment leaves in the hands of whoever held certificates of a host: nothing that is taken.
+// Renewals race with each of them, on the real PKI, store and fleet; afterwards every certificate that ever left is tried.
+
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
+import type { AgentCertificate } from '#control-plane/agent-backend.ts';
+import { readAgentCertificate } from '#control-plane/agent-certificate.ts';
+import { openPki } from '#control-plane/pki.ts';
+import { assertOk } from '#model/result.ts';
+import { type Millis, millis } from '#model/time.ts';
+import { type FleetUnderTest, fleetUnderTest, tenant } from '../server/fleet-under-test.ts';
+import { scratchDirectory } from '../server/scratch-directory.ts';
+
+const renewals = 150;
+
+async function world(now: () => Millis = () => millis(Date.now())) {
+  const pki = await openPki({ directory: join(await scratchDirectory(), 'ca'), serverNames: [], now });
+  const csr = await createCertificateRequest(await createHostKey(), 'web-1');
+  const start = await fleetUnderTest({ now });
+  /** As enrolment and renewal do it; undefined where the certificate is kept back. */
+  const issue = async ({ fleet }: FleetUnderTest, enrolment: string): Promise<AgentCertificate | undefined> => {
+    const issued = assertOk(await pki.issueAgentCertificate({ csr, tenant, host: 'web-1', enrolment }));
+    const isRecorded = await fleet.recordCertificate(issued.record);
+    return isRecorded ? assertOk(readAgentCertificate(issued.der)) : undefined;
+  };
+  return { start, issue };
+}
+
+const isCertificate = (value: AgentCertificate | undefined): value is AgentCertificate => value !== undefined;
+
+const ends: readonly (readonly [string, (given: FleetUnderTest) => Promise<unknown>])[] = [
+  ['a revocation', ({ fleet }) => fleet.revokeAgent('web-1', 'operator/test')],
+  ['a removal', ({ fleet }) => fleet.removeAgent('web-1', 'operator/test')],
+  [
+    'a removal and a new enrolment of the same name',
+    async (given) => {
+      await given.fleet.removeAgent('web-1', 'operator/test');
+      await given.enrol('web-1');
+    },
+  ],
+];
+
+test.each(ends)('of hundreds of renewals that race with %s none is taken afterwards', async (_name, end) => {
+  const { start, issue } = await world();
+  const enrolment = await start.enrol('web-1');
+  const first = await issue(start, enrolment);
+  if (first === undefined) throw new Error('the first certificate was kept back');
+  expect(start.fleet.refusalOf(first)).toBeUndefined();
+  const held: (AgentCertificate | undefined)[] = [first];
+  const renewing = Array.from({ length: renewals }, async (_, index) => {
+    if (index === renewals / 2) await end(start);
+    held.push(await issue(start, enrolment));
+  });
+  await Promise.all(renewing);
+  const away = held.filter(isCertificate);
+  expect(away.filter((one) => start.fleet.refusalOf(one) === undefined)).toEqual([]);
+  const later = await start.restart();
+  expect(away.filter((one) => later.fleet.refusalOf(one) === undefined)).toEqual([]);
+  expect(await issue(later, enrolment)).toBeUndefined();
+});
+
+test('a revocation that the store did not take revokes nothing, and the next one does', async () => {
+  const { start, issue } = await world();
+  const certificate = await issue(start, await start.enrol('web-1'));
+  if (certificate === undefined) throw new Error('the certificate was kept back');
+  const { revokeCertificates } = start.store;
+  Object.assign(start.store, { revokeCertificates: () => Promise.reject(new Error('database or disk is full')) });
+  await expect(start.fleet.revokeAgent('web-1', 'operator/test')).rejects.toThrow(/full/);
+  expect(start.fleet.refusalOf(certificate)).toBeUndefined();
+  Object.assign(start.store, { revokeCertificates });
+  await start.fleet.revokeAgent('web-1', 'operator/test');
+  expect(start.fleet.refusalOf(certificate)).toMatch(/is revoked/);
+  expect(start.fleet.isHostRevoked('web-1')).toBe(true);
+});
+
+test('a certificate that could not be written down does not leave', async () => {
+  const { start, issue } = await world();
+  const enrolment = await start.enrol('web-1');
+  Object.assign(start.store, { recordCertificate: () => Promise.reject(new Error('database or disk is full')) });
+  await expect(issue(start, enrolment)).rejects.toThrow(/full/);
+});
+
+test('an older certificate dies a minute after the newer one was used, and not before, however late that is', async () => {
+  let at = Date.now();
+  const { start, issue } = await world(() => millis(at));
+  const enrolment = await start.enrol('web-1');
+  const old = await issue(start, enrolment);
+  at += 86_400_000;
+  const lost = await issue(start, enrolment);
+  at += 86_400_000;
+  const newest = await issue(start, enrolment);
+  if (old === undefined || lost === undefined || newest === undefined) throw new Error('a certificate was kept back');
+  expect(start.fleet.refusalOf(old)).toBeUndefined();
+  at += 10 * 86_400_000;
+  expect(start.fleet.refusalOf(old)).toBeUndefined();
+  expect(start.fleet.refusalOf(newest)).toBeUndefined();
+  at += 59_999;
+  expect(start.fleet.refusalOf(old)).toBeUndefined();
+  at += 1;
+  expect(start.fleet.refusalOf(old)).toMatch(/was renewed/);
+  expect(start.fleet.refusalOf(lost)).toMatch(/was renewed/);
+  await start.fleet.quiet();
+  const { fleet } = await start.restart();
+  expect(fleet.refusalOf(old)).toMatch(/was renewed/);
+  expect(fleet.refusalOf(newest)).toBeUndefined();
+});
+
+test('a certificate of another tenant or of a host that never was is refused', async () => {
+  const { start, issue } = await world();
+  const certificate = await issue(start, await start.enrol('web-1'));
+  if (certificate === undefined) throw new Error('the certificate was kept back');
+  const { identity } = certificate;
+  expect(start.fleet.refusalOf({ ...certificate, identity: { ...identity, tenant: 'else' } })).toMatch(/tenant else/);
+  expect(start.fleet.refusalOf({ ...certificate, identity: { ...identity, host: 'db-1' } })).toMatch(/not enrolled/);
+  expect(start.fleet.refusalOf({ ...certificate, enrolment: '' })).toMatch(/earlier enrolment/);
+});
