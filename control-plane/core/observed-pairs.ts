@@ -3,6 +3,7 @@
 
 import { type Address, familyOf } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
+import { addCounts } from '#model/counts.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
@@ -212,7 +213,7 @@ class PairTable {
       firstSeenAt,
       lastSeenAt,
     };
-    pair.connections[flow.direction] += flow.connections;
+    pair.connections[flow.direction] = addCounts(pair.connections[flow.direction], flow.connections);
     pair.firstSeenAt = millis(Math.min(pair.firstSeenAt, firstSeenAt));
     pair.lastSeenAt = millis(Math.max(pair.lastSeenAt, lastSeenAt));
     this.#pairs.set(key, pair);

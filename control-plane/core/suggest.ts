@@ -6,6 +6,7 @@ import type { Address } from '#model/address.ts';
 import { bitsOf, familyOf } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { sumCounts } from '#model/counts.ts';
 import type { Selector } from '#model/selector.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -276,7 +277,7 @@ class Drafts {
         return {
           ...draft,
           services: joinPorts([...terms.values()].sort(compareTerms)),
-          connections: seen.reduce((sum, { connections }) => sum + connections, 0),
+          connections: sumCounts(seen.map(({ connections }) => connections)),
           firstSeenAt: millis(Math.min(...seen.map(({ firstSeenAt }) => firstSeenAt))),
           lastSeenAt: millis(Math.max(...seen.map(({ lastSeenAt }) => lastSeenAt))),
           clients: new Set(seen.map(({ client }) => client)).size,

@@ -15,6 +15,8 @@ export interface AgentIdentity {
   readonly host: string;
   /** The certificate's serial number, lower-case hex. */
   readonly serial: string;
+  /** The caller's address and port, where the transport knows them. */
+  readonly connection?: string;
 }
 
 /** All that an agent's certificate says. */
@@ -140,6 +142,6 @@ export interface AgentBackend {
   refusalOf(certificate: AgentCertificate): string | undefined;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal>;
-  /** Stores the batch once, however often it is sent. */
-  ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<FlowReceipt>;
+  /** Stores the batch once, however often it is sent, and of it what the sender may speak for. */
+  ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<Result<FlowReceipt, ConnectRefusal>>;
 }

@@ -25,7 +25,7 @@ import type { AgentBackend } from './agent-backend.ts';
 import { callerOf } from './caller.ts';
 import { createEnrolmentService } from './enrolment-service.ts';
 import type { Pki } from './pki.ts';
-import { PolicyStream, type StreamTimes, systemClock } from './policy-stream.ts';
+import { PolicyStream, refusalCodes, type StreamTimes, systemClock } from './policy-stream.ts';
 import { createSendQueue } from './send-queue.ts';
 import { AgentServerCredentials } from './server-credentials.ts';
 
@@ -172,7 +172,9 @@ function createFlowService(options: FlowServiceOptions): UntypedServiceImplement
     if (!batch.ok) return reply({ code: status.INVALID_ARGUMENT, details: batch.error });
     underWay.set(key, others + 1);
     try {
-      reply(null, encodeFlowReceipt(await backend.ingestFlows(identity, batch.value)));
+      const receipt = await backend.ingestFlows({ ...identity, connection: call.getPeer() }, batch.value);
+      if (receipt.ok) reply(null, encodeFlowReceipt(receipt.value));
+      else reply({ code: refusalCodes[receipt.error.kind], details: receipt.error.text });
     } catch (error) {
       // The agent keeps the batch and sends it again; that the store failed is for the operator.
       log.error({ err: error, host: identity.host, sequence: batch.value.sequence }, 'flow batch could not be stored');

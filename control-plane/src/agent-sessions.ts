@@ -14,6 +14,8 @@ export interface Nack {
 export interface LiveAgent {
   readonly host: string;
   readonly serial: string;
+  /** The address and port it came from. */
+  readonly connection?: string | undefined;
   readonly connectedAt: Millis;
   readonly session: AgentSession;
   sent: HostRuleSet | undefined;

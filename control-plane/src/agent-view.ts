@@ -5,6 +5,7 @@ import { type Millis, millis } from '#model/time.ts';
 import type { AddressView } from './address-view.ts';
 import type { LiveAgent, Nack } from './agent-sessions.ts';
 import type { HostEntry } from './fleet-inventory.ts';
+import { noneRefused, type RefusalTally } from './flow-intake.ts';
 import { type HostModes, modesInForce, type Protection, protectionOf } from './protection.ts';
 
 export interface HostHistory {
@@ -30,6 +31,8 @@ export interface AgentView extends AddressView {
   readonly ahead?: number;
   /** How much of its host report was beyond its bounds and left out. */
   readonly cut: number;
+  /** Flow records that did not count since the start, by why: they named what is not the host's. */
+  readonly refusedFlows: RefusalTally;
   readonly nack?: Nack;
   readonly enforcing?: 'yes' | 'no';
   readonly lost: number;
@@ -46,11 +49,19 @@ export interface AgentParts {
   readonly host: HostEntry;
   readonly history: HostHistory | undefined;
   readonly live: LiveAgent | undefined;
+  readonly refusedFlows?: RefusalTally;
   readonly due: number;
   readonly addresses: AddressView;
 }
 
-export function agentViewOf({ host, history, live, due, addresses }: AgentParts): AgentView {
+export function agentViewOf({
+  refusedFlows = noneRefused,
+  host,
+  history,
+  live,
+  due,
+  addresses,
+}: AgentParts): AgentView {
   const status = live?.status;
   const lastConnectedAt = history?.lastConnectedAt;
   const modes = modesInForce(live);
@@ -67,6 +78,7 @@ export function agentViewOf({ host, history, live, due, addresses }: AgentParts)
     acked: live?.acked ?? 0,
     ...(live?.ahead === undefined || live.acked > 0 ? {} : { ahead: live.ahead }),
     cut: live?.cut ?? 0,
+    refusedFlows,
     ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
     ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
     lost: status?.lost ?? 0,

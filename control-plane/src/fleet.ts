@@ -13,6 +13,7 @@ import { selectorMatches } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import { AddressClaims, type AddressClaimsOptions } from '#policy/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
+import { believeFlows, type RefusedFlows } from '#policy/believed-flows.ts';
 import { combinationOf } from '#policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { AddressKeeping } from './address-keeping.ts';
@@ -46,8 +47,9 @@ import { ChangeQueue } from './change-queue.ts';
 import { Enrolments, type StoredEnrolment } from './enrolments.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
+import { FlowIntake } from './flow-intake.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
-import { reportedAddresses } from './host-report.ts';
+import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { type InForce, Publication } from './publication.ts';
@@ -116,6 +118,7 @@ export class Fleet implements AgentBackend {
   readonly #history = new Map<string, HostHistory>();
   readonly #enrolments: Enrolments;
   readonly #disputes = new PlaceDisputes();
+  readonly #intake = new FlowIntake();
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #owed: OwedWrites;
   #revision: number;
@@ -375,6 +378,7 @@ export class Fleet implements AgentBackend {
     const agent: LiveAgent = {
       host,
       serial,
+      connection: identity.connection,
       connectedAt: this.#now(),
       session,
       sent: undefined,
@@ -433,7 +437,7 @@ export class Fleet implements AgentBackend {
         );
       },
       statusReported: (status) => {
-        this.sessions.statusReported(agent, status);
+        this.sessions.statusReported(agent, believedStatus(status, this.#now()));
         if (this.#addresses.heard(host)) this.#background(() => this.#claimsChanged());
         if (untaken !== undefined && reporting === undefined) takeSoon();
       },
@@ -457,18 +461,45 @@ export class Fleet implements AgentBackend {
     });
   }
 
-  async ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<FlowReceipt> {
-    const flows = batch.records.map((record) => ({
-      ...record,
-      peerWorkload: this.#inventory.holderOf(record.peer) ?? '',
-    }));
+  async ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<Result<FlowReceipt, ConnectRefusal>> {
+    const { host, serial } = identity;
+    const refusal = this.#mayReport(identity);
+    const entry = this.#inventory.host(host);
+    if (refusal !== undefined || entry === undefined)
+      return err(refusal ?? { kind: 'not-admitted', text: `host ${host} is not enrolled here` });
+    const at = this.#now();
+    const holderOf = (address: Address) => this.#inventory.holderOf(address);
+    const reporter = this.#intake.reporterOf(entry, { at, holderOf });
+    const { records, refused } = believeFlows(batch.records, { reporter, now: at });
+    const flows = records.map((record) => ({ ...record, peerWorkload: holderOf(record.peer) ?? '' }));
     const { sequence, lost } = batch;
-    const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host: identity.host, sequence, flows, lost });
+    const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host, serial, sequence, flows, lost });
+    if (kind === 'not-admitted') return err({ kind, text: `host ${host} may not report any more` });
     if (kind === 'taken') {
       this.flowCounts.batchesTaken += 1;
       this.flowCounts.records += flows.length;
+      this.#tellRefused(host, refused, at);
     } else this.flowCounts.batchesKnown += 1;
-    return { sequence, kind };
+    return ok({ sequence, kind, refused: refused.counts });
+  }
+
+  /** Why what this caller reports may not be written down now: asked when it came, after its certificate (`refusalOf`) was found good. */
+  #mayReport({ tenant, host, connection }: AgentIdentity): ConnectRefusal | undefined {
+    if (tenant !== this.#tenant || this.#inventory.host(host) === undefined)
+      return { kind: 'not-admitted', text: `host ${host} is not enrolled here` };
+    if (this.isHostRevoked(host)) return { kind: 'not-admitted', text: `host ${host} is revoked; enrol it anew` };
+    // A copied identity has the same certificate: what tells the two apart is the connection that the live stream came by.
+    const live = this.sessions.of(host);
+    const isOther = live !== undefined && live.connection !== undefined && live.connection !== connection;
+    const isKeptOut = this.#disputes.isDisputed(host, this.#now()) && (live === undefined || isOther);
+    return isKeptOut ? { kind: 'identity-shared', text: `another agent is connected as ${host}` } : undefined;
+  }
+
+  #tellRefused(host: string, refused: RefusedFlows, at: Millis): void {
+    const details = this.#intake.refused(host, refused, at);
+    if (details === undefined) return;
+    this.#log.warn({ host, refused: details }, 'flow records of a host do not count: they are not its own');
+    this.#background(() => this.#audit({ actor: 'control-plane', action: 'flows-refused', target: host, details }));
   }
 
   // What operators do. Each returns once the change is stored and handed to the streams it concerns.
@@ -624,6 +655,7 @@ export class Fleet implements AgentBackend {
       this.#inventory.removeHost(host);
       this.#history.delete(host);
       this.#disputes.forget(host);
+      this.#intake.forget(host);
       this.#publication.forget(host);
       this.#reportPace.forget(host);
       this.#addresses.forget(host);
@@ -747,6 +779,7 @@ export class Fleet implements AgentBackend {
       lastConnectedAt: connectedAt,
     });
     if (kind === 'same') return;
+    this.#intake.entryChanged(before, entry, this.#now());
     this.#inventory.setHost(entry);
     if (kind === 'claims') await this.#keepAddresses();
     else {
@@ -855,7 +888,14 @@ export class Fleet implements AgentBackend {
     const { name } = host;
     const { live, due } = this.standing.of(name);
     const addresses = addressViewOf(this.#inventory, name);
-    const seen = agentViewOf({ host, history: this.#history.get(name), live, due, addresses });
+    const seen = agentViewOf({
+      host,
+      history: this.#history.get(name),
+      live,
+      due,
+      addresses,
+      refusedFlows: this.#intake.refusedOf(name),
+    });
     const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
     const view = { ...seen, problem: [seen.problem, trouble].filter((text) => text !== '').join('; ') };
     if (!this.#disputes.isDisputed(name, this.#now())) return view;

@@ -3,6 +3,8 @@
 
 import { type Address, isShareable, parseAddress } from '#model/address.ts';
 import { factKeys, type Labels, labelValuePattern } from '#model/label.ts';
+import { type Millis, millis } from '#model/time.ts';
+import type { AgentStatus } from './agent-backend.ts';
 
 /** More addresses than any host has, and few enough to hold for every host. */
 const mostAddresses = 4096;
@@ -25,4 +27,10 @@ export function reportedFacts(facts: ReadonlyMap<string, string>, agentVersion: 
     if (value !== undefined && value !== '' && labelValuePattern.test(value)) known.set(key, value);
   }
   return known;
+}
+
+/** A host's clock may be ahead: what it says happened, happened by now. */
+export function believedStatus(status: AgentStatus, now: Millis): AgentStatus {
+  const { panic } = status;
+  return panic === undefined ? status : { ...status, panic: { ...panic, since: millis(Math.min(panic.since, now)) } };
 }

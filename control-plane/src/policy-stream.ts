@@ -165,7 +165,7 @@ export class PolicyStream {
     this.#held = hello.held;
     this.#state = 'open';
     const connection = this.#options.backend.connect(
-      this.#options.certificate.identity,
+      { ...this.#options.certificate.identity, connection: this.#options.call.getPeer() },
       { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0 },
       {
         send: (ruleSet) => this.#offered(ruleSet),
@@ -335,7 +335,7 @@ export class PolicyStream {
 }
 
 /** The agent tells its operator of a shared identity by the code. */
-const refusalCodes: Readonly<Record<ConnectRefusal['kind'], status>> = {
+export const refusalCodes: Readonly<Record<ConnectRefusal['kind'], status>> = {
   'not-admitted': status.PERMISSION_DENIED,
   'identity-shared': status.ALREADY_EXISTS,
 };

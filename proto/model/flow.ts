@@ -53,4 +53,6 @@ export interface FlowBatch {
 export interface FlowReceipt {
   readonly sequence: number;
   readonly kind: 'taken' | 'duplicate';
+  /** Records that did not count, by why; absent from a control plane that does not say. */
+  readonly refused?: { readonly workload: number; readonly address: number; readonly time: number };
 }

@@ -87,7 +87,14 @@ export function decodeFlowBatch(bytes: Uint8Array): Result<FlowBatch> {
 }
 
 export function encodeFlowReceipt(receipt: FlowReceipt): Uint8Array {
-  return v1.FlowReceipt.encode({ sequence: receipt.sequence, kind: receiptKinds.encode(receipt.kind) }).finish();
+  const { workload = 0, address = 0, time = 0 } = receipt.refused ?? {};
+  return v1.FlowReceipt.encode({
+    sequence: receipt.sequence,
+    kind: receiptKinds.encode(receipt.kind),
+    refusedWorkload: workload,
+    refusedAddress: address,
+    refusedTime: time,
+  }).finish();
 }
 
 export function decodeFlowReceipt(bytes: Uint8Array): Result<FlowReceipt> {
@@ -96,6 +103,11 @@ export function decodeFlowReceipt(bytes: Uint8Array): Result<FlowReceipt> {
     return {
       sequence: safeCount(message.sequence ?? 0, 'flow receipt, sequence'),
       kind: receiptKinds.decode(message.kind ?? 0, 'flow receipt'),
+      refused: {
+        workload: safeCount(message.refusedWorkload ?? 0, 'flow receipt, refused'),
+        address: safeCount(message.refusedAddress ?? 0, 'flow receipt, refused'),
+        time: safeCount(message.refusedTime ?? 0, 'flow receipt, refused'),
+      },
     };
   });
 }

@@ -804,6 +804,15 @@ export namespace segwall {
             /** FlowReceipt kind. */
             kind: segwall.v1.FlowReceiptKind;
 
+            /** FlowReceipt refusedWorkload. */
+            refusedWorkload: number;
+
+            /** FlowReceipt refusedAddress. */
+            refusedAddress: number;
+
+            /** FlowReceipt refusedTime. */
+            refusedTime: number;
+
             /**
              * Encodes the specified FlowReceipt message. Does not implicitly {@link segwall.v1.FlowReceipt.verify|verify} messages.
              * @param message FlowReceipt message or plain object to encode
@@ -833,6 +842,15 @@ export namespace segwall {
 
                 /** FlowReceipt kind */
                 kind?: (segwall.v1.FlowReceiptKind|null);
+
+                /** FlowReceipt refusedWorkload */
+                refusedWorkload?: (number|null);
+
+                /** FlowReceipt refusedAddress */
+                refusedAddress?: (number|null);
+
+                /** FlowReceipt refusedTime */
+                refusedTime?: (number|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

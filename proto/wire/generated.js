@@ -1350,6 +1350,9 @@ export const segwall = $root.segwall = (() => {
 
             FlowReceipt.prototype.sequence = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             FlowReceipt.prototype.kind = 0;
+            FlowReceipt.prototype.refusedWorkload = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            FlowReceipt.prototype.refusedAddress = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            FlowReceipt.prototype.refusedTime = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             FlowReceipt.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1362,6 +1365,12 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(8).uint64(message.sequence);
                 if (message.kind != null && $Object.hasOwnProperty.call(message, "kind") && message.kind !== 0)
                     writer.uint32(16).int32(message.kind);
+                if (message.refusedWorkload != null && $Object.hasOwnProperty.call(message, "refusedWorkload") && (typeof message.refusedWorkload === "object" ? message.refusedWorkload.low || message.refusedWorkload.high : message.refusedWorkload !== 0))
+                    writer.uint32(24).uint64(message.refusedWorkload);
+                if (message.refusedAddress != null && $Object.hasOwnProperty.call(message, "refusedAddress") && (typeof message.refusedAddress === "object" ? message.refusedAddress.low || message.refusedAddress.high : message.refusedAddress !== 0))
+                    writer.uint32(32).uint64(message.refusedAddress);
+                if (message.refusedTime != null && $Object.hasOwnProperty.call(message, "refusedTime") && (typeof message.refusedTime === "object" ? message.refusedTime.low || message.refusedTime.high : message.refusedTime !== 0))
+                    writer.uint32(40).uint64(message.refusedTime);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1411,6 +1420,33 @@ export const segwall = $root.segwall = (() => {
                                 message.kind = value;
                             else
                                 delete message.kind;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.refusedWorkload = value;
+                            else
+                                delete message.refusedWorkload;
+                            continue;
+                        }
+                    case 4: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.refusedAddress = value;
+                            else
+                                delete message.refusedAddress;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.refusedTime = value;
+                            else
+                                delete message.refusedTime;
                             continue;
                         }
                     }

@@ -63,7 +63,7 @@ describe('a flow batch is refused with', () => {
 });
 
 test.each(['taken', 'duplicate'] as const)('a receipt says %s', (kind) => {
-  const receipt = { sequence: 12, kind };
+  const receipt = { sequence: 12, kind, refused: { workload: 1, address: 2, time: 3 } };
   expect(decodeFlowReceipt(encodeFlowReceipt(receipt))).toEqual({ ok: true, value: receipt });
 });
 

@@ -464,11 +464,14 @@ test('flows are stored with the workload that held the peer address', async () =
     sequence: 1,
     startedAt: millis(0),
     endedAt: millis(1),
-    records: [flowRecord({ peer: '10.0.0.1' }), flowRecord({ peer: '10.0.0.77' })],
+    records: ['10.0.0.1', '10.0.0.77'].map((peer) => flowRecord({ peer, lastSeenAt: millis(Date.now()) })),
     lost: nothingLost,
   };
-  expect(await fleet.ingestFlows(identity, batch)).toEqual({ sequence: 1, kind: 'taken' });
-  expect(await fleet.ingestFlows(identity, batch)).toEqual({ sequence: 1, kind: 'duplicate' });
+  expect(await fleet.ingestFlows(identity, batch)).toMatchObject({ ok: true, value: { sequence: 1, kind: 'taken' } });
+  expect(await fleet.ingestFlows(identity, batch)).toMatchObject({
+    ok: true,
+    value: { sequence: 1, kind: 'duplicate' },
+  });
   const rows = await store.listFlows({ tenant, since: millis(0), limit: 10 });
   expect(rows.map(({ peer, peer_workload }) => [peer, peer_workload]).sort()).toEqual([
     ['10.0.0.1', 'web-1'],

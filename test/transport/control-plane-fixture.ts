@@ -106,7 +106,7 @@ export class FakeBackend implements AgentBackend {
   async ingestFlows(_identity: AgentIdentity, batch: FlowBatch) {
     const isKnown = this.batches.some(({ sequence }) => sequence === batch.sequence);
     if (!isKnown) this.batches.push(batch);
-    return { sequence: batch.sequence, kind: isKnown ? ('duplicate' as const) : ('taken' as const) };
+    return ok({ sequence: batch.sequence, kind: isKnown ? ('duplicate' as const) : ('taken' as const) });
   }
 }
 

@@ -17,9 +17,12 @@ const signal = new AbortController().signal;
 
 test('a batch is answered with a receipt, and sent again with one that says so', async () => {
   const reporter = createFlowReporter({ identity: await fixture.enrolled() });
-  expect(await reporter.report(batchOf(1), signal)).toEqual({ ok: true, value: { sequence: 1, kind: 'taken' } });
-  expect(await reporter.report(batchOf(1), signal)).toEqual({ ok: true, value: { sequence: 1, kind: 'duplicate' } });
-  expect(await reporter.report(batchOf(2), signal)).toEqual({ ok: true, value: { sequence: 2, kind: 'taken' } });
+  expect(await reporter.report(batchOf(1), signal)).toMatchObject({ ok: true, value: { sequence: 1, kind: 'taken' } });
+  expect(await reporter.report(batchOf(1), signal)).toMatchObject({
+    ok: true,
+    value: { sequence: 1, kind: 'duplicate' },
+  });
+  expect(await reporter.report(batchOf(2), signal)).toMatchObject({ ok: true, value: { sequence: 2, kind: 'taken' } });
   expect(fixture.backend.batches).toEqual([batchOf(1), batchOf(2)]);
 });
 

@@ -1,6 +1,7 @@
 // The fleet over the operator API: status, agents, workloads with their labels and quarantine, and how far a revision has come.
 
 import { z } from 'zod';
+import { sumCounts } from '#model/counts.ts';
 import { factPrefix } from '#model/label.ts';
 import { closestName } from '#policy/closest-name.ts';
 import type { Workload } from '#policy/policy.ts';
@@ -222,7 +223,8 @@ function suggestion(name: string, names: Iterable<string>): string {
 async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiContext): Promise<Status> {
   const agents = fleet.agents();
   const losses = await store.listFlowLosses({ tenant });
-  const sum = (of: (loss: (typeof losses)[number]) => number) => losses.reduce((total, loss) => total + of(loss), 0);
+  const sum = (of: (loss: (typeof losses)[number]) => number) => sumCounts(losses.map(of));
+  const skippedFlows = await store.countBadFlows({ tenant });
   const { policy, id, revision } = fleet.active;
   return {
     version,
@@ -256,6 +258,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       spooled: sum((loss) => loss.spooled),
       pruned: prunedFlows(),
     },
+    skippedFlows,
   };
 }
 

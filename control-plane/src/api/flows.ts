@@ -1,6 +1,7 @@
 // Observed flows over the operator API, and what they say of the policy.
 
 import { z } from 'zod';
+import { addCounts } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { FlowRow } from '../store/schema.ts';
@@ -105,7 +106,7 @@ async function coverageView({ fleet, store, tenant }: ApiContext, since: number)
       const key = `${segment}/${rule}`;
       const before = used.get(key);
       used.set(key, {
-        connections: (before?.connections ?? 0) + connections,
+        connections: addCounts(before?.connections ?? 0, connections),
         lastSeenAt: Math.max(before?.lastSeenAt ?? 0, count.lastSeenAt),
       });
     } else if (verdict === 'would-deny') wouldDeny.push({ segment, direction, connections });

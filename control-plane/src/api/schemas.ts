@@ -249,6 +249,11 @@ export const agent = z.object({
   ahead: count
     .optional()
     .describe('a revision it says it holds and this store does not know; it is sent the newest as a whole'),
+  refusedFlows: z
+    .object({ workload: count, address: count, time: count })
+    .describe(
+      'flow records that did not count since the start: of another workload, of an address it does not hold, too old',
+    ),
   cut: count.describe(
     'how much of its last host report was beyond its bounds and left out; see docs/reference/wire-bounds.md',
   ),
@@ -350,7 +355,10 @@ export const status = z.object({
     .readonly()
     .describe('addresses that more than one claims: the holder has it, the claims of the others are pending'),
   claims: z.object({ pending: count, hosts: someOf('hosts with pending claims') }),
-  lostFlows: z.object({ overruns: count, records: count, spooled: count, pruned: count }),
+  lostFlows: z
+    .object({ overruns: count, records: count, spooled: count, pruned: count })
+    .describe('9007199254740991 is so many or more'),
+  skippedFlows: count.describe('stored flow rows that are read nowhere, since their numbers are beyond all bounds'),
 });
 
 // Tokens

@@ -3,9 +3,10 @@
 
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
+import { mostCount } from '#model/counts.ts';
 import type { FlowLoss, FlowRecord } from '#model/flow.ts';
 import type { Millis } from '#model/time.ts';
-import type { FlowRow } from './schema.ts';
+import { type FlowRow, goodFlowRow } from './schema.ts';
 import type { Transaction } from './transaction.ts';
 
 export const bucketMs = 3_600_000;
@@ -13,19 +14,47 @@ export const bucketMs = 3_600_000;
 /** Sequences this far behind a host's newest are known without being listed. */
 const rememberedBatches = 4096;
 
+/** In these very words the index of the other rows is declared, so that counting them costs what they are. */
+const isGoodRow = sql<boolean>`(${sql.raw(goodFlowRow)})`;
+
+/** Of an upsert: never more than is exact, whatever was there. */
+function saturatingSum(table: 'flows' | 'flow_losses', column: string) {
+  const sum = sql<number>`${sql.ref(`${table}.${column}`)} + ${sql.ref(`excluded.${column}`)}`;
+  return sql<number>`case when ${sum} > ${sql.raw(String(mostCount))} then ${sql.raw(String(mostCount))} else ${sum} end`;
+}
+
+/** Added up as floating point, which is exact below the bound and cannot overflow above it. */
+function totalOf(column: string) {
+  const total = sql<number>`sum(cast(${sql.ref(column)} as double precision))`;
+  const most = sql.raw(String(mostCount));
+  return sql<number>`case when ${total} >= ${most} then ${most} else cast(${total} as bigint) end`;
+}
+
+function clamped(column: string) {
+  const most = sql.raw(String(mostCount));
+  return sql<number>`case when ${sql.ref(column)} > ${most} then ${most} when ${sql.ref(column)} < 0 then 0 else ${sql.ref(column)} end`;
+}
+
 /** A record with the workload that held the peer's address when it came in, or ''. */
 export type IncomingFlow = FlowRecord & { readonly peerWorkload: string };
 
 export interface IncomingBatch {
   readonly tenant: string;
   readonly host: string;
+  /** Of the caller's certificate: one that is revoked by the time the batch is stored writes nothing. */
+  readonly serial?: string;
   readonly sequence: number;
   readonly flows: readonly IncomingFlow[];
   readonly lost: FlowLoss;
 }
 
-export async function ingestFlows(tx: Transaction, input: IncomingBatch): Promise<'taken' | 'duplicate'> {
+export async function ingestFlows(
+  tx: Transaction,
+  input: IncomingBatch,
+): Promise<'taken' | 'duplicate' | 'not-admitted'> {
   const { tenant, host, sequence } = input;
+  if (input.serial !== undefined && (await isRevokedNow(tx, { tenant, host, serial: input.serial })))
+    return 'not-admitted';
   if (await isKnownBatch(tx, input)) return 'duplicate';
   await tx.insertInto('batches').values({ tenant, host, sequence }).execute();
   if (sequence % 64 === 0) {
@@ -50,14 +79,30 @@ export async function ingestFlows(tx: Transaction, input: IncomingBatch): Promis
       .values({ tenant, host, overruns, records, spooled })
       .onConflict((conflict) =>
         conflict.columns(['tenant', 'host']).doUpdateSet({
-          overruns: sql`flow_losses.overruns + excluded.overruns`,
-          records: sql`flow_losses.records + excluded.records`,
-          spooled: sql`flow_losses.spooled + excluded.spooled`,
+          overruns: saturatingSum('flow_losses', 'overruns'),
+          records: saturatingSum('flow_losses', 'records'),
+          spooled: saturatingSum('flow_losses', 'spooled'),
         }),
       )
       .execute();
   }
   return 'taken';
+}
+
+/** A batch waits for its turn behind urgent calls, and a revocation is one of them. */
+async function isRevokedNow(
+  tx: Transaction,
+  { tenant, host, serial }: { readonly tenant: string; readonly host: string; readonly serial: string },
+): Promise<boolean> {
+  const enrolled = await tx
+    .selectFrom('hosts')
+    .select('revoked_at')
+    .where('tenant', '=', tenant)
+    .where('name', '=', host)
+    .executeTakeFirst();
+  if (enrolled === undefined || enrolled.revoked_at !== null) return true;
+  const own = await tx.selectFrom('certificates').select('revoked_at').where('serial', '=', serial).executeTakeFirst();
+  return own !== undefined && own.revoked_at !== null;
 }
 
 async function isKnownBatch(tx: Transaction, batch: IncomingBatch): Promise<boolean> {
@@ -82,7 +127,7 @@ async function isKnownBatch(tx: Transaction, batch: IncomingBatch): Promise<bool
 }
 
 function compileUpsert(tx: Transaction, row: FlowRow) {
-  const sum = (column: string) => sql<number>`${sql.ref(`flows.${column}`)} + ${sql.ref(`excluded.${column}`)}`;
+  const sum = (column: string) => saturatingSum('flows', column);
   const pick = (column: string, comparison: '<' | '>') =>
     sql<number>`case when ${sql.ref(`excluded.${column}`)} ${sql.raw(comparison)} ${sql.ref(`flows.${column}`)} then ${sql.ref(`excluded.${column}`)} else ${sql.ref(`flows.${column}`)} end`;
   return tx
@@ -165,7 +210,8 @@ export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<re
     .selectFrom('flows')
     .selectAll()
     .where('tenant', '=', filter.tenant)
-    .where('last_seen', '>=', filter.since);
+    .where('last_seen', '>=', filter.since)
+    .where(isGoodRow);
   if (filter.verdict !== undefined) query = query.where('verdict', '=', filter.verdict);
   if (filter.segment !== undefined) query = query.where('segment', '=', filter.segment);
   if (filter.unit !== undefined) query = query.where('unit', '=', filter.unit);
@@ -211,12 +257,13 @@ export async function listObserved(
     .selectFrom('flows')
     .select(key)
     .select(({ fn }) => [
-      fn.sum<number>('connections').as('connections'),
+      totalOf('connections').as('connections'),
       fn.min('first_seen').as('firstSeenAt'),
       fn.max('last_seen').as('lastSeenAt'),
     ])
     .where('tenant', '=', input.tenant)
     .where('last_seen', '>=', input.since)
+    .where(isGoodRow)
     .groupBy(key)
     .orderBy('lastSeenAt', 'desc')
     .limit(input.limit)
@@ -242,13 +289,25 @@ export async function countDecisions(
   return tx
     .selectFrom('flows')
     .select(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail'])
-    .select(({ fn }) => [fn.sum<number>('connections').as('connections'), fn.max('last_seen').as('lastSeenAt')])
+    .select(({ fn }) => [totalOf('connections').as('connections'), fn.max('last_seen').as('lastSeenAt')])
     .where('tenant', '=', input.tenant)
     .where('last_seen', '>=', input.since)
+    .where(isGoodRow)
     .groupBy(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail'])
     .orderBy('segment')
     .orderBy('rule')
     .execute();
+}
+
+/** Rows that are skipped wherever flows are read, since their numbers are beyond all bounds: none that this version wrote. */
+export async function countBadFlows(tx: Transaction, input: { readonly tenant: string }): Promise<number> {
+  const { bad } = await tx
+    .selectFrom('flows')
+    .select(({ fn }) => fn.countAll<number>().as('bad'))
+    .where('tenant', '=', input.tenant)
+    .where(sql<boolean>`not ${isGoodRow}`)
+    .executeTakeFirstOrThrow();
+  return bad;
 }
 
 export type HostLoss = FlowLoss & { readonly host: string };
@@ -259,7 +318,12 @@ export async function listFlowLosses(
 ): Promise<readonly HostLoss[]> {
   return tx
     .selectFrom('flow_losses')
-    .select(['host', 'overruns', 'records', 'spooled'])
+    .select([
+      'host',
+      clamped('overruns').as('overruns'),
+      clamped('records').as('records'),
+      clamped('spooled').as('spooled'),
+    ])
     .where('tenant', '=', input.tenant)
     .orderBy('host')
     .execute();

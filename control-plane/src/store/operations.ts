@@ -3,7 +3,15 @@
 
 import { saveAddressStandings, setHostRanges } from './address-holders.ts';
 import { appendAudit, listAudit } from './audit.ts';
-import { countDecisions, ingestFlows, listFlowLosses, listFlows, listObserved, pruneFlows } from './flows.ts';
+import {
+  countBadFlows,
+  countDecisions,
+  ingestFlows,
+  listFlowLosses,
+  listFlows,
+  listObserved,
+  pruneFlows,
+} from './flows.ts';
 import { takeHostEvents } from './host-events.ts';
 import {
   changeLabels,
@@ -32,6 +40,7 @@ export const operations = {
   appendAudit,
   changeLabels,
   changeQuarantine,
+  countBadFlows,
   countDecisions,
   createJoinToken,
   createOperatorToken,

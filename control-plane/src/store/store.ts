@@ -13,6 +13,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   appendAudit: 'urgent',
   changeLabels: 'urgent',
   changeQuarantine: 'urgent',
+  countBadFlows: 'read',
   countDecisions: 'read',
   createJoinToken: 'urgent',
   createOperatorToken: 'urgent',
