@@ -3,6 +3,7 @@
 // imported only when it is called, so that the running agent carries nothing it does not use.
 
 import { parseArgs } from 'node:util';
+import { guardOutput } from '#model/safe-text.ts';
 import { CommandError, renderCommandError } from './command-error.ts';
 import type { RunOptions } from './commands/run.ts';
 import { agentVersion } from './version.ts';
@@ -133,6 +134,8 @@ function isCommanderError(error: unknown): error is { readonly exitCode: number 
 
 /** A reader that has heard enough (`| head -1`) changes nothing; a full disk under what was asked for is told of. */
 function outlastReaders(): void {
+  guardOutput(process.stdout);
+  guardOutput(process.stderr);
   process.stdout.on('error', (cause: NodeJS.ErrnoException) => {
     if (cause.code === 'EPIPE') return;
     process.stderr.write(`error: cannot-write: cannot write to standard output: ${cause.message}\n`);

@@ -3,6 +3,7 @@
 // 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach or not allowed.
 
 import { Command, CommanderError } from 'commander';
+import { guardOutput } from '#model/safe-text.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { registerOfflinePolicyCommands } from './policy/register.ts';
 import { printFailure } from './server/failure.ts';
@@ -33,6 +34,8 @@ function throwOnExit(command: Command): void {
 
 async function main(): Promise<void> {
   enterCallersDirectory();
+  guardOutput(process.stdout);
+  guardOutput(process.stderr);
   process.stdout.on('error', cannotWrite);
   // Whoever closed it hears no more; the exit code says it all the same.
   process.stderr.on('error', () => undefined);

@@ -448,7 +448,7 @@ export class Fleet implements AgentBackend {
       eventsReported: (events) =>
         this.#changes.run(async () => {
           for (const { kind, details } of events)
-            this.#log.warn({ host, kind, ...Object.fromEntries(details) }, 'told by an agent of its host');
+            this.#log.warn({ host, kind, told: Object.fromEntries(details) }, 'told by an agent of its host');
           await this.#store.takeHostEvents({ tenant: this.#tenant, host, events, at: this.#now() });
         }),
       disconnected: () => {
@@ -914,7 +914,7 @@ export class Fleet implements AgentBackend {
         connected: (this.#inventory.host(host)?.addresses ?? []).slice(0, addressesTold),
         keptOut: reportedAddresses(hello.addresses).slice(0, addressesTold),
       };
-      this.#log.warn({ host, ...details }, 'two agents hold one identity; the connected one keeps its place');
+      this.#log.warn({ host, told: details }, 'two agents hold one identity; the connected one keeps its place');
       this.#background(() => this.#audit({ actor: 'control-plane', action: 'identity-shared', target: host, details }));
     }
     return true;

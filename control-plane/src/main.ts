@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import pino from 'pino';
+import { safeText } from '#model/safe-text.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
 import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
@@ -24,9 +25,10 @@ async function run(flags: RunFlags): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const destination = pino.destination({ dest: 2, sync: false });
   const log = pino(
     { level: settings.logLevel, base: { program: 'segwall-control-plane' } },
-    pino.destination({ dest: 2, sync: false }),
+    { write: (line: string) => destination.write(safeText(line)) },
   );
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
@@ -36,7 +38,7 @@ async function run(flags: RunFlags): Promise<void> {
     const { startControlPlane } = await import('./server.ts');
     const died = (error: Error) => {
       log.fatal({ err: error }, 'the store is gone');
-      log.flush();
+      destination.flushSync();
       process.exit(1);
     };
     const controlPlane = await startControlPlane({ settings, log, version: packageFile.version, died });

@@ -2,6 +2,7 @@
 // asked, and the exit code.
 
 import type { ApplyAnswer, CanaryView, Progress } from '#control-plane/api/schemas.ts';
+import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
 import type { ApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
@@ -80,7 +81,7 @@ export async function finishCanary(client: ApiClient, { answer, options, timeout
     const nobody: Progress = { revision, acked: [], nacked, pending: [], offline: [], open: [] };
     if (options.json)
       printJson({ ...appliedJson(answer, nobody), canary: { state: view.state, revision, hosts, reason } });
-    else printLine(`the canary failed: ${reason}; its hosts are under the active policy again`);
+    else printLine(`the canary failed: ${oneLine(reason)}; its hosts are under the active policy again`);
     process.exitCode = 1;
     return;
   }

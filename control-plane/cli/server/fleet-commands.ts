@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
+import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
 import { registerAllowAddresses } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';
@@ -173,7 +174,7 @@ async function status(options: ListOptions): Promise<void> {
     printLine(
       `claims     ${counted(view.claims.pending, 'address')} pending of ${someText(view.claims.hosts)}; see segwall agents`,
     );
-  if (policy.problem !== '') printLine(`problem    ${policy.problem}`);
+  if (policy.problem !== '') printLine(`problem    ${oneLine(policy.problem)}`);
 }
 
 async function listAgents(options: ListOptions): Promise<void> {

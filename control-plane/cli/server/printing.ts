@@ -1,5 +1,7 @@
 // How server commands print: tables for people, JSON for programs, progress on standard error so that it never mixes with either.
 
+import { oneLine } from '#model/safe-text.ts';
+
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
@@ -33,7 +35,7 @@ export async function printTable(
     chars: bare,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  for (const row of rows) table.push([...row]);
+  for (const row of rows) table.push(row.map(oneLine));
   const lines = table.toString().split('\n');
   printLine(lines.map((line) => line.trimEnd()).join('\n'));
 }

@@ -2,6 +2,7 @@
 // error. What it was asked about holds where every host it concerns enforces it: one that is offline is no success, and not waited for.
 
 import type { Progress } from '#control-plane/api/schemas.ts';
+import { oneLine } from '#model/safe-text.ts';
 import type { ApiClient } from './api-client.ts';
 import { printProgress, someText } from './printing.ts';
 
@@ -68,7 +69,7 @@ export function printTroubles(progress: Progress): void {
   const { nacked, offline, open } = progress;
   const awaited = awaitedOf(progress);
   for (const { host, reason } of nacked)
-    printProgress(`${host} refused it and keeps its last good revision: ${reason}`);
+    printProgress(`${host} refused it and keeps its last good revision: ${oneLine(reason)}`);
   if (awaited.length > 0) printProgress(`no answer yet from: ${awaited.join(', ')}`);
   if (open.length > 0)
     printProgress(`opened at the console, and enforcing nothing until segwall-agent resume there: ${namesText(open)}`);
