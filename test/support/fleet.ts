@@ -145,7 +145,10 @@ export async function startFleet(input: {
     controlPlane,
     firstStart: known,
     segwall: (args, options = {}) =>
-      controlPlane.exec([...programs.operator, ...args], { env: environment, timeoutMs: options.timeoutMs ?? 60_000 }),
+      controlPlane.exec([...programs.operator, ...args], {
+        env: environment,
+        timeoutMs: options.timeoutMs ?? patienceMs,
+      }),
     segwallJson: async <T>(args: readonly string[], options: { readonly timeoutMs?: number } = {}) => {
       const result = await fleet.segwall([...args, '--json'], options);
       if (result.exitCode !== 0) throw commandError(['segwall', ...args], result);

@@ -14,7 +14,7 @@ export interface RunOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Killed after this; default 30 s. */
+  /** Killed after this; default three minutes: a busy machine takes one to start a program. */
   readonly timeoutMs?: number;
 }
 
@@ -24,7 +24,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const result = await execa(file, args, {
     reject: false,
     stripFinalNewline: false,
-    timeout: options.timeoutMs ?? 30_000,
+    timeout: options.timeoutMs ?? 180_000,
     killSignal: 'SIGKILL',
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     ...(options.env === undefined ? {} : { env: options.env }),
