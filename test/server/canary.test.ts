@@ -21,7 +21,16 @@ metadata: { name: ${name}, labels: { role: web, app: shop } }
 spec: { kind: external, addresses: [${address}] }
 `;
 /** The mode of `shop` tells the active policy from the one on trial. */
-const before = shopPolicy({ mode: 'observe', documents: external('customer', '203.0.113.5') });
+const batches = `---
+apiVersion: segwall/v1
+kind: Segment
+metadata: { name: batches }
+spec:
+  selector: app == "shop"
+  rules:
+    - { name: batch-to-shop, from: [{ tenant: 'role == "batch"' }], to: [{ workloads: all() }], services: [tcp/8080] }
+`;
+const before = shopPolicy({ mode: 'observe', documents: `${external('customer', '203.0.113.5')}${batches}` });
 const after = shopPolicy({ mode: 'enforce', documents: external('partner', '203.0.113.9') });
 
 interface Trial extends FleetUnderTest {
@@ -97,10 +106,10 @@ describe('while it runs', () => {
     await start();
     const sent = () => hosts.map((host) => agents.get(host)?.sent.length ?? 0);
     const [canary = 0, other = 0] = sent();
-    // Whose address two claim belongs to neither: the customer of the active policy loses it, and has it again.
-    await connect('thief', { addresses: ['203.0.113.5'] });
-    expect(peersOf(agents, 'api-2')).toEqual([]);
-    await fleet.removeAgent('thief', 'operator/test');
+    // Only the active policy grants anything to a batch host.
+    await connect('batch-1', { labels: { role: 'batch' }, addresses: ['10.0.0.8'] });
+    expect(peersOf(agents, 'api-2')).toEqual(['10.0.0.8', '203.0.113.5']);
+    await fleet.removeAgent('batch-1', 'operator/test');
     expect(peersOf(agents, 'api-2')).toEqual(['203.0.113.5']);
     expect(peersOf(agents, 'api-1')).toEqual(['203.0.113.9']);
     expect(sent()).toEqual([canary, other + 2, other + 2]);
