@@ -210,11 +210,8 @@ export const verdicts: readonly Sentence[] = [
   ],
   [
     'addresses',
-    'live, a contested address matches neither',
-    elsewhere(
-      'test/server/fleet.test.ts',
-      'one that two hosts claim belongs to neither until one lets go, and the audit says so',
-    ),
+    'live, who holds an address keeps it, and a second claim is pending',
+    elsewhere('test/server/fleet.test.ts', 'one that two hosts claim stays with the first, and the audit says so'),
   ],
   [
     'addresses',
