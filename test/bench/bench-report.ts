@@ -6,6 +6,8 @@ export interface BenchResult {
   readonly unit: string;
   /** In `unit`. A figure without a limit is shown and never fails. */
   readonly limit?: { readonly kind: 'at-most' | 'at-least'; readonly value: number };
+  /** The quarters of what `value` is the median of. */
+  readonly spread?: { readonly low: number; readonly high: number };
   /** What it was measured against in the same interleaved run; `ratio` is this value over that one. */
   readonly reference?: { readonly name: string; readonly value: number; readonly ratio: number };
 }

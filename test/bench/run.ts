@@ -30,10 +30,15 @@ function describeLimit(result: BenchResult): string {
   return `${result.limit.kind === 'at-most' ? '≤' : '≥'} ${result.limit.value}`;
 }
 
+function figure(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
 function rowsOf(report: BenchReport): string[][] {
   return report.results.map((result) => [
     result.name,
-    String(Number(result.value.toPrecision(4))),
+    figure(result.value),
+    result.spread === undefined ? '' : `${figure(result.spread.low)} to ${figure(result.spread.high)}`,
     result.unit,
     describeLimit(result),
     result.limit === undefined ? '' : holds(result) ? 'holds' : 'NOT HELD',
@@ -41,7 +46,7 @@ function rowsOf(report: BenchReport): string[][] {
   ]);
 }
 
-const head = ['figure', 'value', 'unit', 'limit', '', 'against'];
+const head = ['figure', 'value', 'quarters', 'unit', 'limit', '', 'against'];
 
 function printTable(report: BenchReport): void {
   const table = new Table({ head, style: { head: [], border: [] } });
@@ -77,6 +82,7 @@ async function runBench(name: string, write: boolean): Promise<boolean> {
     unit: result.unit,
     limit: result.limit?.value ?? null,
     ok: holds(result),
+    spread: result.spread === undefined ? null : [result.spread.low, result.spread.high],
     reference: result.reference ?? null,
   }));
   console.log(JSON.stringify({ bench: name, machine, results }));

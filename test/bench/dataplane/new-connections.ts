@@ -16,13 +16,18 @@ import {
   sinkTable,
 } from './peers.ts';
 
-/** Nanoseconds a packet: `value` is the median; `ratio` the median over the rounds of this burst over the reference's. */
+/**
+ * Nanoseconds a packet: `value` is the median; `ratio` the median over the rounds of this burst over the reference's, and `spread` what lies
+ * between the first and the last quarter of the rounds. `limit` is the ratio's.
+ */
 export interface PacketCost {
   readonly name: string;
   readonly value: number;
   readonly against: string;
   readonly reference: number;
   readonly ratio: number;
+  readonly spread: { readonly low: number; readonly high: number };
+  readonly limit?: number;
 }
 
 export interface NewConnectionCosts {
@@ -33,27 +38,36 @@ export interface NewConnectionCosts {
 
 /** At most, and only as long as `mostMs`: a busy machine makes fewer. */
 const rounds = 300;
-const mostMs = 60_000;
 const burst = 512;
 const hostMac = Buffer.from([2, 0, 0, 0, 0, 2]);
 const crowd = 10_000;
-const plain = 'established accept; accept';
-export const plainSet = '`ip saddr @set accept`';
+/** What a table may cost that looks addresses up as the plain set does, and one that has more to tell apart. */
+const limits = { addresses: 1.1, others: 1.15 } as const;
+const plainSet = 'the plain set';
+const withoutPeers = 'a table without peers';
 
 interface Shot {
   readonly name: string;
   readonly generator: Generator;
-  readonly against: string;
   readonly nanos: number[];
 }
 
-export async function measureNewConnections(): Promise<NewConnectionCosts> {
+interface Comparison {
+  /** The row's name; the shots are named by what they are shot at. */
+  readonly name: string;
+  readonly shot: string;
+  readonly against: string;
+  /** What the other shot is, for readers. */
+  readonly as: string;
+  readonly limit?: number;
+}
+
+export async function measureNewConnections({ mostMs = 60_000 } = {}): Promise<NewConnectionCosts> {
   const lab = await createLab({ name: 'dataplane' });
-  const shots: Shot[] = [];
+  const shots = new Map<string, Shot>();
+  const comparisons: Comparison[] = [];
   try {
     const outside = await lab.addHost({ name: 'outside', ipv4: '10.66.255.1', ipv6: 'fd66::ffff' });
-    const add = (name: string, against: string, generator: Generator) =>
-      shots.push({ name, against, generator, nanos: [] });
     const inbound = (at: Arranged, peers: Peers) =>
       receivedByHost({
         namespace: outside.namespace,
@@ -66,86 +80,116 @@ export async function measureNewConnections(): Promise<NewConnectionCosts> {
       });
     const outbound = (at: Arranged, peers: Peers) => sentByHost({ namespace: at.host.namespace, servicePort, peers });
     const arrange = (name: string, script: string) => arrangeHost({ lab, outside, name, script });
+    /** Its name; what has been aimed already is not aimed twice. */
+    const aim = (name: string, at: Arranged, peers: Peers) => {
+      if (!shots.has(name)) {
+        const shoot = name.startsWith('outbound') ? outbound : inbound;
+        shots.set(name, { name, generator: shoot(at, peers), nanos: [] });
+      }
+      return name;
+    };
+    /** One shape of policy against the plain set that knows the same peers, and against a table that knows none. */
+    const compare = (shape: {
+      readonly name: string;
+      /** Which peers in which direction: shapes that meet the same share the table without peers. */
+      readonly traffic: string;
+      readonly ours: Arranged;
+      readonly set: Arranged;
+      readonly peers: Peers;
+      readonly limit: number;
+    }) => {
+      const { traffic, peers, limit } = shape;
+      const name = `${traffic.split(',')[0]}, ${shape.name}`;
+      const shot = aim(name, shape.ours, peers);
+      const bySet = aim(`${traffic}: ${shape.set.name}`, shape.set, peers);
+      const byNone = aim(`${traffic}: reference`, reference, peers);
+      comparisons.push(
+        { name, shot, against: bySet, as: plainSet, limit },
+        { name: `${name}: without peers`, shot, against: byNone, as: withoutPeers },
+      );
+    };
 
     const reference = await arrange('reference', referenceTable);
     const exact = await arrange('exact', render(crowdPolicy({ size: crowd })));
-    const ranges = await arrange('ranges', render(crowdPolicy({ size: crowd, services: 'ranges' })));
+    const ports = await arrange('ports', render(crowdPolicy({ size: crowd, services: 'ranges' })));
     const cidrs = await arrange('cidrs', render(crowdPolicy({ size: crowd, written: 'cidrs' })));
+    const spans = await arrange('spans', render(crowdPolicy({ size: crowd, written: 'spans' })));
     const few = await arrange('few', render(crowdPolicy({ size: 100 })));
     const many = await arrange('many', render(crowdPolicy({ size: 100_000 })));
-    const [set, fewSet, manySet] = [
-      await arrange('set', plainSetTable(crowd)),
-      await arrange('few-set', plainSetTable(100)),
-      await arrange('many-set', plainSetTable(100_000)),
-    ];
-    for (const [met, words] of [
-      [64, '64 peers met'],
-      [crowd, 'all peers met'],
-    ] as const) {
-      const peers = meet({ family: 'ipv4', size: crowd, met });
-      const base = `inbound IPv4, ${plain}, ${words}`;
-      add(base, '', inbound(reference, peers));
-      add(`inbound IPv4, 10,000 peers, ${words}`, base, inbound(exact, peers));
-      add(`inbound IPv4, 10,000 peers, ${plainSet}, ${words}`, base, inbound(set, peers));
-      if (met === 64) continue;
-      add('inbound IPv4, 10,000 peers, port ranges', base, inbound(ranges, peers));
-      add('inbound IPv4, 5,000 CIDRs', base, inbound(cidrs, peers));
-      const six = meet({ family: 'ipv6', size: crowd, met });
-      const base6 = `inbound IPv6, ${plain}`;
-      add(base6, '', inbound(reference, six));
-      add('inbound IPv6, 10,000 peers', base6, inbound(exact, six));
-      for (const [family, some] of [
-        ['IPv4', peers],
-        ['IPv6', six],
-      ] as const) {
-        const out = `outbound ${family}, ${plain}`;
-        add(out, '', outbound(reference, some));
-        add(`outbound ${family}, 10,000 peers`, out, outbound(exact, some));
-      }
-    }
-    const hundred = 'inbound IPv4, 100 peers';
-    add(`${hundred}, 64 met`, '', inbound(few, meet({ family: 'ipv4', size: 100, met: 64 })));
-    add(
-      'inbound IPv4, 100,000 peers, 64 met',
-      `${hundred}, 64 met`,
-      inbound(many, meet({ family: 'ipv4', size: 100_000, met: 64 })),
-    );
-    add(`${hundred}, all met`, '', inbound(few, meet({ family: 'ipv4', size: 100, met: 100 })));
-    add(
-      'inbound IPv4, 100,000 peers, all met',
-      `${hundred}, all met`,
-      inbound(many, meet({ family: 'ipv4', size: 100_000, met: 100_000 })),
-    );
-    const inFewSet = `${hundred}, ${plainSet}, all met`;
-    add(inFewSet, '', inbound(fewSet, meet({ family: 'ipv4', size: 100, met: 100 })));
-    add(
-      `inbound IPv4, 100,000 peers, ${plainSet}, all met`,
-      inFewSet,
-      inbound(manySet, meet({ family: 'ipv4', size: 100_000, met: 100_000 })),
-    );
+    const set = await arrange('set', plainSetTable(crowd));
+    const cidrSet = await arrange('cidr-set', plainSetTable(crowd, 'cidrs'));
+    const spanSet = await arrange('span-set', plainSetTable(crowd, 'spans'));
+    const manySet = await arrange('many-set', plainSetTable(100_000));
+
+    const four = meet({ family: 'ipv4', size: crowd, met: crowd });
+    const six = meet({ family: 'ipv6', size: crowd, met: crowd });
+    const [in4, in6] = ['inbound IPv4, all met', 'inbound IPv6, all met'];
+    const { addresses, others } = limits;
+    for (const [name, traffic, ours, plain, peers, limit] of [
+      [
+        '10,000 peers, 64 met',
+        'inbound IPv4, 64 met',
+        exact,
+        set,
+        meet({ family: 'ipv4', size: crowd, met: 64 }),
+        addresses,
+      ],
+      ['10,000 peers, all met', in4, exact, set, four, addresses],
+      ['10,000 peers, port ranges', in4, ports, set, four, others],
+      ['5,000 CIDRs', in4, cidrs, cidrSet, four, others],
+      ['5,000 ranges', in4, spans, spanSet, four, others],
+      ['10,000 peers', in6, exact, set, six, others],
+      ['5,000 CIDRs', in6, cidrs, cidrSet, six, others],
+      ['10,000 peers', 'outbound IPv4, all met', exact, set, four, addresses],
+      ['10,000 peers', 'outbound IPv6, all met', exact, set, six, others],
+      [
+        '100,000 peers, all met',
+        'inbound IPv4, all of 100,000 met',
+        many,
+        manySet,
+        meet({ family: 'ipv4', size: 100_000, met: 100_000 }),
+        others,
+      ],
+    ] as const)
+      compare({ name, traffic, ours, set: plain, peers, limit });
+
+    const met64 = (size: number) => meet({ family: 'ipv4', size, met: 64 });
+    comparisons.push({
+      name: 'inbound IPv4, 100,000 peers, 64 met',
+      shot: aim('inbound IPv4, 100,000 peers, 64 met', many, met64(100_000)),
+      against: aim('inbound IPv4, 100 peers, 64 met', few, met64(100)),
+      as: '100 peers',
+      limit: limits.addresses,
+    });
     // One peer whose connection is there already; the sink drops its packets too, which changes nothing about the entry.
     const one = { any: Uint8Array.of(10, 100, 0, 0), lastWords: Uint32Array.of(0x0a640000) };
-    for (const at of [reference, exact]) await establish(at.host);
-    add(`established IPv4, ${plain}`, '', inbound(reference, one));
-    add('established IPv4, 10,000 peers', `established IPv4, ${plain}`, inbound(exact, one));
+    for (const at of [exact, set]) await establish(at.host);
+    comparisons.push({
+      name: 'established IPv4, 10,000 peers',
+      shot: aim('established IPv4, 10,000 peers', exact, one),
+      against: aim('established IPv4: set', set, one),
+      as: plainSet,
+    });
     const ipset = await arrangeIpset({ lab, outside });
     if (typeof ipset !== 'string') {
-      const all = meet({ family: 'ipv4', size: crowd, met: crowd });
-      add(
-        'inbound IPv4, 10,000 peers, iptables-nft with 20 ipsets',
-        `inbound IPv4, ${plain}, all peers met`,
-        inbound(ipset, all),
-      );
+      comparisons.push({
+        name: 'inbound IPv4, 10,000 peers: iptables',
+        shot: 'inbound IPv4, 10,000 peers, all met',
+        against: aim('inbound IPv4: ipset', ipset, four),
+        as: 'iptables-nft with 20 ipsets',
+        limit: 0.6,
+      });
     }
-    shootInTurn(shots);
-    return { costs: costsOf(shots), ...(typeof ipset === 'string' ? { withoutIpset: ipset } : {}) };
+    shootInTurn([...shots.values()], mostMs);
+    return { costs: costsOf(shots, comparisons), ...(typeof ipset === 'string' ? { withoutIpset: ipset } : {}) };
   } finally {
-    for (const { generator } of shots) generator.close();
+    for (const { generator } of shots.values()) generator.close();
     await lab.remove();
   }
 }
 
 interface Arranged {
+  readonly name: string;
   readonly host: LabHost;
   /** The outside end of the host's own cable. */
   readonly interfaceName: string;
@@ -168,7 +212,7 @@ async function arrangeHost(request: {
   await must(host.exec(['sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.cable.rp_filter=0']));
   await must(host.exec(['nft', '-f', '-'], { input: script, timeoutMs: 60_000 }));
   await must(host.exec(['nft', '-f', '-'], { input: sinkTable }));
-  return { host, interfaceName };
+  return { name, host, interfaceName };
 }
 
 /** A reason where it cannot be had. */
@@ -199,7 +243,7 @@ async function must(running: Promise<{ readonly exitCode: number; readonly stder
   if (exitCode !== 0) throw new Error(`a host could not be arranged: ${stderr.trim()}`);
 }
 
-function shootInTurn(shots: readonly Shot[]): void {
+function shootInTurn(shots: readonly Shot[], mostMs: number): void {
   // The first bursts fill what is filled once: routes, neighbours, the CPU's view of the rules.
   for (const { generator } of shots) generator.shoot(burst * 4);
   const until = performance.now() + mostMs;
@@ -211,13 +255,20 @@ function shootInTurn(shots: readonly Shot[]): void {
   }
 }
 
-function costsOf(shots: readonly Shot[]): readonly PacketCost[] {
-  return shots.flatMap(({ name, against, nanos }) => {
-    const reference = shots.find((shot) => shot.name === against);
-    if (reference === undefined) return [];
+function costsOf(shots: ReadonlyMap<string, Shot>, comparisons: readonly Comparison[]): readonly PacketCost[] {
+  return comparisons.map(({ name, shot, against, as, limit }) => {
+    const [nanos, reference] = [shots.get(shot)?.nanos ?? [], shots.get(against)?.nanos ?? []];
     // Each burst against the reference's of the same round.
-    const ratio = median(nanos.map((value, at) => value / (reference.nanos[at] ?? Number.NaN)));
-    return [{ name, against, value: median(nanos), reference: median(reference.nanos), ratio }];
+    const ratios = nanos.map((value, at) => value / (reference[at] ?? Number.NaN));
+    return {
+      name,
+      against: as,
+      value: median(nanos),
+      reference: median(reference),
+      ratio: median(ratios),
+      spread: { low: quantile(ratios, 0.25), high: quantile(ratios, 0.75) },
+      ...(limit === undefined ? {} : { limit }),
+    };
   });
 }
 

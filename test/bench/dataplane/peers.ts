@@ -16,22 +16,37 @@ export function ipv4Peer(index: number): string {
 }
 
 export function ipv6Peer(index: number): string {
-  const [high, low] = [(index + 1) >>> 16, (index + 1) & 0xffff].map((group) => group.toString(16));
-  return high === '0' ? `fd00:100::${low}` : `fd00:100::${high}:${low}`;
+  return ipv6At(index + 1);
+}
+
+function ipv6At(value: number): string {
+  const [high, low] = [value >>> 16, value & 0xffff].map((group) => (group === 0 ? '' : group.toString(16)));
+  return high === '' ? `fd00:100::${low}` : `fd00:100::${high}:${low || '0'}`;
+}
+
+/** How the peers' addresses are written: one by one, two neighbours as a prefix, or two as a range that no prefix names. */
+export type Written = 'addresses' | 'cidrs' | 'spans';
+
+/** Half as many prefixes or ranges as peers. Index 0 to `size` - 1 of either family is in one of them, and so is `meet`'s every choice. */
+function written(size: number, how: Written): readonly (readonly string[])[] {
+  if (how === 'addresses') return Array.from({ length: size }, (_, index) => [ipv4Peer(index), ipv6Peer(index)]);
+  return Array.from({ length: size / 2 + 1 }, (_, at) =>
+    how === 'cidrs'
+      ? [`${ipv4Peer(2 * at)}/31`, `${ipv6At(2 * at)}/127`]
+      : [`${ipv4Peer(2 * at - 1)}/32`, `${ipv4Peer(2 * at)}/32`],
+  );
 }
 
 /** Every peer may use the service, each class by other terms; both directions are enforced alike. */
 export function crowdPolicy(crowd: {
   readonly size: number;
   readonly services?: 'ports' | 'ranges';
-  readonly written?: 'addresses' | 'cidrs';
+  readonly written?: Written;
 }): HostPolicy {
-  const { size, services = 'ports', written = 'addresses' } = crowd;
+  const { size, services = 'ports' } = crowd;
   const peers: Record<string, string[]> = {};
-  // Two neighbours make a range of their own: half as many ranges as peers.
-  for (let index = 0; index < size; index += written === 'cidrs' ? 2 : 1) {
-    const own = written === 'cidrs' ? [`${ipv4Peer(index)}/31`] : [ipv4Peer(index), ipv6Peer(index)];
-    const set = `class${(written === 'cidrs' ? index / 2 : index) % classes}`;
+  for (const [at, own] of written(size, crowd.written ?? 'addresses').entries()) {
+    const set = `class${at % classes}`;
     const members = peers[set] ?? [];
     members.push(...own);
     peers[set] = members;
@@ -78,21 +93,41 @@ export const referenceTable = `table inet reference {
 }
 `;
 
-/** The least that knows its peers: one look-up in one set, and whatever that costs in memory. Of the size that our maps have. */
-export function plainSetTable(size: number): string {
+/**
+ * The least that knows its peers: one look-up in one set each way, and whatever that costs in memory. Sets of addresses have the size
+ * that our maps have; prefixes and ranges are interval sets.
+ */
+export function plainSetTable(size: number, how: Written = 'addresses'): string {
   const table = 'inet reference';
-  const capacity = new Capacities(new Map()).of('peers', size);
-  const lines = [
-    `add table ${table}`,
-    `add chain ${table} input { type filter hook input priority 0; }`,
-    `add set ${table} peers { type ipv4_addr; size ${capacity}; }`,
-    `add rule ${table} input ct state established accept`,
-    `add rule ${table} input ip saddr @peers accept`,
-    `add rule ${table} input drop`,
-  ];
-  const addresses = Array.from({ length: size }, (_, index) => ipv4Peer(index));
-  for (let at = 0; at < size; at += 1000)
-    lines.push(`add element ${table} peers { ${addresses.slice(at, at + 1000).join(', ')} }`);
+  const kind = how === 'addresses' ? `size ${new Capacities(new Map()).of('peers', size)};` : 'flags interval;';
+  const lines = [`add table ${table}`];
+  for (const [chain, hook, end] of [
+    ['input', 'input', 'saddr'],
+    ['output', 'output', 'daddr'],
+  ] as const) {
+    lines.push(
+      `add chain ${table} ${chain} { type filter hook ${hook} priority 0; }`,
+      `add set ${table} ${chain}4 { type ipv4_addr; ${kind} }`,
+      `add set ${table} ${chain}6 { type ipv6_addr; ${kind} }`,
+      `add rule ${table} ${chain} ct state established accept`,
+      `add rule ${table} ${chain} ip ${end} @${chain}4 accept`,
+      `add rule ${table} ${chain} ip6 ${end} @${chain}6 accept`,
+      `add rule ${table} ${chain} drop`,
+    );
+    const all = written(size, how);
+    const ipv4 =
+      how === 'spans'
+        ? all.map((pair) => pair.map((cidr) => cidr.slice(0, -'/32'.length)).join('-'))
+        : all.map(([address = '']) => address);
+    const ipv6 = how === 'spans' ? [] : all.map(([, address = '']) => address);
+    for (const [set, elements] of [
+      [`${chain}4`, ipv4],
+      [`${chain}6`, ipv6],
+    ] as const) {
+      for (let at = 0; at < elements.length; at += 1000)
+        lines.push(`add element ${table} ${set} { ${elements.slice(at, at + 1000).join(', ')} }`);
+    }
+  }
   return `${lines.join('\n')}\n`;
 }
 
