@@ -102,7 +102,8 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
     spooledBatches: () => spool.counts().batches,
     status() {
       const { batches, bytes, lostConnections } = spool.counts();
-      return { ...collection.counts(), lostConnections, spooledBatches: batches, spooledBytes: bytes };
+      const refused = sender.refused();
+      return { ...collection.counts(), lostConnections, spooledBatches: batches, spooledBytes: bytes, refused };
     },
     close: () => collection.close(),
   };

@@ -2,6 +2,8 @@
 // again: the control plane takes it once. Waits with jittered backoff while the control plane is away.
 
 import { setTimeout } from 'node:timers/promises';
+import { addCounts } from '#model/counts.ts';
+import type { FlowReceipt } from '#model/flow.ts';
 import type { FlowSpool } from './flow-spool.ts';
 import type { FlowReporter } from './ports.ts';
 
@@ -10,7 +12,11 @@ export interface FlowSender {
   run(signal: AbortSignal): Promise<void>;
   /** There is a new batch, or the control plane is back: no reason to wait. */
   nudge(): void;
+  /** What the control plane took batches without, by why, since the start. */
+  refused(): RefusedRecords;
 }
+
+export type RefusedRecords = NonNullable<FlowReceipt['refused']>;
 
 export interface FlowSenderOptions {
   readonly spool: FlowSpool;
@@ -28,6 +34,7 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
   const { spool, reporter, backoffLeastMs = 1000, backoffMostMs = 30_000 } = options;
   let awake = new AbortController();
   let isNudged = false;
+  let refused: RefusedRecords = { workload: 0, address: 0, time: 0 };
 
   async function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     if (isNudged || signal.aborted) return;
@@ -42,6 +49,8 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
       awake.abort();
     },
 
+    refused: () => refused,
+
     async run(signal) {
       let failures = 0;
       while (!signal.aborted) {
@@ -54,6 +63,8 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
         const receipt = await reporter.report(batch, signal);
         if (receipt.ok && receipt.value.sequence === batch.sequence) {
           spool.remove(batch.sequence);
+          // A batch that was known already was counted when it was taken.
+          if (receipt.value.kind === 'taken') refused = added(refused, receipt.value.refused);
           if (failures > 0) options.reported({ kind: 'sent' });
           failures = 0;
           continue;
@@ -66,5 +77,14 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
         await sleep(delayMs * (0.5 + Math.random() / 2), signal);
       }
     },
+  };
+}
+
+function added(sum: RefusedRecords, more: RefusedRecords | undefined): RefusedRecords {
+  if (more === undefined) return sum;
+  return {
+    workload: addCounts(sum.workload, more.workload),
+    address: addCounts(sum.address, more.address),
+    time: addCounts(sum.time, more.time),
   };
 }

@@ -4,6 +4,7 @@ import { type AddressRange, rangeCidrs, rangeText } from '#model/address-range.t
 import type { HostRuleSet, Peers } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
+import type { RefusedRecords } from './flow-sender.ts';
 import type { NamesStatus } from './names.ts';
 import type { AgentStatusDocument, QuarantineStatus } from './status.ts';
 
@@ -67,6 +68,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['NOT ITS OWN', status.addressStanding && pendingText(status.addressStanding)],
     ['names', status.names && namesText(status.names)],
     ['flows lost', status.lost === undefined ? undefined : String(status.lost)],
+    ['PROBLEM', flows && refusedText(flows.refused)],
     ['waiting on disk', flows && `${flows.spooledBatches} batches, ${flows.spooledBytes} bytes`],
     ['repairs', status.repairs === undefined ? undefined : String(status.repairs)],
     ['events', status.events && eventsText(status.events)],
@@ -105,6 +107,26 @@ function pendingText({ pending, pendingCount }: AddressStanding): string {
   const more = pendingCount > pending.length ? [`and ${pendingCount - pending.length} more`] : [];
   return [...pending.map(({ address, reason }) => `${address} ${reason}`), ...more].join('\n');
 }
+
+/** Absent from an agent that does not say. */
+function refusedText(refused: RefusedRecords | undefined): string | undefined {
+  const reasons = refusedReasons.flatMap(([why, what, advice]) => {
+    const count = refused?.[why] ?? 0;
+    return count === 0 ? [] : [`${count} ${what}: ${advice}`];
+  });
+  if (reasons.length === 0) return undefined;
+  return ['the control plane did not count some of the flows this host reported:', ...reasons].join('\n');
+}
+
+const refusedReasons = [
+  [
+    'workload',
+    'of a workload that is not this host’s',
+    'was it renamed or removed? enrol the host anew if it should be',
+  ],
+  ['address', 'of an address that it does not hold', 'see NOT ITS OWN here, and segwall agents there'],
+  ['time', 'too old to be kept', 'is the clock of this host right?'],
+] as const;
 
 function quarantineText({ name, workloads, allowed, allowedCount }: QuarantineStatus): string {
   const inside = workloads.filter((workload) => workload !== name).length;

@@ -9,6 +9,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
+import type { RefusedRecords } from './flow-sender.ts';
 import type { NamesStatus } from './names.ts';
 
 /** One quarantine that holds on this host: of the workload `name`, and of what is inside of it. */
@@ -71,6 +72,8 @@ export interface AgentStatusDocument {
     readonly lostConnections: number;
     readonly spooledBatches: number;
     readonly spooledBytes: number;
+    /** Records that the control plane did not count, since the agent's start: of workloads or addresses that are not this host's, too old. */
+    readonly refused: RefusedRecords;
   };
 }
 

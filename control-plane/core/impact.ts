@@ -21,6 +21,7 @@ import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
 import { Comparisons } from './comparisons.ts';
 import { type CompiledFleet, compileFleet } from './compile.ts';
+import { type FlowEvidence, FlowSightings } from './flow-evidence.ts';
 import { type ObservedFlow, serviceOfFlow } from './observed-flow.ts';
 import type { Inventory, Policy } from './policy.ts';
 import { RulesByService } from './rules-by-service.ts';
@@ -34,6 +35,8 @@ export interface ImpactRequest {
   readonly current: PolicyAndInventory;
   readonly draft: PolicyAndInventory;
   readonly flows: readonly ObservedFlow[];
+  /** Hosts whose agents are connected now; all, where it is not given. */
+  readonly connected?: ReadonlySet<string>;
   readonly now: Millis;
 }
 
@@ -68,6 +71,7 @@ export interface WorkloadImpact {
 
 export interface FlowImpact {
   readonly flow: ObservedFlow;
+  readonly evidence: FlowEvidence;
   readonly before: End;
   readonly after: End;
 }
@@ -89,7 +93,8 @@ export interface Impact {
   readonly flows: FlowImpacts;
 }
 
-export function impactOf({ current, draft, flows, now }: ImpactRequest): Impact {
+export function impactOf(request: ImpactRequest): Impact {
+  const { current, draft, now } = request;
   const before = compileFleet({ ...current, now });
   const after = compileFleet({ ...draft, now });
   const workloads: WorkloadImpact[] = [];
@@ -103,7 +108,7 @@ export function impactOf({ current, draft, flows, now }: ImpactRequest): Impact 
       else workloads.push(impact);
     }
   }
-  return { workloads, unchangedWorkloads, flows: flowImpacts({ current, draft, flows }, before, after) };
+  return { workloads, unchangedWorkloads, flows: flowImpacts(request, before, after) };
 }
 
 function workloadNames(old: HostRuleSet | undefined, next: HostRuleSet | undefined): readonly string[] {
@@ -306,13 +311,13 @@ function rulesOf(ruleSet: HostRuleSet | undefined, name: string): WorkloadRules 
 }
 
 function flowImpacts(
-  { current, draft, flows }: Omit<ImpactRequest, 'now'>,
+  { current, draft, flows, connected }: ImpactRequest,
   before: CompiledFleet,
   after: CompiledFleet,
 ): FlowImpacts {
-  const newlyDenied: FlowImpact[] = [];
-  const newlyAllowed: FlowImpact[] = [];
-  const newlyWouldDeny: FlowImpact[] = [];
+  const newlyDenied: Judged[] = [];
+  const newlyAllowed: Judged[] = [];
+  const newlyWouldDeny: Judged[] = [];
   let unchanged = 0;
   let unjudged = 0;
   for (const flow of eachOnce(inOrder(flows))) {
@@ -330,8 +335,20 @@ function flowImpacts(
       newlyWouldDeny.push({ flow, before: old, after: next });
     else unchanged += 1;
   }
-  return { newlyDenied, newlyAllowed, newlyWouldDeny, unchanged, unjudged };
+  const { workloads } = current.inventory;
+  const seen = new FlowSightings({ workloads, flows, ...(connected === undefined ? {} : { connected }) });
+  const withEvidence = (judged: readonly Judged[]) =>
+    judged.map((one): FlowImpact => ({ ...one, evidence: seen.evidenceOf(one.flow) }));
+  return {
+    newlyDenied: withEvidence(newlyDenied),
+    newlyAllowed: withEvidence(newlyAllowed),
+    newlyWouldDeny: withEvidence(newlyWouldDeny),
+    unchanged,
+    unjudged,
+  };
 }
+
+type Judged = Omit<FlowImpact, 'evidence'>;
 
 function judge(flow: ObservedFlow, fleet: CompiledFleet, inventory: Inventory): End | undefined {
   const { workload, direction, local, peer } = flow;

@@ -1,16 +1,16 @@
 // Flows as suggestions and plans need them: what one end saw of one peer and service, added up over any span of time.
 
 import { type Address, familyOf } from '#model/address.ts';
-import type { FlowRecord } from '#model/flow.ts';
 import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, EndVerdict, Reason } from '#model/verdict.ts';
 
 /**
- * `workload` is the end that saw it, `local` its address in the packets, `peer` the other end's. `port` is the server's port, the
+ * `host` reported it. `workload` is the end that saw it, `local` its address in the packets, `peer` the other end's. `port` is the server's port, the
  * ICMP type, or 0. `verdict` and `reason` are what this end decided then; records that differ in them are flows of their own.
  */
 export interface ObservedFlow {
+  readonly host: string;
   readonly workload: string;
   readonly direction: Direction;
   readonly local: Address;
@@ -22,14 +22,6 @@ export interface ObservedFlow {
   readonly connections: number;
   readonly firstSeenAt: Millis;
   readonly lastSeenAt: Millis;
-}
-
-/** Undefined for a record that names no workload: nobody's policy can be made of it. */
-export function observedFlowOf(record: FlowRecord): ObservedFlow | undefined {
-  const { end, direction, local, peer, protocol, port, connections, firstSeenAt, lastSeenAt } = record;
-  if (end.workload === undefined) return undefined;
-  const { workload, verdict, reason } = end;
-  return { workload, direction, local, peer, protocol, port, verdict, reason, connections, firstSeenAt, lastSeenAt };
 }
 
 export function serviceOfFlow({ protocol, port }: Pick<ObservedFlow, 'protocol' | 'port'>): Service {

@@ -10,6 +10,7 @@ import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from './compile.ts';
+import { type FlowEvidence, FlowSightings, joinedEvidence } from './flow-evidence.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import { type ObservedFlow, serviceOfFlow, termOfFlow } from './observed-flow.ts';
 import type { Inventory, Policy, Workload } from './policy.ts';
@@ -23,7 +24,7 @@ export interface Evidence {
   readonly lastSeenAt: Millis;
 }
 
-export interface Pair extends Evidence {
+export interface Pair extends Evidence, FlowEvidence {
   readonly client: Entity;
   readonly server: Entity;
   readonly term: ServiceTerm;
@@ -51,6 +52,8 @@ export interface PairRequest {
   /** What the policy would allow if every segment were enforced. */
   readonly enforced: CompiledFleet;
   readonly isMember: (workload: WorkloadNumber) => boolean;
+  /** Hosts whose agents are connected now. */
+  readonly connected: ReadonlySet<string> | undefined;
   readonly exclude: Selector | undefined;
   readonly outside: 'comment' | 'include';
   readonly denied: 'comment' | 'include';
@@ -85,6 +88,9 @@ export function pairFlows(request: PairRequest): ObservedPairs {
     }
   }
   const pairs = new PairTable();
+  const { connected, flows, inventory } = request;
+  const known = { workloads: inventory.workloads, flows, ...(connected === undefined ? {} : { connected }) };
+  const seen = new FlowSightings(known);
   const resolver = new PeerResolver(sightings, index.workloads);
   for (const sighting of sightings) {
     const { flow, own } = sighting;
@@ -93,7 +99,10 @@ export function pairFlows(request: PairRequest): ObservedPairs {
     if (isExcluded) left.push({ flow, why: 'excluded' });
     else if (peers.some((peer) => typeof peer === 'string') && request.outside === 'comment')
       left.push({ flow, why: 'outside' });
-    else for (const peer of peers) pairs.add(sighting, peer);
+    else {
+      const evidence = seen.evidenceOf(flow);
+      for (const peer of peers) pairs.add(sighting, peer, evidence);
+    }
   }
   return { pairs: pairs.all(), left: inOrder(left), coveredFlows };
 }
@@ -196,12 +205,13 @@ interface MutablePair {
   readonly connections: { inbound: number; outbound: number };
   firstSeenAt: Millis;
   lastSeenAt: Millis;
+  evidence: FlowEvidence;
 }
 
 class PairTable {
   readonly #pairs = new Map<string, MutablePair>();
 
-  add({ flow, own, term }: Sighting, peer: Entity): void {
+  add({ flow, own, term }: Sighting, peer: Entity, evidence: FlowEvidence): void {
     const [client, server] = flow.direction === 'outbound' ? [own, peer] : [peer, own];
     const key = `${client} ${server} ${serviceTermText(term)}`;
     const { firstSeenAt, lastSeenAt } = flow;
@@ -212,7 +222,9 @@ class PairTable {
       connections: { inbound: 0, outbound: 0 },
       firstSeenAt,
       lastSeenAt,
+      evidence,
     };
+    pair.evidence = joinedEvidence(pair.evidence, evidence);
     pair.connections[flow.direction] = addCounts(pair.connections[flow.direction], flow.connections);
     pair.firstSeenAt = millis(Math.min(pair.firstSeenAt, firstSeenAt));
     pair.lastSeenAt = millis(Math.max(pair.lastSeenAt, lastSeenAt));
@@ -223,7 +235,11 @@ class PairTable {
   all(): readonly Pair[] {
     return [...this.#pairs]
       .sort(([a], [b]) => compareCodeUnits(a, b))
-      .map(([, pair]) => ({ ...pair, connections: Math.max(pair.connections.inbound, pair.connections.outbound) }));
+      .map(([, { evidence, connections, ...pair }]) => ({
+        ...pair,
+        ...evidence,
+        connections: Math.max(connections.inbound, connections.outbound),
+      }));
   }
 }
 

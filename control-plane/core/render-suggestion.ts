@@ -4,13 +4,18 @@
 import { Document, isMap, isScalar, isSeq, parseAllDocuments, visit, YAMLSeq } from 'yaml';
 import { serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
+import { farEndText } from './flow-evidence.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import type { LeftFlow, LeftReason } from './observed-pairs.ts';
 import { ruleDocument, segmentDocument } from './segment-document.ts';
-import type { SuggestedRule, Suggestion } from './suggest.ts';
+import type { OneSidedPair, SuggestedRule, Suggestion } from './suggest.ts';
 
 /** More lines than this of what is not proposed are counted, not listed. */
 const mostListed = 100;
+
+/** Of a rule's evidence. */
+const mostReporters = 10;
+const mostOneSided = 10;
 
 /** Short lists read best on one line. */
 const flowKeys: ReadonlySet<string> = new Set([
@@ -51,7 +56,7 @@ export function renderSuggestion({
   for (const rule of suggestion.rules) {
     const node = document.createNode(ruleDocument(rule));
     setFlow(node);
-    node.commentBefore = comment(evidenceText(rule));
+    node.commentBefore = [evidenceText(rule), ...sidesTexts(rule)].map(comment).join('\n');
     rules.add(node);
   }
   const notes = notesOf(suggestion);
@@ -70,9 +75,33 @@ export function evidenceText({
   servers,
   firstSeenAt,
   lastSeenAt,
-}: Omit<SuggestedRule, 'name'>): string {
+}: Pick<SuggestedRule, 'connections' | 'clients' | 'servers' | 'firstSeenAt' | 'lastSeenAt'>): string {
   const seen = `first seen ${instantText(firstSeenAt)}, last seen ${instantText(lastSeenAt)}`;
   return `${count(connections, 'connection')}, distinct peers: ${count(clients, 'client')}, ${count(servers, 'server')}; ${seen}`;
+}
+
+/** Who says so, and what of it one end alone says: that is marked, for it rests on one host's word. */
+function sidesTexts({ ends, reporters, oneSided }: SuggestedRule): readonly string[] {
+  const by = `reported by ${listed(reporters, mostReporters)}`;
+  if (ends === undefined) return [`${by}; the other end is no managed host`];
+  if (ends === 'both') return [`${by}; both ends saw it`];
+  const shown = oneSided.slice(0, mostOneSided).map(oneSidedText);
+  const more = oneSided.length - shown.length;
+  return [
+    `${by}; ONE END ONLY saw ${ends === 'one' ? 'all of it' : count(oneSided.length, 'pair')}:`,
+    ...shown.map((text) => `  ${text}`),
+    ...(more === 0 ? [] : [`  … and ${more} more`]),
+  ];
+}
+
+/** "web-1 to api-1 tcp/8080: seen by the client; api-1 reports flows, and not this one". */
+function oneSidedText({ client, server, service, seenBy, ...far }: OneSidedPair): string {
+  return `${client} to ${server} ${service}: seen by the ${seenBy}; ${farEndText(far)}`;
+}
+
+function listed(names: readonly string[], most: number): string {
+  const more = names.length - most;
+  return `${names.slice(0, most).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 function instantText(at: Millis): string {

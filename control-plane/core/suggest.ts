@@ -11,6 +11,7 @@ import type { Selector } from '#model/selector.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { conjunction, splitByLabels } from './exact-selector.ts';
+import type { OneEnd } from './flow-evidence.ts';
 import { GrantBounds } from './grant-bounds.ts';
 import { groupPairs, type Rectangle } from './group-pairs.ts';
 import { ascending, LabelIndex, type WorkloadNumber } from './label-index.ts';
@@ -24,7 +25,7 @@ import {
   type Pair,
   pairFlows,
 } from './observed-pairs.ts';
-import type { Inventory, Peer, Policy, Rule, Segment } from './policy.ts';
+import type { Inventory, Peer, Policy, Rule, Segment, Workload } from './policy.ts';
 import { nameRules } from './rule-name.ts';
 import { type Combination, SegmentMembers } from './segment-members.ts';
 import { selectorText } from './selector-text.ts';
@@ -41,11 +42,23 @@ export interface SuggestRequest {
   readonly outside?: 'comment' | 'include';
   /** Whether flows that were denied become rules too, or are only listed (the default). */
   readonly denied?: 'comment' | 'include';
+  /** Hosts whose agents are connected now; all, where it is not given. */
+  readonly connected?: ReadonlySet<string>;
   /** When rules already there are judged, by their expiry and `when`; the last sighting of a flow by default. */
   readonly now?: Millis;
 }
 
-/** `clients` and `servers` are how many distinct ones were seen. */
+/** A pair of two managed hosts that one end alone reported. */
+export interface OneSidedPair extends OneEnd {
+  readonly client: string;
+  readonly server: string;
+  readonly service: string;
+}
+
+/**
+ * `clients` and `servers` are how many distinct ones were seen. `ends` says how many of its pairs of two managed hosts both ends
+ * reported: all, some or none; absent where it has no such pairs.
+ */
 export interface SuggestedRule extends Evidence {
   readonly name: string;
   readonly from: readonly Peer[];
@@ -53,6 +66,10 @@ export interface SuggestedRule extends Evidence {
   readonly services: readonly ServiceTerm[];
   readonly clients: number;
   readonly servers: number;
+  /** Hosts that reported any of it, in order. */
+  readonly reporters: readonly string[];
+  readonly ends?: 'both' | 'some' | 'one';
+  readonly oneSided: readonly OneSidedPair[];
 }
 
 /** `left` are flows of the segment's members that no rule is proposed for, with the reason; `unsaid` pairs no exact rule exists for. */
@@ -81,6 +98,7 @@ export function suggestRules(request: SuggestRequest): Suggestion {
     flows,
     enforced,
     isMember: (workload) => combinations.some(({ members }) => members.has(workload)),
+    connected: request.connected,
     exclude: request.exclude,
     outside: request.outside ?? 'comment',
     denied: request.denied ?? 'comment',
@@ -103,7 +121,7 @@ export function suggestRules(request: SuggestRequest): Suggestion {
   return {
     segment,
     rules: nameRules({
-      rules: drafts.all(),
+      rules: drafts.all(index.workloads),
       taken: segment.rules.map(({ name }) => name),
       holderName: (address) => index.workloads.find(({ addresses }) => addresses.includes(address))?.name,
     }),
@@ -269,7 +287,7 @@ class Drafts {
     this.#byPeers.set(key, known);
   }
 
-  all(): readonly Omit<SuggestedRule, 'name'>[] {
+  all(workloads: readonly Workload[]): readonly Omit<SuggestedRule, 'name'>[] {
     return [...this.#byPeers]
       .sort(([a, left], [b, right]) => addressCount(left.draft) - addressCount(right.draft) || compareCodeUnits(a, b))
       .map(([, { draft, terms, pairs }]) => {
@@ -282,9 +300,25 @@ class Drafts {
           lastSeenAt: millis(Math.max(...seen.map(({ lastSeenAt }) => lastSeenAt))),
           clients: new Set(seen.map(({ client }) => client)).size,
           servers: new Set(seen.map(({ server }) => server)).size,
+          ...sidesOf(seen, workloads),
         };
       });
   }
+}
+
+function sidesOf(
+  pairs: readonly Pair[],
+  workloads: readonly Workload[],
+): Pick<SuggestedRule, 'reporters' | 'ends' | 'oneSided'> {
+  const reporters = sortedByCodeUnits(new Set(pairs.flatMap((pair) => pair.reporters)));
+  const oneSided = pairs.flatMap(({ client, server, term, ends }): OneSidedPair[] => {
+    if (ends === undefined || ends === 'both') return [];
+    const names = { client: namesOf(client, workloads), server: namesOf(server, workloads) };
+    return [{ ...names, service: serviceTermText(term), ...ends }];
+  });
+  const askable = pairs.filter(({ ends }) => ends !== undefined).length;
+  if (askable === 0) return { reporters, oneSided };
+  return { reporters, ends: oneSided.length === 0 ? 'both' : oneSided.length < askable ? 'some' : 'one', oneSided };
 }
 
 /** Rules in words come before rules in addresses. */

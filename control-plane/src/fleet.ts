@@ -226,6 +226,11 @@ export class Fleet implements AgentBackend {
     return this.#inventory.pendingOf(host);
   }
 
+  /** When the host's last batch of flows came, since the start. */
+  lastFlowsOf(host: string): Millis | undefined {
+    return this.#intake.lastReportOf(host);
+  }
+
   /** Whether the address is the host's own, a container's on it included. */
   holdsAddress(host: string, address: Address): boolean {
     return this.#inventory.holdsAddress(host, address);
@@ -475,6 +480,7 @@ export class Fleet implements AgentBackend {
     const { sequence, lost } = batch;
     const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host, serial, sequence, flows, lost });
     if (kind === 'not-admitted') return err({ kind, text: `host ${host} may not report any more` });
+    this.#intake.reported(host, at);
     if (kind === 'taken') {
       this.flowCounts.batchesTaken += 1;
       this.flowCounts.records += flows.length;

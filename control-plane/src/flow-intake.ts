@@ -25,6 +25,7 @@ export class FlowIntake {
   readonly #late = new Map<string, Map<string, Millis>>();
   readonly #refused = new Map<string, RefusalTally>();
   readonly #toldAt = new Map<string, Millis>();
+  readonly #reportedAt = new Map<string, Millis>();
 
   /** What `after` holds no more counts for a while. */
   entryChanged(before: HostEntry, after: HostEntry, at: Millis): void {
@@ -73,6 +74,15 @@ export class FlowIntake {
     return { ...sum, samples };
   }
 
+  reported(host: string, at: Millis): void {
+    this.#reportedAt.set(host, at);
+  }
+
+  /** When the last batch came, since the start. */
+  lastReportOf(host: string): Millis | undefined {
+    return this.#reportedAt.get(host);
+  }
+
   /** Since the start. */
   refusedOf(host: string): RefusalTally {
     return this.#refused.get(host) ?? noneRefused;
@@ -82,6 +92,7 @@ export class FlowIntake {
     this.#late.delete(host);
     this.#refused.delete(host);
     this.#toldAt.delete(host);
+    this.#reportedAt.delete(host);
   }
 }
 

@@ -155,7 +155,9 @@ describe('the sender', () => {
         report: async ({ sequence }) => {
           sent.push(sequence);
           failures -= 1;
-          return failures >= 0 ? err('away') : ok({ sequence, kind: 'taken' });
+          if (failures >= 0) return err('away');
+          const refused = { workload: 1, address: 2, time: 0 };
+          return ok({ sequence, kind: sequence === 101 ? 'duplicate' : 'taken', refused });
         },
       },
       reported: ({ kind }) => told.push(kind),
@@ -166,6 +168,7 @@ describe('the sender', () => {
     await waitFor(() => spool.counts().batches === 0, { what: 'all is sent' });
     expect(sent).toEqual([100, 100, 100, 100, 101]);
     expect(told).toEqual(['failed', 'sent']);
+    expect(sender.refused()).toEqual({ workload: 1, address: 2, time: 0 });
     await spool.append(window(3));
     sender.nudge();
     await waitFor(() => spool.counts().batches === 0, { what: 'a nudge sends at once' });

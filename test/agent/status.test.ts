@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { askStatus, serveStatus } from '#agent/status.ts';
+import { type AgentStatusDocument, askStatus, serveStatus } from '#agent/status.ts';
 import { modesOf, quarantinesOf, statusRows } from '#agent/status-view.ts';
 import type { Address } from '#model/address.ts';
 import { parseCidr } from '#model/address-range.ts';
@@ -131,4 +131,15 @@ test('the mode is the stricter of the host’s directions, and open without a po
     modes: { inbound: 'observe', outbound: 'selective' },
   });
   expect(statusRows({ applied: 0 })).toContainEqual(['revision', 'none: this host is open']);
+});
+
+test('records that the control plane did not count are a problem, with what to do about each kind', () => {
+  const row = (refused: { workload: number; address: number; time: number }) =>
+    new Map(statusRows({ flows: { refused } as AgentStatusDocument['flows'] })).get('PROBLEM');
+  expect(row({ workload: 0, address: 0, time: 0 })).toBeUndefined();
+  expect(row({ workload: 0, address: 3, time: 1 })?.split('\n')).toEqual([
+    'the control plane did not count some of the flows this host reported:',
+    '3 of an address that it does not hold: see NOT ITS OWN here, and segwall agents there',
+    '1 too old to be kept: is the clock of this host right?',
+  ]);
 });

@@ -20,7 +20,13 @@ const webToApi = rule('web', 'api', 'tcp/8080');
 function flow(peer: string, rest: Partial<ObservedFlow> = {}): ObservedFlow {
   const counts = { connections: 1, firstSeenAt: noon, lastSeenAt: noon };
   const seen = { verdict: 'would-deny', reason: 'default' } as const;
-  const ends = { workload: 'api-1', direction: 'inbound', local: address('10.0.0.3'), peer: address(peer) } as const;
+  const ends = {
+    host: 'api-1',
+    workload: 'api-1',
+    direction: 'inbound',
+    local: address('10.0.0.3'),
+    peer: address(peer),
+  } as const;
   return { ...ends, protocol: 6, port: 8080, ...seen, ...counts, ...rest };
 }
 
@@ -156,6 +162,10 @@ describe('observed flows', () => {
     expect(flows.newlyDenied).toEqual([
       {
         flow: db,
+        evidence: {
+          reporters: ['api-1'],
+          ends: { seenBy: 'server', farHost: 'db-1', farEnd: 'silent' },
+        },
         before: { verdict: 'would-deny', reason: 'default', workload: 'api-1', segment: 'shop' },
         after: { verdict: 'deny', reason: 'default', workload: 'api-1', segment: 'shop' },
       },

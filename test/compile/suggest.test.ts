@@ -38,6 +38,7 @@ function seen(
     const counts = { connections: 1, firstSeenAt: noon, lastSeenAt: millis(noon + 60_000) };
     return [
       {
+        host: fleet.inventory.workloads.get(workload)?.host ?? workload,
         workload,
         direction,
         local,
@@ -367,6 +368,7 @@ spec:
       services: [ postgres ]
       owner: team-shop
     # 4 connections, distinct peers: 2 clients, 2 servers; first seen 2026-10-28T12:00:00Z, last seen 2026-10-28T12:01:00Z
+    # reported by api-1, api-2, web-1, web-2; both ends saw it
     - name: web-to-api-tcp-8080
       from: [ { workloads: role == "web" } ]
       to: [ { workloads: role == "api" } ]

@@ -73,8 +73,15 @@ function flowsOf(connections: readonly Connection[]): readonly ObservedFlow[] {
       lastSeenAt: baseTime,
     } as const;
     return [
-      { workload: client.name, direction: 'outbound' as const, local: src, peer: dst, ...seen },
-      { workload: server.name, direction: 'inbound' as const, local: dst, peer: src, ...seen },
+      {
+        host: client.host ?? '',
+        workload: client.name,
+        direction: 'outbound' as const,
+        local: src,
+        peer: dst,
+        ...seen,
+      },
+      { host: server.host ?? '', workload: server.name, direction: 'inbound' as const, local: dst, peer: src, ...seen },
     ];
   });
 }

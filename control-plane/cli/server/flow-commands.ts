@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
+import { farEndText } from '#policy/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
@@ -69,12 +70,18 @@ async function flows(options: FlowOptions): Promise<void> {
       flow.service,
       flow.verdict,
       reasonText(flow),
-      `${flow.host} ${flow.direction}${flow.unit === undefined ? '' : `, ${flow.unit}`}`,
+      seenByText(flow),
       String(flow.connections),
       String(flow.bytesOriginal + flow.bytesReply),
     ]),
     'no flows match',
   );
+}
+
+/** What one end alone says is marked: it rests on that host's word. */
+function seenByText({ host, direction, unit, oneEnd }: FlowView): string {
+  const near = `${host} ${direction}${unit === undefined ? '' : `, ${unit}`}`;
+  return oneEnd === undefined ? near : `${near} ONLY: ${farEndText(oneEnd)}`;
 }
 
 function endText(end: FlowView['from']): string {

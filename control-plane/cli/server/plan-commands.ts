@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
+import { farEndText } from '#policy/flow-evidence.ts';
 import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
@@ -123,17 +124,15 @@ function changesText(changes: {
   ].join('\n');
 }
 
-async function printFlows(
-  title: string,
-  { count, flows }: { readonly count: number; readonly flows: readonly PlannedFlow[] },
-): Promise<void> {
+async function printFlows(title: string, { count, oneEnded, flows }: PlanAnswer['newlyDenied']): Promise<void> {
   if (count === 0) {
     printLine(`\n${title}: none`);
     return;
   }
-  printLine(`\n${title}: ${count}${count > mostShown ? `, the first ${mostShown}` : ''}`);
+  const alone = oneEnded === 0 ? '' : `; ONE END ONLY saw ${oneEnded}`;
+  printLine(`\n${title}: ${count}${count > mostShown ? `, the first ${mostShown}` : ''}${alone}`);
   await printTable(
-    ['FROM', 'TO', 'SERVICE', 'AT', 'BEFORE', 'AFTER', 'CONNECTIONS', 'LAST SEEN'],
+    ['FROM', 'TO', 'SERVICE', 'AT', 'BEFORE', 'AFTER', 'CONNECTIONS', 'LAST SEEN', 'SEEN BY'],
     flows
       .slice(0, mostShown)
       .map((flow) => [
@@ -145,9 +144,16 @@ async function printFlows(
         verdictText(flow.after),
         String(flow.connections),
         timeText(flow.lastSeenAt),
+        seenByText(flow),
       ]),
     '',
   );
+}
+
+/** What one end alone says is marked: it rests on that host's word. */
+function seenByText({ reporters, ends, oneEnd }: PlannedFlow): string {
+  if (oneEnd !== undefined) return `ONE END ONLY, the ${oneEnd.seenBy}; ${farEndText(oneEnd)}`;
+  return ends === 'both' ? 'both ends' : reporters.join(', ');
 }
 
 function endText(end: PlannedFlow['from']): string {
@@ -173,8 +179,9 @@ async function suggest(options: SuggestOptions): Promise<void> {
   if (options.json) printJson(answer);
   else if (options.out === undefined) process.stdout.write(answer.yaml);
   const { rules, left, coveredFlows } = answer;
+  const alone = rules.filter(({ ends }) => ends === 'one').length;
   printProgress(
-    `${counted(rules.length, 'rule')} suggested; ${counted(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,
+    `${counted(rules.length, 'rule')} suggested${alone === 0 ? '' : ` (${alone} on what ONE END ONLY saw: read its comment first)`}; ${counted(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,
   );
 }
 

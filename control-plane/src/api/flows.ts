@@ -4,9 +4,11 @@ import { z } from 'zod';
 import { addCounts } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
-import type { FlowRow } from '../store/schema.ts';
+import type { Fleet } from '../fleet.ts';
+import type { ListedFlow } from '../store/flows.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
+import { rowEvidence } from './evidence.ts';
 import { type Coverage, coverage, coverageQuery, type FlowView, flow, flowQuery } from './schemas.ts';
 
 export function flowRoutes(app: Api, context: ApiContext): void {
@@ -35,7 +37,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
         ...(segment === undefined ? {} : { segment }),
         ...(unit === undefined ? {} : { unit }),
       });
-      return rows.map(flowView);
+      return rows.map((row) => flowView(row, context.fleet));
     },
   );
 
@@ -54,7 +56,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
   );
 }
 
-export function flowView(row: FlowRow): FlowView {
+export function flowView(row: ListedFlow, fleet: Fleet): FlowView {
   const near = { ...(row.workload === '' ? {} : { workload: row.workload }), address: row.local };
   const far = { ...(row.peer_workload === '' ? {} : { workload: row.peer_workload }), address: row.peer };
   const isOutbound = row.direction === 'outbound';
@@ -88,6 +90,7 @@ export function flowView(row: FlowRow): FlowView {
     bytesOriginal: row.bytes_original,
     bytesReply: row.bytes_reply,
     answered: row.answered === 1 ? 'yes' : 'no',
+    ...rowEvidence(row, fleet),
   };
 }
 

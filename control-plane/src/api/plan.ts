@@ -15,18 +15,21 @@ import {
 } from '#policy/impact.ts';
 import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
 import { renderSuggestion } from '#policy/render-suggestion.ts';
-import { suggestRules } from '#policy/suggest.ts';
+import { type SuggestedRule, suggestRules } from '#policy/suggest.ts';
+import type { Fleet } from '../fleet.ts';
 import { inventoryUnder, reviewPolicy } from '../policy-review.ts';
 import type { ObservedRow } from '../store/flows.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { evidenceView } from './evidence.ts';
 import { assertGood, failureView, problemView, readFiles } from './policy.ts';
 import {
   type PlanAnswer,
   type PlannedFlow,
   planAnswer,
   planRequest,
+  type SuggestAnswer,
   suggestAnswer,
   suggestRequest,
 } from './schemas.ts';
@@ -40,6 +43,9 @@ const fewNames = 20;
 
 /** Flows listed of each kind; all are counted. */
 const mostListed = 1000;
+
+/** Of a suggested rule: reporters, and pairs that one end alone saw. */
+const mostWitnesses = 100;
 
 export function planRoutes(app: Api, context: ApiContext): void {
   app.post(
@@ -83,6 +89,7 @@ export function planRoutes(app: Api, context: ApiContext): void {
         inventory: fleet.inventory(),
         segment,
         flows: await observedFlows(context, since),
+        connected: connectedHosts(fleet),
         outside,
         denied,
         now: context.now(),
@@ -92,15 +99,7 @@ export function planRoutes(app: Api, context: ApiContext): void {
       return {
         segment,
         yaml: renderSuggestion({ suggestion, ...(source === undefined ? {} : { source }) }),
-        rules: suggestion.rules.map(({ name, services, connections, clients, servers, firstSeenAt, lastSeenAt }) => ({
-          name,
-          services: services.map(serviceTermText),
-          connections,
-          clients,
-          servers,
-          firstSeenAt: isoTime(firstSeenAt),
-          lastSeenAt: isoTime(lastSeenAt),
-        })),
+        rules: suggestion.rules.map(suggestedRuleView),
         left: suggestion.left.length,
         coveredFlows: suggestion.coveredFlows,
       };
@@ -123,11 +122,13 @@ async function plan(
     current: { policy: fleet.active.policy, inventory },
     draft: { policy, inventory: inventoryUnder(policy, inventory) },
     flows: await observedFlows(context, since),
+    connected: connectedHosts(fleet),
     now: now(),
   });
   const holder = (address: Address) => fleet.holderOf(address);
   const listed = (flows: readonly FlowImpact[]) => ({
     count: flows.length,
+    oneEnded: flows.filter(({ evidence }) => typeof evidence.ends === 'object').length,
     flows: flows.slice(0, mostListed).map((one) => plannedFlow(one, holder)),
   });
   const directionPlan = createDirectionPlans(impact.workloads);
@@ -149,6 +150,26 @@ async function plan(
     warnings: warnings.map(problemView),
     testsPassed: tested.kind === 'invalid' ? 0 : tested.testsPassed,
     testFailures: tested.kind === 'tests-failed' ? tested.failures.map(failureView) : [],
+  };
+}
+
+function connectedHosts({ sessions }: Fleet): ReadonlySet<string> {
+  return new Set([...sessions.all()].map(({ host }) => host));
+}
+
+function suggestedRuleView(rule: SuggestedRule): SuggestAnswer['rules'][number] {
+  const { name, services, connections, clients, servers, firstSeenAt, lastSeenAt, reporters, ends, oneSided } = rule;
+  return {
+    name,
+    services: services.map(serviceTermText),
+    connections,
+    clients,
+    servers,
+    firstSeenAt: isoTime(firstSeenAt),
+    lastSeenAt: isoTime(lastSeenAt),
+    reporters: { count: reporters.length, names: reporters.slice(0, mostWitnesses) },
+    ...(ends === undefined ? {} : { ends }),
+    oneSided: { count: oneSided.length, pairs: oneSided.slice(0, mostWitnesses) },
   };
 }
 
@@ -203,7 +224,7 @@ function ruleText({ segment, combination, rule }: GrantRef): string {
 }
 
 function plannedFlow(
-  { flow, before, after }: FlowImpact,
+  { flow, evidence, before, after }: FlowImpact,
   holderOf: (address: Address) => string | undefined,
 ): PlannedFlow {
   const peer = holderOf(flow.peer);
@@ -218,6 +239,7 @@ function plannedFlow(
     lastSeenAt: isoTime(flow.lastSeenAt),
     before: endView(before),
     after: endView(after),
+    ...evidenceView(evidence),
   };
 }
 
@@ -239,6 +261,7 @@ async function observedFlows({ store, tenant }: ApiContext, since: number): Prom
 /** Every value was checked when its batch came in. */
 function observedFlow(row: ObservedRow): ObservedFlow {
   return {
+    host: row.host,
     workload: row.workload,
     direction: row.direction as Direction,
     local: row.local as Address,

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
 import { protections } from '../protection.ts';
+import { evidenceFields, oneEnd } from './evidence.ts';
 
 const instant = z.string().describe('ISO 8601, UTC');
 const name = z.string().regex(namePattern, `is not a name: allowed is ${namePattern.source}`);
@@ -160,8 +161,13 @@ const plannedFlow = z.object({
   lastSeenAt: instant,
   before: end,
   after: end,
+  ...evidenceFields,
 });
-const plannedFlows = z.object({ count, flows: z.array(plannedFlow).readonly().describe('the first 1000') });
+const plannedFlows = z.object({
+  count,
+  oneEnded: count.describe('of these, those between two managed hosts that one end alone reported'),
+  flows: z.array(plannedFlow).readonly().describe('the first 1000'),
+});
 
 export const planAnswer = z.object({
   revision: count.describe('the revision it is compared with'),
@@ -208,6 +214,21 @@ export const suggestAnswer = z.object({
         servers: count,
         firstSeenAt: instant,
         lastSeenAt: instant,
+        reporters: z.object({ count, names }).describe('hosts that reported any of it; the first 100'),
+        ends: z
+          .enum(['both', 'some', 'one'])
+          .optional()
+          .describe(
+            'how many of its pairs of two managed hosts both ends reported: all, some, none; absent where it has no such pairs',
+          ),
+        oneSided: z
+          .object({
+            count,
+            pairs: z
+              .array(z.object({ client: z.string(), server: z.string(), service: z.string(), ...oneEnd.shape }))
+              .readonly(),
+          })
+          .describe('pairs that rest on what one end says; the first 100'),
       }),
     )
     .readonly(),
@@ -428,6 +449,7 @@ export const flow = z.object({
   bytesOriginal: count,
   bytesReply: count,
   answered: z.enum(['yes', 'no']),
+  ...evidenceFields,
 });
 
 export const coverageQuery = z.object({ since: z.coerce.number().int().nonnegative().default(0) });

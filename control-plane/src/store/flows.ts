@@ -204,8 +204,11 @@ export interface FlowFilter {
   readonly limit: number;
 }
 
+/** `far_host`: another host that reported the same connections from the other end, about then; '' where none did. */
+export type ListedFlow = FlowRow & { readonly far_host: string };
+
 /** Newest first. */
-export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<readonly FlowRow[]> {
+export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<readonly ListedFlow[]> {
   let query = tx
     .selectFrom('flows')
     .selectAll()
@@ -230,10 +233,32 @@ export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<re
       ]),
     );
   }
-  return query.orderBy('last_seen', 'desc').orderBy('key').limit(filter.limit).execute();
+  const page = query.orderBy('last_seen', 'desc').orderBy('key').limit(filter.limit).as('page');
+  const farHost = tx
+    .selectFrom('flows as far')
+    .select('far.host')
+    .where('far.tenant', '=', filter.tenant)
+    .where('far.local', '=', sql.ref<string>('page.peer'))
+    .where('far.peer', '=', sql.ref<string>('page.local'))
+    .where('far.direction', '!=', sql.ref<string>('page.direction'))
+    .where('far.protocol', '=', sql.ref<number>('page.protocol'))
+    .where('far.port', '=', sql.ref<number>('page.port'))
+    .where('far.host', '!=', sql.ref<string>('page.host'))
+    .where(
+      sql<boolean>`far.last_seen >= page.first_seen - ${bucketMs} and far.first_seen <= page.last_seen + ${bucketMs}`,
+    )
+    .limit(1);
+  return tx
+    .selectFrom(page)
+    .selectAll('page')
+    .select(({ fn }) => fn.coalesce(farHost, sql<string>`''`).as('far_host'))
+    .orderBy('last_seen', 'desc')
+    .orderBy('key')
+    .execute();
 }
 
 export interface ObservedRow {
+  readonly host: string;
   readonly workload: string;
   readonly direction: string;
   readonly local: string;
@@ -252,7 +277,7 @@ export async function listObserved(
   tx: Transaction,
   input: { readonly tenant: string; readonly since: Millis; readonly limit: number },
 ): Promise<readonly ObservedRow[]> {
-  const key = ['workload', 'direction', 'local', 'peer', 'protocol', 'port', 'verdict', 'reason'] as const;
+  const key = ['host', 'workload', 'direction', 'local', 'peer', 'protocol', 'port', 'verdict', 'reason'] as const;
   return tx
     .selectFrom('flows')
     .select(key)

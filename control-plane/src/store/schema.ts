@@ -421,6 +421,13 @@ const badFlows: Migration = {
   },
 };
 
+/** Whether the other end of a flow was reported too is looked up by both addresses. */
+const flowEnds: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.createIndex('flows_ends').on('flows').columns(['tenant', 'local', 'peer']).execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -431,4 +438,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0006-address-claims': addressClaims,
   '0007-enrolments': enrolments,
   '0008-bad-flows': badFlows,
+  '0009-flow-ends': flowEnds,
 };

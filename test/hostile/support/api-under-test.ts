@@ -1,0 +1,42 @@
+// Routes of the operator API over a fleet in this process, called without a socket, for tests of what they answer: who may call is
+// tested elsewhere.
+
+import Fastify from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { onTestFinished } from 'vitest';
+import type { Api } from '#control-plane/api/app.ts';
+import type { ApiContext } from '#control-plane/api/context.ts';
+import { answerError } from '#control-plane/api/error-answers.ts';
+import { flowRoutes } from '#control-plane/api/flows.ts';
+import { planRoutes } from '#control-plane/api/plan.ts';
+import { RowBudget } from '#control-plane/api/row-budget.ts';
+import { millis } from '#model/time.ts';
+import { type FleetUnderTest, fleetUnderTest, tenant } from '#test/server/fleet-under-test.ts';
+
+export interface ApiUnderTest extends FleetUnderTest {
+  /** The answer of a call that must succeed. */
+  call<Answer>(method: 'GET' | 'POST', url: string, payload?: object): Promise<Answer>;
+}
+
+export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] = {}): Promise<ApiUnderTest> {
+  const under = await fleetUnderTest(given);
+  const { fleet, store } = under;
+  const now = () => millis(Date.now());
+  const context: ApiContext = { fleet, store, tenant, now, rows: new RowBudget(), version: '0', prunedFlows: () => 0 };
+  const app = Fastify().withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(answerError as never);
+  flowRoutes(app as unknown as Api, context);
+  planRoutes(app as unknown as Api, context);
+  await app.ready();
+  onTestFinished(() => app.close());
+  return {
+    ...under,
+    async call<Answer>(method: 'GET' | 'POST', url: string, payload?: object) {
+      const response = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
+      if (response.statusCode !== 200) throw new Error(`${method} ${url}: ${response.statusCode} ${response.body}`);
+      return JSON.parse(response.body) as Answer;
+    },
+  };
+}
