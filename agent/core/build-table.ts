@@ -9,7 +9,8 @@ import { serviceTermText } from '#model/service.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classChains, countEndings, soleDecision } from './class-chain.ts';
-import { createInterner, type Decision } from './decision.ts';
+import { type CutOff, createCutOff, cutOffFromContainers } from './cut-off.ts';
+import { createInterner, type Decision, isCutOff } from './decision.ts';
 import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains, tagParts } from './hook-chains.ts';
@@ -93,6 +94,7 @@ export function buildTable(request: TableRequest): Table | undefined {
   const others = hasContainers
     ? [...loopbackAddresses, ...(request.ownAddresses ?? [])].filter((own) => !published.includes(own)).sort()
     : [];
+  const cutOff = createCutOff(request.ruleSet);
   const gates: NamedGate[] = [];
   for (const direction of ['inbound', 'outbound'] as const) {
     let index = 0;
@@ -104,6 +106,7 @@ export function buildTable(request: TableRequest): Table | undefined {
           gate,
           peerSets: request.ruleSet.peerSets,
           essentials: request.essentials,
+          cutOff,
           hostAliases: { published, others },
           intern,
           classOf,
@@ -158,6 +161,7 @@ export function buildTable(request: TableRequest): Table | undefined {
     namedUnits: request.namedUnits ?? new Map(),
     host: hostName(request.ruleSet),
     capacities,
+    cutOff,
     numbering: () => ({
       decisions: numberer.decisions,
       nextDecision: numberer.nextDecision,
@@ -185,10 +189,12 @@ function assemble(parts: {
   readonly namedUnits: NamedUnits;
   readonly host: string;
   readonly capacities: Capacities;
+  readonly cutOff: CutOff;
   readonly numbering: () => Numbering;
 }): Table {
   const { marks, gates, decisions, targetOf, decisionChain } = parts;
-  const denies = [...decisions.values()].some(({ action }) => action !== 'accept');
+  const denies = [...decisions.values()].some(({ action, end }) => action !== 'accept' && !isCutOff(end));
+  const cutsOff = [...decisions.values()].some(({ end }) => isCutOff(end));
   const layoutOf = chooseLayouts({ gates, capacities: parts.layoutsBefore, mostWalks: parts.mostWalks });
   const peerMaps = new Map<string, Readonly<Record<Family, readonly PeerMap[]>>>();
   for (const gate of gates) {
@@ -214,6 +220,7 @@ function assemble(parts: {
     gates,
     classChain: (peerClass) => targetOf(peerClass).chain,
     isStrict: denies,
+    cutOff: cutsOff ? { kind: 'some', fromContainers: cutOffFromContainers(gates, parts.cutOff) } : { kind: 'none' },
     rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
     peerMaps: (gate, family) => peerMaps.get(gate.name)?.[family] ?? [],
     numbering: parts.numbering,

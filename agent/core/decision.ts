@@ -1,10 +1,13 @@
 // What happens to a connection at one end, and the layers that say so for one class of peers. The layers are POLICY.md's
 // verdict order, painted from the first to the last: what an earlier layer decided, no later one changes.
 
+import type { Address } from '#model/address.ts';
+import { cutOffSetOf } from '#model/cut-off.ts';
 import type {
   EssentialEntry,
   Grant,
   GuardrailDeny,
+  HostRuleSet,
   Quarantine,
   SegmentRef,
   SelectiveServices,
@@ -29,6 +32,8 @@ export interface Layers {
   readonly essentials: readonly EssentialEntry[];
   /** Absent where the workload is not quarantined or the peer is exempt. */
   readonly quarantine?: Quarantine;
+  /** `from-peer`: the peer is a quarantined workload whose quarantine does not name this one. */
+  readonly cutOff: 'from-peer' | 'none';
   readonly guardrails: readonly GuardrailDeny[];
   readonly mode: EnforcementMode;
   readonly grants: readonly Grant[];
@@ -41,6 +46,20 @@ const anyService: ServiceTerm = { kind: 'any' };
 
 /** Guardrails and quarantines have no onDeny of their own: they deny as a segment does that says nothing. */
 const defaultDeny: Readonly<Record<Direction, DenyAction>> = { inbound: 'drop', outbound: 'reject' };
+
+/**
+ * A decision that cuts off from quarantined peers is one for all of them, so that a thousand are as cheap as one: whose quarantine it
+ * is, the peer's address says.
+ */
+export function endTowards(end: End, peerAddress: Address, peerSets: HostRuleSet['peerSets']): End {
+  if (!isCutOff(end)) return end;
+  const quarantine = cutOffSetOf(peerSets, peerAddress)?.quarantine;
+  return quarantine === undefined ? end : { ...end, quarantine };
+}
+
+export function isCutOff(end: End): boolean {
+  return end.reason === 'quarantine' && end.quarantine === undefined;
+}
 
 /** The decision for every service: a total map. Decisions of equal key are one object, from `intern`. */
 export function decideServices(layers: Layers, intern: Interner): ServiceMap<Decision> {
@@ -57,6 +76,9 @@ export function decideServices(layers: Layers, intern: Interner): ServiceMap<Dec
   if (layers.quarantine !== undefined) {
     const end = { verdict: 'deny', reason: 'quarantine', quarantine: layers.quarantine.name } as const;
     painter.paint(anyService, make(defaultDeny[direction], end));
+  }
+  if (layers.cutOff === 'from-peer') {
+    painter.paint(anyService, make(defaultDeny[direction], { verdict: 'deny', reason: 'quarantine' }));
   }
   for (const { guardrail, mode, services } of layers.guardrails) {
     const deny = make(defaultDeny[direction], { verdict: 'deny', reason: 'guardrail', guardrail });

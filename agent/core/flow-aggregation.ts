@@ -29,6 +29,8 @@ export interface Attribution {
   readonly localAddresses: ReadonlySet<Address>;
   /** The decision that a connection's mark names; undefined for a number no longer known. */
   readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
+  /** What a decision says to this peer: one that cuts off from quarantined peers is one for all of them. As it stands by default. */
+  readonly endTowards?: (end: End, peer: Address) => End;
   /** The systemd unit that a workload of this host is; undefined for what is none. */
   readonly unitOf?: (workload: string) => string | undefined;
   /** For connections the kernel never judged. */
@@ -144,7 +146,9 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       lostRecords += 1;
       return undefined;
     }
-    const end = request.decided ?? attribution.judge(request.end);
+    const { decided } = request;
+    const end =
+      decided === undefined ? attribution.judge(request.end) : (attribution.endTowards?.(decided, peer) ?? decided);
     const unit = end.workload === undefined ? undefined : attribution.unitOf?.(end.workload);
     const made: OpenRecord = {
       direction,

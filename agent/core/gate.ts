@@ -4,7 +4,14 @@
 
 import { type Address, type Family, familyOf, lastValue } from '#model/address.ts';
 import { type AddressRange, rangesContain, rangesContainValue } from '#model/address-range.ts';
-import type { DirectionRules, Grant, GuardrailDeny, LocalAddresses, WorkloadRules } from '#model/rule-set.ts';
+import type {
+  DirectionRules,
+  Exemption,
+  Grant,
+  GuardrailDeny,
+  LocalAddresses,
+  WorkloadRules,
+} from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
 
 export interface Gate {
@@ -13,6 +20,8 @@ export interface Gate {
   readonly rules: DirectionRules;
   readonly guardrails: readonly GuardrailDeny[];
   readonly grants: readonly Grant[];
+  /** Sets of quarantined workloads from which it is not cut off. */
+  readonly exemptFrom: readonly Exemption[];
 }
 
 /** Near addresses from `first` to `last` of one gate. */
@@ -34,21 +43,24 @@ export function gateAt({ byRange, rest }: GateChoice, address: Address): Gate {
 
 export function chooseGates(workload: WorkloadRules, direction: Direction): GateChoice {
   const rules = workload[direction];
+  const exemptions = workload.exemptFrom ?? [];
   const made = new Map<string, Gate>();
   const gateFor = (applies: (local: LocalAddresses) => boolean): Gate => {
     const guardrails = rules.guardrails.filter(({ local }) => applies(local));
     const grants = rules.grants.filter(({ local }) => applies(local));
+    const exemptFrom = exemptions.filter(({ local }) => applies(local));
     const key = JSON.stringify([
       guardrails.map((entry) => rules.guardrails.indexOf(entry)),
       grants.map((grant) => rules.grants.indexOf(grant)),
+      exemptFrom.map(({ set }) => set),
     ]);
     const known = made.get(key);
     if (known !== undefined) return known;
-    const gate: Gate = { workload, direction, rules, guardrails, grants };
+    const gate: Gate = { workload, direction, rules, guardrails, grants, exemptFrom };
     made.set(key, gate);
     return gate;
   };
-  const conditions = [...rules.guardrails, ...rules.grants].flatMap(({ local }) =>
+  const conditions = [...rules.guardrails, ...rules.grants, ...exemptions].flatMap(({ local }) =>
     local.kind === 'any' ? [] : [local.ranges],
   );
   if (conditions.length === 0) {

@@ -3,7 +3,7 @@
 // the connection's tuple, whose client is `ct original saddr` and whose server is `ct reply saddr`, whatever the packet's way.
 // A container's ends are judged where its packets pass: on the forward path, and at the host's own hooks where the host is the other end.
 
-import { type Family, familyOf } from '#model/address.ts';
+import { type Address, type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Direction } from '#model/verdict.ts';
@@ -34,6 +34,11 @@ interface HookRequest {
   readonly classChain: (peerClass: PeerClass) => string;
   /** Whether anything at all is denied: then TCP without an entry must begin with SYN, or a revoked connection revives. */
   readonly isStrict: boolean;
+  /**
+   * Whether anybody is cut off from quarantined peers. That alone makes nothing strict, or one quarantine would change what a whole fleet that
+   * only observes does with packets that conntrack knows nothing of; but such packets of those peers are denied.
+   */
+  readonly cutOff: { readonly kind: 'none' } | { readonly kind: 'some'; readonly fromContainers: readonly Address[] };
   /** Whether some decision denies with an answer. */
   readonly rejects: 'some' | 'none';
   /** Made once for a gate, looked in by both of its ways. */
@@ -109,7 +114,7 @@ function nowhereLine(isStrict: boolean): string {
 }
 
 export function hookChains(request: HookRequest): HookParts {
-  const { workloads, isStrict, marks } = request;
+  const { workloads, isStrict, marks, cutOff } = request;
   const nowhere = nowhereLine(isStrict);
   const host = workloads.find(({ workload }) => workload.kind === 'host');
   const containers = workloads.filter(({ workload }) => workload.kind === 'container');
@@ -124,7 +129,7 @@ export function hookChains(request: HookRequest): HookParts {
   });
   chains.set('forward', {
     hook: '{ type filter hook forward priority 0; policy accept; }',
-    lines: containers.length === 0 ? [] : forwardLines(isStrict, marks),
+    lines: containers.length === 0 ? [] : forwardLines(request, marks),
   });
   const units = workloads
     .filter(({ workload }) => workload.kind === 'unit')
@@ -154,8 +159,9 @@ export function hookChains(request: HookRequest): HookParts {
     const stray = hasUnits || hasContainers ? `stray_${side}` : `new_${side}`;
     if (!chains.has(stray))
       chains.set(stray, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
+    const judged = cutOff.kind === 'some' ? [neighbourDiscovery, `goto ${stray}`] : ['goto odd'];
     chains.set(`odd_${side}`, {
-      lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : ['goto odd'],
+      lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : judged,
     });
   }
   if (hasUnits)
@@ -314,10 +320,16 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
  * What is not a container's passes untouched: this host only forwards it. Where both ends are ours both are judged, the client's
  * first: its decision names itself in the mark without an epoch and returns, the server's stamps (build-table.ts).
  */
-function forwardLines(isStrict: boolean, marks: MarkLayout): readonly string[] {
+function forwardLines({ isStrict, cutOff }: HookRequest, marks: MarkLayout): readonly string[] {
   return [
     acceptEstablished(marks),
     acceptErrors(marks),
+    ...(cutOff.kind === 'some' && !isStrict
+      ? eachFamily((ip, digit) => [
+          `ct state invalid,untracked ${ip} saddr @${podSetNames.cutOff(digit)} ${ip} daddr @pods${digit} counter name n_odd drop`,
+          `ct state invalid,untracked ${ip} daddr @${podSetNames.cutOff(digit)} ${ip} saddr @pods${digit} counter name n_odd drop`,
+        ])
+      : []),
     ...eachFamily((ip, digit) => [
       `ct state invalid,untracked ${ip} daddr @pods${digit} goto odd`,
       `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
@@ -367,6 +379,8 @@ function eachFamily(make: (ip: string, digit: string) => readonly string[]): rea
 /** By 4 or 6: all containers' addresses, pairs of one container's own, and the address that is judged to its gate's chain. */
 export const podSetNames = {
   all: (digit: string) => `pods${digit}`,
+  /** Whom all containers are cut off from; only where nothing else is denied. */
+  cutOff: (digit: string) => `pods_cut_off${digit}`,
   self: (digit: string) => `pods_self${digit}`,
   judged: (side: string, digit: string) => `pods_${side}${digit}`,
 } as const;
@@ -398,6 +412,15 @@ function podMaps(parts: {
       update: 'by-element',
       elements: new Map(containers.flatMap(addressesOf).map((address) => [address, ''])),
     });
+    if (request.cutOff.kind === 'some' && !request.isStrict) {
+      const cutOff = request.cutOff.fromContainers.filter((address) => familyOf(address) === family);
+      maps.set(podSetNames.cutOff(suffix[family]), {
+        declaration: `{ type ${type}; }`,
+        kind: 'set',
+        update: 'by-element',
+        elements: new Map(cutOff.map((address) => [address, ''])),
+      });
+    }
     const self = containers.map(addressesOf).flatMap((own) => own.flatMap((a) => own.map((b) => `${a} . ${b}`)));
     maps.set(podSetNames.self(suffix[family]), {
       declaration: `{ type ${type} . ${type}; }`,

@@ -1,7 +1,7 @@
 // Whether a change locked the host out of its control plane, judged by what the change did and by nothing that others can bring
 // about. `kept`, `undone` and why, in one table; commit-confirm asks the network, this decides.
 //
-//   adds or changes a quarantine ─────────────────────────────► kept, unasked
+//   adds or changes a quarantine, or cuts off more peers ─────► kept, unasked
 //   reached through the new rules ────────────────────────────► kept
 //   not reached, and our table denied none of our tries ──────► kept: the network, the host or somebody on them failed, not the rules
 //   not reached, and our table denied the tries ──────────────► undone
@@ -22,13 +22,27 @@ export function judgeLockOut({ change, tries, denials }: LockOutEvidence): 'kept
   return change === 'ordinary' && tries === 'failed' && denials === 'some' ? 'undone' : 'kept';
 }
 
-/** `contains`: some workload is quarantined that was not, or otherwise than before. Only operators may take such a change back. */
+/**
+ * `contains`: some workload is quarantined that was not, or otherwise than before, or the change does no more than cut off quarantined peers. Only
+ * operators may take such a change back; and a quarantine reaches a whole fleet at once, which is not to knock at its control plane at once.
+ */
 export function changeOf(previous: HostRuleSet | undefined, next: HostRuleSet): LockOutEvidence['change'] {
   const before = new Map(previous?.workloads.map(({ workload, quarantine }) => [workload, quarantine]));
   const contains = next.workloads.some(
     ({ workload, quarantine }) => quarantine !== undefined && !isSame(quarantine, before.get(workload)),
   );
-  return contains ? 'contains' : 'ordinary';
+  return contains || (previous !== undefined && cutsOffOnly(previous, next)) ? 'contains' : 'ordinary';
+}
+
+/** What is equal stays the same object from rule set to rule set (rule-set-delta.ts): a change made as a whole is an ordinary one. */
+function cutsOffOnly(previous: HostRuleSet, next: HostRuleSet): boolean {
+  const sameRules =
+    previous.workloads.length === next.workloads.length &&
+    next.workloads.every((rules, at) => rules === previous.workloads[at]);
+  if (!sameRules) return false;
+  const ids = new Set([...previous.peerSets.keys(), ...next.peerSets.keys()]);
+  const changed = [...ids].filter((id) => previous.peerSets.get(id) !== next.peerSets.get(id));
+  return changed.length > 0 && changed.every((id) => next.peerSets.get(id)?.quarantine !== undefined);
 }
 
 function isSame(quarantine: Quarantine, before: Quarantine | undefined): boolean {

@@ -10,6 +10,7 @@ import { holds, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { EssentialEntry, PeerSet, PeerSetId, Peers } from '#model/rule-set.ts';
 import type { ServiceMap } from '#model/service-map.ts';
 import { equalStructures } from '#model/structure.ts';
+import { type CutOff, cutOffId } from './cut-off.ts';
 import { type Decision, decideServices, type Interner } from './decision.ts';
 import type { Gate } from './gate.ts';
 import { patchedMap } from './patched-map.ts';
@@ -71,6 +72,8 @@ export function classifyPeers(request: {
   readonly gate: Gate;
   readonly peerSets: ReadonlyMap<PeerSetId, PeerSet>;
   readonly essentials: readonly EssentialEntry[];
+  /** Whom each gate is cut off from. */
+  readonly cutOff: CutOff;
   /** By what else its host is known to a container, and to nobody on other hosts. */
   readonly hostAliases?: HostAliases;
   readonly intern: Interner;
@@ -85,7 +88,7 @@ export function classifyPeers(request: {
     gate.workload.kind === 'container'
       ? []
       : request.essentials.filter(({ direction }) => direction === gate.direction);
-  const named = referencedSets(gate, essentials, request.peerSets);
+  const named = [...referencedSets(gate, essentials, request.peerSets), ...request.cutOff.from(gate)];
   const sets = gate.workload.kind === 'container' ? withAliases(named, request.hostAliases) : named;
   const memo = new Map<string, PeerClass>();
   const classFor = (members: readonly number[]): PeerClass => {
@@ -196,6 +199,7 @@ function isSameGate(before: Gate, now: Gate): boolean {
   return (
     before.workload === now.workload &&
     before.direction === now.direction &&
+    isSame(before.exemptFrom, now.exemptFrom) &&
     isSame(before.guardrails, now.guardrails) &&
     isSame(before.grants, now.grants)
   );
@@ -306,6 +310,7 @@ function layersFor(request: {
     direction,
     essentials: request.essentials.filter((entry) => entry.peers.kind === 'any' || ids.has(essentialId(entry))),
     ...(quarantine === undefined || applies(quarantine.peers) ? {} : { quarantine }),
+    cutOff: ids.has(cutOffId) ? ('from-peer' as const) : ('none' as const),
     guardrails: gate.guardrails.filter(({ peers }) => applies(peers)),
     mode: rules.mode,
     grants: gate.grants.filter(({ peers }) => applies(peers)),

@@ -1,6 +1,7 @@
 // Whose connection is it and what decided: joins the rule set in force, the kernel's decision numbers and this host's addresses
 // into what flow aggregation asks.
 
+import { endTowards } from '#agent-core/decision.ts';
 import type { Attribution, LocalEnd } from '#agent-core/flow-aggregation.ts';
 import type { Address } from '#model/address.ts';
 import { essentialFor, evaluateEnd } from '#model/evaluate.ts';
@@ -55,6 +56,9 @@ export function attributionOf({
     revision: ruleSet?.revision ?? 0,
     localAddresses: new Set([...hostAddresses, ...holders.keys()]),
     decisionOf,
+    ...(ruleSet === undefined
+      ? {}
+      : { endTowards: (end: End, peer: Address) => endTowards(end, peer, ruleSet.peerSets) }),
     unitOf: (workload) => units.get(workload),
     judge,
   };

@@ -4,6 +4,7 @@
 import { familyOf } from '#model/address.ts';
 import { serviceTermText, termMatches } from '#model/service.ts';
 import { type Direction, type End, type EnforcementMode, joinEnds, type Verdict } from '#model/verdict.ts';
+import { quarantineOver } from './cut-off.ts';
 import {
   type EndQuery,
   type Matching,
@@ -13,7 +14,7 @@ import {
   rulesInOrder,
   type Side,
 } from './matching.ts';
-import type { Guardrail, Peer, Query, Rule, Segment, Workload } from './policy.ts';
+import type { Guardrail, Peer, Query, Rule, Segment, Workload, WorkloadQuarantine } from './policy.ts';
 import { traceSelector } from './selector-trace.ts';
 import { ruleTimeAt } from './time-window.ts';
 
@@ -128,8 +129,10 @@ function explainEnd(
   const segments = [...matching.policy.segments.values()].map((segment) => traceSegment(matching, segment, own));
   const granting = segments.flatMap(({ rules }) => rules.filter(({ hits }) => hits).map(ruleAddress));
   const mode = matching.modeOf(workload, direction);
+  const sides = matching.sidesOf(own);
   const layers = traceLayers({
     workload,
+    farQuarantine: quarantineOver((direction === 'outbound' ? sides.to : sides.from).candidates),
     end,
     mode,
     guardrails,
@@ -145,6 +148,7 @@ function ruleAddress({ segment, combination, rule }: RuleTrace): RuleAddress {
 
 interface LayerInput {
   readonly workload: Workload;
+  readonly farQuarantine: WorkloadQuarantine | undefined;
   readonly end: End;
   readonly mode: EnforcementMode;
   readonly guardrails: readonly GuardrailTrace[];
@@ -164,7 +168,8 @@ function traceLayers(input: LayerInput): readonly LayerTrace[] {
   });
 }
 
-function layerReason(layer: LayerName, { workload, end, mode, guardrails, granting, isInSegment }: LayerInput): string {
+function layerReason(layer: LayerName, input: LayerInput): string {
+  const { end, mode, guardrails, granting, isInSegment } = input;
   const hitting = guardrails.filter(({ hits }) => hits);
   switch (layer) {
     case 'essential':
@@ -172,8 +177,7 @@ function layerReason(layer: LayerName, { workload, end, mode, guardrails, granti
         ? 'source and destination are the same workload'
         : 'not loopback; the host’s own essential settings are not known offline';
     case 'quarantine':
-      if (workload.quarantine === undefined) return 'not quarantined';
-      return `quarantined as "${workload.quarantine.name}"; the far side is ${end.reason === 'quarantine' ? 'none' : 'one'} of its exempted peers`;
+      return quarantineReason(input);
     case 'guardrail':
       if (hitting.length === 0)
         return guardrails.length === 0 ? 'there are no guardrails' : `none of ${guardrails.length} hits`;
@@ -189,6 +193,20 @@ function layerReason(layer: LayerName, { workload, end, mode, guardrails, granti
     case 'default':
       return defaultReason(end, mode);
   }
+}
+
+/** The workload's own quarantine is asked before the far side's. */
+function quarantineReason({ workload: { quarantine: own }, farQuarantine: far, end }: LayerInput): string {
+  const parts: string[] = [];
+  const isDenied = end.reason === 'quarantine';
+  const isByOwn = isDenied && own !== undefined && end.quarantine === own.name;
+  if (own !== undefined)
+    parts.push(`quarantined as "${own.name}"; the far side is ${isByOwn ? 'none' : 'one'} of its exempted peers`);
+  if (far !== undefined && !isByOwn)
+    parts.push(
+      `the far side is quarantined as "${far.name}"; this workload is ${isDenied ? 'none' : 'one'} of its exempted peers`,
+    );
+  return parts.length === 0 ? 'not quarantined' : parts.join('; ');
 }
 
 function defaultReason(end: End, mode: EnforcementMode): string {

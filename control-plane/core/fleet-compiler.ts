@@ -15,6 +15,7 @@ import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
 import { Comparisons } from './comparisons.ts';
+import { type CutOffChanges, CutOffSets } from './cut-off-sets.ts';
 import { LabelIndex, type WorkloadNumber } from './label-index.ts';
 import { type NamingHosts, type PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
@@ -53,6 +54,7 @@ export class FleetCompiler {
   readonly #index: LabelIndex;
   readonly #segments: SegmentMembers;
   readonly #peerSets: PeerSets;
+  readonly #cutOff: CutOffSets;
   readonly #rules: RulesInForce;
   readonly #compiler: WorkloadCompiler;
   readonly #hosts = new Map<string, Host>();
@@ -73,12 +75,14 @@ export class FleetCompiler {
       segments: this.#segments,
       resolutions: inventory.resolutions,
     });
+    this.#cutOff = new CutOffSets({ index: this.#index, peerSets: this.#peerSets });
     this.#rules = new RulesInForce(now);
     for (const segment of policy.segments.values()) this.#rules.set(segment);
     this.#compiler = new WorkloadCompiler({
       segments: this.#segments,
       peerSets: this.#peerSets,
       activeRules: (segment) => this.#rules.of(segment),
+      cutOff: this.#cutOff,
     });
     this.#compiler.setGuardrails(policy.guardrails);
     for (const number of this.#index.everyone) this.#place(number, undefined, this.#index.workloads[number]);
@@ -109,16 +113,22 @@ export class FleetCompiler {
     compiled.body = {
       host: host.name,
       workloads: [...compiled.workloads.values()].map(({ rules }) => rules).sort(byWorkload),
-      peerSets: translated.size === 0 ? this.#sharedSets(compiled.named) : setsOf(compiled.named, setOf),
+      peerSets: translated.size === 0 ? this.#sharedSets(compiled.named) : this.#setsOf(compiled.named, setOf),
     };
     if (translated.size > 0) compiled.told = compiled.body;
     return compiled.body;
   }
 
   #sharedSets(named: ReadonlySet<PeerSetNode>): ReadonlyMap<PeerSetId, PeerSet> {
-    const sets = this.#setsByNamed.get(named) ?? setsOf(named, (id) => this.#peerSets.get(id));
+    const sets = this.#setsByNamed.get(named) ?? this.#setsOf(named, (id) => this.#peerSets.get(id));
     this.#setsByNamed.set(named, sets);
     return sets;
+  }
+
+  /** What the rules name, and whom everybody is cut off from. */
+  #setsOf(named: ReadonlySet<PeerSetNode>, setOf: (id: PeerSetId) => PeerSet): ReadonlyMap<PeerSetId, PeerSet> {
+    const sets = [...[...named].map(({ id }) => setOf(id)), ...this.#cutOff.sets];
+    return new Map(sets.sort(byId).map((set) => [set.id, set]));
   }
 
   #translatedOn({ managed }: Host): ReadonlyMap<WorkloadNumber, Workload> {
@@ -152,7 +162,9 @@ export class FleetCompiler {
     if (policy !== this.#policy) this.#replacePolicy(policy, { stale, segments });
     this.#landAnew(segments, stale);
     for (const combination of this.#segments.dropEmpty()) this.#compiler.forget(combination);
-    return this.#changesOf(stale, affected);
+    const cutOff = this.#cutOff.settle();
+    for (const number of cutOff.stale) stale.add(number);
+    return this.#changesOf(stale, affected, cutOff);
   }
 
   /** Segments that select alike have one set of members, which is gone through once. */
@@ -176,11 +188,13 @@ export class FleetCompiler {
     if (known !== undefined) this.#leave(known);
     if (next === undefined && known !== undefined) {
       this.#index.remove(known);
+      this.#cutOff.replace(known, before, undefined);
       return this.#place(known, before, undefined);
     }
     if (next === undefined) return [];
     const number = this.#index.set(next);
     this.#join(number);
+    this.#cutOff.replace(number, before, next);
     stale.add(number);
     return this.#place(number, before, next);
   }
@@ -216,6 +230,7 @@ export class FleetCompiler {
     const names = (peer: Peer) => peer.kind === 'segment' && regrouped.has(peer.segment);
     const doMean = ({ from, to }: { readonly from: readonly Peer[]; readonly to: readonly Peer[] }) =>
       from.some(names) || to.some(names);
+    this.#cutOff.relist(names);
     for (const segment of this.#policy.segments.values()) if (segment.rules.some(doMean)) segments.add(segment.name);
     for (const number of this.#index.everyone) {
       if (this.#index.workloads[number]?.quarantine?.peers.some(names) === true) stale.add(number);
@@ -268,7 +283,11 @@ export class FleetCompiler {
     return this.#compiler.compile(number, workload, kind);
   }
 
-  #changesOf(stale: ReadonlySet<WorkloadNumber>, affected: Set<Host>): ReadonlyMap<string, HostChange> {
+  #changesOf(
+    stale: ReadonlySet<WorkloadNumber>,
+    affected: Set<Host>,
+    cutOff: CutOffChanges,
+  ): ReadonlyMap<string, HostChange> {
     for (const number of stale) {
       const name = managingHost(this.#index.workloads[number]);
       const host = name === undefined ? undefined : this.#hosts.get(name);
@@ -298,10 +317,32 @@ export class FleetCompiler {
       }
     }
     for (const [host, changedPeerSets] of byHost) changes.set(host, { host, ...nothing, changedPeerSets });
-    for (const host of [...own.keys(), ...[...byHost.keys()].flatMap((name) => this.#hosts.get(name) ?? [])]) {
+    const cut = this.#tellCutOff(changes, cutOff);
+    const changedHosts = [...own.keys(), ...[...byHost.keys()].flatMap((name) => this.#hosts.get(name) ?? []), ...cut];
+    for (const host of new Set(changedHosts)) {
       if (host.managed.size > 0) this.#tellOwnSets(changes, host);
     }
     return changes;
+  }
+
+  /** A quarantine is told to every host; gives them, where there is anything to tell. */
+  #tellCutOff(changes: Map<string, HostChange>, { added, changed, removed }: CutOffChanges): readonly Host[] {
+    if (added.length + changed.length + removed.length === 0) return [];
+    const told: Host[] = [];
+    for (const host of this.#hosts.values()) {
+      if (host.compiled === undefined || host.managed.size === 0) continue;
+      host.compiled.body = undefined;
+      const change = changes.get(host.name) ?? { host: host.name, ...nothing };
+      changes.set(host.name, {
+        ...change,
+        addedPeerSets: merged(change.addedPeerSets, added),
+        removedPeerSets:
+          change.removedPeerSets.length === 0 ? removed : sortedByCodeUnits([...change.removedPeerSets, ...removed]),
+        changedPeerSets: merged(change.changedPeerSets, changed),
+      });
+      told.push(host);
+    }
+    return told;
   }
 
   /** Corrects what was found of a host that had or has sets of its own. */
@@ -471,8 +512,8 @@ function* hostsOf({ users }: PeerSetNode): Generator<string> {
   for (const { hosts } of users) yield* hosts;
 }
 
-function setsOf(named: ReadonlySet<PeerSetNode>, setOf: (id: PeerSetId) => PeerSet): ReadonlyMap<PeerSetId, PeerSet> {
-  return new Map([...named].sort(byId).map(({ id }) => [id, setOf(id)]));
+function merged<T extends { readonly id: string }>(some: readonly T[], more: readonly T[]): readonly T[] {
+  return some.length === 0 ? more : [...some, ...more].sort(byId);
 }
 
 function byWorkload(a: { readonly workload: string }, b: { readonly workload: string }): number {

@@ -43,7 +43,8 @@ export function createHolders(workloads: ReadonlyMap<string, Workload>): Holders
   };
 }
 
-function meantOf(held: readonly Workload[]): Workload | undefined {
+/** Of those who hold an address. */
+export function meantOf(held: readonly Workload[]): Workload | undefined {
   let best: { readonly workload: Workload; readonly rank: number } | undefined;
   for (const workload of held) {
     if (workload.kind === 'unit') continue;

@@ -4,6 +4,7 @@
 
 import type { Address } from '#model/address.ts';
 import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
+import { isPeerOf, quarantineOver } from './cut-off.ts';
 import { type Explanation, explainQuery } from './explain.ts';
 import { createHolders } from './holders.ts';
 import {
@@ -170,6 +171,12 @@ function judgeLayers(matching: Matching, end: JudgedEnd): End {
   const remote = direction === 'outbound' ? end.to : end.from;
   if (quarantine !== undefined && !quarantine.peers.some((peer) => matching.peerMatches(peer, remote, undefined))) {
     return { verdict: 'deny', reason: 'quarantine', workload, quarantine: quarantine.name };
+  }
+  const cutOff = quarantineOver(remote.candidates);
+  if (cutOff !== undefined) {
+    const side = direction === 'outbound' ? end.from : end.to;
+    if (!isPeerOf(cutOff, { matching, workload: subject.workload, side }))
+      return { verdict: 'deny', reason: 'quarantine', workload, quarantine: cutOff.name };
   }
   let remembered: string | undefined;
   for (const { guardrail, entry } of own.denials) {

@@ -145,6 +145,11 @@ export class PeerSets {
     return { id, addresses: sortedByCodeUnits(addresses), ranges: shared.ranges };
   }
 
+  /** Everybody who has the address. */
+  holdersOf(address: Address): readonly WorkloadNumber[] {
+    return listOf(this.#holders.get(address));
+  }
+
   list(peers: readonly Peer[], scope: Scope): PeerList {
     const isAny = peers.some(({ kind }) => kind === 'any');
     const all = peers.flatMap((peer) => (peer.kind === 'any' ? [] : [this.#nodeOf(peer, scope)]));

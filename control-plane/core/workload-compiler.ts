@@ -13,6 +13,7 @@ import type {
 } from '#model/rule-set.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type DenyAction, type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import type { CutOffSets } from './cut-off-sets.ts';
 import type { WorkloadNumber } from './label-index.ts';
 import { LandedRules, type Landing } from './landed-rules.ts';
 import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';
@@ -50,6 +51,7 @@ export interface WorkloadCompilerParts {
   readonly peerSets: PeerSets;
   /** The segment's rules that grant now, in code-unit order of their names. */
   readonly activeRules: (segment: string) => readonly Rule[];
+  readonly cutOff: Pick<CutOffSets, 'exemptionsOf'>;
 }
 
 export class WorkloadCompiler {
@@ -91,6 +93,7 @@ export class WorkloadCompiler {
     if (exempt !== undefined) peerSets.retain(exempt);
     const inbound = this.#direction(number, 'inbound');
     const outbound = this.#direction(number, 'outbound');
+    const exemptFrom = this.#parts.cutOff.exemptionsOf(number, workload);
     const rules = {
       workload: workload.name,
       kind,
@@ -99,6 +102,7 @@ export class WorkloadCompiler {
       ...(quarantine === undefined || exempt === undefined
         ? {}
         : { quarantine: { name: quarantine.name, peers: exempt.far } }),
+      ...(exemptFrom.length === 0 ? {} : { exemptFrom }),
       inbound: inbound.rules,
       outbound: outbound.rules,
     };

@@ -6,6 +6,7 @@ import type { Address } from './address.ts';
 import { familyOf } from './address.ts';
 import { rangesContain } from './address-range.ts';
 import { holds } from './code-unit-order.ts';
+import { cutOffSetOf } from './cut-off.ts';
 import type {
   EssentialEntry,
   GuardrailDeny,
@@ -14,6 +15,7 @@ import type {
   PeerSet,
   Peers,
   SegmentRef,
+  WorkloadRules,
 } from './rule-set.ts';
 import { type Service, type ServiceTerm, termMatches } from './service.ts';
 import type { Direction, End } from './verdict.ts';
@@ -50,6 +52,10 @@ export function evaluateEnd(query: EndQuery): End {
 
   if (rules.quarantine !== undefined && !peersMatch(rules.quarantine.peers, query)) {
     return { verdict: 'deny', reason: 'quarantine', workload, quarantine: rules.quarantine.name };
+  }
+  const cutOff = cutOffSetOf(ruleSet.peerSets, query.peerAddress);
+  if (cutOff?.quarantine !== undefined && !isExempt(rules, cutOff, query)) {
+    return { verdict: 'deny', reason: 'quarantine', workload, quarantine: cutOff.quarantine };
   }
 
   const hits = guardrails.filter((entry) => entryHits(entry, query));
@@ -106,6 +112,10 @@ function peersMatch(peers: Peers, { ruleSet, peerAddress }: EndQuery): boolean {
     if (set === undefined) throw new Error(`the rule set of ${ruleSet.host} lacks peer set "${id}"`);
     return setHolds(set, peerAddress);
   });
+}
+
+function isExempt({ exemptFrom = [] }: WorkloadRules, { id }: PeerSet, { localAddress }: EndQuery): boolean {
+  return exemptFrom.some(({ set, local }) => set === id && localMatches(local, localAddress));
 }
 
 function localMatches(local: LocalAddresses, address: Address): boolean {

@@ -41,7 +41,7 @@ export function diffRuleSets(previous: HostRuleSet, next: HostRuleSet): RuleSetD
   for (const [id, set] of next.peerSets) {
     const before = previous.peerSets.get(id);
     if (before === undefined) addedPeerSets.push(set);
-    else if (before.fqdn !== set.fqdn) {
+    else if (before.fqdn !== set.fqdn || before.quarantine !== set.quarantine) {
       // Another set under the same id: it goes before it comes.
       renamedPeerSets.push(id);
       addedPeerSets.push(set);
@@ -202,6 +202,7 @@ function firstMissingSet(
 /** Every peer set that a workload's rules name, with repeats. */
 export function* peerSetIdsOf(rules: WorkloadRules): Generator<PeerSetId> {
   if (rules.quarantine?.peers.kind === 'sets') yield* rules.quarantine.peers.ids;
+  for (const { set } of rules.exemptFrom ?? []) yield set;
   for (const { guardrails, grants } of [rules.inbound, rules.outbound]) {
     for (const { peers } of guardrails) if (peers.kind === 'sets') yield* peers.ids;
     for (const { peers } of grants) if (peers.kind === 'sets') yield* peers.ids;

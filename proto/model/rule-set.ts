@@ -12,11 +12,14 @@ export type PeerSetId = string;
 
 /**
  * Addresses of workloads, each once, in code-unit order; ranges normalised (address-range.ts). With `fqdn` (domain-name.ts) the set
- * also holds what the host's own resolver says of that name: the host learns it, and no message carries it.
+ * also holds what the host's own resolver says of that name: the host learns it, and no message carries it. A set with `quarantine`
+ * holds what a quarantined workload has, and is named by no rule: all workloads are cut off from it (cut-off.ts). No address is in two.
  */
 export interface PeerSet {
   readonly id: PeerSetId;
   readonly fqdn?: string;
+  /** The quarantine's name. */
+  readonly quarantine?: string;
   readonly addresses: readonly Address[];
   readonly ranges: readonly AddressRange[];
 }
@@ -81,6 +84,13 @@ export interface Quarantine {
   readonly peers: Peers;
 }
 
+/** A quarantined workload's set of addresses from which this workload is not cut off, since that quarantine names it as a peer. */
+export interface Exemption {
+  readonly set: PeerSetId;
+  /** For which of its own addresses. */
+  readonly local: LocalAddresses;
+}
+
 export type ManagedKind = 'host' | 'unit' | 'container';
 
 /** `unit` is present exactly where kind is unit. */
@@ -90,6 +100,8 @@ export interface WorkloadRules {
   readonly unit?: string;
   readonly addresses: readonly Address[];
   readonly quarantine?: Quarantine;
+  /** In code-unit order of the sets, each once; absent where there are none. */
+  readonly exemptFrom?: readonly Exemption[];
   readonly inbound: DirectionRules;
   readonly outbound: DirectionRules;
 }

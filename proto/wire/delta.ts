@@ -18,10 +18,9 @@ import {
   decodePeerSet,
   decodeRanges,
   decodeWorkload,
-  encodePeerSet,
   encodeWorkload,
 } from './rules-codec.ts';
-import { decodeDigest } from './snapshot.ts';
+import { decodeDigest, peerSetMessage } from './snapshot.ts';
 import { createInterner, openStringTable } from './string-table.ts';
 
 /** Digests are of the base and of the result, 64 hex digits. */
@@ -31,7 +30,8 @@ export interface WireDelta {
   readonly digest: string;
 }
 
-/** Field 10, length-delimited. */
+/** Fields 9 and 10, length-delimited. */
+const addedTag = (9 << 3) | 2;
 const changeTag = (10 << 3) | 2;
 
 export function encodeDelta(base: HostRuleSet, next: HostRuleSet): Uint8Array {
@@ -48,9 +48,9 @@ export function encodeDelta(base: HostRuleSet, next: HostRuleSet): Uint8Array {
     strings: interner.strings,
     replacedWorkloads,
     removedWorkloads: [...delta.removedWorkloads],
-    addedPeerSets: delta.addedPeerSets.map(encodePeerSet),
     removedPeerSets: [...delta.removedPeerSets],
   });
+  for (const set of delta.addedPeerSets) writer.uint32(addedTag).bytes(peerSetMessage(set));
   for (const bytes of changes.messages) writer.uint32(changeTag).bytes(bytes);
   return writer.finish();
 }
@@ -70,7 +70,7 @@ function changedPeerSets(base: HostRuleSet, next: HostRuleSet) {
     const after = next.peerSets.get(id);
     if (before === undefined || after === undefined || before === after) continue;
     // Another set under the same id: the diff takes the one out and puts the other in.
-    if (before.fqdn !== after.fqdn) continue;
+    if (before.fqdn !== after.fqdn || before.quarantine !== after.quarantine) continue;
     settled.set(id, after);
     const bytes = changeBytes(before, after);
     if (bytes.length > 0) messages.push(bytes);

@@ -2476,6 +2476,9 @@ export namespace segwall {
             /** PeerSet fqdn. */
             fqdn: string;
 
+            /** PeerSet quarantine. */
+            quarantine: string;
+
             /**
              * Encodes the specified PeerSet message. Does not implicitly {@link segwall.v1.PeerSet.verify|verify} messages.
              * @param message PeerSet message or plain object to encode
@@ -2514,6 +2517,9 @@ export namespace segwall {
 
                 /** PeerSet fqdn */
                 fqdn?: (string|null);
+
+                /** PeerSet quarantine */
+                quarantine?: (string|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -2716,6 +2722,9 @@ export namespace segwall {
             /** Workload outbound. */
             outbound?: (segwall.v1.DirectionRules.$Properties|null);
 
+            /** Workload exemptFrom. */
+            exemptFrom: segwall.v1.Exemption.$Properties[];
+
             /**
              * Encodes the specified Workload message. Does not implicitly {@link segwall.v1.Workload.verify|verify} messages.
              * @param message Workload message or plain object to encode
@@ -2764,12 +2773,78 @@ export namespace segwall {
                 /** Workload outbound */
                 outbound?: (segwall.v1.DirectionRules.$Properties|null);
 
+                /** Workload exemptFrom */
+                exemptFrom?: (segwall.v1.Exemption.$Properties[]|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Workload. */
             type $Shape = segwall.v1.Workload.$Properties;
+        }
+
+        /**
+         * Properties of an Exemption.
+         * @deprecated Use segwall.v1.Exemption.$Properties instead.
+         */
+        interface IExemption extends segwall.v1.Exemption.$Properties {
+        }
+
+        /** Represents an Exemption. */
+        class Exemption {
+
+            /**
+             * Constructs a new Exemption.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Exemption.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Exemption set. */
+            set: number;
+
+            /** Exemption local. */
+            local?: (segwall.v1.LocalAddresses.$Properties|null);
+
+            /**
+             * Encodes the specified Exemption message. Does not implicitly {@link segwall.v1.Exemption.verify|verify} messages.
+             * @param message Exemption message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Exemption.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Exemption message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Exemption & segwall.v1.Exemption.$Shape} Exemption
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Exemption & segwall.v1.Exemption.$Shape;
+        }
+
+        namespace Exemption {
+
+            /** Properties of an Exemption. */
+            interface $Properties {
+
+                /** Exemption set */
+                set?: (number|null);
+
+                /** Exemption local */
+                local?: (segwall.v1.LocalAddresses.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Exemption. */
+            type $Shape = segwall.v1.Exemption.$Properties;
         }
 
         /**

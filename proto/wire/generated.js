@@ -3847,6 +3847,7 @@ export const segwall = $root.segwall = (() => {
             PeerSet.prototype.ipv6 = $util.newBuffer([]);
             PeerSet.prototype.ranges = null;
             PeerSet.prototype.fqdn = "";
+            PeerSet.prototype.quarantine = "";
 
             PeerSet.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -3865,6 +3866,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.Ranges.encode(message.ranges, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.fqdn != null && $Object.hasOwnProperty.call(message, "fqdn") && message.fqdn !== "")
                     writer.uint32(42).string(message.fqdn);
+                if (message.quarantine != null && $Object.hasOwnProperty.call(message, "quarantine") && message.quarantine !== "")
+                    writer.uint32(50).string(message.quarantine);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -3943,6 +3946,15 @@ export const segwall = $root.segwall = (() => {
                                 message.fqdn = value;
                             else
                                 delete message.fqdn;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.quarantine = value;
+                            else
+                                delete message.quarantine;
                             continue;
                         }
                     }
@@ -4220,6 +4232,7 @@ export const segwall = $root.segwall = (() => {
 
             const Workload = function (properties) {
                 this.ipv4 = [];
+                this.exemptFrom = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -4234,6 +4247,7 @@ export const segwall = $root.segwall = (() => {
             Workload.prototype.quarantine = null;
             Workload.prototype.inbound = null;
             Workload.prototype.outbound = null;
+            Workload.prototype.exemptFrom = $util.emptyArray;
 
             Workload.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -4258,6 +4272,9 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.DirectionRules.encode(message.inbound, writer.uint32(58).fork(), _depth + 1).ldelim();
                 if (message.outbound != null && $Object.hasOwnProperty.call(message, "outbound"))
                     $root.segwall.v1.DirectionRules.encode(message.outbound, writer.uint32(66).fork(), _depth + 1).ldelim();
+                if (message.exemptFrom != null && message.exemptFrom.length)
+                    for (let i = 0; i < message.exemptFrom.length; ++i)
+                        $root.segwall.v1.Exemption.encode(message.exemptFrom[i], writer.uint32(74).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -4359,6 +4376,14 @@ export const segwall = $root.segwall = (() => {
                             message.outbound = $root.segwall.v1.DirectionRules.decode(reader, reader.size(), $undefined, _depth + 1, message.outbound);
                             continue;
                         }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.exemptFrom && message.exemptFrom.length))
+                                message.exemptFrom = [];
+                            message.exemptFrom.push($root.segwall.v1.Exemption.decode(reader, reader.size(), $undefined, _depth + 1));
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -4377,6 +4402,97 @@ export const segwall = $root.segwall = (() => {
             };
 
             return Workload;
+        })();
+
+        v1.Exemption = (function() {
+
+            const Exemption = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Exemption.prototype.set = 0;
+            Exemption.prototype.local = null;
+
+            Exemption.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.set != null && $Object.hasOwnProperty.call(message, "set") && message.set !== 0)
+                    writer.uint32(8).uint32(message.set);
+                if (message.local != null && $Object.hasOwnProperty.call(message, "local"))
+                    $root.segwall.v1.LocalAddresses.encode(message.local, writer.uint32(18).fork(), _depth + 1).ldelim();
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Exemption.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.Exemption();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.uint32())
+                                message.set = value;
+                            else
+                                delete message.set;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            message.local = $root.segwall.v1.LocalAddresses.decode(reader, reader.size(), $undefined, _depth + 1, message.local);
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Exemption;
         })();
 
         v1.Quarantine = (function() {

@@ -41,15 +41,25 @@ function remembered<T extends PeerSet | WorkloadRules | HostRuleSet>(part: T, fo
   return digest;
 }
 
-/** The name is there only where there is one, so that rule sets without names keep the digests they had. */
-function peerSetForm({ id, addresses, ranges, fqdn }: PeerSet): unknown {
-  return [id, addresses, rangesForm(ranges), ...(fqdn === undefined ? [] : [fqdn])];
+/** Names are there only where there are some, so that rule sets without them keep the digests they had. */
+function peerSetForm({ id, addresses, ranges, fqdn, quarantine }: PeerSet): unknown {
+  const names = quarantine === undefined ? (fqdn === undefined ? [] : [fqdn]) : [fqdn ?? null, quarantine];
+  return [id, addresses, rangesForm(ranges), ...names];
 }
 
 function workloadForm(rules: WorkloadRules): unknown {
-  const { workload, kind, unit, addresses, quarantine, inbound, outbound } = rules;
+  const { workload, kind, unit, addresses, quarantine, exemptFrom, inbound, outbound } = rules;
   const quarantineForm = quarantine === undefined ? null : [quarantine.name, peersForm(quarantine.peers)];
-  return [workload, kind, unit ?? null, addresses, quarantineForm, directionForm(inbound), directionForm(outbound)];
+  return [
+    workload,
+    kind,
+    unit ?? null,
+    addresses,
+    quarantineForm,
+    directionForm(inbound),
+    directionForm(outbound),
+    ...(exemptFrom === undefined ? [] : [exemptFrom.map(({ set, local }) => [set, localForm(local)])]),
+  ];
 }
 
 function directionForm(rules: DirectionRules): unknown {

@@ -5,6 +5,7 @@ import type { Address } from '#model/address.ts';
 import { domainName } from '#model/domain-name.ts';
 import type {
   DirectionRules,
+  Exemption,
   Grant,
   GuardrailDeny,
   LocalAddresses,
@@ -74,6 +75,7 @@ export function encodePeerSet(set: PeerSet): segwall.v1.PeerSet.$Properties {
     ...packAddresses(set.addresses),
     ranges: packRanges(set.ranges),
     ...(set.fqdn === undefined ? {} : { fqdn: set.fqdn }),
+    ...(set.quarantine === undefined ? {} : { quarantine: set.quarantine }),
   };
 }
 
@@ -91,12 +93,17 @@ export function decodePeerSet(message: segwall.v1.PeerSet.$Properties, context: 
     context.tally.names += 1;
     boundedCount(context.tally.names, limits.names, 'peer sets with a domain name');
   }
-  return {
-    id,
-    ...(fqdn === '' ? {} : { fqdn }),
-    addresses: decodeAddresses(message, context, where),
-    ranges: decodeRanges(message.ranges, context, where),
-  };
+  const quarantine = message.quarantine ?? '';
+  const addresses = decodeAddresses(message, context, where);
+  const ranges = decodeRanges(message.ranges, context, where);
+  if (quarantine === '') return { id, ...(fqdn === '' ? {} : { fqdn }), addresses, ranges };
+  refuseUnless(
+    fqdn === '' && ranges.length === 0,
+    where,
+    () => 'a domain name or ranges beside a quarantine',
+    'a quarantine with addresses only',
+  );
+  return { id, quarantine: checkedName(quarantine, limits.stringCharacters, where), addresses, ranges };
 }
 
 export function decodeAddresses(
@@ -131,6 +138,10 @@ export function encodeWorkload(rules: WorkloadRules, interner: Interner): Messag
     ...(rules.quarantine === undefined ? {} : { quarantine: encodeQuarantine(rules.quarantine, interner) }),
     inbound: encodeDirection(rules.inbound, interner),
     outbound: encodeDirection(rules.outbound, interner),
+    exemptFrom: (rules.exemptFrom ?? []).map(({ set, local }) => ({
+      set: interner.index(set),
+      local: encodeLocal(local),
+    })),
   };
 }
 
@@ -153,6 +164,7 @@ export function decodeWorkload(message: Message, context: DecodeContext): Worklo
     ...(kind === 'unit' ? { unit: checkedName(unit, limits.stringCharacters, where) } : {}),
     addresses,
     ...(message.quarantine ? { quarantine: decodeQuarantine(message.quarantine, context, where) } : {}),
+    ...decodeExemptions(message.exemptFrom ?? [], context, where),
     inbound: decodeDirection(message.inbound, context, `${where}, inbound`),
     outbound: decodeDirection(message.outbound, context, `${where}, outbound`),
   };
@@ -169,6 +181,27 @@ function decodeQuarantine(
 ): Quarantine {
   const name = context.strings.required(message.name ?? 0, `${where}, quarantine`);
   return { name, peers: decodePeers(message.peers, context, `${where}, quarantine`) };
+}
+
+function decodeExemptions(
+  messages: readonly segwall.v1.Exemption.$Properties[],
+  context: DecodeContext,
+  where: string,
+): Pick<WorkloadRules, 'exemptFrom'> {
+  if (messages.length === 0) return {};
+  context.tally.rules += messages.length;
+  boundedCount(context.tally.rules, limits.rules, 'rules');
+  const here = `${where}, exempt from`;
+  const exemptFrom = messages.map(({ set, local }): Exemption => {
+    const id = context.strings.required(set ?? 0, here);
+    return { set: id, local: decodeLocal(local, context, `${here} "${id}"`) };
+  });
+  for (const [at, { set }] of exemptFrom.entries()) {
+    const before = exemptFrom[at - 1];
+    const isInOrder = before === undefined || before.set < set;
+    refuseUnless(isInOrder, here, () => `"${set}" after "${before?.set}"`, 'each set once, in code-unit order');
+  }
+  return { exemptFrom };
 }
 
 function encodeDirection(rules: DirectionRules, interner: Interner): segwall.v1.DirectionRules.$Properties {
@@ -243,13 +276,9 @@ function decodeGrant(message: segwall.v1.Grant.$Properties, context: DecodeConte
 type Match = Pick<Grant, 'peers' | 'local' | 'services'>;
 
 function encodeMatch(match: Match, interner: Interner) {
-  const { local } = match;
   return {
     peers: encodePeers(match.peers, interner),
-    local: {
-      kind: localKinds.encode(local.kind),
-      ...(local.kind === 'ranges' ? { ranges: packRanges(local.ranges) } : {}),
-    },
+    local: encodeLocal(match.local),
     services: encodeServices(match.services),
   };
 }
@@ -259,6 +288,13 @@ function decodeMatch(message: segwall.v1.Grant.$Properties, context: DecodeConte
     peers: decodePeers(message.peers, context, where),
     local: decodeLocal(message.local, context, where),
     services: decodeServices(message.services, where),
+  };
+}
+
+function encodeLocal(local: LocalAddresses): segwall.v1.LocalAddresses.$Properties {
+  return {
+    kind: localKinds.encode(local.kind),
+    ...(local.kind === 'ranges' ? { ranges: packRanges(local.ranges) } : {}),
   };
 }
 

@@ -28,11 +28,12 @@ export function encodeSnapshot(ruleSet: HostRuleSet): Uint8Array {
     workloads,
   });
   const peerSets = [...ruleSet.peerSets.values()].sort((a, b) => compareCodeUnits(a.id, b.id));
-  for (const set of peerSets) writer.uint32(peerSetTag).bytes(bytesOf(set));
+  for (const set of peerSets) writer.uint32(peerSetTag).bytes(peerSetMessage(set));
   return writer.finish();
 }
 
-function bytesOf(set: PeerSet): Uint8Array {
+/** As it stands in a snapshot or a delta; made once for all hosts that share it. */
+export function peerSetMessage(set: PeerSet): Uint8Array {
   const known = peerSetBytes.get(set);
   if (known !== undefined) return known;
   const bytes = v1.PeerSet.encode(encodePeerSet(set), Writer.create()).finish();

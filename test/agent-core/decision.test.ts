@@ -12,6 +12,7 @@ function layers(rest: Partial<Layers>): Layers {
     workload: 'w',
     direction: 'inbound',
     essentials: [],
+    cutOff: 'none',
     guardrails: [],
     mode: 'selective',
     grants: [],

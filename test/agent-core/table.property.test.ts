@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { endTowards } from '#agent-core/decision.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
@@ -100,7 +101,7 @@ function check({ ruleSet, rules, packet, marks: { layout, others, mostWalks } }:
     const decision = table.decisions.get(layout.numberOf(mark));
     const seen = {
       verdict: verdict === 'accept' ? 'passes' : 'denied',
-      end: decision?.end,
+      end: decision === undefined ? undefined : endTowards(decision.end, peerAddress, ruleSet.peerSets),
       epoch: layout.epochOf(mark),
       others: (mark & complement(layout.mask)) >>> 0,
     };

@@ -1,4 +1,4 @@
-// Whose a connection is, where there is no policy to ask yet.
+// Whose a connection is, where there is no policy to ask yet, and whose quarantine cut one off.
 
 import { expect, test } from 'vitest';
 import { attributionOf } from '#agent/attribution.ts';
@@ -7,6 +7,7 @@ import { parseAddress } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
+import type { End } from '#model/verdict.ts';
 
 const address = (text: string) => assertOk(parseAddress(text));
 const controlPlane: EssentialEntry = {
@@ -36,4 +37,31 @@ test.each([
 ] as const)('before the first policy, %s %s tcp/%i', (direction, peer, port, expected) => {
   const end: LocalEnd = { direction, local: address('10.0.0.1'), peer: address(peer), service: { protocol: 6, port } };
   expect(attribution.judge(end)).toEqual(expected);
+});
+
+test('a connection that was cut off names the quarantine of the peer that it is with', () => {
+  const quarantine = (name: string, ...addresses: string[]) =>
+    [
+      `quarantine/${name}`,
+      { id: `quarantine/${name}`, quarantine: name, addresses: addresses.map(address), ranges: [] },
+    ] as const;
+  const cutOff: End = { verdict: 'deny', reason: 'quarantine', workload: 'web-1' };
+  const { endTowards } = attributionOf({
+    host: 'web-1',
+    ruleSet: {
+      revision: 1,
+      host: 'web-1',
+      workloads: [],
+      peerSets: new Map([quarantine('lost', '10.0.0.7', 'fd00::7'), quarantine('worm', '10.0.0.8')]),
+    },
+    hostAddresses: new Set(),
+    essentials: [],
+    decisionOf: () => undefined,
+  });
+  expect(endTowards?.(cutOff, address('fd00::7'))).toEqual({ ...cutOff, quarantine: 'lost' });
+  expect(endTowards?.(cutOff, address('10.0.0.8'))).toEqual({ ...cutOff, quarantine: 'worm' });
+  // it was released meanwhile
+  expect(endTowards?.(cutOff, address('10.0.0.9'))).toEqual(cutOff);
+  const own = { ...cutOff, quarantine: 'web-1' };
+  expect(endTowards?.(own, address('10.0.0.8'))).toBe(own);
 });

@@ -8,6 +8,7 @@ import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { FlowBatch, FlowRecord } from '#model/flow.ts';
 import type {
   DirectionRules,
+  Exemption,
   Grant,
   GuardrailDeny,
   HostRuleSet,
@@ -110,6 +111,14 @@ function directionOf(ids: readonly string[]): fc.Arbitrary<DirectionRules> {
   );
 }
 
+function exemptionsOf(ids: readonly string[]): fc.Arbitrary<readonly Exemption[]> {
+  return fc
+    .subarray([...ids], { minLength: 1 })
+    .chain((some) =>
+      fc.tuple(...some.sort(compareCodeUnits).map((set) => fc.record({ set: fc.constant(set), local }))),
+    );
+}
+
 function workloadOf(workload: string, ids: readonly string[]): fc.Arbitrary<WorkloadRules> {
   return fc
     .tuple(
@@ -121,6 +130,7 @@ function workloadOf(workload: string, ids: readonly string[]): fc.Arbitrary<Work
         {
           addresses,
           quarantine: fc.record({ name, peers: peersOf(ids) }),
+          ...(ids.length === 0 ? {} : { exemptFrom: exemptionsOf(ids) }),
           inbound: directionOf(ids),
           outbound: directionOf(ids),
         },
@@ -141,9 +151,12 @@ export const ruleSets: fc.Arbitrary<HostRuleSet> = fc
         .tuple(
           ...ids.map(
             (id): fc.Arbitrary<PeerSet> =>
-              fc.record(
-                { id: fc.constant(id), addresses, ranges, fqdn: fc.constantFrom('api.example.com', '*.example.com') },
-                { requiredKeys: ['id', 'addresses', 'ranges'] },
+              fc.oneof(
+                fc.record(
+                  { id: fc.constant(id), addresses, ranges, fqdn: fc.constantFrom('api.example.com', '*.example.com') },
+                  { requiredKeys: ['id', 'addresses', 'ranges'] },
+                ),
+                fc.record({ id: fc.constant(id), quarantine: name, addresses, ranges: fc.constant([]) }),
               ),
           ),
         )

@@ -167,6 +167,19 @@ const refusals: readonly (readonly [string, (message: SnapshotMessage) => void, 
   ['a name in capitals', (m) => set(m.peerSets[0], 'fqdn', 'API.example.com'), /a domain name in lower case/],
   ['a name with a line in it', (m) => set(m.peerSets[0], 'fqdn', 'a.example\n.com'), /a domain name in lower case/],
   ['too many names', (m) => set(m, 'peerSets', manyNames(1025)), /at most 1024/],
+  [
+    'a quarantine of a name',
+    (m) => void Object.assign(m.peerSets[0] ?? {}, { quarantine: 'lost', fqdn: 'a.example' }),
+    /addresses only/,
+  ],
+  [
+    'a quarantine of ranges',
+    (m) => void Object.assign(m.peerSets[0] ?? {}, { quarantine: 'lost', ranges: { ipv4: [1, 9] } }),
+    /addresses only/,
+  ],
+  ['a control character in a quarantine', (m) => set(m.peerSets[0], 'quarantine', 'lo\nst'), /no control characters/],
+  ['an exemption of a set twice', (m) => set(m.workloads[0], 'exemptFrom', [exemption, exemption]), /each set once/],
+  ['an exemption without local addresses', (m) => set(m.workloads[0], 'exemptFrom', [{ set: 1 }]), /local/],
   ['ranges left out', (m) => set(m.peerSets[0], 'ranges', null), /no ranges/],
   ['a workload twice', (m) => void m.workloads.push(m.workloads[0] ?? {}), /each workload once/],
   ['a control character in a name', (m) => set(m.workloads[0], 'name', 'web\n1'), /no control characters/],
@@ -196,6 +209,8 @@ function set<T extends object, K extends keyof T>(target: T | null | undefined, 
   if (target === null || target === undefined) throw new Error(`nothing to set ${String(key)} on`);
   Object.assign(target, { [key]: value });
 }
+
+const exemption = { set: 1, local: { kind: 1 } };
 
 function manyNames(count: number) {
   const ranges = { ipv4: [], ipv6: Buffer.alloc(0) };

@@ -31,7 +31,25 @@ const quarantined = (...exempt: string[]): HostRuleSet => ({
   })),
 });
 
+const cutOff = (base: HostRuleSet, ...addresses: string[]): HostRuleSet => ({
+  ...base,
+  peerSets: new Map([
+    ...base.peerSets,
+    [
+      'quarantine/lost',
+      { id: 'quarantine/lost', quarantine: 'lost', addresses: addresses.map((text) => text as Address), ranges: [] },
+    ],
+  ]),
+});
+const one = cutOff(plain, '10.0.0.7');
+const other = hostRuleSet({ addresses: ['10.0.0.4'] });
+
 test.each([
+  ['nobody cut off to one peer', plain, one, 'contains'],
+  ['one peer cut off to two', one, cutOff(one, '10.0.0.7', '10.0.0.8'), 'contains'],
+  ['one peer cut off to none', one, plain, 'ordinary'],
+  ['one peer cut off to one and other rules', one, cutOff(other, '10.0.0.7', '10.0.0.8'), 'ordinary'],
+  ['no policy to one peer cut off', undefined, one, 'ordinary'],
   ['no policy to none quarantined', undefined, plain, 'ordinary'],
   ['no policy to quarantined', undefined, quarantined(), 'contains'],
   ['free to quarantined', plain, quarantined(), 'contains'],

@@ -73,11 +73,19 @@ describe('2. quarantine denies but for its peers, which go on to the later layer
     ),
   };
   check({ ...world, oracle: createOracle({ policy: world.policy, inventory: quarantined }) }, [
-    ['10.0.0.3 10.0.0.1 tcp/22', 'allow rule shop/ssh', 'deny quarantine case-7'],
+    ['10.0.0.3 10.0.0.1 tcp/22', 'deny quarantine case-7', 'deny quarantine case-7'],
     ['10.0.0.5 10.0.0.1 tcp/22', 'would-deny default', 'allow rule shop/ssh'],
     ['10.0.0.5 10.0.0.1 tcp/80', 'would-deny default', 'deny default shop'],
-    ['10.0.0.1 10.0.0.3 tcp/22', 'deny quarantine case-7', 'allow rule shop/ssh'],
+    ['10.0.0.1 10.0.0.3 tcp/22', 'deny quarantine case-7', 'deny quarantine case-7'],
     ['10.0.0.1 10.0.0.5 tcp/22', 'would-deny default shop', 'would-deny default'],
+    // where its own end is lost, the other one holds; both its addresses are cut off
+    ['10.0.0.1 10.0.0.2 tcp/22', 'deny quarantine case-7', 'deny quarantine case-7'],
+    ['fd00::1 fd00::2 tcp/22', 'deny quarantine case-7', 'deny quarantine case-7'],
+    ['fd00::2 fd00::1 tcp/22', 'deny quarantine case-7', 'deny quarantine case-7'],
+    // who has no agent is cut off by its own end alone
+    ['10.0.0.1 203.0.113.9 tcp/22', 'deny quarantine case-7', 'unmanaged'],
+    // others are not concerned
+    ['10.0.0.2 10.0.0.3 tcp/22', 'allow rule shop/ssh', 'allow rule shop/ssh'],
   ]);
 });
 

@@ -87,10 +87,12 @@ function arbitraryHost(number: number, options: WorldOptions): fc.Arbitrary<read
       addresses: fc.subarray(hostAddresses, { minLength: 1 }),
       unit: kinds.includes('unit') ? fc.option(arbitraryLabels(), { freq: 2 }) : fc.constant(null),
       container: kinds.includes('container') ? fc.option(arbitraryLabels(), { freq: 2 }) : fc.constant(null),
-      quarantine: options.quarantines === 'none' ? fc.constant(null) : fc.option(arbitraryPeers('tenant'), { freq: 9 }),
+      quarantine: options.quarantines === 'none' ? fc.constant(null) : arbitraryQuarantine(number),
     })
     .map(({ labels, addresses, unit, container, quarantine }) => {
       const host = `h${number}`;
+      const quarantined = (kind: 'host' | 'unit' | 'container'): Partial<Workload> =>
+        quarantine !== null && (quarantine.of === kind || quarantine.of === 'all') ? quarantine.word : {};
       const withOs = new Map([...labels, ['fact/os', number % 2 === 0 ? 'debian' : 'alpine']]);
       const workloads: Workload[] = [
         {
@@ -99,18 +101,42 @@ function arbitraryHost(number: number, options: WorldOptions): fc.Arbitrary<read
           host,
           addresses,
           labels: withOs,
-          ...(quarantine === null ? {} : { quarantine: { name: `incident-${number}`, peers: quarantine } }),
+          ...quarantined('host'),
         },
       ];
       if (unit !== null) {
-        workloads.push({ name: `${host}-unit`, kind: 'unit', host, addresses, unit: 'app.service', labels: unit });
+        workloads.push({
+          name: `${host}-unit`,
+          kind: 'unit',
+          host,
+          addresses,
+          unit: 'app.service',
+          labels: unit,
+          ...quarantined('unit'),
+        });
       }
       if (container !== null) {
         const own = [`10.0.${number}.10`, `fd00:${number}::10`].map(address);
-        workloads.push({ name: `${host}-box`, kind: 'container', host, addresses: own, labels: container });
+        workloads.push({
+          name: `${host}-box`,
+          kind: 'container',
+          host,
+          addresses: own,
+          labels: container,
+          ...quarantined('container'),
+        });
       }
       return workloads;
     });
+}
+
+/** Of a host alone, of what is on it alone, or of all together, as a live fleet has it; one host of four, or little else were ever decided. */
+function arbitraryQuarantine(number: number) {
+  const quarantine = fc.record({
+    of: fc.constantFrom('host', 'all', 'all', 'unit', 'container'),
+    word: arbitraryPeers('tenant').map((peers) => ({ quarantine: { name: `incident-${number}`, peers } })),
+  });
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: quarantine });
 }
 
 function arbitraryExternal(number: number): fc.Arbitrary<readonly Workload[]> {

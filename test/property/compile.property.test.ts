@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { cutOffSets } from '#model/cut-off.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -57,11 +58,12 @@ test('until nextChangeAt, and not one millisecond longer than a rule allows, tim
   expect(changes).toBeGreaterThan(50);
 });
 
-test('a rule set holds exactly the peer sets that its rules name', () => {
+test('a rule set holds exactly the peer sets that its rules name, and those of whom everybody is cut off from', () => {
   fc.assert(
     fc.property(arbitraryWorld(), (world) => {
       for (const { workloads, peerSets } of ruleSets(world, 1)) {
         const named = new Set(workloads.flatMap((rules) => [...peerSetIdsOf(rules)]));
+        for (const { id } of cutOffSets(peerSets)) named.add(id);
         expect([...peerSets.keys()]).toEqual([...named].sort());
       }
     }),

@@ -132,6 +132,23 @@ describe('the property can fail', () => {
         },
       })),
     }),
+    'cuts nobody off from who is quarantined': (ruleSet) => ({
+      ...ruleSet,
+      peerSets: new Map([...ruleSet.peerSets].filter(([, { quarantine }]) => quarantine === undefined)),
+    }),
+    'forgets whom a quarantine names': (ruleSet) => ({
+      ...ruleSet,
+      workloads: ruleSet.workloads.map(({ exemptFrom: _named, ...rules }) => rules),
+    }),
+    'names a peer of a quarantine whatever the near address': (ruleSet) => ({
+      ...ruleSet,
+      workloads: ruleSet.workloads.map((rules) => ({
+        ...rules,
+        ...(rules.exemptFrom === undefined
+          ? {}
+          : { exemptFrom: rules.exemptFrom.map(({ set }) => ({ set, local: { kind: 'any' } as const })) }),
+      })),
+    }),
     'swaps the directions': (ruleSet) => ({
       ...ruleSet,
       workloads: ruleSet.workloads.map((rules) => ({ ...rules, inbound: rules.outbound, outbound: rules.inbound })),

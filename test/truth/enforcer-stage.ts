@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import type { Nft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
+import { endTowards } from '#agent-core/decision.ts';
 import { parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { err, ok } from '#model/result.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
@@ -124,15 +125,20 @@ async function countsOf(lab: Lab, enforcers: ReadonlyMap<string, TableEnforcer>)
       if (decision !== undefined) add(counterText({ host: name, ...decision }), Number(packets));
     }
     for (const { decision, packets, bytes: _, ...connection } of parseDeniedSets(listing.stdout)) {
-      const end = enforcer.decisionOf(decision)?.end;
-      if (end !== undefined) add(reportText({ host: name, ...connection, end }), packets);
+      const decided = enforcer.decisionOf(decision)?.end;
+      if (decided === undefined) continue;
+      const peer = connection.direction === 'inbound' ? connection.client : connection.server;
+      const end = endTowards(decided, peer, enforcer.held()?.peerSets ?? new Map());
+      add(reportText({ host: name, ...connection, end }), packets);
     }
   }
   return counts;
 }
 
+/** One decision cuts off from all quarantined peers, so a counter names no quarantine. */
 function counterText({ host, direction, end }: Pick<Report, 'host' | 'direction' | 'end'>): string {
-  return `the counter of ${host} ${direction} ${endText(end)}`;
+  const { quarantine: _whose, ...counted } = end;
+  return `the counter of ${host} ${direction} ${endText(counted)}`;
 }
 
 /** The workload has left the fleet: its machine stays, without rules and without memory of them. */

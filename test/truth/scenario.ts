@@ -14,12 +14,16 @@ export interface ScenarioHost {
   readonly kind?: 'host' | 'external';
 }
 
-/** `labels` replace a host's own; `gone` hosts have left the inventory, and their machines run without rules. */
+/**
+ * `labels` replace a host's own; `gone` hosts have left the inventory, and their machines run without rules; so do `lost` ones, which the
+ * inventory still knows: whoever took them over let the rules go.
+ */
 export interface State {
   /** YAML documents in POLICY.md's language. */
   readonly policy: string;
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly gone?: readonly string[];
+  readonly lost?: readonly string[];
   /** By host: the only addresses it may still talk to. */
   readonly quarantine?: Readonly<Record<string, readonly string[]>>;
 }
@@ -42,10 +46,12 @@ export function cellsOf(scenario: Scenario): readonly Cell[] {
   return allCells(hosts, scenario.services, scenario.families);
 }
 
-export function managedHosts(scenario: Scenario, state: State): readonly string[] {
+/** Hosts that enforce what they are to. */
+export function managedHosts(scenario: Scenario, { gone = [], lost = [] }: State): readonly string[] {
   return Object.entries(scenario.hosts)
-    .filter(([name, host]) => host.labels !== undefined && host.kind !== 'external' && !state.gone?.includes(name))
-    .map(([name]) => name);
+    .filter(([, host]) => host.labels !== undefined && host.kind !== 'external')
+    .map(([name]) => name)
+    .filter((name) => !gone.includes(name) && !lost.includes(name));
 }
 
 export function addressOf(scenario: Scenario, host: string, { family }: Pick<Cell, 'family'>): Address {

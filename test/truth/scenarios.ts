@@ -414,7 +414,7 @@ const external: Scenario = {
 };
 
 const quarantine: Scenario = {
-  name: 'a quarantined host talks to nobody but those its quarantine names',
+  name: 'a quarantined host talks to nobody but those its quarantine names, whether it enforces that itself or is lost',
   tags: ['quarantine'],
   hosts: shop,
   services,
@@ -424,8 +424,13 @@ const quarantine: Scenario = {
       policy: segment({ rules: webToApi + apiToDb }),
       quarantine: { 'api-1': ['10.77.2.1', 'fd77:1::1'] },
     },
+    lost: {
+      policy: segment({ rules: webToApi + apiToDb }),
+      quarantine: { 'api-1': ['10.77.2.1', 'fd77:1::1'] },
+      lost: ['api-1'],
+    },
   },
-  steps: ['free', 'quarantined', 'free'],
+  steps: ['free', 'quarantined', 'lost', 'free'],
 };
 
 export const scenarios: readonly Scenario[] = [

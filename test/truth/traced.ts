@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
+import { endTowards } from '#agent-core/decision.ts';
 import { defaultMarks } from '#agent-core/mark-layout.ts';
+import type { Address } from '#model/address.ts';
 import { ok } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
-import type { Direction, End, Verdict } from '#model/verdict.ts';
+import type { Direction, Verdict } from '#model/verdict.ts';
 import { createFakeNft, type FakeNft } from '#test/support/fake-nft.ts';
 import { type Cell, cellText, type Expected } from '#test/support/probe.ts';
 import { type Script, scriptOf, type TraceOutcome, trace } from '#test/support/trace-script.ts';
@@ -144,7 +146,8 @@ function tryCell(input: {
     // Without a new epoch nothing was revoked, and what let the connection in goes on naming it.
     const isJudged = state === 'new' || outcome.mark !== before;
     if (!isJudged && outcome.verdict === 'accept' && verdict[direction].verdict !== 'deny') return 'accept';
-    const seen = decidedBy(host, outcome);
+    const peer = addressOf(scenario, direction === 'outbound' ? cell.to : cell.from, cell);
+    const seen = decidedBy(host, outcome, peer);
     const said = endText(verdict[direction]);
     if (seen !== said) wrong(`${direction} ${way} ${state}: ${seen} where the oracle says ${said}`);
     return outcome.verdict;
@@ -186,9 +189,10 @@ function opened(verdict: Verdict, hop: (next: Hop) => TraceOutcome['verdict']): 
 }
 
 /** What the mark says, which is what a flow is attributed to. */
-function decidedBy(host: TracedHost, { verdict, mark }: TraceOutcome): string {
+function decidedBy(host: TracedHost, { verdict, mark }: TraceOutcome, peer: Address): string {
   const decision = host.enforcer.decisionOf(defaultMarks.numberOf(mark));
-  const end: End | undefined = decision?.end;
+  const peerSets = host.enforcer.held()?.peerSets ?? new Map();
+  const end = decision === undefined ? undefined : endTowards(decision.end, peer, peerSets);
   const { epoch } = host.enforcer.counts();
   const stamped = defaultMarks.epochOf(mark);
   if (end === undefined) return `${verdict} by nothing`;

@@ -11,7 +11,10 @@ test.each(['guardrail', 'labels', 'quarantine'])(
     timeout: 300_000,
   },
   async (tag) => {
-    const report = await runTable({ scenario: scenarioTagged(tag), stage: wholeStage() });
+    const scenario = scenarioTagged(tag);
+    // Lost hosts whose agents lie are in test/hostile/contained-host.test.ts.
+    const steps = scenario.steps.filter((step) => scenario.states[step]?.lost === undefined);
+    const report = await runTable({ scenario: { ...scenario, steps }, stage: wholeStage() });
     expect(mismatchText(report.mismatches, report.misreported)).toBe('');
     expect(report.cells).toBeGreaterThan(100);
   },

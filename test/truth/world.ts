@@ -7,7 +7,7 @@ import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { Direction, End, Verdict } from '#model/verdict.ts';
+import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { createOracle } from '#policy/oracle.ts';
@@ -40,13 +40,18 @@ const at: Millis = millis(Date.UTC(2026, 5, 15, 12));
 export function createWorld(scenario: Scenario, state: State, makeJudge: MakeJudge = oracleJudge): World {
   const { policy, inventory } = readState(scenario, state);
   const judge = makeJudge({ policy, inventory });
-  const verdictOf = (cell: Cell) =>
-    judge({
+  const lost = new Set(state.lost);
+  const nobody: End = { verdict: 'unmanaged', reason: 'unmanaged' };
+  const verdictOf = (cell: Cell) => {
+    const verdict = judge({
       src: addressOf(scenario, cell.from, cell),
       dst: addressOf(scenario, cell.to, cell),
       service: { protocol: protocolNumbers[cell.transport], port: cell.port },
       at,
     });
+    if (!lost.has(cell.from) && !lost.has(cell.to)) return verdict;
+    return joinEnds(lost.has(cell.from) ? nobody : verdict.outbound, lost.has(cell.to) ? nobody : verdict.inbound);
+  };
   return {
     policy,
     inventory,

@@ -67,11 +67,25 @@ export const verdicts: readonly Sentence[] = [
       kind: 'judged',
       world: quarantinedWorld,
       rows: [
-        ['10.0.0.3 10.0.0.1 tcp/1', 'deny guardrail !g', 'deny quarantine incident'],
+        ['10.0.0.3 10.0.0.1 tcp/1', 'deny quarantine incident', 'deny quarantine incident'],
+        ['10.0.0.3 10.0.0.2 tcp/1', 'deny guardrail !g', 'deny guardrail !g'],
         ['10.0.0.1 203.0.113.1 tcp/1', 'deny quarantine incident', 'unmanaged'],
         ['192.0.2.9 10.0.0.1 tcp/1', 'unmanaged', 'allow rule s/r'],
       ],
     },
+  ],
+  [
+    'verdicts 2',
+    'every other managed host cuts off who is quarantined, so that it holds where the quarantined host is lost',
+    {
+      kind: 'judged',
+      world: quarantinedWorld,
+      rows: [
+        ['10.0.0.1 10.0.0.2 tcp/1', 'deny quarantine incident', 'deny quarantine incident'],
+        ['10.0.0.5 10.0.0.1 tcp/1', 'deny quarantine incident', 'deny quarantine incident'],
+      ],
+    },
+    elsewhere('test/policy/cut-off.test.ts', 'who is cut off from a quarantined workload'),
   ],
   [
     'verdicts 3',
