@@ -14,6 +14,19 @@ const workerUrl = /new Worker\(\s*new URL\(\s*'(\.[^']+)\.ts'\s*,\s*import\.meta
 const banner =
   "import { createRequire as createRequireForBundle } from 'node:module'; const require = createRequireForBundle(import.meta.url);";
 
+/** The source with each worker thread that it starts named by the bundle of that worker, at `urlOf`; `found` hears of each one's source. */
+export function nameBundledWorkers(
+  source: { readonly root: string; readonly path: string; readonly text: string },
+  urlOf: (bundle: string) => string,
+  found: (worker: string) => void = () => undefined,
+): string {
+  return source.text.replaceAll(workerUrl, (_, file: string) => {
+    const worker = resolve(dirname(source.path), `${file}.ts`);
+    found(worker);
+    return `new Worker(${urlOf(`${nameWorker(source.root, worker)}.js`)}`;
+  });
+}
+
 function nameWorker(root: string, path: string): string {
   return relative(root, path).replace(/\.ts$/, '').replaceAll('/', '-');
 }
@@ -25,11 +38,8 @@ function findWorkers(root: string, found: Set<string>): Plugin {
     setup(plugin) {
       plugin.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
         const text = await readFile(path, 'utf8');
-        const contents = text.replaceAll(workerUrl, (_, file: string) => {
-          const worker = resolve(dirname(path), `${file}.ts`);
-          found.add(worker);
-          return `new Worker(new URL('./${nameWorker(root, worker)}.js', import.meta.url)`;
-        });
+        const beside = (bundle: string) => `new URL('./${bundle}', import.meta.url)`;
+        const contents = nameBundledWorkers({ root, path, text }, beside, (worker) => found.add(worker));
         return { contents, loader: 'ts' };
       });
     },

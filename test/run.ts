@@ -2,8 +2,12 @@
 // A step (types, lint) counts as one test. A skipped test is listed with its reason.
 // `npm test -- FILTER…` hands its arguments to Vitest and leaves the steps out.
 
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { parseCLI, startVitest } from 'vitest/node';
+import { bundleProgram } from '../packaging/bundle.ts';
+import { bundlesVariable, programSources } from './support/programs.ts';
 import { addTallies, createTallyReporter, type Tally } from './tally.ts';
 
 interface Step {
@@ -28,6 +32,15 @@ async function runStep(step: Step): Promise<Tally> {
   return { passed: 0, failed: [step.name], skipped: [] };
 }
 
+/** The programs that suites start, bundled as they are shipped. */
+async function bundlePrograms(): Promise<void> {
+  const root = join(import.meta.dirname, '..');
+  const outFolder = join(root, 'node_modules/.cache/segwall-programs');
+  await rm(outFolder, { recursive: true, force: true });
+  for (const [name, entry] of Object.entries(programSources)) await bundleProgram({ root, entry, name, outFolder });
+  process.env[bundlesVariable] = outFolder;
+}
+
 async function runSuites(args: readonly string[]): Promise<Tally> {
   const { filter, options } = parseCLI(['vitest', 'run', ...args]);
   const reporter = createTallyReporter({ narrowed: options.testNamePattern !== undefined });
@@ -41,6 +54,7 @@ async function runSuites(args: readonly string[]): Promise<Tally> {
 const args = process.argv.slice(2);
 const tallies: Tally[] = [];
 if (args.length === 0) for (const step of steps) tallies.push(await runStep(step));
+await bundlePrograms();
 tallies.push(await runSuites(args));
 
 const sum = addTallies(tallies);

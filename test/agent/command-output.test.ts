@@ -7,11 +7,11 @@ import { mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { programPath } from '#test/support/programs.ts';
 
-const agent = fileURLToPath(import.meta.resolve('#agent/main.ts'));
-const controlPlane = fileURLToPath(import.meta.resolve('#control-plane/main.ts'));
+const agent = programPath('segwall-agent');
+const controlPlane = programPath('segwall-control-plane');
 const state = mkdtempSync(join(tmpdir(), `segwall-agent-output-${process.pid}-`));
 afterAll(() => rmSync(state, { recursive: true }));
 

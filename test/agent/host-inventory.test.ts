@@ -1,6 +1,7 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { cloudOf, type HostInventory } from '#agent/host-inventory.ts';
+import { programPath } from '#test/support/programs.ts';
 
 test.each([
   ['aws', ['Amazon EC2', 't3.micro', 'Amazon EC2']],
@@ -14,7 +15,7 @@ test.each([
 });
 
 test('the inventory command tells what this machine is made of', async () => {
-  const { stdout } = await execa(process.execPath, ['agent/src/main.ts', 'inventory', '--json']);
+  const { stdout } = await execa(process.execPath, [programPath('segwall-agent'), 'inventory', '--json']);
   const inventory = JSON.parse(stdout) as HostInventory;
   expect(inventory.cores).toBeGreaterThan(0);
   expect(inventory.memoryBytes).toBeGreaterThan(2 ** 20);

@@ -10,6 +10,7 @@ import type { Address } from '#model/address.ts';
 import { parseCidr } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet, Quarantine } from '#model/rule-set.ts';
+import { programPath } from '#test/support/programs.ts';
 import { run } from '#test/support/run-command.ts';
 
 let path: string;
@@ -19,7 +20,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(path, { recursive: true, force: true }));
 
-const main = new URL('../../agent/src/main.ts', import.meta.url).pathname;
+const main = programPath('segwall-agent');
 
 test('whoever asks gets the newest answer, through a socket that is its owner’s alone', async () => {
   const socket = join(path, 'agent.sock');

@@ -60,7 +60,14 @@ export const layers: readonly Layer[] = [
       packaging: 'as above',
     },
   },
-  { folder: '', kind: 'edge', imports: { test: 'vitest.config.ts names the order of the test files' } },
+  {
+    folder: '',
+    kind: 'edge',
+    imports: {
+      test: 'vitest.config.ts names the order of the test files',
+      packaging: 'suites run the programs as packages bundle them',
+    },
+  },
 ];
 
 /** Packages that a pure layer may use, and why. Edge layers: dependency-table.ts. */

@@ -1,7 +1,6 @@
 // Which bits of the connection mark are ours is changed under open connections: what was revoked stays cut, what is allowed loses
 // no packet, no stamp of the old mask is left to be misread, and what others keep in their bits stays there.
 
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
@@ -11,10 +10,11 @@ import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
+import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const addresses = { h1: { ipv4: '10.86.0.1', ipv6: 'fd86::1' }, peer: { ipv4: '10.86.0.2', ipv6: 'fd86::2' } } as const;
-const agent = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
+const agent = programPath('segwall-agent');
 const ports = { kept: 7001, revoked: 7002 } as const;
 const held = (['kept', 'revoked'] as const).flatMap((fate) =>
   (['tcp', 'udp'] as const).flatMap((transport) =>

@@ -9,10 +9,11 @@ import { parse } from 'yaml';
 import { parseSettings } from '#agent/settings.ts';
 import { readSettings } from '#control-plane/settings.ts';
 import { listTrackedFiles, readText, root } from '#test/arch/sources.ts';
+import { programPath } from '#test/support/programs.ts';
 import { run } from '#test/support/run-command.ts';
 
 const pages = (await listTrackedFiles()).filter((path) => path.endsWith('.md') && existsSync(join(root, path)));
-const segwall = [process.execPath, join(root, 'control-plane/cli/main.ts')];
+const segwall = [process.execPath, programPath('segwall')];
 
 function blocksOf(page: string, language: string): readonly string[] {
   const found = readText(page).matchAll(new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\``, 'gm'));

@@ -3,7 +3,6 @@
 
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { OperatorTokens } from '#control-plane/operator-tokens.ts';
@@ -11,10 +10,11 @@ import { openStore } from '#control-plane/store/store.ts';
 import { newOperatorToken, tokenHash } from '#control-plane/tokens.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
+import { programPath } from '#test/support/programs.ts';
 import { scratchDirectory } from '../server/scratch-directory.ts';
 import { type ApiServer, startApiServer } from './support/api-server.ts';
 
-const cliPath = fileURLToPath(import.meta.resolve('#cli/main.ts'));
+const cliPath = programPath('segwall');
 
 let server: ApiServer;
 let scratch: string;

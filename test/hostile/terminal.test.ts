@@ -5,9 +5,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { oneLine, safeText } from '#model/safe-text.ts';
+import { programPath } from '#test/support/programs.ts';
 import { run } from '#test/support/run-command.ts';
-
-const root = new URL('../..', import.meta.url).pathname;
 
 /** Each is a way to do more than be read. */
 const hostile = {
@@ -45,7 +44,7 @@ afterAll(() => {
 });
 
 async function segwall(args: readonly string[]) {
-  return run([process.execPath, '--disable-warning=ExperimentalWarning', `${root}control-plane/cli/main.ts`, ...args], {
+  return run([process.execPath, '--disable-warning=ExperimentalWarning', programPath('segwall'), ...args], {
     env: { SEGWALL_SERVER: url, SEGWALL_TOKEN: 'swo_x' },
   });
 }

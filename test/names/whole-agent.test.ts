@@ -10,6 +10,7 @@ import type { NamesStatus } from '#agent/names.ts';
 import { type Fleet, startFleet, writePolicy } from '#test/support/fleet.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { startProbe } from '#test/support/probe.ts';
+import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 const policy = `apiVersion: segwall/v1
@@ -101,7 +102,7 @@ test('a name in a policy file opens what a resolver says of it, and is reported 
   await agent.kill('SIGTERM');
   await host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
   dns.stdin?.write(`${JSON.stringify({ silent: true })}\n`);
-  const main = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
+  const main = programPath('segwall-agent');
   const restored = await host.exec([process.execPath, main, 'restore', '--state', agent.stateDirectory]);
   expect(restored.stdout).toContain('in force');
   expect([await reached(8080), await reached(8081)]).toEqual(['allowed', expect.not.stringMatching('allowed')]);

@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
+import { programPath } from '#test/support/programs.ts';
 import { document, segment, workloads } from './world.ts';
 
-const program = fileURLToPath(new URL('../../control-plane/cli/main.ts', import.meta.url));
+const program = programPath('segwall');
 const base = mkdtempSync(join(tmpdir(), `segwall-commands-${process.pid}-`));
 afterAll(() => rmSync(base, { recursive: true }));
 

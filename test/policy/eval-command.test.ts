@@ -9,14 +9,14 @@ import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createAnswerLines } from '#cli/policy/answer-lines.ts';
 import { AnswerOutput } from '#cli/policy/answer-output.ts';
 import { longestLine, queryChunks } from '#cli/policy/query-chunks.ts';
+import { programPath } from '#test/support/programs.ts';
 import { createWorld, noon, segment, workloads } from './world.ts';
 
-const program = fileURLToPath(new URL('../../control-plane/cli/main.ts', import.meta.url));
+const program = programPath('segwall');
 const base = mkdtempSync(join(tmpdir(), `segwall-eval-${process.pid}-`));
 afterAll(() => rmSync(base, { recursive: true }));
 

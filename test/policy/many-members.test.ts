@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { programPath } from '#test/support/programs.ts';
 import { document, segment } from './world.ts';
 
 const base = mkdtempSync(join(tmpdir(), `segwall-members-${process.pid}-`));
@@ -62,7 +62,7 @@ function directoryOf(name: string, { count, selector, each, rule }: Shape): stri
   return directory;
 }
 
-const program = fileURLToPath(new URL('../../control-plane/cli/main.ts', import.meta.url));
+const program = programPath('segwall');
 const usage = new URL('./command-usage.ts', import.meta.url).href;
 
 const commands: Readonly<Record<string, readonly string[]>> = {

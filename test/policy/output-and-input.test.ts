@@ -7,12 +7,12 @@ import { chmodSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readPolicyDirectory } from '#cli/policy/read-directory.ts';
+import { programPath } from '#test/support/programs.ts';
 import { segment, workloads } from './world.ts';
 
-const program = fileURLToPath(new URL('../../control-plane/cli/main.ts', import.meta.url));
+const program = programPath('segwall');
 const base = mkdtempSync(join(tmpdir(), `segwall-output-${process.pid}-`));
 afterAll(() => rmSync(base, { recursive: true }));
 

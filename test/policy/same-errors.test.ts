@@ -13,6 +13,7 @@ import { readSettings } from '#control-plane/settings.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
+import { programPath } from '#test/support/programs.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/policy/wrong/', import.meta.url));
 const names = readdirSync(fixtures).filter((file) => file.endsWith('.yaml'));
@@ -107,7 +108,7 @@ test('one whose selectors match too many workloads, all together', async () => {
 });
 
 describe('the two commands', () => {
-  const program = fileURLToPath(new URL('../../control-plane/cli/main.ts', import.meta.url));
+  const program = programPath('segwall');
 
   function segwall(args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> {
     return new Promise((done) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
+import { programPath } from '#test/support/programs.ts';
 import type { RunResult } from '#test/support/run-command.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { startLineProcess } from './line-process.ts';
@@ -40,7 +41,7 @@ export interface FedAgent {
   stop(): Promise<void>;
 }
 
-const main = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
+const main = programPath('segwall-agent');
 const feeding = fileURLToPath(new URL('feeding-control-plane.ts', import.meta.url));
 
 /** `environment`: of the agent; `wrapper`: what starts it, such as unshare. */

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
+import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { checkKernel } from './kernel-table.ts';
 import { type LineProcess, startLineProcess } from './line-process.ts';
@@ -27,7 +28,7 @@ export interface KillOutcome {
 const always = 7000;
 const sometimes = 7001;
 const never = 7002;
-const agent = fileURLToPath(new URL('../../agent/src/main.ts', import.meta.url));
+const agent = programPath('segwall-agent');
 const script = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 export async function killAtRandom(given: {

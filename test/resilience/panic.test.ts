@@ -6,9 +6,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Fleet, type FleetAgent, repository, startFleet, writePolicy } from '#test/support/fleet.ts';
+import { type Fleet, type FleetAgent, startFleet, writePolicy } from '#test/support/fleet.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
+import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
 
 interface AgentRow {
@@ -72,12 +73,9 @@ describe('a host that enforces', () => {
     return ports.filter((_, at) => outcomes[at]?.kind === 'allowed');
   };
   const command = (...args: string[]) =>
-    agent.host.exec(
-      [process.execPath, join(repository, 'agent/src/main.ts'), ...args, '--state', agent.stateDirectory],
-      {
-        timeoutMs: 40_000,
-      },
-    );
+    agent.host.exec([process.execPath, programPath('segwall-agent'), ...args, '--state', agent.stateDirectory], {
+      timeoutMs: 40_000,
+    });
   const must = async (...args: string[]) => {
     const result = await command(...args);
     expect(result.exitCode, result.stderr).toBe(0);
@@ -235,7 +233,7 @@ test('run, panic and open name a directory that is not there, and make none', as
   const lab = await createLab({ name: 'panicless' });
   try {
     const host = await lab.addHost({ name: 'h1', ipv4: '10.84.1.1' });
-    const main = join(repository, 'agent/src/main.ts');
+    const main = programPath('segwall-agent');
     const state = join(tmpdir(), `segwall-nonexistent-${process.pid}`);
     for (const words of [['run'], ['panic'], ['open', '--yes']]) {
       const result = await host.exec([process.execPath, main, ...words, '--state', state]);

@@ -4,12 +4,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
+import { programPath } from '#test/support/programs.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
-const program = fileURLToPath(import.meta.resolve('#cli/main.ts'));
+const program = programPath('segwall');
 const nobody = { SEGWALL_SERVER: 'http://127.0.0.1:9', SEGWALL_TOKEN: 'x' };
 const timeout = 60_000;
 

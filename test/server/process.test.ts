@@ -2,10 +2,10 @@
 
 import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
+import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { shopPolicy } from './fleet-under-test.ts';
 import { flowRecord, nothingLost } from './flow-records.ts';
@@ -13,7 +13,7 @@ import { scratchDirectory } from './scratch-directory.ts';
 import { type SpawnedControlPlane, spawnControlPlane } from './spawned-control-plane.ts';
 import { startWireAgent, type WireAgent } from './wire-agent.ts';
 
-const mainPath = fileURLToPath(import.meta.resolve('#control-plane/main.ts'));
+const mainPath = programPath('segwall-control-plane');
 
 async function policyDirectory(text: string): Promise<string> {
   const directory = join(await scratchDirectory(), 'policy');

@@ -2,12 +2,12 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { onTestFinished } from 'vitest';
+import { programPath } from '#test/support/programs.ts';
 
-const mainPath = fileURLToPath(import.meta.resolve('#control-plane/main.ts'));
-const cliPath = fileURLToPath(import.meta.resolve('#cli/main.ts'));
+const mainPath = programPath('segwall-control-plane');
+const cliPath = programPath('segwall');
 
 export interface FirstStartFile {
   readonly apiUrl: string;

@@ -2,11 +2,11 @@
 
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server } from 'node:net';
-import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { afterEach, expect, test } from 'vitest';
+import { programPath } from '#test/support/programs.ts';
 
-const program = fileURLToPath(import.meta.resolve('#cli/main.ts'));
+const program = programPath('segwall');
 const token = `x.${'ab'.repeat(32)}`;
 const servers: Server[] = [];
 

@@ -10,6 +10,7 @@ import type { LabHost } from './lab.ts';
 import type { HostProbe } from './probe.ts';
 import { startProbe } from './probe.ts';
 import type { HttpResponse } from './probe-protocol.ts';
+import { programPath } from './programs.ts';
 import type { RunResult } from './run-command.ts';
 import { waitFor } from './wait.ts';
 
@@ -80,9 +81,9 @@ export interface Fleet {
 export const repository = fileURLToPath(new URL('../..', import.meta.url));
 const node = process.execPath;
 const programs = {
-  controlPlane: [node, join(repository, 'control-plane/src/main.ts')],
-  agent: [node, join(repository, 'agent/src/main.ts')],
-  operator: [node, join(repository, 'control-plane/cli/main.ts')],
+  controlPlane: [node, programPath('segwall-control-plane')],
+  agent: [node, programPath('segwall-agent')],
+  operator: [node, programPath('segwall')],
 } as const;
 /** Short windows, so that flows are seen soon. Every second host, by the last letter of its name, keeps its marks in scattered bits. */
 function agentSettings(name: string): string {
