@@ -11,7 +11,8 @@ import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { type CutOff, createCutOff, cutOffFromContainers } from './cut-off.ts';
 import { createInterner, type Decision, isCutOff } from './decision.ts';
-import { denialChains, deniedSets, dhcpWords } from './denied-sets.ts';
+import { denialChains, dhcpWords } from './denial-chains.ts';
+import { deniedSets, unrecordedCounter } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains, tagParts } from './hook-chains.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
@@ -280,6 +281,8 @@ function assemble(parts: {
       ...[...decisions.keys()].sort((a, b) => a - b).map((number) => `n_${number}`),
       'n_mid',
       'n_odd',
+      unrecordedCounter.inbound,
+      unrecordedCounter.outbound,
     ]),
     deniedSets,
     gates: gates.map(
@@ -318,7 +321,8 @@ function denialLines(
   { action, side }: { readonly action: DenyAction; readonly side: 'in' | 'out' },
 ): readonly string[] {
   const verdict = action === 'drop' ? 'drop' : 'reject with icmpx type admin-prohibited';
-  return [`${denialWords(marks, number)} jump count_${side}`, `counter name n_${number} ${verdict}`];
+  // A packet without a connection has no mark, and its rule ends at that: it is counted all the same.
+  return [denialWords(marks, number), `jump count_${side}`, `counter name n_${number} ${verdict}`];
 }
 
 /**

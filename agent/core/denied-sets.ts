@@ -1,69 +1,78 @@
 // Denies count themselves: a denied packet updates a dynamic set, the kernel aggregates, and the agent reads what moved. A key
-// is the connection (real client, real server, service) and its mark, which names the decision that denied it.
-// When a set is full the rest of the counting rule is skipped, so the verdict stands in a rule of its own.
+// is the connection (real client, real server, service) and its mark, which names the decision that denied it. Declared here are the
+// sets, and their listings are read; denial-chains.ts has the rules that fill them.
 
 import { type Address, parseAddress } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
-/** Sets of ICMP, which keep its type, end in "i"; of other connections without ports, in "o". */
-const shape = 'size 16384; flags dynamic,timeout; timeout 5m; counter; }';
+/** Of each set, in elements: some 2 MB each when full. */
+export const deniedRoom = 16_384;
+/** An element goes when nothing came for so long. */
+export const deniedTimeoutMinutes = 5;
 
-const families = [
+/**
+ * What one source may have of the room: `burst` places at once, and so many more a minute. A place lasts for five minutes and its element
+ * may last as long again, so one peer (of IPv6, a /64) has 2,024 of 16,384 at the most, and one workload's outbound denials half of all.
+ */
+export const deniedShares = {
+  in: { burst: 512, perMinute: 100 },
+  out: { burst: 2048, perMinute: 400 },
+} as const;
+
+export const deniedFamilies = [
   { digit: '4', type: 'ipv4_addr', ip: 'ip', icmp: 'icmp' },
   { digit: '6', type: 'ipv6_addr', ip: 'ip6', icmp: 'icmpv6' },
 ] as const;
-const sides: readonly { readonly side: 'in' | 'out'; readonly direction: Direction }[] = [
+export type DeniedFamily = (typeof deniedFamilies)[number];
+
+export type Side = 'in' | 'out';
+export const deniedSides: readonly { readonly side: Side; readonly direction: Direction }[] = [
   { side: 'in', direction: 'inbound' },
   { side: 'out', direction: 'outbound' },
 ];
 
-/** Name to declaration. */
-export const deniedSets: ReadonlyMap<string, string> = new Map(
-  sides.flatMap(({ side }) =>
-    families.flatMap(({ digit, type, icmp }): [string, string][] => [
-      [`den_${side}${digit}`, `{ type ${type} . ${type} . inet_proto . inet_service . mark; ${shape}`],
-      [`den_${side}${digit}i`, `{ type ${type} . ${type} . inet_proto . ${icmp}_type . mark; ${shape}`],
-      [`den_${side}${digit}o`, `{ type ${type} . ${type} . inet_proto . mark; ${shape}`],
+/** Of a direction, counts the denied packets that found no room in any set. */
+export const unrecordedCounter: Readonly<Record<Direction, string>> = {
+  inbound: 'n_unrecorded_in',
+  outbound: 'n_unrecorded_out',
+};
+
+const aged = `flags dynamic,timeout; timeout ${deniedTimeoutMinutes}m;`;
+const counted = `size ${deniedRoom}; ${aged} counter; }`;
+const uncounted = `size ${deniedRoom}; ${aged} }`;
+
+/** What a listing of denied connections is made of. "i" is of ICMP, by its type; "o" of other protocols; "f" without the service. */
+const listed: ReadonlyMap<string, string> = new Map(
+  deniedSides.flatMap(({ side }) =>
+    deniedFamilies.flatMap(({ digit, type, icmp }): [string, string][] => [
+      [`den_${side}${digit}`, `{ type ${type} . ${type} . inet_proto . inet_service . mark; ${counted}`],
+      [`den_${side}${digit}i`, `{ type ${type} . ${type} . inet_proto . ${icmp}_type . mark; ${counted}`],
+      [`den_${side}${digit}o`, `{ type ${type} . ${type} . inet_proto . mark; ${counted}`],
+      [`den_${side}${digit}f`, `{ type ${type} . ${type} . inet_proto . mark; ${counted}`],
     ]),
   ),
 );
 
-const dhcpAsks = ['udp sport 68 udp dport 67', 'udp sport 546 udp dport 547'];
-const dhcpAnswers = ['udp sport 67 udp dport 68', 'udp sport 547 udp dport 546'];
-const asReply = (words: string) => `ct direction reply ${words}`;
+/** What keeps one source from the room of all: the keys that have their place, and how far each source's share is used. */
+const keeping: ReadonlyMap<string, string> = new Map(
+  deniedSides.flatMap(({ side }) =>
+    deniedFamilies.flatMap(({ digit, type, icmp }): [string, string][] => [
+      [`seen_${side}${digit}`, `{ type ${type} . ${type} . inet_proto . inet_service . mark; ${uncounted}`],
+      [`seen_${side}${digit}i`, `{ type ${type} . ${type} . inet_proto . ${icmp}_type . mark; ${uncounted}`],
+      [`seen_${side}${digit}o`, `{ type ${type} . ${type} . inet_proto . mark; ${uncounted}`],
+      [`share_${side}${digit}`, `{ type ${type}${side === 'in' ? '' : ' . mark'}; ${uncounted}`],
+    ]),
+  ),
+);
 
-/** What tells a DHCP client's packets, by the direction that is judged: of a connection, its answers are judged as its requests are. */
-export const dhcpWords: Readonly<Record<Direction, readonly string[]>> = {
-  inbound: [...dhcpAnswers, ...dhcpAsks.map(asReply)],
-  outbound: [...dhcpAsks, ...dhcpAnswers.map(asReply)],
-};
+/** Name to declaration. */
+export const deniedSets: ReadonlyMap<string, string> = new Map([...listed, ...keeping]);
 
-/** The chains that every denial passes: what is essential by its source port, and the counting. */
-export function denialChains(
-  dhcpChain: (direction: Direction) => string,
-): readonly (readonly [string, readonly string[]])[] {
-  return sides.flatMap(({ side, direction }) => {
-    const goto = `goto ${dhcpChain(direction)}`;
-    const essential = dhcpWords[direction].map((words) => `${words} ${goto}`);
-    return [
-      [`essential_${side}`, essential],
-      [`count_${side}`, families.flatMap((family) => countLines(`den_${side}${family.digit}`, family))],
-    ];
-  });
-}
-
-/** An ICMP error about an ICMP connection is left out: its type is not the connection's, which is counted by its own packets. */
-function countLines(set: string, { ip, icmp }: (typeof families)[number]): readonly string[] {
-  const ends = `ct original ${ip} saddr . ct reply ${ip} saddr . ct protocol`;
-  return [
-    ...['tcp', 'udp', 'sctp'].map(
-      (protocol) =>
-        `meta l4proto { ${protocol}, icmp, icmpv6 } ct protocol ${protocol} update @${set} { ${ends} . ct reply proto-src . ct mark }`,
-    ),
-    `ct protocol ${icmp} ct state != related update @${set}i { ${ends} . ${icmp} type . ct mark }`,
-    `ct protocol != { tcp, udp, sctp, ${icmp} } update @${set}o { ${ends} . ct mark }`,
-  ];
+/** The sets of a direction that hold denied connections. */
+export function listedSets(direction: Direction): readonly string[] {
+  const prefix = direction === 'inbound' ? 'den_in' : 'den_out';
+  return [...listed.keys()].filter((name) => name.startsWith(prefix));
 }
 
 /** One element of a denied set. Counts are since the element appeared; it goes five minutes after the last packet. */
@@ -72,7 +81,7 @@ export interface DeniedCount {
   readonly client: Address;
   readonly server: Address;
   readonly protocol: number;
-  /** Of ICMP the type that opened it; 0 for other protocols without ports. */
+  /** Of ICMP the type that opened it; 0 for other protocols, and where the service was not kept (over the source's share). */
   readonly port: number;
   readonly decision: number;
   readonly packets: number;

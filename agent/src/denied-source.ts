@@ -2,9 +2,10 @@
 // over netlink (0.1 ms), and nft is started (7 ms of CPU a set) only for a direction in which a denying decision's moved.
 
 import { decodeCounters, renderCountersRequest } from '#agent-core/counter-message.ts';
-import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
+import { type DeniedCount, listedSets, parseDeniedSets, unrecordedCounter } from '#agent-core/denied-sets.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
+import { type DenialCounts, noDenials } from '#agent-core/unrecorded-denials.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { Direction } from '#model/verdict.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
@@ -13,11 +14,12 @@ import type { Nft } from './nft.ts';
 export interface DeniedSource {
   /** Every element of every denied set, or undefined where nothing was denied since the last successful call, or no table of ours stands. */
   readMoved(): Promise<Result<readonly DeniedCount[] | undefined>>;
+  /** Denied packets that the sets had no room for, since the table was made: as of the last call. */
+  unrecorded(): DenialCounts;
 }
 
 const counterPrefix = 'n_';
 const directions = ['inbound', 'outbound'] as const;
-const setPrefixes: Readonly<Record<Direction, string>> = { inbound: 'den_in', outbound: 'den_out' };
 
 export function createDeniedSource(options: {
   readonly nft: Nft;
@@ -29,23 +31,27 @@ export function createDeniedSource(options: {
   const [, table = ''] = tableName.split(' ');
   const request = renderCountersRequest(table);
   const known = new Map<Direction, { readonly counters: string; readonly counts: readonly DeniedCount[] }>();
+  let unrecorded = noDenials;
 
   /** Per direction a text that changes with every denial; `unknown`: could not be told. A table of ours has counters, whatever it denies. */
   async function denialsSoFar(): Promise<ReadonlyMap<Direction, string> | 'unknown' | 'no-table'> {
     let isThere = false;
     const moved: Record<Direction, string[]> = { inbound: [], outbound: [] };
+    const missed = { ...noDenials };
     const dumped = await dumpNetfilter({
       what: 'the list of counters',
       message: request,
       take: (bytes) =>
         decodeCounters(bytes, (name, packets) => {
           isThere = true;
+          for (const one of directions) if (name === unrecordedCounter[one]) missed[one] = packets;
           const number = Number(name.slice(counterPrefix.length));
           const direction = packets > 0 && Number.isSafeInteger(number) ? deniesIn(number) : undefined;
           if (direction !== undefined) moved[direction].push(`${number}=${packets}`);
         }),
     });
     if (!dumped.ok) return 'unknown';
+    unrecorded = missed;
     if (!isThere) return 'no-table';
     return new Map(directions.map((direction) => [direction, moved[direction].sort().join(' ')]));
   }
@@ -53,8 +59,7 @@ export function createDeniedSource(options: {
   /** One set a call: nft 1.0.6 finds only the last set of several list commands. */
   async function readSets(direction: Direction): Promise<Result<readonly DeniedCount[]>> {
     const counts: DeniedCount[] = [];
-    for (const name of deniedSets.keys()) {
-      if (!name.startsWith(setPrefixes[direction])) continue;
+    for (const name of listedSets(direction)) {
       const listed = await nft.list(['-n', 'list', 'set', ...tableName.split(' '), name]);
       if (!listed.ok) return listed;
       counts.push(...parseDeniedSets(listed.value, marks));
@@ -63,6 +68,7 @@ export function createDeniedSource(options: {
   }
 
   return {
+    unrecorded: () => unrecorded,
     async readMoved() {
       const now = await denialsSoFar();
       if (now === 'no-table') {

@@ -2,10 +2,12 @@
 // a window. Asks for the progress of the connections it knows, a bounded number a window; lists all of them at the start and after
 // an overrun only, since a list walks a hash table of the whole machine.
 
+import { uptime } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flow-aggregation.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import { type DenialCounts, UnrecordedDenials } from '#agent-core/unrecorded-denials.ts';
 import { millis } from '#model/time.ts';
 import { type ConntrackSource, enableConntrackAccounting, openConntrackSource } from './conntrack-source.ts';
 import type { DeniedSource } from './denied-source.ts';
@@ -32,6 +34,8 @@ export interface FlowCounts {
   readonly overruns: number;
   readonly malformed: number;
   readonly lostRecords: number;
+  /** Denied packets that found no room in the kernel's sets. */
+  readonly unrecordedDenials: DenialCounts;
 }
 
 export interface FlowCollectionOptions {
@@ -54,7 +58,11 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
   const { settings, spool, log } = options;
   const now = () => millis(Date.now());
   const aggregation = createFlowAggregation(now(), { recordsMost: settings.recordsMost, marks: options.marks });
-  const knownUntil = (await options.state.readFlowProgress())?.seenUntil;
+  const progress = await options.state.readFlowProgress();
+  const knownUntil = progress?.seenUntil;
+  const isOfThisBoot = knownUntil !== undefined && knownUntil > Date.now() - uptime() * 1000;
+  const unrecorded = new UnrecordedDenials(isOfThisBoot ? progress?.unrecorded : undefined);
+  let unrecordedDenials: DenialCounts = { inbound: 0, outbound: 0 };
   let lostRecords = 0;
   let reportedOverruns = 0;
   let isListDue = true;
@@ -111,10 +119,20 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
     const window = aggregation.closeWindow(now());
     const overruns = (source?.counts().overruns ?? 0) - reportedOverruns;
     lostRecords += window.lostRecords;
-    if (window.records.length === 0 && window.lostRecords === 0 && overruns === 0) return;
+    const missed = unrecorded.take(options.denied.unrecorded());
+    unrecordedDenials = {
+      inbound: unrecordedDenials.inbound + missed.inbound,
+      outbound: unrecordedDenials.outbound + missed.outbound,
+    };
+    const lost = {
+      overruns,
+      records: window.lostRecords,
+      deniedInbound: missed.inbound,
+      deniedOutbound: missed.outbound,
+    };
+    if (window.records.length === 0 && Object.values(lost).every((count) => count === 0)) return;
     const { startedAt, endedAt, records } = window;
-    const lost = { overruns, records: window.lostRecords };
-    const spooled = await spool.append({ startedAt, endedAt, records, lost });
+    const spooled = await spool.append({ startedAt, endedAt, records, lost, unrecorded: unrecorded.known });
     reportedOverruns += overruns;
     if (spooled.ok) options.spooled();
     else log.error({ reason: spooled.error }, 'a window of flows is lost');
@@ -134,7 +152,11 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
         await endWindow();
       }
     },
-    counts: () => ({ ...(source?.counts() ?? { events: 0, overruns: 0, malformed: 0 }), lostRecords }),
+    counts: () => ({
+      ...(source?.counts() ?? { events: 0, overruns: 0, malformed: 0 }),
+      lostRecords,
+      unrecordedDenials,
+    }),
     close: () => source?.close(),
   };
 }

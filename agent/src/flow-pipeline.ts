@@ -95,9 +95,10 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
     nudge: () => sender.nudge(),
     run: (signal) => [sender.run(signal), collection.run(signal)],
     lost() {
-      const { overruns, lostRecords } = collection.counts();
+      const { overruns, lostRecords, unrecordedDenials } = collection.counts();
       const { lostConnections, damagedFiles } = spool.counts();
-      return overruns + lostRecords + lostConnections + damagedFiles;
+      const denials = unrecordedDenials.inbound + unrecordedDenials.outbound;
+      return overruns + lostRecords + lostConnections + damagedFiles + denials;
     },
     spooledBatches: () => spool.counts().batches,
     status() {

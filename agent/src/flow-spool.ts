@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { DenialCounts } from '#agent-core/unrecorded-denials.ts';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
@@ -22,7 +23,9 @@ export interface SpoolWindow {
   readonly startedAt: Millis;
   readonly endedAt: Millis;
   readonly records: readonly FlowRecord[];
-  readonly lost: { readonly overruns: number; readonly records: number };
+  readonly lost: Omit<FlowLoss, 'spooled'>;
+  /** The counters of which `lost` tells: kept, so that the next life of the agent does not tell of them again. */
+  readonly unrecorded: DenialCounts;
 }
 
 export interface SpoolCounts {
@@ -58,7 +61,7 @@ interface SpooledFile {
 }
 
 const suffix = '.batch';
-const noLoss: FlowLoss = { overruns: 0, records: 0, spooled: 0 };
+const noLoss: FlowLoss = { overruns: 0, records: 0, spooled: 0, deniedInbound: 0, deniedOutbound: 0 };
 
 export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpool> {
   const { state, codec, bytesMost = 64 << 20 } = options;
@@ -113,7 +116,8 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
       const sealed = seal(codec.encode({ ...window, sequence, lost }));
       try {
         await writeWhole(pathOf(sequence), sealed);
-        await state.writeFlowProgress({ nextSequence: sequence + 1, seenUntil: window.endedAt });
+        const { endedAt: seenUntil, unrecorded } = window;
+        await state.writeFlowProgress({ nextSequence: sequence + 1, seenUntil, unrecorded });
       } catch (error) {
         const connections = connectionsOf(window);
         lostConnections += connections;
@@ -173,5 +177,11 @@ function connectionsOf({ records }: Pick<SpoolWindow, 'records'>): number {
 }
 
 function addLoss(a: FlowLoss, b: FlowLoss): FlowLoss {
-  return { overruns: a.overruns + b.overruns, records: a.records + b.records, spooled: a.spooled + b.spooled };
+  return {
+    overruns: a.overruns + b.overruns,
+    records: a.records + b.records,
+    spooled: a.spooled + b.spooled,
+    deniedInbound: a.deniedInbound + b.deniedInbound,
+    deniedOutbound: a.deniedOutbound + b.deniedOutbound,
+  };
 }

@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type DenialCounts, noDenials } from '#agent-core/unrecorded-denials.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';
 
@@ -17,10 +18,11 @@ export type LastGood =
   | { readonly kind: 'found'; readonly bytes: Uint8Array; readonly problem?: string }
   | { readonly kind: 'damaged'; readonly problem: string };
 
-/** The sequence that the next flow batch takes, and the end of the last window that was spooled. */
+/** The sequence that the next flow batch takes, the end of the last window that was spooled, and the counters it told of. */
 export interface FlowProgress {
   readonly nextSequence: number;
   readonly seenUntil: Millis;
+  readonly unrecorded: DenialCounts;
 }
 
 export interface StateDirectory {
@@ -94,16 +96,19 @@ export function openStateDirectory(path: string): StateDirectory {
 
     async readFlowProgress() {
       const bytes = await readIfThere(progressPath);
-      const [nextSequence, seenUntil] = Buffer.from(bytes ?? [])
+      const [nextSequence, seenUntil, inbound = 0, outbound = 0] = Buffer.from(bytes ?? [])
         .toString('latin1')
         .split(' ')
         .map(Number);
       if (!isPositive(nextSequence) || !isPositive(seenUntil)) return undefined;
-      return { nextSequence, seenUntil: millis(seenUntil) };
+      const unrecorded = [inbound, outbound].every((count) => Number.isSafeInteger(count) && count >= 0)
+        ? { inbound, outbound }
+        : noDenials;
+      return { nextSequence, seenUntil: millis(seenUntil), unrecorded };
     },
 
-    async writeFlowProgress({ nextSequence, seenUntil }) {
-      await writeWhole(progressPath, Buffer.from(`${nextSequence} ${seenUntil}`, 'latin1'));
+    async writeFlowProgress({ nextSequence, seenUntil, unrecorded: { inbound, outbound } }) {
+      await writeWhole(progressPath, Buffer.from(`${nextSequence} ${seenUntil} ${inbound} ${outbound}`, 'latin1'));
     },
   };
 }

@@ -67,7 +67,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['addresses', status.addresses && addressesText(status.addresses)],
     ['NOT ITS OWN', status.addressStanding && pendingText(status.addressStanding)],
     ['names', status.names && namesText(status.names)],
-    ['flows lost', status.lost === undefined ? undefined : String(status.lost)],
+    ['flows lost', status.lost === undefined ? undefined : lostText(status.lost, flows)],
     ['PROBLEM', flows && refusedText(flows.refused)],
     ['waiting on disk', flows && `${flows.spooledBatches} batches, ${flows.spooledBytes} bytes`],
     ['repairs', status.repairs === undefined ? undefined : String(status.repairs)],
@@ -139,6 +139,12 @@ function quarantineText({ name, workloads, allowed, allowedCount }: QuarantineSt
 function panicText({ since, reason }: NonNullable<AgentStatusDocument['panic']>): string {
   const why = reason === '' ? '' : `: ${reason}`;
   return `opened at the console at ${since}${why}; policy is kept, not enforced, until segwall-agent resume`;
+}
+
+function lostText(lost: number, flows: AgentStatusDocument['flows'] | undefined): string {
+  const { inbound = 0, outbound = 0 } = flows?.unrecordedDenials ?? {};
+  if (inbound + outbound === 0) return String(lost);
+  return `${lost}; of these ${inbound} denied packets inbound and ${outbound} outbound that the kernel had no room to tell apart`;
 }
 
 function eventsText({ waiting, lost }: AgentStatusDocument['events']): string | undefined {

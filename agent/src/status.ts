@@ -69,6 +69,8 @@ export interface AgentStatusDocument {
     readonly overruns: number;
     readonly malformed: number;
     readonly lostRecords: number;
+    /** Denied packets that found no room in the kernel's sets. */
+    readonly unrecordedDenials: { readonly inbound: number; readonly outbound: number };
     readonly lostConnections: number;
     readonly spooledBatches: number;
     readonly spooledBytes: number;

@@ -30,7 +30,7 @@ export function serviceOfFlow({ protocol, port }: Pick<ObservedFlow, 'protocol' 
   return { protocol };
 }
 
-/** The narrowest term that matches the flow; undefined where only one far too wide would (port 0, ICMP in the other family). */
+/** The narrowest term that matches the flow; undefined where only one far too wide would (port or type 0, ICMP in the other family). */
 export function termOfFlow({
   protocol,
   port,
@@ -39,8 +39,10 @@ export function termOfFlow({
   const name = portProtocolOf(protocol);
   if (name !== undefined) return port === 0 ? undefined : { kind: 'ports', protocol: name, low: port, high: port };
   const family = familyOf(local);
-  if (protocol === protocolNumbers.icmp) return family === 'ipv4' ? { kind: 'icmp', type: port } : undefined;
-  if (protocol === protocolNumbers.icmpv6) return family === 'ipv6' ? { kind: 'icmpv6', type: port } : undefined;
+  if (protocol === protocolNumbers.icmp)
+    return family === 'ipv4' && port > 0 ? { kind: 'icmp', type: port } : undefined;
+  if (protocol === protocolNumbers.icmpv6)
+    return family === 'ipv6' && port > 0 ? { kind: 'icmpv6', type: port } : undefined;
   return { kind: 'protocol', number: protocol };
 }
 

@@ -6,7 +6,7 @@ import type { Millis } from './time.ts';
 import type { Direction, End } from './verdict.ts';
 
 /**
- * `port` is the server's port, the ICMP type, or 0. `original` is client to server. `end` is this end's verdict and reason
+ * `port` is the server's port, the ICMP type, or 0: for other protocols, and for denied flows of which the kernel kept no service. `original` is client to server. `end` is this end's verdict and reason
  * (its `workload` is the record's). `revision` is the policy revision that decided. `connections` counts new ones in the window,
  * for denied flows the attempts the kernel counted as packets.
  */
@@ -36,8 +36,11 @@ export interface FlowLoss {
   readonly overruns: number;
   /** records not kept because the window held its most, */
   readonly records: number;
-  /** connections in windows that the full spool let go. */
+  /** connections in windows that the full spool let go, */
   readonly spooled: number;
+  /** denied packets that found no room in the kernel's sets, by direction. */
+  readonly deniedInbound: number;
+  readonly deniedOutbound: number;
 }
 
 /** `sequence` counts up by one per host and never goes back, restarts included. */

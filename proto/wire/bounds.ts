@@ -129,6 +129,8 @@ export const bounds = {
   'FlowLoss.overruns': number(limits.flowLoss, 'saturate'),
   'FlowLoss.records': number(limits.flowLoss, 'saturate'),
   'FlowLoss.spooled': number(limits.flowLoss, 'saturate'),
+  'FlowLoss.denied_inbound': number(limits.flowLoss, 'saturate'),
+  'FlowLoss.denied_outbound': number(limits.flowLoss, 'saturate'),
   'FlowEnd.direction': choice,
   'FlowEnd.verdict': choice,
   'FlowEnd.reason': choice,

@@ -168,6 +168,12 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
       overruns: boundedNumber(message.lost?.overruns, 'FlowLoss.overruns', 'flow loss, overruns'),
       records: boundedNumber(message.lost?.records, 'FlowLoss.records', 'flow loss, records'),
       spooled: boundedNumber(message.lost?.spooled, 'FlowLoss.spooled', 'flow loss, spooled'),
+      deniedInbound: boundedNumber(message.lost?.deniedInbound, 'FlowLoss.denied_inbound', 'flow loss, denied inbound'),
+      deniedOutbound: boundedNumber(
+        message.lost?.deniedOutbound,
+        'FlowLoss.denied_outbound',
+        'flow loss, denied outbound',
+      ),
     },
   };
 }

@@ -627,6 +627,12 @@ export namespace segwall {
             /** FlowLoss spooled. */
             spooled: number;
 
+            /** FlowLoss deniedInbound. */
+            deniedInbound: number;
+
+            /** FlowLoss deniedOutbound. */
+            deniedOutbound: number;
+
             /**
              * Encodes the specified FlowLoss message. Does not implicitly {@link segwall.v1.FlowLoss.verify|verify} messages.
              * @param message FlowLoss message or plain object to encode
@@ -659,6 +665,12 @@ export namespace segwall {
 
                 /** FlowLoss spooled */
                 spooled?: (number|null);
+
+                /** FlowLoss deniedInbound */
+                deniedInbound?: (number|null);
+
+                /** FlowLoss deniedOutbound */
+                deniedOutbound?: (number|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -1055,6 +1055,8 @@ export const segwall = $root.segwall = (() => {
             FlowLoss.prototype.overruns = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             FlowLoss.prototype.records = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
             FlowLoss.prototype.spooled = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            FlowLoss.prototype.deniedInbound = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            FlowLoss.prototype.deniedOutbound = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             FlowLoss.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1069,6 +1071,10 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(16).uint64(message.records);
                 if (message.spooled != null && $Object.hasOwnProperty.call(message, "spooled") && (typeof message.spooled === "object" ? message.spooled.low || message.spooled.high : message.spooled !== 0))
                     writer.uint32(24).uint64(message.spooled);
+                if (message.deniedInbound != null && $Object.hasOwnProperty.call(message, "deniedInbound") && (typeof message.deniedInbound === "object" ? message.deniedInbound.low || message.deniedInbound.high : message.deniedInbound !== 0))
+                    writer.uint32(56).uint64(message.deniedInbound);
+                if (message.deniedOutbound != null && $Object.hasOwnProperty.call(message, "deniedOutbound") && (typeof message.deniedOutbound === "object" ? message.deniedOutbound.low || message.deniedOutbound.high : message.deniedOutbound !== 0))
+                    writer.uint32(64).uint64(message.deniedOutbound);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1127,6 +1133,24 @@ export const segwall = $root.segwall = (() => {
                                 message.spooled = value;
                             else
                                 delete message.spooled;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.deniedInbound = value;
+                            else
+                                delete message.deniedInbound;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.deniedOutbound = value;
+                            else
+                                delete message.deniedOutbound;
                             continue;
                         }
                     }

@@ -1,4 +1,4 @@
-// Reads the denied sets of the namespace it is started in, twice, with an nft that can list nothing, and prints what came of it.
+// Reads the denied sets of the namespace it is started in, with an nft that can list nothing, and prints what came of it.
 
 import { createDeniedSource } from '#agent/denied-source.ts';
 import { createNft } from '#agent/nft.ts';
@@ -10,4 +10,5 @@ const source = createDeniedSource({
   marks: defaultMarks,
   deniesIn: (number) => (number === 1 ? 'inbound' : undefined),
 });
-process.stdout.write(JSON.stringify(await source.readMoved()));
+const moved = await source.readMoved();
+process.stdout.write(JSON.stringify({ ...moved, unrecorded: source.unrecorded() }));

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFlowSender } from '#agent/flow-sender.ts';
 import { type FlowSpool, openFlowSpool } from '#agent/flow-spool.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
+import { noDenials } from '#agent-core/unrecorded-denials.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowBatch, FlowRecord } from '#model/flow.ts';
 import { err, ok } from '#model/result.ts';
@@ -45,7 +46,10 @@ const record = (connections: number): FlowRecord => ({
   answered: true,
 });
 
-const window = (connections: number, lost = { overruns: 0, records: 0 }) => ({
+const noLoss = { overruns: 0, records: 0, spooled: 0, deniedInbound: 0, deniedOutbound: 0 };
+
+const window = (connections: number, lost = { overruns: 0, records: 0, deniedInbound: 0, deniedOutbound: 0 }) => ({
+  unrecorded: noDenials,
   startedAt: millis(1000),
   endedAt: millis(6000),
   records: [record(connections)],
@@ -114,7 +118,7 @@ describe('the spool', () => {
     const { bytes } = probe.counts();
     await drain(probe);
     const spool = await open(Math.floor(bytes * 2.5));
-    await spool.append(window(10, { overruns: 1, records: 2 }));
+    await spool.append(window(10, { overruns: 1, records: 2, deniedInbound: 3, deniedOutbound: 4 }));
     for (const connections of [20, 30, 40]) await spool.append(window(connections));
     const batches = await drain(spool);
     expect(batches.map(({ records }) => records[0]?.connections)).toEqual([30, 40]);
@@ -123,9 +127,9 @@ describe('the spool', () => {
     const [next] = await drain(spool);
     const told = [...batches, next].map((batch) => batch?.lost);
     expect(told).toEqual([
-      { overruns: 0, records: 0, spooled: 0 },
-      { overruns: 1, records: 2, spooled: 10 },
-      { overruns: 0, records: 0, spooled: 20 },
+      noLoss,
+      { overruns: 1, records: 2, spooled: 10, deniedInbound: 3, deniedOutbound: 4 },
+      { ...noLoss, spooled: 20 },
     ]);
   });
 

@@ -97,9 +97,12 @@ describe('last good', () => {
 describe('flow progress', () => {
   test('is read back, and damage reads as unknown', async () => {
     expect(await state.readFlowProgress()).toBeUndefined();
-    const progress = { nextSequence: 7, seenUntil: millis(1_000) };
+    const progress = { nextSequence: 7, seenUntil: millis(1_000), unrecorded: { inbound: 3, outbound: 4 } };
     await state.writeFlowProgress(progress);
     expect(await state.readFlowProgress()).toEqual(progress);
+    // As it was before it held counters.
+    await writeFile(join(state.path, 'flow-progress'), '7 1000');
+    expect(await state.readFlowProgress()).toEqual({ ...progress, unrecorded: { inbound: 0, outbound: 0 } });
     await writeFile(join(state.path, 'flow-progress'), 'x');
     expect(await state.readFlowProgress()).toBeUndefined();
   });

@@ -236,5 +236,11 @@ export const flowBatches: fc.Arbitrary<FlowBatch> = fc.record({
   startedAt: moment,
   endedAt: moment,
   records: fc.array(flow, { maxLength: 12 }),
-  lost: fc.record({ overruns: count, records: count, spooled: count }),
+  lost: fc.record({
+    overruns: count,
+    records: count,
+    spooled: count,
+    deniedInbound: count,
+    deniedOutbound: count,
+  }),
 });

@@ -100,6 +100,6 @@ function batchOf(count: number): FlowBatch {
       answered: true,
     }),
   );
-  const lost = { overruns: 0, records: 0, spooled: 0 };
+  const lost = { overruns: 0, records: 0, spooled: 0, deniedInbound: 0, deniedOutbound: 0 };
   return { sequence: 9, startedAt, endedAt: millis(startedAt + 10_000), records, lost };
 }

@@ -51,7 +51,7 @@ afterAll(async () => {
 async function shape(): Promise<string> {
   const { stdout } = await host.exec(['nft', '-s', 'list', 'ruleset']);
   return stdout
-    .replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1')
+    .replaceAll(/(\tset (?:den|seen|share)_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1')
     .replaceAll(/epoch=\d+|0x[0-9a-f]+/g, '')
     .split('\n')
     .sort()
@@ -117,7 +117,7 @@ const rows: readonly (readonly [string, string | (() => Promise<string>), RegExp
   ],
   [
     'counts denials no more',
-    'flush chain inet segwall count_in; delete set inet segwall den_in4',
+    'flush chain inet segwall count_in4; delete set inet segwall den_in4',
     /set or map deleted: den_in4/,
   ],
   ['deletes a counter', async () => withoutCounter(await copied()), /object deleted: n_\d+/],

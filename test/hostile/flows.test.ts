@@ -147,7 +147,7 @@ test('sums stop at what is exact, and rows that an earlier version stored are sk
     database.exec(`create temp table one as select * from flows where key not in ('a', 'b', 'c')`);
     database.exec(`update one set key = '${key}', ${change}; insert into flows select * from one; drop table one`);
   }
-  database.exec(`insert into flow_losses values ('default', 'x', 9223372036854775807, 1, 1)`);
+  database.exec(`insert into flow_losses values ('default', 'x', 9223372036854775807, 1, 1, 1, 1)`);
   database.close();
   await fleet.ingestFlows(identity, batchOf(flowRecord(recent), flowRecord({ ...recent, local: '127.0.0.1' })));
   const most = Number.MAX_SAFE_INTEGER;

@@ -59,7 +59,7 @@ const honest: Readonly<Record<string, readonly Plain[]>> = {
       sequence: 1,
       started_at: now,
       ended_at: now,
-      lost: { overruns: 1, records: 1, spooled: 1 },
+      lost: { overruns: 1, records: 1, spooled: 1, deniedInbound: 1, deniedOutbound: 1 },
       strings: ['web-1', 'shop', 'r', 'u'],
       ends: [{ direction: 1, verdict: 1, reason: 5, workload: 1, segment: 2, rule: 3 }],
       ipv4: [0x0a000001, 0x0a000002],

@@ -28,4 +28,4 @@ export function flowRecord(
   };
 }
 
-export const nothingLost = { overruns: 0, records: 0, spooled: 0 };
+export const nothingLost = { overruns: 0, records: 0, spooled: 0, deniedInbound: 0, deniedOutbound: 0 };

@@ -248,9 +248,21 @@ describe('flows', () => {
 
   test('losses add up', async () => {
     const { store } = await openScratchStore();
-    await store.ingestFlows({ ...batch, sequence: 1, flows: [], lost: { overruns: 1, records: 2, spooled: 3 } });
-    await store.ingestFlows({ ...batch, sequence: 2, flows: [], lost: { overruns: 1, records: 0, spooled: 0 } });
-    expect(await store.listFlowLosses({ tenant })).toEqual([{ host: 'api-1', overruns: 2, records: 2, spooled: 3 }]);
+    await store.ingestFlows({
+      ...batch,
+      sequence: 1,
+      flows: [],
+      lost: { overruns: 1, records: 2, spooled: 3, deniedInbound: 4, deniedOutbound: 0 },
+    });
+    await store.ingestFlows({
+      ...batch,
+      sequence: 2,
+      flows: [],
+      lost: { overruns: 1, records: 0, spooled: 0, deniedInbound: 1, deniedOutbound: 6 },
+    });
+    expect(await store.listFlowLosses({ tenant })).toEqual([
+      { host: 'api-1', overruns: 2, records: 2, spooled: 3, deniedInbound: 5, deniedOutbound: 6 },
+    ]);
   });
 
   test('pruning keeps what is young and the newest rows', async () => {

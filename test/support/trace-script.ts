@@ -135,6 +135,9 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         continue;
       }
       if (eat(/return/) !== undefined) return undefined;
+      // Nothing was denied before: no connection has its place among the denied, and no source is over its share.
+      if (eat(/ct original ip6? saddr \. [^@]* @seen_\S+/) !== undefined) return 'next';
+      if (eat(/update @share_\S+ \{ [^}]* \}/) !== undefined) return 'next';
       match = eat(/ct mark set ct mark and (0x[0-9a-f]+) or (0x[0-9a-f]+)/);
       if (match !== undefined) {
         mark = ((mark & Number(match[1])) | Number(match[2])) >>> 0;
@@ -253,7 +256,7 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
         return goTo(hit.value);
       }
       if (eat(/udp sport \d+ udp dport \d+/) !== undefined) return 'next';
-      if (eat(/update @\S+ \{ [^}]* \}/) !== undefined) continue;
+      if (eat(/(?:add|update) @\S+ \{ [^}]* \}/) !== undefined) continue;
       if (eat(/counter name \S+|counter comment .*/) !== undefined) continue;
       match = eat(/(goto|jump) (\S+)/);
       if (match !== undefined) {

@@ -46,6 +46,6 @@ test('a reporter that is stopped gives an error, and so does a control plane tha
 
 function batchOf(sequence: number): FlowBatch {
   const startedAt = millis(1_800_000_000_000 + sequence);
-  const lost = { overruns: 1, records: 0, spooled: 2 };
+  const lost = { overruns: 1, records: 0, spooled: 2, deniedInbound: 3, deniedOutbound: 0 };
   return { sequence, startedAt, endedAt: millis(startedAt + 10_000), records: [], lost };
 }

@@ -127,7 +127,7 @@ async function status(options: ListOptions): Promise<void> {
     return;
   }
   const { agents, policy, lostFlows } = view;
-  const lost = lostFlows.overruns + lostFlows.records + lostFlows.spooled + lostFlows.pruned;
+  const lost = Object.values(lostFlows).reduce((sum, count) => sum + count, 0);
   printLine(`revision   ${view.revision}`);
   printLine(
     `policy     ${policy.id} since revision ${policy.revision}: ${counted(policy.segments, 'segment')}, ${counted(policy.rules, 'rule')}`,
@@ -158,9 +158,12 @@ async function status(options: ListOptions): Promise<void> {
     printLine(`quarantine ${view.quarantined.count} quarantined: ${someText(view.quarantined)}`);
   printLine(`workloads  ${view.workloads}`);
   if (lost > 0) {
-    const { overruns, records, spooled, pruned } = lostFlows;
+    const { overruns, records, spooled, deniedInbound, deniedOutbound, pruned } = lostFlows;
     printLine(
-      `lost flows ${counted(overruns, 'overrun')}, ${counted(records, 'record')}, ${spooled} from full spools, ${pruned} pruned for want of room`,
+      `lost flows ${counted(overruns, 'overrun')}, ${counted(records, 'record')}, ${spooled} from full spools, ${pruned} pruned for want of room` +
+        (deniedInbound + deniedOutbound > 0
+          ? `, ${counted(deniedInbound, 'denied packet')} inbound and ${deniedOutbound} outbound that hosts had no room to tell apart`
+          : ''),
     );
   }
   for (const { address, holder, claimants } of view.conflicts.slice(0, conflictsShown)) {

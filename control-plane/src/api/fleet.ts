@@ -256,6 +256,8 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       overruns: sum((loss) => loss.overruns),
       records: sum((loss) => loss.records),
       spooled: sum((loss) => loss.spooled),
+      deniedInbound: sum((loss) => loss.deniedInbound),
+      deniedOutbound: sum((loss) => loss.deniedOutbound),
       pruned: prunedFlows(),
     },
     skippedFlows,

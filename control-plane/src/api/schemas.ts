@@ -377,7 +377,14 @@ export const status = z.object({
     .describe('addresses that more than one claims: the holder has it, the claims of the others are pending'),
   claims: z.object({ pending: count, hosts: someOf('hosts with pending claims') }),
   lostFlows: z
-    .object({ overruns: count, records: count, spooled: count, pruned: count })
+    .object({
+      overruns: count,
+      records: count,
+      spooled: count,
+      deniedInbound: count.describe('denied packets that the kernels of hosts had no room to tell apart'),
+      deniedOutbound: count,
+      pruned: count,
+    })
     .describe('9007199254740991 is so many or more'),
   skippedFlows: count.describe('stored flow rows that are read nowhere, since their numbers are beyond all bounds'),
 });

@@ -72,16 +72,26 @@ export async function ingestFlows(
     upsert ??= compileUpsert(tx, row);
     await tx.executeQuery({ ...upsert, parameters: Object.values(row) });
   }
-  const { overruns, records, spooled } = input.lost;
-  if (overruns + records + spooled > 0) {
+  const { overruns, records, spooled, deniedInbound, deniedOutbound } = input.lost;
+  if (Object.values(input.lost).some((count) => count > 0)) {
     await tx
       .insertInto('flow_losses')
-      .values({ tenant, host, overruns, records, spooled })
+      .values({
+        tenant,
+        host,
+        overruns,
+        records,
+        spooled,
+        denied_inbound: deniedInbound,
+        denied_outbound: deniedOutbound,
+      })
       .onConflict((conflict) =>
         conflict.columns(['tenant', 'host']).doUpdateSet({
           overruns: saturatingSum('flow_losses', 'overruns'),
           records: saturatingSum('flow_losses', 'records'),
           spooled: saturatingSum('flow_losses', 'spooled'),
+          denied_inbound: saturatingSum('flow_losses', 'denied_inbound'),
+          denied_outbound: saturatingSum('flow_losses', 'denied_outbound'),
         }),
       )
       .execute();
@@ -348,6 +358,8 @@ export async function listFlowLosses(
       clamped('overruns').as('overruns'),
       clamped('records').as('records'),
       clamped('spooled').as('spooled'),
+      clamped('denied_inbound').as('deniedInbound'),
+      clamped('denied_outbound').as('deniedOutbound'),
     ])
     .where('tenant', '=', input.tenant)
     .orderBy('host')

@@ -69,7 +69,15 @@ export interface Tables {
   flows: FlowRow;
   batches: { tenant: string; host: string; sequence: number };
   host_events: { tenant: string; host: string; id: string };
-  flow_losses: { tenant: string; host: string; overruns: number; records: number; spooled: number };
+  flow_losses: {
+    tenant: string;
+    host: string;
+    overruns: number;
+    records: number;
+    spooled: number;
+    denied_inbound: number;
+    denied_outbound: number;
+  };
   audit: {
     tenant: string;
     seq: number;
@@ -428,6 +436,17 @@ const flowEnds: Migration = {
   },
 };
 
+const unrecordedDenials: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const name of ['denied_inbound', 'denied_outbound']) {
+      await db.schema
+        .alterTable('flow_losses')
+        .addColumn(name, 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+    }
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -439,4 +458,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-enrolments': enrolments,
   '0008-bad-flows': badFlows,
   '0009-flow-ends': flowEnds,
+  '0010-unrecorded-denials': unrecordedDenials,
 };
