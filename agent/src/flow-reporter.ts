@@ -7,7 +7,8 @@ import { decodeFlowReceipt, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { flowReportService } from '#wire/services.ts';
 import { callUnary } from './control-plane-client.ts';
 import type { Identity } from './identity.ts';
-import type { FlowReporter } from './ports.ts';
+import type { FlowReporter, ReportFailure } from './ports.ts';
+import { pushbackOf } from './pushback.ts';
 
 export interface FlowReporterOptions {
   readonly identity: Pick<Identity, 'client'>;
@@ -17,12 +18,17 @@ export interface FlowReporterOptions {
 
 export function createFlowReporter({ identity, timeoutMs = 30_000 }: FlowReporterOptions): FlowReporter {
   return {
-    async report(batch: FlowBatch, signal: AbortSignal): Promise<Result<FlowReceipt>> {
-      if (signal.aborted) return err('stopped');
+    async report(batch: FlowBatch, signal: AbortSignal): Promise<Result<FlowReceipt, ReportFailure>> {
+      if (signal.aborted) return err({ reason: 'stopped' });
       const request = encodeFlowBatch(batch);
       const client = identity.client();
       const answer = await callUnary({ client, method: flowReportService.report, request, timeoutMs, signal });
-      return answer.kind === 'answered' ? decodeFlowReceipt(answer.bytes) : err(answer.error.details);
+      if (answer.kind === 'failed') {
+        const retryAfterMs = pushbackOf(answer.error.metadata);
+        return err({ reason: answer.error.details, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+      }
+      const receipt = decodeFlowReceipt(answer.bytes);
+      return receipt.ok ? receipt : err({ reason: receipt.error });
     },
   };
 }

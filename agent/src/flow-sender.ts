@@ -6,6 +6,7 @@ import { addCounts } from '#model/counts.ts';
 import type { FlowReceipt } from '#model/flow.ts';
 import type { FlowSpool } from './flow-spool.ts';
 import type { FlowReporter } from './ports.ts';
+import { withChance } from './pushback.ts';
 
 export interface FlowSender {
   /** Resolves when the signal aborts. */
@@ -28,6 +29,11 @@ export interface FlowSenderOptions {
   /** Default 1,000 and 30,000. */
   readonly backoffLeastMs?: number;
   readonly backoffMostMs?: number;
+}
+
+/** Until the time is over or the signal aborts. */
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
 }
 
 export function createFlowSender(options: FlowSenderOptions): FlowSender {
@@ -71,10 +77,13 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
         }
         if (signal.aborted) return;
         failures += 1;
-        const reason = receipt.ok ? `the receipt is for batch ${receipt.value.sequence}` : receipt.error;
+        const reason = receipt.ok ? `the receipt is for batch ${receipt.value.sequence}` : receipt.error.reason;
         if (failures === 1) options.reported({ kind: 'failed', reason });
         const delayMs = Math.min(backoffMostMs, backoffLeastMs * 2 ** (failures - 1));
-        await sleep(delayMs * (0.5 + Math.random() / 2), signal);
+        const retryAfterMs = receipt.ok ? undefined : receipt.error.retryAfterMs;
+        // A nudge is no reason to come before one's time.
+        if (retryAfterMs !== undefined) await pause(withChance(retryAfterMs), signal);
+        else await sleep(delayMs * (0.5 + Math.random() / 2), signal);
       }
     },
   };

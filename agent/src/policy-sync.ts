@@ -31,6 +31,7 @@ import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { policySyncService } from '#wire/services.ts';
 import type { Identity } from './identity.ts';
 import type { ApplyOutcome, Enforcer, SyncState } from './ports.ts';
+import { pushbackOf, withChance } from './pushback.ts';
 
 export interface SyncTimes {
   /** Default 250 and 30,000. */
@@ -98,6 +99,8 @@ type Ending =
       readonly wasConnected: boolean;
       /** The control plane's words, where another agent holds this identity. */
       readonly sharedWith?: string;
+      /** The control plane has no room before. */
+      readonly retryAfterMs?: number;
     }
   | { readonly kind: 'renewed' };
 
@@ -148,7 +151,8 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       options.identity.resetClient();
       failures = ending.wasConnected ? 1 : failures + 1;
       const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (failures - 1));
-      const delayMs = mostMs * (0.5 + Math.random() / 2);
+      const ownMs = mostMs * (0.5 + Math.random() / 2);
+      const delayMs = Math.max(ownMs, withChance(ending.retryAfterMs ?? 0));
       // News once: a control plane that is back may say no for another reason than the one it was missed for.
       const level = failures === 1 || ending.reason !== lastReason ? 'warn' : 'debug';
       lastReason = ending.reason;
@@ -199,8 +203,9 @@ class StreamSession {
       .makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
     this.#stream.on('data', (bytes: Uint8Array) => this.#received(bytes));
     this.#stream.on('error', (error: ServiceError) => {
+      const retryAfterMs = pushbackOf(error.metadata);
       if (error.code === status.ALREADY_EXISTS) this.#lost(error.message, { sharedWith: error.details });
-      else this.#lost(error.message);
+      else this.#lost(error.message, retryAfterMs === undefined ? {} : { retryAfterMs });
     });
     this.#stream.on('end', () => this.#lost('the control plane ended the stream'));
     this.#watchdog = this.#startWatchdog(times.connectMs);
@@ -334,7 +339,7 @@ class StreamSession {
     return setTimeout(() => this.#lost(`nothing heard from the control plane in ${afterMs} ms`), afterMs);
   }
 
-  #lost(reason: string, more: { readonly sharedWith?: string } = {}): void {
+  #lost(reason: string, more: { readonly sharedWith?: string; readonly retryAfterMs?: number } = {}): void {
     this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected, ...more });
   }
 

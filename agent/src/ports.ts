@@ -18,7 +18,13 @@ export interface Enforcer {
 
 /** Sends one batch and waits for its receipt; an error means it may or may not have arrived, so send it again. */
 export interface FlowReporter {
-  report(batch: FlowBatch, signal: AbortSignal): Promise<Result<FlowReceipt>>;
+  report(batch: FlowBatch, signal: AbortSignal): Promise<Result<FlowReceipt, ReportFailure>>;
+}
+
+export interface ReportFailure {
+  readonly reason: string;
+  /** The control plane has no room before. */
+  readonly retryAfterMs?: number;
 }
 
 export type SyncState = 'connecting' | 'connected' | 'disconnected';

@@ -140,6 +140,8 @@ export interface AgentBackend {
   recordCertificate(certificate: CertificateRecord): Promise<boolean>;
   /** Why a certificate that is in its time is not good; undefined where it is, and then it counts as used. */
   refusalOf(certificate: AgentCertificate): string | undefined;
+  /** An enrolled host holds the address, or was seen there last: who comes from it is served beside strangers, not among them. */
+  isHome?(address: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal>;
   /** Stores the batch once, however often it is sent, and of it what the sender may speak for. */

@@ -1,20 +1,13 @@
 // Who makes a call: an agent whose certificate our CA issued, is in its time and not revoked, or nobody, with the reason.
 
 import type { PeerCertificate } from 'node:tls';
-import { type ServerUnaryCall, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import type { AgentBackend, AgentCertificate } from './agent-backend.ts';
 import { readAgentCertificate } from './agent-certificate.ts';
-
-/** How a call ends: what grpc-js takes as a status. */
-export interface CallStatus {
-  readonly code: status;
-  readonly details: string;
-}
-
-/** What every kind of call can tell of its connection. */
-type AnyCall = Pick<ServerUnaryCall<Uint8Array, Uint8Array>, 'getAuthContext'>;
+import type { CallStatus } from './call-status.ts';
+import type { RpcPeer } from './rpc-call.ts';
 
 export interface CallerChecks {
   readonly backend: Pick<AgentBackend, 'refusalOf'>;
@@ -22,15 +15,12 @@ export interface CallerChecks {
 }
 
 /** The certificate of a call, or the status to end the call with. */
-export function callerOf(call: AnyCall, checks: CallerChecks): Result<AgentCertificate, CallStatus> {
-  // grpc-js fills this in only if OpenSSL verified the chain to our CA and the purpose.
-  const peer = call.getAuthContext().sslPeerCertificate;
-  if (peer === undefined) {
+export function callerOf({ certificate }: RpcPeer, checks: CallerChecks): Result<AgentCertificate, CallStatus> {
+  if (certificate === undefined) {
     return refused(
       'no valid client certificate: this call needs the certificate that enrolment gave, unexpired and of this control plane',
     );
   }
-  const certificate = certificates.read(peer);
   if (!certificate.ok) return refused(certificate.error);
   const problem = certificateProblem(certificate.value, checks);
   return problem === undefined ? ok(certificate.value) : err(problem);
@@ -45,11 +35,6 @@ export function certificateProblem(
   if (now() >= notAfter) return statusOf(`the certificate of ${identity.host} has expired; enrol the host anew`);
   const refusal = backend.refusalOf(certificate);
   return refusal === undefined ? undefined : statusOf(refusal);
-}
-
-/** The address of a call's other end. grpc-js gives ADDRESS:PORT, without brackets also where the address is IPv6. */
-export function peerAddress(peer: string): string {
-  return peer.replace(/:\d+$/, '').replace(/^::ffff:(?=\d+\.)/, '');
 }
 
 /** A connection makes many calls with one certificate; what the newest say is kept, by their SHA-256 (which node computes). */
@@ -72,6 +57,13 @@ class ReadCertificates {
 /** Some 300 bytes each; only our own CA's come here. */
 const certificatesKept = 20_000;
 const certificates = new ReadCertificates();
+
+/** Of a certificate that OpenSSL verified: its chain to our CA, its purpose and its time. */
+export function readCertificate(
+  certificate: Pick<PeerCertificate, 'raw' | 'fingerprint256'>,
+): Result<AgentCertificate> {
+  return certificates.read(certificate);
+}
 
 function refused(details: string): { readonly ok: false; readonly error: CallStatus } {
   return err(statusOf(details));

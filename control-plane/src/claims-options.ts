@@ -19,8 +19,12 @@ export function claimsOptions(settings: Settings): AddressClaimsOptions {
       leaseMs: settings.addressLeaseDays * dayMs,
     },
     reserved: normaliseRanges([...rangesOf(settings.reservedAddresses), ...own.filter(isShareable).map(rangeOf)]),
-    proxies: normaliseRanges(rangesOf(settings.proxies)),
+    proxies: proxyRanges(settings.proxies),
   };
+}
+
+export function proxyRanges(proxies: readonly string[]): readonly AddressRange[] {
+  return normaliseRanges(rangesOf(proxies));
 }
 
 /** As the settings were read, all are CIDRs. */

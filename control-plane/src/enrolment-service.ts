@@ -1,9 +1,10 @@
 // Enrolment: a join token buys one certificate for a key made on the host. All that can be refused without spending the token
 // (the request, the clock, the CSR) is checked before the token is; what is spent is spent with the name claimed, or not at all.
 
-import { type ServerUnaryCall, type sendUnaryData, status, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { namePattern } from '#model/label.ts';
+import { err, ok, type Result } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
 import type { Millis } from '#model/time.ts';
 import {
@@ -14,9 +15,11 @@ import {
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
 import type { AgentBackend, AgentCertificate, EnrolmentRefusal } from './agent-backend.ts';
-import { callerOf, peerAddress } from './caller.ts';
+import { type CallStatus, comeBack } from './call-status.ts';
+import { callerOf } from './caller.ts';
 import type { AgentCertificateRequest, Pki } from './pki.ts';
 import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
+import type { RpcPeer, UnaryMethod } from './rpc-call.ts';
 
 /** How far a host's clock may be off; certificates begin twice that in the past. */
 const greatestSkewMs = 5 * 60_000;
@@ -34,62 +37,73 @@ export interface EnrolmentOptions {
   readonly renewals?: RateBudgetOptions;
 }
 
-type Call = ServerUnaryCall<Uint8Array, Uint8Array>;
-type Reply = sendUnaryData<Uint8Array>;
+/** The greatest request: a token, a name, and a CSR at its largest. */
+const mostRequestBytes = 16 * 1024;
+const retryAfterMs = 2000;
 
-/** The implementation of enrolmentService (proto/wire/services.ts). Enrolments and renewals have places of their own: neither can keep out the other. */
-export function createEnrolmentService(options: EnrolmentOptions): UntypedServiceImplementation {
+/** Enrolments and renewals have places of their own: neither can keep out the other. */
+export function createEnrolmentService(options: EnrolmentOptions): Readonly<Record<'enrol' | 'renew', UnaryMethod>> {
   const enrolments = places('enrolments', options.log);
   const renewals = places('renewals', options.log);
   const budget = new RateBudget(options.renewals ?? renewalRate);
   return {
-    enrol: (call: Call, reply: Reply) => void enrolments(reply, () => enrol(call, options)),
-    renew: (call: Call, reply: Reply) => {
-      // Whether the caller may at all is asked before a place is taken.
-      const caller = callerOf(call, options);
-      if (!caller.ok) return reply(caller.error);
-      void renewals(reply, () => renew(call.request, { caller: caller.value, budget, options }));
+    enrol: {
+      kind: 'unary',
+      mostBytes: mostRequestBytes,
+      // Whoever has a token; it stands in the request.
+      refusalOf: () => undefined,
+      answer: (request, peer) => enrolments(() => enrol(request, peer, options)),
+    },
+    renew: {
+      kind: 'unary',
+      mostBytes: mostRequestBytes,
+      refusalOf: (peer) => problemOf(callerOf(peer, options)),
+      answer: async (request, peer) => {
+        // Whether the caller may at all is asked before a place is taken.
+        const caller = callerOf(peer, options);
+        if (!caller.ok) return caller;
+        return renewals(() => renew(request, { caller: caller.value, budget, options }));
+      },
     },
   };
 }
 
-type Answering = (reply: Reply, work: () => Promise<EnrolReply | RequestProblem>) => Promise<void>;
+function problemOf(caller: Result<AgentCertificate, CallStatus>): CallStatus | undefined {
+  return caller.ok ? undefined : caller.error;
+}
+
+type Answering = (work: () => Promise<EnrolReply | RequestProblem>) => Promise<Result<Uint8Array, CallStatus>>;
 
 function places(what: 'enrolments' | 'renewals', log: Logger): Answering {
   let inProgress = 0;
-  return async (reply, work) => {
-    if (inProgress >= mostAtOnce) {
-      reply({
-        code: status.RESOURCE_EXHAUSTED,
-        details: `${mostAtOnce} ${what} are in progress; try again in a moment`,
-      });
-      return;
-    }
+  return async (work) => {
+    if (inProgress >= mostAtOnce)
+      return err(comeBack(`${mostAtOnce} ${what} are in progress; try again in a moment`, retryAfterMs));
     inProgress += 1;
     try {
       const result = await work();
-      if (result.kind === 'problem') reply({ code: result.code, details: result.details });
-      else reply(null, encodeEnrolReply(result));
+      return result.kind === 'problem' ? err(result) : ok(encodeEnrolReply(result));
     } catch (error) {
       // Here a caller waits for an answer that nobody else would give. The store behind the backend has failed.
       log.error({ err: error }, 'a certificate could not be issued');
-      reply({ code: status.INTERNAL, details: 'the control plane failed; its log says how' });
+      return err({ code: status.INTERNAL, details: 'the control plane failed; its log says how' });
     } finally {
       inProgress -= 1;
     }
   };
 }
 
-interface RequestProblem {
+interface RequestProblem extends CallStatus {
   readonly kind: 'problem';
-  readonly code: status;
-  readonly details: string;
 }
 
-async function enrol(call: Call, options: EnrolmentOptions): Promise<EnrolReply | RequestProblem> {
+async function enrol(
+  bytes: Uint8Array,
+  { address }: RpcPeer,
+  options: EnrolmentOptions,
+): Promise<EnrolReply | RequestProblem> {
   const { backend, log, now } = options;
-  const address = peerAddress(call.getPeer());
-  const request = decodeEnrolRequest(call.request);
+  const request = decodeEnrolRequest(bytes);
   if (!request.ok) {
     backend.enrolmentRefused({ address, host: '', reason: 'request-malformed' });
     return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };

@@ -4,7 +4,7 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Address } from '#model/address.ts';
+import { type Address, parseAddress } from '#model/address.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { type Labels, namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -342,6 +342,11 @@ export class Fleet implements AgentBackend {
       await this.#advance();
       return ok({ tenant: spending.tenant, host, enrolment });
     });
+  }
+
+  isHome(text: string): boolean {
+    const address = parseAddress(text);
+    return address.ok && this.#inventory.holderOf(address.value) !== undefined;
   }
 
   enrolmentRefused(refused: RefusedEnrolment): void {

@@ -1,6 +1,7 @@
 // The control plane's numbers for Prometheus: counts and times only, no names of hosts or segments, no secrets.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AgentServerCounts } from './agent-service.ts';
 import type { Fleet } from './fleet.ts';
 import { protections } from './protection.ts';
 
@@ -9,7 +10,7 @@ export interface Metrics {
   render(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
 
-export function createMetrics(fleet: Fleet): Metrics {
+export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'segwall_' });
@@ -50,6 +51,24 @@ export function createMetrics(fleet: Fleet): Metrics {
   gauge('workloads', 'Workloads in the inventory', () => fleet.inventory().workloads.size);
   gauge('address_conflicts', 'Addresses that more than one workload claims', () => fleet.conflicts().length);
   gauge('address_claims_pending', 'Addresses that a host claims and does not hold', () => fleet.pendingCount());
+  gauge('agent_connections', 'Connections with a certificate that holds', () => admission().agents);
+  gauge('stranger_connections', 'Connections without one, unfinished handshakes included', () => admission().strangers);
+  gauge(
+    'agent_message_bytes',
+    'Of messages of agents that are on their way or worked on',
+    () => admission().agentBytes,
+  );
+  gauge('hellos_in_progress', 'Agents that are being greeted', () => admission().hellos);
+  new Counter({
+    name: 'segwall_connections_refused_total',
+    help: 'Connections to the port of agents that were refused or ended, by cause',
+    labelNames: ['cause'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [cause, count] of Object.entries(admission().refused)) this.inc({ cause }, count);
+    },
+  });
   const counter = (name: string, help: string, read: () => number) =>
     new Counter({
       name: `segwall_${name}`,

@@ -5,7 +5,7 @@
 // Within `open`: idle, or one rule set in flight until its ACK or NACK. ACK: it becomes the base. NACK refused: the base stays.
 // NACK need-snapshot to a delta: the base is forgotten and the newest rule set goes out whole.
 
-import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -24,7 +24,9 @@ import {
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { AgentBackend, AgentCertificate, AgentConnection, ConnectRefusal } from './agent-backend.ts';
-import { type CallStatus, certificateProblem, peerAddress } from './caller.ts';
+import { type CallStatus, violation } from './call-status.ts';
+import { certificateProblem } from './caller.ts';
+import type { StreamCall } from './rpc-call.ts';
 import type { SendQueue } from './send-queue.ts';
 
 export interface StreamTimes {
@@ -40,13 +42,15 @@ export interface StreamTimes {
 const eventPaceMs = 50;
 
 export interface PolicyStreamOptions {
-  readonly call: ServerDuplexStream<Uint8Array, Uint8Array>;
+  readonly call: StreamCall;
   readonly certificate: AgentCertificate;
   readonly backend: AgentBackend;
   readonly queue: SendQueue;
   readonly times: StreamTimes;
   readonly now: () => Millis;
   readonly log: Logger;
+  /** The first rule set is answered, or there is none to send; may be called again. */
+  readonly greeted: () => void;
   /** Called once, when the stream is closed. */
   readonly closed: () => void;
 }
@@ -81,20 +85,16 @@ export class PolicyStream {
     this.#openedAt = now();
     this.#heardAt = this.#openedAt;
     this.#heartbeatAt = this.#openedAt;
-    call.on('data', (bytes: Uint8Array) => {
-      if (this.#state !== 'closed') this.#closeIf(this.#received(bytes));
-    });
-    call.on('end', () => {
-      this.#finish();
-      call.end();
-    });
-    call.on('cancelled', () => this.#finish());
-    call.on('close', () => this.#finish());
-    call.on('error', () => this.#finish());
-    call.on('drain', () => {
-      this.#isDraining = false;
-      if (this.#untoldStanding !== undefined) this.#tellStanding(this.#untoldStanding);
-      this.#pump();
+    call.listen({
+      message: (bytes) => {
+        if (this.#state !== 'closed') this.#closeIf(this.#received(bytes));
+      },
+      ended: () => this.#finish(),
+      drained: () => {
+        this.#isDraining = false;
+        if (this.#untoldStanding !== undefined) this.#tellStanding(this.#untoldStanding);
+        this.#pump();
+      },
     });
   }
 
@@ -102,6 +102,7 @@ export class PolicyStream {
   tick(at: Millis, heartbeat: Uint8Array): void {
     const { times } = this.#options;
     if (this.#state === 'closed') return;
+    if (this.#state === 'open' && this.#inFlight === undefined && this.#next === undefined) this.#options.greeted();
     const problem = this.#certificateProblem();
     if (problem !== undefined) {
       this.close(problem);
@@ -124,7 +125,7 @@ export class PolicyStream {
     if (this.#state === 'closed') return;
     this.#log.info({ code: status[reason.code], reason: reason.details }, 'policy stream closed');
     this.#finish();
-    this.#options.call.emit('error', reason);
+    this.#options.call.end(reason);
   }
 
   #closeIf(problem: CallStatus | undefined): void {
@@ -165,12 +166,12 @@ export class PolicyStream {
     this.#held = hello.held;
     this.#state = 'open';
     const connection = this.#options.backend.connect(
-      { ...this.#options.certificate.identity, connection: this.#options.call.getPeer() },
+      { ...this.#options.certificate.identity, connection: this.#options.call.peer.connection },
       { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0 },
       {
         send: (ruleSet) => this.#offered(ruleSet),
         close: (reason) => this.close({ code: status.ABORTED, details: reason }),
-        seenFrom: peerAddress(this.#options.call.getPeer()),
+        seenFrom: this.#options.call.peer.address,
         ...(hello.takesStanding === true ? { standing: (standing) => this.#tellStanding(standing) } : {}),
       },
     );
@@ -238,6 +239,7 @@ export class PolicyStream {
     this.#base = flown;
     this.#held = undefined;
     this.#inFlight = undefined;
+    this.#options.greeted();
     connection.acked(revision);
     this.#pump();
     return undefined;
@@ -251,6 +253,7 @@ export class PolicyStream {
       return violation(`found NACK(${revision}); in flight is ${flown?.ruleSet.revision ?? 'nothing'}`);
     }
     this.#inFlight = undefined;
+    this.#options.greeted();
     if (nack === 'need-snapshot' && flown.sentAs === 'delta') {
       this.#log.warn({ revision: flown.ruleSet.revision, reason }, 'delta did not fit; sending a snapshot');
       this.#base = undefined;
@@ -344,10 +347,6 @@ function addressCount({ peerSets }: HostRuleSet): number {
   let count = 0;
   for (const { addresses } of peerSets.values()) count += addresses.length;
   return count;
-}
-
-function violation(details: string): CallStatus {
-  return { code: status.INVALID_ARGUMENT, details };
 }
 
 /** The clock of a control plane that runs for real. */

@@ -14,6 +14,7 @@ import type { Logger } from 'pino';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
+import { admissionOptions } from './admission-options.ts';
 import { type AgentServer, startAgentServer } from './agent-service.ts';
 import { allowAddressesRoutes } from './api/allow-addresses.ts';
 import { createHostCheck } from './api/answered-hosts.ts';
@@ -99,15 +100,22 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const retention = keepFlowsBounded({ store, tenant, settings, log });
     stops.push(() => retention.stop());
 
+    const admission = admissionOptions(settings, {
+      now,
+      log: log.child({ part: 'agents' }),
+      audit: (note) => store.appendAudit({ tenant, note }),
+    });
+    stops.push(() => admission.stop());
     const agentServer: AgentServer = await startAgentServer({
       address: listenAddressText(settings.agents),
       pki,
       backend: fleet,
       log: log.child({ part: 'agents' }),
+      ...admission,
     });
     stops.push(() => agentServer.stop(stopGraceMs));
 
-    const metrics = createMetrics(fleet);
+    const metrics = createMetrics(fleet, () => agentServer.counts());
     const context: ApiContext = {
       fleet,
       store,

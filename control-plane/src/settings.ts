@@ -31,6 +31,13 @@ export interface Settings {
   readonly holderGraceMinutes: number;
   /** How long a host that is away keeps its addresses, in time that the control plane was up. */
   readonly addressLeaseDays: number;
+  /** The most connections of agents, each with a certificate that holds. */
+  readonly agentConnections: number;
+  /** The most connections without one, at once, and of them those of one address. */
+  readonly strangerConnections: number;
+  readonly strangerConnectionsOfAddress: number;
+  /** How much of agents' messages may be on its way or worked on at once. */
+  readonly agentMegabytes: number;
 }
 
 export interface BadSetting {
@@ -74,6 +81,10 @@ const readers: SettingReaders = {
   addressesWithoutRanges: { fallback: 16, read: (value) => readInteger(value, { least: 0, most: 4096 }) },
   holderGraceMinutes: { fallback: 5, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
   addressLeaseDays: { fallback: 7, read: (value) => readInteger(value, { least: 1, most: 365 }) },
+  agentConnections: { fallback: 25_000, read: (value) => readInteger(value, { least: 1, most: 1_000_000 }) },
+  strangerConnections: { fallback: 1024, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
+  strangerConnectionsOfAddress: { fallback: 256, read: (value) => readInteger(value, { least: 4, most: 65_536 }) },
+  agentMegabytes: { fallback: 64, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
 };
 
 const settingNames = Object.keys(readers) as (keyof Settings)[];

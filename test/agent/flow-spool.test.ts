@@ -159,7 +159,7 @@ describe('the sender', () => {
         report: async ({ sequence }) => {
           sent.push(sequence);
           failures -= 1;
-          if (failures >= 0) return err('away');
+          if (failures >= 0) return err({ reason: 'away' });
           const refused = { workload: 1, address: 2, time: 0 };
           return ok({ sequence, kind: sequence === 101 ? 'duplicate' : 'taken', refused });
         },

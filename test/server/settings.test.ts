@@ -22,6 +22,10 @@ describe('good settings', () => {
         addressesWithoutRanges: 16,
         holderGraceMinutes: 5,
         addressLeaseDays: 7,
+        agentConnections: 25_000,
+        strangerConnections: 1024,
+        strangerConnectionsOfAddress: 256,
+        agentMegabytes: 64,
       },
     });
   });

@@ -1,10 +1,12 @@
 // A control plane for transport tests: the real PKI, server and TLS on a loopback port, over a backend that is a script. It keeps
 // what the transport told it, and gives tests the sessions to send with.
 
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
+import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
 import { enroll } from '#agent/enroll.ts';
 import { type Identity, openIdentity } from '#agent/identity.ts';
 import type {
@@ -19,7 +21,7 @@ import type {
   EnrolmentRequest,
   RefusedEnrolment,
 } from '#control-plane/agent-backend.ts';
-import { type AgentServer, startAgentServer } from '#control-plane/agent-service.ts';
+import { type AgentServer, type AgentServerOptions, startAgentServer } from '#control-plane/agent-service.ts';
 import { openPki, type Pki } from '#control-plane/pki.ts';
 import type { StreamTimes } from '#control-plane/policy-stream.ts';
 import type { FlowBatch } from '#model/flow.ts';
@@ -50,6 +52,7 @@ export class FakeBackend implements AgentBackend {
   readonly refused: RefusedEnrolment[] = [];
   /** Sent to every stream as it connects. */
   current: HostRuleSet | undefined;
+  readonly homes = new Set<string>();
   isClosedToStreams = false;
   isHeldByAnother = false;
 
@@ -69,6 +72,10 @@ export class FakeBackend implements AgentBackend {
 
   refusalOf({ identity }: AgentCertificate): string | undefined {
     return this.revoked.has(identity.serial) ? `the certificate of ${identity.host} is revoked` : undefined;
+  }
+
+  isHome(address: string): boolean {
+    return this.homes.has(address);
   }
 
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession) {
@@ -117,6 +124,8 @@ export interface Fixture {
   readonly server: AgentServer;
   /** Enrols and opens the identity. */
   enrolled(name?: string): Promise<Identity>;
+  /** A certificate of that host, without an enrolment's round trip. */
+  agentTls(name: string): Promise<{ readonly key: string; readonly certificate: string }>;
   /** On the same port, with the same CA. */
   restarted(): Promise<void>;
   stop(): Promise<void>;
@@ -126,6 +135,7 @@ export interface FixtureOptions {
   readonly now?: () => Millis;
   readonly times?: Partial<StreamTimes>;
   readonly agentLifetimeDays?: number;
+  readonly admission?: Pick<AgentServerOptions, 'limits' | 'isShared' | 'connectionRefused'>;
 }
 
 export async function startFixture(options: FixtureOptions = {}): Promise<Fixture> {
@@ -135,7 +145,8 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const pki = await openPki({ directory: join(folder, 'ca'), serverNames: ['127.0.0.1'], now, agentLifetimeDays });
   const backend = new FakeBackend();
   const times = options.times ?? {};
-  let server = await startAgentServer({ address: '127.0.0.1:0', pki, backend, log: silent, now, times });
+  const parts = { pki, backend, log: silent, now, times, ...options.admission };
+  let server = await startAgentServer({ address: '127.0.0.1:0', ...parts });
   const identities: Identity[] = [];
   return {
     folder,
@@ -160,10 +171,18 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       identities.push(identity.value);
       return identity.value;
     },
+    async agentTls(name) {
+      const key = await createHostKey();
+      const csr = await createCertificateRequest(key, name);
+      const issued = await pki.issueAgentCertificate({ csr, tenant: 'default', host: name, enrolment: 'e1' });
+      if (!issued.ok) throw new Error(issued.error);
+      await backend.recordCertificate(issued.value.record);
+      return { key, certificate: new X509Certificate(issued.value.der).toString() };
+    },
     async restarted() {
       const { address } = server;
       await server.stop(200);
-      server = await startAgentServer({ address, pki, backend, log: silent, now, times });
+      server = await startAgentServer({ address, ...parts });
     },
     async stop() {
       for (const identity of identities) identity.close();

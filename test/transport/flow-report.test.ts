@@ -31,7 +31,7 @@ test('without a certificate there is no receipt', async () => {
   const client = openClient({ host, port: Number(port) }, { ca: fixture.pki.caPem });
   const reporter = createFlowReporter({ identity: { client: () => client } });
   const result = await reporter.report(batchOf(9), signal);
-  expect(result.ok ? 'taken' : result.error).toMatch(/no valid client certificate/);
+  expect(result.ok ? 'taken' : result.error.reason).toMatch(/no valid client certificate/);
   client.close();
 });
 

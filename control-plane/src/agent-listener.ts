@@ -1,0 +1,327 @@
+// The front of the agents' port: who gets a connection at all, and as what.
+//
+//   TCP ─► pace and places of strangers ─► TLS (client certificate asked for, not required)
+//                                             ├─ certificate that holds ─► places of its host ─► RPC with an agent's limits
+//                                             └─ anything else ──────────────────────────────► RPC with a stranger's limits
+//
+// A stranger's place is taken from the first packet on. What is refused is counted by cause, and told to `refused`.
+
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import type { Result } from '#model/result.ts';
+import { millis } from '#model/time.ts';
+import type { AdmissionLimits } from './admission-limits.ts';
+import type { AgentCertificate } from './agent-backend.ts';
+import { type AgentPlace, AgentPlaces } from './agent-places.ts';
+import { ByteBudget } from './byte-budget.ts';
+import type { CallStatus } from './call-status.ts';
+import { readCertificate } from './caller.ts';
+import type { ServerTls } from './pki.ts';
+import { RateBudget } from './rate-budget.ts';
+import { sourceOf } from './repeated-refusals.ts';
+import type { RpcMethods, RpcPeer } from './rpc-call.ts';
+import { RpcSession } from './rpc-session.ts';
+import { type Place, StrangerPlaces } from './stranger-places.ts';
+
+export const connectionRefusals = [
+  'too-many-of-address',
+  'too-many',
+  'too-fast',
+  'evicted',
+  'handshake',
+  'too-many-controls',
+  'too-many-calls',
+  'too-many-bytes',
+  'too-long',
+  'silent',
+  'too-many-agents',
+  'too-many-of-host',
+] as const;
+
+export type ConnectionRefusal = (typeof connectionRefusals)[number];
+
+export interface RefusedConnection {
+  readonly address: string;
+  /** A host, where the connection showed its certificate. */
+  readonly host?: string;
+  readonly reason: ConnectionRefusal;
+}
+
+export interface AgentListenerOptions {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: ServerTls;
+  readonly limits: AdmissionLimits;
+  readonly methods: RpcMethods;
+  /** Why a certificate that TLS verified does not hold; it is then a stranger's. */
+  readonly problemOf: (certificate: AgentCertificate) => CallStatus | undefined;
+  /** An enrolled host is at home there. */
+  readonly isFamiliar: (address: string) => boolean;
+  /** Many hosts come from there: a proxy, a balancer, address translation. */
+  readonly isShared: (address: string) => boolean;
+  readonly refused: (refused: RefusedConnection) => void;
+}
+
+export interface ListenerCounts {
+  readonly agents: number;
+  readonly strangers: number;
+  /** Of messages that are unfinished or being worked on. */
+  readonly agentBytes: number;
+  readonly strangerBytes: number;
+  readonly refused: Readonly<Record<ConnectionRefusal, number>>;
+}
+
+const lookEveryMs = 500;
+const goneCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
+/** Sources from which an agent came lately; the ones longest unseen are forgotten. */
+const sourcesKept = 16_384;
+
+export class AgentListener {
+  readonly #options: AgentListenerOptions;
+  readonly #tcp: Server;
+  readonly #tls: ReturnType<typeof createTlsServer>;
+  readonly #strangers: StrangerPlaces;
+  readonly #familiar: StrangerPlaces;
+  readonly #agents: AgentPlaces;
+  readonly #strangerBytes: ByteBudget;
+  readonly #agentBytes: ByteBudget;
+  readonly #ofSource: RateBudget;
+  readonly #ofStrangers: RateBudget;
+  readonly #ofFamiliar: RateBudget;
+  readonly #seen = new Set<string>();
+  readonly #sockets = new Set<Socket>();
+  /** With the certificate that it came with, where that held. */
+  readonly #sessions = new Map<RpcSession, AgentCertificate | undefined>();
+  readonly #placeOf = new Map<string, { readonly place: Place; readonly places: StrangerPlaces }>();
+  readonly #counts = Object.fromEntries(connectionRefusals.map((reason) => [reason, 0])) as Record<
+    ConnectionRefusal,
+    number
+  >;
+  readonly #looking: NodeJS.Timeout;
+
+  constructor(options: AgentListenerOptions) {
+    this.#options = options;
+    const { limits, tls } = options;
+    this.#strangers = new StrangerPlaces(limits.strangerPlaces);
+    this.#familiar = new StrangerPlaces(limits.familiarPlaces);
+    this.#agents = new AgentPlaces({ all: limits.agents, ofHost: limits.agentsOfHost });
+    this.#strangerBytes = new ByteBudget(limits.stranger.bytes);
+    this.#agentBytes = new ByteBudget(limits.agent.bytes);
+    this.#ofSource = new RateBudget(limits.connectionsOfSource);
+    this.#ofStrangers = new RateBudget(limits.strangerConnections);
+    this.#ofFamiliar = new RateBudget(limits.familiarConnections);
+    this.#tls = createTlsServer({
+      ...contextOf(tls),
+      requestCert: true,
+      // Enrolment comes without a certificate; what a call may do is asked at each call.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+      ALPNProtocols: ['h2'],
+      handshakeTimeout: limits.handshakeMs,
+    });
+    this.#tls.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
+    this.#tls.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+      // Who only goes away has refused himself.
+      if (!goneCodes.has(error.code ?? '')) this.#refuse({ address: addressOf(socket), reason: 'handshake' });
+      socket.destroy();
+    });
+    this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#connected(socket));
+    this.#looking = setInterval(() => this.#look(), lookEveryMs).unref();
+  }
+
+  /** The port. Rejects with what the system said. */
+  listen(): Promise<number> {
+    const { address: host, port } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#tcp.once('error', reject);
+      this.#tcp.listen({ host, port, backlog: 4096 }, () => {
+        this.#tcp.off('error', reject);
+        const bound = this.#tcp.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+      });
+    });
+  }
+
+  /** New connections get the new certificate; open ones keep theirs. */
+  renew(tls: ServerTls): void {
+    this.#tls.setSecureContext(contextOf(tls));
+  }
+
+  /** Connections whose certificate holds no more get no more calls; whose calls are under way, ends them. */
+  recheck(): void {
+    for (const [session, certificate] of this.#sessions)
+      if (certificate !== undefined && this.#options.problemOf(certificate) !== undefined) session.close();
+  }
+
+  counts(): ListenerCounts {
+    return {
+      agents: this.#agents.size,
+      strangers: this.#strangers.size + this.#familiar.size,
+      agentBytes: this.#agentBytes.bytes,
+      strangerBytes: this.#strangerBytes.bytes,
+      refused: { ...this.#counts },
+    };
+  }
+
+  /** Takes no more, lets calls under way end, and cuts what has not ended when the time is up. */
+  async stop(graceMs: number): Promise<void> {
+    clearInterval(this.#looking);
+    const closed = new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
+    for (const [session, certificate] of this.#sessions) {
+      if (certificate !== undefined) session.close();
+      else session.destroy();
+    }
+    for (const key of [...this.#placeOf.keys()]) this.#leave(key);
+    const cut = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, graceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #connected(socket: Socket): void {
+    socket.on('error', () => undefined);
+    const address = addressOf(socket);
+    const source = sourceOf(address);
+    const key = keyOf(socket);
+    const shared = this.#options.isShared(address);
+    const isFamiliar = shared || this.#seen.has(source) || this.#options.isFamiliar(address);
+    const places = isFamiliar ? this.#familiar : this.#strangers;
+    const at = Math.round(performance.now());
+    const place: Place = {
+      source,
+      since: at,
+      isServed: false,
+      evicted: () => {
+        this.#placeOf.delete(key);
+        this.#refuse({ address, reason: 'evicted' });
+        socket.destroy();
+      },
+    };
+    const pace = isFamiliar ? this.#ofFamiliar : this.#ofStrangers;
+    const isEarly = (!shared && !this.#ofSource.take(source, millis(at))) || !pace.take('', millis(at));
+    const answer = isEarly ? 'too-fast' : places.take(place, { shared });
+    if (answer !== 'taken') {
+      this.#refuse({ address, reason: answer });
+      // A reset costs neither side anything more.
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    this.#placeOf.set(key, { place, places });
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#leave(key);
+    });
+    this.#tls.emit('connection', socket);
+  }
+
+  #secured(socket: TLSSocket): void {
+    socket.on('error', () => undefined);
+    const read = this.#certificateOf(socket);
+    const address = addressOf(socket);
+    const peer: RpcPeer = { address, connection: `${address}:${socket.remotePort ?? 0}`, certificate: read };
+    const holds = read?.ok === true && this.#options.problemOf(read.value) === undefined ? read.value : undefined;
+    if (holds === undefined) this.#serveStranger(socket, peer);
+    else this.#serveAgent(socket, peer, holds);
+  }
+
+  #serveStranger(socket: TLSSocket, peer: RpcPeer): void {
+    const taken = this.#placeOf.get(keyOf(socket));
+    if (taken === undefined) {
+      socket.destroy();
+      return;
+    }
+    let served = 0;
+    const session: RpcSession = new RpcSession({
+      socket,
+      peer,
+      methods: this.#options.methods,
+      limits: this.#options.limits.stranger,
+      budget: this.#strangerBytes,
+      budgetKey: sourceOf(peer.address),
+      offended: (reason) => this.#refuse({ address: peer.address, reason }),
+      closed: () => this.#sessions.delete(session),
+      serving: (isServed) => {
+        served += isServed ? 1 : -1;
+        taken.place.isServed = served > 0;
+      },
+    });
+    this.#sessions.set(session, undefined);
+  }
+
+  #serveAgent(socket: TLSSocket, peer: RpcPeer, certificate: AgentCertificate): void {
+    const { identity } = certificate;
+    this.#leave(keyOf(socket));
+    const host = `${identity.tenant}/${identity.host}`;
+    const refuse = (reason: ConnectionRefusal) => this.#refuse({ address: peer.address, host: identity.host, reason });
+    this.#remember(sourceOf(peer.address));
+    let session: RpcSession | undefined;
+    const place: AgentPlace = { host, isIdle: () => session?.isIdle ?? true, close: () => session?.close() };
+    const answer = this.#agents.take(place);
+    if (answer !== 'taken') {
+      refuse(answer);
+      socket.destroy();
+      return;
+    }
+    const opened: RpcSession = new RpcSession({
+      socket,
+      peer,
+      methods: this.#options.methods,
+      limits: this.#options.limits.agent,
+      budget: this.#agentBytes,
+      budgetKey: host,
+      offended: refuse,
+      closed: () => {
+        this.#sessions.delete(opened);
+        this.#agents.leave(place);
+      },
+      serving: () => undefined,
+    });
+    session = opened;
+    this.#sessions.set(opened, certificate);
+  }
+
+  #remember(source: string): void {
+    this.#seen.delete(source);
+    this.#seen.add(source);
+    const [oldest] = this.#seen;
+    if (this.#seen.size > sourcesKept && oldest !== undefined) this.#seen.delete(oldest);
+  }
+
+  #certificateOf(socket: TLSSocket): Result<AgentCertificate> | undefined {
+    // Filled in also where OpenSSL refused the chain, the purpose or the time.
+    if (!socket.authorized) return undefined;
+    const certificate = socket.getPeerCertificate();
+    return readCertificate(certificate);
+  }
+
+  #look(): void {
+    for (const [session, certificate] of this.#sessions) if (certificate === undefined) session.look();
+  }
+
+  #leave(key: string): void {
+    const taken = this.#placeOf.get(key);
+    if (taken === undefined) return;
+    this.#placeOf.delete(key);
+    taken.places.leave(taken.place);
+  }
+
+  #refuse(refused: RefusedConnection): void {
+    this.#counts[refused.reason] += 1;
+    this.#options.refused(refused);
+  }
+}
+
+function contextOf({ key, certificate, ca }: ServerTls) {
+  return { key, cert: certificate, ca };
+}
+
+function addressOf({ remoteAddress = '' }: Socket): string {
+  return remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
+}
+
+/** The same for a TLS socket and for the TCP socket below it. */
+function keyOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}

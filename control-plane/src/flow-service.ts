@@ -1,0 +1,65 @@
+// Flow batches from agents, as a gRPC method: who may report, how many at once, and what a batch that could not be stored is answered.
+
+import { status } from '@grpc/grpc-js';
+import type { Logger } from 'pino';
+import { err, ok } from '#model/result.ts';
+import type { Millis } from '#model/time.ts';
+import { decodeFlowBatch, encodeFlowReceipt } from '#wire/flow-batch.ts';
+import { limits } from '#wire/limits.ts';
+import type { AgentBackend } from './agent-backend.ts';
+import { comeBack } from './call-status.ts';
+import { callerOf } from './caller.ts';
+import { refusalCodes } from './policy-stream.ts';
+import type { UnaryMethod } from './rpc-call.ts';
+
+export interface FlowServiceOptions {
+  readonly backend: AgentBackend;
+  readonly log: Logger;
+  readonly now: () => Millis;
+}
+
+/** Flow batches of one host at once: an agent sends one after the other. */
+const reportsAtOnce = 2;
+const retryAfterMs = 1000;
+
+export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
+  const { backend, log } = options;
+  const underWay = new Map<string, number>();
+  return {
+    kind: 'unary',
+    mostBytes: limits.agentMessageBytes,
+    refusalOf: (peer) => {
+      const caller = callerOf(peer, options);
+      return caller.ok ? undefined : caller.error;
+    },
+    async answer(request, peer) {
+      const caller = callerOf(peer, options);
+      if (!caller.ok) return caller;
+      const { identity } = caller.value;
+      const key = `${identity.tenant}/${identity.host}`;
+      const others = underWay.get(key) ?? 0;
+      if (others >= reportsAtOnce)
+        return err(comeBack(`${others} batches of ${identity.host} are under way; send one at a time`, retryAfterMs));
+      const batch = decodeFlowBatch(request);
+      if (!batch.ok) return err({ code: status.INVALID_ARGUMENT, details: batch.error });
+      underWay.set(key, others + 1);
+      try {
+        const receipt = await backend.ingestFlows({ ...identity, connection: peer.connection }, batch.value);
+        if (receipt.ok) return ok(encodeFlowReceipt(receipt.value));
+        return err({ code: refusalCodes[receipt.error.kind], details: receipt.error.text });
+      } catch (error) {
+        // The agent keeps the batch and sends it again; that the store failed is for the operator.
+        const { sequence } = batch.value;
+        log.error({ err: error, host: identity.host, sequence }, 'flow batch could not be stored');
+        return err({
+          code: status.UNAVAILABLE,
+          details: 'the control plane could not store the batch; send it again',
+        });
+      } finally {
+        const left = (underWay.get(key) ?? 1) - 1;
+        if (left === 0) underWay.delete(key);
+        else underWay.set(key, left);
+      }
+    },
+  };
+}
