@@ -1,5 +1,5 @@
 // The audit log as a chain: every entry's hash covers the entry and the hash before it, so that an entry changed, removed or
-// put in between shows. A cut at the end shows only to whoever kept the last hash. Pure: the caller brings SHA-256.
+// put in between shows. A cut at the end, or a chain made anew, shows against a signed checkpoint (audit-verifier.ts).
 
 import type { Millis } from '#model/time.ts';
 
@@ -20,31 +20,38 @@ export interface AuditEntry {
 
 export const firstPreviousHash = '0'.repeat(64);
 
+/** A place in the chain: after entry `seq`, which has this hash. */
+export interface ChainPlace {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+export const chainBegin: ChainPlace = { seq: 0, hash: firstPreviousHash };
+
 /** What an entry's hash is made of. A JSON array, so that no two entries share a text. */
 export function auditText(entry: Omit<AuditEntry, 'hash'>): string {
   const { seq, at, actor, action, target, details, previousHash } = entry;
   return JSON.stringify([seq, at, actor, action, target, details, previousHash]);
 }
 
-export type ChainVerdict =
-  | { readonly kind: 'intact'; readonly entries: number; readonly lastHash: string }
-  | { readonly kind: 'broken'; readonly seq: number; readonly problem: string };
+export interface ChainFault {
+  readonly seq: number;
+  readonly fault: 'missing' | 'changed';
+  readonly problem: string;
+}
 
-/** Checks a whole log, oldest first; says where it first breaks. */
-export function verifyAuditChain(entries: Iterable<AuditEntry>, sha256: (text: string) => string): ChainVerdict {
-  let previousHash = firstPreviousHash;
-  let seq = 0;
-  for (const entry of entries) {
-    seq += 1;
-    if (entry.seq !== seq)
-      return { kind: 'broken', seq, problem: `entry ${seq} is missing; found ${entry.seq} in its place` };
-    if (entry.previousHash !== previousHash) {
-      return { kind: 'broken', seq, problem: `entry ${seq} does not follow the entry before it` };
-    }
-    if (entry.hash !== sha256(auditText(entry))) {
-      return { kind: 'broken', seq, problem: `entry ${seq} is not what was written: its hash does not match` };
-    }
-    previousHash = entry.hash;
-  }
-  return { kind: 'intact', entries: seq, lastHash: previousHash };
+/** Why `entry` is not what comes after `place`; undefined where it is. */
+export function chainFault(
+  place: ChainPlace,
+  entry: AuditEntry,
+  sha256: (text: string) => string,
+): ChainFault | undefined {
+  const seq = place.seq + 1;
+  if (entry.seq !== seq)
+    return { seq, fault: 'missing', problem: `entry ${seq} is missing; found ${entry.seq} in its place` };
+  if (entry.previousHash !== place.hash)
+    return { seq, fault: 'changed', problem: `entry ${seq} does not follow the entry before it` };
+  if (entry.hash !== sha256(auditText(entry)))
+    return { seq, fault: 'changed', problem: `entry ${seq} is not what was written: its hash does not match` };
+  return undefined;
 }

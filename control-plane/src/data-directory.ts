@@ -9,6 +9,8 @@ export interface DataDirectory {
   readonly path: string;
   readonly storePath: string;
   readonly pkiPath: string;
+  /** Of the key that signs the audit log. */
+  readonly auditPath: string;
   release(): void;
 }
 
@@ -19,7 +21,12 @@ export function openDataDirectory(path: string): Result<DataDirectory> {
     // SQLite's own file lock is the only one that node offers, and it is gone with the process.
     const lock = new DatabaseSync(join(path, 'lock'));
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE;');
-    return ok({ path, storePath: join(path, 'store.db'), pkiPath: join(path, 'pki'), release: () => lock.close() });
+    const inside = {
+      storePath: join(path, 'store.db'),
+      pkiPath: join(path, 'pki'),
+      auditPath: join(path, 'audit'),
+    };
+    return ok({ path, ...inside, release: () => lock.close() });
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
     if (/locked/.test(message)) return err(`${path} is in use by another control plane`);

@@ -31,6 +31,7 @@ import { policyRoutes } from './api/policy.ts';
 import type { DeclaredRoute } from './api/route-access.ts';
 import { RowBudget } from './api/row-budget.ts';
 import { tokenRoutes } from './api/tokens.ts';
+import { AuditCheckpoints } from './audit-checkpoints.ts';
 import { claimsOptions } from './claims-options.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
@@ -82,6 +83,14 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     stops.push(() => directory.value.release());
     const store = await openStore({ path: directory.value.storePath, died });
     stops.push(() => store.close());
+    const checkpoints = await AuditCheckpoints.open({
+      store,
+      tenant,
+      directory: directory.value.auditPath,
+      now,
+      log: log.child({ part: 'audit' }),
+    });
+    stops.push(() => checkpoints.stop());
     const recovered = await store.recoverRevision({ tenant, at: now() });
     if (recovered !== undefined)
       log.warn(
@@ -147,7 +156,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       tokenRoutes(app, context);
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);
-      auditRoutes(app, context);
+      auditRoutes(app, { ...context, checkpoints });
     });
     stops.push(() => api.close());
     if (tls.tls !== undefined) {

@@ -3,16 +3,17 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import { sha256Hex } from '#control-plane/store/audit.ts';
-import { openStore } from '#control-plane/store/store.ts';
+import { createVerifier } from '#cli/server/audit-log.ts';
 import { millis } from '#model/time.ts';
-import { type AuditEntry, verifyAuditChain } from '#policy/audit-chain.ts';
+import type { AuditEntry } from '#policy/audit-chain.ts';
+import type { AuditVerdict } from '#policy/audit-verifier.ts';
+import { openInlineStore } from '../hostile/support/inline-store.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
 const tenant = 'default';
 
 async function writtenLog(path: string): Promise<void> {
-  const store = await openStore({ path });
+  const store = await openInlineStore(path);
   for (const [index, target] of ['web-1', 'web-2', 'web-3', 'web-4'].entries()) {
     const note = { at: millis(index), actor: 'operator/test', action: 'labels-changed', target, details: { index } };
     await store.appendAudit({ tenant, note });
@@ -21,10 +22,16 @@ async function writtenLog(path: string): Promise<void> {
 }
 
 async function readLog(path: string): Promise<readonly AuditEntry[]> {
-  const store = await openStore({ path });
+  const store = await openInlineStore(path);
   const entries = await store.listAudit({ tenant, afterSeq: 0, limit: 100 });
   await store.close();
   return entries;
+}
+
+function verdictOf(entries: readonly AuditEntry[]): AuditVerdict {
+  const verifier = createVerifier({});
+  for (const entry of entries) verifier.entry(entry);
+  return verifier.verdict();
 }
 
 const tamperings = [
@@ -60,7 +67,7 @@ describe('verifying the chain after', () => {
     const database = new DatabaseSync(path);
     database.exec(sql);
     database.close();
-    expect(verifyAuditChain(await readLog(path), sha256Hex)).toMatchObject(verdict);
+    expect(verdictOf(await readLog(path))).toMatchObject(verdict);
   });
 });
 
@@ -68,8 +75,8 @@ test('a rewritten end is whole by itself but has another last hash', async () =>
   const path = join(await scratchDirectory(), 'store.db');
   await writtenLog(path);
   const entries = await readLog(path);
-  const whole = verifyAuditChain(entries, sha256Hex);
-  const cut = verifyAuditChain(entries.slice(0, 3), sha256Hex);
+  const whole = verdictOf(entries);
+  const cut = verdictOf(entries.slice(0, 3));
   expect(cut.kind).toBe('intact');
   expect(cut).not.toEqual(whole);
 });

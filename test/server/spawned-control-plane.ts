@@ -50,7 +50,11 @@ export async function spawnControlPlane(given: {
   await running(child, () => output);
   const firstStart = JSON.parse(await readFile(join(directory, 'first-start.json'), 'utf8')) as FirstStartFile;
   const segwall = async (commandArgs: readonly string[]) => {
-    const env = { SEGWALL_SERVER: firstStart.apiUrl, SEGWALL_TOKEN: firstStart.adminToken };
+    const env = {
+      SEGWALL_SERVER: firstStart.apiUrl,
+      SEGWALL_TOKEN: firstStart.adminToken,
+      XDG_STATE_HOME: join(directory, 'operator'),
+    };
     const { stdout, stderr, exitCode } = await execa(process.execPath, [cliPath, ...commandArgs], {
       reject: false,
       env,

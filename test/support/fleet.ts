@@ -139,7 +139,11 @@ export async function startFleet(input: {
   if (firstStart === undefined) throw new Error('the control plane left no first-start.json');
   const known: FirstStart = firstStart;
 
-  const environment = { SEGWALL_SERVER: known.apiUrl, SEGWALL_TOKEN: known.adminToken };
+  const environment = {
+    SEGWALL_SERVER: known.apiUrl,
+    SEGWALL_TOKEN: known.adminToken,
+    XDG_STATE_HOME: join(directory, 'operator'),
+  };
   const fleet: Fleet = {
     directory,
     agents,

@@ -15,6 +15,8 @@ const largeBytes = 64 * 1024;
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 export interface ApiClient {
+  /** What tells this control plane from others: its CA's fingerprint where the token names it, else where it was asked. */
+  readonly controlPlane: string;
   /** The answer's body. `path` is without the /api/v1. */
   call<Answer>(method: Method, path: string, body?: unknown): Promise<Answer>;
 }
@@ -39,6 +41,7 @@ export async function openApiClient(
   const connection = await resolveConnection(options, environment);
   const tls = connection.server.protocol === 'https:' ? await pinnedTls(connection) : undefined;
   return {
+    controlPlane: fingerprintOf(connection.token) ?? connection.server.origin,
     call: async <Answer>(method: Method, path: string, body?: unknown) => {
       const url = new URL(`/api/v1${path}`, connection.server);
       const response = await exchange({ url, method, token: connection.token, body, tls });
@@ -56,7 +59,7 @@ interface PinnedTls {
 }
 
 async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
-  const fingerprint = token.reveal().split('.')[1];
+  const fingerprint = fingerprintOf(token);
   if (fingerprint === undefined) {
     throw new CommandFailure(
       2,
@@ -73,6 +76,11 @@ async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
   });
   if (!pinned.ok) throw new CommandFailure(3, pinned.error.code, pinned.error.message);
   return { caPem: pinned.value.caPem, name: controlPlaneName };
+}
+
+/** The end of every token that a control plane gives out. */
+function fingerprintOf(token: Secret): string | undefined {
+  return token.reveal().split('.')[1];
 }
 
 interface Exchange {

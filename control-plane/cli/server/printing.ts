@@ -1,5 +1,6 @@
 // How server commands print: tables for people, JSON for programs, progress on standard error so that it never mixes with either.
 
+import { once } from 'node:events';
 import { oneLine } from '#model/safe-text.ts';
 
 export function printJson(value: unknown): void {
@@ -8,6 +9,11 @@ export function printJson(value: unknown): void {
 
 export function printLine(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** For what may be long: waits for a reader that is slower than this. */
+export async function streamLine(text: string): Promise<void> {
+  if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
 }
 
 export function printProgress(text: string): void {

@@ -470,23 +470,6 @@ export const coverage = z.object({
     .readonly(),
 });
 
-// Audit
-
-export const auditQuery = z.object({
-  after: z.coerce.number().int().nonnegative().default(0),
-  limit: z.coerce.number().int().min(1).max(10_000).default(1000),
-});
-export const auditEntry = z.object({
-  seq: count,
-  at: z.number().int().describe('milliseconds since 1970, as the hash covers it'),
-  actor: z.string(),
-  action: z.string(),
-  target: z.string(),
-  details: z.string().describe('JSON text, as the hash covers it'),
-  previousHash: z.string(),
-  hash: z.string(),
-});
-
 export type ApiProblem = z.output<typeof problem>;
 export type ApiTestFailure = z.output<typeof testFailure>;
 export type CanaryView = z.output<typeof canaryView>;
@@ -508,4 +491,3 @@ export type TokenAnswer = z.output<typeof tokenAnswer>;
 export type JoinTokenView = z.output<typeof joinToken>;
 export type FlowView = z.output<typeof flow>;
 export type Coverage = z.output<typeof coverage>;
-export type AuditEntryView = z.output<typeof auditEntry>;

@@ -50,7 +50,7 @@ export async function appendAudit(
   await writeAudit(tx, input.tenant, input.note);
 }
 
-/** Oldest first, from after `afterSeq`. */
+/** Oldest first, from after `afterSeq`, and from after what was pruned. */
 export async function listAudit(
   tx: Transaction,
   input: { readonly tenant: string; readonly afterSeq: number; readonly limit: number },
@@ -60,6 +60,7 @@ export async function listAudit(
     .selectAll()
     .where('tenant', '=', input.tenant)
     .where('seq', '>', input.afterSeq)
+    .where('seq', '>', (from) => from.selectFrom('tenants').select('audit_base').where('name', '=', input.tenant))
     .orderBy('seq')
     .limit(input.limit)
     .execute();

@@ -3,6 +3,7 @@
 
 import { saveAddressStandings, setHostRanges } from './address-holders.ts';
 import { appendAudit, listAudit } from './audit.ts';
+import { beginAuditLineage, listAuditCheckpoints, readAuditHead, saveAuditCheckpoint } from './audit-checkpoints.ts';
 import {
   countBadFlows,
   countDecisions,
@@ -38,6 +39,7 @@ import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from
 export const operations = {
   activatePolicy,
   appendAudit,
+  beginAuditLineage,
   changeLabels,
   changeQuarantine,
   countBadFlows,
@@ -47,6 +49,7 @@ export const operations = {
   ingestFlows,
   listActivations,
   listAudit,
+  listAuditCheckpoints,
   listDrafts,
   listFlowLosses,
   listFlows,
@@ -55,6 +58,7 @@ export const operations = {
   listOperatorTokens,
   loadFleet,
   pruneFlows,
+  readAuditHead,
   readPolicy,
   recordCertificate,
   recoverRevision,
@@ -64,6 +68,7 @@ export const operations = {
   revokeOperatorTokens,
   rotateOperatorToken,
   saveAddressStandings,
+  saveAuditCheckpoint,
   savePolicy,
   setHostRanges,
   setRevision,

@@ -1,11 +1,21 @@
 // The tables of the store and how they came to be, in the subset of SQL that SQLite and PostgreSQL share: text and integers
 // only, times in milliseconds, "absent" in a key as the empty string, JSON as text. A migration, once released, never changes.
 
+import { randomBytes } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 export interface Tables {
-  tenants: { name: string; revision: number; created_at: number; up_ms: number };
+  tenants: {
+    name: string;
+    revision: number;
+    created_at: number;
+    up_ms: number;
+    /** The name under which the audit log goes on. */
+    audit_log: string;
+    /** Entries up to this one were pruned. */
+    audit_base: number;
+  };
   operator_tokens: {
     hash: string;
     id: string;
@@ -88,6 +98,15 @@ export interface Tables {
     details: string;
     previous_hash: string;
     hash: string;
+  };
+  audit_checkpoints: {
+    tenant: string;
+    log: string;
+    seq: number;
+    hash: string;
+    at: number;
+    key: string;
+    signature: string;
   };
 }
 
@@ -447,6 +466,27 @@ const unrecordedDenials: Migration = {
   },
 };
 
+const auditCheckpoints: Migration = {
+  async up(db: Kysely<unknown>) {
+    const text = 'text' as const;
+    const bigint = 'bigint' as const;
+    await createTable(db, {
+      name: 'audit_checkpoints',
+      columns: { tenant: text, log: text, seq: bigint, hash: text, at: bigint, key: text, signature: text },
+      key: ['tenant', 'seq'],
+    });
+    await db.schema
+      .alterTable('tenants')
+      .addColumn('audit_log', 'text', (column) => column.notNull().defaultTo(''))
+      .execute();
+    await db.schema
+      .alterTable('tenants')
+      .addColumn('audit_base', 'bigint', (column) => column.notNull().defaultTo(0))
+      .execute();
+    await sql`update tenants set audit_log = ${randomBytes(16).toString('hex')}`.execute(db);
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -459,4 +499,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008-bad-flows': badFlows,
   '0009-flow-ends': flowEnds,
   '0010-unrecorded-denials': unrecordedDenials,
+  '0011-audit-checkpoints': auditCheckpoints,
 };

@@ -34,6 +34,9 @@ const expected: Readonly<Record<string, 'operator' | 'public'>> = {
   'GET /api/v1/flows': 'operator',
   'GET /api/v1/coverage': 'operator',
   'GET /api/v1/audit': 'operator',
+  'GET /api/v1/audit/log': 'operator',
+  'GET /api/v1/audit/checkpoints': 'operator',
+  'POST /api/v1/audit/checkpoints': 'operator',
 };
 
 /** HEAD comes with each GET, and with the same access. */

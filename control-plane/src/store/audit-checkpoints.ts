@@ -1,0 +1,114 @@
+// Signed checkpoints of the audit log in the store, and under which name (lineage) the log goes on. What signs them is in
+// audit-checkpoints.ts, one folder up: the store knows no key.
+
+import { randomBytes } from 'node:crypto';
+import { type Millis, millis } from '#model/time.ts';
+import { type ChainPlace, firstPreviousHash } from '#policy/audit-chain.ts';
+import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
+import { lineageAction } from '#policy/audit-verifier.ts';
+import { writeAudit } from './audit.ts';
+import type { Transaction } from './transaction.ts';
+
+/** Where the log ends, and what of it is kept. */
+export interface AuditHead extends ChainPlace {
+  readonly log: string;
+  /** Entries up to this one were pruned. */
+  readonly base: number;
+}
+
+/** One in so many entries is kept for good; between them only the newest. */
+const spacing = 1000;
+
+export function newAuditLog(): string {
+  return randomBytes(16).toString('hex');
+}
+
+export async function readAuditHead(tx: Transaction, input: { readonly tenant: string }): Promise<AuditHead> {
+  const { tenant } = input;
+  const { log, base } = await tx
+    .selectFrom('tenants')
+    .select(['audit_log as log', 'audit_base as base'])
+    .where('name', '=', tenant)
+    .executeTakeFirstOrThrow();
+  const last = await tx
+    .selectFrom('audit')
+    .select(['seq', 'hash'])
+    .where('tenant', '=', tenant)
+    .orderBy('seq', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return { log, base, ...(last ?? { seq: 0, hash: firstPreviousHash }) };
+}
+
+/** Oldest first, from `fromSeq`. The first of all is the one up to which entries were pruned, where any were. */
+export async function listAuditCheckpoints(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly fromSeq: number; readonly limit: number },
+): Promise<readonly AuditCheckpoint[]> {
+  const rows = await tx
+    .selectFrom('audit_checkpoints')
+    .select(['log', 'seq', 'hash', 'at', 'key', 'signature'])
+    .where('tenant', '=', input.tenant)
+    .where('seq', '>=', input.fromSeq)
+    .orderBy('seq')
+    .limit(input.limit)
+    .execute();
+  return rows.map((row) => ({ ...row, at: millis(row.at) }));
+}
+
+/**
+ * The newest takes the place of the one before it, unless that stands a thousand entries after its own. What another key signed goes: the
+ * log is signed anew from here on.
+ */
+export async function saveAuditCheckpoint(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly checkpoint: AuditCheckpoint },
+): Promise<void> {
+  const { tenant, checkpoint } = input;
+  await tx
+    .deleteFrom('audit_checkpoints')
+    .where('tenant', '=', tenant)
+    .where((where) => where.or([where('seq', '>=', checkpoint.seq), where('key', '<>', checkpoint.key)]))
+    .execute();
+  const [before, beforeThat] = await tx
+    .selectFrom('audit_checkpoints')
+    .select('seq')
+    .where('tenant', '=', tenant)
+    .orderBy('seq', 'desc')
+    .limit(2)
+    .execute();
+  if (before !== undefined && beforeThat !== undefined && before.seq - beforeThat.seq < spacing)
+    await tx.deleteFrom('audit_checkpoints').where('tenant', '=', tenant).where('seq', '=', before.seq).execute();
+  await tx
+    .insertInto('audit_checkpoints')
+    .values({ tenant, ...checkpoint })
+    .execute();
+}
+
+/**
+ * The log that is here is not the one that was signed last: it goes on under a new name, and says so. Checkpoints of what is not here any
+ * more go; the last of them is in the entry.
+ */
+export async function beginAuditLineage(
+  tx: Transaction,
+  input: {
+    readonly tenant: string;
+    readonly at: Millis;
+    readonly previous: AuditCheckpoint | undefined;
+    readonly problem: string;
+  },
+): Promise<AuditHead> {
+  const { tenant, at, previous, problem } = input;
+  const log = newAuditLog();
+  const { seq: kept } = await readAuditHead(tx, { tenant });
+  await tx.updateTable('tenants').set({ audit_log: log }).where('name', '=', tenant).execute();
+  await tx.deleteFrom('audit_checkpoints').where('tenant', '=', tenant).where('seq', '>', kept).execute();
+  await writeAudit(tx, tenant, {
+    at,
+    actor: 'control-plane',
+    action: lineageAction,
+    target: 'audit',
+    details: { log, kept, problem, ...(previous === undefined ? {} : { previous }) },
+  });
+  return readAuditHead(tx, { tenant });
+}

@@ -1,0 +1,184 @@
+// Whoever writes to the store's file, or has the whole data directory: each way of making the audit log say something else shows to whoever
+// has kept a checkpoint of it, and is told by its name.
+
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { readEntries, verifyLog } from '#cli/server/audit-log.ts';
+import type { AuditEntry } from '#policy/audit-chain.ts';
+import { startApiServer } from './support/api-server.ts';
+import {
+  type AuditLogUnderTest,
+  changeStore,
+  cutEnd,
+  forgetSigned,
+  openAuditLog,
+  rewriteChain,
+  type WrittenLog,
+  writeLogs,
+} from './support/audit-log.ts';
+import { runSegwall } from './support/segwall.ts';
+
+let scratch: string;
+let written: WrittenLog;
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'segwall-audit-'));
+  written = await writeLogs(scratch);
+});
+afterAll(() => rm(scratch, { recursive: true, force: true }));
+
+async function copied(): Promise<string> {
+  const data = await mkdtemp(join(scratch, 'copy-'));
+  await cp(written.directory, data, { recursive: true });
+  return data;
+}
+
+async function opened(data: string): Promise<AuditLogUnderTest> {
+  const log = await openAuditLog(data);
+  onTestFinished(() => log.close());
+  return log;
+}
+
+const hideThird = (entry: AuditEntry): AuditEntry => (entry.seq === 3 ? { ...entry, target: 'mail-1' } : entry);
+
+describe('the log after', () => {
+  test.each<{ readonly name: string; readonly tamper: (data: string) => unknown; readonly verdict: object }>([
+    { name: 'nothing', tamper: () => undefined, verdict: { kind: 'intact' } },
+    {
+      name: 'a changed entry',
+      tamper: (data) => changeStore(data, `update audit set actor = 'operator/else' where seq = 3`),
+      verdict: { kind: 'broken', seq: 3, fault: 'changed' },
+    },
+    {
+      name: 'an entry taken from the middle',
+      tamper: (data) => changeStore(data, 'delete from audit where seq = 3'),
+      verdict: { kind: 'broken', seq: 3, fault: 'missing' },
+    },
+    {
+      name: 'a cut-off end',
+      tamper: (data) => changeStore(data, cutEnd),
+      verdict: { kind: 'broken', fault: 'restored' },
+    },
+    {
+      name: 'a cut-off end, by whoever made the control plane forget what it signed',
+      tamper: async (data) => {
+        changeStore(data, cutEnd);
+        await forgetSigned(data);
+      },
+      verdict: { kind: 'broken', fault: 'truncated' },
+    },
+    {
+      name: 'a chain made anew',
+      tamper: (data) => rewriteChain(data, hideThird),
+      verdict: { kind: 'broken', fault: 'rewritten' },
+    },
+    {
+      name: 'a chain made anew and signed again by root of the control plane, who has the key',
+      tamper: async (data) => {
+        rewriteChain(data, hideThird);
+        await forgetSigned(data);
+      },
+      verdict: { kind: 'broken', fault: 'rewritten' },
+    },
+    {
+      name: 'a chain made anew and signed with another key',
+      tamper: async (data) => {
+        rewriteChain(data, hideThird);
+        await forgetSigned(data);
+        await rm(join(data, 'audit/key.pem'));
+      },
+      verdict: { kind: 'broken', fault: 'other-key' },
+    },
+    {
+      name: 'a checkpoint with a signature that nobody made',
+      tamper: (data) =>
+        changeStore(
+          data,
+          'insert into audit_checkpoints select tenant, log, 1, hash, at, key, signature from audit_checkpoints limit 1',
+        ),
+      verdict: { kind: 'broken', fault: 'bad-signature' },
+    },
+    {
+      name: 'the store put back from the day before',
+      tamper: (data) => cp(join(written.older, 'store.db'), join(data, 'store.db')),
+      verdict: { kind: 'broken', fault: 'restored' },
+    },
+    {
+      name: 'the whole directory put back from the day before, which the control plane cannot know',
+      tamper: (data) => cp(written.older, data, { recursive: true, force: true }),
+      verdict: { kind: 'broken', fault: 'truncated' },
+    },
+  ])('$name', async ({ tamper, verdict }) => {
+    const data = await copied();
+    await tamper(data);
+    expect(await verifyLog((await opened(data)).client, written.held)).toMatchObject(verdict);
+  });
+
+  test('a restore is whole to whoever saw nothing of what is gone, and says what it was', async () => {
+    const { older, early, held } = written;
+    const data = await copied();
+    await cp(join(older, 'store.db'), join(data, 'store.db'));
+    const verdict = await verifyLog((await opened(data)).client, early);
+    expect(verdict).toMatchObject({ kind: 'intact', lineages: [{ seq: early.seq + 1, previous: { seq: held.seq } }] });
+  });
+
+  test('a checkpoint of another control plane is known for one', async () => {
+    const log = await opened(join(scratch, 'another'));
+    expect(await verifyLog(log.client, written.held)).toMatchObject({ kind: 'broken', fault: 'other-log' });
+  });
+});
+
+test('what is changed while the control plane runs is not signed: the log goes on as a new lineage, which says so', async () => {
+  const data = await copied();
+  const { checkpoints, client } = await opened(data);
+  changeStore(data, cutEnd);
+  const fresh = await checkpoints.fresh();
+  expect(fresh.log).not.toBe(written.held.log);
+  const entries = await Array.fromAsync(readEntries(client, fresh.seq - 1));
+  expect(entries).toMatchObject([{ action: 'audit-lineage-began', actor: 'control-plane' }]);
+});
+
+test('a long log is signed about once in a thousand entries, and again only where it grew', async () => {
+  const log = await opened(await copied());
+  const { seq: at } = written.held;
+  for (let count = 0; count < 25; count += 1) {
+    for (let seq = 0; seq < 100; seq += 1) await log.append('web-1');
+    await log.checkpoints.fresh();
+  }
+  expect(await log.checkpoints.fresh()).toEqual(await log.checkpoints.fresh());
+  const stored = await log.client.call<readonly { seq: number }[]>('GET', '/audit/checkpoints?limit=1000');
+  expect(stored.length).toBeLessThanOrEqual(5);
+  expect(stored.at(-1)?.seq).toBe(at + 2500);
+  expect(await verifyLog(log.client, written.held)).toMatchObject({ kind: 'intact', entries: at + 2500 });
+});
+
+describe('of a control plane', () => {
+  test('segwall audit --verify keeps what it saw, and tells of what went since; the key is the log’s own', async () => {
+    const data = await mkdtemp(join(scratch, 'whole-'));
+    const state = join(scratch, 'state');
+    const server = await startApiServer({ directory: data });
+    onTestFinished(() => server.close());
+    const { apiUrl } = server.controlPlane;
+    const segwall = (...args: readonly string[]) =>
+      runSegwall(['audit', ...args], { SEGWALL_SERVER: apiUrl, SEGWALL_TOKEN: server.token, XDG_STATE_HOME: state });
+    const key = await segwall('key');
+    expect(key.stdout).toMatch(/^[0-9a-f]{64}$/);
+    const keyFile = join(data, 'audit/key.pem');
+    expect((await stat(keyFile)).mode & 0o777).toBe(0o600);
+    expect(await readFile(keyFile, 'utf8')).not.toBe(await readFile(join(data, 'pki/ca-key.pem'), 'utf8'));
+
+    const first = await segwall('--verify', '--json');
+    expect(first).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('first look') });
+    const { checkpoint } = JSON.parse(first.stdout) as { readonly checkpoint: { readonly key: string } };
+    expect(checkpoint.key).toBe(key.stdout);
+    changeStore(data, cutEnd);
+    const second = await segwall('--verify');
+    expect(second).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/^broken: the store was put back/) });
+    const file = join(scratch, 'kept.json');
+    await writeFile(file, JSON.stringify({ checkpoint }));
+    expect((await segwall('--verify', '--checkpoint', file)).exitCode).toBe(1);
+    expect((await segwall('--verify', '--trust-anew')).exitCode).toBe(0);
+    expect((await segwall('--verify')).stdout).toContain('still holds');
+  }, 60_000);
+});
