@@ -2,7 +2,9 @@
 // about. `kept`, `undone` and why, in one table; commit-confirm asks the network, this decides.
 //
 //   adds or changes a quarantine, or cuts off more peers ─────► kept, unasked
+//   could not be reached just before it either ───────────────► kept, unasked: the network is no witness against it
 //   reached through the new rules ────────────────────────────► kept
+//   the stream still carries what the control plane says ─────► kept, whatever the tries say
 //   not reached, and our table denied none of our tries ──────► kept: the network, the host or somebody on them failed, not the rules
 //   not reached, and our table denied the tries ──────────────► undone
 
@@ -13,13 +15,19 @@ import type { DeniedCount } from './denied-sets.ts';
 
 export interface LockOutEvidence {
   readonly change: 'contains' | 'ordinary';
+  /** A try of the same kind, just before. */
+  readonly baseline: 'reached' | 'failed';
+  /** Whether anything was heard on the policy stream since. */
+  readonly stream: 'lives' | 'silent';
   readonly tries: 'reached' | 'failed';
   /** By our own table, of connections of this host to its control plane, while the tries went on. */
   readonly denials: 'none' | 'some';
 }
 
-export function judgeLockOut({ change, tries, denials }: LockOutEvidence): 'kept' | 'undone' {
-  return change === 'ordinary' && tries === 'failed' && denials === 'some' ? 'undone' : 'kept';
+export function judgeLockOut({ change, baseline, stream, tries, denials }: LockOutEvidence): 'kept' | 'undone' {
+  if (change === 'contains' || baseline === 'failed') return 'kept';
+  if (stream === 'lives' || tries === 'reached') return 'kept';
+  return denials === 'some' ? 'undone' : 'kept';
 }
 
 /**

@@ -42,6 +42,7 @@ import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
 import type { AgentSettings } from './settings.ts';
+import { createSignOfLife } from './sign-of-life.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { serveStatus } from './status.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
@@ -103,6 +104,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     settings,
     cgroups,
     essentials,
+    way: reach.way,
     panic,
     events,
     eventRecorded: () => eventRecorded(),
@@ -154,9 +156,11 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
 
   let syncState: SyncState = 'connecting';
   let addressStanding: AddressStanding | undefined;
+  const signOfLife = createSignOfLife();
   const intake = createPolicyIntake({
     enforcer,
     reach,
+    heard: signOfLife.next,
     denials: () =>
       readControlPlaneDenials({
         nft: enforcement.nft,
@@ -193,6 +197,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     signal: stop,
     log,
+    onHeard: signOfLife.heard,
     onState(next) {
       if (next === 'connected') {
         log.info({ controlPlane: identity.controlPlane }, 'connected to the control plane');

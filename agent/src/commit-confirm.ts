@@ -2,31 +2,36 @@
 // control plane. A try that fails proves nothing by itself, since anyone who drops our packets or takes our ports can make it fail:
 // what counts is that our own table denied it. Stands between policy sync and the enforcer; agent/core/lock-out.ts decides.
 //
-//   applied ──nothing was taken away, or a quarantine came──► kept
-//   applied ──something was taken away──► trying ──reached─────────────────────────► kept
-//                                           ├──failed, and our table denied nothing──► kept, and told in the log
-//                                           └──limit passed, our table denied it─────► previous revision again ─► refused
+//   asked for ──the table itself would deny the way──► refused, nothing loaded (agent/core/own-way.ts, in the enforcer)
+//   asked for ──a quarantine comes──► applied ─► kept
+//   asked for ──nothing is taken away──► applied ─► kept
+//   asked for ──something is taken away──► baseline: one try ─► applied ──the baseline failed──► kept
+//                                                                └─► trying ──reached, or heard on the stream─────► kept
+//                                                                      ├──failed, and our table denied nothing──► kept, and told in the log
+//                                                                      └──limit passed, our table denied it─────► previous revision again ─► refused
 //
 // A control plane that answers with a refusal is reached: its process is away, its network is not.
 
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { changeOf, judgeLockOut } from '#agent-core/lock-out.ts';
-import type { Result } from '#model/result.ts';
+import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/lock-out.ts';
+import { err, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { ResumeOutcome, TableEnforcer } from './enforcer.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
 
 export interface CommitConfirmOptions {
-  readonly enforcer: Pick<TableEnforcer, 'apply' | 'held' | 'open' | 'resume'> & {
-    counts(): Pick<ReturnType<TableEnforcer['counts']>, 'epoch'>;
-  };
+  readonly enforcer: Pick<TableEnforcer, 'apply' | 'held' | 'open' | 'resume'>;
   /** Opens a connection of its own to the control plane and closes it: one try. The error says what stood in the way. */
   readonly reach: (signal: AbortSignal) => Promise<Result<void>>;
   /** Packets that our own table has denied so far on the way to the control plane. */
   readonly denials: () => Promise<Result<number>>;
+  /** Resolves with the next message on the policy stream, of those that are sent from now on; never after the signal. */
+  readonly heard: (signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
-  /** How long the new rules have to let the control plane be reached. Default 10 s; 2 s to 5 min are sensible. */
+  /**
+   * How long the new rules have to let the control plane be reached. Default 12 s, in which a heartbeat comes; 2 s to 5 min are sensible.
+   */
   readonly limitMs?: number;
   readonly tryMs?: number;
 }
@@ -39,37 +44,69 @@ export interface CommitConfirm extends Enforcer {
   resume(): Promise<ConfirmedResume>;
 }
 
-const defaultLimitMs = 10_000;
+const defaultLimitMs = 12_000;
 /** A dropped SYN is sent again after a second: one try must outlast that. */
 const defaultTryMs = 2_500;
+/** Whoever drops the baseline's packets holds a change up for so long; who could not be reached in it is no witness. */
+const baselineMs = 1000;
 const betweenTriesMs = 200;
 
 export function createCommitConfirm(options: CommitConfirmOptions): CommitConfirm {
   const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
 
+  const tryWithin = (ms: number, signal?: AbortSignal) => {
+    const limit = AbortSignal.timeout(Math.max(1, Math.ceil(ms)));
+    return options.reach(signal === undefined ? limit : AbortSignal.any([limit, signal]));
+  };
+
   /** What stood in the way, where our own table did; undefined where the control plane was reached or the fault is not the table's. */
-  const lockedOut = async (): Promise<string | undefined> => {
+  const lockedOut = async (baseline: LockOutEvidence['baseline']): Promise<string | undefined> => {
+    if (baseline === 'failed') {
+      log.warn('the control plane could not be reached before the change either: the new rules stay in force');
+      return undefined;
+    }
+    const over = new AbortController();
+    const heard = options.heard(over.signal).then(() => 'heard' as const);
+    try {
+      return await tryUntilHeard(heard, over.signal);
+    } finally {
+      over.abort();
+    }
+  };
+
+  const tryUntilHeard = async (heard: Promise<'heard'>, signal: AbortSignal): Promise<string | undefined> => {
     const giveUpAt = performance.now() + limitMs;
-    let before: Result<number> | undefined;
-    let reason = 'no try was finished';
-    while (performance.now() < giveUpAt) {
-      const left = giveUpAt - performance.now();
-      const outcome = await options.reach(AbortSignal.timeout(Math.ceil(Math.min(left, tryMs))));
-      if (outcome.ok) return undefined;
-      reason = outcome.error;
+    let before: Result<number> = err('no try has failed yet');
+    for (;;) {
+      const outcome = await Promise.race([heard, tryWithin(Math.min(giveUpAt - performance.now(), tryMs), signal)]);
+      if (outcome === 'heard' || outcome.ok) return undefined;
+      const reason = outcome.error;
       const now = await options.denials();
-      if (before !== undefined) {
-        const denials = now.ok && before.ok && now.value > before.value ? 'some' : 'none';
-        if (judgeLockOut({ change: 'ordinary', tries: 'failed', denials }) === 'kept') {
+      if (before.ok) {
+        const denials = now.ok && now.value > before.value ? 'some' : 'none';
+        const evidence = {
+          change: 'ordinary',
+          baseline: 'reached',
+          stream: 'silent',
+          tries: 'failed',
+          denials,
+        } as const;
+        if (judgeLockOut(evidence) === 'kept') {
           log.warn({ reason }, 'the control plane cannot be reached, and not for our rules: they stay in force');
           return undefined;
         }
+        if (performance.now() >= giveUpAt) return reason;
       } else {
         before = now;
+        if (!now.ok) {
+          log.warn({ reason: now.error }, 'what our table denied cannot be read: the new rules stay in force');
+          return undefined;
+        }
       }
-      await setTimeout(Math.min(betweenTriesMs, Math.max(0, giveUpAt - performance.now())));
+      const pauseMs = Math.min(betweenTriesMs, Math.max(0, giveUpAt - performance.now()));
+      const paused = await Promise.race([heard, setTimeout(pauseMs, 'paused' as const, { signal, ref: true })]);
+      if (paused === 'heard') return undefined;
     }
-    return reason;
   };
 
   const putBack = async (previous: HostRuleSet | undefined): Promise<ApplyOutcome | undefined> => {
@@ -86,7 +123,7 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
       if (outcome.kind !== 'in-force' || !wasReached) return outcome;
       const held = enforcer.held();
       if (held !== undefined && changeOf(undefined, held) === 'contains') return outcome;
-      const failure = await lockedOut();
+      const failure = await lockedOut('reached');
       if (failure === undefined) return outcome;
       const { revision } = outcome;
       return {
@@ -96,11 +133,13 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
     },
     async apply(ruleSet) {
       const previous = enforcer.held();
-      const epochBefore = enforcer.counts().epoch;
-      const outcome = await enforcer.apply(ruleSet);
-      if (outcome.kind !== 'applied' || enforcer.counts().epoch === epochBefore) return outcome;
-      if (changeOf(previous, ruleSet) === 'contains') return outcome;
-      const failure = await lockedOut();
+      if (changeOf(previous, ruleSet) === 'contains') return enforcer.apply(ruleSet);
+      let baseline: LockOutEvidence['baseline'] | undefined;
+      const outcome = await enforcer.apply(ruleSet, async () => {
+        baseline = (await tryWithin(baselineMs)).ok ? 'reached' : 'failed';
+      });
+      if (outcome.kind !== 'applied' || baseline === undefined) return outcome;
+      const failure = await lockedOut(baseline);
       if (failure === undefined) return outcome;
       const { revision } = ruleSet;
       log.error(

@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import type { OwnWay } from '#agent-core/own-way.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -21,6 +22,8 @@ export const reachNames = { connection: 'control-plane', names: 'control-plane-d
 export interface ControlPlaneReach {
   /** None while no address is known. */
   essentials(): readonly EssentialEntry[];
+  /** What the entries are to let through, for whoever looks whether they do. */
+  way(): OwnWay;
   /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing. */
   resolve(): Promise<'changed' | 'same'>;
   /** One connection, closed at once. A refusal by the other side is an answer too: its host was reached. */
@@ -49,6 +52,8 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
       if (resolvers.length > 0) entries.push(outbound(reachNames.names, resolvers, [udp(53), tcp(53)]));
       return entries;
     },
+
+    way: () => ({ host, port, addresses, resolvers }),
 
     async resolve() {
       if (literal.ok) return 'same';

@@ -5,6 +5,7 @@
 //   cgroup tree ─► unit watch ─► enforcer       resolvers' answers ─► names ─► enforcer: relearn
 
 import type { Logger } from 'pino';
+import type { OwnWay } from '#agent-core/own-way.ts';
 import { tableName } from '#agent-core/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { ownAddresses } from './addresses.ts';
@@ -47,6 +48,8 @@ export interface EnforcementOptions {
   readonly settings: AgentSettings;
   readonly cgroups: CgroupRoot | undefined;
   readonly essentials: () => readonly EssentialEntry[];
+  /** What no table may deny the agent. */
+  readonly way: () => OwnWay;
   readonly panic: PanicFlag;
   readonly events: EventLog;
   /** An event about the table waits for the control plane. */
@@ -74,6 +77,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     nft,
     stateDirectory: state,
     essentials,
+    way: options.way,
     ownAddresses: () => ownAddresses(settings.interfaces),
     log,
     marks,

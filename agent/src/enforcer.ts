@@ -14,8 +14,10 @@ import type { Logger } from 'pino';
 import type { Decision } from '#agent-core/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
+import type { OwnWay } from '#agent-core/own-way.ts';
 import { statedMask } from '#agent-core/transaction.ts';
 import type { Result } from '#model/result.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
 import { createDecisionNames } from './decision-names.ts';
 import type { ElementSocket } from './element-socket.ts';
 import { createFingerprintKeeping } from './fingerprint-keeping.ts';
@@ -47,6 +49,8 @@ export interface EnforcerOptions extends Omit<TableMakingOptions, 'marks'> {
   readonly sweepMarks: (sweep: MarkSweep) => Promise<Result<number>>;
   /** Just before a table goes where none of ours stands: conntrack may be asleep, and knows nothing of what is open. */
   readonly beforeFirstTable?: () => Promise<void>;
+  /** What no table may deny this agent. Absent: nothing. */
+  readonly way?: () => OwnWay;
   /** The words of the state rule as the kernel has them. Absent, or where it fails, nft is asked: slow where peers are many. */
   readonly stateRule?: () => Promise<Result<string | undefined>>;
   /** How many transactions nftables has had in this network namespace. Absent: who else made some is known by notices alone. */
@@ -62,6 +66,8 @@ export interface EnforcerOptions extends Omit<TableMakingOptions, 'marks'> {
 }
 
 export interface TableEnforcer extends Enforcer {
+  /** `beforeNarrowing` is awaited just before a load that takes something away. */
+  apply(ruleSet: HostRuleSet, beforeNarrowing?: () => Promise<void>): Promise<ApplyOutcome>;
   start(): Promise<StartOutcome>;
   /** Whoever let a connection in or denied it, by the number in its mark. Also for rules that are gone. */
   decisionOf(number: number): Decision | undefined;
@@ -197,6 +203,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     nft,
     elements: options.elements === undefined ? 'by-nft' : 'by-socket',
     beforeFirstTable: options.beforeFirstTable,
+    way: options.way,
     log,
   });
   const start = createTableStart({
@@ -259,11 +266,12 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   return {
     held: () => inForce?.ruleSet,
     open: () => inTurn(open),
-    apply: (ruleSet) => inTurn(() => change(ruleSet)),
+    apply: (ruleSet, beforeNarrowing) => inTurn(() => change(ruleSet, { beforeNarrowing })),
     start: () => inTurn(start),
     repair: (cause) => inTurn(() => repair(cause)),
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
-    relearn: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, 'soon'))),
+    relearn: () =>
+      inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, { saving: 'soon' }))),
     isOwnState: loader.isOwnState,
     heedPanic: () => inTurn(async () => undefined),
     isOpened: () => isOpened,

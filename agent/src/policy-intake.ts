@@ -18,8 +18,9 @@ export interface PolicyIntake extends Enforcer {
 
 export function createPolicyIntake(options: {
   readonly enforcer: TableEnforcer;
-  readonly reach: Pick<ControlPlaneReach, 'tryConnect'>;
+  readonly reach: Pick<ControlPlaneReach, 'tryConnect' | 'way' | 'resolve'>;
   readonly denials: () => Promise<Result<number>>;
+  readonly heard: (signal: AbortSignal) => Promise<void>;
   /** Of the start. */
   readonly problem: string;
   /** A rule set was tried, whatever came of it. */
@@ -31,6 +32,7 @@ export function createPolicyIntake(options: {
     enforcer,
     reach: (until) => reach.tryConnect(until),
     denials: options.denials,
+    heard: options.heard,
     log,
   });
   let { problem } = options;
@@ -39,6 +41,8 @@ export function createPolicyIntake(options: {
     held: () => enforcer.held(),
     async apply(ruleSet) {
       offered = ruleSet.revision;
+      // A name that nobody could tell at the start is known by now, or no rule set would have come: none is refused for being early.
+      if (reach.way().addresses.length === 0) await reach.resolve();
       const outcome = await confirmed.apply(ruleSet);
       tried();
       const { revision } = outcome;

@@ -63,6 +63,8 @@ export interface PolicySyncOptions {
   /** Ends the sync. */
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Something came from the control plane. */
+  readonly onHeard?: () => void;
   readonly onState: (state: SyncState) => void;
   readonly times?: Partial<SyncTimes>;
 }
@@ -256,6 +258,7 @@ class StreamSession {
 
   #received(bytes: Uint8Array): void {
     if (this.#isOver) return;
+    this.#options.onHeard?.();
     clearTimeout(this.#watchdog);
     this.#watchdog = this.#startWatchdog(this.#times.silenceMs);
     if (!this.#isConnected) {

@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { elementChanges } from '#agent-core/element-changes.ts';
 import { firstEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
+import { type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
 import { noRoomText } from '#agent-core/render.ts';
 import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
@@ -36,16 +37,24 @@ export interface TableChangeOptions {
   /** Whether peers may be changed without nft. */
   readonly elements: 'by-socket' | 'by-nft';
   readonly beforeFirstTable: (() => Promise<void>) | undefined;
+  /** What no table may deny this agent. Absent: nothing. */
+  readonly way: (() => OwnWay) | undefined;
   readonly log: Logger;
 }
 
 /** In a turn. */
-export type TableChange = (ruleSet: HostRuleSet, when?: Saving) => Promise<ApplyOutcome>;
+export type TableChange = (ruleSet: HostRuleSet, given?: HowToChange) => Promise<ApplyOutcome>;
+
+export interface HowToChange {
+  readonly saving?: Saving;
+  /** Awaited just before a load that takes something away. */
+  readonly beforeNarrowing?: (() => Promise<void>) | undefined;
+}
 
 export function createTableChange(options: TableChangeOptions): TableChange {
   const { held, loader, making, epochs, marks, nft, log } = options;
 
-  const change: TableChange = async (ruleSet, when = 'now') => {
+  const change: TableChange = async (ruleSet, { saving = 'now', beforeNarrowing } = {}) => {
     const { revision } = ruleSet;
     const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
     const before = held.current();
@@ -53,6 +62,9 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const numbered = await make(before?.table.numbering ?? emptyNumbering);
     const table = numbered ?? (await make(emptyNumbering));
     if (table === undefined) return refused(noRoomText(marks));
+    const lockOut =
+      options.way && refusalOfWay({ previous: before?.ruleSet, next: ruleSet, table, way: options.way() });
+    if (lockOut !== undefined) return refused(lockOut);
     const isNewTable =
       before === undefined ||
       numbered === undefined ||
@@ -77,6 +89,7 @@ export function createTableChange(options: TableChangeOptions): TableChange {
       await held.keep({ ...before, ruleSet });
       return { kind: 'applied', revision };
     }
+    if (isNewTable) await beforeNarrowing?.();
     const epoch = isNewTable ? await epochs.next(current) : ok(current);
     if (!epoch.ok) return refused(epoch.error);
     const state = held.stateOf({ revision, epoch: epoch.value, digest });
@@ -92,7 +105,7 @@ export function createTableChange(options: TableChangeOptions): TableChange {
       loaded = await changeOrLoad(before, table, { state, isNewEpoch: isNewTable });
     }
     if (!loaded.ok) return refused(`nft refused the rule set: ${explainRefusal(loaded.error)}`);
-    await held.keep({ ruleSet, table, digest, ...loaded.value }, when);
+    await held.keep({ ruleSet, table, digest, ...loaded.value }, saving);
     return { kind: 'applied', revision };
   };
 

@@ -7,35 +7,34 @@ import { hostRuleSet } from './rule-sets.ts';
 
 const revision = (number: number) => hostRuleSet({ revision: number, addresses: ['10.0.0.1'] });
 
-/** An enforcer that takes everything; a revision above 1 begins a new epoch unless told that it only widens. */
+/** An enforcer that takes everything; each revision takes something away unless told that it only widens. */
 function fakeEnforcer(widens: ReadonlySet<number> = new Set()) {
   const applied: (number | 'open')[] = [];
   let held: HostRuleSet | undefined;
-  let epoch = 0;
   return {
     applied,
     held: () => held,
-    counts: () => ({ repairs: 0, epoch, settled: 'yes' as const }),
     open: async () => {
       applied.push('open');
       held = undefined;
       return ok(undefined);
     },
     resume: async () => ({ kind: 'in-force', revision: held?.revision ?? 0 }) as const,
-    apply: async (ruleSet: HostRuleSet) => {
+    apply: async (ruleSet: HostRuleSet, beforeNarrowing?: () => Promise<void>) => {
+      if (!widens.has(ruleSet.revision)) await beforeNarrowing?.();
       applied.push(ruleSet.revision);
       held = ruleSet;
-      if (!widens.has(ruleSet.revision)) epoch += 1;
       return { kind: 'applied', revision: ruleSet.revision } as const;
     },
   };
 }
 
-/** `ours`: our own table denies each try that fails; `theirs`: somebody else does. */
+/** `ours`: our own table denies each try that fails; `theirs`: somebody else does. `heard`: what the stream does once the change is in force. */
 function guard(
   enforcer: ReturnType<typeof fakeEnforcer>,
   reach: () => Result<void>,
   fault: 'ours' | 'theirs' = 'ours',
+  heard?: () => Promise<void>,
 ) {
   const log = pino({ level: 'silent' });
   let denied = 0;
@@ -45,7 +44,16 @@ function guard(
     return outcome;
   };
   const denials = async () => ok(denied);
-  return createCommitConfirm({ enforcer, reach: async () => tried(), denials, log, limitMs: 300, tryMs: 50 });
+  return createCommitConfirm({
+    enforcer,
+    reach: async () => tried(),
+    denials,
+    heard: heard ?? (() => new Promise(() => undefined)),
+    log,
+    // Where the stream is to end the wait, nothing else may.
+    limitMs: heard === undefined ? 300 : 60_000,
+    tryMs: 50,
+  });
 }
 
 const quarantined = (number: number): HostRuleSet => {
@@ -63,10 +71,8 @@ test('a change through which the control plane is reached is kept', async () => 
 
 test('a change that cuts the control plane off is undone and refused', async () => {
   const enforcer = fakeEnforcer();
-  let reachable = ok(undefined) as Result<void>;
-  const guarded = guard(enforcer, () => reachable);
+  const guarded = guard(enforcer, () => (enforcer.applied.at(-1) === 2 ? err('EHOSTUNREACH') : ok(undefined)));
   await guarded.apply(revision(1));
-  reachable = err('EHOSTUNREACH');
   const outcome = await guarded.apply(revision(2));
   expect(outcome).toMatchObject({ kind: 'refused', revision: 2 });
   expect(outcome.kind === 'refused' && outcome.reason).toContain('revision 1 is in force again');
@@ -76,7 +82,7 @@ test('a change that cuts the control plane off is undone and refused', async () 
 
 test('a first policy that cuts the control plane off opens the host again', async () => {
   const enforcer = fakeEnforcer();
-  const guarded = guard(enforcer, () => err('ETIMEDOUT'));
+  const guarded = guard(enforcer, () => (enforcer.applied.length === 0 ? ok(undefined) : err('ETIMEDOUT')));
   expect(await guarded.apply(revision(1))).toMatchObject({ kind: 'refused', revision: 1 });
   expect(enforcer.applied).toEqual([1, 'open']);
 });
@@ -89,8 +95,9 @@ test('a change that only widens is not probed', async () => {
     return ok(undefined);
   });
   await guarded.apply(revision(1));
+  const afterNarrowing = probes;
   await guarded.apply(revision(2));
-  expect(probes).toBe(1);
+  expect([afterNarrowing, probes]).toEqual([2, 2]);
 });
 
 test('a control plane that is slow to answer is given the whole limit', async () => {
@@ -98,7 +105,7 @@ test('a control plane that is slow to answer is given the whole limit', async ()
   let probes = 0;
   const guarded = guard(enforcer, () => {
     probes += 1;
-    return probes < 2 ? err('ETIMEDOUT') : ok(undefined);
+    return probes === 2 ? err('ETIMEDOUT') : ok(undefined);
   });
   expect(await guarded.apply(revision(1))).toEqual({ kind: 'applied', revision: 1 });
 });
@@ -107,11 +114,41 @@ test.each(['EADDRNOTAVAIL', 'ETIMEDOUT', 'EHOSTUNREACH', 'ABORT_ERR'])(
   'tries that fail with %s, which our own table did not deny, undo nothing',
   async (error) => {
     const enforcer = fakeEnforcer();
-    const guarded = guard(enforcer, () => err(error), 'theirs');
+    const reach = () => (enforcer.applied.length === 0 ? ok(undefined) : err(error));
+    const guarded = guard(enforcer, reach, 'theirs');
     expect(await guarded.apply(revision(1))).toEqual({ kind: 'applied', revision: 1 });
     expect(enforcer.applied).toEqual([1]);
   },
 );
+
+test('where the control plane could not be reached before a change either, nothing is tried after it', async () => {
+  const enforcer = fakeEnforcer();
+  let probes = 0;
+  const guarded = guard(enforcer, () => {
+    probes += 1;
+    return err('ETIMEDOUT');
+  });
+  expect(await guarded.apply(revision(1))).toEqual({ kind: 'applied', revision: 1 });
+  expect({ applied: enforcer.applied, probes }).toEqual({ applied: [1], probes: 1 });
+});
+
+test('a stream on which the control plane is heard keeps a change, whatever the tries say', async () => {
+  const enforcer = fakeEnforcer();
+  let failedTries = 0;
+  let tellHeard: () => void = () => undefined;
+  const heard = new Promise<void>((resolve) => {
+    tellHeard = resolve;
+  });
+  const reach = () => {
+    if (enforcer.applied.length === 0) return ok(undefined);
+    failedTries += 1;
+    if (failedTries === 2) tellHeard();
+    return err('ETIMEDOUT');
+  };
+  const guarded = guard(enforcer, reach, 'ours', () => heard);
+  expect(await guarded.apply(revision(1))).toEqual({ kind: 'applied', revision: 1 });
+  expect({ applied: enforcer.applied, failedTries }).toEqual({ applied: [1], failedTries: 2 });
+});
 
 test('a quarantine is never undone, nor asked about', async () => {
   const enforcer = fakeEnforcer();

@@ -1,25 +1,33 @@
 // Nobody on the network or the host may undo a policy by keeping the agent from its control plane: every state of the judgement of
-// a lock-out, and which denials count as our own.
+// a lock-out, what a table would deny the agent before it is loaded, and which denials count as our own.
 
 import { expect, test } from 'vitest';
+import { buildTable } from '#agent-core/build-table.ts';
 import type { DeniedCount } from '#agent-core/denied-sets.ts';
 import { changeOf, denialsAmong, judgeLockOut } from '#agent-core/lock-out.ts';
+import { emptyNumbering } from '#agent-core/numbering.ts';
+import { deniedWay, type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
 import type { Address } from '#model/address.ts';
-import { rangeOf } from '#model/address-range.ts';
+import { normaliseRanges, rangeOf } from '#model/address-range.ts';
+import { assertOk } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
-import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
+import { parseServiceTerm } from '#model/service.ts';
+import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 
-test.each([
-  ['contains', 'reached', 'none', 'kept'],
-  ['contains', 'reached', 'some', 'kept'],
-  ['contains', 'failed', 'none', 'kept'],
-  ['contains', 'failed', 'some', 'kept'],
-  ['ordinary', 'reached', 'none', 'kept'],
-  ['ordinary', 'reached', 'some', 'kept'],
-  ['ordinary', 'failed', 'none', 'kept'],
-  ['ordinary', 'failed', 'some', 'undone'],
-] as const)('a change that is %s, tries that are %s, %s denied by us: %s', (change, tries, denials, expected) => {
-  expect(judgeLockOut({ change, tries, denials })).toBe(expected);
+test('of all that can be seen of a change, one combination undoes it', () => {
+  const all = (['contains', 'ordinary'] as const).flatMap((change) =>
+    (['reached', 'failed'] as const).flatMap((baseline) =>
+      (['lives', 'silent'] as const).flatMap((stream) =>
+        (['reached', 'failed'] as const).flatMap((tries) =>
+          (['none', 'some'] as const).map((denials) => ({ change, baseline, stream, tries, denials })),
+        ),
+      ),
+    ),
+  );
+  expect(all).toHaveLength(32);
+  expect(all.filter((evidence) => judgeLockOut(evidence) === 'undone')).toEqual([
+    { change: 'ordinary', baseline: 'reached', stream: 'silent', tries: 'failed', denials: 'some' },
+  ]);
 });
 
 const plain = hostRuleSet({ addresses: ['10.0.0.1'] });
@@ -95,4 +103,97 @@ test.each([
   ['another server', { ...denied, server: stranger }, 0],
 ] as const)('of what our table denied, %s counts %#', (_name, count, expected) => {
   expect(denialsAmong([count], way)).toBe(expected);
+});
+
+const byName: OwnWay = {
+  host: 'cp.test',
+  port: 8443,
+  addresses: [controlPlane, 'fd00::2' as Address],
+  resolvers: ['10.0.0.53' as Address],
+};
+const essential = (name: string, term: string, ...addresses: readonly string[]): EssentialEntry => ({
+  name,
+  direction: 'outbound',
+  peers: { kind: 'ranges', ranges: normaliseRanges(addresses.map((address) => rangeOf(address as Address))) },
+  services: [assertOk(parseServiceTerm(term))],
+});
+const toAll = essential('control-plane', 'tcp/8443', '10.0.0.2', 'fd00::2');
+const toDns = essential('control-plane-dns', 'udp/53', '10.0.0.53');
+const closed = { addresses: ['10.0.0.1'], outbound: 'enforce' } as const;
+const unnamed = { ...byName, addresses: [] };
+
+test.each<[string, HostPolicy, readonly EssentialEntry[], OwnWay, readonly string[]]>([
+  ['all of the way is essential', closed, [toAll, toDns], byName, []],
+  ['nothing is, and outbound only observes', { ...closed, outbound: 'observe' }, [], byName, []],
+  ['nothing is, and outbound is off', { ...closed, outbound: 'off' }, [], byName, []],
+  [
+    'nothing is',
+    closed,
+    [],
+    byName,
+    ['tcp/8443 to 10.0.0.2 (default of s)', 'tcp/8443 to fd00::2 (default of s)', 'udp/53 to 10.0.0.53 (default of s)'],
+  ],
+  [
+    'one of its addresses is not',
+    closed,
+    [essential('control-plane', 'tcp/8443', '10.0.0.2'), toDns],
+    byName,
+    ['tcp/8443 to fd00::2 (default of s)'],
+  ],
+  [
+    'its port is another',
+    closed,
+    [essential('control-plane', 'tcp/8444', '10.0.0.2', 'fd00::2'), toDns],
+    byName,
+    ['tcp/8443 to 10.0.0.2 (default of s)', 'tcp/8443 to fd00::2 (default of s)'],
+  ],
+  ['its resolver is not', closed, [toAll], byName, ['udp/53 to 10.0.0.53 (default of s)']],
+  [
+    'a rule grants what is not essential',
+    { ...closed, peers: { cp: ['10.0.0.2', 'fd00::2'] }, allowOut: ['cp: tcp/8443', 'any: udp/53'] },
+    [],
+    byName,
+    [],
+  ],
+  [
+    'no address is known',
+    closed,
+    [toDns],
+    unnamed,
+    ['tcp/8443 to cp.test, of which no address is known (default of s)'],
+  ],
+  ['no address is known, and outbound only observes', { ...closed, outbound: 'observe' }, [], unnamed, []],
+  [
+    'another service of the host is denied it',
+    { ...closed, outbound: 'observe', units: { web: { unit: 'web.service', outbound: 'enforce' } } },
+    [],
+    byName,
+    [],
+  ],
+  [
+    'the agent’s own service is denied it',
+    { ...closed, outbound: 'observe', units: { seg: { unit: 'segwall-agent.service', outbound: 'enforce' } } },
+    [toDns],
+    { ...byName, unit: 'segwall-agent.service', addresses: [controlPlane] },
+    ['tcp/8443 to 10.0.0.2 (default of s)'],
+  ],
+])('a table where %s', (_name, policy, essentials, ownWay, expected) => {
+  const ruleSet = hostRuleSet(policy);
+  const table = buildTable({ ruleSet, essentials, numbering: emptyNumbering });
+  if (table === undefined) throw new Error('the numbers do not fit');
+  expect(deniedWay(table, ownWay)).toEqual(expected);
+  const refusal = refusalOfWay({ previous: undefined, next: ruleSet, table, way: ownWay });
+  if (expected.length === 0) expect(refusal).toBeUndefined();
+  else expect(refusal).toMatch(/^lock-out: .*nothing was loaded\. Compare "essential"/);
+});
+
+test('a quarantine is loaded whatever it denies the agent', () => {
+  const next = quarantined();
+  const table = buildTable({ ruleSet: next, essentials: [], numbering: emptyNumbering });
+  if (table === undefined) throw new Error('the numbers do not fit');
+  const own = { ...byName, resolvers: [], addresses: [controlPlane] };
+  expect(deniedWay(table, own)).toEqual(['tcp/8443 to 10.0.0.2 (quarantine of q)']);
+  expect(refusalOfWay({ previous: plain, next, table, way: own })).toBeUndefined();
+  // What follows it is a change like any other.
+  expect(refusalOfWay({ previous: next, next, table, way: own })).toContain('lock-out');
 });

@@ -1,0 +1,32 @@
+// That the control plane was heard on the policy stream: for whoever waits to hear it again.
+
+import { setImmediate } from 'node:timers/promises';
+
+export interface SignOfLife {
+  /** A message came. */
+  heard(): void;
+  /**
+   * Resolves with the next message, of those that are sent from now on; never after the signal. What came before and lies in the
+   * process's or the socket's buffers is read within one turn of the event loop, and does not count.
+   */
+  next(signal: AbortSignal): Promise<void>;
+}
+
+export function createSignOfLife(): SignOfLife {
+  const waiting = new Set<() => void>();
+  return {
+    heard() {
+      for (const tell of waiting) tell();
+      waiting.clear();
+    },
+    async next(signal) {
+      await setImmediate();
+      await setImmediate();
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) return;
+        waiting.add(resolve);
+        signal.addEventListener('abort', () => waiting.delete(resolve), { once: true });
+      });
+    },
+  };
+}
