@@ -17,6 +17,7 @@ import { chooseGates, type WorkloadGates } from './gate.ts';
 import { hookChains, tagParts } from './hook-chains.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
+import { ownerChain } from './owner-chain.ts';
 import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import { chooseLayouts, mostWalksDefault, tagText } from './peer-layout.ts';
 import { Capacities, type ClassTarget, peerMapsOf } from './peer-maps.ts';
@@ -72,10 +73,24 @@ export function buildTable(request: TableRequest): Table | undefined {
     if (number === undefined) isExhausted = true;
     return number ?? 0;
   };
-  const use = (decision: Decision) => decisions.set(numberOf(decision), decision);
+  /** An owner's decision has no number of its own: it is one of two that have. */
+  const plain = (decision: Decision): Decision => {
+    const { workload, direction, action, end } = decision;
+    return decision.only === undefined ? decision : intern({ workload, direction, action, end });
+  };
+  const use = (decision: Decision): void => {
+    if (decision.only !== undefined) use(decision.only.otherwise);
+    const own = plain(decision);
+    decisions.set(numberOf(own), own);
+  };
+  const numberText = (decision: Decision): string => {
+    if (decision.only === undefined) return String(numberOf(decision));
+    const { owner, otherwise } = decision.only;
+    return `${numberOf(plain(decision))}@${owner.uid}:${numberOf(otherwise)}`;
+  };
   const classOf = (services: ServiceMap<Decision>): PeerClass => {
     const key = planes
-      .map((plane) => services[plane].map(({ low, high, value }) => `${low}-${high}=${numberOf(value)}`).join(','))
+      .map((plane) => services[plane].map(({ low, high, value }) => `${low}-${high}=${numberText(value)}`).join(','))
       .join(';');
     const found = known.get(key);
     if (found !== undefined) return found;
@@ -134,7 +149,15 @@ export function buildTable(request: TableRequest): Table | undefined {
     ),
     votes: countVotes(gates, request.previous),
   });
-  const decisionChain = (decision: Decision) => `r_${numberOf(decision)}`;
+  const ownerChains = new Map<string, Chain>();
+  const decisionChain = (decision: Decision): string => {
+    const own = numberOf(plain(decision));
+    if (decision.only === undefined) return `r_${own}`;
+    const others = numberOf(decision.only.otherwise);
+    const name = `own_${own}_${others}`;
+    ownerChains.set(name, { lines: ownerChain(decision, { own, others, marks }) });
+    return name;
+  };
   const targetOf = (peerClass: PeerClass): ClassTarget => {
     const sole = soleDecision(peerClass.services);
     if (sole !== undefined) return { chain: decisionChain(sole), tag: tagText(numberOf(sole) * 2) };
@@ -154,6 +177,7 @@ export function buildTable(request: TableRequest): Table | undefined {
     classNumbers,
     targetOf,
     decisionChain,
+    ownerChains,
     intern,
     mostWalks: request.mostWalks ?? mostWalksDefault,
     layoutsBefore: request.numbering.capacities,
@@ -185,6 +209,8 @@ function assemble(parts: {
   readonly layoutsBefore: ReadonlyMap<string, number>;
   readonly before?: Table;
   readonly decisionChain: (decision: Decision) => string;
+  /** Those that `decisionChain` has named so far. */
+  readonly ownerChains: ReadonlyMap<string, Chain>;
   readonly intern: ReturnType<typeof createInterner>;
   readonly source: Table['source'];
   readonly namedUnits: NamedUnits;
@@ -261,6 +287,7 @@ function assemble(parts: {
     chains.set(`c_${number}`, { lines });
     if (tupleLines !== undefined) chains.set(tupleChain, { lines: tupleLines });
   }
+  for (const [name, chain] of parts.ownerChains) chains.set(name, chain);
   const maps = new Map<string, ElementMap>(hooks.maps);
   for (const gate of gates) {
     const { ipv4 = [], ipv6 = [] } = peerMaps.get(gate.name) ?? {};
@@ -348,9 +375,9 @@ function containerDecisionLines(
   ];
 }
 
-function essentialForm({ name, direction, peers, services }: EssentialEntry): unknown {
+function essentialForm({ name, direction, peers, services, owner }: EssentialEntry): unknown {
   const far = peers.kind === 'any' ? 'any' : peers.ranges.map(rangeText);
-  return [name, direction, far, services.map(serviceTermText)];
+  return [name, direction, far, services.map(serviceTermText), ...(owner === undefined ? [] : [owner])];
 }
 
 function hostName(ruleSet: HostRuleSet): string {

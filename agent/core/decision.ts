@@ -11,6 +11,7 @@ import type {
   Quarantine,
   SegmentRef,
   SelectiveServices,
+  SocketOwner,
 } from '#model/rule-set.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { overlay, type ServiceMap, ServicePainter } from '#model/service-map.ts';
@@ -23,6 +24,8 @@ export interface Decision {
   readonly direction: Direction;
   readonly action: 'accept' | DenyAction;
   readonly end: End;
+  /** Of the connections of one owner; all others meet `otherwise`, which is nobody's own. */
+  readonly only?: { readonly owner: SocketOwner; readonly otherwise: Decision };
 }
 
 /** What applies to one class of peers in one direction of one workload; lists are in the order of POLICY.md. */
@@ -69,9 +72,13 @@ export function decideServices(layers: Layers, intern: Interner): ServiceMap<Dec
   const make = (action: Decision['action'], end: Omit<End, 'workload'>) =>
     intern({ workload, direction, action, end: { ...end, workload } });
 
-  for (const { name, services } of layers.essentials) {
+  const owned = new ServicePainter<{ readonly owner: SocketOwner; readonly allow: Decision }>();
+  for (const { name, services, owner } of layers.essentials) {
     const allow = make('accept', { verdict: 'allow', reason: 'essential', essential: name });
-    for (const term of services) painter.paint(term, allow);
+    for (const term of services) {
+      if (owner === undefined) painter.paint(term, allow);
+      else owned.paint(term, { owner, allow });
+    }
   }
   if (layers.quarantine !== undefined) {
     const end = { verdict: 'deny', reason: 'quarantine', quarantine: layers.quarantine.name } as const;
@@ -101,11 +108,26 @@ export function decideServices(layers: Layers, intern: Interner): ServiceMap<Dec
   }
   paintDefault(painter, layers, make);
 
-  return overlay(painter.finish(), remembered.finish(), (decision, guardrail) =>
+  const everybodys = overlay(painter.finish(), remembered.finish(), (decision, guardrail) =>
     guardrail === undefined || decision.end.reason !== 'rule'
       ? decision
       : make('accept', { ...decision.end, verdict: 'would-deny', guardrail }),
   );
+  return overlay(everybodys, owned.finish(), (decision, own) => {
+    if (own === undefined || decision.end.reason === 'essential') return decision;
+    const { action, end } = own.allow;
+    return intern({ workload, direction, action, end, only: { owner: own.owner, otherwise: decision } });
+  });
+}
+
+/** What the connections of an owner meet; without one, of everybody. */
+export function decisionFor(owner: SocketOwner | undefined, decision: Decision): Decision {
+  return decision.only?.owner.uid === owner?.uid ? decision : everybodysDecision(decision);
+}
+
+/** What all but the owner meet. */
+export function everybodysDecision(decision: Decision): Decision {
+  return decision.only?.otherwise ?? decision;
 }
 
 /** Gives the one object that stands for a decision. */
@@ -126,7 +148,7 @@ export function createInterner(before: Iterable<Decision> = []): Interner {
 }
 
 /** Every field that makes a decision what it is, in a fixed order; names hold no spaces, so a space parts them. */
-export function decisionKey({ workload, direction, action, end }: Omit<Decision, 'key'>): string {
+export function decisionKey({ workload, direction, action, end, only }: Omit<Decision, 'key'>): string {
   const part = (value: string | undefined) => value ?? '-';
   return [
     workload,
@@ -140,6 +162,7 @@ export function decisionKey({ workload, direction, action, end }: Omit<Decision,
     part(end.guardrail),
     part(end.essential),
     part(end.quarantine),
+    ...(only === undefined ? [] : [only.owner.uid, only.otherwise.key]),
   ].join(' ');
 }
 

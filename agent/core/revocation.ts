@@ -6,6 +6,7 @@
 
 import { addressValue, type Family, familyOf, lastValue } from '#model/address.ts';
 import { planes, somePoint } from '#model/service-map.ts';
+import { type Decision, decisionFor, everybodysDecision } from './decision.ts';
 import { gateNameIn, podSetNames } from './hook-chains.ts';
 import { classAtValue, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import type { JudgedGate, Table } from './table.ts';
@@ -71,7 +72,7 @@ function containersRevoke(previous: Table, next: Table, narrows: Narrows): boole
 function deniesAny({ classes }: JudgedGate): boolean {
   const used = new Set([classes.rest, ...classes.sizes.keys(), ...classes.intervals.map(({ peerClass }) => peerClass)]);
   return [...used].some(({ services }) =>
-    planes.some((plane) => services[plane].some(({ value }) => value.action !== 'accept')),
+    planes.some((plane) => services[plane].some(({ value }) => everybodysDecision(value).action !== 'accept')),
   );
 }
 
@@ -138,9 +139,14 @@ function createNarrowing(): Narrows {
     const narrows = somePoint(
       before.services,
       after.services,
-      (was, is) => was.action === 'accept' && is.action !== 'accept',
+      (was, is) =>
+        takes(was, decisionFor(was.only?.owner, is)) || takes(everybodysDecision(was), everybodysDecision(is)),
     );
     row.set(after, narrows);
     return narrows;
   };
+}
+
+function takes(was: Decision, is: Decision): boolean {
+  return was.action === 'accept' && is.action !== 'accept';
 }

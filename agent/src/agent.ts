@@ -48,6 +48,7 @@ import { serveStatus } from './status.ts';
 import { createUnitDiscovery } from './unit-discovery.ts';
 import { warnOfBridges } from './unjudged-bridges.ts';
 import { agentVersion } from './version.ts';
+import { tryWatched } from './watched-try.ts';
 
 export interface AgentOptions {
   readonly state: StateDirectory;
@@ -87,6 +88,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     controlPlane: controlPlane.value,
     ...(proxy?.ok === true && { proxy: proxy.value }),
     stateDirectory: state.path,
+    owner: { uid: process.getuid?.() ?? 0 },
   });
   if (!reach.essentials().some(({ name }) => name === reachNames.connection)) await reach.resolve();
   const essentials = () => [...reach.essentials(), ...settings.essentials];
@@ -161,12 +163,18 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     enforcer,
     reach,
     heard: signOfLife.next,
-    denials: () =>
-      readControlPlaneDenials({
+    watchedTry: (until) =>
+      tryWatched({
         nft: enforcement.nft,
-        marks: settings.connections.marks,
-        clients: host.addresses().all,
-        entries: reach.essentials(),
+        reach,
+        signal: until,
+        denials: () =>
+          readControlPlaneDenials({
+            nft: enforcement.nft,
+            marks: settings.connections.marks,
+            clients: host.addresses().all,
+            entries: reach.essentials(),
+          }),
       }),
     problem: enforcement.startProblem,
     tried() {

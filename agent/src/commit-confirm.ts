@@ -15,17 +15,18 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/lock-out.ts';
-import { err, type Result } from '#model/result.ts';
+import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { ResumeOutcome, TableEnforcer } from './enforcer.ts';
 import type { ApplyOutcome, Enforcer } from './ports.ts';
+import type { WatchedTry } from './watched-try.ts';
 
 export interface CommitConfirmOptions {
   readonly enforcer: Pick<TableEnforcer, 'apply' | 'held' | 'open' | 'resume'>;
   /** Opens a connection of its own to the control plane and closes it: one try. The error says what stood in the way. */
   readonly reach: (signal: AbortSignal) => Promise<Result<void>>;
-  /** Packets that our own table has denied so far on the way to the control plane. */
-  readonly denials: () => Promise<Result<number>>;
+  /** The same, and whether our own table denied that very try. */
+  readonly watchedTry: (signal: AbortSignal) => Promise<WatchedTry>;
   /** Resolves with the next message on the policy stream, of those that are sent from now on; never after the signal. */
   readonly heard: (signal: AbortSignal) => Promise<void>;
   readonly log: Logger;
@@ -54,9 +55,9 @@ const betweenTriesMs = 200;
 export function createCommitConfirm(options: CommitConfirmOptions): CommitConfirm {
   const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
 
-  const tryWithin = (ms: number, signal?: AbortSignal) => {
+  const within = (ms: number, signal?: AbortSignal): AbortSignal => {
     const limit = AbortSignal.timeout(Math.max(1, Math.ceil(ms)));
-    return options.reach(signal === undefined ? limit : AbortSignal.any([limit, signal]));
+    return signal === undefined ? limit : AbortSignal.any([limit, signal]);
   };
 
   /** What stood in the way, where our own table did; undefined where the control plane was reached or the fault is not the table's. */
@@ -68,43 +69,37 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
     const over = new AbortController();
     const heard = options.heard(over.signal).then(() => 'heard' as const);
     try {
-      return await tryUntilHeard(heard, over.signal);
+      return await tryUntilHeard(heard, over);
     } finally {
       over.abort();
     }
   };
 
-  const tryUntilHeard = async (heard: Promise<'heard'>, signal: AbortSignal): Promise<string | undefined> => {
+  const tryUntilHeard = async (heard: Promise<'heard'>, over: AbortController): Promise<string | undefined> => {
     const giveUpAt = performance.now() + limitMs;
-    let before: Result<number> = err('no try has failed yet');
+    const orHeard = async <T>(trying: Promise<T>): Promise<T | 'heard'> => {
+      const first = await Promise.race([heard, trying]);
+      if (first !== 'heard') return first;
+      over.abort();
+      await trying;
+      return 'heard';
+    };
+    const left = () => Math.min(giveUpAt - performance.now(), tryMs);
+    const first = await orHeard(options.reach(within(left(), over.signal)));
+    if (first === 'heard' || first.ok) return undefined;
     for (;;) {
-      const outcome = await Promise.race([heard, tryWithin(Math.min(giveUpAt - performance.now(), tryMs), signal)]);
-      if (outcome === 'heard' || outcome.ok) return undefined;
-      const reason = outcome.error;
-      const now = await options.denials();
-      if (before.ok) {
-        const denials = now.ok && now.value > before.value ? 'some' : 'none';
-        const evidence = {
-          change: 'ordinary',
-          baseline: 'reached',
-          stream: 'silent',
-          tries: 'failed',
-          denials,
-        } as const;
-        if (judgeLockOut(evidence) === 'kept') {
-          log.warn({ reason }, 'the control plane cannot be reached, and not for our rules: they stay in force');
-          return undefined;
-        }
-        if (performance.now() >= giveUpAt) return reason;
-      } else {
-        before = now;
-        if (!now.ok) {
-          log.warn({ reason: now.error }, 'what our table denied cannot be read: the new rules stay in force');
-          return undefined;
-        }
+      const watched = await orHeard(options.watchedTry(within(left(), over.signal)));
+      if (watched === 'heard' || watched.tried.ok) return undefined;
+      const reason = watched.tried.error;
+      const { denials } = watched;
+      const evidence = { change: 'ordinary', baseline: 'reached', stream: 'silent', tries: 'failed', denials } as const;
+      if (judgeLockOut(evidence) === 'kept') {
+        log.warn({ reason }, 'the control plane cannot be reached, and not for our rules: they stay in force');
+        return undefined;
       }
+      if (performance.now() >= giveUpAt) return reason;
       const pauseMs = Math.min(betweenTriesMs, Math.max(0, giveUpAt - performance.now()));
-      const paused = await Promise.race([heard, setTimeout(pauseMs, 'paused' as const, { signal, ref: true })]);
+      const paused = await Promise.race([heard, setTimeout(pauseMs, 'paused' as const)]);
       if (paused === 'heard') return undefined;
     }
   };
@@ -136,7 +131,7 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
       if (changeOf(previous, ruleSet) === 'contains') return enforcer.apply(ruleSet);
       let baseline: LockOutEvidence['baseline'] | undefined;
       const outcome = await enforcer.apply(ruleSet, async () => {
-        baseline = (await tryWithin(baselineMs)).ok ? 'reached' : 'failed';
+        baseline = (await options.reach(within(baselineMs))).ok ? 'reached' : 'failed';
       });
       if (outcome.kind !== 'applied' || baseline === undefined) return outcome;
       const failure = await lockedOut(baseline);

@@ -9,7 +9,7 @@ import type { OwnWay } from '#agent-core/own-way.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import type { EssentialEntry } from '#model/rule-set.ts';
+import type { EssentialEntry, SocketOwner } from '#model/rule-set.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { ControlPlaneAddress } from './control-plane-address.ts';
 import { isDiskError } from './fallback-directory.ts';
@@ -26,8 +26,8 @@ export interface ControlPlaneReach {
   way(): OwnWay;
   /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing. */
   resolve(): Promise<'changed' | 'same'>;
-  /** One connection, closed at once. A refusal by the other side is an answer too: its host was reached. */
-  tryConnect(signal: AbortSignal): Promise<Result<void>>;
+  /** One connection, from that port where one is given, closed at once. A refusal by the other side is an answer too: its host was reached. */
+  tryConnect(signal: AbortSignal, localPort?: number): Promise<Result<void>>;
 }
 
 export interface ReachOptions {
@@ -35,10 +35,12 @@ export interface ReachOptions {
   /** The HTTP proxy on the way, where there is one: then it is what this host must reach. */
   readonly proxy?: ControlPlaneAddress;
   readonly stateDirectory: string;
+  /** Who alone has the connection. */
+  readonly owner: SocketOwner;
 }
 
 export async function openControlPlaneReach(options: ReachOptions): Promise<ControlPlaneReach> {
-  const { controlPlane, proxy, stateDirectory } = options;
+  const { controlPlane, proxy, stateDirectory, owner } = options;
   const { host, port } = proxy ?? controlPlane;
   const path = join(stateDirectory, 'control-plane-addresses');
   const literal = parseAddress(host);
@@ -48,7 +50,8 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
   return {
     essentials() {
       const entries: EssentialEntry[] = [];
-      if (addresses.length > 0) entries.push(outbound(reachNames.connection, addresses, [tcp(port)]));
+      if (addresses.length > 0) entries.push({ ...outbound(reachNames.connection, addresses, [tcp(port)]), owner });
+      // A name is asked for by a service of the host as well as by the agent itself.
       if (resolvers.length > 0) entries.push(outbound(reachNames.names, resolvers, [udp(53), tcp(53)]));
       return entries;
     },
@@ -75,13 +78,13 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
       return before === `${resolvers.join()} ${addresses.join()}` ? 'same' : 'changed';
     },
 
-    async tryConnect(signal) {
+    async tryConnect(signal, localPort) {
       const candidates = addresses.length > 0 ? addresses : [host];
       const tries = await Promise.all(
         candidates.map((address) =>
           proxy === undefined
-            ? tryAddress({ address, port, signal })
-            : tryProxy({ proxy: { host: address, port }, target: controlPlane, signal }),
+            ? tryAddress({ address, port, signal, localPort })
+            : tryProxy({ proxy: { host: address, port }, target: controlPlane, signal, localPort }),
         ),
       );
       const failures = tries.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
@@ -107,10 +110,11 @@ function tryAddress(target: {
   readonly address: string;
   readonly port: number;
   readonly signal: AbortSignal;
+  readonly localPort: number | undefined;
 }): Promise<Result<void>> {
-  const { address, port, signal } = target;
+  const { address, port, signal, localPort } = target;
   return new Promise((resolve) => {
-    const connection = createConnection({ host: address, port, signal });
+    const connection = createConnection({ host: address, port, signal, ...(localPort !== undefined && { localPort }) });
     connection.once('connect', () => {
       connection.destroy();
       resolve(ok(undefined));

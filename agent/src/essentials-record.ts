@@ -3,17 +3,22 @@
 
 import { join } from 'node:path';
 import { rangeCidrs } from '#model/address-range.ts';
-import type { EssentialEntry } from '#model/rule-set.ts';
+import type { EssentialEntry, SocketOwner } from '#model/rule-set.ts';
 import { serviceTermText } from '#model/service.ts';
 import type { EventLog } from './event-log.ts';
 import { isDiskError } from './fallback-directory.ts';
 import { readIfThere, writeWhole } from './whole-file.ts';
 
 /** "ssh-admin: inbound tcp/22 from 10.0.0.0/8" */
-export function essentialText({ name, direction, peers, services }: EssentialEntry): string {
+export function essentialText({ name, direction, peers, services, owner }: EssentialEntry): string {
   const whom = peers.kind === 'any' ? 'any' : peers.ranges.flatMap(rangeCidrs).join(', ');
   const terms = services.map(serviceTermText).join(', ');
-  return `${name}: ${direction} ${terms} ${direction === 'inbound' ? 'from' : 'to'} ${whom}`;
+  const whose = owner === undefined ? '' : `, ${ownerText(owner)}`;
+  return `${name}: ${direction} ${terms} ${direction === 'inbound' ? 'from' : 'to'} ${whom}${whose}`;
+}
+
+function ownerText({ uid }: SocketOwner): string {
+  return `for processes of ${uid === 0 ? 'root' : `user ${uid}`}`;
 }
 
 /** Records an event where the entries differ from those of the last start; a first start with none is no difference. */

@@ -5,7 +5,7 @@ import { defaultMarkMask } from '#agent-core/mark-layout.ts';
 import type { Numbering } from '#agent-core/numbering.ts';
 import { normaliseRanges, parseCidr, rangeCidrs } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import type { EssentialEntry, HostRuleSet, SocketOwner } from '#model/rule-set.ts';
 import { parseServiceTerm, serviceTermText } from '#model/service.ts';
 import { decodeSnapshot, encodeSnapshot } from '#wire/snapshot.ts';
 
@@ -37,6 +37,7 @@ interface Header {
     readonly direction: string;
     readonly peers: readonly string[] | 'any';
     readonly services: readonly string[];
+    readonly owner?: SocketOwner;
   }[];
 }
 
@@ -55,11 +56,12 @@ export function encodeLastGood(record: LastGoodRecord): Uint8Array {
     capacities: [...numbering.capacities],
     ...(markMask !== defaultMarkMask && { markMask }),
     ...(unswept !== undefined && { unswept }),
-    essentials: essentials.map(({ name, direction, peers, services }) => ({
+    essentials: essentials.map(({ name, direction, peers, services, owner }) => ({
       name,
       direction,
       peers: peers.kind === 'any' ? 'any' : peers.ranges.flatMap(rangeCidrs),
       services: services.map(serviceTermText),
+      ...(owner !== undefined && { owner }),
     })),
   };
   return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), encodeSnapshot(ruleSet)]);
@@ -79,7 +81,7 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
   const ruleSet = decodeSnapshot(bytes.subarray(end + 1));
   if (!ruleSet.ok) return err(`the rule set of the last good file: ${ruleSet.error}`);
   const essentials: EssentialEntry[] = [];
-  for (const { name, direction, peers, services } of header.essentials) {
+  for (const { name, direction, peers, services, owner } of header.essentials) {
     const ranges = peers === 'any' ? [] : peers.map(parseCidr);
     const terms = services.map(parseServiceTerm);
     if (
@@ -97,6 +99,7 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
           ? { kind: 'any' }
           : { kind: 'ranges', ranges: normaliseRanges(ranges.flatMap((range) => (range.ok ? [range.value] : []))) },
       services: terms.flatMap((term) => (term.ok ? [term.value] : [])),
+      ...(owner !== undefined && { owner }),
     });
   }
   return ok({

@@ -1,11 +1,11 @@
 // Takes rule sets from policy sync into force, by way of commit-confirm, ends a panic, and remembers what was offered and what went wrong.
 
 import type { Logger } from 'pino';
-import type { Result } from '#model/result.ts';
 import { type CommitConfirm, createCommitConfirm } from './commit-confirm.ts';
 import type { ControlPlaneReach } from './control-plane-reach.ts';
 import type { TableEnforcer } from './enforcer.ts';
 import type { Enforcer } from './ports.ts';
+import type { WatchedTry } from './watched-try.ts';
 
 export interface PolicyIntake extends Enforcer {
   /** The end of a panic: what is held goes into force. The reason, where that cut the control plane off and the host is to be opened again. */
@@ -19,7 +19,7 @@ export interface PolicyIntake extends Enforcer {
 export function createPolicyIntake(options: {
   readonly enforcer: TableEnforcer;
   readonly reach: Pick<ControlPlaneReach, 'tryConnect' | 'way' | 'resolve'>;
-  readonly denials: () => Promise<Result<number>>;
+  readonly watchedTry: (signal: AbortSignal) => Promise<WatchedTry>;
   readonly heard: (signal: AbortSignal) => Promise<void>;
   /** Of the start. */
   readonly problem: string;
@@ -31,7 +31,7 @@ export function createPolicyIntake(options: {
   const confirmed: CommitConfirm = createCommitConfirm({
     enforcer,
     reach: (until) => reach.tryConnect(until),
-    denials: options.denials,
+    watchedTry: options.watchedTry,
     heard: options.heard,
     log,
   });

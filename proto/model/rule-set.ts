@@ -114,10 +114,19 @@ export interface HostRuleSet {
   readonly peerSets: ReadonlyMap<PeerSetId, PeerSet>;
 }
 
-/** A host's own setting that passes before any policy (POLICY.md, verdicts 1). `peers` are normalised ranges, or every address. */
+/** Whose connections: of the processes of one user, by who made their sockets. */
+export interface SocketOwner {
+  readonly uid: number;
+}
+
+/**
+ * A host's own setting that passes before any policy (POLICY.md, verdicts 1). `peers` are normalised ranges, or every address. With an
+ * `owner`, it lets through connections of that one alone; whoever else asks for the same is under policy.
+ */
 export interface EssentialEntry {
   readonly name: string;
   readonly direction: 'inbound' | 'outbound';
   readonly peers: LocalAddresses;
   readonly services: readonly ServiceTerm[];
+  readonly owner?: SocketOwner;
 }

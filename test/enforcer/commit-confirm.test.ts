@@ -37,17 +37,14 @@ function guard(
   heard?: () => Promise<void>,
 ) {
   const log = pino({ level: 'silent' });
-  let denied = 0;
-  const tried = () => {
-    const outcome = reach();
-    if (!outcome.ok && fault === 'ours') denied += 1;
-    return outcome;
-  };
-  const denials = async () => ok(denied);
+  const denials = fault === 'ours' ? 'some' : 'none';
   return createCommitConfirm({
     enforcer,
-    reach: async () => tried(),
-    denials,
+    reach: async () => reach(),
+    watchedTry: async () => {
+      const tried = reach();
+      return { tried, denials: tried.ok ? 'none' : denials };
+    },
     heard: heard ?? (() => new Promise(() => undefined)),
     log,
     // Where the stream is to end the wait, nothing else may.

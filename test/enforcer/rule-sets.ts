@@ -13,6 +13,8 @@ export interface HostPolicy {
   /** The segment that grants and denies by default; "s" where it is not said. */
   readonly segment?: string;
   readonly addresses: readonly string[];
+  /** Of the host: nothing but these peer sets. */
+  readonly quarantine?: readonly string[];
   readonly inbound?: EnforcementMode;
   readonly outbound?: EnforcementMode;
   readonly allowIn?: readonly string[];
@@ -49,6 +51,9 @@ export function hostRuleSet(policy: HostPolicy): HostRuleSet {
         workload: 'h1',
         kind: 'host',
         addresses: addresses as Address[],
+        ...(policy.quarantine !== undefined && {
+          quarantine: { name: 'h1', peers: { kind: 'sets' as const, ids: policy.quarantine } },
+        }),
         inbound: directionRules(segment, inbound, policy.allowIn ?? []),
         outbound: directionRules(segment, outbound, policy.allowOut ?? []),
       },

@@ -27,6 +27,8 @@ export interface FedAgent {
   readonly stateDirectory: string;
   start(): void;
   kill(): Promise<void>;
+  /** Sent, and not waited for. */
+  send(policy: HostPolicy & { readonly revision: number }): Promise<void>;
   /** What the control plane was told just before the ACK; rejects with the reason of a NACK. */
   apply(policy: HostPolicy & { readonly revision: number }): Promise<FedStatus | undefined>;
   /** Once the agent that was started last has acknowledged that revision. */
@@ -97,8 +99,11 @@ export async function feedAgent(given: {
       ended.kill('SIGKILL');
       await gone;
     },
-    async apply(policy) {
+    async send(policy) {
       await feeder.ask({ do: 'send', policy });
+    },
+    async apply(policy) {
+      await agent.send(policy);
       await agent.acked(policy.revision);
       return (await heard()).statusAtAck[policy.revision];
     },

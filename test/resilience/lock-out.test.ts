@@ -104,17 +104,19 @@ test('through a proxy: the control plane cannot be reached otherwise, and a deny
   await agent.apply(observing(1));
   await agent.apply(closed(2, 'enforce', 'enforce'));
   await agent.apply({ ...closed(3, 'enforce', 'enforce'), outbound: 'observe' });
-  expect((await agent.status())['essentials']).toEqual(['control-plane: outbound tcp/3128 to 10.87.0.8/32']);
+  expect((await agent.status())['essentials']).toEqual([
+    'control-plane: outbound tcp/3128 to 10.87.0.8/32, for processes of root',
+  ]);
   expect(await agent.streams()).toBe(1);
   proxy.stop();
 });
 
-test('where the essential layer is broken, the change is undone within its limit and refused, and the next one is taken', async () => {
+test('where the essential layer is broken, a change is undone within its limit and refused, the next is taken, a quarantine stays', async () => {
   // This nft leaves out what lets the control plane through, from the moment the file is there.
   const broken = join(directory, 'broken');
   writeFileSync(
     join(directory, 'nft'),
-    `#!/bin/sh\nif [ -e ${broken} ] && [ "$1" = -f ]; then grep -v '10\\.87\\.0\\.9' | PATH=\${PATH#*:} exec nft "$@"; fi\nPATH=\${PATH#*:} exec nft "$@"\n`,
+    `#!/bin/sh\nif [ -e ${broken} ] && [ "$1" = -f ]; then grep -v 'inet segwall .*10\\.87\\.0\\.9' | PATH=\${PATH#*:} exec nft "$@"; fi\nPATH=\${PATH#*:} exec nft "$@"\n`,
   );
   chmodSync(join(directory, 'nft'), 0o755);
   agent = await feedAgent({ lab, controlPlane, host, environment: { PATH: `${directory}:${process.env['PATH']}` } });
@@ -133,6 +135,9 @@ test('where the essential layer is broken, the change is undone within its limit
   expect(performance.now() - startedAt).toBeLessThan(25_000);
   expect((await host.exec(['nft', 'list', 'chain', 'inet', 'segwall', 'state'])).stdout).toContain('revision=1 ');
   await agent.apply(observing(3));
+  await agent.send({ ...closed(4, 'enforce', 'enforce'), quarantine: [] });
+  await waitFor(async () => (await agent?.status())?.['applied'] === 4, { what: 'the quarantine is in force' });
+  expect((await agent.status())['quarantines']).toMatchObject([{ name: 'h1' }]);
 }, 60_000);
 
 test('a kernel without a feature: the rule set is refused by its name, and the last good one stays', async () => {

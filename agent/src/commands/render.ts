@@ -50,7 +50,9 @@ export async function renderCommand({ ruleSet: source, config, controlPlane }: R
 async function wayTo(text: string): Promise<readonly EssentialEntry[]> {
   const controlPlane = parseControlPlaneAddress(text);
   if (controlPlane.ok && parseAddress(controlPlane.value.host).ok)
-    return (await openControlPlaneReach({ controlPlane: controlPlane.value, stateDirectory: '' })).essentials();
+    return (
+      await openControlPlaneReach({ controlPlane: controlPlane.value, stateDirectory: '', owner: { uid: 0 } })
+    ).essentials();
   throw new CommandError({
     code: 'control-plane-invalid',
     message: `"${text}" is not ADDRESS:PORT`,
