@@ -46,8 +46,11 @@ export type AuditVerdict =
 export interface AuditVerifierOptions {
   readonly sha256: (text: string) => string;
   readonly isSigned: (text: string, by: Pick<AuditCheckpoint, 'key' | 'signature'>) => boolean;
-  /** Where what is read begins: `base` is the checkpoint up to which entries were pruned; `unknown` takes the first entry's word for it. */
-  readonly from?: { readonly base: AuditCheckpoint } | 'unknown';
+  /**
+   * Where what is read begins, where it is not the log's own begin: `base` is the checkpoint up to which entries were pruned; `place` is
+   * what was read before; `unknown` takes the first line's word for it.
+   */
+  readonly from?: { readonly base: AuditCheckpoint } | { readonly place: ChainPlace } | 'unknown';
   /** The checkpoint that the reader kept, and trusts. */
   readonly held?: AuditCheckpoint;
   /** The public key that the reader trusts; else the held checkpoint's, else that of the first one read. */
@@ -74,12 +77,11 @@ export class AuditVerifier {
     this.#options = options;
     this.#key = options.key ?? options.held?.key;
     const { from } = options;
-    if (from !== 'unknown') this.#place = chainBegin;
-    if (typeof from === 'object') {
+    if (from === undefined) this.#begin(chainBegin);
+    else if (from !== 'unknown' && 'place' in from) this.#begin(from.place);
+    else if (from !== 'unknown') {
       this.checkpoint(from.base);
-      this.#place = from.base;
-      this.#since = from.base.seq;
-      this.#judgeHeld();
+      this.#begin(from.base);
     }
   }
 
@@ -95,11 +97,10 @@ export class AuditVerifier {
   entry(entry: AuditEntry): void {
     if (this.#broken !== undefined) return;
     if (this.#place === undefined) {
-      this.#place = { seq: entry.seq - 1, hash: entry.previousHash };
-      this.#since = entry.seq - 1;
-      this.#judgeHeld();
+      if (entry.seq === chainBegin.seq + 1) this.#begin(chainBegin);
+      else this.#begin({ seq: entry.seq - 1, hash: entry.previousHash });
     }
-    const fault = chainFault(this.#place, entry, this.#options.sha256);
+    const fault = chainFault(this.#place ?? chainBegin, entry, this.#options.sha256);
     if (fault !== undefined) {
       this.#broken = { kind: 'broken', ...fault };
       return;
@@ -123,10 +124,11 @@ export class AuditVerifier {
     else {
       this.#newest = checkpoint;
       const place = this.#place;
-      if (place === undefined) this.#place = checkpoint;
-      else if (place.seq === seq && place.hash !== checkpoint.hash)
-        this.#mismatch ??= { signed: checkpoint, kind: 'rewritten' };
+      if (place === undefined) this.#begin(checkpoint);
+      else if (place.seq > seq)
+        this.#break(seq, 'truncated', `the log ends at entry ${seq}; entry ${place.seq} was read before`);
       else if (place.seq < seq) this.#mismatch ??= { signed: checkpoint, kind: 'truncated' };
+      else if (place.hash !== checkpoint.hash) this.#mismatch ??= { signed: checkpoint, kind: 'rewritten' };
     }
   }
 
@@ -146,6 +148,12 @@ export class AuditVerifier {
       ...(this.#newest === undefined ? {} : { checkpoint: this.#newest }),
       lineages: this.#lineages,
     };
+  }
+
+  #begin({ seq, hash }: ChainPlace): void {
+    this.#place = { seq, hash };
+    this.#since = seq;
+    this.#judgeHeld();
   }
 
   #otherKey(checkpoint: AuditCheckpoint, trusted: string): void {

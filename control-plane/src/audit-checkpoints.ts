@@ -14,7 +14,13 @@ import type { Store } from './store/store.ts';
 export interface AuditCheckpointsOptions {
   readonly store: Pick<
     Store,
-    'appendAudit' | 'readAuditHead' | 'listAudit' | 'listAuditCheckpoints' | 'saveAuditCheckpoint' | 'beginAuditLineage'
+    | 'appendAudit'
+    | 'resignAuditBase'
+    | 'readAuditHead'
+    | 'listAudit'
+    | 'listAuditCheckpoints'
+    | 'saveAuditCheckpoint'
+    | 'beginAuditLineage'
   >;
   readonly tenant: string;
   /** Of the key and of what was signed last. */
@@ -53,6 +59,7 @@ export class AuditCheckpoints {
     }
     const last = await readLastCheckpoint(directory, key);
     const checkpoints = new AuditCheckpoints(options, key, last);
+    if (key.origin === 'made') await checkpoints.#resignBase();
     if (last !== undefined) await checkpoints.#signSoon();
     return checkpoints;
   }
@@ -120,11 +127,20 @@ export class AuditCheckpoints {
     return this.#chainProblem(last, head);
   }
 
-  async #base({ base }: AuditHead): Promise<ChainPlace | undefined> {
+  async #base({ base }: AuditHead): Promise<AuditCheckpoint | undefined> {
     const { store, tenant } = this.#options;
     if (base === 0) return undefined;
     const [first] = await store.listAuditCheckpoints({ tenant, fromSeq: base, limit: 1 });
     return first;
+  }
+
+  /** Of a log that was pruned: the new key vouches for where it begins. */
+  async #resignBase(): Promise<void> {
+    const { store, tenant, now } = this.#options;
+    const base = await this.#base(await store.readAuditHead({ tenant }));
+    if (base === undefined) return;
+    const { log, seq, hash } = base;
+    await store.resignAuditBase({ tenant, checkpoint: this.#key.sign({ log, seq, hash, at: now() }) });
   }
 
   async #chainProblem(from: ChainPlace, head: AuditHead): Promise<string | undefined> {

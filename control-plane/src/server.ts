@@ -32,6 +32,7 @@ import type { DeclaredRoute } from './api/route-access.ts';
 import { RowBudget } from './api/row-budget.ts';
 import { tokenRoutes } from './api/tokens.ts';
 import { AuditCheckpoints } from './audit-checkpoints.ts';
+import { AuditPruner } from './audit-pruning.ts';
 import { claimsOptions } from './claims-options.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
@@ -108,6 +109,15 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     stops.push(() => fleet.stop());
     const retention = keepFlowsBounded({ store, tenant, settings, log });
     stops.push(() => retention.stop());
+    const pruner = new AuditPruner({
+      store,
+      tenant,
+      key: checkpoints.key,
+      keepDays: settings.keepAuditDays,
+      now,
+      log: log.child({ part: 'audit' }),
+    });
+    stops.push(() => pruner.stop());
 
     const admission = admissionOptions(settings, {
       now,
@@ -156,7 +166,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       tokenRoutes(app, context);
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);
-      auditRoutes(app, { ...context, checkpoints });
+      auditRoutes(app, { ...context, checkpoints, pruner });
     });
     stops.push(() => api.close());
     if (tls.tls !== undefined) {

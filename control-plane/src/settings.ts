@@ -21,6 +21,8 @@ export interface Settings {
   readonly keepFlowsDays: number;
   /** The most rows of flows; the oldest go first. */
   readonly keepFlowRows: number;
+  /** Audit entries younger than so many days cannot be pruned. */
+  readonly keepAuditDays: number;
   /** CIDRs from which hosts talk that are not the address's own: HTTP proxies, load balancers, address translation. */
   readonly proxies: readonly string[];
   /** CIDRs that no host may claim, unless a range that an operator gave it has them. */
@@ -76,6 +78,7 @@ const readers: SettingReaders = {
   },
   keepFlowsDays: { fallback: 30, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
   keepFlowRows: { fallback: 5_000_000, read: (value) => readInteger(value, { least: 1000, most: 1_000_000_000 }) },
+  keepAuditDays: { fallback: 90, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
   proxies: { fallback: [], read: readCidrs },
   reservedAddresses: { fallback: [], read: readCidrs },
   addressesWithoutRanges: { fallback: 16, read: (value) => readInteger(value, { least: 0, most: 4096 }) },

@@ -17,6 +17,7 @@ describe('good settings', () => {
         apiNames: [],
         keepFlowsDays: 30,
         keepFlowRows: 5_000_000,
+        keepAuditDays: 90,
         proxies: [],
         reservedAddresses: [],
         addressesWithoutRanges: 16,

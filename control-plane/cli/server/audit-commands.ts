@@ -3,12 +3,13 @@
 import type { Command } from 'commander';
 import type { AuditEntry } from '#policy/audit-chain.ts';
 import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
-import type { AuditVerdict } from '#policy/audit-verifier.ts';
 import { openApiClient } from './api-client.ts';
+import { registerAuditExport } from './audit-export.ts';
 import { readEntries, readLogHead, verifyLog } from './audit-log.ts';
+import { printVerdict } from './audit-output.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { guarded } from './failure.ts';
-import { heldPath, keepHeld, readCheckpointFile, readHeld } from './held-checkpoint.ts';
+import { heldPath, keepSeen, readCheckpointFile, readHeld } from './held-checkpoint.ts';
 import { printJson, printLine, printProgress, printTable, streamLine, timeText } from './printing.ts';
 
 interface AuditOptions extends ConnectionOptions {
@@ -43,6 +44,7 @@ export function registerAuditCommands(program: Command): void {
     .description('the public key that signs the log, for whoever verifies it elsewhere')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => printKey(command.optsWithGlobals())));
+  registerAuditExport(audit);
 }
 
 async function list(options: AuditOptions): Promise<void> {
@@ -79,7 +81,7 @@ async function verify(options: AuditOptions): Promise<void> {
   const held = await heldOf(options, path);
   const verdict = await verifyLog(client, held);
   const isKept =
-    verdict.kind === 'intact' && options.checkpoint === undefined && (await keep(path, verdict.checkpoint));
+    verdict.kind === 'intact' && options.checkpoint === undefined && (await keepSeen(path, verdict.checkpoint));
   if (verdict.kind === 'broken') process.exitCode = 1;
   if (options.json) printJson(held === undefined ? verdict : { ...verdict, held });
   else printVerdict(verdict, held);
@@ -94,38 +96,4 @@ async function verify(options: AuditOptions): Promise<void> {
 async function heldOf({ checkpoint, trustAnew }: AuditOptions, path: string): Promise<AuditCheckpoint | undefined> {
   if (checkpoint !== undefined) return readCheckpointFile(checkpoint);
   return trustAnew === true ? undefined : readHeld(path);
-}
-
-/** False, told on standard error, where it cannot be written: the verdict is the same all the same. */
-async function keep(path: string, checkpoint: AuditCheckpoint | undefined): Promise<boolean> {
-  if (checkpoint === undefined) return false;
-  try {
-    await keepHeld(path, checkpoint);
-    return true;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    printProgress(`what was seen could not be kept, and later looks have nothing newer to compare with: ${reason}`);
-    return false;
-  }
-}
-
-export function printVerdict(verdict: AuditVerdict, held: AuditCheckpoint | undefined): void {
-  if (verdict.kind === 'broken') {
-    printLine(`broken: ${verdict.problem}`);
-    return;
-  }
-  const { entries, lastHash, since, checkpoint, lineages } = verdict;
-  printLine(`${entries} ${entries === 1 ? 'entry' : 'entries'}, intact; the last hash is ${lastHash}`);
-  if (since > 0) printLine(`entries up to ${since} are not in it`);
-  if (checkpoint !== undefined) printLine(`signed up to entry ${checkpoint.seq} by key ${checkpoint.key}`);
-  if (held !== undefined) {
-    const seen = `entry ${held.seq}, signed at ${timeText(new Date(held.at).toISOString())},`;
-    printLine(
-      held.seq < since ? `${seen} is no longer there to compare with; the same key signs` : `${seen} still holds`,
-    );
-  }
-  for (const { seq, previous } of lineages) {
-    const gone = previous === undefined ? '' : `; it had been signed up to ${previous.seq}`;
-    printLine(`at entry ${seq} the log went on from an older or another copy of the store${gone}`);
-  }
 }

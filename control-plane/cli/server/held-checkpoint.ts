@@ -3,12 +3,14 @@
 // decides what this user is told.
 
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { keepSecretFile } from '#control-plane/secret-file.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit-checkpoint.ts';
 import { CommandFailure } from './failure.ts';
+import { readLastLine } from './last-line.ts';
+import { printProgress } from './printing.ts';
 
 export function heldPath(controlPlane: string, environment: NodeJS.ProcessEnv = process.env): string {
   const state = environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state');
@@ -26,27 +28,45 @@ export async function readHeld(path: string): Promise<AuditCheckpoint | undefine
   }
 }
 
-export async function keepHeld(path: string, checkpoint: AuditCheckpoint): Promise<void> {
-  await keepSecretFile(path, `${JSON.stringify(checkpoint)}\n`);
+/** What this user saw last. False, told on standard error, where it cannot be written: the verdict is the same all the same. */
+export async function keepSeen(path: string, checkpoint: AuditCheckpoint | undefined): Promise<boolean> {
+  if (checkpoint === undefined) return false;
+  try {
+    await keepSecretFile(path, `${JSON.stringify(checkpoint)}\n`);
+    return true;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    printProgress(`what was seen could not be kept, and later looks have nothing newer to compare with: ${reason}`);
+    return false;
+  }
 }
 
-/** A file of one checkpoint, as JSON. */
+/** A file of one checkpoint, as JSON, or an export, whose last line is one. */
 export async function readCheckpointFile(path: string): Promise<AuditCheckpoint> {
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-    const problem = `cannot read the checkpoint in ${path}: ${reason}`;
-    throw new CommandFailure(2, 'checkpoint-unreadable', problem, { reason });
-  }
+  const text = await readEnd(path);
   const parsed = parseCheckpoint(jsonOf(text));
   if (parsed.ok) return parsed.value;
   throw new CommandFailure(
     2,
     'checkpoint-unreadable',
-    `${path} holds no checkpoint: ${parsed.error}; allowed is a file with one alone, as the last line of "segwall audit export" is`,
+    `${path} holds no checkpoint: ${parsed.error}; allowed is a file of "segwall audit export" that was written to its end, or its last line alone`,
   );
+}
+
+/** The last line, or all of a file that has none with an end. */
+async function readEnd(path: string): Promise<string> {
+  let file: FileHandle | undefined;
+  try {
+    file = await open(path, 'r');
+    return (await readLastLine(file)).text ?? (await file.readFile('utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+    throw new CommandFailure(2, 'checkpoint-unreadable', `cannot read the checkpoint in ${path}: ${reason}`, {
+      reason,
+    });
+  } finally {
+    await file?.close();
+  }
 }
 
 function jsonOf(text: string): unknown {

@@ -42,6 +42,13 @@ export const auditLog = z.object({
   base: auditCheckpoint.optional().describe('entries up to this one were pruned'),
 });
 
+export const auditPrune = z.object({ checkpoint: auditCheckpoint });
+export const auditPruneAnswer = z.object({
+  through: count.describe('the last entry that is dropped'),
+  entries: count.describe('how many are dropped by this'),
+});
+
 export type AuditEntryView = z.output<typeof auditEntry>;
 export type AuditCheckpointView = z.output<typeof auditCheckpoint>;
 export type AuditLogView = z.output<typeof auditLog>;
+export type AuditPruneAnswer = z.output<typeof auditPruneAnswer>;

@@ -2,16 +2,28 @@
 // without trusting this process. Pages go by sequence number, which neither moves nor is given twice.
 
 import { z } from 'zod';
+import { millis } from '#model/time.ts';
 import type { AuditCheckpoints } from '../audit-checkpoints.ts';
+import type { AuditPruner } from '../audit-pruning.ts';
 import type { Api } from './app.ts';
-import { auditCheckpoint, auditEntry, auditLog, auditQuery, checkpointQuery } from './audit-schemas.ts';
+import {
+  auditCheckpoint,
+  auditEntry,
+  auditLog,
+  auditPrune,
+  auditPruneAnswer,
+  auditQuery,
+  checkpointQuery,
+} from './audit-schemas.ts';
 import type { ApiContext } from './context.ts';
+import { ApiError } from './errors.ts';
 
 export interface AuditContext extends ApiContext {
   readonly checkpoints: AuditCheckpoints;
+  readonly pruner: AuditPruner;
 }
 
-export function auditRoutes(app: Api, { store, tenant, rows, checkpoints }: AuditContext): void {
+export function auditRoutes(app: Api, { store, tenant, rows, checkpoints, pruner }: AuditContext): void {
   app.get(
     '/api/v1/audit',
     {
@@ -76,5 +88,32 @@ export function auditRoutes(app: Api, { store, tenant, rows, checkpoints }: Audi
       },
     },
     () => checkpoints.fresh(),
+  );
+
+  app.post(
+    '/api/v1/audit/prune',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Drops the entries up to a checkpoint that was signed here',
+        tags: ['audit'],
+        body: auditPrune,
+        response: { 200: auditPruneAnswer },
+      },
+    },
+    async (request) => {
+      const { checkpoint } = request.body;
+      const pruned = await pruner.prune({ ...checkpoint, at: millis(checkpoint.at) }, request.operator.actor);
+      if (pruned.kind === 'pruned') return { through: pruned.through, entries: pruned.entries };
+      if (pruned.kind === 'unknown')
+        throw new ApiError(
+          'checkpoint-unknown',
+          `the checkpoint of entry ${checkpoint.seq} is not of the log that is here, or not signed by its key; take one that "segwall audit export" wrote of this control plane`,
+        );
+      throw new ApiError(
+        'audit-too-young',
+        `entry ${checkpoint.seq} is younger than ${pruner.keepDays} days (keepAuditDays), and stays; take an older checkpoint`,
+      );
+    },
   );
 }

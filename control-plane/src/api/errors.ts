@@ -16,6 +16,8 @@ export const apiErrorStatuses = {
   'canary-empty': 409,
   'operator-exists': 409,
   'operator-last': 409,
+  'checkpoint-unknown': 409,
+  'audit-too-young': 409,
   'addresses-invalid': 422,
   'peer-invalid': 422,
   'label-invalid': 422,

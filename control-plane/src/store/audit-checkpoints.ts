@@ -57,17 +57,19 @@ export async function listAuditCheckpoints(
 }
 
 /**
- * The newest takes the place of the one before it, unless that stands a thousand entries after its own. What another key signed goes: the
- * log is signed anew from here on.
+ * The newest takes the place of the one before it, unless that stands a thousand entries after its own. What another key signed goes, but
+ * for the one from which the log is kept: it is signed anew from here on.
  */
 export async function saveAuditCheckpoint(
   tx: Transaction,
   input: { readonly tenant: string; readonly checkpoint: AuditCheckpoint },
 ): Promise<void> {
   const { tenant, checkpoint } = input;
+  const { base } = await readAuditHead(tx, { tenant });
   await tx
     .deleteFrom('audit_checkpoints')
     .where('tenant', '=', tenant)
+    .where('seq', '<>', base)
     .where((where) => where.or([where('seq', '>=', checkpoint.seq), where('key', '<>', checkpoint.key)]))
     .execute();
   const [before, beforeThat] = await tx

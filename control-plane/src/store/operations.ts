@@ -4,6 +4,7 @@
 import { saveAddressStandings, setHostRanges } from './address-holders.ts';
 import { appendAudit, listAudit } from './audit.ts';
 import { beginAuditLineage, listAuditCheckpoints, readAuditHead, saveAuditCheckpoint } from './audit-checkpoints.ts';
+import { dropPrunedAudit, pruneAudit, resignAuditBase } from './audit-pruning.ts';
 import {
   countBadFlows,
   countDecisions,
@@ -46,6 +47,7 @@ export const operations = {
   countDecisions,
   createJoinToken,
   createOperatorToken,
+  dropPrunedAudit,
   ingestFlows,
   listActivations,
   listAudit,
@@ -57,12 +59,14 @@ export const operations = {
   listJoinTokens,
   listOperatorTokens,
   loadFleet,
+  pruneAudit,
   pruneFlows,
   readAuditHead,
   readPolicy,
   recordCertificate,
   recoverRevision,
   removeHost,
+  resignAuditBase,
   revokeCertificates,
   revokeJoinToken,
   revokeOperatorTokens,

@@ -37,6 +37,7 @@ const expected: Readonly<Record<string, 'operator' | 'public'>> = {
   'GET /api/v1/audit/log': 'operator',
   'GET /api/v1/audit/checkpoints': 'operator',
   'POST /api/v1/audit/checkpoints': 'operator',
+  'POST /api/v1/audit/prune': 'operator',
 };
 
 /** HEAD comes with each GET, and with the same access. */

@@ -7,6 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
 import type { ApiClient, Method } from '#cli/server/api-client.ts';
 import { AuditCheckpoints } from '#control-plane/audit-checkpoints.ts';
+import { AuditPruner } from '#control-plane/audit-pruning.ts';
 import { sha256Hex } from '#control-plane/store/audit.ts';
 import { millis } from '#model/time.ts';
 import { type AuditEntry, auditText, firstPreviousHash } from '#policy/audit-chain.ts';
@@ -14,10 +15,13 @@ import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
 import { openInlineStore } from './inline-store.ts';
 
 const tenant = 'default';
+const silent = pino({ level: 'silent' });
 
 export interface AuditLogUnderTest {
   readonly client: ApiClient;
   readonly checkpoints: AuditCheckpoints;
+  /** What may drop entries that are `keepDays` old. */
+  pruner(keepDays: number): AuditPruner;
   append(target: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -31,7 +35,7 @@ export async function openAuditLog(data: string, now: () => number = Date.now): 
     tenant,
     directory: join(data, 'audit'),
     now: () => millis(now()),
-    log: pino({ level: 'silent' }),
+    log: silent,
   });
   /** As control-plane/src/api/audit.ts answers. */
   const answer = async (method: Method, path: string): Promise<unknown> => {
@@ -49,6 +53,8 @@ export async function openAuditLog(data: string, now: () => number = Date.now): 
   return {
     checkpoints,
     client: { controlPlane: data, call },
+    pruner: (keepDays) =>
+      new AuditPruner({ store, tenant, key: checkpoints.key, keepDays, now: () => millis(now()), log: silent }),
     append: (target) =>
       store.appendAudit({
         tenant,
