@@ -118,6 +118,7 @@ const specs: Readonly<Record<string, Schema>> = {
   ),
   PolicyTest: shape(
     {
+      judge: { enum: ['as-written', 'as-enforced'], default: 'as-written' },
       tests: listOf(
         shape(
           {

@@ -6,7 +6,7 @@ import { type Service, type ServiceTerm, serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Verdict } from '#model/verdict.ts';
 import { createOracle, type Oracle } from './oracle.ts';
-import type { Assertion, Inventory, Policy, Query, TestEnd, Workload } from './policy.ts';
+import type { Assertion, Inventory, Judgement, Policy, Query, Segment, TestEnd, Workload } from './policy.ts';
 import { policyTerms, representativeServices, type ServiceCuts, serviceCuts } from './representative-services.ts';
 
 /** A connection that came out otherwise than expected. */
@@ -45,16 +45,30 @@ export interface TestRun {
 
 /** Results in the order of the tests' names, and of the assertions in each. */
 export function runPolicyTests({ policy, inventory, now }: TestRun): readonly TestResult[] {
-  const oracle = createOracle({ policy, inventory });
+  const oracles = new Map<Judgement, Oracle>();
+  const oracleFor = (judge: Judgement) => {
+    const oracle =
+      oracles.get(judge) ?? createOracle({ policy: judge === 'as-written' ? policy : asEnforced(policy), inventory });
+    oracles.set(judge, oracle);
+    return oracle;
+  };
   const terms = policyTerms(policy);
   const results: TestResult[] = [];
   for (const test of policy.tests.values()) {
     for (const assertion of test.tests) {
       const cuts = serviceCuts([...terms, ...assertion.services]);
-      results.push(runAssertion({ oracle, inventory, at: now, cuts, assertion, policyTest: test.name }));
+      results.push(
+        runAssertion({ oracle: oracleFor(test.judge), inventory, at: now, cuts, assertion, policyTest: test.name }),
+      );
     }
   }
   return results;
+}
+
+/** Every segment enforces both directions; what observes by itself (guardrails, workloads in no segment) still does. */
+function asEnforced(policy: Policy): Policy {
+  const enforced = (segment: Segment): Segment => ({ ...segment, inbound: 'enforce', outbound: 'enforce' });
+  return { ...policy, segments: new Map([...policy.segments].map(([name, segment]) => [name, enforced(segment)])) };
 }
 
 interface AssertionRun {

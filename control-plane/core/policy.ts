@@ -99,8 +99,12 @@ export interface Assertion {
   readonly position: Position;
 }
 
+/** As the segments are written, or as if every one of them enforced both directions: what must hold also while still observing. */
+export type Judgement = 'as-written' | 'as-enforced';
+
 export interface PolicyTest {
   readonly name: string;
+  readonly judge: Judgement;
   readonly tests: readonly Assertion[];
   readonly position: Position;
 }

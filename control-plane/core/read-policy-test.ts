@@ -3,7 +3,7 @@
 import { parseAddress } from '#model/address.ts';
 import { closestName } from './closest-name.ts';
 import { type DocumentNode, describeNode, shortened } from './document-node.ts';
-import type { Assertion, PolicyTest, TestEnd } from './policy.ts';
+import type { Assertion, Judgement, PolicyTest, TestEnd } from './policy.ts';
 import {
   positionOf,
   type ReadContext,
@@ -27,10 +27,12 @@ export interface TestNames {
   readonly workloads: ReadonlyMap<string, unknown> | undefined;
 }
 
+const judgements: readonly Judgement[] = ['as-written', 'as-enforced'];
+
 const endForms = 'the name of a workload, { ip: ADDRESS } or { labels: { KEY: VALUE } }';
 
 export function readPolicyTest(context: ReadContext, envelope: Envelope, names: TestNames): PolicyTest | undefined {
-  const fields = readFields(context, envelope.spec, { what: "a PolicyTest's spec", allowed: ['tests'] });
+  const fields = readFields(context, envelope.spec, { what: "a PolicyTest's spec", allowed: ['judge', 'tests'] });
   if (fields === undefined) return undefined;
   const node = requireField(context, fields, {
     key: 'tests',
@@ -41,7 +43,11 @@ export function readPolicyTest(context: ReadContext, envelope: Envelope, names: 
     node === undefined
       ? []
       : readEntries(context, node, { what: 'tests', read: (item) => readAssertion(context, item, names) });
-  return { name: envelope.name, tests, position: context.file.position(envelope.nameAt) };
+  const judgeNode = fields.get('judge');
+  const judge =
+    judgeNode === undefined ? 'as-written' : readWord(context, judgeNode, { what: 'judge', words: judgements });
+  if (judge === undefined) return undefined;
+  return { name: envelope.name, judge, tests, position: context.file.position(envelope.nameAt) };
 }
 
 function readAssertion(context: ReadContext, node: DocumentNode, names: TestNames): Assertion | undefined {

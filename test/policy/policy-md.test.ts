@@ -80,7 +80,11 @@ function holds(one: Case): void {
       expect(problemsOf(one.policy, one.inventory).filter(({ severity }) => severity === 'error')).toEqual([]);
       return;
     case 'tested': {
-      const world = createWorld(one.policy + document('PolicyTest', 't', `tests:\n  - { ${one.assertion} }`), fleet);
+      const world = createWorld(
+        one.policy +
+          document('PolicyTest', 't', `judge: ${one.judge ?? 'as-written'}\ntests:\n  - { ${one.assertion} }`),
+        fleet,
+      );
       expect(runPolicyTests({ ...world, now: noon }).map(({ outcome }) => outcome)).toEqual([one.outcome]);
       return;
     }

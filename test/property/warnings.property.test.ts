@@ -127,7 +127,7 @@ test('a test that cannot fail holds under a policy that denies everything, and n
       ),
       ({ world: { inventory }, assertion }) => {
         const vacuity = createVacuityCheck(inventory)(assertion);
-        const one: PolicyTest = { name: 't', tests: [assertion], position };
+        const one: PolicyTest = { judge: 'as-written', name: 't', tests: [assertion], position };
         const [result] = runPolicyTests({
           policy: { ...denyAll, tests: new Map([['t', one]]) },
           inventory,

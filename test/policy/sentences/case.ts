@@ -16,6 +16,7 @@ export type Case =
       readonly kind: 'tested';
       readonly policy: string;
       readonly assertion: string;
+      readonly judge?: string;
       readonly outcome: 'holds' | 'fails';
     }
   | { readonly kind: 'onDeny'; readonly policy: string; readonly inbound: DenyAction; readonly outbound: DenyAction }
@@ -66,10 +67,11 @@ export const accepted = (policy: string, inventory?: string): Case => ({
   policy,
   ...(inventory === undefined ? {} : { inventory }),
 });
-export const tested = (policy: string, assertion: string, outcome: 'holds' | 'fails'): Case => ({
+export const tested = (policy: string, assertion: string, outcome: 'holds' | 'fails', judge = 'as-written'): Case => ({
   kind: 'tested',
   policy,
   assertion,
+  judge,
   outcome,
 });
 /** `test` is the test's title, or the one of its group, as it stands in the file. */

@@ -159,6 +159,32 @@ export const segments: readonly Sentence[] = [
   // PolicyTest
   [
     'policy test',
+    'judge: as-enforced judges as if every segment enforced both directions; as-written is the default',
+    ...(['as-written', 'as-enforced'] as const).map((judge) =>
+      tested(
+        segment('s', 'selector: app == "shop"'),
+        'from: web, to: api, service: tcp/1, expect: deny',
+        judge === 'as-enforced' ? 'holds' : 'fails',
+        judge,
+      ),
+    ),
+    tested(
+      segment('s', 'selector: app == "shop"\nrules: [{ name: r, from: [any], to: [any], services: [tcp/1] }]'),
+      'from: web, to: api, service: tcp/1, expect: allow, via: s/r',
+      'holds',
+      'as-enforced',
+    ),
+    refused(
+      document(
+        'PolicyTest',
+        't',
+        'judge: enforced\ntests: [{ from: { ip: 10.0.0.1 }, to: { ip: 10.0.0.2 }, service: any, expect: deny }]',
+      ),
+      'bad-value',
+    ),
+  ],
+  [
+    'policy test',
     'ends are workloads, addresses, or all with those labels',
     tested(shop(rule(web, api, 'tcp/1')), 'from: web, to: api, service: tcp/1, expect: allow', 'holds'),
     tested(shop(), 'from: { ip: 203.0.113.9 }, to: api, service: tcp/22, expect: deny', 'holds'),
