@@ -1,32 +1,31 @@
-// Workloads as a whole: units take their host's addresses, and no two hosts claim one address or one host twice.
+// Workloads as a whole: units take their host's addresses, those of virtual workloads are theirs alone, and no two hosts claim one
+// address or one host twice.
 
 import type { Address } from '#model/address.ts';
-import type { EnvelopedDocument } from './collect-documents.ts';
+import { checkVirtualClaim, virtualAddresses } from './check-virtual.ts';
+import type { DraftDocument } from './draft-document.ts';
+import { withVirtualAddressesApart } from './managed-workload.ts';
 import type { Workload } from './policy.ts';
 import type { Problem } from './problem.ts';
 import { report } from './read-fields.ts';
-import type { WorkloadDraft } from './read-workload.ts';
-
-export interface DraftDocument {
-  readonly draft: WorkloadDraft;
-  readonly document: EnvelopedDocument;
-}
 
 /** The workloads by name, in code-unit order. */
 export function checkInventory(drafts: readonly DraftDocument[], problems: Problem[]): ReadonlyMap<string, Workload> {
   checkHosts(drafts, problems);
   checkUnits(drafts, problems);
-  checkAddresses(drafts, problems);
   const hosts = new Map<string, DraftDocument>();
   for (const one of drafts)
     if (one.draft.kind === 'host' && one.draft.host !== undefined) hosts.set(one.draft.host, one);
+  const virtual = virtualAddresses(drafts);
+  checkAddresses(drafts, { hosts, virtual }, problems);
   const workloads = drafts.map(({ draft }): Workload => {
     const { addressPlaces: _, ...rest } = draft;
-    if (draft.kind !== 'unit') return rest;
-    const inherited = hosts.get(draft.host ?? '')?.draft.addresses ?? [];
-    return { ...rest, addresses: [...new Set([...inherited, ...draft.addresses])] };
+    const inherited = draft.kind === 'unit' ? (hosts.get(draft.host ?? '')?.draft.addresses ?? []) : [];
+    const claimed = [...new Set([...inherited, ...draft.addresses])];
+    return { ...rest, addresses: claimed };
   });
-  return new Map(workloads.sort((a, b) => (a.name < b.name ? -1 : 1)).map((workload) => [workload.name, workload]));
+  const byName = new Map(workloads.sort((a, b) => (a.name < b.name ? -1 : 1)).map((one) => [one.name, one]));
+  return withVirtualAddressesApart(byName);
 }
 
 function whereIs({ draft }: DraftDocument): string {
@@ -75,11 +74,23 @@ function checkUnits(drafts: readonly DraftDocument[], problems: Problem[]): void
   }
 }
 
-/** An address belongs to one host's workloads; an external workload is a host of its own. */
-function checkAddresses(drafts: readonly DraftDocument[], problems: Problem[]): void {
+interface Known {
+  /** Workloads of kind host, by their host. */
+  readonly hosts: ReadonlyMap<string, DraftDocument>;
+  readonly virtual: ReadonlyMap<Address, DraftDocument>;
+}
+
+/** An address belongs to one host's workloads; an external or virtual workload is a host of its own. */
+function checkAddresses(drafts: readonly DraftDocument[], { hosts, virtual }: Known, problems: Problem[]): void {
   const holders = new Map<Address, DraftDocument>();
   for (const one of drafts) {
     for (const [address, at] of one.draft.addressPlaces) {
+      const owner = virtual.get(address);
+      if (owner !== undefined && one.draft.kind !== 'virtual') {
+        const host = hosts.get(one.draft.host ?? '');
+        checkVirtualClaim({ one, virtual: owner, address, at, host }, problems);
+        continue;
+      }
       const other = holders.get(address);
       if (other === undefined) {
         holders.set(address, one);
@@ -104,5 +115,5 @@ function checkAddresses(drafts: readonly DraftDocument[], problems: Problem[]): 
 }
 
 function ownerOf({ draft }: DraftDocument): string {
-  return draft.kind === 'external' ? `external ${draft.name}` : `host ${draft.host}`;
+  return draft.host === undefined ? `${draft.kind} ${draft.name}` : `host ${draft.host}`;
 }

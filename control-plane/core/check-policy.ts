@@ -7,7 +7,7 @@ import type { AddressRange } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
-import { checkInventory, type DraftDocument } from './check-inventory.ts';
+import { checkInventory } from './check-inventory.ts';
 import { membershipProblems } from './check-memberships.ts';
 import { warnOfPolicy } from './check-warnings.ts';
 import {
@@ -16,6 +16,8 @@ import {
   collectDocuments,
   type EnvelopedDocument,
 } from './collect-documents.ts';
+import type { DraftDocument } from './draft-document.ts';
+import { isManaged } from './managed-workload.ts';
 import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from './policy.ts';
 import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from './problem.ts';
 import type { ReadContext } from './read-fields.ts';
@@ -76,7 +78,7 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
   const isInventoryKnown =
     input.inventoryFiles !== undefined ||
     input.knownWorkloads !== undefined ||
-    drafts.some(({ draft }) => draft.kind !== 'external');
+    drafts.some(({ draft }) => isManaged(draft));
   const workloads = new Map([...(input.knownWorkloads ?? []), ...inventory.workloads]);
   const testable = new Map<string, unknown>([
     ...workloads,
@@ -121,7 +123,7 @@ function isConsequence({ code, message }: Problem, lostNames: ReadonlySet<string
 }
 
 function managedNames(known: ReadonlyMap<string, Workload> | undefined): ReadonlySet<string> {
-  return new Set([...(known ?? [])].filter(([, workload]) => workload.kind !== 'external').map(([name]) => name));
+  return new Set([...(known ?? [])].filter(([, workload]) => isManaged(workload)).map(([name]) => name));
 }
 
 function readDrafts(documents: readonly EnvelopedDocument[], problems: Problem[]): readonly DraftDocument[] {

@@ -7,12 +7,14 @@ import type { Selector } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import { createContradictions } from './contradictions.ts';
 import { findCoverings } from './covering-rules.ts';
+import { factOfHolders, factOfMembers, factPeerOf, segmentsNamed } from './fact-grants.ts';
 import type { Inventory, Peer, Policy, Position, Rule, Segment } from './policy.ts';
 import { assertionTitle } from './policy-tests.ts';
 import type { Problem } from './problem.ts';
 import { type ProblemCode, severityOf } from './problem-catalogue.ts';
 import { Reaches, type RuleReach, type WorkloadSet } from './rule-reach.ts';
 import { createVacuityCheck } from './vacuous-tests.ts';
+import { virtualWarnings } from './virtual-warnings.ts';
 
 export interface WarnInput {
   readonly policy: Policy;
@@ -26,14 +28,17 @@ const mostComparisons = 2_000_000;
 
 export function warnOfPolicy({ policy, inventory, now }: WarnInput): readonly Problem[] {
   const problems: Problem[] = [];
+  const named = segmentsNamed(policy);
   for (const segment of policy.segments.values()) {
     warnOfSegment(segment, problems);
+    warnOfMembersByFact(segment, named, problems);
     for (const rule of segment.rules) warnOfRule({ segment, rule, now }, problems);
     warnOfCoveredRules(segment, problems);
   }
   if (inventory !== undefined) {
     warnOfMatches(policy, inventory, problems);
     warnOfTests(policy, inventory, problems);
+    warnOfVirtuals(policy, inventory, problems);
   }
   return problems;
 }
@@ -67,6 +72,49 @@ function warnOfSegment(segment: Segment, problems: Problem[]): void {
   }
 }
 
+const labelInstead = 'select by a label, which the control plane gives: a join token, an operator or a mapping rule';
+
+function warnOfMembersByFact(segment: Segment, named: ReadonlySet<string>, problems: Problem[]): void {
+  const fact = factOfMembers(segment, named);
+  if (fact === undefined) return;
+  warn(problems, segment.position, {
+    code: 'grants-by-fact',
+    message: `segment "${segment.name}" has members by ${fact}: a fact is the host's own claim, and whoever claims it gains what members are granted`,
+    suggestion: labelInstead,
+  });
+}
+
+function warnOfVirtuals(policy: Policy, inventory: Inventory, problems: Problem[]): void {
+  for (const workload of inventory.workloads.values()) {
+    const fact = factOfHolders(workload);
+    if (fact === undefined) continue;
+    warn(problems, workload.position ?? nowhere, {
+      code: 'grants-by-fact',
+      message: `"holders" of the virtual workload "${workload.name}" selects by ${fact}: a fact is the host's own claim, and whoever claims it may hold the addresses`,
+      suggestion: labelInstead,
+    });
+  }
+  for (const found of virtualWarnings(policy, inventory)) {
+    const { name, position = nowhere } = found.virtual;
+    if (found.kind === 'no-holders') {
+      warn(problems, position, {
+        code: 'virtual-without-holders',
+        message: `no host is selected by "holders" of the virtual workload "${name}": nobody may hold its addresses, and nothing is enforced there`,
+        suggestion: 'select by labels that the hosts have, with == or in',
+      });
+      continue;
+    }
+    warn(problems, position, {
+      code: 'virtual-apart-from-holder',
+      message: `the virtual workload "${name}" is a member of segment "${found.segment}", and "${found.holder}", which may hold its addresses, is not: at that host the segment neither enforces nor grants`,
+      suggestion: `select "${found.holder}" in "${found.segment}" too, or grant in a segment of its own`,
+    });
+  }
+}
+
+/** Of workloads that stand in no file. */
+const nowhere: Position = { file: '.', line: 1, column: 1 };
+
 interface RuleInput {
   readonly segment: Segment;
   readonly rule: Rule;
@@ -85,6 +133,14 @@ function warnOfRule({ segment, rule, now }: RuleInput, problems: Problem[]): voi
     warn(problems, rule.position, {
       code: 'rule-expires-soon',
       message: `rule ${name} expires at ${isoText(rule.expiresAt)}, within two weeks`,
+    });
+  }
+  const byFact = factPeerOf(rule);
+  if (byFact !== undefined) {
+    warn(problems, rule.position, {
+      code: 'grants-by-fact',
+      message: `rule ${name} grants by ${byFact.fact} in "${byFact.side}" (${shortText(byFact.peer)}): a fact is the host's own claim, and whoever claims it gains the grant`,
+      suggestion: labelInstead,
     });
   }
   if (isAnyToAny(rule)) {

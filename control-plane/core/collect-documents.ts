@@ -95,7 +95,7 @@ export function collectDocuments(input: CollectInput): CollectedDocuments {
         report(context, {
           code: 'duplicate-name',
           at: document.nameAt,
-          message: `"${document.name}" is the name of a live workload; an external workload has a name of its own`,
+          message: `"${document.name}" is the name of a live workload; a workload of the policy has a name of its own`,
         });
       }
       first.set(address, document);
@@ -190,7 +190,7 @@ function checkPlace(context: ReadContext, { fields, kind, place, mode, spec }: P
     report(context, {
       code: 'kind-not-here',
       at: own.at,
-      message: `a Workload of kind ${own.value} stands in a directory that is applied; live agents register themselves, and only kind external is allowed`,
+      message: `a Workload of kind ${own.value} stands in a directory that is applied; live agents register themselves, and only kinds external and virtual are allowed`,
       suggestion: 'move it to an inventory file, which offline commands take with --inventory',
     });
   }

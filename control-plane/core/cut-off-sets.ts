@@ -11,6 +11,7 @@ import { namedAddresses, quarantineOver } from './cut-off.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import type { PeerList, PeerSets } from './peer-sets.ts';
 import type { Peer, Workload, WorkloadQuarantine } from './policy.ts';
+import type { VirtualHolders } from './virtual-holders.ts';
 
 /** What came of everything since the last time. `stale`: workloads that quarantines name which came or went. */
 export interface CutOffChanges {
@@ -31,6 +32,7 @@ interface Group {
 export class CutOffSets {
   readonly #index: LabelIndex;
   readonly #peerSets: PeerSets;
+  readonly #virtual: VirtualHolders;
   readonly #quarantined = new Set<WorkloadNumber>();
   readonly #groups = new Map<PeerSetId, Group>();
   /** Groups with the same peers, by the list's key: each list is asked once for a workload. */
@@ -39,8 +41,10 @@ export class CutOffSets {
   readonly #touched = new Set<Address>();
   #sets: readonly PeerSet[] = [];
 
-  constructor(sources: { readonly index: LabelIndex; readonly peerSets: PeerSets }) {
+  /** `virtual` knows its workloads already. */
+  constructor(sources: { readonly index: LabelIndex; readonly peerSets: PeerSets; readonly virtual: VirtualHolders }) {
     this.#index = sources.index;
+    this.#virtual = sources.virtual;
     this.#peerSets = sources.peerSets;
     for (const number of this.#index.everyone) {
       const workload = this.#index.workloads[number];
@@ -101,7 +105,7 @@ export class CutOffSets {
     const exemptions: Exemption[] = [];
     for (const groups of this.#byList.values()) {
       const [first] = groups;
-      const local = first === undefined ? undefined : localOf(first.list, number, workload);
+      const local = first === undefined ? undefined : this.#localOf(first.list, number, workload);
       if (local !== undefined) for (const { set } of groups) exemptions.push({ set: set.id, local });
     }
     return exemptions.sort((a, b) => compareCodeUnits(a.set, b.set));
@@ -149,22 +153,26 @@ export class CutOffSets {
   #addNamed(list: PeerList, stale: Set<WorkloadNumber>): void {
     for (const number of this.#index.everyone) {
       const workload = this.#index.workloads[number];
-      if (workload !== undefined && localOf(list, number, workload) !== undefined) stale.add(number);
+      if (workload !== undefined && this.#localOf(list, number, workload) !== undefined) stale.add(number);
     }
+  }
+
+  /** Of the addresses that a workload has or may hold those that the list names; undefined where it names none. */
+  #localOf(list: PeerList, number: WorkloadNumber, workload: Workload): LocalAddresses | undefined {
+    if (list.matches(number)) return { kind: 'any' };
+    const isNamed = (address: Address) => list.near.length > 0 && rangesContain(list.near, address);
+    const own = namedAddresses(workload.addresses, isNamed);
+    if (own === 'all') return { kind: 'any' };
+    const held = this.#virtual.heldBy(workload).flatMap(({ number: virtual, addresses }) => {
+      return list.matches(virtual) ? addresses : addresses.filter(isNamed);
+    });
+    const named = [...own, ...held];
+    return named.length === 0 ? undefined : { kind: 'ranges', ranges: normaliseRanges(named.map(rangeOf)) };
   }
 }
 
 function namesNobody({ far }: PeerList): boolean {
   return far.kind === 'sets' && far.ids.length === 0;
-}
-
-/** Of a workload's own addresses those that the list names; undefined where it names none. */
-function localOf(list: PeerList, number: WorkloadNumber, { addresses }: Workload): LocalAddresses | undefined {
-  if (list.matches(number)) return { kind: 'any' };
-  if (list.near.length === 0) return undefined;
-  const named = namedAddresses(addresses, (address) => rangesContain(list.near, address));
-  if (named === 'all') return { kind: 'any' };
-  return named.length === 0 ? undefined : { kind: 'ranges', ranges: normaliseRanges(named.map(rangeOf)) };
 }
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {

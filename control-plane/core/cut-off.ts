@@ -25,7 +25,9 @@ export function isPeerOf(
     const own = sideOf(address, []);
     return byRange.some((peer) => matching.peerMatches(peer, own, undefined));
   });
-  return named === 'all' || named.includes(side.address);
+  if (named === 'all' || named.includes(side.address)) return true;
+  const isVirtual = matching.virtualOf(workload).some(({ addresses }) => addresses.includes(side.address));
+  return isVirtual && byRange.some((peer) => matching.peerMatches(peer, sideOf(side.address, []), undefined));
 }
 
 /**

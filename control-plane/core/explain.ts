@@ -77,6 +77,9 @@ export interface EndExplanation {
   readonly direction: Direction;
   readonly address: string;
   readonly workload?: string;
+  /** The virtual workload that has the address: the end is judged as each of `holders`, and `workload` is the one that decides. */
+  readonly virtual?: string;
+  readonly holders?: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly end: End;
   readonly mode?: EnforcementMode;
@@ -95,8 +98,15 @@ export interface Explanation {
 
 export interface ExplainInput {
   readonly query: Query;
-  readonly endpoints: Record<Direction, Workload | undefined>;
-  readonly judgeEnd: (direction: Direction) => End;
+  readonly endpointOf: (direction: Direction) => ExplainedEndpoint;
+}
+
+/** An end, and the workload as which it was judged; of several that may hold a virtual workload's address, the one that decides. */
+export interface ExplainedEndpoint {
+  readonly end: End;
+  readonly workload: Workload | undefined;
+  readonly virtual?: Workload;
+  readonly holders?: readonly Workload[];
 }
 
 export function explainQuery(matching: Matching, input: ExplainInput): Explanation {
@@ -105,17 +115,13 @@ export function explainQuery(matching: Matching, input: ExplainInput): Explanati
   return { verdict: joinEnds(outbound.end, inbound.end), outbound, inbound };
 }
 
-function explainEnd(
-  matching: Matching,
-  { query, endpoints, judgeEnd }: ExplainInput,
-  direction: Direction,
-): EndExplanation {
-  const workload = endpoints[direction];
-  const end = judgeEnd(direction);
+function explainEnd(matching: Matching, { query, endpointOf }: ExplainInput, direction: Direction): EndExplanation {
+  const { workload, end, virtual, holders = [] } = endpointOf(direction);
   const base = {
     direction,
     address: direction === 'outbound' ? query.src : query.dst,
     ...(workload === undefined ? {} : { workload: workload.name }),
+    ...(virtual === undefined ? {} : { virtual: virtual.name, holders: holders.map(({ name }) => name) }),
     labels: Object.fromEntries(workload?.labels ?? []),
     end,
   };

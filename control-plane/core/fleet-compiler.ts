@@ -2,6 +2,7 @@
 //
 //   workload ─► labels ─► segment members ─┬─► peer sets ──────────► hosts that name them ─┐
 //   policy, time ─► rules in force ────────┴─► landed rules ─► a workload's rules ─► its host ─┴─► changes by host
+//   virtual workloads ─► hosts that may hold them ─────────────┘
 //
 // What a host enforces is worked out when first asked for, and kept up from then on; hosts that nobody asked for cost nothing. After
 // any sequence of changes the result equals that of a compiler made from the last state. Knows no clock, and no revisions.
@@ -10,17 +11,19 @@
 // the difference of two whole rule sets, which costs what the host holds.
 
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
-import type { DirectionRules, HostRuleSet, ManagedKind, PeerSet, PeerSetId, WorkloadRules } from '#model/rule-set.ts';
+import type { DirectionRules, HostRuleSet, PeerSet, PeerSetId, WorkloadRules } from '#model/rule-set.ts';
 import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
 import { Comparisons } from './comparisons.ts';
 import { type CutOffChanges, CutOffSets } from './cut-off-sets.ts';
 import { LabelIndex, type WorkloadNumber } from './label-index.ts';
+import { isManaged } from './managed-workload.ts';
 import { type NamingHosts, type PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
 import { RulesInForce } from './rules-in-force.ts';
 import { SegmentMembers } from './segment-members.ts';
+import { VirtualHolders } from './virtual-holders.ts';
 import { type CompiledWorkload, WorkloadCompiler } from './workload-compiler.ts';
 
 /** What is from now on. A whole workload is given, whatever of it changed; one that says nothing new is no change. */
@@ -57,6 +60,7 @@ export class FleetCompiler {
   readonly #cutOff: CutOffSets;
   readonly #rules: RulesInForce;
   readonly #compiler: WorkloadCompiler;
+  readonly #virtual: VirtualHolders;
   readonly #hosts = new Map<string, Host>();
   #policy: CompiledPolicy;
   readonly #naming = new Map<ReadonlySet<PeerSetNode>, NamingHosts>();
@@ -75,7 +79,9 @@ export class FleetCompiler {
       segments: this.#segments,
       resolutions: inventory.resolutions,
     });
-    this.#cutOff = new CutOffSets({ index: this.#index, peerSets: this.#peerSets });
+    this.#virtual = new VirtualHolders(this.#index);
+    for (const number of this.#index.everyone) this.#virtual.replace(number, undefined, this.#index.workloads[number]);
+    this.#cutOff = new CutOffSets({ index: this.#index, peerSets: this.#peerSets, virtual: this.#virtual });
     this.#rules = new RulesInForce(now);
     for (const segment of policy.segments.values()) this.#rules.set(segment);
     this.#compiler = new WorkloadCompiler({
@@ -189,6 +195,7 @@ export class FleetCompiler {
     if (next === undefined && known !== undefined) {
       this.#index.remove(known);
       this.#cutOff.replace(known, before, undefined);
+      this.#holdAnew(known, { before, after: undefined }, stale);
       return this.#place(known, before, undefined);
     }
     if (next === undefined) return [];
@@ -196,7 +203,19 @@ export class FleetCompiler {
     this.#join(number);
     this.#cutOff.replace(number, before, next);
     stale.add(number);
+    this.#holdAnew(number, { before, after: next }, stale);
     return this.#place(number, before, next);
+  }
+
+  /** The rules of hosts name the addresses of virtual workloads that they may hold, and so do those of their units. */
+  #holdAnew(
+    number: WorkloadNumber,
+    { before, after }: { readonly before: Workload | undefined; readonly after: Workload | undefined },
+    stale: Set<WorkloadNumber>,
+  ): void {
+    for (const host of this.#virtual.replace(number, before, after)) {
+      for (const managed of this.#hosts.get(host)?.managed ?? []) stale.add(managed);
+    }
   }
 
   #replacePolicy(
@@ -278,9 +297,9 @@ export class FleetCompiler {
 
   #compileWorkload(number: WorkloadNumber): CompiledWorkload {
     const workload = this.#index.workloads[number];
-    if (workload === undefined || workload.kind === 'external') throw new Error(`workload ${number} has no agent`);
-    const kind: ManagedKind = workload.kind;
-    return this.#compiler.compile(number, workload, kind);
+    if (workload === undefined || !isManaged(workload)) throw new Error(`workload ${number} has no agent`);
+    const held = this.#virtual.heldBy(workload);
+    return this.#compiler.compile({ number, workload, kind: workload.kind, held });
   }
 
   #changesOf(
@@ -498,7 +517,7 @@ const nothing = {
 } as const;
 
 function managingHost(workload: Workload | undefined): string | undefined {
-  return workload === undefined || workload.kind === 'external' ? undefined : workload.host;
+  return workload === undefined || !isManaged(workload) ? undefined : workload.host;
 }
 
 /** Hosts with one workload have its set itself, which others with the same rules share. */

@@ -9,6 +9,7 @@ import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import type { Direction } from '#model/verdict.ts';
 import type { CompiledFleet } from './compile.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
+import { isManaged } from './managed-workload.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import { addressesOf, type Pair } from './observed-pairs.ts';
 import { type PeerList, PeerSets } from './peer-sets.ts';
@@ -77,7 +78,8 @@ export class GrantBounds {
   #holdsAt(end: BoundedEnd): boolean {
     const { member, direction, near, far, term } = end;
     const workload = this.#parts.index.workloads[member];
-    if (workload === undefined || workload.kind === 'external') return true;
+    if (workload?.kind === 'virtual' && near.matches(member)) return this.#isWanted(end);
+    if (workload === undefined || !isManaged(workload)) return true;
     const local = near.matches(member)
       ? workload.addresses
       : workload.addresses.filter((address) => rangesContain(near.near, address));
@@ -86,6 +88,12 @@ export class GrantBounds {
     return this.#addresses(far).every(
       (peer) => wanted?.has(peer) || workload.addresses.includes(peer) || this.#isAllowed(end, local, peer),
     );
+  }
+
+  /** What lands at the hosts that may hold a virtual workload's addresses is only what was seen there. */
+  #isWanted({ member, direction, far, term }: BoundedEnd): boolean {
+    const wanted = this.#wanted.get(endKey(member, direction, term));
+    return this.#addresses(far).every((peer) => wanted?.has(peer) === true);
   }
 
   #addresses(far: PeerList): readonly Address[] {

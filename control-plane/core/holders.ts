@@ -1,15 +1,23 @@
-// Whose address is it: address → workloads, and the one workload that a query means by an address.
+// Whose address is it: address → workloads, and the one workload that a query means by an address. A virtual workload's address means
+// every host that its `holders` selects: each of them may have it, and all of them at once.
 
 import type { Address } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
+import { heldVirtuals } from './held-virtuals.ts';
 import type { Workload, WorkloadKind } from './policy.ts';
 
 export interface Holders {
+  /** The workloads as which an end there is judged: one, or every host that may hold a virtual workload's address. */
+  judgedAt(address: Address, name?: string): readonly Workload[];
+  /** Who the address means at the workload's own end: itself, and virtual workloads of whose holders it is. */
+  nearAt(workload: Workload, address: Address): readonly Workload[];
+  /** Virtual workloads whose addresses the workload may hold, as a host or as a unit of one, by name. */
+  virtualOf(workload: Workload): readonly Workload[];
   /** Every workload that holds the address, units included. */
   holdersOf(address: Address): readonly Workload[];
   /** Both at once, for half the work. */
   at(address: Address): Held;
-  /** The named one; else the host, container or external workload that holds the address; else a unit alone on it. */
+  /** The named one; else the host, container, external or virtual workload that has the address; else a unit alone on it. */
   workloadAt(address: Address, name?: string): Workload | undefined;
 }
 
@@ -21,7 +29,7 @@ export interface Held {
 
 const byNobody: Held = { by: [], meant: undefined };
 
-const precedence: Record<Exclude<WorkloadKind, 'unit'>, number> = { host: 0, container: 1, external: 2 };
+const precedence: Record<Exclude<WorkloadKind, 'unit'>, number> = { host: 0, container: 1, external: 2, virtual: 3 };
 
 export function createHolders(workloads: ReadonlyMap<string, Workload>): Holders {
   const byAddress = new Map<Address, Workload[]>();
@@ -35,11 +43,26 @@ export function createHolders(workloads: ReadonlyMap<string, Workload>): Holders
   const holders = new Map<Address, Held>();
   for (const [address, by] of byAddress) holders.set(address, { by, meant: meantOf(by) });
   const at = (address: Address) => holders.get(address) ?? byNobody;
+  const held = heldVirtuals(workloads);
+  const workloadAt = (address: Address, name?: string) =>
+    name === undefined ? at(address).meant : workloads.get(name);
 
   return {
     at,
     holdersOf: (address) => at(address).by,
-    workloadAt: (address, name) => (name === undefined ? at(address).meant : workloads.get(name)),
+    workloadAt,
+    virtualOf: held.virtualOf,
+    judgedAt: (address, name) => {
+      const workload = workloadAt(address, name);
+      if (workload === undefined) return [];
+      return workload.kind === 'virtual' ? held.holdersOf(workload) : [workload];
+    },
+    nearAt: (workload, address) => {
+      const virtual = held.virtualOf(workload);
+      return virtual.length === 0
+        ? [workload]
+        : [workload, ...virtual.filter(({ addresses }) => addresses.includes(address))];
+    },
   };
 }
 

@@ -2,11 +2,14 @@
 // workload. Entries whose own side means the same are asked about once, and workloads at which the same ones hit share one list:
 // with 10,000 rules for 10,000 workloads the lists would not fit in memory otherwise.
 
+import type { Address } from '#model/address.ts';
+import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import type { LocalAddresses } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
 import type { WorkloadNumber } from './label-index.ts';
 import type { PeerList, PeerSetNode, PeerSets, Scope } from './peer-sets.ts';
 import type { Peer } from './policy.ts';
+import type { HeldVirtual } from './virtual-holders.ts';
 
 /** The entries that hit at one end, and the sets they name. Equal keys are one object. */
 export interface Hits<Entry> {
@@ -28,6 +31,8 @@ interface LandedEnd<Entry> {
   readonly whole: Entry;
   /** and for one that only some address peers may match; absent where there are none. */
   readonly ranged?: Entry;
+  readonly make: Landing<Entry>['make'];
+  readonly list: PeerList;
   /** Which of the distinct near sides is this one's. */
   readonly near: number;
 }
@@ -54,8 +59,9 @@ export class LandedRules<Entry> {
     for (const list of this.#lists.values()) peerSets.retain(list);
   }
 
-  hitsAt(workload: WorkloadNumber, direction: Direction): Hits<Entry> {
-    return this.#sides[direction].hitsAt(workload, this.#serial);
+  /** `held`: virtual workloads whose addresses the workload may have; what means only such a one is about its addresses alone. */
+  hitsAt(workload: WorkloadNumber, direction: Direction, held: readonly HeldVirtual[]): Hits<Entry> {
+    return this.#sides[direction].hitsAt(workload, held, this.#serial);
   }
 
   /** What is asked of a workload to know what hits at its end. */
@@ -91,27 +97,49 @@ class Side<Entry> {
       whole: make(far, { kind: 'any' }),
       ...(near.near.length === 0 ? {} : { ranged: make(far, { kind: 'ranges', ranges: near.near }) }),
       near: number,
+      make,
+      list: near,
     });
   }
 
-  hitsAt(workload: WorkloadNumber, serial: number): Hits<Entry> {
+  hitsAt(workload: WorkloadNumber, held: readonly HeldVirtual[], serial: number): Hits<Entry> {
     const matched: number[] = [];
-    for (const [near, number] of this.#nears) if (near.matches(workload)) matched.push(number);
-    const key = `${serial}:${matched.join()}`;
-    const hits = this.#hits.get(key) ?? this.#gather(key, new Set(matched));
+    const virtual = new Map<number, readonly Address[]>();
+    for (const [near, number] of this.#nears) {
+      if (near.matches(workload)) matched.push(number);
+      else if (held.length > 0) {
+        const addresses = addressesMeant(near, held);
+        if (addresses.length > 0) virtual.set(number, addresses);
+      }
+    }
+    let key = `${serial}:${matched.join()}`;
+    for (const [number, addresses] of virtual) key += ` ${number}=${addresses.join()}`;
+    const hits = this.#hits.get(key) ?? this.#gather(key, new Set(matched), virtual);
     this.#hits.set(key, hits);
     return hits;
   }
 
-  #gather(key: string, matched: ReadonlySet<number>): Hits<Entry> {
+  #gather(key: string, matched: ReadonlySet<number>, virtual: ReadonlyMap<number, readonly Address[]>): Hits<Entry> {
     const entries: Entry[] = [];
     const named = new Set<PeerSetNode>();
-    for (const { far, whole, ranged, near } of this.#ends) {
-      const entry = matched.has(near) ? whole : ranged;
+    for (const end of this.#ends) {
+      const { far, near } = end;
+      const addresses = virtual.get(near);
+      const entry = matched.has(near) ? end.whole : addresses === undefined ? end.ranged : atAddresses(end, addresses);
       if (entry === undefined) continue;
       entries.push(entry);
       for (const node of far.named) named.add(node);
     }
     return { key, entries, named: [...named] };
   }
+}
+
+/** Addresses of the virtual workloads that the near side means. */
+export function addressesMeant(near: PeerList, held: readonly HeldVirtual[]): readonly Address[] {
+  return held.flatMap(({ number, addresses }) => (near.matches(number) ? addresses : []));
+}
+
+/** The entry at some addresses of the end, and at those of its ranges. */
+function atAddresses<Entry>({ make, far, list }: LandedEnd<Entry>, addresses: readonly Address[]): Entry {
+  return make(far, { kind: 'ranges', ranges: normaliseRanges([...list.near, ...addresses.map(rangeOf)]) });
 }

@@ -8,6 +8,7 @@ import { type Selector, selectorMatches } from '#model/selector.ts';
 import { type Service, type ServiceTerm, termMatches } from '#model/service.ts';
 import { type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import { combinationOf, selectionKey } from './combination.ts';
+import type { Holders } from './holders.ts';
 import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from './policy.ts';
 
 export interface RuleAddress {
@@ -43,6 +44,8 @@ export interface Matching {
   readonly policy: Policy;
   standingOf(workload: Workload): Standing;
   membershipsOf(workload: Workload): readonly Membership[];
+  /** Virtual workloads whose addresses it may hold. */
+  virtualOf(workload: Workload): readonly Workload[];
   isMember(workload: Workload, scope: Membership): boolean;
   selects(selector: Selector, workload: Workload): boolean;
   peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean;
@@ -87,11 +90,11 @@ export function rulesInOrder(segment: Segment): readonly Rule[] {
 export function createMatching({
   policy,
   inventory,
-  holdersOf,
+  holders: { holdersOf, nearAt, virtualOf },
 }: {
   readonly policy: Policy;
   readonly inventory: Inventory;
-  readonly holdersOf: (address: Address) => readonly Workload[];
+  readonly holders: Pick<Holders, 'holdersOf' | 'nearAt' | 'virtualOf'>;
 }): Matching {
   const candidates = createSegmentCandidates(groupsOf(policy.segments.values()));
   const standings = new Map<Workload, Standing>();
@@ -161,21 +164,24 @@ export function createMatching({
     }
   }
 
-  /** The near side is the workload itself, whoever else holds its address; the far side is known by address alone. */
+  /**
+   * The near side is the workload itself, whoever else holds its address, and the virtual workload that has the address; the far side
+   * is known by address alone.
+   */
   function sidesOf(
     { query, direction, workload }: EndQuery,
     far: readonly Workload[] = holdersOf(direction === 'outbound' ? query.dst : query.src),
   ): { readonly from: Side; readonly to: Side } {
     return direction === 'outbound'
-      ? { from: sideOf(query.src, [workload]), to: sideOf(query.dst, far) }
-      : { from: sideOf(query.src, far), to: sideOf(query.dst, [workload]) };
+      ? { from: sideOf(query.src, nearAt(workload, query.src)), to: sideOf(query.dst, far) }
+      : { from: sideOf(query.src, far), to: sideOf(query.dst, nearAt(workload, query.dst)) };
   }
 
   function modeOf(workload: Workload, direction: Direction): EnforcementMode {
     return standingOf(workload)[direction];
   }
 
-  return { policy, standingOf, membershipsOf, isMember, selects, peerMatches, means, sidesOf, modeOf };
+  return { policy, standingOf, membershipsOf, virtualOf, isMember, selects, peerMatches, means, sidesOf, modeOf };
 }
 
 /** Segments with one selector and one `each`: who is a member of one is of all. */

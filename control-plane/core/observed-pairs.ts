@@ -84,7 +84,10 @@ export function pairFlows(request: PairRequest): ObservedPairs {
     else {
       const term = termOfFlow(flow);
       if (term === undefined) left.push({ flow, why: 'inexpressible' });
-      else sightings.push({ flow, own, term, held: holders.get(flow.peer) ?? [] });
+      else {
+        const at = holders.get(flow.local)?.find((holder) => isVirtual(index, holder) && request.isMember(holder));
+        sightings.push({ flow, own: at ?? own, term, held: holders.get(flow.peer) ?? [] });
+      }
     }
   }
   const pairs = new PairTable();
@@ -105,6 +108,10 @@ export function pairFlows(request: PairRequest): ObservedPairs {
     }
   }
   return { pairs: pairs.all(), left: inOrder(left), coveredFlows };
+}
+
+function isVirtual({ workloads }: LabelIndex, number: WorkloadNumber): boolean {
+  return workloads[number]?.kind === 'virtual';
 }
 
 /** The policy as it would be with every segment enforced both ways: then whatever no rule grants is denied. */
@@ -128,6 +135,7 @@ export function addressesOf(entity: Entity, workloads: readonly Workload[]): rea
 
 interface Sighting {
   readonly flow: ObservedFlow;
+  /** Who saw it; at a virtual workload's address that one, where the segment has it too. */
   readonly own: WorkloadNumber;
   readonly term: ServiceTerm;
   readonly held: readonly WorkloadNumber[];

@@ -40,7 +40,7 @@ export function createOracle({
   readonly inventory: Inventory;
 }): Oracle {
   const holders = createHolders(inventory.workloads);
-  const matching = createMatching({ policy, inventory, holdersOf: holders.holdersOf });
+  const matching = createMatching({ policy, inventory, holders });
 
   const places = new Map<Address, Place>();
   const subjects = new Map<Workload, Subject>();
@@ -50,13 +50,7 @@ export function createOracle({
     const known = places.get(address);
     if (known !== undefined) return known;
     const { by, meant } = holders.at(address);
-    const side = sideOf(address, by);
-    const place: Place = {
-      side,
-      ...(meant === undefined
-        ? {}
-        : { meant: { subject: subjectOf(meant), side: by.length === 1 ? side : sideOf(address, [meant]) } }),
-    };
+    const place: Place = { side: sideOf(address, by), ...judgedAt(address, meant) };
     if (by.length > 0) places.set(address, place);
     return place;
   }
@@ -70,34 +64,57 @@ export function createOracle({
     return subject;
   }
 
-  function endpointOf(place: Place, address: Address, name: string | undefined): Endpoint | undefined {
-    if (name === undefined) return place.meant;
-    const workload = holders.workloadAt(address, name);
-    return workload === undefined ? undefined : { subject: subjectOf(workload), side: sideOf(address, [workload]) };
+  /** As whom an end is judged that means this workload. */
+  function judgedAt(address: Address, workload: Workload | undefined): JudgedAt {
+    if (workload === undefined) return { as: [], unmanaged };
+    const as = holders
+      .judgedAt(address, workload.name)
+      .map((one): Endpoint => ({ subject: subjectOf(one), side: sideOf(address, holders.nearAt(one, address)) }));
+    const nobody: End = { verdict: 'unmanaged', reason: 'unmanaged', workload: workload.name };
+    return { as, unmanaged: nobody, ...(workload.kind === 'virtual' ? { virtual: workload } : {}) };
+  }
+
+  function judgedOf(place: Place, address: Address, name: string | undefined): JudgedAt {
+    return name === undefined ? place : judgedAt(address, holders.workloadAt(address, name));
   }
 
   function endsOf(query: Query): Ends {
     const [src, dst] = [placeOf(query.src), placeOf(query.dst)];
     return {
-      outbound: endpointOf(src, query.src, query.srcWorkload),
-      inbound: endpointOf(dst, query.dst, query.dstWorkload),
+      outbound: judgedOf(src, query.src, query.srcWorkload),
+      inbound: judgedOf(dst, query.dst, query.dstWorkload),
       src: src.side,
       dst: dst.side,
     };
   }
 
   function judgeEnd(query: Query, direction: Direction, both = endsOf(query)): End {
-    const end = both[direction];
-    if (end === undefined) return unmanaged;
-    const { subject } = end;
-    if (subject.isExternal) return { verdict: 'unmanaged', reason: 'unmanaged', workload: subject.name };
-    if (both.inbound?.subject === both.outbound?.subject) {
+    const { as, unmanaged: nobody } = both[direction];
+    const [only] = as;
+    if (only === undefined) return nobody;
+    return as.length === 1 ? judgeAs(only, { query, direction, both }) : decidingOf({ query, direction, both }).end;
+  }
+
+  function judgeAs(endpoint: Endpoint, { query, direction, both }: Question): End {
+    const { subject } = endpoint;
+    if (subject.isExternal) return both[direction].unmanaged;
+    if (isLoopback(subject, both, query)) {
       return { verdict: 'allow', reason: 'essential', workload: subject.name, essential: 'loopback' };
     }
-    return judgeLayers(
-      matching,
-      direction === 'outbound' ? outboundEnd(query, both, end) : inboundEnd(query, both, end),
-    );
+    return judgeLayers(matching, judgedEnd(endpoint, { query, direction, both }));
+  }
+
+  /** Of the hosts that may hold a virtual workload's address, the first that lets least pass. */
+  function decidingOf(question: Question): { readonly end: End; readonly endpoint?: Endpoint } {
+    const { as, unmanaged: nobody } = question.both[question.direction];
+    let found: { readonly end: End; readonly endpoint?: Endpoint } = { end: nobody };
+    for (const endpoint of as) {
+      const end = judgeAs(endpoint, question);
+      if (found.endpoint === undefined || strictness[end.verdict] > strictness[found.end.verdict]) {
+        found = { end, endpoint };
+      }
+    }
+    return found;
   }
 
   function judge(query: Query): Verdict {
@@ -107,10 +124,13 @@ export function createOracle({
 
   function grantingRules(query: Query, direction: Direction): readonly RuleAddress[] {
     const both = endsOf(query);
-    const end = both[direction];
-    if (end === undefined || judgeEnd(query, direction, both).reason !== 'rule') return [];
-    const judged = direction === 'outbound' ? outboundEnd(query, both, end) : inboundEnd(query, both, end);
-    return grants(matching, judged, 'all').map(ruleOf);
+    const question: Question = { query, direction, both };
+    if (judgeEnd(query, direction, both).reason !== 'rule') return [];
+    const judged = both[direction].as.filter((endpoint) => judgeAs(endpoint, question).reason === 'rule');
+    const [first = [], ...others] = judged.map((endpoint) =>
+      grants(matching, judgedEnd(endpoint, question), 'all').map(ruleOf),
+    );
+    return first.filter((rule) => others.every((rules) => rules.some((other) => isSameRule(other, rule))));
   }
 
   return {
@@ -119,8 +139,15 @@ export function createOracle({
       const both = endsOf(query);
       return explainQuery(matching, {
         query,
-        endpoints: { outbound: both.outbound?.subject.workload, inbound: both.inbound?.subject.workload },
-        judgeEnd: (direction) => judgeEnd(query, direction, both),
+        endpointOf: (direction) => {
+          const { end, endpoint } = decidingOf({ query, direction, both });
+          const { as, virtual } = both[direction];
+          return {
+            end,
+            workload: endpoint?.subject.workload,
+            ...(virtual === undefined ? {} : { virtual, holders: as.map(({ subject }) => subject.workload) }),
+          };
+        },
       });
     },
     grantingRules,
@@ -128,21 +155,50 @@ export function createOracle({
   };
 }
 
-/** An address: the side it is seen as from afar, by all who hold it, and the end it means where no workload is named. */
-interface Place {
-  readonly side: Side;
-  readonly meant?: Endpoint;
+/** As whom an end is judged: one workload, every host that may hold a virtual workload's address, or nobody. */
+interface JudgedAt {
+  readonly as: readonly Endpoint[];
+  /** The end where nobody with an agent is there. */
+  readonly unmanaged: End;
+  readonly virtual?: Workload;
 }
 
-/** A workload at its end, and the side it sees itself as: it alone, whoever else holds the address. */
+/** An address: the side it is seen as from afar, by all who hold it, and the end it means where no workload is named. */
+interface Place extends JudgedAt {
+  readonly side: Side;
+}
+
+/** A workload at its end, and the side it sees itself as: it, and the virtual workload that has the address, whoever else holds it. */
 interface Endpoint {
   readonly subject: Subject;
   readonly side: Side;
 }
 
-interface Ends extends Readonly<Record<Direction, Endpoint | undefined>> {
+interface Ends extends Readonly<Record<Direction, JudgedAt>> {
   readonly src: Side;
   readonly dst: Side;
+}
+
+interface Question {
+  readonly query: Query;
+  readonly direction: Direction;
+  readonly both: Ends;
+}
+
+const strictness: Readonly<Record<End['verdict'], number>> = { unmanaged: 0, allow: 1, 'would-deny': 2, deny: 3 };
+
+/**
+ * Source and destination are the same workload. A host and an address that another may hold are not, and neither end of a virtual
+ * address's connection with itself leaves the host.
+ */
+function isLoopback(subject: Subject, { outbound, inbound, src: source }: Ends, { src, dst }: Query): boolean {
+  if (src === dst && source.candidates.some(({ kind }) => kind === 'virtual')) return true;
+  return outbound.as.length > 0 && inbound.as.length > 0 && [outbound, inbound].every(({ as }) => isOnly(as, subject));
+}
+
+function isOnly(endpoints: readonly Endpoint[], subject: Subject): boolean {
+  for (const endpoint of endpoints) if (endpoint.subject !== subject) return false;
+  return true;
 }
 
 /** One end that is to be judged. `near` is its own side and one of `from` and `to`, as the direction has it. */
@@ -156,12 +212,10 @@ interface JudgedEnd {
 
 const unmanaged: End = { verdict: 'unmanaged', reason: 'unmanaged' };
 
-function outboundEnd(query: Query, both: Ends, { subject, side }: Endpoint): JudgedEnd {
-  return { query, direction: 'outbound', subject, from: side, to: both.dst };
-}
-
-function inboundEnd(query: Query, both: Ends, { subject, side }: Endpoint): JudgedEnd {
-  return { query, direction: 'inbound', subject, from: both.src, to: side };
+function judgedEnd({ subject, side }: Endpoint, { query, direction, both }: Question): JudgedEnd {
+  return direction === 'outbound'
+    ? { query, direction, subject, from: side, to: both.dst }
+    : { query, direction, subject, from: both.src, to: side };
 }
 
 /** Layers 2 to 6 of POLICY.md's Verdicts, for a workload with an agent. */
@@ -235,6 +289,10 @@ function grants(matching: Matching, end: JudgedEnd, howMany: 'first' | 'all'): r
     if (howMany === 'first' && found.length > 0) return found;
   }
   return found;
+}
+
+function isSameRule(a: RuleAddress, b: RuleAddress): boolean {
+  return a.segment === b.segment && a.combination === b.combination && a.rule === b.rule;
 }
 
 function ruleOf({ segment = '', combination, rule = '' }: End): RuleAddress {

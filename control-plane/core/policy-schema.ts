@@ -91,6 +91,7 @@ const specs: Readonly<Record<string, Schema>> = {
       kind: { enum: workloadKinds },
       addresses: listOf(address),
       unit: { type: 'string' },
+      holders: selector,
       facts: shape(Object.fromEntries(factKeys.map((key) => [key, labelValue])), []),
     },
     ['kind'],

@@ -120,16 +120,17 @@ export interface Policy {
   readonly workloads: ReadonlyMap<string, Workload>;
 }
 
-export type WorkloadKind = 'host' | 'unit' | 'container' | 'external';
+export type WorkloadKind = 'host' | 'unit' | 'container' | 'external' | 'virtual';
 
 /**
  * `labels` include facts under "fact/". A unit's `addresses` are those of its host's workload together with any of its own.
- * `conflicting` addresses (live only: two hosts claim them) are in `addresses` of none.
+ * `conflicting` addresses (live only: two hosts claim them) are in `addresses` of none. A virtual workload's addresses are in those
+ * of nobody else, hosts that hold them included.
  */
 export interface Workload {
   readonly name: string;
   readonly kind: WorkloadKind;
-  /** Absent only for an external workload. */
+  /** Absent for external and virtual workloads. */
   readonly host?: string;
   readonly addresses: readonly Address[];
   /**
@@ -138,6 +139,8 @@ export interface Workload {
    */
   readonly onHost?: readonly Address[];
   readonly unit?: string;
+  /** Present exactly where kind is virtual: hosts whose workload of kind host it selects may hold the addresses, and no other. */
+  readonly holders?: Selector;
   readonly labels: Labels;
   readonly quarantine?: WorkloadQuarantine;
   readonly position?: Position;

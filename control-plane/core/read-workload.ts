@@ -3,6 +3,7 @@
 import type { Address } from '#model/address.ts';
 import { domainName } from '#model/domain-name.ts';
 import { factKeys, factPrefix, type Labels } from '#model/label.ts';
+import type { Selector } from '#model/selector.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
 import type { Position, WorkloadKind } from './policy.ts';
 import {
@@ -15,7 +16,7 @@ import {
   report,
   requireField,
 } from './read-fields.ts';
-import { readAddresses, readLabelKey, readLabelValue } from './read-values.ts';
+import { readAddresses, readLabelKey, readLabelValue, readSelector } from './read-values.ts';
 
 /** A Workload document as it stands alone; a unit's `addresses` are only those it names itself. */
 export interface WorkloadDraft {
@@ -26,11 +27,12 @@ export interface WorkloadDraft {
   /** The offset at which each of its own addresses stands in the file. */
   readonly addressPlaces: ReadonlyMap<Address, number>;
   readonly unit?: string;
+  readonly holders?: Selector;
   readonly labels: Labels;
   readonly position: Position;
 }
 
-export const workloadKinds: readonly WorkloadKind[] = ['host', 'unit', 'container', 'external'];
+export const workloadKinds: readonly WorkloadKind[] = ['host', 'unit', 'container', 'external', 'virtual'];
 
 export function readWorkload(
   context: ReadContext,
@@ -50,7 +52,7 @@ export function readWorkload(
   if (labelsNode !== undefined) readLabels(context, labelsNode, labels);
   const fields = readFields(context, spec, {
     what: "a Workload's spec",
-    allowed: ['host', 'kind', 'addresses', 'unit', 'facts'],
+    allowed: ['host', 'kind', 'addresses', 'unit', 'facts', 'holders'],
   });
   if (fields === undefined) return undefined;
   const facts = fields.get('facts');
@@ -63,14 +65,16 @@ export function readWorkload(
   if (kind === undefined) return undefined;
   const host = readHost(context, fields, kind);
   const unit = readUnit(context, fields, kind);
+  const holders = readHolders(context, fields, kind);
   const addressPlaces = readOwnAddresses(context, fields, kind);
   return {
     name,
     kind,
-    ...(host === undefined || kind === 'external' ? {} : { host }),
+    ...(host === undefined ? {} : { host }),
     addresses: [...addressPlaces.keys()],
     addressPlaces,
     ...(unit === undefined ? {} : { unit }),
+    ...(holders === undefined ? {} : { holders }),
     labels: new Map([...labels].sort(([a], [b]) => (a < b ? -1 : 1))),
     position: context.file.position(nameAt),
   };
@@ -118,6 +122,15 @@ function readHost(context: ReadContext, fields: Fields, kind: WorkloadKind): str
     }
     return undefined;
   }
+  if (kind === 'virtual') {
+    if (fields.get('host') === undefined) return undefined;
+    return report(context, {
+      code: 'field-not-allowed',
+      at: fields.keyAt('host'),
+      message: '"host" stands in a Workload of kind virtual, which belongs to no one host',
+      suggestion: 'remove it, and select the hosts that may hold the addresses with holders: SELECTOR',
+    });
+  }
   const node = requireField(context, fields, {
     key: 'host',
     what: `a Workload of kind ${kind}`,
@@ -158,6 +171,27 @@ function readUnit(context: ReadContext, fields: Fields, kind: WorkloadKind): str
     at: node.at,
     message: `"${shortened(text.value)}" is no systemd unit; one is as nginx.service, of letters, digits and : - _ . \\ @`,
   });
+}
+
+/** Who may hold a virtual workload's addresses. */
+function readHolders(context: ReadContext, fields: Fields, kind: WorkloadKind): Selector | undefined {
+  if (kind !== 'virtual') {
+    if (fields.get('holders') !== undefined) {
+      report(context, {
+        code: 'field-not-allowed',
+        at: fields.keyAt('holders'),
+        message: `"holders" stands in a Workload of kind ${kind}; it is allowed for kind virtual only`,
+        suggestion: 'remove it, or write kind: virtual',
+      });
+    }
+    return undefined;
+  }
+  const node = requireField(context, fields, {
+    key: 'holders',
+    what: 'a Workload of kind virtual',
+    example: 'holders: role == "lb", which selects the hosts that may hold the addresses',
+  });
+  return node === undefined ? undefined : readSelector(context, node, 'holders')?.selector;
 }
 
 /** A unit shares its host's addresses and need not name any. */

@@ -156,6 +156,7 @@ function nearOf(
   for (const peer of peers) {
     if (peer.kind === 'ranges' || peer.kind === 'fqdn') near = 'open';
     else if (matching.means(peer, workload, scope)) return 'settled';
+    else if (matching.virtualOf(workload).some((virtual) => matching.means(peer, virtual, scope))) near = 'open';
   }
   return near;
 }

@@ -3,6 +3,7 @@
 
 import { familyOf } from '#model/address.ts';
 import { createHolders } from './holders.ts';
+import { isManaged } from './managed-workload.ts';
 import type { Assertion, Inventory, Workload } from './policy.ts';
 import { type Endpoint, endpointsOf, isPair, servicesExist } from './policy-tests.ts';
 
@@ -10,20 +11,31 @@ export type Vacuity = 'unmanaged' | 'loopback';
 
 /** Why the assertion holds under every policy; undefined where one could make it fail, or where it finds nothing to try and fails. */
 export function createVacuityCheck(inventory: Inventory): (assertion: Assertion) => Vacuity | undefined {
-  const { workloadAt } = createHolders(inventory.workloads);
+  const { workloadAt, judgedAt } = createHolders(inventory.workloads);
   const workloadOf = ({ address, workload }: Endpoint) => workload ?? workloadAt(address);
 
   function classOf(source: Endpoint, destination: Endpoint): Vacuity | undefined {
-    const [from, to] = [workloadOf(source), workloadOf(destination)];
-    if (from !== undefined && from === to && from.kind !== 'external') return 'loopback';
-    return isManaged(from) || isManaged(to) ? undefined : 'unmanaged';
+    const [from, to] = [judgedOf(source), judgedOf(destination)];
+    if (!from.some(isManaged) && !to.some(isManaged)) return 'unmanaged';
+    const isOne = from.length === 1 && to.length === 1 && from[0] === to[0];
+    const isVirtual = workloadOf(source)?.kind === 'virtual' && source.address === destination.address;
+    return isOne || isVirtual ? 'loopback' : undefined;
+  }
+
+  /** A virtual workload's end is judged as each host that may hold it. */
+  function judgedOf({ address, workload }: Endpoint): readonly Workload[] {
+    return judgedAt(address, workload?.name);
+  }
+
+  function hasAgent(end: Endpoint): boolean {
+    return judgedOf(end).some(isManaged);
   }
 
   return (assertion) => {
     // What a rule is named for by `via` fails where none grants, and so can fail.
     if (assertion.expect === 'deny' || assertion.via !== undefined) return undefined;
-    const from = fewest(endpointsOf(assertion.from, inventory), workloadOf);
-    const to = fewest(endpointsOf(assertion.to, inventory), workloadOf);
+    const from = fewest(endpointsOf(assertion.from, inventory), { workloadOf, hasAgent });
+    const to = fewest(endpointsOf(assertion.to, inventory), { workloadOf, hasAgent });
     let found: Vacuity | undefined;
     for (const source of from) {
       if (!servicesExist(assertion.services, familyOf(source.address))) continue;
@@ -38,16 +50,21 @@ export function createVacuityCheck(inventory: Inventory): (assertion: Assertion)
   };
 }
 
-function isManaged(workload: Workload | undefined): boolean {
-  return workload !== undefined && workload.kind !== 'external';
-}
-
 /** Of ends without an agent two of each family stand for all, so that thousands of them are not paired with each other. */
-function fewest(ends: readonly Endpoint[], workloadOf: (end: Endpoint) => Workload | undefined): readonly Endpoint[] {
+function fewest(
+  ends: readonly Endpoint[],
+  {
+    workloadOf,
+    hasAgent,
+  }: {
+    readonly workloadOf: (end: Endpoint) => Workload | undefined;
+    readonly hasAgent: (end: Endpoint) => boolean;
+  },
+): readonly Endpoint[] {
   const unmanaged = { ipv4: new Set<Workload | undefined>(), ipv6: new Set<Workload | undefined>() };
   return ends.filter((end) => {
     const workload = workloadOf(end);
-    if (isManaged(workload)) return true;
+    if (hasAgent(end)) return true;
     const seen = unmanaged[familyOf(end.address)];
     if (seen.has(workload) || seen.size === 2) return false;
     seen.add(workload);

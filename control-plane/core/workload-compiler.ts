@@ -15,10 +15,11 @@ import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type DenyAction, type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { CutOffSets } from './cut-off-sets.ts';
 import type { WorkloadNumber } from './label-index.ts';
-import { LandedRules, type Landing } from './landed-rules.ts';
+import { addressesMeant, LandedRules, type Landing } from './landed-rules.ts';
 import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Policy, Rule, Workload } from './policy.ts';
 import type { Combination, SegmentMembers } from './segment-members.ts';
+import type { HeldVirtual } from './virtual-holders.ts';
 
 /**
  * `named` are the peer sets of the rules: one object for all workloads with the same rules. `exempt` is to be released when this is
@@ -35,6 +36,20 @@ interface CompiledDirection {
   readonly named: readonly PeerSetNode[];
   /** What an inbound direction names together with outbound ones. */
   unions?: Map<CompiledDirection, ReadonlySet<PeerSetNode>>;
+}
+
+interface CompiledOf {
+  readonly number: WorkloadNumber;
+  readonly workload: Workload;
+  readonly kind: ManagedKind;
+  readonly held: readonly HeldVirtual[];
+}
+
+interface AskedDirection {
+  readonly memberships: readonly Combination[];
+  readonly number: WorkloadNumber;
+  readonly held: readonly HeldVirtual[];
+  readonly direction: Direction;
 }
 
 /** Of workloads with the same many memberships: what is asked of each, and what was made of the answers. */
@@ -86,13 +101,14 @@ export class WorkloadCompiler {
     if (this.#landed.delete(combination)) this.#forgetDirections();
   }
 
-  compile(number: WorkloadNumber, workload: Workload, kind: ManagedKind): CompiledWorkload {
+  /** `held`: virtual workloads whose addresses it may have. */
+  compile({ number, workload, kind, held }: CompiledOf): CompiledWorkload {
     const { peerSets } = this.#parts;
     const { quarantine } = workload;
     const exempt = quarantine === undefined ? undefined : peerSets.list(quarantine.peers, 'tenant');
     if (exempt !== undefined) peerSets.retain(exempt);
-    const inbound = this.#direction(number, 'inbound');
-    const outbound = this.#direction(number, 'outbound');
+    const inbound = this.#direction(number, held, 'inbound');
+    const outbound = this.#direction(number, held, 'outbound');
     const exemptFrom = this.#parts.cutOff.exemptionsOf(number, workload);
     const rules = {
       workload: workload.name,
@@ -116,13 +132,17 @@ export class WorkloadCompiler {
     this.#shared = new WeakMap();
   }
 
-  #direction(number: WorkloadNumber, direction: Direction): CompiledDirection {
+  #direction(number: WorkloadNumber, held: readonly HeldVirtual[], direction: Direction): CompiledDirection {
     const memberships = this.#parts.segments.membershipsOf(number);
-    if (memberships.length <= mostAskedEach) return this.#directionFrom(memberships, number, direction);
+    const asked = { memberships, number, held, direction };
+    if (memberships.length <= mostAskedEach) return this.#directionFrom(asked);
     const { nears, known } = this.#sharedBy(memberships, direction);
-    let key = this.#guardrails.hitsAt(number, direction).key;
-    for (const [at, near] of nears.entries()) if (near.matches(number)) key += `,${at}`;
-    const found = known.get(key) ?? this.#directionFrom(memberships, number, direction);
+    let key = this.#guardrails.hitsAt(number, direction, held).key;
+    for (const [at, near] of nears.entries()) {
+      if (near.matches(number)) key += `,${at}`;
+      else if (held.length > 0) key += `,${at}=${addressesMeant(near, held).join('+')}`;
+    }
+    const found = known.get(key) ?? this.#directionFrom(asked);
     known.set(key, found);
     return found;
   }
@@ -145,9 +165,9 @@ export class WorkloadCompiler {
     return { nears: [...nears.values()], known: new Map() };
   }
 
-  #directionFrom(memberships: readonly Combination[], number: WorkloadNumber, direction: Direction): CompiledDirection {
-    const guardrails = this.#guardrails.hitsAt(number, direction);
-    const grants = memberships.map((combination) => this.#rulesOf(combination).hitsAt(number, direction));
+  #directionFrom({ memberships, number, held, direction }: AskedDirection): CompiledDirection {
+    const guardrails = this.#guardrails.hitsAt(number, direction, held);
+    const grants = memberships.map((combination) => this.#rulesOf(combination).hitsAt(number, direction, held));
     const key = [guardrails, ...grants].map((hits) => hits.key).join(';');
     const known = this.#directions[direction].get(key);
     if (known !== undefined) return known;

@@ -3,6 +3,7 @@
 
 import type { Millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
+import { isManaged, withVirtualAddressesApart } from '#policy/managed-workload.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import { runPolicyTests, type TestResult } from '#policy/policy-tests.ts';
 import type { Problem } from '#policy/problem.ts';
@@ -29,7 +30,7 @@ export type Review =
   | { readonly kind: 'tests-failed'; readonly failures: readonly TestResult[]; readonly testsPassed: number };
 
 export function reviewPolicy({ files, inventory, now, tests, inForce }: ReviewRequest): Review {
-  const managed = new Map([...inventory.workloads].filter(([, workload]) => workload.kind !== 'external'));
+  const managed = new Map([...inventory.workloads].filter(([, workload]) => isManaged(workload)));
   const { problems, policy } = checkPolicy({ files, now, mode: 'server', knownWorkloads: managed, inForce });
   if (policy === undefined) return { kind: 'invalid', problems };
   if (tests === 'skip') return { kind: 'good', policy, warnings: problems, testsPassed: 0 };
@@ -40,9 +41,9 @@ export function reviewPolicy({ files, inventory, now, tests, inForce }: ReviewRe
   return { kind: 'good', policy, warnings: problems, testsPassed };
 }
 
-/** The live fleet as it would be under the policy: its external workloads in place of the active policy's. */
+/** The live fleet as it would be under the policy: its external and virtual workloads in place of the active policy's. */
 export function inventoryUnder(policy: Policy, inventory: Inventory): Inventory {
-  const workloads = new Map([...inventory.workloads].filter(([, workload]) => workload.kind !== 'external'));
+  const workloads = new Map([...inventory.workloads].filter(([, workload]) => isManaged(workload)));
   for (const [name, workload] of policy.workloads) workloads.set(name, workload);
-  return { ...inventory, workloads };
+  return { ...inventory, workloads: withVirtualAddressesApart(workloads) };
 }

@@ -4,12 +4,14 @@
 
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type EndQuery, evaluateEnd } from '#model/evaluate.ts';
 import { millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
+import { createHolders } from '#policy/holders.ts';
 import { runPolicyTests } from '#policy/policy-tests.ts';
+import { compiledEnd } from './compiled-ends.ts';
+import { addresses } from './sentences/addresses.ts';
 import { type Case, fleet } from './sentences/case.ts';
 import { documents } from './sentences/documents.ts';
 import { peers } from './sentences/peers.ts';
@@ -17,7 +19,7 @@ import { segments } from './sentences/segments.ts';
 import { verdicts } from './sentences/verdicts.ts';
 import { createWorld, document, endText, noon, query, type World } from './world.ts';
 
-const sentences = [...documents, ...segments, ...peers, ...verdicts];
+const sentences = [...documents, ...segments, ...peers, ...verdicts, ...addresses];
 
 function problemsOf(policy: string, inventory: string | undefined) {
   return checkPolicy({
@@ -31,23 +33,9 @@ function problemsOf(policy: string, inventory: string | undefined) {
 /** The same query through the rule sets that the hosts of its two ends would be sent. */
 function compiledEnds(world: World, asked: ReturnType<typeof query>): Readonly<Record<Direction, End>> {
   const compiled = compileFleet({ ...world, now: asked.at });
-  const endOf = (
-    direction: Direction,
-    question: Pick<EndQuery, 'localAddress' | 'peerAddress'>,
-    name?: string,
-  ): End => {
-    const workload = world.oracle.workloadAt(question.localAddress, name);
-    if (workload?.host === undefined || workload.kind === 'external')
-      return { verdict: 'unmanaged', reason: 'unmanaged' };
-    const ruleSet = compiled.ruleSetOf(workload.host, 1);
-    if (ruleSet === undefined) throw new Error(`no rule set for ${workload.host}`);
-    return evaluateEnd({ ruleSet, workload: workload.name, direction, service: asked.service, ...question });
-  };
-  const { src, dst } = asked;
-  return {
-    outbound: endOf('outbound', { localAddress: src, peerAddress: dst }, asked.srcWorkload),
-    inbound: endOf('inbound', { localAddress: dst, peerAddress: src }, asked.dstWorkload),
-  };
+  const holders = createHolders(world.inventory.workloads);
+  const question = { fleet: compiled, holders, query: asked };
+  return { outbound: compiledEnd(question, 'outbound'), inbound: compiledEnd(question, 'inbound') };
 }
 
 function holds(one: Case): void {

@@ -36,15 +36,16 @@ export function document(kind: string, name: string, spec: string): string {
 
 export const segment = (name: string, spec: string): string => document('Segment', name, spec);
 
-/** "web-1 h1 10.0.0.1,fd00::1 app=shop,role=web" or, with a kind and a unit, "u h1/x.service - role=u". */
+/** "web-1 h1 10.0.0.1,fd00::1 app=shop,role=web" or, with a kind and a unit, "u h1/x.service - role=u"; "vip virtual/role=='lb' …" names its holders. */
 export function workloads(...lines: readonly string[]): string {
   return lines
     .map((line) => {
       const [name = '', place = '', addresses = '-', labels = ''] = line.split(/\s+/);
-      const [host = '', detail] = place.split('/');
+      const [host = '', ...details] = place.split('/');
+      const detail = details.length === 0 ? undefined : details.join('/');
       const kind =
-        host === 'external'
-          ? 'external'
+        host === 'external' || host === 'virtual'
+          ? host
           : detail === undefined
             ? 'host'
             : detail === 'container'
@@ -56,7 +57,8 @@ export function workloads(...lines: readonly string[]): string {
         .filter((pair) => pair.startsWith('fact/'))
         .map((pair) => pair.slice(5).replace(/=(.*)/, ': "$1"'));
       const fields = [`kind: ${kind}`];
-      if (kind !== 'external') fields.push(`host: ${host}`);
+      if (kind === 'virtual') fields.push(`holders: ${detail}`);
+      else if (kind !== 'external') fields.push(`host: ${host}`);
       if (kind === 'unit') fields.push(`unit: ${detail}`);
       if (addresses !== '-') fields.push(`addresses: ["${addresses.split(',').join('", "')}"]`);
       if (facts.length > 0) fields.push(`facts: { ${facts.join(', ')} }`);

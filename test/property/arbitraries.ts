@@ -11,6 +11,8 @@ import type { Selector } from '#model/selector.ts';
 import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
+import { createHolders } from '#policy/holders.ts';
+import { isManaged } from '#policy/managed-workload.ts';
 import type {
   Guardrail,
   GuardrailEntry,
@@ -40,6 +42,8 @@ export interface World {
 export interface WorldOptions {
   /** Hosts and externals are always there. */
   readonly kinds?: readonly ('unit' | 'container')[];
+  /** Workloads whose addresses several hosts may hold; `some` by default. */
+  readonly virtuals?: 'some' | 'none';
   readonly quarantines?: 'some' | 'none';
   readonly modes?: readonly EnforcementMode[];
   readonly maxHosts?: number;
@@ -145,6 +149,18 @@ function arbitraryExternal(number: number): fc.Arbitrary<readonly Workload[]> {
   ]);
 }
 
+/** Addresses beside those of the hosts, in the same ranges, so that rules by range are about both. */
+function arbitraryVirtual(number: number): fc.Arbitrary<readonly Workload[]> {
+  const addresses = [`10.0.${number}.100`, `10.1.${number}.100`, `fd00:${number}::100`].map(address);
+  return fc
+    .record({
+      labels: arbitraryLabels(),
+      addresses: fc.subarray(addresses, { minLength: 1 }),
+      holders: arbitrarySelector(),
+    })
+    .map((own) => [{ name: `v${number}`, kind: 'virtual', ...own }]);
+}
+
 export function arbitraryWorkloads(options: WorldOptions = {}): fc.Arbitrary<readonly Workload[]> {
   const hosts = fc.integer({ min: 1, max: options.maxHosts ?? 4 });
   return hosts
@@ -152,9 +168,12 @@ export function arbitraryWorkloads(options: WorldOptions = {}): fc.Arbitrary<rea
       fc.tuple(
         fc.tuple(...Array.from({ length: count }, (_, at) => arbitraryHost(at + 1, options))),
         fc.option(arbitraryExternal(1), { freq: 2 }),
+        ...[1, 2].map((number) =>
+          options.virtuals === 'none' ? fc.constant(null) : fc.option(arbitraryVirtual(number), { freq: 1 }),
+        ),
       ),
     )
-    .map(([managed, external]) => [...managed.flat(), ...(external ?? [])]);
+    .map(([managed, ...others]) => [...managed.flat(), ...others.flatMap((other) => other ?? [])]);
 }
 
 // ---- policy
@@ -444,7 +463,8 @@ export interface Packet {
 
 /** A packet at some managed workload that does not talk to itself; undefined where no workload has an address of the family. */
 export function arbitraryPacket(world: World): fc.Arbitrary<Packet> {
-  const managed = [...world.inventory.workloads.values()].filter(({ kind }) => kind !== 'external');
+  const managed = [...world.inventory.workloads.values()].filter(isManaged);
+  const holders = createHolders(world.inventory.workloads);
   const addresses = interestingAddresses(world);
   return fc
     .record({
@@ -455,7 +475,8 @@ export function arbitraryPacket(world: World): fc.Arbitrary<Packet> {
       peerChoice: fc.nat(),
     })
     .map(({ workload, direction, service, localChoice, peerChoice }) => {
-      const localAddress = pick(workload.addresses, localChoice);
+      const virtual = holders.virtualOf(workload).flatMap((held) => held.addresses);
+      const localAddress = pick([...workload.addresses, ...virtual], localChoice);
       const peers = addresses.filter(
         (peer) => familyOf(peer) === familyOf(localAddress) && !workload.addresses.includes(peer),
       );
@@ -466,8 +487,12 @@ export function arbitraryPacket(world: World): fc.Arbitrary<Packet> {
 /** A connection between any two interesting addresses of one family; sometimes the workloads are named, as for units they must be. */
 export function arbitraryQuery(world: World): fc.Arbitrary<Query> {
   const addresses = interestingAddresses(world);
+  const holders = createHolders(world.inventory.workloads);
   const held = [...world.inventory.workloads.values()].flatMap((workload) =>
-    workload.addresses.map((own) => ({ own, workload: workload.name, kind: workload.kind })),
+    [...workload.addresses, ...holders.virtualOf(workload).flatMap(({ addresses: own }) => own)].map((own) => ({
+      own,
+      workload: workload.name,
+    })),
   );
   const end = fc.oneof(
     { weight: 1, arbitrary: fc.constantFrom(...addresses).map((own) => ({ own, workload: undefined })) },

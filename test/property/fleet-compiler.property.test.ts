@@ -56,7 +56,11 @@ function turned(world: World, { what, which, source, at }: Turn, worlds: readonl
 
 /** One workload turns up under another host, or under none as an external. */
 function moved(workloads: readonly Workload[], which: number): readonly Workload[] {
-  const { host: _before, ...rest } = workloads[which % Math.max(1, workloads.length)] ?? { host: '', name: '' };
+  const {
+    host: _before,
+    holders: _holders,
+    ...rest
+  } = workloads[which % Math.max(1, workloads.length)] ?? { host: '', name: '', holders: undefined };
   if (rest.name === '') return workloads;
   const becomes: Workload =
     which % 3 === 0

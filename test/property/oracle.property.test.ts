@@ -3,61 +3,30 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { evaluateEnd } from '#model/evaluate.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { equalStructures } from '#model/structure.ts';
-import { type Direction, type End, joinEnds } from '#model/verdict.ts';
+import { joinEnds } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from '#policy/compile.ts';
-import { createOracle, type Oracle } from '#policy/oracle.ts';
-import type { Query, Workload } from '#policy/policy.ts';
+import { createHolders } from '#policy/holders.ts';
+import { createOracle } from '#policy/oracle.ts';
+import type { Query } from '#policy/policy.ts';
+import { type CompiledQuestion, compiledEnd, judgedOf } from '../policy/compiled-ends.ts';
 import { arbitraryQuery, arbitraryWorld, multiplied, type World } from './arbitraries.ts';
 
 const queriesPerWorld = 40;
-
-/** What the compiled rule set of the end's host says, for the workload that the oracle says the query means. */
-function compiledEnd(
-  fleet: CompiledFleet,
-  {
-    query,
-    direction,
-    workload,
-  }: {
-    readonly query: Query;
-    readonly direction: Direction;
-    readonly workload: Workload | undefined;
-  },
-): End {
-  if (workload === undefined) return { verdict: 'unmanaged', reason: 'unmanaged' };
-  const ruleSet = workload.host === undefined ? undefined : fleet.ruleSetOf(workload.host, 1);
-  if (workload.kind === 'external' || ruleSet === undefined) {
-    return { verdict: 'unmanaged', reason: 'unmanaged', workload: workload.name };
-  }
-  const [localAddress, peerAddress] = direction === 'outbound' ? [query.src, query.dst] : [query.dst, query.src];
-  return evaluateEnd({
-    ruleSet,
-    workload: workload.name,
-    direction,
-    localAddress,
-    peerAddress,
-    service: query.service,
-  });
-}
-
-function workloadsOf(oracle: Oracle, query: Query) {
-  return {
-    outbound: oracle.workloadAt(query.src, query.srcWorkload),
-    inbound: oracle.workloadAt(query.dst, query.dstWorkload),
-  };
-}
 
 /**
  * A unit that talks to its own host is on the loopback interface, and one end sees no more than that: essential. The oracle goes by
  * POLICY.md's offline reading (the same workload), so these few are left out.
  */
-function isWithinOneHost({ outbound, inbound }: ReturnType<typeof workloadsOf>, query: Query): boolean {
+function isWithinOneHost(question: CompiledQuestion): boolean {
+  const { query } = question;
+  const [sources, destinations] = [judgedOf(question, 'outbound'), judgedOf(question, 'inbound')];
+  const isOne = sources.length === 1 && destinations.length === 1 && sources[0] === destinations[0];
   return (
-    outbound !== inbound &&
-    ((outbound?.addresses.includes(query.dst) ?? false) || (inbound?.addresses.includes(query.src) ?? false))
+    !isOne &&
+    (sources.some(({ addresses }) => addresses.includes(query.dst)) ||
+      destinations.some(({ addresses }) => addresses.includes(query.src)))
   );
 }
 
@@ -82,13 +51,11 @@ describe('the compiled rule sets say what the oracle says', () => {
         const world = copies === 1 ? single : multiplied(single, copies);
         const oracle = createOracle(world);
         const fleet = compileFleet(world);
+        const holders = createHolders(world.inventory.workloads);
         for (const query of queries) {
-          const workloads = workloadsOf(oracle, query);
-          if (isWithinOneHost(workloads, query)) continue;
-          const ends = joinEnds(
-            compiledEnd(fleet, { query, direction: 'outbound', workload: workloads.outbound }),
-            compiledEnd(fleet, { query, direction: 'inbound', workload: workloads.inbound }),
-          );
+          const question = { fleet, holders, query };
+          if (isWithinOneHost(question)) continue;
+          const ends = joinEnds(compiledEnd(question, 'outbound'), compiledEnd(question, 'inbound'));
           expect(ends).toEqual(oracle.judge(query));
           for (const { verdict, reason } of [ends.outbound, ends.inbound]) {
             seen.set(`${verdict} ${reason}`, (seen.get(`${verdict} ${reason}`) ?? 0) + 1);
@@ -160,22 +127,19 @@ describe('the property can fail', () => {
       fc.property(arbitraryCase(), ({ world, queries }) => {
         const oracle = createOracle(world);
         const fleet = compileFleet(world);
-        const mutant: CompiledFleet = {
-          ...fleet,
+        const holders = createHolders(world.inventory.workloads);
+        const mutant: Pick<CompiledFleet, 'ruleSetOf'> = {
           ruleSetOf(host, revision) {
             const ruleSet = fleet.ruleSetOf(host, revision);
             return ruleSet === undefined ? undefined : mutate(ruleSet);
           },
         };
         return queries.every((query) => {
-          const workloads = workloadsOf(oracle, query);
-          if (isWithinOneHost(workloads, query)) return true;
+          const question = { fleet: mutant, holders, query };
+          if (isWithinOneHost(question)) return true;
           const verdict = oracle.judge(query);
           return (['outbound', 'inbound'] as const).every((direction) =>
-            equalStructures(
-              compiledEnd(mutant, { query, direction, workload: workloads[direction] }),
-              verdict[direction],
-            ),
+            equalStructures(compiledEnd(question, direction), verdict[direction]),
           );
         });
       }),

@@ -12,6 +12,7 @@ import type { Direction } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import type { CompiledFleet } from '#policy/compile.ts';
 import { compileFleet } from '#policy/compile.ts';
+import { isManaged } from '#policy/managed-workload.ts';
 import type { ObservedFlow } from '#policy/observed-flow.ts';
 import { compileEnforced } from '#policy/observed-pairs.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
@@ -99,7 +100,7 @@ interface Probe {
 function* probesOf(inventory: Inventory): Generator<Probe> {
   const workloads = [...inventory.workloads.values()];
   for (const workload of workloads) {
-    if (workload.kind === 'external') continue;
+    if (!isManaged(workload)) continue;
     for (const peerWorkload of workloads) {
       if (peerWorkload === workload) continue;
       for (const local of workload.addresses) {
@@ -237,7 +238,7 @@ describe('a suggestion', () => {
         for (const flow of flows) {
           const workload = world.inventory.workloads.get(flow.workload);
           const ruleSet = after.ruleSetOf(workload?.host ?? '', 1);
-          if (workload === undefined || workload.kind === 'external' || ruleSet === undefined) continue;
+          if (workload === undefined || !isManaged(workload) || ruleSet === undefined) continue;
           const end = evaluateEnd({
             ruleSet,
             workload: workload.name,

@@ -29,7 +29,9 @@ export function renderExplanation(query: Query, explanation: Explanation): strin
   return `${lines.join('\n')}\n`;
 }
 
-function endName({ address, workload }: EndExplanation): string {
+function endName({ address, workload, virtual }: EndExplanation): string {
+  if (virtual !== undefined)
+    return workload === undefined ? `${virtual} (${address})` : `${virtual} at ${workload} (${address})`;
   return workload === undefined ? address : `${workload} (${address})`;
 }
 
@@ -54,6 +56,7 @@ function renderEnd(end: EndExplanation): string[] {
   const labels = Object.entries(end.labels).map(([key, value]) => `${key}=${value}`);
   const head = [`${end.direction} end: ${endName(end)}: ${endText(end.end)}`];
   if (labels.length > 0) head.push(`  labels: ${labels.join(', ')}`);
+  if (end.virtual !== undefined && end.workload !== undefined) head.push(`  ${holdersText(end)}`);
   if (end.end.reason === 'unmanaged') return [...head, `  ${unmanagedReason(end)}`];
   for (const { layer, outcome, why } of end.layers) {
     if (outcome !== 'not-reached') head.push(`  ${outcome === 'decides' ? '■' : '·'} ${layer.padEnd(10)} ${why}`);
@@ -61,7 +64,17 @@ function renderEnd(end: EndExplanation): string[] {
   return [...head, ...end.guardrails.flatMap(renderGuardrail), ...end.segments.flatMap(renderSegment)];
 }
 
-function unmanagedReason({ workload, address }: EndExplanation): string {
+/** Anycast is held by hundreds. */
+const mostNamedHolders = 5;
+
+function holdersText({ virtual, workload, holders = [] }: EndExplanation): string {
+  const named = holders.slice(0, mostNamedHolders).join(', ');
+  const more = holders.length > mostNamedHolders ? ` and ${holders.length - mostNamedHolders} more` : '';
+  return `virtual ${virtual}: judged as each that may hold it (${named}${more}); ${workload} decides`;
+}
+
+function unmanagedReason({ workload, virtual, address }: EndExplanation): string {
+  if (virtual !== undefined) return `no host is selected by "holders" of the virtual workload ${virtual}: it lets pass`;
   return workload === undefined
     ? `no workload holds ${address}: it has no agent, and lets pass`
     : `${workload} is external: it has no agent, and lets pass`;

@@ -6,7 +6,8 @@ import { protocolNumbers, type Service } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { End, Verdict } from '#model/verdict.ts';
 import { closestName } from '#policy/closest-name.ts';
-import type { Inventory, Query } from '#policy/policy.ts';
+import { type HeldVirtuals, heldVirtuals } from '#policy/held-virtuals.ts';
+import type { Inventory, Query, Workload } from '#policy/policy.ts';
 import { parseInstant } from '#policy/read-time.ts';
 
 export interface QueryError {
@@ -170,9 +171,20 @@ function workloadOf(
     )
       return name;
   }
+  if (mayHold(workload, address, inventory)) return name;
   throw new BadQuery(
     `${key}: the workload "${name}" does not hold ${address}; its addresses are ${workload.addresses.join(', ') || 'none'}`,
   );
+}
+
+/** Of an inventory, for thousands of queries. */
+const heldOf = new WeakMap<Inventory['workloads'], HeldVirtuals>();
+
+/** Whether the address is a virtual workload's whose holders select the workload's host. */
+function mayHold(workload: Workload, address: Address, { workloads }: Inventory): boolean {
+  const held = heldOf.get(workloads) ?? heldVirtuals(workloads);
+  heldOf.set(workloads, held);
+  return held.virtualOf(workload).some(({ addresses }) => addresses.includes(address));
 }
 
 function instantOf(value: unknown, fallback: Millis): Millis {

@@ -303,7 +303,7 @@ export const allowAddressesAnswer = z.object({ revision: count, host: z.string()
 
 export const workload = z.object({
   name: z.string(),
-  kind: z.enum(['host', 'unit', 'container', 'external']),
+  kind: z.enum(['host', 'unit', 'container', 'external', 'virtual']),
   host: z.string().optional(),
   addresses: names,
   conflicting: names.describe('addresses that it claims and does not hold'),

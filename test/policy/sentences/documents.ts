@@ -1,6 +1,6 @@
 // Documents, workloads, services and lists of addresses.
 
-import { document, segment } from '../world.ts';
+import { document, segment, workloads } from '../world.ts';
 import {
   accepted,
   api,
@@ -15,6 +15,7 @@ import {
   type Sentence,
   services,
   shop,
+  warned,
   web,
   workloadOf,
 } from './case.ts';
@@ -158,6 +159,21 @@ export const documents: readonly Sentence[] = [
       ['10.0.0.1 10.9.0.1 tcp/5432', 'allow rule s/r', 'unmanaged'],
       ['10.0.0.1 10.9.0.1 tcp/1', 'deny default s', 'unmanaged'],
     ),
+  ],
+  [
+    'workload',
+    'a fact is the host’s own claim: where a rule grants to a peer by one, check warns',
+    ...[
+      [`{ workloads: fact/os == "debian" }`, api],
+      [web, `{ tenant: role == "api" && !has(fact/region) }`],
+      [`{ segment: s, workloads: fact/os != "x" }`, 'any'],
+    ].map(([from = '', to = '']) => warned(shop(rule(from, to, 'tcp/1')), 'grants-by-fact')),
+    warned(of('app == "f" && fact/os == "debian"', rule('any', 'any', 'tcp/1')), 'grants-by-fact'),
+    warned(
+      `${segment('s', 'selector: app == "f"\neach: [fact/os]\nrules: [{ name: r, from: [any], to: [any], services: [tcp/1] }]')}`,
+      'grants-by-fact',
+    ),
+    warned('', 'grants-by-fact', workloads("v virtual/fact/os=='debian' 10.0.0.9 a=b")),
   ],
   [
     'workload',

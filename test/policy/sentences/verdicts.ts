@@ -10,13 +10,10 @@ import {
   granted,
   judged,
   judgedAmong,
-  of,
-  refused,
   rule,
   type Sentence,
   shop,
   tested,
-  warned,
   web,
 } from './case.ts';
 
@@ -214,37 +211,6 @@ export const verdicts: readonly Sentence[] = [
       'allow essential loopback',
       'allow essential loopback',
     ]),
-  ],
-
-  // Whose address is it
-  [
-    'addresses',
-    'two hosts that claim one address are an error in a file',
-    refused('', 'duplicate-address', workloads('a h1 10.0.0.1 -', 'b h2 10.0.0.1 -').replaceAll('{ - }', '{}')),
-  ],
-  [
-    'addresses',
-    'live, who holds an address keeps it, and a second claim is pending',
-    elsewhere('test/server/fleet.test.ts', 'one that two hosts claim stays with the first, and the audit says so'),
-  ],
-  [
-    'addresses',
-    'an agent publishes addresses by which others reach it',
-    elsewhere('test/agent/settings.test.ts', 'interface %s under %j is %s'),
-  ],
-  [
-    'addresses',
-    'peers elsewhere know a unit by its host’s addresses',
-    judged(of('app == "shop"', rule('{ tenant: role == "nginx" }', api, 'tcp/1')), [
-      '10.0.0.1 10.0.0.2 tcp/1',
-      'deny default s',
-      'allow rule s/r',
-    ]),
-  ],
-  [
-    'addresses',
-    'selecting a unit as a remote peer is warned of',
-    warned(shop(rule('{ tenant: role == "nginx" }', api, 'tcp/1')), 'unit-as-remote-peer'),
   ],
 ];
 
