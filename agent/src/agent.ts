@@ -17,12 +17,13 @@
 //
 // One loop owns each piece of state: the enforcer its table, the netlink loop its sockets, the sender the spool's oldest batch.
 
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ownAddresses } from './addresses.ts';
 import { reportedStatus, statusDocument } from './agent-status.ts';
-import { findCgroupRoot } from './cgroup-tree.ts';
+import { findCgroupRoot, parseOwnService } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
 import { createContainerDiscovery } from './container-discovery.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
@@ -89,6 +90,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     ...(proxy?.ok === true && { proxy: proxy.value }),
     stateDirectory: state.path,
     owner: { uid: process.getuid?.() ?? 0 },
+    unit: parseOwnService(readFileSync('/proc/self/cgroup', 'utf8')),
   });
   if (!reach.essentials().some(({ name }) => name === reachNames.connection)) await reach.resolve();
   const essentials = () => [...reach.essentials(), ...settings.essentials];

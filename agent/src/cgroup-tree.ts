@@ -36,6 +36,15 @@ export function parseCgroupMount(mountinfo: string): string | undefined {
   return undefined;
 }
 
+/** The service whose cgroup a process is in, by the text of /proc/PID/cgroup (cgroups(7)); undefined where it is in none of one. */
+export function parseOwnService(cgroups: string): string | undefined {
+  const path = /^0::(.*)$/m.exec(cgroups)?.[1] ?? '';
+  const [service, ...slices] = path.split('/').slice(1).reverse();
+  return service?.endsWith('.service') === true && slices.every((slice) => slice.endsWith('.slice'))
+    ? service
+    : undefined;
+}
+
 export interface SliceFolder {
   readonly path: string;
   readonly level: number;

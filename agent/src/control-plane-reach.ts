@@ -37,10 +37,12 @@ export interface ReachOptions {
   readonly stateDirectory: string;
   /** Who alone has the connection. */
   readonly owner: SocketOwner;
+  /** The service that the agent runs as, where it does: as a unit with rules of its own it may be denied what its host is not. */
+  readonly unit?: string | undefined;
 }
 
 export async function openControlPlaneReach(options: ReachOptions): Promise<ControlPlaneReach> {
-  const { controlPlane, proxy, stateDirectory, owner } = options;
+  const { controlPlane, proxy, stateDirectory, owner, unit } = options;
   const { host, port } = proxy ?? controlPlane;
   const path = join(stateDirectory, 'control-plane-addresses');
   const literal = parseAddress(host);
@@ -56,7 +58,7 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
       return entries;
     },
 
-    way: () => ({ host, port, addresses, resolvers }),
+    way: () => ({ host, port, addresses, resolvers, ...(unit !== undefined && { unit }) }),
 
     async resolve() {
       if (literal.ok) return 'same';

@@ -87,7 +87,8 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
     if (
       (direction !== 'inbound' && direction !== 'outbound') ||
       ranges.some(({ ok }) => !ok) ||
-      terms.some(({ ok }) => !ok)
+      terms.some(({ ok }) => !ok) ||
+      (owner !== undefined && !(Number.isSafeInteger(owner.uid) && owner.uid >= 0))
     ) {
       return err(`the essential entry "${name}" of the last good file cannot be read`);
     }
@@ -99,7 +100,7 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
           ? { kind: 'any' }
           : { kind: 'ranges', ranges: normaliseRanges(ranges.flatMap((range) => (range.ok ? [range.value] : []))) },
       services: terms.flatMap((term) => (term.ok ? [term.value] : [])),
-      ...(owner !== undefined && { owner }),
+      ...(owner !== undefined && { owner: { uid: owner.uid } }),
     });
   }
   return ok({

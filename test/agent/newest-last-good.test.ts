@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { fallbackDirectory, makeFallbackDirectory } from '#agent/fallback-directory.ts';
 import { digestOfLastGood, writeInterimLastGood } from '#agent/interim-last-good.ts';
-import { encodeLastGood } from '#agent/last-good-record.ts';
+import { decodeLastGood, encodeLastGood } from '#agent/last-good-record.ts';
 import { readNewestLastGood } from '#agent/newest-last-good.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
@@ -152,4 +152,20 @@ describe('whose copy is not believed', () => {
     expect(openPanicFlag(state.path).read()).toBeUndefined();
     expect(() => makeFallbackDirectory(state.path)).toThrow(/EPERM/);
   });
+});
+
+test('an essential entry comes back with whose it is, and none with words that are no user', () => {
+  const entry = { name: 'cp', direction: 'outbound', peers: { kind: 'any' }, services: [{ kind: 'any' }] } as const;
+  const written = encodeLastGood({
+    ruleSet: hostRuleSet({ addresses: ['10.0.0.1'] }),
+    epoch: 1,
+    numbering: emptyNumbering,
+    markMask: defaultMarks.mask,
+    essentials: [entry, { ...entry, owner: { uid: 7 } }],
+  });
+  expect(decodeLastGood(written)).toMatchObject({
+    value: { essentials: [entry, { ...entry, owner: { uid: 7 } }] },
+  });
+  const bad = Buffer.from(written).toString('latin1').replace('"uid":7', '"uid":"0 accept"');
+  expect(decodeLastGood(Buffer.from(bad, 'latin1'))).toMatchObject({ ok: false });
 });

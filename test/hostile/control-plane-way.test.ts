@@ -112,10 +112,16 @@ test.each([
 ])(
   'a network that lets no connection to the control plane begin, %s, undoes nothing, though others are denied there',
   async (_, rules) => {
+    // All the while another process asks for the same, and is denied it by us.
+    const script = `
+    process.setgid(1234); process.setuid(1234);
+    const ask = () => require('node:net').connect({ host: '${far}', port: 7443 }).on('error', () => undefined);
+    setInterval(ask, 20); ask(); console.log('{}');`;
+    const asking = startLineProcess(host, [process.execPath, '-e', script], 'greets');
+    await asking.first;
     await routerDrops(rules);
-    const asking = Array.from({ length: 3 }, () => reachOf(1234));
     await agent.apply(closed());
-    await Promise.all(asking);
+    asking.stop();
     expect(await inForce()).toBe(revision);
     await routerDrops('');
   },

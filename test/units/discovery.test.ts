@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { openUnitCgroups, parseCgroupMount, unitOf } from '#agent/cgroup-tree.ts';
+import { openUnitCgroups, parseCgroupMount, parseOwnService, unitOf } from '#agent/cgroup-tree.ts';
 import { parseSettings } from '#agent/settings.ts';
 import { createUnitDiscovery } from '#agent/unit-discovery.ts';
 import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
@@ -31,6 +31,19 @@ test.each([
   ['a path with a space', mounts.withASpace, '/mnt/c group'],
 ])('the cgroup2 mount: %s', (_, text, path) => {
   expect(parseCgroupMount(`22 1 8:1 / / rw - ext4 /dev/sda1 rw\n${text}\n`)).toBe(path);
+});
+
+test.each([
+  ['a service', '0::/system.slice/segwall-agent.service\n', 'segwall-agent.service'],
+  ['an instance, two slices deep', '0::/system.slice/system-a.slice/a@1.service\n', 'a@1.service'],
+  ['on a hybrid host', '1:name=systemd:/x.service\n0::/system.slice/segwall-agent.service\n', 'segwall-agent.service'],
+  ['a cgroup inside a service', '0::/system.slice/a.service/inner\n', undefined],
+  ['a name that a service gave', '0::/system.slice/a.service/b.service\n', undefined],
+  ['a session', '0::/user.slice/user-0.slice/session-3.scope\n', undefined],
+  ['the root', '0::/\n', undefined],
+  ['cgroup v1 alone', '1:name=systemd:/system.slice/a.service\n', undefined],
+])('the service that a process runs as: %s', (_, text, expected) => {
+  expect(parseOwnService(text)).toBe(expected);
 });
 
 test.each([
