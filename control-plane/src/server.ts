@@ -3,7 +3,7 @@
 //   agents ══gRPC══► agent service ──► fleet ◄── operator API ◄══REST══ operators
 //                        │  ▲           │ │ ▲         │
 //                        ▼  └─rule sets─┘ │ └─review──┤ (check, tests)
-//                       pki               ▼           ▼
+//                       pki               ▼           ▼  (judging: plans and suggestions, a thread that reads the store)
 //                                store (writer and reader threads) ──► DIR/store.db
 //
 // The fleet owns the state that is in force; the store is its memory. Stopping goes from the outside in.
@@ -38,6 +38,7 @@ import { openDataDirectory } from './data-directory.ts';
 import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
 import { type ActivePolicy, Fleet } from './fleet.ts';
 import { keepFlowsBounded } from './flow-retention.ts';
+import { Judging } from './judging.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { createMetrics } from './metrics.ts';
 import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts';
@@ -134,6 +135,14 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     });
     stops.push(() => agentServer.stop(stopGraceMs));
 
+    const judging = new Judging({
+      fleet,
+      storePath: directory.value.storePath,
+      tenant,
+      now,
+      log: log.child({ part: 'judging' }),
+    });
+    stops.push(() => judging.stop());
     const metrics = createMetrics(fleet, () => agentServer.counts());
     const context: ApiContext = {
       fleet,
@@ -160,7 +169,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const { app: api, routes } = await createApi(frame, (app) => {
       healthRoutes(app, context, metrics);
       policyRoutes(app, context);
-      planRoutes(app, context);
+      planRoutes(app, judging);
       fleetRoutes(app, context);
       allowAddressesRoutes(app, context);
       tokenRoutes(app, context);

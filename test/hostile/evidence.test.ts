@@ -2,7 +2,13 @@
 // become decisions: suggestions, plans and the listing.
 
 import { describe, expect, test } from 'vitest';
-import type { FlowView, PlanAnswer, SuggestAnswer } from '#control-plane/api/schemas.ts';
+import {
+  type FlowView,
+  type PlanAnswer,
+  planAnswer,
+  type SuggestAnswer,
+  suggestAnswer,
+} from '#control-plane/api/schemas.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
 import { FlowSightings } from '#policy/flow-evidence.ts';
@@ -76,6 +82,8 @@ describe('a connection that one host reports, where', () => {
     const suggestion = await call<SuggestAnswer>('POST', '/api/v1/suggestions', { segment: 'shop' });
     const rule = suggestion.rules.find(({ services }) => services.includes('tcp/5432'));
     const { yaml } = suggestion;
+    // Nobody checks these answers on their way out: they are what is described, and nothing else.
+    expect(suggestAnswer.parse(suggestion)).toEqual(suggestion);
     if (farEnd === undefined) {
       expect(rule).toMatchObject({ ends: 'both', oneSided: { count: 0 }, reporters: { count: 2 } });
       expect(yaml).toContain('reported by api-1, web-1; both ends saw it');
@@ -94,6 +102,7 @@ describe('a connection that one host reports, where', () => {
 
     const files = [{ path: 'policy.yaml', text: shopPolicy({ mode: 'enforce\n  outbound: enforce' }) }];
     const plan = await call<PlanAnswer>('POST', '/api/v1/policy/plan', { files });
+    expect(planAnswer.parse(plan)).toEqual(plan);
     const denied = plan.newlyDenied.flows.filter(
       ({ service, direction }) => service === 'tcp/5432' && direction === 'outbound',
     );

@@ -21,6 +21,7 @@ export const tenant = 'default';
 export interface FleetUnderTest {
   readonly store: Store;
   readonly fleet: Fleet;
+  readonly storePath: string;
   /** Enrols the host (once) and connects an agent that acknowledges all it is sent unless told otherwise. */
   connect(host: string, given?: ConnectOptions): Promise<TestAgent>;
   /** Gives the enrolment's id. */
@@ -51,7 +52,8 @@ export async function fleetUnderTest(
 ): Promise<FleetUnderTest> {
   const now = given.now ?? (() => millis(Date.now()));
   const directory = given.directory ?? (await scratchDirectory());
-  const store = await openStore({ path: join(directory, 'store.db') });
+  const storePath = join(directory, 'store.db');
+  const store = await openStore({ path: storePath });
   const stored = await store.listActivations({ tenant, limit: 1 });
   const files =
     stored[0] === undefined ? [] : ((await store.readPolicy({ tenant, id: stored[0].policy }))?.files ?? []);
@@ -77,6 +79,7 @@ export async function fleetUnderTest(
   return {
     store,
     fleet,
+    storePath,
     enrol,
     async connect(
       host,

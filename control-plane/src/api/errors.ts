@@ -23,6 +23,8 @@ export const apiErrorStatuses = {
   'label-invalid': 422,
   'not-ready': 503,
   busy: 503,
+  'judging-timeout': 503,
+  'judging-memory': 503,
   'store-unwritable': 503,
   internal: 500,
 } as const;

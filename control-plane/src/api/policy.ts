@@ -4,18 +4,15 @@ import type { z } from 'zod';
 import { parseSelector } from '#model/parse-selector.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Policy } from '#policy/policy.ts';
-import type { TestResult } from '#policy/policy-tests.ts';
-import type { Problem } from '#policy/problem.ts';
 import { type CanaryState, chooseHosts } from '../canary.ts';
 import type { Fleet } from '../fleet.ts';
-import { type Review, reviewPolicy } from '../policy-review.ts';
+import { reviewPolicy } from '../policy-review.ts';
 import type { NewActivation, PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { assertGood, problemView } from './review-answer.ts';
 import {
-  type ApiProblem,
-  type ApiTestFailure,
   activePolicyAnswer,
   applyAnswer,
   applyRequest,
@@ -231,35 +228,6 @@ function assertKeepsEnforcing(active: Policy, next: Policy): void {
     'policy-empty',
     `this policy holds no document at all, and would end all enforcement: the active one has ${active.segments.size} segments and ${active.guardrails.size} guardrails; nothing was changed. Check the directory; if that is what you want, say so: segwall apply --empty, in the API "empty": "allow"`,
   );
-}
-
-export function assertGood(review: Review): Extract<Review, { kind: 'good' }> {
-  if (review.kind === 'good') return review;
-  if (review.kind === 'invalid') {
-    const errors = review.problems.filter((problem) => problem.severity === 'error').length;
-    throw new ApiError(
-      'policy-invalid',
-      `the policy has ${errors} error${errors === 1 ? '' : 's'}; nothing was changed`,
-      {
-        problems: review.problems.map(problemView),
-      },
-    );
-  }
-  const { failures } = review;
-  throw new ApiError(
-    'policy-tests-failed',
-    `${failures.length} of the policy's tests ${failures.length === 1 ? 'does' : 'do'} not hold against the live inventory; nothing was changed`,
-    { failures: failures.map(failureView), testsPassed: review.testsPassed },
-  );
-}
-
-export function failureView({ policyTest, assertion, title, why }: TestResult): ApiTestFailure {
-  const { file, line, column } = assertion.position;
-  return { policyTest, title, why, file, line, column };
-}
-
-export function problemView(problem: Problem): ApiProblem {
-  return { ...problem };
 }
 
 export async function readFiles({ store, tenant }: ApiContext, id: number): Promise<PolicyFile[]> {

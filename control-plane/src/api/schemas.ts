@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
 import { protections } from '../protection.ts';
-import { evidenceFields, oneEnd } from './evidence.ts';
+import { evidenceFields, oneEnd } from './evidence-schemas.ts';
 
 const instant = z.string().describe('ISO 8601, UTC');
 const name = z.string().regex(namePattern, `is not a name: allowed is ${namePattern.source}`);

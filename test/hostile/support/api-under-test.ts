@@ -3,6 +3,7 @@
 
 import Fastify from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Api } from '#control-plane/api/app.ts';
 import type { ApiContext } from '#control-plane/api/context.ts';
@@ -10,6 +11,7 @@ import { answerError } from '#control-plane/api/error-answers.ts';
 import { flowRoutes } from '#control-plane/api/flows.ts';
 import { planRoutes } from '#control-plane/api/plan.ts';
 import { RowBudget } from '#control-plane/api/row-budget.ts';
+import { Judging } from '#control-plane/judging.ts';
 import { millis } from '#model/time.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from '#test/server/fleet-under-test.ts';
 
@@ -20,15 +22,22 @@ export interface ApiUnderTest extends FleetUnderTest {
 
 export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] = {}): Promise<ApiUnderTest> {
   const under = await fleetUnderTest(given);
-  const { fleet, store } = under;
+  const { fleet, store, storePath } = under;
   const now = () => millis(Date.now());
   const context: ApiContext = { fleet, store, tenant, now, rows: new RowBudget(), version: '0', prunedFlows: () => 0 };
+  const judging = new Judging({ fleet, storePath, tenant, now, log: pino({ level: 'silent' }) });
+  onTestFinished(() => judging.stop());
   const app = Fastify().withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
+  const operator = { actor: 'operator/test', name: 'test' };
+  app.decorateRequest('operator', null as unknown as typeof operator);
+  app.addHook('onRequest', async (request) => {
+    request.operator = operator;
+  });
   app.setErrorHandler(answerError as never);
   flowRoutes(app as unknown as Api, context);
-  planRoutes(app as unknown as Api, context);
+  planRoutes(app as unknown as Api, judging);
   await app.ready();
   onTestFinished(() => app.close());
   return {

@@ -1,0 +1,25 @@
+// Who saw a flow, in the shapes of the API.
+
+import { z } from 'zod';
+import { farEnds } from '#policy/flow-evidence.ts';
+
+export const oneEnd = z.object({
+  seenBy: z.enum(['client', 'server']),
+  farHost: z.string().describe('the host that did not report it'),
+  farEnd: z
+    .enum(farEnds)
+    .describe(
+      'did-not-see: it reported other flows since, and not this one; silent: nothing since; away: nothing since, and its agent is not connected; denied-here: the end that saw it kept it from getting there',
+    ),
+});
+
+export const evidenceFields = {
+  reporters: z.array(z.string()).readonly().describe('the hosts that reported it'),
+  ends: z
+    .enum(['both', 'one'])
+    .optional()
+    .describe(
+      'between two managed hosts: whether both reported it; what one alone did rests on its word. Absent where the other end is no managed workload, or on the same host',
+    ),
+  oneEnd: oneEnd.optional(),
+};

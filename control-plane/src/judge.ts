@@ -1,0 +1,242 @@
+// What a plan and a suggestion answer, made of a fleet as it was when asked and of the flows that were observed. Both change nothing. Takes
+// seconds in a large fleet, so it runs in the judging thread; throws an ApiError for what cannot be asked.
+
+import type { Address } from '#model/address.ts';
+import { parseSelector } from '#model/parse-selector.ts';
+import { serviceTermText, serviceText } from '#model/service.ts';
+import { type Millis, millis } from '#model/time.ts';
+import type { Direction, End, EndVerdict, Reason } from '#model/verdict.ts';
+import { createHolders } from '#policy/holders.ts';
+import {
+  type Changes,
+  type DirectionImpact,
+  type FlowImpact,
+  type GrantRef,
+  impactOf,
+  type WorkloadImpact,
+} from '#policy/impact.ts';
+import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
+import type { Inventory, Policy } from '#policy/policy.ts';
+import { renderSuggestion } from '#policy/render-suggestion.ts';
+import { type SuggestedRule, suggestRules } from '#policy/suggest.ts';
+import { isoTime } from './api/context.ts';
+import { ApiError } from './api/errors.ts';
+import { evidenceView } from './api/evidence.ts';
+import { assertGood, failureView, problemView } from './api/review-answer.ts';
+import type { PlanAnswer, PlannedFlow, SuggestAnswer } from './api/schemas.ts';
+import type { JudgingJob, PlanJob, SuggestJob } from './judging-protocol.ts';
+import { inventoryUnder, reviewPolicy } from './policy-review.ts';
+import type { ObservedRow } from './store/flows.ts';
+import type { PolicyFile } from './store/policies.ts';
+
+/** Names of rules and guardrails in an answer: tens of megabytes. Where there are more, `fewNames` of each list are told. */
+const mostNames = 500_000;
+const fewNames = 20;
+
+/** Flows listed of each kind; all are counted. */
+const mostListed = 1000;
+
+/** Of a suggested rule: reporters, and pairs that one end alone saw. */
+const mostWitnesses = 100;
+
+export interface JudgedFleet {
+  readonly inventory: Inventory;
+  /** The active one, and its text. */
+  readonly policy: Policy;
+  readonly files: readonly PolicyFile[];
+  readonly revision: number;
+  /** Hosts whose agents are connected. */
+  readonly connected: ReadonlySet<string>;
+  readonly now: Millis;
+}
+
+export interface JudgeParts {
+  readonly fleet: JudgedFleet;
+  /** Last seen at or after then, added up over all hours. */
+  readonly observed: (since: number) => Promise<readonly ObservedRow[]>;
+}
+
+export function judge(job: JudgingJob, parts: JudgeParts): Promise<PlanAnswer | SuggestAnswer> {
+  return job.kind === 'plan' ? plan(job, parts) : suggest(job, parts);
+}
+
+async function suggest(job: SuggestJob, { fleet, observed }: JudgeParts): Promise<SuggestAnswer> {
+  const { segment, since, exclude, outside, denied } = job;
+  const { policy, files, inventory, connected, now } = fleet;
+  const known = policy.segments.get(segment);
+  if (known === undefined) {
+    const names = [...policy.segments.keys()].join(', ') || 'none';
+    throw new ApiError('not-found', `the active policy has no segment ${segment}; it has ${names}`);
+  }
+  const selector = exclude === undefined ? undefined : parseSelector(exclude);
+  if (selector?.ok === false) throw new ApiError('bad-request', `exclude: ${selector.error.message}`);
+  const suggestion = suggestRules({
+    ...{ policy, inventory, segment, connected, outside, denied, now },
+    flows: (await observed(since)).map(observedFlow),
+    ...(selector === undefined ? {} : { exclude: selector.value }),
+  });
+  const source = files.find(({ path }) => path === known.position.file)?.text;
+  return {
+    segment,
+    yaml: renderSuggestion({ suggestion, ...(source === undefined ? {} : { source }) }),
+    rules: suggestion.rules.map(suggestedRuleView),
+    left: suggestion.left.length,
+    coveredFlows: suggestion.coveredFlows,
+  };
+}
+
+function suggestedRuleView(rule: SuggestedRule): SuggestAnswer['rules'][number] {
+  const { name, services, connections, clients, servers, firstSeenAt, lastSeenAt, reporters, ends, oneSided } = rule;
+  return {
+    name,
+    services: services.map(serviceTermText),
+    connections,
+    clients,
+    servers,
+    firstSeenAt: isoTime(firstSeenAt),
+    lastSeenAt: isoTime(lastSeenAt),
+    reporters: { count: reporters.length, names: reporters.slice(0, mostWitnesses) },
+    ...(ends === undefined ? {} : { ends }),
+    oneSided: { count: oneSided.length, pairs: oneSided.slice(0, mostWitnesses) },
+  };
+}
+
+async function plan({ files, since }: PlanJob, { fleet, observed }: JudgeParts): Promise<PlanAnswer> {
+  const { inventory, connected, now } = fleet;
+  const reviewed = (tests: 'run' | 'skip') => reviewPolicy({ files, inventory, now, tests, inForce: fleet.policy });
+  const tested = reviewed('run');
+  const review = tested.kind === 'tests-failed' ? reviewed('skip') : tested;
+  const { policy, warnings } = assertGood(review);
+  const impact = impactOf({
+    current: { policy: fleet.policy, inventory },
+    draft: { policy, inventory: inventoryUnder(policy, inventory) },
+    flows: (await observed(since)).map(observedFlow),
+    connected,
+    now,
+  });
+  const holders = createHolders(inventory.workloads);
+  const holder = (address: Address) => holders.workloadAt(address)?.name;
+  const listed = (flows: readonly FlowImpact[]) => ({
+    count: flows.length,
+    oneEnded: flows.filter(({ evidence }) => typeof evidence.ends === 'object').length,
+    flows: flows.slice(0, mostListed).map((one) => plannedFlow(one, holder)),
+  });
+  const directionPlan = createDirectionPlans(impact.workloads);
+  return {
+    revision: fleet.revision,
+    workloads: impact.workloads.map(({ workload, host, change, inbound, outbound }) => ({
+      workload,
+      host,
+      change,
+      inbound: directionPlan(inbound),
+      outbound: directionPlan(outbound),
+    })),
+    unchangedWorkloads: impact.unchangedWorkloads,
+    newlyDenied: listed(impact.flows.newlyDenied),
+    newlyAllowed: listed(impact.flows.newlyAllowed),
+    newlyWouldDeny: listed(impact.flows.newlyWouldDeny),
+    unchangedFlows: impact.flows.unchanged,
+    unjudgedFlows: impact.flows.unjudged,
+    warnings: warnings.map(problemView),
+    testsPassed: tested.kind === 'invalid' ? 0 : tested.testsPassed,
+    testFailures: tested.kind === 'tests-failed' ? tested.failures.map(failureView) : [],
+  };
+}
+
+type DirectionPlan = PlanAnswer['workloads'][number]['inbound'];
+
+/** What workloads share is written once; of names beyond `mostNames` each list keeps its first, and the rest are counted. */
+function createDirectionPlans(workloads: readonly WorkloadImpact[]): (impact: DirectionImpact) => DirectionPlan {
+  const all = workloads.reduce((sum, { inbound, outbound }) => sum + nameCount(inbound) + nameCount(outbound), 0);
+  const mostListed = all > mostNames ? fewNames : Number.POSITIVE_INFINITY;
+  const known = new Map<DirectionImpact, DirectionPlan>();
+  return (impact) => {
+    const plan = known.get(impact) ?? directionPlan(impact, mostListed);
+    known.set(impact, plan);
+    return plan;
+  };
+}
+
+function nameCount({ grants, guardrails }: DirectionImpact): number {
+  return [grants, guardrails].reduce(
+    (sum, { added, removed, changed }) => sum + added.length + removed.length + changed.length,
+    0,
+  );
+}
+
+function directionPlan({ mode, grants, guardrails, defaults }: DirectionImpact, mostListed: number): DirectionPlan {
+  return {
+    ...(mode === undefined ? {} : { mode: { ...mode } }),
+    rules: listedChanges(grants, mostListed, ruleText),
+    guardrails: listedChanges(guardrails, mostListed, (name) => name),
+    defaults,
+  };
+}
+
+function listedChanges<T>(
+  changes: Changes<T>,
+  mostListed: number,
+  textOf: (name: T) => string,
+): DirectionPlan['rules'] {
+  const listed = (names: readonly T[]) => names.slice(0, mostListed).map(textOf);
+  const { added, removed, changed } = changes;
+  const unlisted = [added, removed, changed].reduce((sum, { length }) => sum + Math.max(0, length - mostListed), 0);
+  return {
+    added: listed(added),
+    removed: listed(removed),
+    changed: listed(changed),
+    ...(unlisted === 0 ? {} : { unlisted }),
+  };
+}
+
+function ruleText({ segment, combination, rule }: GrantRef): string {
+  return combination === undefined ? `${segment}/${rule}` : `${segment}(${combination})/${rule}`;
+}
+
+function plannedFlow(
+  { flow, evidence, before, after }: FlowImpact,
+  holderOf: (address: Address) => string | undefined,
+): PlannedFlow {
+  const peer = holderOf(flow.peer);
+  const near = { workload: flow.workload, address: flow.local };
+  const far = peer === undefined ? { address: flow.peer } : { workload: peer, address: flow.peer };
+  return {
+    from: flow.direction === 'outbound' ? near : far,
+    to: flow.direction === 'outbound' ? far : near,
+    service: serviceText(serviceOfFlow(flow)),
+    direction: flow.direction,
+    connections: flow.connections,
+    lastSeenAt: isoTime(flow.lastSeenAt),
+    before: endView(before),
+    after: endView(after),
+    ...evidenceView(evidence),
+  };
+}
+
+function endView({ verdict, reason, segment, rule, guardrail }: End): PlannedFlow['before'] {
+  return {
+    verdict,
+    reason,
+    ...(segment === undefined ? {} : { segment }),
+    ...(rule === undefined ? {} : { rule }),
+    ...(guardrail === undefined ? {} : { guardrail }),
+  };
+}
+
+/** Every value was checked when its batch came in. */
+function observedFlow(row: ObservedRow): ObservedFlow {
+  return {
+    host: row.host,
+    workload: row.workload,
+    direction: row.direction as Direction,
+    local: row.local as Address,
+    peer: row.peer as Address,
+    protocol: row.protocol,
+    port: row.port,
+    verdict: row.verdict as EndVerdict,
+    reason: row.reason as Reason,
+    connections: row.connections,
+    firstSeenAt: millis(row.firstSeenAt),
+    lastSeenAt: millis(row.lastSeenAt),
+  };
+}

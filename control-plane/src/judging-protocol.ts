@@ -1,0 +1,52 @@
+// What passes between the judging thread and the one that serves: workloads as far as they changed, one job at a time, and its answer.
+
+import type { Millis } from '#model/time.ts';
+import type { Workload } from '#policy/policy.ts';
+import type { ApiErrorCode } from './api/errors.ts';
+import type { PolicyFile } from './store/policies.ts';
+
+export interface PlanJob {
+  readonly kind: 'plan';
+  readonly files: readonly PolicyFile[];
+  readonly since: number;
+}
+
+export interface SuggestJob {
+  readonly kind: 'suggest';
+  readonly segment: string;
+  readonly since: number;
+  readonly exclude?: string | undefined;
+  readonly outside: 'comment' | 'include';
+  readonly denied: 'comment' | 'include';
+}
+
+export type JudgingJob = PlanJob | SuggestJob;
+
+/** The fleet when the job was begun, beside its workloads: the active policy by its number in the store, its text being read there. */
+export interface JobSetting {
+  readonly policy: number;
+  readonly revision: number;
+  /** Hosts whose agents are connected. */
+  readonly connected: readonly string[];
+  readonly now: Millis;
+}
+
+export type JudgingCall =
+  | { readonly kind: 'workloads'; readonly set: readonly Workload[]; readonly removed: readonly string[] }
+  | { readonly kind: 'job'; readonly job: JudgingJob; readonly setting: JobSetting };
+
+/** `answer` is the JSON text of the API's answer; `refused` what the API is to say instead. */
+export type JudgingReply =
+  | { readonly kind: 'answer'; readonly json: Uint8Array }
+  | {
+      readonly kind: 'refused';
+      readonly code: ApiErrorCode;
+      readonly message: string;
+      readonly details: Readonly<Record<string, unknown>>;
+    }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export interface JudgingThreadOptions {
+  readonly storePath: string;
+  readonly tenant: string;
+}

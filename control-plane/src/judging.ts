@@ -1,0 +1,229 @@
+// Plans and suggestions on a thread of their own. Operators take turns; one job runs at a time, within a time and a memory of its own: past
+// either, or when whoever asked is gone, the thread is ended, the request alone fails, and the next job gets a new thread.
+//
+//   operator API ─► turn queue ─► judging thread (workloads as they changed, then the job) ─► JSON
+//                                      └─ reads policy and flows from the store itself
+
+import { totalmem } from 'node:os';
+import { setImmediate } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import type { Millis } from '#model/time.ts';
+import type { Workload } from '#policy/policy.ts';
+import { ApiError } from './api/errors.ts';
+import type { Fleet } from './fleet.ts';
+import type { JudgingCall, JudgingJob, JudgingReply, JudgingThreadOptions } from './judging-protocol.ts';
+import { TurnQueue } from './judging-queue.ts';
+
+export interface JudgingLimits {
+  /** Of one job, from when it begins. */
+  readonly jobMs: number;
+  /** Of the thread's heap. */
+  readonly memoryMb: number;
+  readonly waiting: { readonly all: number; readonly each: number };
+  /** A thread that nobody needs for so long is ended, and its copy of the fleet with it. */
+  readonly idleMs: number;
+}
+
+/** Half a million flows in a fleet of 10,000 hosts take about a gigabyte. */
+export const defaultJudgingLimits: JudgingLimits = {
+  jobMs: 120_000,
+  memoryMb: Math.min(4096, Math.floor(totalmem() / 2 ** 21)),
+  waiting: { all: 16, each: 4 },
+  idleMs: 300_000,
+};
+
+export interface JudgingOptions extends JudgingThreadOptions {
+  readonly fleet: Pick<Fleet, 'inventory' | 'active' | 'revision' | 'sessions'>;
+  readonly now: () => Millis;
+  readonly log: Logger;
+  readonly limits?: Partial<JudgingLimits>;
+}
+
+/** Workloads in one message: copying them takes the serving thread some milliseconds. */
+const sliceSize = 250;
+/** Workloads looked at between two turns of the serving thread. */
+const lookSize = 5000;
+const retryAfterSeconds = 5;
+
+interface Asked {
+  readonly operator: string;
+  readonly job: JudgingJob;
+  readonly resolve: (json: Uint8Array) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Thread {
+  readonly worker: Worker;
+  /** What it was told last of each workload. */
+  readonly told: Map<string, Workload>;
+}
+
+export class Judging {
+  readonly #options: JudgingOptions;
+  readonly #limits: JudgingLimits;
+  readonly #queue: TurnQueue<Asked>;
+  #thread: Thread | undefined;
+  #running: Asked | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(options: JudgingOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultJudgingLimits, ...options.limits };
+    this.#queue = new TurnQueue(this.#limits.waiting);
+  }
+
+  /** Gives the answer's JSON text. Rejects with an ApiError; `gone` aborts when nobody waits for it any more. */
+  async ask(job: JudgingJob, by: { readonly operator: string; readonly gone: AbortSignal }): Promise<Uint8Array> {
+    const { operator, gone } = by;
+    if (this.#isStopped) throw new ApiError('not-ready', 'the control plane is stopping; ask again when it is back');
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const asked: Asked = { operator, job, resolve, reject };
+    const queued = this.#queue.add(operator, asked);
+    if (queued !== 'queued') {
+      const whose = queued === 'full' ? 'plans and suggestions' : `plans and suggestions of operator ${operator}`;
+      throw new ApiError('busy', `too many ${whose} wait; ask again when they are done`, { retryAfterSeconds });
+    }
+    const leave = () => this.#left(asked);
+    gone.addEventListener('abort', leave, { once: true });
+    if (gone.aborted) leave();
+    this.#pump();
+    return promise.finally(() => gone.removeEventListener('abort', leave));
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    const error = new ApiError('not-ready', 'the control plane is stopping; ask again when it is back');
+    for (let asked = this.#queue.next(); asked !== undefined; asked = this.#queue.next()) asked.reject(error);
+    this.#settle(() => this.#running?.reject(error));
+    await this.#endThread();
+  }
+
+  #pump(): void {
+    if (this.#running !== undefined || this.#isStopped) return;
+    clearTimeout(this.#timer);
+    const asked = this.#queue.next();
+    if (asked === undefined) {
+      this.#timer = setTimeout(() => void this.#endThread(), this.#limits.idleMs).unref();
+      return;
+    }
+    this.#running = asked;
+    const { jobMs } = this.#limits;
+    this.#timer = setTimeout(() => {
+      const message = `this took longer than ${jobMs / 1000} s and was given up; ask for a shorter time (since)`;
+      this.#giveUp(asked, new ApiError('judging-timeout', message));
+    }, jobMs).unref();
+    this.#begin(asked).catch((cause: unknown) => this.#giveUp(asked, asError(cause)));
+  }
+
+  async #begin(asked: Asked): Promise<void> {
+    const { fleet, now } = this.#options;
+    this.#thread ??= this.#start();
+    const thread = this.#thread;
+    const setting = {
+      policy: fleet.active.id,
+      revision: fleet.revision,
+      connected: [...fleet.sessions.all()].map(({ host }) => host),
+      now: now(),
+    };
+    const isStill = () => this.#running === asked && this.#thread === thread;
+    for (const call of changesFor(thread, fleet.inventory().workloads)) {
+      if (call !== undefined) post(thread, call);
+      await setImmediate();
+      if (!isStill()) return;
+    }
+    post(thread, { kind: 'job', job: asked.job, setting });
+  }
+
+  #start(): Thread {
+    const { storePath, tenant, log } = this.#options;
+    const workerData: JudgingThreadOptions = { storePath, tenant };
+    const worker = new Worker(new URL('./judging-thread.ts', import.meta.url), {
+      workerData,
+      name: 'judging',
+      resourceLimits: { maxOldGenerationSizeMb: this.#limits.memoryMb },
+    });
+    const thread: Thread = { worker, told: new Map() };
+    const died = (cause: unknown) => {
+      if (this.#thread !== thread) return;
+      this.#thread = undefined;
+      log.error({ err: cause }, 'the judging thread ended; the next plan or suggestion gets a new one');
+      this.#settle(() => this.#running?.reject(this.#deathOf(cause)));
+    };
+    worker.on('error', died);
+    worker.on('exit', () => died(new Error('it ended')));
+    worker.on('message', (reply: JudgingReply) => {
+      if (this.#thread === thread) this.#settle(() => this.#answered(reply));
+    });
+    return thread;
+  }
+
+  #answered(reply: JudgingReply): void {
+    if (reply.kind === 'answer') this.#running?.resolve(reply.json);
+    else if (reply.kind === 'refused') this.#running?.reject(new ApiError(reply.code, reply.message, reply.details));
+    else this.#running?.reject(new Error(reply.message));
+  }
+
+  #deathOf(cause: unknown): Error {
+    if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY'))
+      return new Error('the judging thread ended', { cause });
+    const message = `this needs more than the ${this.#limits.memoryMb} MB that plans and suggestions may take; ask for a shorter time (since), or give the machine more memory`;
+    return new ApiError('judging-memory', message);
+  }
+
+  /** Whoever asked is gone. */
+  #left(asked: Asked): void {
+    const error = new ApiError('busy', 'whoever asked is gone');
+    if (this.#queue.remove(asked.operator, asked)) asked.reject(error);
+    else this.#giveUp(asked, error);
+  }
+
+  /** Only the end of its thread ends a job. */
+  #giveUp(asked: Asked, error: Error): void {
+    if (this.#running !== asked) return;
+    void this.#endThread();
+    this.#settle(() => asked.reject(error));
+  }
+
+  /** Does `tell` for the job that runs, and goes on with the next. */
+  #settle(tell: () => void): void {
+    tell();
+    clearTimeout(this.#timer);
+    this.#running = undefined;
+    this.#pump();
+  }
+
+  async #endThread(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await thread?.worker.terminate();
+  }
+}
+
+/** Undefined: nothing to tell yet, and somebody else's turn. */
+function* changesFor({ told }: Thread, workloads: ReadonlyMap<string, Workload>): Generator<JudgingCall | undefined> {
+  let set: Workload[] = [];
+  let looked = 0;
+  for (const [name, workload] of workloads) {
+    looked += 1;
+    if (told.get(name) !== workload) {
+      told.set(name, workload);
+      set.push(workload);
+    }
+    if (set.length < sliceSize && looked % lookSize !== 0) continue;
+    yield set.length === 0 ? undefined : { kind: 'workloads', set, removed: [] };
+    set = [];
+  }
+  const removed = told.size === workloads.size ? [] : [...told.keys()].filter((name) => !workloads.has(name));
+  for (const name of removed) told.delete(name);
+  if (set.length + removed.length > 0) yield { kind: 'workloads', set, removed };
+}
+
+function post({ worker }: Thread, call: JudgingCall): void {
+  worker.postMessage(call);
+}
+
+function asError(cause: unknown): Error {
+  return cause instanceof Error ? cause : new Error(String(cause));
+}
