@@ -77,8 +77,16 @@ async function threeHosts(answers: Readonly<Record<string, 'ack' | 'nack' | 'sil
 }
 
 function peersOf(agents: Trial['agents'], host: string): readonly string[] {
-  return [...(agents.get(host)?.sent.at(-1)?.peerSets.values() ?? [])].flatMap((set) => set.addresses).sort();
+  return setsOf(agents, host)
+    .flatMap((set) => (set.quarantine === undefined ? set.addresses : []))
+    .sort();
 }
+
+function cutOffFrom(agents: Trial['agents'], host: string): readonly string[] {
+  return setsOf(agents, host).flatMap((set) => (set.quarantine === undefined ? [] : set.addresses));
+}
+
+const setsOf = (agents: Trial['agents'], host: string) => [...(agents.get(host)?.sent.at(-1)?.peerSets.values() ?? [])];
 
 describe('while it runs', () => {
   test('its hosts enforce it, and the others what is active', async () => {
@@ -98,6 +106,7 @@ describe('while it runs', () => {
     expect(modes()).toEqual({ 'api-1': 'enforce', 'api-2': 'observe', 'api-3': 'observe' });
     expect(peersOf(agents, 'api-1')).toEqual(['10.0.0.9', '203.0.113.9']);
     expect(peersOf(agents, 'api-2')).toEqual(['10.0.0.9', '203.0.113.5']);
+    expect([cutOffFrom(agents, 'api-1'), cutOffFrom(agents, 'api-2')]).toEqual([['10.0.0.3'], ['10.0.0.3']]);
     expect(agents.get('api-3')?.sent.at(-1)?.workloads[0]).toMatchObject({ quarantine: expect.anything() });
   });
 
