@@ -184,6 +184,7 @@ export class PolicyStream {
     this.#connection = connection.value;
     // The agent takes the first message for "connected": do not let it wait for a rule set that may not come.
     this.#write(encodeHeartbeat(this.#options.now()));
+    if (this.#inFlight === undefined && this.#next === undefined) this.#options.greeted();
     this.#log.info({ revision: hello.held?.revision ?? 0, agentVersion: hello.agentVersion }, 'agent connected');
     return undefined;
   }
