@@ -33,6 +33,10 @@ export interface AgentView extends AddressView {
   readonly cut: number;
   /** Flow records that did not count since the start, by why: they named what is not the host's. */
   readonly refusedFlows: RefusalTally;
+  /** Stored flow rows of it that went since the start, since it had more than its share of the room. */
+  readonly prunedFlows: number;
+  /** Audit entries that it caused beyond its number in an hour, since the start. */
+  readonly skippedEntries: number;
   readonly nack?: Nack;
   readonly enforcing?: 'yes' | 'no';
   readonly lost: number;
@@ -50,12 +54,16 @@ export interface AgentParts {
   readonly history: HostHistory | undefined;
   readonly live: LiveAgent | undefined;
   readonly refusedFlows?: RefusalTally;
+  readonly prunedFlows?: number;
+  readonly skippedEntries?: number;
   readonly due: number;
   readonly addresses: AddressView;
 }
 
 export function agentViewOf({
   refusedFlows = noneRefused,
+  prunedFlows = 0,
+  skippedEntries = 0,
   host,
   history,
   live,
@@ -79,6 +87,8 @@ export function agentViewOf({
     ...(live?.ahead === undefined || live.acked > 0 ? {} : { ahead: live.ahead }),
     cut: live?.cut ?? 0,
     refusedFlows,
+    prunedFlows,
+    skippedEntries,
     ...(live?.nacked === undefined ? {} : { nack: live.nacked }),
     ...(status === undefined ? {} : { enforcing: status.enforcing ? ('yes' as const) : ('no' as const) }),
     lost: status?.lost ?? 0,

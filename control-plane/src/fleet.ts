@@ -49,6 +49,7 @@ import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-in
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
+import { HostNotes } from './host-notes.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
@@ -121,6 +122,7 @@ export class Fleet implements AgentBackend {
   readonly #intake = new FlowIntake();
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #owed: OwedWrites;
+  readonly #hostNotes: HostNotes;
   #revision: number;
   #active: ActivePolicy;
   #canary: CanaryState | undefined;
@@ -170,6 +172,11 @@ export class Fleet implements AgentBackend {
       now: options.now,
       tell: (note) =>
         this.#background(() => this.#audit({ actor: 'control-plane', action: 'enrolment-refused', ...note })),
+    });
+    this.#hostNotes = new HostNotes({
+      now: options.now,
+      tell: ({ host: target, details }) =>
+        this.#background(() => this.#audit({ actor: 'control-plane', action: 'entries-skipped', target, details })),
     });
     const timeCame = () => this.#background(() => this.#timePassed());
     this.#publication = new Publication({ sessions: this.sessions, now: options.now, timeCame }, this.#inForce());
@@ -300,6 +307,7 @@ export class Fleet implements AgentBackend {
   /** Refuses further changes; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#refusals.stop();
+    this.#hostNotes.stop();
     this.#isStopped = true;
     this.#stopping.abort();
     this.#publication.stop();
@@ -437,14 +445,12 @@ export class Fleet implements AgentBackend {
       nacked: (revision, reason) => {
         this.#log.warn({ host, revision, reason }, 'agent refused a revision');
         this.sessions.nacked(agent, { revision, reason });
-        this.#background(() =>
-          this.#audit({
-            actor: `agent/${host}`,
-            action: 'revision-refused',
-            target: host,
-            details: { revision, reason },
-          }),
-        );
+        this.#auditOfHost({
+          actor: `agent/${host}`,
+          action: 'revision-refused',
+          target: host,
+          details: { revision, reason },
+        });
       },
       statusReported: (status) => {
         this.sessions.statusReported(agent, believedStatus(status, this.#now()));
@@ -457,9 +463,15 @@ export class Fleet implements AgentBackend {
       },
       eventsReported: (events) =>
         this.#changes.run(async () => {
-          for (const { kind, details } of events)
+          const kept = events.filter(({ kind }) => this.#hostNotes.take(host, kind));
+          for (const { kind, details } of kept)
             this.#log.warn({ host, kind, told: Object.fromEntries(details) }, 'told by an agent of its host');
-          await this.#store.takeHostEvents({ tenant: this.#tenant, host, events, at: this.#now() });
+          try {
+            await this.#store.takeHostEvents({ tenant: this.#tenant, host, events: kept, at: this.#now() });
+          } catch (cause) {
+            for (const { kind } of kept) this.#hostNotes.giveBack(host, kind);
+            throw cause;
+          }
         }),
       disconnected: () => {
         clearTimeout(reporting);
@@ -506,11 +518,15 @@ export class Fleet implements AgentBackend {
     return isKeptOut ? { kind: 'identity-shared', text: `another agent is connected as ${host}` } : undefined;
   }
 
+  flowsPruned(host: string, rows: number): void {
+    this.#intake.pruned(host, rows);
+  }
+
   #tellRefused(host: string, refused: RefusedFlows, at: Millis): void {
     const details = this.#intake.refused(host, refused, at);
     if (details === undefined) return;
     this.#log.warn({ host, refused: details }, 'flow records of a host do not count: they are not its own');
-    this.#background(() => this.#audit({ actor: 'control-plane', action: 'flows-refused', target: host, details }));
+    this.#auditOfHost({ actor: 'control-plane', action: 'flows-refused', target: host, details });
   }
 
   // What operators do. Each returns once the change is stored and handed to the streams it concerns.
@@ -667,6 +683,7 @@ export class Fleet implements AgentBackend {
       this.#history.delete(host);
       this.#disputes.forget(host);
       this.#intake.forget(host);
+      this.#hostNotes.forget(host);
       this.#publication.forget(host);
       this.#reportPace.forget(host);
       this.#addresses.forget(host);
@@ -840,6 +857,16 @@ export class Fleet implements AgentBackend {
     this.sessions.of(host)?.session.close('the certificate of this host is revoked');
   }
 
+  /** What a host causes by itself, as often as it likes: `target`. */
+  #auditOfHost(note: Omit<AuditNote, 'at'>): void {
+    if (this.#hostNotes.take(note.target, note.action)) this.#background(() => this.#audit(note));
+  }
+
+  /** Audit entries that hosts caused beyond their number, since the start. */
+  get skippedEntries(): number {
+    return this.#hostNotes.skipped;
+  }
+
   async #audit(note: Omit<AuditNote, 'at'>): Promise<void> {
     this.#owed.note(this.#note(note));
     await this.#owed.pay();
@@ -906,6 +933,8 @@ export class Fleet implements AgentBackend {
       due,
       addresses,
       refusedFlows: this.#intake.refusedOf(name),
+      prunedFlows: this.#intake.prunedOf(name),
+      skippedEntries: this.#hostNotes.skippedOf(name),
     });
     const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
     const view = { ...seen, problem: [seen.problem, trouble].filter((text) => text !== '').join('; ') };
@@ -926,7 +955,7 @@ export class Fleet implements AgentBackend {
         keptOut: reportedAddresses(hello.addresses).slice(0, addressesTold),
       };
       this.#log.warn({ host, told: details }, 'two agents hold one identity; the connected one keeps its place');
-      this.#background(() => this.#audit({ actor: 'control-plane', action: 'identity-shared', target: host, details }));
+      this.#auditOfHost({ actor: 'control-plane', action: 'identity-shared', target: host, details });
     }
     return true;
   }

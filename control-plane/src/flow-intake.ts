@@ -24,6 +24,7 @@ export const noneRefused: RefusalTally = { workload: 0, address: 0, time: 0 };
 export class FlowIntake {
   readonly #late = new Map<string, Map<string, Millis>>();
   readonly #refused = new Map<string, RefusalTally>();
+  readonly #pruned = new Map<string, number>();
   readonly #toldAt = new Map<string, Millis>();
   readonly #reportedAt = new Map<string, Millis>();
 
@@ -83,6 +84,16 @@ export class FlowIntake {
     return this.#reportedAt.get(host);
   }
 
+  /** Rows of the host that went for want of room, before their age. */
+  pruned(host: string, rows: number): void {
+    this.#pruned.set(host, addCounts(this.prunedOf(host), rows));
+  }
+
+  /** Since the start. */
+  prunedOf(host: string): number {
+    return this.#pruned.get(host) ?? 0;
+  }
+
   /** Since the start. */
   refusedOf(host: string): RefusalTally {
     return this.#refused.get(host) ?? noneRefused;
@@ -91,6 +102,7 @@ export class FlowIntake {
   forget(host: string): void {
     this.#late.delete(host);
     this.#refused.delete(host);
+    this.#pruned.delete(host);
     this.#toldAt.delete(host);
     this.#reportedAt.delete(host);
   }

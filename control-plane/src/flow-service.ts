@@ -10,21 +10,28 @@ import type { AgentBackend } from './agent-backend.ts';
 import { comeBack } from './call-status.ts';
 import { callerOf } from './caller.ts';
 import { refusalCodes } from './policy-stream.ts';
+import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
 import type { UnaryMethod } from './rpc-call.ts';
 
 export interface FlowServiceOptions {
   readonly backend: AgentBackend;
   readonly log: Logger;
   readonly now: () => Millis;
+  /** Flow records of one host. */
+  readonly records?: RateBudgetOptions;
 }
 
 /** Flow batches of one host at once: an agent sends one after the other. */
 const reportsAtOnce = 2;
 const retryAfterMs = 1000;
+/** Flow records of one host: four of the largest batches at once, then 5,000 a second, more than a busy host makes. The store writes some 50,000 a second, for all. */
+const recordsOfHost: RateBudgetOptions = { burst: 4 * limits.flowRecords, everyMs: 0.2 };
+const longestWaitMs = 30_000;
 
 export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
   const { backend, log } = options;
   const underWay = new Map<string, number>();
+  const records = new RateBudget(options.records ?? recordsOfHost);
   return {
     kind: 'unary',
     mostBytes: limits.agentMessageBytes,
@@ -42,6 +49,15 @@ export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
         return err(comeBack(`${others} batches of ${identity.host} are under way; send one at a time`, retryAfterMs));
       const batch = decodeFlowBatch(request);
       if (!batch.ok) return err({ code: status.INVALID_ARGUMENT, details: batch.error });
+      const count = batch.value.records.length;
+      const waitMs = records.takeMany(key, { at: options.now(), count });
+      if (waitMs > 0)
+        return err(
+          comeBack(
+            `${identity.host} reports more flows than the store takes of one host`,
+            Math.min(waitMs, longestWaitMs),
+          ),
+        );
       underWay.set(key, others + 1);
       try {
         const receipt = await backend.ingestFlows({ ...identity, connection: peer.connection }, batch.value);

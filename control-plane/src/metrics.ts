@@ -79,6 +79,11 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
         this.inc(read());
       },
     });
+  counter(
+    'host_entries_skipped_total',
+    'Audit entries that hosts caused beyond their number',
+    () => fleet.skippedEntries,
+  );
   counter('flow_batches_total', 'Batches of flows taken', () => fleet.flowCounts.batchesTaken);
   counter('flow_batches_known_total', 'Batches that were sent again', () => fleet.flowCounts.batchesKnown);
   counter('flow_records_total', 'Flow records taken', () => fleet.flowCounts.records);

@@ -21,12 +21,18 @@ export class RateBudget {
 
   /** Takes one, or says no and takes nothing. */
   take(key: string, at: Millis): boolean {
+    return this.takeMany(key, { at, count: 1 }) === 0;
+  }
+
+  /** Takes so many, and gives 0; or nothing, and gives the milliseconds after which there is room for them. `count` is at most `burst`. */
+  takeMany(key: string, { at, count }: { readonly at: Millis; readonly count: number }): number {
     const { burst, everyMs } = this.#options;
     this.#sweep(at);
-    const fullAt = Math.max(this.#fullAt.get(key) ?? at, at) + everyMs;
-    if (fullAt - at > burst * everyMs) return false;
+    const fullAt = Math.max(this.#fullAt.get(key) ?? at, at) + count * everyMs;
+    const waitMs = fullAt - at - burst * everyMs;
+    if (waitMs > 0) return waitMs;
     this.#fullAt.set(key, fullAt);
-    return true;
+    return 0;
   }
 
   get size(): number {

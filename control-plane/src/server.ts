@@ -108,7 +108,11 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const claims = claimsOptions(settings);
     const fleet = await Fleet.open({ store, tenant, now, log, claims }, await loadActivePolicy({ store, now, log }));
     stops.push(() => fleet.stop());
-    const retention = keepFlowsBounded({ store, tenant, settings, log });
+    const retention = keepFlowsBounded({
+      ...{ store, tenant, settings, log },
+      taken: () => fleet.flowCounts.records,
+      hostPruned: (host, rows) => fleet.flowsPruned(host, rows),
+    });
     stops.push(() => retention.stop());
     const pruner = new AuditPruner({
       store,

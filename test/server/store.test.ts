@@ -265,14 +265,17 @@ describe('flows', () => {
     ]);
   });
 
-  test('pruning keeps what is young and the newest rows', async () => {
+  test('pruning keeps what is young, and the newest rows of a host that must give some up', async () => {
     const { store } = await openScratchStore();
     const records = [1, 2, 3, 4].map((hour) => ({
       ...flowRecord({ lastSeenAt: millis(hour * 3_600_000) }),
       peerWorkload: '',
     }));
     await store.ingestFlows({ ...batch, flows: records });
-    expect(await store.pruneFlows({ tenant, before: millis(2 * 3_600_000), keepRows: 2 })).toBe(1);
+    await store.pruneFlows({ tenant, before: millis(2 * 3_600_000) });
+    expect(await store.countFlowRows({ tenant })).toEqual([{ host: 'api-1', rows: 3 }]);
+    expect(await store.pruneHostFlows({ tenant, host: 'api-1', rows: 1 })).toBe(1);
+    expect(await store.pruneHostFlows({ tenant, host: 'api-2', rows: 1 })).toBe(0);
     expect((await store.listFlows(all)).map((row) => row.last_seen / 3_600_000)).toEqual([4, 3]);
   });
 });

@@ -260,6 +260,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       deniedOutbound: sum((loss) => loss.deniedOutbound),
       pruned: prunedFlows(),
     },
+    skippedEntries: fleet.skippedEntries,
     skippedFlows,
   };
 }

@@ -275,6 +275,12 @@ export const agent = z.object({
     .describe(
       'flow records that did not count since the start: of another workload, of an address it does not hold, too old',
     ),
+  prunedFlows: count.describe(
+    'stored flow rows of it that went before their age since the start: it had more than its share of the room',
+  ),
+  skippedEntries: count.describe(
+    'audit entries that it caused beyond 30 of a kind in an hour, since the start; the audit log has their number (entries-skipped)',
+  ),
   cut: count.describe(
     'how much of its last host report was beyond its bounds and left out; see docs/reference/wire-bounds.md',
   ),
@@ -386,6 +392,9 @@ export const status = z.object({
       pruned: count,
     })
     .describe('9007199254740991 is so many or more'),
+  skippedEntries: count.describe(
+    'audit entries that hosts caused beyond 30 of a kind in an hour each, since the start',
+  ),
   skippedFlows: count.describe('stored flow rows that are read nowhere, since their numbers are beyond all bounds'),
 });
 

@@ -365,26 +365,3 @@ export async function listFlowLosses(
     .orderBy('host')
     .execute();
 }
-
-/** Deletes what was last seen before `before`, and the oldest rows beyond `keepRows`. Returns how many went for want of room. */
-export async function pruneFlows(
-  tx: Transaction,
-  input: { readonly tenant: string; readonly before: Millis; readonly keepRows: number },
-): Promise<number> {
-  await tx.deleteFrom('flows').where('tenant', '=', input.tenant).where('last_seen', '<', input.before).execute();
-  const oldestKept = await tx
-    .selectFrom('flows')
-    .select('last_seen')
-    .where('tenant', '=', input.tenant)
-    .orderBy('last_seen', 'desc')
-    .offset(input.keepRows)
-    .limit(1)
-    .executeTakeFirst();
-  if (oldestKept === undefined) return 0;
-  const result = await tx
-    .deleteFrom('flows')
-    .where('tenant', '=', input.tenant)
-    .where('last_seen', '<=', oldestKept.last_seen)
-    .executeTakeFirst();
-  return Number(result.numDeletedRows);
-}

@@ -5,15 +5,8 @@ import { saveAddressStandings, setHostRanges } from './address-holders.ts';
 import { appendAudit, listAudit } from './audit.ts';
 import { beginAuditLineage, listAuditCheckpoints, readAuditHead, saveAuditCheckpoint } from './audit-checkpoints.ts';
 import { dropPrunedAudit, pruneAudit, resignAuditBase } from './audit-pruning.ts';
-import {
-  countBadFlows,
-  countDecisions,
-  ingestFlows,
-  listFlowLosses,
-  listFlows,
-  listObserved,
-  pruneFlows,
-} from './flows.ts';
+import { countFlowRows, pruneFlows, pruneHostFlows } from './flow-pruning.ts';
+import { countBadFlows, countDecisions, ingestFlows, listFlowLosses, listFlows, listObserved } from './flows.ts';
 import { takeHostEvents } from './host-events.ts';
 import {
   changeLabels,
@@ -60,7 +53,9 @@ export const operations = {
   listOperatorTokens,
   loadFleet,
   pruneAudit,
+  countFlowRows,
   pruneFlows,
+  pruneHostFlows,
   readAuditHead,
   readPolicy,
   recordCertificate,

@@ -487,6 +487,13 @@ const auditCheckpoints: Migration = {
   },
 };
 
+/** How many rows a host has, and which are its oldest, is asked of an index that no upsert changes. */
+const flowHosts: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema.createIndex('flows_host').on('flows').columns(['tenant', 'host', 'bucket']).execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -500,4 +507,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009-flow-ends': flowEnds,
   '0010-unrecorded-denials': unrecordedDenials,
   '0011-audit-checkpoints': auditCheckpoints,
+  '0012-flow-hosts': flowHosts,
 };

@@ -16,6 +16,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   changeQuarantine: 'urgent',
   countBadFlows: 'read',
   countDecisions: 'read',
+  countFlowRows: 'read',
   createJoinToken: 'urgent',
   createOperatorToken: 'urgent',
   dropPrunedAudit: 'bulk',
@@ -32,6 +33,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   loadFleet: 'read',
   pruneAudit: 'urgent',
   pruneFlows: 'bulk',
+  pruneHostFlows: 'bulk',
   readAuditHead: 'read',
   readPolicy: 'read',
   recordCertificate: 'urgent',
@@ -54,8 +56,9 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   useCertificate: 'urgent',
 };
 
-/** Bulk calls that share one transaction: more would keep an urgent call waiting longer. */
+/** Bulk calls, and flow records in them, that share one transaction: more would keep an urgent call waiting longer. */
 const bulkGroup = 16;
+const bulkRecords = 5000;
 
 /** Calls that may wait in one lane; beyond that the store refuses, so that memory stays bounded when the disk is slow. */
 const mostWaiting = 20_000;
@@ -107,6 +110,17 @@ interface Waiting {
   readonly reject: (error: StoreError) => void;
 }
 
+/** At least one call, however large. */
+function groupSize(waiting: readonly Waiting[]): number {
+  let records = 0;
+  for (const [at, { call }] of waiting.entries()) {
+    const { flows } = call.input as { readonly flows?: readonly unknown[] };
+    records += flows?.length ?? 0;
+    if (at > 0 && (at === bulkGroup || records > bulkRecords)) return at;
+  }
+  return waiting.length;
+}
+
 interface StoreThread {
   call(call: StoreCall, lane: Lane): Promise<unknown>;
   close(): Promise<void>;
@@ -122,7 +136,7 @@ async function openThread(options: StoreOptions, access: 'write' | 'read'): Prom
 
   const pump = () => {
     if (running.length > 0 || state === 'closed') return;
-    running = queues.urgent.length > 0 ? queues.urgent.splice(0) : queues.bulk.splice(0, bulkGroup);
+    running = queues.urgent.length > 0 ? queues.urgent.splice(0) : queues.bulk.splice(0, groupSize(queues.bulk));
     if (running.length > 0) worker.postMessage(running.map((waiting) => waiting.call));
     else if (state === 'closing') {
       state = 'closed';
