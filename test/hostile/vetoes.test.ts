@@ -7,6 +7,7 @@ import type { DeniedCount } from '#agent-core/denied-sets.ts';
 import { changeOf, denialsAmong, judgeLockOut } from '#agent-core/lock-out.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { deniedWay, type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
+import { diedBetween, witnessScript } from '#agent-core/try-witness.ts';
 import type { Address } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';
@@ -196,4 +197,40 @@ test('a quarantine is loaded whatever it denies the agent', () => {
   expect(refusalOfWay({ previous: plain, next, table, way: own })).toBeUndefined();
   // What follows it is a change like any other.
   expect(refusalOfWay({ previous: next, next, table, way: own })).toContain('lock-out');
+});
+
+/** As nft lists them. */
+const counted = (sent: number, left: number, arrived: number, taken: number): string =>
+  Object.entries({ sent, left, arrived, taken })
+    .map(([name, packets]) => `\tcounter ${name} {\n\t\tpackets ${packets} bytes ${packets * 60}\n\t}\n`)
+    .join('');
+
+test.each([
+  ['no port was free: nothing was sent', counted(0, 0, 0, 0), 'passed'],
+  ['the network dropped it: it left, and nothing came', counted(3, 3, 0, 0), 'passed'],
+  ['it was answered', counted(1, 1, 1, 1), 'passed'],
+  ['our table denied it on its way out', counted(3, 0, 0, 0), 'died'],
+  ['our table denied one of its packets on the way out', counted(3, 2, 0, 0), 'died'],
+  ['our table denied the answer', counted(3, 3, 3, 0), 'died'],
+  ['nothing could be read', '', 'passed'],
+])('a watched try: %s', (_name, listing, expected) => {
+  expect(diedBetween(listing)).toBe(expected);
+});
+
+test('a try is watched by its own addresses and ports, both ways, around our hooks', () => {
+  const script = witnessScript({ localPort: 20_001, port: 8443, addresses: [controlPlane, 'fd00::2' as Address] });
+  expect(script.split('\n').filter((line) => /^add (?:rule|chain)/.test(line))).toEqual([
+    'add chain inet segwall_try out_before { type filter hook output priority -1; policy accept; }',
+    'add rule inet segwall_try out_before ip daddr 10.0.0.2 tcp dport 8443 tcp sport 20001 counter name sent',
+    'add rule inet segwall_try out_before ip6 daddr fd00::2 tcp dport 8443 tcp sport 20001 counter name sent',
+    'add chain inet segwall_try out_after { type filter hook output priority 1; policy accept; }',
+    'add rule inet segwall_try out_after ip daddr 10.0.0.2 tcp dport 8443 tcp sport 20001 counter name left',
+    'add rule inet segwall_try out_after ip6 daddr fd00::2 tcp dport 8443 tcp sport 20001 counter name left',
+    'add chain inet segwall_try in_before { type filter hook input priority -1; policy accept; }',
+    'add rule inet segwall_try in_before ip saddr 10.0.0.2 tcp sport 8443 tcp dport 20001 counter name arrived',
+    'add rule inet segwall_try in_before ip6 saddr fd00::2 tcp sport 8443 tcp dport 20001 counter name arrived',
+    'add chain inet segwall_try in_after { type filter hook input priority 1; policy accept; }',
+    'add rule inet segwall_try in_after ip saddr 10.0.0.2 tcp sport 8443 tcp dport 20001 counter name taken',
+    'add rule inet segwall_try in_after ip6 saddr fd00::2 tcp sport 8443 tcp dport 20001 counter name taken',
+  ]);
 });
