@@ -222,6 +222,7 @@ export class AddressClaims {
     const host = this.#hosts.get(name);
     if (host === undefined) return;
     host.ranges = ranges;
+    if (host.containment === 'contained' && ranges !== undefined) this.#giveUpOutside(host, ranges);
     this.#unsettleAllOf(host);
     this.#settle(at);
   }
@@ -309,6 +310,18 @@ export class AddressClaims {
       else this.#contested.delete(address);
     }
     this.#settle(at);
+  }
+
+  /**
+   * A contained host keeps what it holds whatever it says, strangers' addresses too that it claimed before; everybody cuts those off. An operator's
+   * word on what it may hold ends that, but for the address that it was seen at.
+   */
+  #giveUpOutside(host: ClaimingHost, ranges: readonly AddressRange[]): void {
+    for (const address of [...host.held]) {
+      if (rangesContain(ranges, address) || this.#talksFrom(host, address) || this.#virtual.has(address)) continue;
+      this.#release(host, address);
+      this.#unsettle(address, 'all');
+    }
   }
 
   // ---- what came of it

@@ -11,6 +11,7 @@ import { AddressClaims, type Containment, type RememberedHost } from '#policy/ad
 import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
 import type { FleetChange } from '#policy/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import { peersKept } from './containment.ts';
 import type { ContainerEntry, HostContainers } from './host-containers.ts';
 import type { HostUnits, UnitEntry } from './host-units.ts';
 
@@ -20,7 +21,7 @@ export interface HostEntry {
   readonly addresses: readonly Address[];
   readonly facts: Labels;
   readonly labels: Labels;
-  /** Its certificates are revoked: it keeps its addresses, so that what is denied to it stays denied, until it is removed. */
+  /** Its certificates are revoked: it keeps its addresses, and others cut it off, until it is removed. */
   readonly isRevoked?: boolean;
   /** CIDRs that its token or an operator lets it claim; absent where neither gave any. */
   readonly ranges?: readonly string[];
@@ -52,7 +53,7 @@ export class FleetInventory {
   readonly #insideHosts = new Map<string, string>();
   #externals: ReadonlyMap<string, Workload> = new Map();
   readonly #stale = new Set<string>();
-  /** Hosts that are quarantined or have a unit that is. */
+  /** Hosts that are quarantined, or have a unit or container that is, and may keep some peers: what those mean may change. */
   readonly #quarantined = new Set<string>();
   readonly #workloads = new Map<string, Workload>();
   readonly #changed = new Set<string>();
@@ -82,6 +83,11 @@ export class FleetInventory {
     const host = this.#hosts.get(this.#insideHosts.get(name) ?? '');
     const container = host?.containers.get(name);
     return host === undefined || container === undefined ? undefined : { host, container };
+  }
+
+  /** The host that a workload of hosts is on: itself, where it is one. */
+  hostOf(name: string): string {
+    return this.#hosts.has(name) ? name : (this.#insideHosts.get(name) ?? name);
   }
 
   /** What operators may label and quarantine: a host, or a unit or container of one; and how to put what they said there. */
@@ -163,7 +169,7 @@ export class FleetInventory {
     this.#hosts.set(entry.name, entry);
     const inside = [...entry.units.values(), ...entry.containers.values()];
     const quarantines = [entry.quarantine, ...inside.map(({ quarantine }) => quarantine)];
-    if (quarantines.every((quarantine) => quarantine === undefined)) this.#quarantined.delete(entry.name);
+    if (quarantines.every((peers = []) => peers.length === 0)) this.#quarantined.delete(entry.name);
     else this.#quarantined.add(entry.name);
     for (const name of insideOf(entry)) this.#insideHosts.set(name, entry.name);
     this.#stale.add(entry.name);
@@ -304,9 +310,8 @@ export class FleetInventory {
     const labels = new Map(host.labels);
     for (const [key, value] of host.facts) labels.set(`${factPrefix}${key}`, value);
     const workload: Workload = { name, kind: 'host', host: name, addresses: this.addressesOf(name), labels };
-    return host.quarantine === undefined
-      ? workload
-      : { ...workload, quarantine: this.#quarantineOf(name, host.quarantine) };
+    const kept = peersKept(host);
+    return kept === undefined ? workload : { ...workload, quarantine: this.#quarantineOf(name, kept) };
   }
 
   /**
@@ -319,8 +324,8 @@ export class FleetInventory {
     const addresses = this.addressesOf(host.name);
     const workload: Workload = { name, kind: 'unit', host: host.name, unit: unit.unit, addresses, labels };
     if (unit.quarantine !== undefined) return { ...workload, quarantine: this.#quarantineOf(name, unit.quarantine) };
-    if (host.quarantine === undefined) return workload;
-    return { ...workload, quarantine: this.#quarantineOf(host.name, host.quarantine) };
+    const kept = peersKept(host);
+    return kept === undefined ? workload : { ...workload, quarantine: this.#quarantineOf(host.name, kept) };
   }
 
   /**
@@ -339,8 +344,8 @@ export class FleetInventory {
     if (container.quarantine !== undefined) {
       return { ...workload, quarantine: this.#quarantineOf(name, container.quarantine) };
     }
-    if (host.quarantine === undefined) return workload;
-    return { ...workload, quarantine: this.#quarantineOf(host.name, host.quarantine) };
+    const kept = peersKept(host);
+    return kept === undefined ? workload : { ...workload, quarantine: this.#quarantineOf(host.name, kept) };
   }
 
   #addressesElsewhere({ host, container }: { readonly host: HostEntry; readonly container: ContainerEntry }) {
@@ -405,8 +410,8 @@ function rangesOf({ ranges }: HostEntry): readonly AddressRange[] | undefined {
   );
 }
 
-function containmentOf({ quarantine, isRevoked }: HostEntry): Containment {
-  return quarantine === undefined && isRevoked !== true ? 'none' : 'contained';
+function containmentOf(host: HostEntry): Containment {
+  return peersKept(host) === undefined ? 'none' : 'contained';
 }
 
 /** The workloads that a host has besides itself. */

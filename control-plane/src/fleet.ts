@@ -44,6 +44,7 @@ import {
   watchCanary,
 } from './canary.ts';
 import { ChangeQueue } from './change-queue.ts';
+import { cutOffAddresses, cutOffDetails, peersKept } from './containment.ts';
 import { Enrolments, type StoredEnrolment } from './enrolments.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
@@ -89,6 +90,13 @@ export interface FleetOptions {
   readonly claims?: Partial<AddressClaimsOptions>;
 }
 
+/** What an operator contained: on which host it is, and what the others cut off as of the revision. */
+export interface Contained {
+  readonly revision: number;
+  readonly host: string;
+  readonly cutOff: readonly Address[];
+}
+
 /** In one audit entry. */
 const addressesTold = 32;
 /** Between looks at leases and at holders that are away. */
@@ -132,8 +140,8 @@ export class Fleet implements AgentBackend {
   /** Who enforces what, and waiting for it. */
   readonly standing = new FleetStanding({
     sessions: this.sessions,
-    hosts: () => this.#inventory.hostNames(),
-    isEnrolled: (host) => this.#inventory.host(host) !== undefined,
+    hosts: () => this.#expectedHosts(),
+    isEnrolled: (host) => this.#isExpected(host),
     dueOf: (host) => this.#publication.dueOf(host),
   });
   #isStopped = false;
@@ -290,6 +298,11 @@ export class Fleet implements AgentBackend {
       .sort();
   }
 
+  /** Hosts whose certificates are revoked and that are still in the inventory, in order. */
+  revoked(): readonly string[] {
+    return [...this.#inventory.hosts()].flatMap(({ name, isRevoked }) => (isRevoked === true ? [name] : [])).sort();
+  }
+
   /** Workloads that an operator quarantined by name, in order; not what is inside of a host that is. */
   quarantined(): readonly string[] {
     return [...this.inventory().workloads.keys()].filter((name) => this.quarantineOf(name) !== undefined).sort();
@@ -377,7 +390,7 @@ export class Fleet implements AgentBackend {
     return undefined;
   }
 
-  /** Whether an operator revoked the host's enrolment. It stays in the inventory until it is removed. */
+  /** Whether an operator revoked the host's enrolment. It stays in the inventory, and cut off, until it is removed. */
   isHostRevoked(name: string): boolean {
     return this.#enrolments.isRevoked(name);
   }
@@ -620,7 +633,7 @@ export class Fleet implements AgentBackend {
     readonly workload: string;
     readonly peers?: readonly string[];
     readonly actor: string;
-  }): Promise<Result<{ readonly revision: number }> | undefined> {
+  }): Promise<Result<Contained> | undefined> {
     return this.#changes.run(async () => {
       const { workload, peers, actor } = input;
       const managed = this.#inventory.operated(workload);
@@ -630,45 +643,55 @@ export class Fleet implements AgentBackend {
         if (!peer.ok) return peer;
       }
       const revision = this.#revision + 1;
+      const cutOff = cutOffAddresses(this.#inventory, workload);
       const action = peers === undefined ? 'quarantine-released' : 'quarantined';
       const note = this.#note({
         actor,
         action,
         target: workload,
-        details: { ...(peers === undefined ? {} : { peers }), revision },
+        details: { ...(peers === undefined ? {} : { peers }), ...cutOffDetails(cutOff), revision },
       });
       const change = { tenant: this.#tenant, workload, revision, note };
       await this.#store.changeQuarantine(peers === undefined ? change : { ...change, peers });
       this.#revision = revision;
       const { quarantine: _before, ...rest } = managed.said;
       managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
-      this.#publication.mark('changed', 'awaited');
-      return ok({ revision });
+      this.#publication.mark(cutOff.length === 0 ? 'changed' : 'always', 'awaited');
+      return ok({ revision, host: this.#inventory.hostOf(workload), cutOff });
     });
   }
 
-  /** Its certificates stop working at once, on live streams too; the host stays in the inventory. False where there is none. */
-  async revokeAgent(host: string, actor: string): Promise<boolean> {
+  /**
+   * Its certificates stop working at once, on live streams too, and all other hosts cut it off; it stays in the inventory. Undefined where
+   * there is none. Again for one that is revoked, so that it can be asked again who has cut it off.
+   */
+  async revokeAgent(host: string, actor: string): Promise<Contained | undefined> {
     return this.#changes.run(async () => {
       const entry = this.#inventory.host(host);
-      if (entry === undefined) return false;
-      const note = this.#note({ actor, action: 'agent-revoked', target: host });
-      const serials = await this.#store.revokeCertificates({ tenant: this.#tenant, host, note });
+      if (entry === undefined) return undefined;
+      const revision = this.#revision + 1;
+      const cutOff = cutOffAddresses(this.#inventory, host);
+      const details = { ...cutOffDetails(cutOff), revision };
+      const note = this.#note({ actor, action: 'agent-revoked', target: host, details });
+      const serials = await this.#store.revokeCertificates({ tenant: this.#tenant, host, revision, note });
       this.#enrolments.revoke(host, { at: note.at, serials });
-      this.#cutOff(host);
+      this.#closeStream(host);
+      this.#revision = revision;
       this.#inventory.setHost({ ...(this.#inventory.host(host) ?? entry), isRevoked: true });
       await this.#addresses.keep();
-      return true;
+      this.#publication.mark('always', 'awaited');
+      return { revision, host, cutOff };
     });
   }
 
-  /** Revokes and forgets the host: its addresses belong to no workload any more. False where there is none. */
-  async removeAgent(host: string, actor: string): Promise<boolean> {
+  /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */
+  async removeAgent(host: string, actor: string): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
     return this.#changes.run(async () => {
       const entry = this.#inventory.host(host);
-      if (entry === undefined) return false;
+      if (entry === undefined) return undefined;
+      const was = peersKept(entry) === undefined ? 'free' : 'contained';
       const revision = this.#revision + 1;
-      const note = this.#note({ actor, action: 'agent-removed', target: host, details: { revision } });
+      const note = this.#note({ actor, action: 'agent-removed', target: host, details: { was, revision } });
       const serials = await this.#store.removeHost({
         tenant: this.#tenant,
         host,
@@ -677,7 +700,7 @@ export class Fleet implements AgentBackend {
         note,
       });
       this.#enrolments.remove(host, serials);
-      this.#cutOff(host);
+      this.#closeStream(host);
       this.#revision = revision;
       this.#inventory.removeHost(host);
       this.#history.delete(host);
@@ -689,7 +712,7 @@ export class Fleet implements AgentBackend {
       this.#addresses.forget(host);
       await this.#addresses.keep();
       this.#publication.mark('changed');
-      return true;
+      return { was };
     });
   }
 
@@ -853,7 +876,7 @@ export class Fleet implements AgentBackend {
     else this.#publication.mark('changed');
   }
 
-  #cutOff(host: string): void {
+  #closeStream(host: string): void {
     this.sessions.of(host)?.session.close('the certificate of this host is revoked');
   }
 
@@ -883,7 +906,7 @@ export class Fleet implements AgentBackend {
   /** What the store cannot take now, on a full disk, is tried again for as long as it is so. */
   async #followCanary(canary: Canary, actor: string): Promise<void> {
     const { signal } = this.#stopping;
-    const isEnrolled = (host: string) => this.#inventory.host(host) !== undefined;
+    const isEnrolled = (host: string) => this.#isExpected(host);
     while (this.#runningCanary() === canary) {
       const verdict = await watchCanary({ canary, sessions: this.sessions, isEnrolled, signal });
       if (verdict === undefined) return;
@@ -919,7 +942,17 @@ export class Fleet implements AgentBackend {
   }
 
   *#away(): Generator<string> {
-    for (const host of this.#inventory.hostNames()) if (this.sessions.of(host) === undefined) yield host;
+    for (const host of this.#expectedHosts()) if (this.sessions.of(host) === undefined) yield host;
+  }
+
+  /** Hosts that may answer for what they enforce: one that is revoked never does again. */
+  *#expectedHosts(): Generator<string> {
+    for (const host of this.#inventory.hostNames()) if (this.#isExpected(host)) yield host;
+  }
+
+  #isExpected(host: string): boolean {
+    const entry = this.#inventory.host(host);
+    return entry !== undefined && entry.isRevoked !== true;
   }
 
   #viewOf(host: HostEntry): AgentView {

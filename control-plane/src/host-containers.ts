@@ -1,5 +1,6 @@
 // The containers of a host that its agent discovers: which of its claims are believed, and the workload names they get. A container
-// that is gone is no workload any more; what operators said of it stays under its name, for its engine may make it anew.
+// that is gone is no workload any more; what operators said of it stays under its name, for its engine may make it anew, and its quarantine
+// stays where its host reports none any more: only an operator ends that.
 
 import { createHash } from 'node:crypto';
 import type { Address } from '#model/address.ts';
@@ -37,11 +38,12 @@ export function withReportedContainers(request: {
   readonly isTaken: (name: string) => boolean;
 }): HostContainers {
   const { host, known, reported, hostAddresses, isTaken } = request;
-  if (reported === undefined) return known.size === 0 ? known : new Map();
   const containers = new Map<string, ContainerEntry>();
   for (const [name, entry] of known) {
-    if (isRemembered(entry)) containers.set(name, { ...entry, addresses: [], reachable: [] });
+    if (reported === undefined ? entry.quarantine !== undefined : isRemembered(entry))
+      containers.set(name, { ...entry, addresses: [], reachable: [] });
   }
+  if (reported === undefined) return isSame(known, containers) ? known : containers;
   const nameOf = new Map([...known].map(([name, { container }]) => [container, name]));
   for (const { name: container, addresses, reachable } of reported) {
     const own = reportedAddresses(addresses).filter((address) => !hostAddresses.includes(address));

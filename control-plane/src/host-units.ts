@@ -1,5 +1,6 @@
 // The units of a host that its agent discovers: which of its claims are believed, and the workload names they get. A unit once seen
-// stays until the host reports no units at all: one that restarts or is slow at boot must not lose its rules.
+// stays until the host reports no units at all: one that restarts or is slow at boot must not lose its rules. One that is quarantined
+// stays then too: only an operator ends that.
 
 import { createHash } from 'node:crypto';
 import type { Labels } from '#model/label.ts';
@@ -30,7 +31,10 @@ export function withReportedUnits(request: {
   readonly isTaken: (name: string) => boolean;
 }): HostUnits {
   const { host, known, reported, isTaken } = request;
-  if (reported === undefined) return known.size === 0 ? known : new Map();
+  if (reported === undefined) {
+    const kept = new Map([...known].filter(([, { quarantine }]) => quarantine !== undefined));
+    return kept.size === known.size ? known : kept;
+  }
   const seen = new Set([...known.values()].map(({ unit }) => unit));
   const units = new Map(known);
   for (const unit of [...new Set(reported)].sort()) {

@@ -49,6 +49,8 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
     () => [...fleet.sessions.all()].filter((agent) => agent.nacked !== undefined).length,
   );
   gauge('workloads', 'Workloads in the inventory', () => fleet.inventory().workloads.size);
+  gauge('workloads_quarantined', 'Workloads that an operator quarantined', () => fleet.quarantined().length);
+  gauge('hosts_revoked', 'Hosts whose certificates are revoked and that are cut off', () => fleet.revoked().length);
   gauge('address_conflicts', 'Addresses that more than one workload claims', () => fleet.conflicts().length);
   gauge('address_claims_pending', 'Addresses that a host claims and does not hold', () => fleet.pendingCount());
   gauge('agent_connections', 'Connections with a certificate that holds', () => admission().agents);

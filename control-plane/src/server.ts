@@ -20,6 +20,7 @@ import { allowAddressesRoutes } from './api/allow-addresses.ts';
 import { createHostCheck } from './api/answered-hosts.ts';
 import { type Api, createApi } from './api/app.ts';
 import { auditRoutes } from './api/audit.ts';
+import { containmentRoutes } from './api/containment.ts';
 import type { ApiContext } from './api/context.ts';
 import { FailedCalls } from './api/failed-calls.ts';
 import { fleetRoutes } from './api/fleet.ts';
@@ -175,6 +176,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       policyRoutes(app, context);
       planRoutes(app, judging);
       fleetRoutes(app, context);
+      containmentRoutes(app, context);
       allowAddressesRoutes(app, context);
       tokenRoutes(app, context);
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });

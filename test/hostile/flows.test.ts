@@ -102,7 +102,7 @@ describe('nothing is written for a host that is', () => {
     const { fleet, store } = await shop();
     // As a revocation that overtakes a batch in the store's queue.
     const note = { at, actor: 'operator/test', action: 'agent-revoked', target: 'api-1' };
-    await store.revokeCertificates({ tenant, host: 'api-1', note });
+    await store.revokeCertificates({ tenant, host: 'api-1', revision: 1, note });
     expect(await fleet.ingestFlows(identity, batchOf(flowRecord(recent)))).toMatchObject({
       ok: false,
       error: { kind: 'not-admitted' },

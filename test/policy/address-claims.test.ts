@@ -413,6 +413,15 @@ describe.each([
       holders: { [x]: 'a' },
     },
     {
+      story: 'an operator says what it may keep, which it cannot say itself',
+      world: () =>
+        new World()
+          .comes('a', x, x, y)
+          .next((claims, at) => claims.contained('a', 'contained', at))
+          .next((claims, at) => claims.allowed('a', ranges('192.0.2.0/24'), at)),
+      holders: { [x]: 'a', [y]: undefined },
+    },
+    {
       story: 'released, it is as others are',
       world: () =>
         new World()

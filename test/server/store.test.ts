@@ -104,7 +104,7 @@ describe('the fleet', () => {
       },
       at,
     });
-    await store.revokeCertificates({ tenant, host: 'web-1', note });
+    await store.revokeCertificates({ tenant, host: 'web-1', revision: 1, note });
     await store.close();
     const again = await openStore({ path });
     const fleet = await again.loadFleet({ tenant, now: at });

@@ -1,12 +1,13 @@
-// The commands about hosts: status, agents, workloads, label, quarantine, release.
+// The commands about hosts: status, agents, workloads, label.
 
 import type { Command } from 'commander';
-import type { Agent, LabelAnswer, QuarantineAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
+import type { Agent, LabelAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
 import { registerAllowAddresses } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { registerContainmentCommands } from './containment-commands.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
@@ -35,37 +36,8 @@ export function registerFleetCommands(program: Command): void {
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => listAgents(command.optsWithGlobals())));
   registerAgentsWait(agents);
-  agents
-    .command('revoke')
-    .description("revoke a host's certificates at once; its workload stays")
-    .argument('<NAME>')
-    .option('--json', 'one JSON document')
-    .action(
-      guarded(async (name: string, _options: unknown, command: Command) => {
-        const options = command.optsWithGlobals<ListOptions>();
-        const client = await openApiClient(options);
-        const answer = await client.call('POST', `/agents/${encodeURIComponent(name)}/revoke`);
-        if (options.json) printJson(answer);
-        else
-          printLine(`the certificates of ${name} are revoked; it keeps enforcing what it has, and hears nothing new`);
-      }),
-    );
-  agents
-    .command('remove')
-    .description('revoke and forget a host; its name may be enrolled again')
-    .argument('<NAME>')
-    .option('--json', 'one JSON document')
-    .action(
-      guarded(async (name: string, _options: unknown, command: Command) => {
-        const options = command.optsWithGlobals<ListOptions>();
-        const client = await openApiClient(options);
-        const answer = await client.call('DELETE', `/agents/${encodeURIComponent(name)}`);
-        if (options.json) printJson(answer);
-        else printLine(`${name} is forgotten: its addresses belong to no workload any more`);
-      }),
-    );
-
   registerAllowAddresses(agents);
+  registerContainmentCommands(program, agents);
 
   program
     .command('workloads')
@@ -85,36 +57,6 @@ export function registerFleetCommands(program: Command): void {
     .action(
       guarded(async (workload: string, edits: string[], _options: unknown, command: Command) =>
         label(workload, edits, command.optsWithGlobals()),
-      ),
-    );
-
-  program
-    .command('quarantine')
-    .description('deny a workload everything, but for some peers')
-    .argument('<WORKLOAD>')
-    .option('--allow <PEER...>', 'addresses, CIDRs, names of workloads, or selectors that stay allowed')
-    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
-    .option('--json', 'one JSON document')
-    .action(
-      guarded(async (workload: string, _options: unknown, command: Command) => {
-        const options = command.optsWithGlobals<ChangeOptions & { readonly allow?: string[] }>();
-        await changeQuarantine(workload, options, { method: 'PUT', body: { allow: options.allow ?? [] } });
-      }),
-    );
-
-  program
-    .command('release')
-    .description('end the quarantine of a workload')
-    .argument('<WORKLOAD>')
-    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
-    .option('--json', 'one JSON document')
-    .action(
-      guarded(async (workload: string, _options: unknown, command: Command) =>
-        changeQuarantine(workload, command.optsWithGlobals(), { method: 'DELETE' }),
       ),
     );
 }
@@ -156,6 +98,8 @@ async function status(options: ListOptions): Promise<void> {
     );
   if (view.quarantined.count > 0)
     printLine(`quarantine ${view.quarantined.count} quarantined: ${someText(view.quarantined)}`);
+  if (view.revoked.count > 0)
+    printLine(`revoked    ${someText(view.revoked)}: cut off by all other hosts until segwall agents remove`);
   printLine(`workloads  ${view.workloads}`);
   if (lost > 0) {
     const { overruns, records, spooled, deniedInbound, deniedOutbound, pruned } = lostFlows;
@@ -240,15 +184,18 @@ async function listWorkloads(options: ListOptions): Promise<void> {
       one.inbound ?? '',
       one.outbound ?? '',
       one.protection ?? '',
-      [
-        one.quarantine === undefined ? '' : 'quarantined',
-        one.conflicting.length === 0 ? '' : `pending: ${one.conflicting.join(' ')}`,
-      ]
+      [containmentText(one), one.conflicting.length === 0 ? '' : `pending: ${one.conflicting.join(' ')}`]
         .filter((text) => text !== '')
         .join('; '),
     ]),
     'no workload is known yet',
   );
+}
+
+function containmentText({ name, quarantine, quarantinedBy }: WorkloadView): string {
+  if (quarantine !== undefined) return 'quarantined';
+  if (quarantinedBy === undefined) return '';
+  return quarantinedBy === name ? 'revoked' : `quarantined with ${quarantinedBy}`;
 }
 
 async function label(workload: string, edits: readonly string[], options: ChangeOptions): Promise<void> {
@@ -261,18 +208,6 @@ async function label(workload: string, edits: readonly string[], options: Change
     timeoutMs,
     client,
   });
-}
-
-async function changeQuarantine(
-  workload: string,
-  options: ChangeOptions,
-  request: { readonly method: 'PUT' | 'DELETE'; readonly body?: unknown },
-): Promise<void> {
-  const timeoutMs = durationMs(options.timeout, '--timeout');
-  const client = await openApiClient(options);
-  const path = `/workloads/${encodeURIComponent(workload)}/quarantine`;
-  const answer = await client.call<QuarantineAnswer>(request.method, path, request.body);
-  await finishChange(answer, `${workload} is ${answer.state}`, { options, timeoutMs, client });
 }
 
 async function finishChange(

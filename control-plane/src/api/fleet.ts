@@ -1,4 +1,4 @@
-// The fleet over the operator API: status, agents, workloads with their labels and quarantine, and how far a revision has come.
+// The fleet over the operator API: status, agents, workloads with their labels, and how far a revision has come.
 
 import { z } from 'zod';
 import { sumCounts } from '#model/counts.ts';
@@ -24,8 +24,6 @@ import {
   progressQuery,
   protectionAnswer,
   protectionQuery,
-  quarantineAnswer,
-  quarantineRequest,
   revisionParams,
   type Status,
   status,
@@ -91,42 +89,6 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     },
   );
 
-  app.post(
-    '/api/v1/agents/:name/revoke',
-    {
-      config: { access: 'operator' },
-      schema: {
-        summary: "Revoke a host's certificates, at once; its workload stays",
-        tags: ['fleet'],
-        params: nameParams,
-        response: { 200: z.object({ host: z.string() }) },
-      },
-    },
-    async (request) => {
-      const host = request.params.name;
-      if (!(await fleet.revokeAgent(host, request.operator.actor))) throw noSuchHost(fleet, host);
-      return { host };
-    },
-  );
-
-  app.delete(
-    '/api/v1/agents/:name',
-    {
-      config: { access: 'operator' },
-      schema: {
-        summary: 'Revoke and forget a host; its name may be enrolled again',
-        tags: ['fleet'],
-        params: nameParams,
-        response: { 200: z.object({ host: z.string() }) },
-      },
-    },
-    async (request) => {
-      const host = request.params.name;
-      if (!(await fleet.removeAgent(host, request.operator.actor))) throw noSuchHost(fleet, host);
-      return { host };
-    },
-  );
-
   app.get(
     '/api/v1/workloads',
     {
@@ -158,45 +120,6 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       return { revision: change.revision, workload, labels: Object.fromEntries(change.labels) };
     },
   );
-
-  app.put(
-    '/api/v1/workloads/:name/quarantine',
-    {
-      config: { access: 'operator' },
-      schema: {
-        summary: 'Deny a workload everything but some peers',
-        tags: ['fleet'],
-        params: nameParams,
-        body: quarantineRequest,
-        response: { 200: quarantineAnswer },
-      },
-    },
-    async (request) => {
-      const workload = request.params.name;
-      const result = await fleet.quarantine({ workload, peers: request.body.allow, actor: request.operator.actor });
-      if (result === undefined) throw noSuchWorkload(fleet, workload);
-      if (!result.ok) throw new ApiError('peer-invalid', result.error);
-      return { revision: result.value.revision, workload, state: 'quarantined' as const };
-    },
-  );
-
-  app.delete(
-    '/api/v1/workloads/:name/quarantine',
-    {
-      config: { access: 'operator' },
-      schema: { summary: 'End a quarantine', tags: ['fleet'], params: nameParams, response: { 200: quarantineAnswer } },
-    },
-    async (request) => {
-      const workload = request.params.name;
-      if (fleet.quarantineOf(workload) === undefined) {
-        if (fleet.inventory().workloads.get(workload)?.host === undefined) throw noSuchWorkload(fleet, workload);
-        throw new ApiError('not-found', `${workload} is not quarantined`);
-      }
-      const result = await fleet.quarantine({ workload, actor: request.operator.actor });
-      if (result?.ok !== true) throw noSuchWorkload(fleet, workload);
-      return { revision: result.value.revision, workload, state: 'released' as const };
-    },
-  );
 }
 
 export function noSuchHost(fleet: Fleet, name: string): ApiError {
@@ -205,7 +128,7 @@ export function noSuchHost(fleet: Fleet, name: string): ApiError {
 }
 
 /** Labels and quarantine are an operator's word on what agents enforce. */
-function noSuchWorkload(fleet: Fleet, name: string): ApiError {
+export function noSuchWorkload(fleet: Fleet, name: string): ApiError {
   const { workloads } = fleet.inventory();
   if (workloads.has(name))
     return new ApiError(
@@ -248,6 +171,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
       shared: someOf(fleet.sharedIdentities()),
     },
     quarantined: someOf(fleet.quarantined()),
+    revoked: someOf(fleet.revoked()),
     workloads: fleet.inventory().workloads.size,
     ...(fleet.canary?.state === 'running' ? { canary: canaryOf(fleet.canary.canary) } : {}),
     conflicts: fleet.conflicts(),
@@ -337,5 +261,6 @@ function workloadView(
     ...(rules === undefined ? {} : { inbound: rules.inbound.mode, outbound: rules.outbound.mode }),
     ...(one.host === undefined ? {} : { protection: fleet.standing.protectionOf(one.host) }),
     ...(quarantine === undefined ? {} : { quarantine: { allow: quarantine } }),
+    ...(one.quarantine === undefined ? {} : { quarantinedBy: one.quarantine.name }),
   };
 }

@@ -319,7 +319,13 @@ export const workload = z.object({
   inbound: mode.optional().describe('what its host was told; see protection'),
   outbound: mode.optional(),
   protection: protection.optional().describe("its host's, where it has one"),
-  quarantine: z.object({ allow: names }).optional(),
+  quarantine: z.object({ allow: names }).optional().describe('its own'),
+  quarantinedBy: z
+    .string()
+    .optional()
+    .describe(
+      'the workload whose quarantine holds for it: itself, or its host; a host that is revoked counts as quarantined',
+    ),
 });
 
 export const protectionQuery = z.object({
@@ -345,10 +351,28 @@ export const labelRequest = z.object({
 export const labelAnswer = z.object({ revision: count, workload: z.string(), labels });
 
 export const quarantineRequest = z.object({ allow: z.array(z.string().min(1).max(4096)).max(256).default([]) });
+const cutOff = z
+  .object({ count, addresses: names })
+  .describe(
+    'addresses that all other hosts cut off (after a release: cut off until now), the first 32; none for a unit, which shares its host’s',
+  );
 export const quarantineAnswer = z.object({
   revision: count,
   workload: z.string(),
+  host: z.string().describe('the host that it is on'),
   state: z.enum(['quarantined', 'released']),
+  quarantinedBy: z
+    .string()
+    .optional()
+    .describe(
+      'what holds for it now: its own quarantine, or that or the revocation of its host, which a release does not end',
+    ),
+  cutOff,
+});
+export const revokeAnswer = z.object({ host: z.string(), revision: count, cutOff });
+export const removeAnswer = z.object({
+  host: z.string(),
+  was: z.enum(['contained', 'free']).describe('contained: it was quarantined or revoked, and is cut off by nobody now'),
 });
 
 /** `names` are the first ten, in order. */
@@ -372,6 +396,7 @@ export const status = z.object({
     shared: someOf('hosts whose identity a second agent tries to use; it is kept out'),
   }),
   quarantined: someOf('workloads that an operator quarantined; not what is inside of a host that is'),
+  revoked: someOf('hosts whose certificates are revoked: all others cut them off until they are removed'),
   workloads: count,
   canary: z
     .object({ policy: count, revision: count, hosts: someOf('that enforce it') })
@@ -494,6 +519,8 @@ export type WorkloadView = z.output<typeof workload>;
 export type AllowAddressesAnswer = z.output<typeof allowAddressesAnswer>;
 export type LabelAnswer = z.output<typeof labelAnswer>;
 export type QuarantineAnswer = z.output<typeof quarantineAnswer>;
+export type RevokeAnswer = z.output<typeof revokeAnswer>;
+export type RemoveAnswer = z.output<typeof removeAnswer>;
 export type ProtectionAnswer = z.output<typeof protectionAnswer>;
 export type Status = z.output<typeof status>;
 export type TokenAnswer = z.output<typeof tokenAnswer>;

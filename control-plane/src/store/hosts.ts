@@ -279,10 +279,10 @@ export async function useCertificate(
     .execute();
 }
 
-/** Revokes the host's enrolment and what it holds; returns the serials that were good until now. */
+/** Revokes the host's enrolment and what it holds, as of a revision; returns the serials that were good until now. */
 export async function revokeCertificates(
   tx: Transaction,
-  input: { readonly tenant: string; readonly host: string; readonly note: AuditNote },
+  input: { readonly tenant: string; readonly host: string; readonly revision: number; readonly note: AuditNote },
 ): Promise<readonly string[]> {
   const { tenant, host, note } = input;
   const good = await tx
@@ -307,6 +307,7 @@ export async function revokeCertificates(
     .where('revoked_at', 'is', null)
     .execute();
   const serials = good.map((row) => row.serial);
+  await setRevision(tx, input);
   await writeAudit(tx, tenant, { ...note, details: { ...note.details, serials } });
   return serials;
 }
@@ -329,7 +330,6 @@ export async function removeHost(
   await tx.deleteFrom('address_holders').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('host_events').where('tenant', '=', tenant).where('host', '=', host).execute();
-  await setRevision(tx, input);
   return revokeCertificates(tx, input);
 } /** By workload name: how the engine calls it, its addresses, and those that other hosts can reach. */
 export type StoredContainers = Readonly<

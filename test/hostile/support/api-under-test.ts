@@ -6,8 +6,10 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Api } from '#control-plane/api/app.ts';
+import { containmentRoutes } from '#control-plane/api/containment.ts';
 import type { ApiContext } from '#control-plane/api/context.ts';
 import { answerError } from '#control-plane/api/error-answers.ts';
+import { fleetRoutes } from '#control-plane/api/fleet.ts';
 import { flowRoutes } from '#control-plane/api/flows.ts';
 import { planRoutes } from '#control-plane/api/plan.ts';
 import { RowBudget } from '#control-plane/api/row-budget.ts';
@@ -15,9 +17,11 @@ import { Judging } from '#control-plane/judging.ts';
 import { millis } from '#model/time.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from '#test/server/fleet-under-test.ts';
 
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
 export interface ApiUnderTest extends FleetUnderTest {
   /** The answer of a call that must succeed. */
-  call<Answer>(method: 'GET' | 'POST', url: string, payload?: object): Promise<Answer>;
+  call<Answer>(method: Method, url: string, payload?: object): Promise<Answer>;
 }
 
 export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] = {}): Promise<ApiUnderTest> {
@@ -36,13 +40,18 @@ export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] =
     request.operator = operator;
   });
   app.setErrorHandler(answerError as never);
+  app.addHook('onRequest', async (request) => {
+    Object.assign(request, { operator: { actor: 'operator/test' } });
+  });
+  containmentRoutes(app as unknown as Api, context);
+  fleetRoutes(app as unknown as Api, context);
   flowRoutes(app as unknown as Api, context);
   planRoutes(app as unknown as Api, judging);
   await app.ready();
   onTestFinished(() => app.close());
   return {
     ...under,
-    async call<Answer>(method: 'GET' | 'POST', url: string, payload?: object) {
+    async call<Answer>(method: Method, url: string, payload?: object) {
       const response = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
       if (response.statusCode !== 200) throw new Error(`${method} ${url}: ${response.statusCode} ${response.body}`);
       return JSON.parse(response.body) as Answer;

@@ -1,0 +1,125 @@
+// The commands that contain a host or workload, and end it: quarantine, release, agents revoke, agents remove. With --wait they say who has cut it
+// off. What counts is what the others say: the word of a host that may be lost is shown and decides nothing.
+
+import type { Command } from 'commander';
+import type { QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/api/schemas.ts';
+import { type ApiClient, openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { containedOutcome, quarantineLines, removeLines, revokeLines, type Told } from './containment-text.ts';
+import { durationMs } from './durations.ts';
+import { guarded } from './failure.ts';
+import { printJson, printLine } from './printing.ts';
+import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+
+interface Options extends ConnectionOptions, WaitingOptions {
+  readonly json?: true;
+  readonly allow?: readonly string[];
+}
+
+export function registerContainmentCommands(program: Command, agents: Command): void {
+  withWaiting(
+    program
+      .command('quarantine')
+      .description('deny a workload everything, but for some peers, at its own host and at all others')
+      .argument('<WORKLOAD>')
+      .option('--allow <PEER...>', 'addresses, CIDRs, names of workloads, or selectors that stay allowed'),
+  ).action(
+    guarded(async (workload: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Options>();
+      const body = { allow: options.allow ?? [] };
+      await changeQuarantine(workload, options, (client, path) => client.call('PUT', path, body));
+    }),
+  );
+  withWaiting(program.command('release').description('end the quarantine of a workload').argument('<WORKLOAD>')).action(
+    guarded(async (workload: string, _options: unknown, command: Command) =>
+      changeQuarantine(workload, command.optsWithGlobals(), (client, path) => client.call('DELETE', path)),
+    ),
+  );
+  withWaiting(
+    agents
+      .command('revoke')
+      .description("revoke a host's certificates at once, and have all other hosts cut it off; its workload stays")
+      .argument('<NAME>'),
+  ).action(
+    guarded(async (name: string, _options: unknown, command: Command) => revoke(name, command.optsWithGlobals())),
+  );
+  agents
+    .command('remove')
+    .description('revoke and forget a host; nobody cuts it off any more, and its name may be enrolled again')
+    .argument('<NAME>')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (name: string, _options: unknown, command: Command) => remove(name, command.optsWithGlobals())),
+    );
+}
+
+function withWaiting(command: Command): Command {
+  return command
+    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
+    .option('--json', 'one JSON document');
+}
+
+async function changeQuarantine(
+  workload: string,
+  options: Options,
+  change: (client: ApiClient, path: string) => Promise<QuarantineAnswer>,
+): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const client = await openApiClient(options);
+  const answer = await change(client, `/workloads/${encodeURIComponent(workload)}/quarantine`);
+  const { host, state } = answer;
+  const lines = quarantineLines(answer);
+  const isCutOff = state === 'quarantined' && answer.cutOff.count > 0;
+  const told = !isCutOff ? 'troubles' : host === workload ? 'done-and-own-word' : 'done';
+  await finish(answer, { lines, options, timeoutMs, client, told, host });
+}
+
+async function revoke(name: string, options: Options): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const client = await openApiClient(options);
+  const answer = await client.call<RevokeAnswer>('POST', `/agents/${encodeURIComponent(name)}/revoke`);
+  const lines = revokeLines(answer);
+  await finish(answer, { lines, options, timeoutMs, client, told: 'done', host: name });
+}
+
+async function remove(name: string, options: Options): Promise<void> {
+  const client = await openApiClient(options);
+  const answer = await client.call<RemoveAnswer>('DELETE', `/agents/${encodeURIComponent(name)}`);
+  if (options.json) {
+    printJson(answer);
+    return;
+  }
+  for (const line of removeLines(answer)) printLine(line);
+}
+
+/** Prints the lines, and waits where it is told to. */
+async function finish(
+  answer: { readonly revision: number },
+  given: {
+    readonly lines: readonly string[];
+    readonly options: Options;
+    readonly timeoutMs: number;
+    readonly client: ApiClient;
+    readonly told: Told;
+    readonly host: string;
+  },
+): Promise<void> {
+  const { options, timeoutMs, client, told, host } = given;
+  if (options.wait !== true) {
+    if (options.json) printJson(answer);
+    else for (const line of given.lines) printLine(line);
+    return;
+  }
+  const progress = await waitForAgents(client, { revision: answer.revision, timeoutMs });
+  const { judged, lines } = containedOutcome(progress, { told, host });
+  if (options.json) {
+    const { acked, nacked, pending, offline, open } = progress;
+    printJson({ ...answer, acked, nacked, pending, offline, open });
+  } else {
+    for (const line of [...given.lines, ...lines]) printLine(line);
+    printTroubles(judged);
+  }
+  process.exitCode = exitCodeOf(judged, options);
+}

@@ -1,0 +1,121 @@
+// Containing a host or workload over the operator API: quarantine and release, revoke and remove. Each answers when the change is on its way to
+// the agents; who has cut it off, the progress of the revision says.
+
+import type { Contained, Fleet } from '../fleet.ts';
+import type { Api } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { ApiError } from './errors.ts';
+import { noSuchHost, noSuchWorkload } from './fleet.ts';
+import {
+  nameParams,
+  type QuarantineAnswer,
+  quarantineAnswer,
+  quarantineRequest,
+  type RevokeAnswer,
+  removeAnswer,
+  revokeAnswer,
+} from './schemas.ts';
+
+/** In one answer. */
+const cutOffTold = 32;
+
+export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
+  app.put(
+    '/api/v1/workloads/:name/quarantine',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Deny a workload everything but some peers',
+        tags: ['fleet'],
+        params: nameParams,
+        body: quarantineRequest,
+        response: { 200: quarantineAnswer },
+      },
+    },
+    async (request) => {
+      const workload = request.params.name;
+      const result = await fleet.quarantine({ workload, peers: request.body.allow, actor: request.operator.actor });
+      if (result === undefined) throw noSuchWorkload(fleet, workload);
+      if (!result.ok) throw new ApiError('peer-invalid', result.error);
+      return quarantineView(workload, { fleet, state: 'quarantined', contained: result.value });
+    },
+  );
+
+  app.delete(
+    '/api/v1/workloads/:name/quarantine',
+    {
+      config: { access: 'operator' },
+      schema: { summary: 'End a quarantine', tags: ['fleet'], params: nameParams, response: { 200: quarantineAnswer } },
+    },
+    async (request) => {
+      const workload = request.params.name;
+      if (fleet.quarantineOf(workload) === undefined) {
+        if (fleet.inventory().workloads.get(workload)?.host === undefined) throw noSuchWorkload(fleet, workload);
+        const by = fleet.inventory().workloads.get(workload)?.quarantine?.name;
+        const why = by === undefined ? '' : by === workload ? ': it is revoked' : `: its host ${by} is, or is revoked`;
+        throw new ApiError('not-found', `${workload} is not quarantined${why}`);
+      }
+      const result = await fleet.quarantine({ workload, actor: request.operator.actor });
+      if (result?.ok !== true) throw noSuchWorkload(fleet, workload);
+      return quarantineView(workload, { fleet, state: 'released', contained: result.value });
+    },
+  );
+
+  app.post(
+    '/api/v1/agents/:name/revoke',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: "Revoke a host's certificates, at once; its workload stays",
+        tags: ['fleet'],
+        params: nameParams,
+        response: { 200: revokeAnswer },
+      },
+    },
+    async (request) => {
+      const host = request.params.name;
+      const revoked = await fleet.revokeAgent(host, request.operator.actor);
+      if (revoked === undefined) throw noSuchHost(fleet, host);
+      return { host, revision: revoked.revision, cutOff: cutOffView(revoked) };
+    },
+  );
+
+  app.delete(
+    '/api/v1/agents/:name',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Revoke and forget a host; its name may be enrolled again',
+        tags: ['fleet'],
+        params: nameParams,
+        response: { 200: removeAnswer },
+      },
+    },
+    async (request) => {
+      const host = request.params.name;
+      const removed = await fleet.removeAgent(host, request.operator.actor);
+      if (removed === undefined) throw noSuchHost(fleet, host);
+      return { host, was: removed.was };
+    },
+  );
+}
+
+function cutOffView({ cutOff }: Contained): RevokeAnswer['cutOff'] {
+  return { count: cutOff.length, addresses: cutOff.slice(0, cutOffTold) };
+}
+
+function quarantineView(
+  workload: string,
+  given: { readonly fleet: Fleet; readonly state: QuarantineAnswer['state']; readonly contained: Contained },
+): QuarantineAnswer {
+  const { revision, host } = given.contained;
+  const quarantinedBy = given.fleet.inventory().workloads.get(workload)?.quarantine?.name;
+  return {
+    revision,
+    workload,
+    host,
+    state: given.state,
+    ...(quarantinedBy === undefined ? {} : { quarantinedBy }),
+    cutOff: cutOffView(given.contained),
+  };
+}

@@ -1,0 +1,45 @@
+// What keeps a lost host away from the others: its quarantine, or the revocation of its certificates, which counts as a quarantine that names no
+// peers. Who is contained, by what, and which addresses the others cut off for it (docs/decisions/containment.md). Values in, values out.
+
+import type { Address } from '#model/address.ts';
+import type { AddressClaims } from '#policy/address-claims.ts';
+
+interface Contained {
+  readonly quarantine?: readonly string[];
+  readonly isRevoked?: boolean;
+}
+
+/** Of the inventory, what tells whose an address is. */
+interface Holdings {
+  readonly claims: Pick<AddressClaims, 'heldBy' | 'holdsAddress' | 'isVirtual'>;
+  host(name: string): object | undefined;
+  container(name: string): BoxedContainer | undefined;
+}
+
+interface BoxedContainer {
+  readonly host: { readonly name: string };
+  readonly container: { readonly reachable: readonly Address[] };
+}
+
+/** Peers that a host may keep; undefined where nothing contains it. */
+export function peersKept({ quarantine, isRevoked }: Contained): readonly string[] | undefined {
+  return quarantine ?? (isRevoked === true ? [] : undefined);
+}
+
+/**
+ * What the others cut off where this workload is contained, in order. Nothing for a unit: they know it by its host's addresses, so its
+ * quarantine holds on its host alone.
+ */
+export function cutOffAddresses(inventory: Holdings, name: string): readonly Address[] {
+  const { claims } = inventory;
+  const boxed = inventory.host(name) === undefined ? inventory.container(name) : undefined;
+  const own = boxed?.container.reachable.filter((address) => claims.holdsAddress(boxed.host.name, address));
+  return [...(own ?? claims.heldBy(name))].filter((address) => !claims.isVirtual(address)).sort();
+}
+
+/** In one audit entry. */
+const addressesTold = 32;
+
+export function cutOffDetails(addresses: readonly Address[]) {
+  return { cutOff: addresses.slice(0, addressesTold), cutOffCount: addresses.length };
+}
