@@ -10,6 +10,7 @@ import { pendingText } from '#policy/address-standing.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ClaimNotes } from './claim-notes.ts';
 import type { FleetInventory } from './fleet-inventory.ts';
+import type { HostHappenings } from './host-happenings.ts';
 import type { HolderChange, HostStanding } from './store/address-holders.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { Store } from './store/store.ts';
@@ -24,6 +25,7 @@ export interface AddressKeepingOptions {
   /** Milliseconds of a clock that only goes forward. */
   readonly elapsedMs: () => number;
   readonly audit: (note: Omit<AuditNote, 'at'>) => Promise<void>;
+  readonly happenings: Pick<HostHappenings, 'holdingsChanged'>;
   readonly tell: (host: string, standing: AddressStanding) => void;
 }
 
@@ -41,8 +43,11 @@ export class AddressKeeping {
   /** Hosts that have come since and know nothing of their standing. */
   readonly #untold = new Set<string>();
   readonly #absentSince = new Map<string, number>();
+  /** As the audit log was told last. */
+  readonly #heldBefore = new Map<string, ReadonlySet<string>>();
   #savedAt: number;
   #isBehind = false;
+  #isFirst = true;
 
   constructor(options: AddressKeepingOptions) {
     this.#options = options;
@@ -87,6 +92,7 @@ export class AddressKeeping {
 
   forget(host: string): void {
     this.#absentSince.delete(host);
+    this.#heldBefore.delete(host);
     this.#standings.delete(host);
   }
 
@@ -109,10 +115,27 @@ export class AddressKeeping {
     const pending = claims.takePendingChanges();
     for (const host of pending) this.#notes.changed(host);
     const holdings = inventory.takeHoldingChanges();
+    if (this.#isFirst) this.#rememberHoldings();
+    for (const host of holdings) this.#noteHoldings(host);
     for (const host of new Set([...pending, ...holdings, ...this.#untold])) tell(host, this.standingOf(host));
     this.#untold.clear();
     await this.#save();
     return holdings.size > 0 ? 'changed' : 'same';
+  }
+
+  #noteHoldings(host: string): void {
+    const before = this.#heldBefore.get(host) ?? new Set();
+    const after = new Set(this.#options.inventory.claims.heldBy(host));
+    if (after.size === 0) this.#heldBefore.delete(host);
+    else this.#heldBefore.set(host, after);
+    this.#options.happenings.holdingsChanged(host, before, after);
+  }
+
+  /** What is remembered from before the start is nothing new. */
+  #rememberHoldings(): void {
+    const { inventory } = this.#options;
+    for (const host of inventory.hostNames()) this.#heldBefore.set(host, new Set(inventory.claims.heldBy(host)));
+    this.#isFirst = false;
   }
 
   /** What of pending claims the audit log is to hear by now. */

@@ -15,14 +15,17 @@ export interface CallerChecks {
 }
 
 /** The certificate of a call, or the status to end the call with. */
-export function callerOf({ certificate }: RpcPeer, checks: CallerChecks): Result<AgentCertificate, CallStatus> {
+export function callerOf(
+  { certificate, address }: RpcPeer,
+  checks: CallerChecks,
+): Result<AgentCertificate, CallStatus> {
   if (certificate === undefined) {
     return refused(
       'no valid client certificate: this call needs the certificate that enrolment gave, unexpired and of this control plane',
     );
   }
   if (!certificate.ok) return refused(certificate.error);
-  const problem = certificateProblem(certificate.value, checks);
+  const problem = certificateProblem(certificate.value, checks, address);
   return problem === undefined ? ok(certificate.value) : err(problem);
 }
 
@@ -30,10 +33,11 @@ export function callerOf({ certificate }: RpcPeer, checks: CallerChecks): Result
 export function certificateProblem(
   certificate: AgentCertificate,
   { backend, now }: CallerChecks,
+  from?: string,
 ): CallStatus | undefined {
   const { identity, notAfter } = certificate;
   if (now() >= notAfter) return statusOf(`the certificate of ${identity.host} has expired; enrol the host anew`);
-  const refusal = backend.refusalOf(certificate);
+  const refusal = backend.refusalOf(certificate, from);
   return refusal === undefined ? undefined : statusOf(refusal);
 }
 

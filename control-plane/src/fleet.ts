@@ -50,6 +50,7 @@ import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-in
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
+import { HostHappenings } from './host-happenings.ts';
 import { HostNotes } from './host-notes.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
@@ -129,6 +130,7 @@ export class Fleet implements AgentBackend {
   readonly #disputes = new PlaceDisputes();
   readonly #intake = new FlowIntake();
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
+  readonly #happenings: HostHappenings;
   readonly #owed: OwedWrites;
   readonly #hostNotes: HostNotes;
   #revision: number;
@@ -168,12 +170,17 @@ export class Fleet implements AgentBackend {
     this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
     const claims = { limits: defaultClaimLimits, reserved: [], proxies: [], ...options.claims };
     this.#inventory = new FleetInventory(new AddressClaims(claims));
+    this.#happenings = new HostHappenings({
+      now: options.now,
+      audit: (note) => this.#background(() => this.#audit(note)),
+    });
     this.#addresses = new AddressKeeping({
       ...options,
       inventory: this.#inventory,
       earlierMs: start.upMs,
       elapsedMs: this.#elapsedMs,
       audit: (note) => this.#audit(note),
+      happenings: this.#happenings,
       tell: (host, standing) => this.sessions.of(host)?.session.standing?.(standing),
     });
     this.#refusals = new RepeatedRefusals({
@@ -320,6 +327,7 @@ export class Fleet implements AgentBackend {
   /** Refuses further changes; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#refusals.stop();
+    this.#happenings.stop();
     this.#hostNotes.stop();
     this.#isStopped = true;
     this.#stopping.abort();
@@ -379,7 +387,15 @@ export class Fleet implements AgentBackend {
     return this.#store.recordCertificate({ certificate, at: this.#now() });
   }
 
-  refusalOf(certificate: AgentCertificate): string | undefined {
+  refusalOf(certificate: AgentCertificate, from?: string): string | undefined {
+    const refusal = this.#certificateRefusal(certificate);
+    const { host, serial } = certificate.identity;
+    if (refusal !== undefined && from !== undefined && namePattern.test(host))
+      this.#happenings.take('certificate-refused', host, { from, serial, reason: refusal });
+    return refusal;
+  }
+
+  #certificateRefusal(certificate: AgentCertificate): string | undefined {
     const { tenant, host } = certificate.identity;
     if (tenant !== this.#tenant) return `host ${host} is of tenant ${tenant}, which is not here`;
     const refusal = this.#enrolments.refusalOf(certificate);
@@ -397,9 +413,11 @@ export class Fleet implements AgentBackend {
 
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal> {
     const { host, serial } = identity;
-    if (identity.tenant !== this.#tenant || this.#inventory.host(host) === undefined)
-      return err({ kind: 'not-admitted', text: `host ${host} is not enrolled here` });
-    if (this.isHostRevoked(host)) return err({ kind: 'not-admitted', text: `host ${host} is revoked; enrol it anew` });
+    const notAdmitted = this.#notAdmitted(identity);
+    if (notAdmitted !== undefined) {
+      this.#happenings.take('agent-refused', host, { from: session.seenFrom, serial, reason: notAdmitted });
+      return err({ kind: 'not-admitted', text: notAdmitted });
+    }
     if (this.#keepsItsPlace(host, hello)) {
       return err({
         kind: 'identity-shared',
@@ -421,6 +439,8 @@ export class Fleet implements AgentBackend {
       status: undefined,
     };
     this.sessions.add(agent);
+    const { agentVersion } = hello;
+    this.#happenings.take('agent-connected', host, { from: session.seenFrom, serial, agentVersion });
     this.#publication.greet(agent, hello.revision);
     /** What could not be stored, on a full disk, is tried again with the agent's next status. */
     let untaken: HostReport | undefined = hello;
@@ -490,7 +510,11 @@ export class Fleet implements AgentBackend {
         clearTimeout(reporting);
         this.sessions.remove(agent);
         // At a stop the store goes on taking it for connected: its absence begins when the next process does.
-        if (!this.#isStopped) this.#background(() => this.#hostLeft(host));
+        if (!this.#isStopped) {
+          this.#background(() => this.#hostLeft(host));
+          const connectedMs = this.#now() - agent.connectedAt;
+          this.#happenings.take('agent-disconnected', host, { from: session.seenFrom, serial, connectedMs });
+        }
         this.#log.debug({ host }, 'agent disconnected');
       },
     });
@@ -519,11 +543,15 @@ export class Fleet implements AgentBackend {
     return ok({ sequence, kind, refused: refused.counts });
   }
 
+  #notAdmitted({ tenant, host }: Pick<AgentIdentity, 'tenant' | 'host'>): string | undefined {
+    if (tenant !== this.#tenant || this.#inventory.host(host) === undefined) return `host ${host} is not enrolled here`;
+    return this.isHostRevoked(host) ? `host ${host} is revoked; enrol it anew` : undefined;
+  }
+
   /** Why what this caller reports may not be written down now: asked when it came, after its certificate (`refusalOf`) was found good. */
   #mayReport({ tenant, host, connection }: AgentIdentity): ConnectRefusal | undefined {
-    if (tenant !== this.#tenant || this.#inventory.host(host) === undefined)
-      return { kind: 'not-admitted', text: `host ${host} is not enrolled here` };
-    if (this.isHostRevoked(host)) return { kind: 'not-admitted', text: `host ${host} is revoked; enrol it anew` };
+    const text = this.#notAdmitted({ tenant, host });
+    if (text !== undefined) return { kind: 'not-admitted', text };
     // A copied identity has the same certificate: what tells the two apart is the connection that the live stream came by.
     const live = this.sessions.of(host);
     const isOther = live !== undefined && live.connection !== undefined && live.connection !== connection;
@@ -830,6 +858,7 @@ export class Fleet implements AgentBackend {
       lastConnectedAt: connectedAt,
     });
     if (kind === 'same') return;
+    this.#happenings.factsChanged(host, before.facts, entry.facts);
     this.#intake.entryChanged(before, entry, this.#now());
     this.#inventory.setHost(entry);
     if (kind === 'claims') await this.#keepAddresses();

@@ -9,6 +9,7 @@ import type { Transaction } from './transaction.ts';
 export interface AuditNote {
   readonly at: Millis;
   readonly actor: string;
+  /** One of control-plane/core/audit-actions.ts. */
   readonly action: string;
   readonly target: string;
   readonly details?: Readonly<Record<string, unknown>>;
