@@ -1,7 +1,15 @@
 // Nobody on the network or the host may undo a policy by keeping the agent from its control plane: every state of the judgement of
 // a lock-out, what a table would deny the agent before it is loaded, and which denials count as our own.
 
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { pino } from 'pino';
 import { expect, test } from 'vitest';
+import { createEnforcer } from '#agent/enforcer.ts';
+import { createSignOfLife } from '#agent/sign-of-life.ts';
+import { openStateDirectory } from '#agent/state-directory.ts';
 import { buildTable } from '#agent-core/build-table.ts';
 import type { DeniedCount } from '#agent-core/denied-sets.ts';
 import { changeOf, denialsAmong, judgeLockOut } from '#agent-core/lock-out.ts';
@@ -10,10 +18,11 @@ import { deniedWay, type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
 import { diedBetween, witnessScript } from '#agent-core/try-witness.ts';
 import type { Address } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
-import { assertOk } from '#model/result.ts';
+import { assertOk, ok } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { parseServiceTerm } from '#model/service.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
+import { createFakeNft } from '#test/support/fake-nft.ts';
 
 test('of all that can be seen of a change, one combination undoes it', () => {
   const all = (['contains', 'ordinary'] as const).flatMap((change) =>
@@ -233,4 +242,64 @@ test('a try is watched by its own addresses and ports, both ways, around our hoo
     'add rule inet segwall_try in_after ip saddr 10.0.0.2 tcp sport 8443 tcp dport 20001 counter name taken',
     'add rule inet segwall_try in_after ip6 saddr fd00::2 tcp sport 8443 tcp dport 20001 counter name taken',
   ]);
+});
+
+test('a table that bars the way is refused, nothing is loaded and nobody asked; once the way is known it is loaded', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'segwall-vetoes-'));
+  try {
+    const nft = createFakeNft();
+    let essentials: readonly EssentialEntry[] = [];
+    const enforcer = createEnforcer({
+      nft,
+      stateDirectory: openStateDirectory(directory),
+      essentials: () => essentials,
+      way: () => ({ ...byName, addresses: [controlPlane], resolvers: [] }),
+      log: pino({ level: 'silent' }),
+      sweepMarks: async () => ok(0),
+    });
+    await enforcer.start();
+    let asked = 0;
+    const apply = (policy: HostPolicy) =>
+      enforcer.apply(hostRuleSet(policy), async () => {
+        asked += 1;
+      });
+    await apply({ ...closed, outbound: 'observe', revision: 1 });
+    const before = nft.table();
+    expect(await apply({ ...closed, revision: 2 })).toMatchObject({
+      kind: 'refused',
+      revision: 2,
+      reason: expect.stringContaining('tcp/8443 to 10.0.0.2 (default of s)'),
+    });
+    expect({ same: nft.table() === before, held: enforcer.held()?.revision, asked }).toEqual({
+      same: true,
+      held: 1,
+      asked: 1,
+    });
+    essentials = [toAll];
+    expect(await apply({ ...closed, revision: 3 })).toEqual({ kind: 'applied', revision: 3 });
+    expect(asked).toBe(2);
+    await enforcer.open();
+    expect(nft.table()).toBeUndefined();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
+test('a sign of life is a message that comes once the change is in force, not one that lay in a buffer', async () => {
+  const life = createSignOfLife();
+  const heard: string[] = [];
+  const over = new AbortController();
+  const [kept, given] = [new AbortController(), over].map(({ signal }) => life.next(signal));
+  void kept?.then(() => heard.push('kept'));
+  void given?.then(() => heard.push('given up'));
+  life.heard();
+  await setImmediate();
+  life.heard();
+  await setImmediate();
+  await setImmediate();
+  expect(heard).toEqual([]);
+  over.abort();
+  life.heard();
+  await kept;
+  expect(heard).toEqual(['kept']);
 });
