@@ -2,7 +2,7 @@
 // through no proxy but the one it is given. Waiting and trying again are the callers' to decide: a client that failed is closed and another made.
 
 import { createSecureContext } from 'node:tls';
-import { ChannelCredentials, Client, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
+import { ChannelCredentials, Client, type ClientReadableStream, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { limits } from '#wire/limits.ts';
 import { controlPlaneName, type MethodDefinition } from '#wire/services.ts';
 import { type ControlPlaneAddress, grpcTarget } from './control-plane-address.ts';
@@ -42,19 +42,29 @@ export interface UnaryCall {
   readonly request: Uint8Array;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** Default `fail`: where no connection comes about, to try again until the time is over. */
+  readonly unconnected?: 'fail' | 'try-again';
 }
 
 export type UnaryAnswer =
   | { readonly kind: 'answered'; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly error: ServiceError };
 
-export function callUnary({ client, method, request, timeoutMs, signal }: UnaryCall): Promise<UnaryAnswer> {
+export function callUnary({
+  client,
+  method,
+  request,
+  timeoutMs,
+  signal,
+  unconnected,
+}: UnaryCall): Promise<UnaryAnswer> {
   return new Promise((resolve) => {
     const call = client.makeUnaryRequest<Uint8Array, Uint8Array>(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
+      new Metadata({ waitForReady: unconnected === 'try-again' }),
       { deadline: Date.now() + timeoutMs },
       (error, bytes) => {
         signal?.removeEventListener('abort', cancel);

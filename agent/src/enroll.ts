@@ -3,19 +3,21 @@
 
 import { X509Certificate } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enrolment-messages.ts';
-import { fetchPinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
+import { fetchPinnedCa, type PinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
 import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest, createHostKey } from './certificate-request.ts';
 import { type ControlPlaneAddress, parseControlPlaneAddress } from './control-plane-address.ts';
 import { callUnary, openClient, type ServiceError } from './control-plane-client.ts';
 import { type EnrolledHost, readIdentityFiles, writeIdentityFile, writeIdentityFiles } from './identity-files.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
+import { pushbackOf, withChance } from './pushback.ts';
 
 export interface EnrollRequest {
   /** HOST:PORT. */
@@ -88,39 +90,14 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
     return unwritable(error);
   }
 
-  const through =
-    proxy === undefined
-      ? undefined
-      : await connectThroughProxy({
-          proxy: proxy.value,
-          target: address.value,
-          signal: AbortSignal.timeout(timeoutMs),
-        });
-  if (through?.ok === false)
-    return fail(
-      'control-plane-unreachable',
-      `${through.error.reason}; check the proxy, and that it lets this host through`,
-    );
-  const pinned = await fetchPinnedCa({
-    ...address.value,
-    fingerprint: request.caFingerprint,
-    timeoutMs,
-    now,
-    ...(through !== undefined && { socket: through.value }),
-  });
-  if (!pinned.ok) return pinned;
+  const pinned = await untilHeard(() =>
+    pinnedCaOf({ ...request, address: address.value, proxyAddress: proxy?.value, timeoutMs, now }),
+  );
+  if (!pinned.ok) return err({ code: pinned.error.code, message: pinned.error.message });
   const ca = pinned.value.caPem;
-  const reply = await askForCertificate({
-    ...request,
-    address: address.value,
-    proxyAddress: proxy?.value,
-    ca,
-    name,
-    key,
-    timeoutMs,
-    now,
-  });
-  if (!reply.ok) return reply;
+  const question = { ...request, address: address.value, proxyAddress: proxy?.value, ca, name, key, timeoutMs, now };
+  const reply = await untilHeard(() => askForCertificate(question));
+  if (!reply.ok) return err({ code: reply.error.code, message: reply.error.message });
   if (reply.value.kind === 'refused') return fail(reply.value.code, refusalMessage(reply.value, { ...request, name }));
   const { host, tenant } = reply.value;
   const certificate = new X509Certificate(reply.value.certificate).toString();
@@ -132,6 +109,40 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   };
   await writeIdentityFiles(stateDirectory, { ...enrolled, key, certificate, ca });
   return ok(enrolled);
+}
+
+/** How often, and for how long at first, a host comes again that found no place beside many others. */
+const tries = 6;
+const firstWaitMs = 250;
+
+interface Unheard {
+  readonly wasClosed?: true;
+  /** The control plane's own word for when to come back. */
+  readonly retryAfterMs?: number;
+}
+
+/** Comes again where the other side had no room, and nothing has come of it. */
+async function untilHeard<T, E extends Unheard>(attempt: () => Promise<Result<T, E>>): Promise<Result<T, E>> {
+  for (let tried = 1; ; tried += 1) {
+    const result = await attempt();
+    if (result.ok || tried === tries) return result;
+    const { wasClosed, retryAfterMs } = result.error;
+    if (wasClosed !== true && retryAfterMs === undefined) return result;
+    await setTimeout(withChance(retryAfterMs ?? firstWaitMs * 2 ** (tried - 1)));
+  }
+}
+
+type CaQuestion = Pick<EnrollRequest, 'caFingerprint'> &
+  Pick<Question, 'address' | 'proxyAddress' | 'timeoutMs' | 'now'>;
+
+async function pinnedCaOf(question: CaQuestion): Promise<Result<PinnedCa, EnrollError & Unheard>> {
+  const { address, proxyAddress: proxy, caFingerprint: fingerprint, timeoutMs, now } = question;
+  if (proxy === undefined) return fetchPinnedCa({ ...address, fingerprint, timeoutMs, now });
+  const signal = AbortSignal.timeout(timeoutMs);
+  const through = await connectThroughProxy({ proxy, target: address, signal });
+  if (through.ok) return fetchPinnedCa({ ...address, fingerprint, timeoutMs, now, socket: through.value });
+  const { reason } = through.error;
+  return fail('control-plane-unreachable', `${reason}; check the proxy, and that it lets this host through`);
 }
 
 interface Question {
@@ -146,14 +157,23 @@ interface Question {
   readonly now: () => Millis;
 }
 
-async function askForCertificate(question: Question): Promise<Result<EnrolReply, EnrollError>> {
+async function askForCertificate(question: Question): Promise<Result<EnrolReply, EnrollError & Unheard>> {
   const { address, ca, token, name, key, timeoutMs, now, controlPlane } = question;
   const csr = await createCertificateRequest(key, name);
   const client = openClient(address, { ca }, question.proxyAddress);
   try {
     const request = encodeEnrolRequest({ token: token.reveal(), host: name, csr, clientClock: now() });
-    const answer = await callUnary({ client, method: enrolmentService.enrol, request, timeoutMs });
-    if (answer.kind === 'failed') return err(callError(answer.error, controlPlane));
+    const answer = await callUnary({
+      client,
+      method: enrolmentService.enrol,
+      request,
+      timeoutMs,
+      unconnected: 'try-again',
+    });
+    if (answer.kind === 'failed') {
+      const retryAfterMs = pushbackOf(answer.error.metadata);
+      return err({ ...callError(answer.error, controlPlane), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+    }
     const reply = decodeEnrolReply(answer.bytes);
     if (reply.ok) return reply;
     return fail('enrolment-failed', `${controlPlane} gave an answer that cannot be read: ${reply.error}`);

@@ -7,7 +7,7 @@ const mebibyte = 1024 * kibibyte;
 export const limits = {
   /** Down: 1,000,000 addresses of IPv6 are 16 MB, and rules come on top. */
   controlPlaneMessageBytes: 32 * mebibyte,
-  /** Up: 50,000 flow records of some 32 bytes are 1.6 MB. Also what a caller without a certificate can make us hold. */
+  /** Up: 50,000 flow records of some 32 bytes are 1.6 MB. What a caller without a certificate may send is far less, and his connection's to bound. */
   agentMessageBytes: 4 * mebibyte,
   /** A P-256 request is 300 bytes; one with an RSA key of 16,384 bits would be 4 KB. */
   csrBytes: 8 * kibibyte,

@@ -33,6 +33,8 @@ export type PinnedTlsErrorCode =
 export interface PinnedTlsError {
   readonly code: PinnedTlsErrorCode;
   readonly message: string;
+  /** The connection ended before the other side said who it is: a control plane that has no place for one more ends it so. */
+  readonly wasClosed?: true;
 }
 
 export async function fetchPinnedCa(request: PinnedCaRequest): Promise<Result<PinnedCa, PinnedTlsError>> {
@@ -117,10 +119,11 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
       const isTls = isSecure || error.code?.startsWith('ERR_SSL') === true || error.code === 'ECONNRESET';
       settle(
         isTls
-          ? fail(
-              'not-a-control-plane',
-              `${at} answers, but not in TLS as a control plane does (${tlsProblem(error)}); check the port, and whether this one is meant to be reached without TLS (http://)`,
-            )
+          ? err({
+              code: 'not-a-control-plane',
+              message: `${at} answers, but not in TLS as a control plane does (${tlsProblem(error)}); check the port, and whether this one is meant to be reached without TLS (http://)`,
+              ...(!isSecure && error.code === 'ECONNRESET' ? { wasClosed: true as const } : {}),
+            })
           : fail(
               'control-plane-unreachable',
               `cannot connect to ${at} (${error.message}); check the address, the port, and that the control plane runs`,

@@ -242,6 +242,14 @@ describe('many connections of strangers', () => {
     for (const { socket } of first) socket.destroy();
   });
 
+  test('of hosts that enrol from one address, far more than have places there, all come to their turn', async () => {
+    const fixture = await start({ strangerPlaces: { all: 64, ofSource: 3, graceMs: 60_000 } });
+    const names = [...Array(9).keys()].map((at) => `web-${at}`);
+    await Promise.all(names.map((name) => fixture.enrolled(name)));
+    expect(fixture.backend.certificates.map(({ host }) => host).sort()).toEqual(names);
+    expect(fixture.server.counts().refused['too-many-of-address']).toBeGreaterThan(0);
+  });
+
   test('leave the connections of agents alone, and the place of an agent that comes from where a host is at home', async () => {
     const fixture = await start({ strangerPlaces: { all: 4, ofSource: 4, graceMs: 60_000 } });
     const { key, certificate } = await fixture.agentTls('web-1');
