@@ -24,6 +24,7 @@ import { HelloPlaces } from './hello-places.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { Pki } from './pki.ts';
 import { PolicyStream, type StreamTimes, systemClock } from './policy-stream.ts';
+import type { RateBudgetOptions } from './rate-budget.ts';
 import type { RpcMethod, RpcMethods, StreamMethod } from './rpc-call.ts';
 import { createSendQueue } from './send-queue.ts';
 
@@ -38,6 +39,8 @@ export interface AgentServerOptions {
   readonly limits?: AdmissionLimits;
   /** Many hosts come from such an address: a proxy, a balancer, address translation. */
   readonly isShared?: (address: string) => boolean;
+  /** Of one host's certificate; default ten at once, then one in ten minutes. */
+  readonly renewals?: RateBudgetOptions;
   /** May be called as often as strangers like. */
   readonly connectionRefused?: (refused: RefusedConnection) => void;
 }
@@ -70,7 +73,11 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const hellos = new HelloPlaces(admission.hellosAtOnce);
   const checks = { backend, now };
   const sync = createSyncMethod({ ...options, times, now, streams, hellos });
-  const enrolment = createEnrolmentService({ pki, backend, log, now });
+  const { renewals } = options;
+  const enrolment = createEnrolmentService({
+    ...{ pki, backend, log, now },
+    ...(renewals === undefined ? {} : { renewals }),
+  });
   const methods: RpcMethods = new Map<string, RpcMethod>([
     [enrolmentService.enrol.path, enrolment.enrol],
     [enrolmentService.renew.path, enrolment.renew],

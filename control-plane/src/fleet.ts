@@ -87,6 +87,8 @@ export interface FleetOptions {
   readonly log: Logger;
   /** Milliseconds of a clock that only goes forward; the process's own by default. */
   readonly elapsedMs?: () => number;
+  /** How long an older certificate holds beside a newer one that is used; default a minute. */
+  readonly certificateOverlapMs?: number;
   /** Which claims to addresses are believed, and for how long. */
   readonly claims?: Partial<AddressClaimsOptions>;
 }
@@ -163,7 +165,13 @@ export class Fleet implements AgentBackend {
     this.#now = options.now;
     this.#log = options.log;
     this.#revision = start.revision;
-    this.#enrolments = new Enrolments({ stored: start.enrolments, revokedSerials: start.revoked, now: options.now });
+    const { certificateOverlapMs: overlapMs } = options;
+    this.#enrolments = new Enrolments({
+      stored: start.enrolments,
+      revokedSerials: start.revoked,
+      now: options.now,
+      ...(overlapMs === undefined ? {} : { overlapMs }),
+    });
     this.#active = start.active;
     const payAgain = () => this.#background(() => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });

@@ -107,7 +107,11 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       void store.touchOperatorToken(use).catch((cause: unknown) => log.debug({ err: cause }, 'a use is not stored'));
     const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now, used });
     const claims = claimsOptions(settings);
-    const fleet = await Fleet.open({ store, tenant, now, log, claims }, await loadActivePolicy({ store, now, log }));
+    const certificateOverlapMs = settings.certificateOverlapSeconds * 1000;
+    const fleet = await Fleet.open(
+      { store, tenant, now, log, claims, certificateOverlapMs },
+      await loadActivePolicy({ store, now, log }),
+    );
     stops.push(() => fleet.stop());
     const retention = keepFlowsBounded({
       ...{ store, tenant, settings, log },
@@ -136,6 +140,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       pki,
       backend: fleet,
       log: log.child({ part: 'agents' }),
+      renewals: { burst: settings.renewalsAtOnce, everyMs: settings.renewalMinutes * 60_000 },
       ...admission,
     });
     stops.push(() => agentServer.stop(stopGraceMs));

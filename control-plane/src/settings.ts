@@ -33,6 +33,11 @@ export interface Settings {
   readonly holderGraceMinutes: number;
   /** How long a host that is away keeps its addresses, in time that the control plane was up. */
   readonly addressLeaseDays: number;
+  /** How long a host's older certificate holds after a newer one was used for the first time. */
+  readonly certificateOverlapSeconds: number;
+  /** How often one host may renew its certificate: so often at once, then once in so many minutes. */
+  readonly renewalsAtOnce: number;
+  readonly renewalMinutes: number;
   /** The most connections of agents, each with a certificate that holds. */
   readonly agentConnections: number;
   /** The most connections without one, at once, and of them those of one address. */
@@ -84,6 +89,9 @@ const readers: SettingReaders = {
   addressesWithoutRanges: { fallback: 16, read: (value) => readInteger(value, { least: 0, most: 4096 }) },
   holderGraceMinutes: { fallback: 5, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
   addressLeaseDays: { fallback: 7, read: (value) => readInteger(value, { least: 1, most: 365 }) },
+  certificateOverlapSeconds: { fallback: 60, read: (value) => readInteger(value, { least: 1, most: 3600 }) },
+  renewalsAtOnce: { fallback: 10, read: (value) => readInteger(value, { least: 1, most: 100 }) },
+  renewalMinutes: { fallback: 10, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
   agentConnections: { fallback: 25_000, read: (value) => readInteger(value, { least: 1, most: 1_000_000 }) },
   strangerConnections: { fallback: 1024, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
   strangerConnectionsOfAddress: { fallback: 256, read: (value) => readInteger(value, { least: 4, most: 65_536 }) },

@@ -2,10 +2,11 @@
 // Renewals race with each of them, on the real PKI, store and fleet; afterwards every certificate that ever left is tried.
 
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
 import type { AgentCertificate } from '#control-plane/agent-backend.ts';
 import { readAgentCertificate } from '#control-plane/agent-certificate.ts';
+import { Enrolments } from '#control-plane/enrolments.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { assertOk } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -60,6 +61,41 @@ test.each(ends)('of hundreds of renewals that race with %s none is taken afterwa
   expect(await issue(later, enrolment)).toBeUndefined();
 });
 
+const orders = [
+  ['renewal', 'end', 'restart'],
+  ['renewal', 'restart', 'end'],
+  ['end', 'renewal', 'restart'],
+  ['end', 'restart', 'renewal'],
+  ['restart', 'renewal', 'end'],
+  ['restart', 'end', 'renewal'],
+] as const;
+
+describe.each(orders)('of a renewal that races with an end and a restart, begun as %s, %s, %s', (...order) => {
+  test.each(ends)('nothing is taken after %s', async (_name, end) => {
+    const { start, issue } = await world();
+    const enrolment = await start.enrol('web-1');
+    const held = [await issue(start, enrolment)];
+    let running = start;
+    let ended = false;
+    const begun: Promise<unknown>[] = [];
+    // The restart stops what is under way, as a signal does: it is done, or it fails, and whoever asked is told.
+    const begin = (write: Promise<unknown>) => begun.push(write.catch(() => undefined));
+    for (const step of order) {
+      if (step === 'restart') running = await running.restart();
+      else if (step === 'renewal') begin(issue(running, enrolment).then((one) => held.push(one)));
+      else begin(end(running).then(() => (ended = true)));
+    }
+    await Promise.all(begun);
+    if (!ended) await end(running);
+    const away = held.filter(isCertificate);
+    const taken = () => away.filter((certificate) => running.fleet.refusalOf(certificate) === undefined);
+    expect(taken()).toEqual([]);
+    running = await running.restart();
+    expect(taken()).toEqual([]);
+    expect(await issue(running, enrolment)).toBeUndefined();
+  });
+});
+
 test('a revocation that the store did not take revokes nothing, and the next one does', async () => {
   const { start, issue } = await world();
   const certificate = await issue(start, await start.enrol('web-1'));
@@ -104,6 +140,23 @@ test('an older certificate dies a minute after the newer one was used, and not b
   const { fleet } = await start.restart();
   expect(fleet.refusalOf(old)).toMatch(/was renewed/);
   expect(fleet.refusalOf(newest)).toBeUndefined();
+});
+
+test('how long the older one holds beside the newer is a setting', () => {
+  let at = millis(1_000_000);
+  const enrolments = new Enrolments({ stored: [], revokedSerials: [], now: () => at, overlapMs: 5000 });
+  enrolments.begin('web-1', 'e');
+  const issued = (serial: string, notBefore: number): AgentCertificate => ({
+    identity: { tenant, host: 'web-1', serial },
+    enrolment: 'e',
+    notBefore: millis(notBefore),
+    notAfter: millis(2_000_000),
+  });
+  enrolments.used(issued('b', 200));
+  at = millis(at + 4999);
+  expect(enrolments.refusalOf(issued('a', 100))).toBeUndefined();
+  at = millis(at + 1);
+  expect(enrolments.refusalOf(issued('a', 100))).toMatch(/was renewed/);
 });
 
 test('a certificate of another tenant or of a host that never was is refused', async () => {

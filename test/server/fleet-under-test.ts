@@ -7,13 +7,14 @@ import { onTestFinished } from 'vitest';
 import type { AgentConnection } from '#control-plane/agent-backend.ts';
 import { Fleet } from '#control-plane/fleet.ts';
 import { reviewPolicy } from '#control-plane/policy-review.ts';
-import { openStore, type Store } from '#control-plane/store/store.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import { tokenHash } from '#control-plane/tokens.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Policy } from '#policy/policy.ts';
+import { openInlineStore } from '../hostile/support/inline-store.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
 export const tenant = 'default';
@@ -53,7 +54,7 @@ export async function fleetUnderTest(
   const now = given.now ?? (() => millis(Date.now()));
   const directory = given.directory ?? (await scratchDirectory());
   const storePath = join(directory, 'store.db');
-  const store = await openStore({ path: storePath });
+  const store = await openInlineStore(storePath);
   const stored = await store.listActivations({ tenant, limit: 1 });
   const files =
     stored[0] === undefined ? [] : ((await store.readPolicy({ tenant, id: stored[0].policy }))?.files ?? []);

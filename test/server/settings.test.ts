@@ -27,6 +27,9 @@ describe('good settings', () => {
         strangerConnections: 1024,
         strangerConnectionsOfAddress: 256,
         agentMegabytes: 64,
+        certificateOverlapSeconds: 60,
+        renewalsAtOnce: 10,
+        renewalMinutes: 10,
       },
     });
   });

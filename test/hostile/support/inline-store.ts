@@ -25,9 +25,10 @@ export async function openInlineStore(path: string): Promise<Store> {
   };
   const names = Object.keys(operations) as OperationName[];
   const calls = Object.fromEntries(names.map((name) => [name, call(name)]));
-  const close = async () => {
-    await turn;
-    await db.destroy();
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    closed ??= turn.then(() => db.destroy());
+    return closed;
   };
   return { ...calls, close } as unknown as Store;
 }
