@@ -56,8 +56,8 @@ import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { type InForce, Publication } from './publication.ts';
+import { RateBudget } from './rate-budget.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
-import { ReportPace } from './report-pace.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
@@ -102,6 +102,8 @@ export interface Contained {
 
 /** In one audit entry. */
 const addressesTold = 32;
+/** How often a host's reports are taken. Who reports more often is heard with the newest of them when the time has come; nothing is refused. */
+const reportPace = { burst: 10, everyMs: 1000 };
 /** Between looks at leases and at holders that are away. */
 const claimsTickMs = 5000;
 const hostsTold = 32;
@@ -124,7 +126,7 @@ export class Fleet implements AgentBackend {
   readonly #log: Logger;
   readonly #inventory: FleetInventory;
   readonly #addresses: AddressKeeping;
-  readonly #reportPace = new ReportPace();
+  readonly #reportPace = new RateBudget(reportPace);
   readonly #elapsedMs: () => number;
   #claimsTimer: NodeJS.Timeout | undefined;
   readonly #history = new Map<string, HostHistory>();
@@ -461,7 +463,7 @@ export class Fleet implements AgentBackend {
     let reporting: NodeJS.Timeout | undefined;
     /** The newest report, as soon as its host's pace allows one. */
     const takeSoon = (): void => {
-      const waitMs = this.#reportPace.take(host, this.#elapsedMs());
+      const waitMs = this.#reportPace.takeMany(host, { at: this.#elapsedMs(), count: 1 });
       if (waitMs === 0) this.#background(takeReport);
       else
         reporting ??= setTimeout(() => {
@@ -469,7 +471,7 @@ export class Fleet implements AgentBackend {
           if (this.sessions.of(host) === agent) takeSoon();
         }, waitMs).unref();
     };
-    const isPaced = this.#reportPace.take(host, this.#elapsedMs()) > 0;
+    const isPaced = !this.#reportPace.take(host, this.#elapsedMs());
     this.#background(async () => {
       if (this.sessions.of(host) === agent) this.#addresses.connected(host, session.seenFrom);
       try {
@@ -744,7 +746,6 @@ export class Fleet implements AgentBackend {
       this.#intake.forget(host);
       this.#hostNotes.forget(host);
       this.#publication.forget(host);
-      this.#reportPace.forget(host);
       this.#addresses.forget(host);
       await this.#addresses.keep();
       this.#publication.mark('changed');

@@ -1,7 +1,5 @@
-// How often each of many may do something: so many at once, then one in each interval. Time comes in; what has been idle long enough to
+// How often each of many may do something: so many at once, then one in each interval. Time comes in, of any clock, in milliseconds; what has been idle long enough to
 // be full again is forgotten, so that memory follows who is active now.
-
-import type { Millis } from '#model/time.ts';
 
 export interface RateBudgetOptions {
   readonly burst: number;
@@ -20,12 +18,12 @@ export class RateBudget {
   }
 
   /** Takes one, or says no and takes nothing. */
-  take(key: string, at: Millis): boolean {
+  take(key: string, at: number): boolean {
     return this.takeMany(key, { at, count: 1 }) === 0;
   }
 
   /** Takes so many, and gives 0; or nothing, and gives the milliseconds after which there is room for them. `count` is at most `burst`. */
-  takeMany(key: string, { at, count }: { readonly at: Millis; readonly count: number }): number {
+  takeMany(key: string, { at, count }: { readonly at: number; readonly count: number }): number {
     const { burst, everyMs } = this.#options;
     this.#sweep(at);
     const fullAt = Math.max(this.#fullAt.get(key) ?? at, at) + count * everyMs;
@@ -39,7 +37,7 @@ export class RateBudget {
     return this.#fullAt.size;
   }
 
-  #sweep(at: Millis): void {
+  #sweep(at: number): void {
     const { burst, everyMs } = this.#options;
     if (at < this.#sweepAt && this.#sweepAt - at <= burst * everyMs) return;
     this.#sweepAt = at + burst * everyMs;
