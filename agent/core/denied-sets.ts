@@ -133,8 +133,9 @@ const askedTypes: ReadonlyMap<number, ReadonlyMap<number, number>> = new Map([
   ],
 ]);
 
+/** Each part has a longest length, so that no text makes the search start over and over on the same characters. */
 const elementPattern =
-  /([0-9a-f:.]+) \. ([0-9a-f:.]+) \. ([a-z0-9-]+) \.(?: (\d+) \.)? 0x([0-9a-f]+)[^,{}]*?counter packets (\d+) bytes (\d+)/g;
+  /([0-9a-f:.]{2,45}) \. ([0-9a-f:.]{2,45}) \. ([a-z0-9-]{1,16}) \.(?: (\d{1,5}) \.)? 0x([0-9a-f]{1,8})[^,{}]{0,100}?counter packets (\d{1,20}) bytes (\d{1,20})/g;
 
 /**
  * Reads the text of `nft -n list set inet segwall den_…` (numeric, or services and protocols come as names) for every set whose

@@ -7,11 +7,18 @@ import type { CapturedPacket } from './captured-packet.ts';
 const streamsMost = 64;
 /** The longest message, and the length before it. */
 const bytesMost = 65_537;
+const lengthBytes = 2;
 
 interface Stream {
-  next: number;
-  held: Uint8Array;
+  readonly next: number;
+  /** Not joined before there is a message in them: however small the segments are, each byte is copied a few times only. */
+  readonly parts: Uint8Array[];
+  readonly length: number;
+  /** Bytes with which the next message, or its length, is whole. */
+  readonly wanted: number;
 }
+
+const fresh = (next: number): Stream => ({ next, parts: [], length: 0, wanted: lengthBytes });
 
 export class DnsStreams {
   /** In order of last use: the first is given up when there are too many. */
@@ -22,19 +29,26 @@ export class DnsStreams {
   push({ source, sourcePort, target, targetPort, sequence, payload }: CapturedPacket): readonly Uint8Array[] {
     if (payload.length === 0) return [];
     const key = `${source} ${sourcePort} ${target} ${targetPort}`;
-    const stream = this.#streams.get(key) ?? { next: sequence, held: new Uint8Array(0) };
+    const stream = this.#streams.get(key) ?? fresh(sequence);
     const isAgain = ((sequence - stream.next) | 0) < 0;
     if (isAgain) return [];
     this.#streams.delete(key);
-    if (sequence !== stream.next || stream.held.length + payload.length > 2 * bytesMost) {
+    const length = stream.length + payload.length;
+    if (sequence !== stream.next || length > 2 * bytesMost) {
       this.#lost += 1;
       return [];
     }
-    const { messages, rest } = takeMessages(concatenated(stream.held, payload));
-    this.#streams.set(key, { next: (sequence + payload.length) >>> 0, held: rest });
+    const next = (sequence + payload.length) >>> 0;
+    // A copy: the segment's bytes are valid only while it is looked at.
+    stream.parts.push(payload.slice());
+    const { messages, ...rest } =
+      length < stream.wanted
+        ? { messages: [], parts: stream.parts, length, wanted: stream.wanted }
+        : takeMessages(joined(stream.parts, length));
+    this.#streams.set(key, { next, ...rest });
     const [oldest] = this.#streams.keys();
     if (this.#streams.size > streamsMost && oldest !== undefined) {
-      if ((this.#streams.get(oldest)?.held.length ?? 0) > 0) this.#lost += 1;
+      if ((this.#streams.get(oldest)?.length ?? 0) > 0) this.#lost += 1;
       this.#streams.delete(oldest);
     }
     return messages;
@@ -46,22 +60,28 @@ export class DnsStreams {
   }
 }
 
-function takeMessages(bytes: Uint8Array): { readonly messages: readonly Uint8Array[]; readonly rest: Uint8Array } {
+function takeMessages(bytes: Uint8Array): Omit<Stream, 'next'> & { readonly messages: readonly Uint8Array[] } {
   const messages: Uint8Array[] = [];
   let at = 0;
-  while (at + 2 <= bytes.length) {
+  let wanted = lengthBytes;
+  while (at + lengthBytes <= bytes.length) {
     const length = ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0);
-    if (at + 2 + length > bytes.length) break;
-    messages.push(bytes.subarray(at + 2, at + 2 + length));
-    at += 2 + length;
+    wanted = lengthBytes + length;
+    if (at + wanted > bytes.length) break;
+    messages.push(bytes.subarray(at + lengthBytes, at + wanted));
+    at += wanted;
+    wanted = lengthBytes;
   }
-  // A copy: the segment's bytes are valid only while it is looked at.
-  return { messages, rest: bytes.slice(at) };
+  const rest = bytes.slice(at);
+  return { messages, parts: [rest], length: rest.length, wanted };
 }
 
-function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(first.length + second.length);
-  bytes.set(first);
-  bytes.set(second, first.length);
+function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
   return bytes;
 }

@@ -166,7 +166,7 @@ function listFiles(directory: string): SpooledFile[] {
   for (const name of existsSync(directory) ? readdirSync(directory) : []) {
     const path = join(directory, name);
     const sequence = name.endsWith(suffix) ? Number(name.slice(0, -suffix.length)) : Number.NaN;
-    if (Number.isSafeInteger(sequence)) files.push({ sequence, bytes: statSync(path).size });
+    if (Number.isSafeInteger(sequence + 1)) files.push({ sequence, bytes: statSync(path).size });
     else if (name.endsWith('.tmp')) removeIfPossible(path);
   }
   return files.sort((a, b) => a.sequence - b.sequence);

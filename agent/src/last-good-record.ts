@@ -70,14 +70,9 @@ export function encodeLastGood(record: LastGoodRecord): Uint8Array {
 export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
   const end = bytes.indexOf(newline);
   if (end < 0) return err('the last good file has no header');
-  let header: Header;
-  try {
-    header = JSON.parse(Buffer.from(bytes.subarray(0, end)).toString('utf8')) as Header;
-  } catch {
-    return err('the header of the last good file is not JSON');
-  }
-  if (header.version !== 1)
-    return err(`the last good file is of version ${String(header.version)}, and this agent reads version 1`);
+  const read = readHeader(Buffer.from(bytes.subarray(0, end)).toString('utf8'));
+  if (!read.ok) return read;
+  const header = read.value;
   const ruleSet = decodeSnapshot(bytes.subarray(end + 1));
   if (!ruleSet.ok) return err(`the rule set of the last good file: ${ruleSet.error}`);
   const essentials: EssentialEntry[] = [];
@@ -117,4 +112,42 @@ export function decodeLastGood(bytes: Uint8Array): Result<LastGoodRecord> {
     ...(header.unswept !== undefined && { unswept: header.unswept }),
     essentials,
   });
+}
+
+/** A checksum that fits is no proof of sense: another version may have written it, or a hand. */
+function readHeader(text: string): Result<Header> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return err('the header of the last good file is not JSON');
+  }
+  const header = (typeof value === 'object' && value !== null ? value : {}) as Partial<Record<keyof Header, unknown>>;
+  if (header.version !== 1)
+    return err(`the last good file is of version ${String(header.version)}, and this agent reads version 1`);
+  const { epoch, decisions, nextDecision, classes, nextClass, capacities, markMask, unswept, essentials } = header;
+  const isWhole =
+    [epoch, nextDecision, nextClass].every(isNumber) &&
+    [decisions, classes, capacities ?? []].every(isNumbering) &&
+    [markMask ?? 0, unswept ?? 0].every((mask) => isNumber(mask) && mask <= 0xffff_ffff) &&
+    Array.isArray(essentials) &&
+    essentials.every(isEssential);
+  return isWhole ? ok(header as Header) : err('the header of the last good file does not hold what it should');
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isNumbering(value: unknown): boolean {
+  const isEntry = (entry: unknown) =>
+    Array.isArray(entry) && entry.length === 2 && typeof entry[0] === 'string' && isNumber(entry[1]);
+  return Array.isArray(value) && value.every(isEntry);
+}
+
+function isEssential(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { name, peers, services } = value as Partial<Record<string, unknown>>;
+  const isTexts = (list: unknown) => Array.isArray(list) && list.every((text) => typeof text === 'string');
+  return typeof name === 'string' && (peers === 'any' || isTexts(peers)) && isTexts(services);
 }

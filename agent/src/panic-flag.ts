@@ -4,6 +4,7 @@
 
 import { closeSync, fsyncSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { latestInstant } from '#model/counts.ts';
 import type { Panic } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
 import {
@@ -73,12 +74,17 @@ function readFlag(path: string): Panic | undefined {
   }
   try {
     const { since, reason } = JSON.parse(text) as { since: unknown; reason: unknown };
-    if (typeof since === 'number' && typeof reason === 'string')
+    // Beyond 9999 it is no time that could be shown.
+    if (isInstant(since) && typeof reason === 'string')
       return { since: millis(since), reason: reason.slice(0, reasonCharactersMost) };
   } catch {
     // Told by its time alone, below.
   }
   return { since: millis(statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0), reason: '' };
+}
+
+function isInstant(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= latestInstant;
 }
 
 function writeFlag(path: string, panic: Panic): void {

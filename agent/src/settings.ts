@@ -93,13 +93,27 @@ export async function readSettings(path: string, presence: 'required' | 'optiona
     if (code === 'ENOENT' && presence === 'optional') return ok(defaultSettings);
     return err(`${path} cannot be read: ${code ?? String(error)}`);
   }
+  const value = await readYaml(text);
+  const settings = value.ok ? parseSettings(value.value) : value;
+  return settings.ok ? settings : err(`${path}: ${settings.error}`);
+}
+
+/** Aliases are an error: a setting that holds itself has no value to show, and none of ours is used twice. */
+async function readYaml(text: string): Promise<Result<unknown>> {
   // The default export is the only one that also a bundle gives of this kind of module.
   const { default: yaml } = await import('yaml');
-  const document = yaml.parseDocument(text);
-  const [problem] = document.errors;
-  if (problem !== undefined) return err(`${path}: ${problem.message.split('\n')[0]}`);
-  const settings = parseSettings(document.toJS());
-  return settings.ok ? settings : err(`${path}: ${settings.error}`);
+  try {
+    const document = yaml.parseDocument(text);
+    const [problem] = document.errors;
+    return problem === undefined ? ok(document.toJS({ maxAliasCount: 0 })) : err(firstLine(problem.message));
+  } catch (error) {
+    // What the library throws over aliases, and over brackets nested too deep for its stack.
+    return err(`it cannot be read as YAML without aliases: ${firstLine(error instanceof Error ? error.message : '')}`);
+  }
+}
+
+function firstLine(text: string): string {
+  return text.split('\n')[0] ?? '';
 }
 
 /** Takes what YAML gave; the error is "NAME is VALUE; allowed: …". */

@@ -119,6 +119,7 @@ async function removeLeftovers(path: string): Promise<void> {
   for (const name of names) if (name.endsWith('.tmp')) await unlink(join(path, name)).catch(() => undefined);
 }
 
+/** With one more to come: a sequence at the end of all numbers could not go on. */
 function isPositive(value: number | undefined): value is number {
-  return value !== undefined && Number.isSafeInteger(value) && value > 0;
+  return value !== undefined && Number.isSafeInteger(value + 1) && value > 0;
 }

@@ -127,12 +127,18 @@ export function readSettings(flags: RawSettings, file: RawSettings): Result<Sett
   return bad.length > 0 ? err(bad) : ok(values as Settings);
 }
 
-/** The file's settings; an error is the reason why the text is not a YAML mapping. */
+/** The file's settings; an error is the reason why the text is not a YAML mapping. Aliases are none: no setting of ours is used twice. */
 export function parseSettingsFile(text: string): Result<RawSettings> {
-  const document = parseDocument(text);
-  const problem = document.errors[0];
-  if (problem !== undefined) return err(problem.message);
-  const value: unknown = document.toJS();
+  let value: unknown;
+  try {
+    const document = parseDocument(text);
+    const problem = document.errors[0];
+    if (problem !== undefined) return err(problem.message);
+    value = document.toJS({ maxAliasCount: 0 });
+  } catch (error) {
+    // What the library throws over aliases, and over brackets nested too deep for its stack.
+    return err(`it cannot be read as YAML without aliases: ${error instanceof Error ? error.message : String(error)}`);
+  }
   if (value === null || value === undefined) return ok({});
   if (typeof value !== 'object' || Array.isArray(value)) return err('it is not a mapping of settings to values');
   return ok(value as RawSettings);

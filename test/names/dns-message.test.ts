@@ -219,6 +219,19 @@ describe('DNS over TCP', () => {
     for (let port = 1; port <= 1000; port += 1) streams.push(segment(0, framed.subarray(0, 10), port));
     expect(streams.lost).toBe(1000 - 64);
   });
+
+  test('of the longest message in segments of one byte costs what its bytes cost', () => {
+    const longest = Buffer.concat([Buffer.from([0xff, 0xff]), Buffer.alloc(65_535)]);
+    const inSegmentsOfOne = () => {
+      const streams = new DnsStreams();
+      let messages = 0;
+      for (let from = 0; from < longest.length; from += 1)
+        messages += streams.push(segment(from, longest.subarray(from, from + 1))).length;
+      expect(messages).toBe(1);
+    };
+    // It comes to 10 references; joined anew at every segment it came to 50.
+    expect(leastReferencesOf(inSegmentsOfOne, 25)).toBeLessThan(25);
+  });
 });
 
 test('a name is written as the wire has it', () => {

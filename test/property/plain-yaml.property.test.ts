@@ -4,35 +4,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { parseAllDocuments } from 'yaml';
 import { readPlainYaml } from '#policy/plain-yaml.ts';
-import { readYamlDocuments } from '#policy/yaml-documents.ts';
+import { readBothWays } from './both-readings.ts';
 
 function bothRead(text: string): 'plain' | 'careful' {
-  const [quick, careful] = (['plain-first', 'careful'] as const).map((pass) => {
-    const { documents, problems, lostNames } = readYamlDocuments({ path: 'p.yaml', text }, 1_000_000, pass);
-    return { roots: documents.map(({ root }) => root), problems, lostNames };
-  });
+  const { quick, careful, syntax } = readBothWays(text);
   expect(quick, JSON.stringify(text)).toEqual(careful);
-  // Documents are read one by one: that the file as a whole is YAML must not come to depend on it.
-  if (!/^\s*\{|^%/m.test(text)) {
-    const isWrong = parseAllDocuments(text, { uniqueKeys: false, logLevel: 'silent' }).some(({ errors }) =>
-      errors.some(({ code, pos }) => code !== 'TAB_AS_INDENT' || !isBlankUpToMarker(text, pos[0])),
-    );
-    expect(
-      careful?.problems.some(({ code }) => code === 'yaml-syntax'),
-      JSON.stringify(text),
-    ).toBe(isWrong);
-  }
+  expect(syntax?.ours, JSON.stringify(text)).toBe(syntax?.theirs);
   return readPlainYaml(text, 0).kind === 'read' ? 'plain' : 'careful';
-}
-
-/**
- * A blank line with a tab in it after "a:" is an error to the library where the next document's marker follows in the same text, and none
- * where the text ends there, as it does for a document that is read by itself.
- */
-function isBlankUpToMarker(text: string, at: number): boolean {
-  return /^\s*\n(---|\.\.\.)/.test(text.slice(at));
 }
 
 const key = fc.constantFrom(
