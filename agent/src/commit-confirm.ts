@@ -50,7 +50,9 @@ const defaultLimitMs = 12_000;
 const defaultTryMs = 2_500;
 /** Whoever drops the baseline's packets holds a change up for so long; who could not be reached in it is no witness. */
 const baselineMs = 1000;
-const betweenTriesMs = 200;
+/** Too short for a packet to leave, the last try would see no denial and keep what is to be undone. */
+const leastTryMs = 1000;
+const betweenTriesMs = 1000;
 
 export function createCommitConfirm(options: CommitConfirmOptions): CommitConfirm {
   const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
@@ -84,11 +86,11 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
       await trying;
       return 'heard';
     };
-    const left = () => Math.min(giveUpAt - performance.now(), tryMs);
-    const first = await orHeard(options.reach(within(left(), over.signal)));
+    const first = await orHeard(options.reach(within(tryMs, over.signal)));
     if (first === 'heard' || first.ok) return undefined;
     for (;;) {
-      const watched = await orHeard(options.watchedTry(within(left(), over.signal)));
+      const leftMs = Math.max(leastTryMs, Math.min(giveUpAt - performance.now(), tryMs));
+      const watched = await orHeard(options.watchedTry(within(leftMs, over.signal)));
       if (watched === 'heard' || watched.tried.ok) return undefined;
       const reason = watched.tried.error;
       const { denials } = watched;

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import pino from 'pino';
 import { expect, test } from 'vitest';
 import { createCommitConfirm } from '#agent/commit-confirm.ts';
@@ -95,6 +96,25 @@ test('a change that only widens is not probed', async () => {
   const afterNarrowing = probes;
   await guarded.apply(revision(2));
   expect([afterNarrowing, probes]).toEqual([2, 2]);
+});
+
+test('a try late in the limit is given time enough for a packet to leave', async () => {
+  const enforcer = fakeEnforcer();
+  const reach = async () => (enforcer.applied.length === 0 ? ok(undefined) : err('ETIMEDOUT'));
+  const guarded = createCommitConfirm({
+    enforcer,
+    reach,
+    watchedTry: async (signal) => {
+      // A packet needs its time to leave; timers end in the order in which they are due, however busy the machine is.
+      await setTimeout(20);
+      return { tried: err('ETIMEDOUT'), denials: signal.aborted ? 'none' : 'some' };
+    },
+    heard: () => new Promise(() => undefined),
+    log: pino({ level: 'silent' }),
+    // Over before the first watched try begins.
+    limitMs: 0,
+  });
+  expect(await guarded.apply(revision(1))).toMatchObject({ kind: 'refused' });
 });
 
 test('a control plane that is slow to answer is given the whole limit', async () => {
