@@ -58,12 +58,13 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const { revision } = ruleSet;
     const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
     const before = held.current();
+    // As the essential entries are read now: an address that is found while the table is made is in the next one.
+    const way = options.way?.();
     const make = making(ruleSet, before?.table);
     const numbered = await make(before?.table.numbering ?? emptyNumbering);
     const table = numbered ?? (await make(emptyNumbering));
     if (table === undefined) return refused(noRoomText(marks));
-    const lockOut =
-      options.way && refusalOfWay({ previous: before?.ruleSet, next: ruleSet, table, way: options.way() });
+    const lockOut = way && refusalOfWay({ previous: before?.ruleSet, next: ruleSet, table, way });
     if (lockOut !== undefined) return refused(lockOut);
     const isNewTable =
       before === undefined ||

@@ -285,6 +285,32 @@ test('a table that bars the way is refused, nothing is loaded and nobody asked; 
   }
 });
 
+test('an address that is found while a table is made refuses it nothing', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'segwall-vetoes-'));
+  try {
+    let found: readonly Address[] = [controlPlane];
+    const enforcer = createEnforcer({
+      nft: createFakeNft(),
+      stateDirectory: openStateDirectory(directory),
+      essentials: () => [essential('control-plane', 'tcp/8443', ...found)],
+      way: () => ({ ...byName, addresses: found, resolvers: [] }),
+      names: {
+        prepare: async () => {
+          found = [controlPlane, '10.0.0.9' as Address];
+        },
+        resolve: (ruleSet) => ruleSet,
+        complete: (table) => table,
+      },
+      log: pino({ level: 'silent' }),
+      sweepMarks: async () => ok(0),
+    });
+    await enforcer.start();
+    expect(await enforcer.apply(hostRuleSet(closed))).toEqual({ kind: 'applied', revision: 1 });
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+});
+
 test('a sign of life is a message that comes once the change is in force, not one that lay in a buffer', async () => {
   const life = createSignOfLife();
   const heard: string[] = [];
