@@ -1,7 +1,7 @@
 // Who holds which address in a live fleet, and which claims are pending and why (docs/reference/policy.md, "Whose address is it").
 // One address is settled at a time, from its claimants and its holder; a change settles what it touches and nothing else. Pure: the
-// time is given with each change, in milliseconds of the control plane's own up time. All state is here; what must outlive the process
-// is given back by the `take…` methods.
+// time is given with each change, in milliseconds of the control plane's own up time. What comes of it, and must outlive the process, is
+// taken from `outcome`.
 //
 // Of one address, in this order: a virtual workload's are held by the hosts it selects. A holder keeps it while its claim stands, or
 // while it is contained. A holder that was silent for the grace time loses it to a host seen talking from it. What nobody holds
@@ -9,50 +9,19 @@
 
 import type { Address } from '#model/address.ts';
 import { type AddressRange, rangesContain } from '#model/address-range.ts';
-import type { ClaimEvent, ClaimLimits, PendingClaim, PendingReason } from './address-standing.ts';
-import { type RememberedSeen, SeenAddresses } from './seen-addresses.ts';
+import type { ClaimLimits, PendingClaim, PendingReason } from './address-standing.ts';
+import { ClaimOutcome } from './claim-outcome.ts';
+import type { ClaimingHost, Containment, RememberedHost } from './claiming-host.ts';
+import { SeenAddresses } from './seen-addresses.ts';
+import { type VirtualAddresses, VirtualClaims } from './virtual-claims.ts';
 
 export type Owner = { readonly kind: 'host' | 'external' | 'virtual'; readonly name: string };
-
-/** Addresses of a virtual workload, and whether a host may hold them. */
-export interface VirtualAddresses {
-  readonly name: string;
-  readonly addresses: readonly Address[];
-  readonly mayHold: (host: string) => boolean;
-}
-
-/** `quarantined` or revoked: such a host keeps what it has, so that what contains it holds, and gains nothing by claiming. */
-export type Containment = 'none' | 'contained';
-
-interface ClaimingHost {
-  readonly name: string;
-  /** What its agent says, its containers' included. */
-  reported: ReadonlySet<Address>;
-  /** Absent: neither a token nor an operator gave it any. Normalised. */
-  ranges: readonly AddressRange[] | undefined;
-  containment: Containment;
-  /** Up time of its last disconnection; absent while it is connected. */
-  absentSince: number | undefined;
-  readonly held: Set<Address>;
-  readonly pending: Map<Address, PendingReason>;
-}
 
 /**
  * Whose claim an unsettled address is about: every claimant's, or one host's alone, while those of others stand as they were settled. An address
  * that a whole fleet claims then costs what changed. `holder`: only time has passed.
  */
 type Concerned = 'all' | 'holder' | ClaimingHost;
-
-/** What a store remembers of one host. */
-export interface RememberedHost {
-  readonly name: string;
-  readonly reported: readonly Address[];
-  readonly ranges: readonly AddressRange[] | undefined;
-  readonly containment: Containment;
-  readonly absentSince: number;
-  readonly seen?: RememberedSeen;
-  readonly held: readonly Address[];
-}
 
 export interface AddressClaimsOptions {
   readonly limits: ClaimLimits;
@@ -70,15 +39,12 @@ export class AddressClaims {
   readonly #claimants = new Map<Address, Set<ClaimingHost>>();
   readonly #holders = new Map<Address, Owner>();
   readonly #externals = new Map<Address, string>();
-  readonly #virtual = new Map<Address, VirtualAddresses>();
+  readonly #virtual = new VirtualClaims();
   /** Addresses that somebody else than their holder talks from. */
   readonly #contested = new Set<Address>();
   readonly #unsettled = new Map<Address, Concerned>();
   readonly #pendingHosts = new Set<string>();
-  #touched = new Set<string>();
-  #holderChanges = new Map<Address, string | undefined>();
-  #pendingChanges = new Set<string>();
-  #events: ClaimEvent[] = [];
+  readonly outcome = new ClaimOutcome();
 
   constructor(options: AddressClaimsOptions) {
     this.#options = options;
@@ -89,26 +55,33 @@ export class AddressClaims {
 
   /** The host, external or virtual workload that holds the address now. */
   holderOf(address: Address): Owner | undefined {
-    const virtual = this.#virtual.get(address);
-    return virtual === undefined ? this.#holders.get(address) : { kind: 'virtual', name: virtual.name };
+    const virtual = this.#virtual.nameOf(address);
+    return virtual === undefined ? this.#holders.get(address) : { kind: 'virtual', name: virtual };
   }
 
-  /** Also where the host is one of several that hold a virtual workload's address. */
+  /** Its own, or a virtual workload's that it holds. */
   holdsAddress(host: string, address: Address): boolean {
-    return this.#hosts.get(host)?.held.has(address) === true;
+    return this.#hosts.get(host)?.held.has(address) === true || this.#virtual.heldBy(host).has(address);
   }
 
+  /** Those by which other hosts know the host. */
   heldBy(host: string): ReadonlySet<Address> {
     return this.#hosts.get(host)?.held ?? new Set();
   }
 
-  /** Hosts that hold a virtual workload's address now. */
-  *holdersOfVirtual(address: Address): Generator<string> {
-    for (const { name, held } of this.#claimants.get(address) ?? []) if (held.has(address)) yield name;
+  /** Addresses of virtual workloads that the host holds now. */
+  virtualHeldBy(host: string): ReadonlySet<Address> {
+    return this.#virtual.heldBy(host);
   }
 
-  isVirtual(address: Address): boolean {
-    return this.#virtual.has(address);
+  /** Absent: the address is no virtual workload's. */
+  mayHoldVirtual(host: string, address: Address): boolean | undefined {
+    return this.#virtual.mayHold(host, address);
+  }
+
+  /** Hosts that hold a virtual workload's address now. */
+  holdersOfVirtual(address: Address): ReadonlySet<string> {
+    return this.#virtual.holdersOf(address);
   }
 
   externalHolds(name: string, address: Address): boolean {
@@ -259,33 +232,26 @@ export class AddressClaims {
       this.#externals.delete(address);
       if (this.externalHolds(name, address)) this.#holders.delete(address);
       this.#unsettle(address, 'all');
-      this.#touched.add(name);
+      this.outcome.touch(name);
     }
     for (const [address, name] of next) {
       if (this.#externals.has(address)) continue;
       this.#externals.set(address, name);
       this.#unsettle(address, 'all');
-      this.#touched.add(name);
+      this.outcome.touch(name);
     }
     this.#settle(at);
   }
 
   /** An operator's word on who may hold an address: it takes effect at once, also where another host holds it. */
   setVirtual(workloads: readonly VirtualAddresses[], at: number): void {
-    for (const address of this.#virtual.keys()) this.#unsettle(address, 'all');
-    this.#virtual.clear();
-    for (const workload of workloads) {
-      for (const address of workload.addresses) {
-        this.#virtual.set(address, workload);
-        this.#unsettle(address, 'all');
-      }
-    }
+    for (const address of this.#virtual.replace(workloads)) this.#unsettle(address, 'all');
     this.#settle(at);
   }
 
   /** A label of the host is another: it may be selected as a holder, or no more. */
   relabelled(name: string, at: number): void {
-    if (this.#virtual.size === 0) return;
+    if (this.#virtual.isEmpty) return;
     const host = this.#hosts.get(name);
     if (host === undefined) return;
     for (const address of this.#claimed(host)) if (this.#virtual.has(address)) this.#unsettle(address, host);
@@ -297,13 +263,13 @@ export class AddressClaims {
     const { leaseMs } = this.#options.limits;
     for (const host of this.#absent) {
       if (host.containment === 'contained' || at - (host.absentSince ?? at) < leaseMs) continue;
-      const ended = [...host.held].filter((address) => !this.#virtual.has(address)).sort();
+      const ended = [...host.held].sort();
       this.#unsettleAllOf(host);
       this.#reclaim(host, () => {
         host.reported = new Set();
         for (const address of this.#seen.forget(host.name)) this.#unsettle(address, 'all');
       });
-      if (ended.length > 0) this.#events.push({ kind: 'lease-ended', host: host.name, addresses: ended });
+      if (ended.length > 0) this.outcome.tell({ kind: 'lease-ended', host: host.name, addresses: ended });
     }
     for (const address of this.#contested) {
       if (this.#isContested(address)) this.#unsettle(address, 'holder');
@@ -318,38 +284,10 @@ export class AddressClaims {
    */
   #giveUpOutside(host: ClaimingHost, ranges: readonly AddressRange[]): void {
     for (const address of [...host.held]) {
-      if (rangesContain(ranges, address) || this.#talksFrom(host, address) || this.#virtual.has(address)) continue;
+      if (rangesContain(ranges, address) || this.#talksFrom(host, address)) continue;
       this.#release(host, address);
       this.#unsettle(address, 'all');
     }
-  }
-
-  // ---- what came of it
-
-  /** Names of hosts and external workloads whose addresses are others since this was last asked. */
-  takeTouched(): ReadonlySet<string> {
-    const touched = this.#touched;
-    this.#touched = new Set();
-    return touched;
-  }
-
-  /** For the store: addresses with the host that holds them now, or undefined. */
-  takeHolderChanges(): ReadonlyMap<Address, string | undefined> {
-    const changes = this.#holderChanges;
-    this.#holderChanges = new Map();
-    return changes;
-  }
-
-  takePendingChanges(): ReadonlySet<string> {
-    const changes = this.#pendingChanges;
-    this.#pendingChanges = new Set();
-    return changes;
-  }
-
-  takeEvents(): readonly ClaimEvent[] {
-    const events = this.#events;
-    this.#events = [];
-    return events;
   }
 
   // ---- one address
@@ -372,15 +310,12 @@ export class AddressClaims {
     const claimants = this.#claimants.get(address) ?? new Set<ClaimingHost>();
     const one = typeof concerned === 'string' ? [] : [concerned].filter((host) => claimants.has(host));
     const asked = concerned === 'all' ? claimants : one;
-    const virtual = this.#virtual.get(address);
-    if (virtual !== undefined) {
-      this.#settleVirtual(address, virtual, asked);
+    if (this.#virtual.has(address)) {
+      this.#settleVirtual(address, asked);
       return;
     }
+    for (const name of [...this.#virtual.holdersOf(address)]) this.#letGoVirtual(name, address);
     const before = this.#holders.get(address);
-    for (const host of asked) {
-      if (host.held.has(address) && !this.#isHolder(host, address)) this.#release(host, address);
-    }
     this.#keepOrRelease(address, at);
     if (!this.#holders.has(address)) this.#giveTo(address, before === undefined ? asked : claimants);
     const told = this.#holders.get(address) === before ? asked : claimants;
@@ -391,32 +326,24 @@ export class AddressClaims {
     }
   }
 
-  #settleVirtual(address: Address, virtual: VirtualAddresses, claimants: Iterable<ClaimingHost>): void {
+  #settleVirtual(address: Address, claimants: Iterable<ClaimingHost>): void {
     const holder = this.#holders.get(address);
     if (holder !== undefined) {
       const host = holder.kind === 'host' ? this.#hosts.get(holder.name) : undefined;
       if (host !== undefined) this.#release(host, address);
       else this.#holders.delete(address);
-      this.#touched.add(holder.name);
+      this.outcome.touch(holder.name);
     }
     this.#contested.delete(address);
     for (const host of claimants) {
-      const reason = this.#virtualRefusal(host, { address, virtual });
-      if (reason === undefined && !host.held.has(address)) {
-        host.held.add(address);
-        this.#touched.add(host.name);
-      } else if (reason?.kind === 'not-a-holder' && host.held.delete(address)) this.#touched.add(host.name);
-      this.#setPending(host, address, reason);
+      const { isChanged, pending } = this.#virtual.settle(host, address);
+      if (isChanged) this.outcome.virtualChanged(host.name);
+      this.#setPending(host, address, pending);
     }
   }
 
-  #virtualRefusal(
-    host: ClaimingHost,
-    { address, virtual }: { readonly address: Address; readonly virtual: VirtualAddresses },
-  ): PendingReason | undefined {
-    if (!virtual.mayHold(host.name)) return { kind: 'not-a-holder', virtual: virtual.name };
-    if (host.held.has(address)) return undefined;
-    return host.containment === 'contained' || host.absentSince !== undefined ? { kind: 'contained' } : undefined;
+  #letGoVirtual(host: string, address: Address): void {
+    if (this.#virtual.letGo(host, address)) this.outcome.virtualChanged(host);
   }
 
   #keepOrRelease(address: Address, at: number): void {
@@ -433,7 +360,7 @@ export class AddressClaims {
     if (newcomer === undefined || newcomer === holder || newcomer.containment === 'contained') return;
     this.#release(holder, address);
     this.#hold(newcomer, address);
-    this.#events.push({ kind: 'passed', address, from: holder.name, to: newcomer.name });
+    this.outcome.tell({ kind: 'passed', address, from: holder.name, to: newcomer.name });
   }
 
   #loneTalker(address: Address): ClaimingHost | undefined {
@@ -468,7 +395,7 @@ export class AddressClaims {
     const external = this.#externals.get(address);
     if (external !== undefined) {
       this.#holders.set(address, { kind: 'external', name: external });
-      this.#touched.add(external);
+      this.outcome.touch(external);
       return;
     }
     const good = [...claimants].filter(
@@ -509,16 +436,16 @@ export class AddressClaims {
   #hold(host: ClaimingHost, address: Address): void {
     host.held.add(address);
     this.#holders.set(address, { kind: 'host', name: host.name });
-    this.#holderChanges.set(address, host.name);
-    this.#touched.add(host.name);
+    this.outcome.holderIs(address, host.name);
+    this.outcome.touch(host.name);
   }
 
   #release(host: ClaimingHost, address: Address): void {
     host.held.delete(address);
-    this.#touched.add(host.name);
+    this.outcome.touch(host.name);
     if (this.#isHolder(host, address)) {
       this.#holders.delete(address);
-      this.#holderChanges.set(address, undefined);
+      this.outcome.holderIs(address, undefined);
     }
     // There is room for one more of those that were too many.
     for (const [waiting, { kind }] of host.pending) if (kind === 'too-many') this.#unsettle(waiting, host);
@@ -536,13 +463,13 @@ export class AddressClaims {
     if (before !== undefined && isSameReason(before, next)) return;
     host.pending.set(address, next);
     this.#pendingHosts.add(host.name);
-    this.#pendingChanges.add(host.name);
+    this.outcome.pendingChanged(host.name);
   }
 
   #endPending(host: ClaimingHost, address: Address): void {
     if (!host.pending.delete(address)) return;
     if (host.pending.size === 0) this.#pendingHosts.delete(host.name);
-    this.#pendingChanges.add(host.name);
+    this.outcome.pendingChanged(host.name);
   }
 
   // ---- who claims what
@@ -570,9 +497,7 @@ export class AddressClaims {
     claimants?.delete(host);
     if (claimants?.size === 0) this.#claimants.delete(address);
     this.#endPending(host, address);
-    if (this.#virtual.has(address)) {
-      if (host.held.delete(address)) this.#touched.add(host.name);
-    }
+    this.#letGoVirtual(host.name, address);
     this.#unsettle(address, host);
   }
 

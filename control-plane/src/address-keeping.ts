@@ -100,9 +100,9 @@ export class AddressKeeping {
   async keep(): Promise<'changed' | 'same'> {
     const { inventory, audit, tell } = this.#options;
     const { claims } = inventory;
-    const changes = claims.takeHolderChanges();
+    const changes = claims.outcome.takeHolderChanges();
     for (const [address, host] of changes) this.#holders.set(address, host);
-    for (const event of claims.takeEvents()) {
+    for (const event of claims.outcome.takeEvents()) {
       if (event.kind === 'passed') {
         const { address, from, to } = event;
         await audit({ actor: 'control-plane', action: 'address-passed', target: address, details: { from, to } });
@@ -112,12 +112,14 @@ export class AddressKeeping {
         await audit({ actor: 'control-plane', action: 'address-lease-ended', target: host, details });
       }
     }
-    const pending = claims.takePendingChanges();
+    const pending = claims.outcome.takePendingChanges();
     for (const host of pending) this.#notes.changed(host);
     const holdings = inventory.takeHoldingChanges();
+    const virtual = claims.outcome.takeVirtualChanges();
     if (this.#isFirst) this.#rememberHoldings();
-    for (const host of holdings) this.#noteHoldings(host);
-    for (const host of new Set([...pending, ...holdings, ...this.#untold])) tell(host, this.standingOf(host));
+    for (const host of new Set([...holdings, ...virtual])) this.#noteHoldings(host);
+    for (const host of new Set([...pending, ...holdings, ...virtual, ...this.#untold]))
+      tell(host, this.standingOf(host));
     this.#untold.clear();
     await this.#save();
     return holdings.size > 0 ? 'changed' : 'same';
@@ -125,7 +127,8 @@ export class AddressKeeping {
 
   #noteHoldings(host: string): void {
     const before = this.#heldBefore.get(host) ?? new Set();
-    const after = new Set(this.#options.inventory.claims.heldBy(host));
+    const { claims } = this.#options.inventory;
+    const after = new Set([...claims.heldBy(host), ...claims.virtualHeldBy(host)]);
     if (after.size === 0) this.#heldBefore.delete(host);
     else this.#heldBefore.set(host, after);
     this.#options.happenings.holdingsChanged(host, before, after);
@@ -145,7 +148,7 @@ export class AddressKeeping {
 
   standingOf(host: string): AddressStanding {
     const { claims } = this.#options.inventory;
-    const held = [...claims.heldBy(host)].sort();
+    const held = [...claims.heldBy(host), ...claims.virtualHeldBy(host)].sort();
     const pending = claims.pendingOf(host);
     return {
       held: held.slice(0, addressesTold),

@@ -7,6 +7,8 @@ import type { FleetInventory } from './fleet-inventory.ts';
 export interface AddressView {
   /** What it holds, containers' aside. */
   readonly addresses: readonly Address[];
+  /** Those of virtual workloads that it holds too. */
+  readonly virtualAddresses: readonly { readonly address: Address; readonly workload: string }[];
   readonly pendingClaims: {
     readonly count: number;
     readonly claims: readonly { readonly address: Address; readonly reason: string }[];
@@ -23,6 +25,9 @@ export function addressViewOf(inventory: FleetInventory, host: string): AddressV
   const ranges = inventory.host(host)?.ranges;
   return {
     addresses: inventory.addressesOf(host),
+    virtualAddresses: [...inventory.claims.virtualHeldBy(host)]
+      .sort()
+      .map((address) => ({ address, workload: inventory.holderOf(address) ?? '' })),
     pendingClaims: { count: pending.length, claims: pending.slice(0, claimsTold).map(toldClaim) },
     ...(seen === undefined ? {} : { seenFrom: { address: seen.address, shared: seen.isShared ? 'yes' : 'no' } }),
     ...(ranges === undefined ? {} : { allowedAddresses: ranges }),

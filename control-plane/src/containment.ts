@@ -11,7 +11,7 @@ interface Contained {
 
 /** Of the inventory, what tells whose an address is. */
 interface Holdings {
-  readonly claims: Pick<AddressClaims, 'heldBy' | 'holdsAddress' | 'isVirtual'>;
+  readonly claims: Pick<AddressClaims, 'heldBy'>;
   host(name: string): object | undefined;
   container(name: string): BoxedContainer | undefined;
 }
@@ -33,8 +33,8 @@ export function peersKept({ quarantine, isRevoked }: Contained): readonly string
 export function cutOffAddresses(inventory: Holdings, name: string): readonly Address[] {
   const { claims } = inventory;
   const boxed = inventory.host(name) === undefined ? inventory.container(name) : undefined;
-  const own = boxed?.container.reachable.filter((address) => claims.holdsAddress(boxed.host.name, address));
-  return [...(own ?? claims.heldBy(name))].filter((address) => !claims.isVirtual(address)).sort();
+  const own = boxed?.container.reachable.filter((address) => claims.heldBy(boxed.host.name).has(address));
+  return [...(own ?? claims.heldBy(name))].sort();
 }
 
 /** In one audit entry. */

@@ -1,5 +1,5 @@
-// The inventory of a live fleet: hosts with what their agents report and operators labelled, their units and containers, and the external workloads
-// of the active policy. Whose an address is, AddressClaims decides; here it becomes what workloads have. Holds no clock and does no IO.
+// The inventory of a live fleet: hosts with what their agents report and operators labelled, their units and containers, and the external and
+// virtual workloads of the active policy. Whose an address is, AddressClaims decides; here it becomes what workloads have. Holds no clock and does no IO.
 
 import { type Address, familyOf } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
@@ -7,11 +7,13 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { factPrefix, type Labels, namePattern } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { AddressClaims, type Containment, type RememberedHost } from '#policy/address-claims.ts';
+import { AddressClaims } from '#policy/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
+import type { Containment, RememberedHost } from '#policy/claiming-host.ts';
 import type { FleetChange } from '#policy/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
 import { peersKept } from './containment.ts';
+import { type DeclaredVirtual, declaredVirtuals } from './declared-virtuals.ts';
 import type { ContainerEntry, HostContainers } from './host-containers.ts';
 import type { HostUnits, UnitEntry } from './host-units.ts';
 
@@ -51,7 +53,9 @@ export class FleetInventory {
   readonly #hosts = new Map<string, HostEntry>();
   /** Name of a unit's or container's workload to its host's. */
   readonly #insideHosts = new Map<string, string>();
-  #externals: ReadonlyMap<string, Workload> = new Map();
+  /** External and virtual workloads of the active policy. */
+  #declared: ReadonlyMap<string, Workload> = new Map();
+  #virtual: ReadonlyMap<string, DeclaredVirtual> = new Map();
   readonly #stale = new Set<string>();
   /** Hosts that are quarantined, or have a unit or container that is, and may keep some peers: what those mean may change. */
   readonly #quarantined = new Set<string>();
@@ -140,7 +144,7 @@ export class FleetInventory {
     this.#put(entry);
     this.claims.contained(name, containmentOf(entry), this.#at);
     this.claims.reported(name, claimsOf(entry), this.#at);
-    if (before?.labels !== entry.labels) this.claims.relabelled(name, this.#at);
+    if (before?.labels !== entry.labels || before.facts !== entry.facts) this.claims.relabelled(name, this.#at);
     this.#takeTouched();
   }
 
@@ -184,13 +188,23 @@ export class FleetInventory {
     this.#takeTouched();
   }
 
-  /** Replaces the external workloads by those of a policy. A host's name wins over an external's. */
-  setExternals(externals: ReadonlyMap<string, Workload>): void {
-    for (const name of [...this.#externals.keys(), ...externals.keys()]) this.#stale.add(name);
-    this.#externals = externals;
-    const addresses = [...externals].map(([name, workload]) => [name, workload.addresses] as const);
-    this.claims.setExternals(new Map(addresses), this.#at);
+  /** Replaces the external and virtual workloads by those of a policy. A host's name wins over theirs. */
+  setDeclared(declared: ReadonlyMap<string, Workload>): void {
+    for (const name of [...this.#declared.keys(), ...declared.keys()]) this.#stale.add(name);
+    this.#declared = declared;
+    const externals = [...declared.values()].filter(({ kind }) => kind === 'external');
+    this.claims.setExternals(new Map(externals.map(({ name, addresses }) => [name, addresses])), this.#at);
+    this.#virtual = declaredVirtuals({ declared, before: this.#virtual, labelsOf: (host) => this.#labelsOf(host) });
+    const virtual = [...this.#virtual.values()].map(({ claim }) => claim);
+    this.claims.setVirtual(virtual, this.#at);
     this.#takeTouched();
+  }
+
+  /** Hosts that hold some address of the virtual workload now, in code-unit order. */
+  holdersOfVirtual(name: string): readonly string[] {
+    const addresses = this.#virtual.get(name)?.claim.addresses ?? [];
+    const holders = addresses.flatMap((address) => [...this.claims.holdersOfVirtual(address)]);
+    return [...new Set(holders)].sort(compareCodeUnits);
   }
 
   /** Hosts and externals that hold other addresses than when this was last asked. */
@@ -237,8 +251,7 @@ export class FleetInventory {
     const entry = this.#hosts.get(host);
     const containers = [...(entry?.containers.values() ?? [])].flatMap(({ reachable }) => reachable);
     const boxed = new Set(containers.filter((address) => entry?.addresses.includes(address) !== true));
-    const held = [...this.claims.heldBy(host)].filter((address) => !boxed.has(address));
-    return held.filter((address) => !this.claims.isVirtual(address)).sort();
+    return [...this.claims.heldBy(host)].filter((address) => !boxed.has(address)).sort();
   }
 
   /** A value: later changes make another. The first call after a change is linear in the fleet. */
@@ -304,11 +317,10 @@ export class FleetInventory {
     const container = host === undefined ? this.container(name) : undefined;
     if (container !== undefined) return this.#containerWorkload(name, container);
     if (host === undefined) {
-      const external = this.#externals.get(name);
-      return external === undefined ? undefined : { ...external, addresses: this.#externalAddresses(external) };
+      const declared = this.#declared.get(name);
+      return declared === undefined ? undefined : { ...declared, addresses: this.#declaredAddresses(declared) };
     }
-    const labels = new Map(host.labels);
-    for (const [key, value] of host.facts) labels.set(`${factPrefix}${key}`, value);
+    const labels = this.#labelsOf(name);
     const workload: Workload = { name, kind: 'host', host: name, addresses: this.addressesOf(name), labels };
     const kept = peersKept(host);
     return kept === undefined ? workload : { ...workload, quarantine: this.#quarantineOf(name, kept) };
@@ -352,7 +364,7 @@ export class FleetInventory {
     const { addresses: onHost, reachable } = container;
     const hidden = new Set(onHost.filter((address) => !reachable.includes(address)).map(familyOf));
     return [
-      ...reachable.filter((address) => this.claims.holdsAddress(host.name, address)),
+      ...reachable.filter((address) => this.claims.heldBy(host.name).has(address)),
       ...this.addressesOf(host.name).filter((address) => hidden.has(familyOf(address))),
     ];
   }
@@ -379,16 +391,25 @@ export class FleetInventory {
     if (container !== undefined) return this.#addressesElsewhere(container);
     const host = this.#hosts.get(name) ?? this.unit(name)?.host;
     if (host !== undefined) return this.addressesOf(host.name);
-    const external = this.#externals.get(name);
-    return external === undefined ? undefined : this.#externalAddresses(external);
+    const declared = this.#declared.get(name);
+    return declared === undefined ? undefined : this.#declaredAddresses(declared);
   }
 
-  #externalAddresses({ name, addresses }: Workload): readonly Address[] {
-    return addresses.filter((address) => this.claims.externalHolds(name, address));
+  /** A host may hold an external's; a virtual workload has its own whoever holds them. */
+  #declaredAddresses({ name, kind, addresses }: Workload): readonly Address[] {
+    return kind === 'virtual' ? addresses : addresses.filter((address) => this.claims.externalHolds(name, address));
+  }
+
+  /** Of the host itself. */
+  #labelsOf(name: string): Labels {
+    const host = this.#hosts.get(name);
+    const labels = new Map(host?.labels);
+    for (const [key, value] of host?.facts ?? []) labels.set(`${factPrefix}${key}`, value);
+    return labels;
   }
 
   #takeTouched(): void {
-    for (const name of this.claims.takeTouched()) {
+    for (const name of this.claims.outcome.takeTouched()) {
       this.#stale.add(name);
       this.#holdingChanges.add(name);
     }

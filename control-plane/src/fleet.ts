@@ -218,7 +218,7 @@ export class Fleet implements AgentBackend {
       fleet.#inventory.rememberHost(entry, remembered);
     }
     fleet.#inventory.claims.remembered();
-    fleet.#inventory.setExternals(active.policy.workloads);
+    fleet.#inventory.setDeclared(active.policy.workloads);
     fleet.#inventory.passTime(upMs);
     await fleet.#addresses.keep();
     fleet.#watchClaims();
@@ -244,9 +244,14 @@ export class Fleet implements AgentBackend {
     return this.#inventory.current();
   }
 
-  /** The host or external workload that holds the address now. */
+  /** The host, external or virtual workload that has the address now. */
   holderOf(address: Address): string | undefined {
     return this.#inventory.holderOf(address);
+  }
+
+  /** Hosts that hold some address of the virtual workload now. */
+  holdersOfVirtual(name: string): readonly string[] {
+    return this.#inventory.holdersOfVirtual(name);
   }
 
   conflicts(): readonly AddressConflict[] {
@@ -538,7 +543,8 @@ export class Fleet implements AgentBackend {
       return err(refusal ?? { kind: 'not-admitted', text: `host ${host} is not enrolled here` });
     const at = this.#now();
     const holderOf = (address: Address) => this.#inventory.holderOf(address);
-    const reporter = this.#intake.reporterOf(entry, { at, holderOf });
+    const mayHoldVirtual = (address: Address) => this.#inventory.claims.mayHoldVirtual(host, address);
+    const reporter = this.#intake.reporterOf(entry, { at, holderOf, mayHoldVirtual });
     const { records, refused } = believeFlows(batch.records, { reporter, now: at });
     const flows = records.map((record) => ({ ...record, peerWorkload: holderOf(record.peer) ?? '' }));
     const { sequence, lost } = batch;
@@ -805,7 +811,7 @@ export class Fleet implements AgentBackend {
           ? { state: 'promoted', canary, active: revision }
           : { state: 'failed', canary, reason: 'another policy was activated' };
     }
-    this.#inventory.setExternals(input.policy.workloads);
+    this.#inventory.setDeclared(input.policy.workloads);
     await this.#addresses.keep();
     this.#publication.mark('always');
     return { revision, policy: id };

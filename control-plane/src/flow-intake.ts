@@ -40,7 +40,12 @@ export class FlowIntake {
 
   reporterOf(
     entry: HostEntry,
-    parts: { readonly at: Millis; holderOf(address: Address): string | undefined },
+    parts: {
+      readonly at: Millis;
+      holderOf(address: Address): string | undefined;
+      /** Absent: the address is no virtual workload's. */
+      mayHoldVirtual(address: Address): boolean | undefined;
+    },
   ): Reporter {
     const held = holdingsOf(entry);
     const behind = new Set<string>([...entry.containers.values()].flatMap(({ addresses }) => addresses));
@@ -51,6 +56,9 @@ export class FlowIntake {
       isOwn: (workload) => held.has(workload) || isLate(workload),
       holds: (local) => {
         const holder = parts.holderOf(local);
+        // A virtual address moves faster than reports of it: who may hold it may have had it.
+        const mayHold = parts.mayHoldVirtual(local);
+        if (mayHold !== undefined) return mayHold;
         // One that is another's by now is that other's, whoever had it; one that the host only claims is not its own yet.
         if (holder !== undefined) return held.has(holder);
         return behind.has(local) || isLate(local);

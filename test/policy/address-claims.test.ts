@@ -6,6 +6,7 @@ import { type AddressRange, normaliseRanges, parseCidr } from '#model/address-ra
 import { assertOk } from '#model/result.ts';
 import { AddressClaims } from '#policy/address-claims.ts';
 import { defaultClaimLimits } from '#policy/address-standing.ts';
+import type { VirtualAddresses } from '#policy/virtual-claims.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -30,6 +31,7 @@ class World {
   }
 
   enrol(name: string, ...cidrs: readonly string[]): this {
+    this.known.add(name);
     this.claims.enrolled(name, cidrs.length === 0 ? undefined : ranges(...cidrs), this.at);
     return this;
   }
@@ -37,7 +39,6 @@ class World {
   /** Connects, enrolled if need be, seen from `from`, and reports. */
   comes(name: string, from: string, ...reported: readonly string[]): this {
     if (!this.known.has(name)) this.enrol(name);
-    this.known.add(name);
     this.claims.connected(name, addressOf(from), this.at);
     return this.says(name, ...reported);
   }
@@ -85,7 +86,15 @@ interface Row {
   readonly world: () => World;
   readonly holders: Readonly<Record<string, string | undefined>>;
   readonly pending?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Addresses of virtual workloads that a host holds. */
+  readonly virtual?: Readonly<Record<string, readonly string[]>>;
 }
+
+const vip = (address: string): VirtualAddresses => ({
+  name: 'vip',
+  addresses: [addressOf(address)],
+  mayHold: () => true,
+});
 
 const elsewhere = '127.0.0.1';
 
@@ -496,6 +505,117 @@ describe.each([
       pending: { c: { [x]: 'not-a-holder' } },
     },
     {
+      story: 'moved, it is held by who has it now',
+      world: () =>
+        new World()
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', elsewhere, x)
+          .says('a')
+          .comes('b', elsewhere, x),
+      holders: { [x]: 'vip' },
+      virtual: { a: [], b: [x] },
+    },
+    {
+      story: 'a holder that is away keeps it until it says otherwise, and with its lease it lets go',
+      world: () =>
+        new World()
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', elsewhere, x)
+          .comes('b', elsewhere, x)
+          .goes('a')
+          .goes('b')
+          .pass(6 * dayMs)
+          .comes('b', elsewhere, x)
+          .pass(2 * dayMs, 'b'),
+      holders: { [x]: 'vip' },
+      virtual: { a: [], b: [x] },
+    },
+    {
+      story: 'a host that is selected no more loses it, and has it when it is selected again',
+      world: () => {
+        const selected = new Set(['a', 'b']);
+        const world = new World().next((claims, at) =>
+          claims.setVirtual([{ ...vip(x), mayHold: (host) => selected.has(host) }], at),
+        );
+        world.comes('a', elsewhere, x).comes('b', elsewhere, x);
+        selected.delete('a');
+        world.next((claims, at) => claims.relabelled('a', at));
+        selected.delete('b');
+        world.next((claims, at) => claims.relabelled('b', at));
+        selected.add('b');
+        return world.next((claims, at) => claims.relabelled('b', at));
+      },
+      holders: { [x]: 'vip' },
+      virtual: { a: [], b: [x] },
+      pending: { a: { [x]: 'not-a-holder' }, b: {} },
+    },
+    {
+      story: 'one that is selected and never said that it has it does not hold it',
+      world: () => new World().next((claims, at) => claims.setVirtual([vip(x)], at)).comes('a', elsewhere, y),
+      holders: { [x]: 'vip', [y]: 'a' },
+      virtual: { a: [] },
+    },
+    {
+      story: 'a host without ranges has room for as many of its own beside it, and one with ranges needs none for it',
+      world: () =>
+        new World({ withoutRanges: 1 })
+          .enrol('b', '192.0.2.0/24')
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', elsewhere, x, y)
+          .comes('b', elsewhere, x),
+      holders: { [x]: 'vip', [y]: 'a' },
+      virtual: { a: [x], b: [x] },
+      pending: { a: {}, b: {} },
+    },
+    {
+      story: 'two holders that talk from it at once are two holders, and nobody is blamed',
+      world: () =>
+        new World()
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', x)
+          .comes('b', x)
+          .pass(1000, 'a', 'b'),
+      holders: { [x]: 'vip' },
+      virtual: { a: [x], b: [x] },
+      pending: { a: {}, b: {} },
+    },
+    {
+      story: 'a quarantined holder keeps it until it lets go, and another gains nothing by claiming',
+      world: () =>
+        new World()
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', elsewhere, x)
+          .comes('b', elsewhere)
+          .next((claims, at) => claims.contained('a', 'contained', at))
+          .next((claims, at) => claims.contained('b', 'contained', at))
+          .says('b', x),
+      holders: { [x]: 'vip' },
+      virtual: { a: [x], b: [] },
+      pending: { a: {}, b: { [x]: 'contained' } },
+    },
+    {
+      story: 'an external of an older policy gives way, and has it back',
+      world: () =>
+        new World()
+          .next((claims, at) => claims.setExternals(new Map([['db', [addressOf(x)]]]), at))
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', elsewhere, x)
+          .next((claims, at) => claims.setVirtual([], at)),
+      holders: { [x]: 'db' },
+      virtual: { a: [] },
+      pending: { a: { [x]: 'held-by db' } },
+    },
+    {
+      story: 'a removed holder holds nothing',
+      world: () =>
+        new World()
+          .next((claims, at) => claims.setVirtual([vip(x)], at))
+          .comes('a', elsewhere, x)
+          .next((claims, at) => claims.removed('a', at)),
+      holders: { [x]: 'vip' },
+      virtual: { a: [] },
+    },
+    {
       story: 'ended, it is the first claimant’s',
       world: () =>
         new World()
@@ -510,36 +630,38 @@ describe.each([
     },
   ];
 
-  test.each(rows)('$story', ({ world, holders, pending = {} }) => {
+  test.each(rows)('$story', ({ world, holders, pending = {}, virtual = {} }) => {
     const ended = world();
     expect(Object.fromEntries(Object.keys(holders).map((address) => [address, ended.holder(address)]))).toEqual(
       holders,
     );
     expect(Object.fromEntries(Object.keys(pending).map((name) => [name, ended.pending(name)]))).toEqual(pending);
+    const held = Object.keys(virtual).map((name) => [name, [...ended.claims.virtualHeldBy(name)]]);
+    expect(Object.fromEntries(held)).toEqual(virtual);
   });
 });
 
 test('who holds what is told once, and as events where nobody asked for it', () => {
   const world = new World().comes('a', '10.0.0.1', '10.0.0.1', '10.0.0.2');
-  expect([...world.claims.takeHolderChanges()].sort()).toEqual([
+  expect([...world.claims.outcome.takeHolderChanges()].sort()).toEqual([
     ['10.0.0.1', 'a'],
     ['10.0.0.2', 'a'],
   ]);
-  expect([...world.claims.takeTouched()]).toEqual(['a']);
+  expect([...world.claims.outcome.takeTouched()]).toEqual(['a']);
   world
     .goes('a')
     .comes('b', '10.0.0.1')
     .pass(5 * minuteMs, 'b');
   world.pass(7 * dayMs, 'b');
-  expect(world.claims.takeEvents()).toEqual([
+  expect(world.claims.outcome.takeEvents()).toEqual([
     { kind: 'passed', address: '10.0.0.1', from: 'a', to: 'b' },
     { kind: 'lease-ended', host: 'a', addresses: ['10.0.0.2'] },
   ]);
-  expect([...world.claims.takeHolderChanges()].sort()).toEqual([
+  expect([...world.claims.outcome.takeHolderChanges()].sort()).toEqual([
     ['10.0.0.1', 'b'],
     ['10.0.0.2', undefined],
   ]);
-  expect(world.claims.takeEvents()).toEqual([]);
+  expect(world.claims.outcome.takeEvents()).toEqual([]);
 });
 
 test('fifty hosts behind one address: it is nobody’s, also for the first that comes back after a restart', () => {
@@ -574,11 +696,11 @@ test('a report costs what it changes, whatever the fleet claims', () => {
   const count = 5000;
   for (let index = 0; index < count; index += 1)
     world.comes(`h${index}`, `10.1.${index >> 8}.${index & 255}`, bridge, `10.1.${index >> 8}.${index & 255}`);
-  world.claims.takeTouched();
-  world.claims.takePendingChanges();
+  world.claims.outcome.takeTouched();
+  world.claims.outcome.takePendingChanges();
   world.says('h77', '10.1.0.77', '10.2.0.1');
-  expect([...world.claims.takeTouched()]).toEqual(['h77']);
-  expect([...world.claims.takePendingChanges()]).toEqual(['h77']);
+  expect([...world.claims.outcome.takeTouched()]).toEqual(['h77']);
+  expect([...world.claims.outcome.takePendingChanges()]).toEqual(['h77']);
   world.pass(5000);
-  expect(world.claims.takePendingChanges().size).toBe(0);
+  expect(world.claims.outcome.takePendingChanges().size).toBe(0);
 });

@@ -24,7 +24,7 @@ export function renderedStage(options: RenderedOptions = {}) {
           if (!managed.has(host.name)) return unload(host);
           const ruleSet = ruleSetOf(host.name);
           if (ruleSet === undefined) throw new Error(`the compiler has no rule set for ${host.name}`);
-          return load(host, options.tamper === undefined ? ruleSet : options.tamper(ruleSet));
+          return loadRuleSet(host, options.tamper === undefined ? ruleSet : options.tamper(ruleSet));
         }),
       );
     },
@@ -33,7 +33,7 @@ export function renderedStage(options: RenderedOptions = {}) {
 }
 
 /** A table that failed to load lets everything pass, so a failure here must never reach the probes. */
-async function load(host: LabHost, ruleSet: HostRuleSet): Promise<void> {
+export async function loadRuleSet(host: LabHost, ruleSet: HostRuleSet): Promise<void> {
   // One after the other with peer maps of either kind.
   const mostWalks = ruleSet.revision % 2 === 0 ? 0 : mostWalksDefault;
   const script = renderFromNothing(ruleSet, { essentials: [], mostWalks });

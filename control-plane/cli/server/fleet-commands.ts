@@ -13,7 +13,7 @@ import { guarded } from './failure.ts';
 import { parseLabelEdits } from './labels.ts';
 import { labelsText, printJson, printLine, printTable, someText, timeText } from './printing.ts';
 import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
-import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+import { exitCodeOf, namesText, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
 
 const conflictsShown = 10;
 
@@ -184,7 +184,11 @@ async function listWorkloads(options: ListOptions): Promise<void> {
       one.inbound ?? '',
       one.outbound ?? '',
       one.protection ?? '',
-      [containmentText(one), one.conflicting.length === 0 ? '' : `pending: ${one.conflicting.join(' ')}`]
+      [
+        containmentText(one),
+        one.heldBy === undefined ? '' : `held by ${namesText(one.heldBy) || 'nobody now'}`,
+        one.conflicting.length === 0 ? '' : `pending: ${one.conflicting.join(' ')}`,
+      ]
         .filter((text) => text !== '')
         .join('; '),
     ]),

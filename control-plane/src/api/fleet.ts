@@ -5,6 +5,7 @@ import { sumCounts } from '#model/counts.ts';
 import { factPrefix } from '#model/label.ts';
 import { closestName } from '#policy/closest-name.ts';
 import type { Workload } from '#policy/policy.ts';
+import { selectorText } from '#policy/selector-text.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Canary } from '../canary.ts';
 import type { Fleet } from '../fleet.ts';
@@ -130,7 +131,17 @@ export function noSuchHost(fleet: Fleet, name: string): ApiError {
 /** Labels and quarantine are an operator's word on what agents enforce. */
 export function noSuchWorkload(fleet: Fleet, name: string): ApiError {
   const { workloads } = fleet.inventory();
-  if (workloads.has(name))
+  const known = workloads.get(name);
+  if (known?.kind === 'virtual') {
+    const [first, ...more] = fleet.holdersOfVirtual(name);
+    const others = more.length === 0 ? '' : ` and ${more.length} more`;
+    const now = first === undefined ? 'none holds it now' : `now ${first}${others}`;
+    return new ApiError(
+      'not-found',
+      `"${name}" is virtual: what is known of it stands in the policy, and the hosts that hold it enforce it (${now})`,
+    );
+  }
+  if (known !== undefined)
     return new ApiError(
       'not-found',
       `"${name}" is external: no agent enforces it, and what is known of it stands in the policy`,
@@ -255,6 +266,9 @@ function workloadView(
     ...(one.host === undefined ? {} : { host: one.host }),
     addresses: one.addresses,
     conflicting,
+    ...(one.holders === undefined
+      ? {}
+      : { holders: selectorText(one.holders), heldBy: fleet.holdersOfVirtual(one.name) }),
     labels: own,
     facts,
     segments: fleet.segmentsOf(one),

@@ -255,6 +255,10 @@ export const agent = z.object({
     .describe('what is in force at the host itself; absent where nothing is, or that is not known'),
   agentVersion: z.string(),
   addresses: names,
+  virtualAddresses: z
+    .array(z.object({ address: z.string(), workload: z.string() }))
+    .readonly()
+    .describe('those of virtual workloads that it holds too'),
   allowedAddresses: names.optional().describe('ranges that it may claim; absent where it was given none'),
   seenFrom: z
     .object({ address: z.string(), shared: z.enum(['yes', 'no']) })
@@ -313,6 +317,8 @@ export const workload = z.object({
   host: z.string().optional(),
   addresses: names,
   conflicting: names.describe('addresses that it claims and does not hold'),
+  holders: z.string().optional().describe('of a virtual workload: the selector of hosts that may hold its addresses'),
+  heldBy: names.optional().describe('of a virtual workload: hosts that hold some of its addresses now'),
   labels,
   facts: labels,
   segments: names,
