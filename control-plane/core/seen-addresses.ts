@@ -15,6 +15,9 @@ interface SeenHost {
 interface Talkers {
   readonly hosts: Set<string>;
   isShared: boolean;
+  /** Who was heard last, and who before that was another: of thousands behind one address, enough to know whether any other overlaps. */
+  last?: string;
+  lastOther?: string;
 }
 
 /** What of it outlives the process. */
@@ -58,7 +61,7 @@ export class SeenAddresses {
     if (usable === undefined) return this.forget(host);
     const left = before === usable ? [] : this.forget(host);
     this.#hosts.set(host, { address: usable, since: at, heard: at });
-    this.#join(usable, host);
+    noteHeard(this.#join(usable, host), host);
     return left;
   }
 
@@ -81,8 +84,9 @@ export class SeenAddresses {
     if (seen === undefined) return undefined;
     seen.heard = at;
     const talkers = this.#talkers.get(seen.address);
-    if (talkers === undefined || talkers.isShared || talkers.hosts.size < 2) return undefined;
-    talkers.isShared = [...talkers.hosts].some((name) => name !== host && overlaps(seen, this.#hosts.get(name)));
+    if (talkers === undefined || talkers.isShared) return undefined;
+    noteHeard(talkers, host);
+    talkers.isShared = talkers.lastOther !== undefined && overlaps(seen, this.#hosts.get(talkers.lastOther));
     return talkers.isShared ? seen.address : undefined;
   }
 
@@ -93,6 +97,7 @@ export class SeenAddresses {
     this.#hosts.delete(host);
     const talkers = this.#talkers.get(address);
     talkers?.hosts.delete(host);
+    if (talkers !== undefined) forgetHeard(talkers, host);
     if (talkers === undefined || talkers.hosts.size === 0) {
       this.#talkers.delete(address);
       return [];
@@ -108,6 +113,21 @@ export class SeenAddresses {
     this.#talkers.set(address, talkers);
     return talkers;
   }
+}
+
+function noteHeard(talkers: Talkers, host: string): void {
+  if (talkers.last === host) return;
+  if (talkers.last !== undefined) talkers.lastOther = talkers.last;
+  talkers.last = host;
+}
+
+/** Whoever was heard before those two is heard again soon, if it talks from there. */
+function forgetHeard(talkers: Talkers, host: string): void {
+  if (talkers.last === host) {
+    if (talkers.lastOther === undefined) delete talkers.last;
+    else talkers.last = talkers.lastOther;
+    delete talkers.lastOther;
+  } else if (talkers.lastOther === host) delete talkers.lastOther;
 }
 
 function overlaps(a: SeenHost, b: SeenHost | undefined): boolean {
