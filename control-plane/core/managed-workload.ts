@@ -14,14 +14,20 @@ export function isManaged<Kinded extends Pick<Workload, 'kind'>>(
 
 /** The workloads, those that hold addresses of virtual ones without these: peers know them as the virtual workload's alone. */
 export function withVirtualAddressesApart(workloads: ReadonlyMap<string, Workload>): ReadonlyMap<string, Workload> {
+  const virtual = virtualAddressesIn(workloads);
+  if (virtual.size === 0) return workloads;
+  return new Map([...workloads].map(([name, workload]) => [name, apartFrom(workload, virtual)]));
+}
+
+export function virtualAddressesIn(workloads: ReadonlyMap<string, Workload>): ReadonlySet<Address> {
   const virtual = new Set<Address>();
   for (const { kind, addresses } of workloads.values()) {
     if (kind === 'virtual') for (const address of addresses) virtual.add(address);
   }
-  if (virtual.size === 0) return workloads;
-  const apart = (workload: Workload): Workload =>
-    workload.kind === 'virtual' || !workload.addresses.some((address) => virtual.has(address))
-      ? workload
-      : { ...workload, addresses: workload.addresses.filter((address) => !virtual.has(address)) };
-  return new Map([...workloads].map(([name, workload]) => [name, apart(workload)]));
+  return virtual;
+}
+
+export function apartFrom(workload: Workload, virtual: ReadonlySet<Address>): Workload {
+  if (workload.kind === 'virtual' || !workload.addresses.some((address) => virtual.has(address))) return workload;
+  return { ...workload, addresses: workload.addresses.filter((address) => !virtual.has(address)) };
 }

@@ -4,7 +4,7 @@
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
-import { isManaged } from '#policy/managed-workload.ts';
+import { apartFrom, isManaged, virtualAddressesIn } from '#policy/managed-workload.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
 import { inventoryUnder } from './policy-review.ts';
@@ -182,8 +182,12 @@ export class Publication {
     const before = this.#trial;
     if (before !== undefined && before.trial === trial) {
       for (const host of trial.hosts) changed.delete(host);
-      // External workloads are the active policy's; the trial has its own.
-      const managed = changes.filter((change) => change.kind !== 'workload-set' || isManaged(change.workload));
+      // External and virtual workloads are the active policy's; the trial has its own.
+      const virtual = virtualAddressesIn(trial.policy.workloads);
+      const managed = changes.flatMap((change) => {
+        if (change.kind !== 'workload-set') return change;
+        return isManaged(change.workload) ? { ...change, workload: apartFrom(change.workload, virtual) } : [];
+      });
       // It was asked for no others.
       for (const host of before.compiler.apply(managed, at).keys()) changed.add(host);
       return;

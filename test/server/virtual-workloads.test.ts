@@ -5,7 +5,7 @@ import { parseAddress } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
-import { fleetUnderTest, shopPolicy, type TestAgent, tenant } from './fleet-under-test.ts';
+import { checkedPolicy, fleetUnderTest, shopPolicy, type TestAgent, tenant } from './fleet-under-test.ts';
 import { flowRecord, nothingLost } from './flow-records.ts';
 
 const vip = ['10.0.0.100', 'fd00::100'];
@@ -15,6 +15,7 @@ const actor = 'operator/test';
 
 const vipPolicy = shopPolicy({
   documents: `    - { name: web-to-vip, from: [{ workloads: 'role == "web"' }], to: [{ workloads: 'role == "vip"' }], services: [tcp/443] }
+    - { name: web-to-lb, from: [{ workloads: 'role == "web"' }], to: [{ workloads: 'role == "lb"' }], services: [tcp/22] }
 ---
 apiVersion: segwall/v1
 kind: Workload
@@ -48,10 +49,10 @@ const heldBy = ({ fleet }: Pick<Shop, 'fleet'>) =>
   );
 const both = vip.map((address) => `shop-vip ${address}`);
 
-/** The addresses that a client’s rule to the virtual workload means, in order. */
-function reached({ sent }: TestAgent): readonly string[] {
+/** The addresses that a client’s rule means, in order. */
+function reached({ sent }: TestAgent, name = 'web-to-vip'): readonly string[] {
   const ruleSet = sent.at(-1);
-  const peers = ruleSet?.workloads[0]?.outbound.grants.find(({ rule }) => rule === 'web-to-vip')?.peers;
+  const peers = ruleSet?.workloads[0]?.outbound.grants.find(({ rule }) => rule === name)?.peers;
   return peers?.kind === 'sets' ? peers.ids.flatMap((id) => ruleSet?.peerSets.get(id)?.addresses ?? []).sort() : [];
 }
 
@@ -121,8 +122,14 @@ describe('the address of a virtual workload', () => {
           local.kind === 'ranges' ? local.ranges.map(rangeText) : 'any',
         ]);
     expect([grants(world.one), grants(world.two), grants(world.other)]).toEqual([
-      [['web-to-vip', vip]],
-      [['web-to-vip', vip]],
+      [
+        ['web-to-lb', 'any'],
+        ['web-to-vip', vip],
+      ],
+      [
+        ['web-to-lb', 'any'],
+        ['web-to-vip', vip],
+      ],
       [['web-to-api', 'any']],
     ]);
   });
@@ -145,6 +152,21 @@ describe('the address of a virtual workload', () => {
     await apply(shopPolicy());
     expect(heldBy(world)).toEqual({});
     expect(fleet.inventory().workloads.has('shop-vip')).toBe(false);
+  });
+
+  test('of a policy on trial is not its holder’s, also where the active policy knows nothing of it', async () => {
+    const { fleet, apply, connect } = await fleetUnderTest();
+    await apply(shopPolicy());
+    const web = await connect('web-1', { labels: { app: 'shop', role: 'web' }, addresses: ['10.0.0.1'] });
+    const one = await connect('lb-1', lb(2));
+    const source = { kind: 'files' as const, files: [{ path: 'policy.yaml', text: vipPolicy }] };
+    const limits = { answerMs: 20_000, holdMs: 20_000 };
+    const given = { policy: checkedPolicy(vipPolicy), source, hosts: ['web-1'], limits, actor };
+    assertOk(await fleet.startCanary(given));
+    one.connection.hostReported(report('10.0.0.2', 'fd00::2', '10.0.0.22', '10.0.0.100'));
+    await fleet.quiet();
+    expect(reached(web, 'web-to-lb')).toEqual(['10.0.0.2', '10.0.0.22', 'fd00::2']);
+    expect(reached(web)).toEqual(vip);
   });
 
   test('is held again after a restart by who comes with it, and in the store it is nobody’s', async () => {
