@@ -11,14 +11,14 @@ import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios.ts';
 import { mismatchText, runTable, type TableReport } from './table.ts';
 import { runTraced } from './traced.ts';
-import { wholeStage } from './whole-stage.ts';
+import { wholeStage, withoutLost } from './whole-stage.ts';
 
 const levels: Readonly<Record<string, (scenario: Scenario) => Promise<TableReport>>> = {
   decided: async (scenario) => runDecided(scenario),
   traced: (scenario) => runTraced(scenario),
   rendered: (scenario) => runTable({ scenario, stage: renderedStage() }),
   enforced: (scenario) => runTable({ scenario, stage: enforcerStage() }),
-  whole: (scenario) => runTable({ scenario, stage: wholeStage() }),
+  whole: (scenario) => runTable({ scenario: withoutLost(scenario), stage: wholeStage() }),
 };
 
 const { values, positionals } = parseArgs({

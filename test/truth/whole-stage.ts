@@ -30,6 +30,12 @@ const reportedWithinMs = 20_000;
 /** Once the matrix is complete, nothing more may come in this time. */
 const quietMs = 1500;
 
+/** Lost hosts are left out: what a whole fleet makes of one is in test/hostile/contained-packets.test.ts. */
+export function withoutLost(scenario: Scenario): Scenario {
+  const steps = scenario.steps.filter((step) => scenario.states[step]?.lost === undefined);
+  return { ...scenario, steps };
+}
+
 export function wholeStage() {
   return async (lab: Lab, scenario: Scenario): Promise<Stage> => {
     const directory = await mkdtemp(join(tmpdir(), 'segwall-whole-'));

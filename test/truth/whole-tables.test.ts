@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { scenarioTagged } from './scenarios.ts';
 import { mismatchText, runTable } from './table.ts';
-import { wholeStage } from './whole-stage.ts';
+import { wholeStage, withoutLost } from './whole-stage.ts';
 
 test.each(['guardrail', 'labels', 'quarantine'])(
   'a whole fleet decides and reports as the oracle does: %s',
@@ -11,10 +11,7 @@ test.each(['guardrail', 'labels', 'quarantine'])(
     timeout: 300_000,
   },
   async (tag) => {
-    const scenario = scenarioTagged(tag);
-    // Lost hosts whose agents lie are in test/hostile/contained-host.test.ts.
-    const steps = scenario.steps.filter((step) => scenario.states[step]?.lost === undefined);
-    const report = await runTable({ scenario: { ...scenario, steps }, stage: wholeStage() });
+    const report = await runTable({ scenario: withoutLost(scenarioTagged(tag)), stage: wholeStage() });
     expect(mismatchText(report.mismatches, report.misreported)).toBe('');
     expect(report.cells).toBeGreaterThan(100);
   },

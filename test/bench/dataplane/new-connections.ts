@@ -41,8 +41,8 @@ const rounds = 300;
 const burst = 512;
 const hostMac = Buffer.from([2, 0, 0, 0, 0, 2]);
 const crowd = 10_000;
-/** What a table may cost that looks addresses up as the plain set does, and one that has more to tell apart. */
-const limits = { addresses: 1.1, others: 1.15 } as const;
+/** What a table may cost that looks addresses up as the plain set does, one that has more to tell apart, and quarantined addresses in it. */
+const limits = { addresses: 1.1, others: 1.15, quarantined: 1.05 } as const;
 const plainSet = 'the plain set';
 const withoutPeers = 'a table without peers';
 
@@ -152,6 +152,20 @@ export async function measureNewConnections({ mostMs = 60_000 } = {}): Promise<N
       ],
     ] as const)
       compare({ name, traffic, ours, set: plain, peers, limit });
+
+    // With none the table is the same, word for word (test/agent-core/cut-off.test.ts).
+    const cutOff = await arrange('cut-off', render(crowdPolicy({ size: crowd }), { quarantined: 1000 }));
+    for (const [traffic, peers] of [
+      [in4, four],
+      [in6, six],
+    ] as const)
+      comparisons.push({
+        name: `${traffic.split(',')[0]}, 10,000 peers, 1,000 quarantined`,
+        shot: aim(`${traffic}: cut off`, cutOff, peers),
+        against: `${traffic.split(',')[0]}, 10,000 peers${traffic === in4 ? ', all met' : ''}`,
+        as: 'none quarantined',
+        limit: limits.quarantined,
+      });
 
     const met64 = (size: number) => meet({ family: 'ipv4', size, met: 64 });
     comparisons.push({

@@ -2,6 +2,9 @@
 
 import { Capacities } from '#agent-core/peer-maps.ts';
 import { renderFromNothing } from '#agent-core/render.ts';
+import { parseAddress } from '#model/address.ts';
+import { assertOk } from '#model/result.ts';
+import type { PeerSet } from '#model/rule-set.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import type { Peers } from './packet-generator.ts';
 
@@ -79,8 +82,14 @@ export function ipv4Crowd(size: number, more: number): HostPolicy {
   return { ...policy, outbound: 'observe', peers: Object.fromEntries(ipv4) };
 }
 
-export function render(policy: HostPolicy): string {
-  return renderFromNothing(hostRuleSet(policy), { essentials: [] });
+/** With so many quarantined workloads beside the peers, of an address in each family. */
+export function render(policy: HostPolicy, { quarantined = 0 } = {}): string {
+  const ruleSet = hostRuleSet(policy);
+  const cutOff = Array.from({ length: quarantined }, (_, at): readonly [string, PeerSet] => {
+    const addresses = [ipv4Peer(1_000_000 + at), ipv6Peer(1_000_000 + at)].map((text) => assertOk(parseAddress(text)));
+    return [`quarantine/q${at}`, { id: `quarantine/q${at}`, quarantine: `q${at}`, addresses, ranges: [] }];
+  });
+  return renderFromNothing({ ...ruleSet, peerSets: new Map([...ruleSet.peerSets, ...cutOff]) }, { essentials: [] });
 }
 
 export const referenceTable = `table inet reference {
