@@ -52,10 +52,15 @@ function readKey(path: string, pem: string): KeyObject {
   );
 }
 
+/** False, too, where the key is no point of the curve. */
 export function isSigned(text: string, { key, signature }: Pick<AuditCheckpoint, 'key' | 'signature'>): boolean {
   const der = Buffer.concat([spkiPrefix, Buffer.from(key, 'hex')]);
-  const publicKey = createPublicKey({ key: der, type: 'spki', format: 'der' });
-  return verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'hex'));
+  try {
+    const publicKey = createPublicKey({ key: der, type: 'spki', format: 'der' });
+    return verify(null, Buffer.from(text), publicKey, Buffer.from(signature, 'hex'));
+  } catch {
+    return false;
+  }
 }
 
 /** What was signed last is kept beside the key and outside of the store, so that a store that is put back from an older copy shows. */

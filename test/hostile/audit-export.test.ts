@@ -186,6 +186,21 @@ describe('dropping what was exported', () => {
   });
 });
 
+test('a pruned log whose key is lost is whole by the new key, and told to whoever trusted the other', async () => {
+  const data = await mkdtemp(join(scratch, 'lost-'));
+  await cp(written.directory, data, { recursive: true });
+  const before = await openAuditLog(data);
+  const pruning = before.pruner(-1);
+  await pruning.prune(written.early, 'operator/test');
+  await pruning.stop();
+  await before.close();
+  await rm(join(data, 'audit/key.pem'));
+  const log = await openAuditLog(data);
+  onTestFinished(() => log.close());
+  expect(await verifyLog(log.client, undefined)).toMatchObject({ kind: 'intact', since: written.early.seq });
+  expect(await verifyLog(log.client, written.held)).toMatchObject({ kind: 'broken', fault: 'other-key' });
+});
+
 test('the commands, one after the other: export, verify, and what may not be dropped yet', async () => {
   const data = await mkdtemp(join(scratch, 'whole-'));
   const server = await startApiServer({ directory: data });

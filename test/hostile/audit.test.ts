@@ -5,7 +5,9 @@ import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { ApiClient, Method } from '#cli/server/api-client.ts';
 import { readEntries, verifyLog } from '#cli/server/audit-log.ts';
+import { isSigned } from '#control-plane/audit-key.ts';
 import type { AuditEntry } from '#policy/audit-chain.ts';
 import { startApiServer } from './support/api-server.ts';
 import {
@@ -151,6 +153,28 @@ test('a long log is signed about once in a thousand entries, and again only wher
   expect(stored.length).toBeLessThanOrEqual(5);
   expect(stored.at(-1)?.seq).toBe(at + 2500);
   expect(await verifyLog(log.client, written.held)).toMatchObject({ kind: 'intact', entries: at + 2500 });
+});
+
+describe('whoever answers for a control plane', () => {
+  const answering = (answer: unknown): ApiClient => ({
+    controlPlane: 'somebody',
+    call: async <Answer>(_method: Method, path: string) => (path === '/audit/log' ? { key: '' } : answer) as Answer,
+  });
+  const entry = { seq: 1, at: 0, actor: 'a', action: 'b', target: 'c', details: '{}', previousHash: '', hash: '' };
+
+  test.each([
+    ['pages that never end', Array.from({ length: 1000 }, () => entry)],
+    ['checkpoints that are none', { seq: 1, key: 'zz' }],
+  ])('cannot hold up or break the command with %s', async (_name, answer) => {
+    const client = answering(answer);
+    const reading = Array.isArray(answer) ? Array.fromAsync(readEntries(client, 0)) : verifyLog(client, undefined);
+    await expect(reading).rejects.toMatchObject({ exit: 1, code: 'audit-broken' });
+  });
+
+  test('cannot sign by a key that is none', () => {
+    for (const byte of ['00', 'ff', '7f'])
+      expect(isSigned('text', { key: byte.repeat(32), signature: byte.repeat(64) })).toBe(false);
+  });
 });
 
 describe('of a control plane', () => {

@@ -53,7 +53,7 @@ async function list(options: AuditOptions): Promise<void> {
   let rows: string[][] = [];
   for await (const entry of readEntries(client, 0)) {
     if (options.json) {
-      await streamLine(JSON.stringify({ ...entry, details: JSON.parse(entry.details) as unknown }));
+      await streamLine(JSON.stringify({ ...entry, details: detailsOf(entry) }));
       continue;
     }
     rows.push(rowOf(entry));
@@ -62,6 +62,15 @@ async function list(options: AuditOptions): Promise<void> {
     [head, rows] = [[], []];
   }
   if (!options.json && (rows.length > 0 || head.length > 0)) await printTable(head, rows, 'nothing was done yet');
+}
+
+/** As text where it is no JSON: somebody changed it, and `--verify` says so. */
+function detailsOf({ details }: AuditEntry): unknown {
+  try {
+    return JSON.parse(details);
+  } catch {
+    return details;
+  }
 }
 
 function rowOf({ seq, at, actor, action, target, details }: AuditEntry): string[] {

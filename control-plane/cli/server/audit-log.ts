@@ -6,9 +6,10 @@ import type { AuditCheckpointView, AuditEntryView, AuditLogView } from '#control
 import { isSigned } from '#control-plane/audit-key.ts';
 import { millis } from '#model/time.ts';
 import type { AuditEntry } from '#policy/audit-chain.ts';
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
+import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit-checkpoint.ts';
 import { type AuditVerdict, AuditVerifier, type AuditVerifierOptions } from '#policy/audit-verifier.ts';
 import type { ApiClient } from './api-client.ts';
+import { CommandFailure } from './failure.ts';
 
 export type AuditLine =
   | { readonly kind: 'entry'; readonly entry: AuditEntry }
@@ -31,8 +32,11 @@ export async function readLogHead(client: ApiClient): Promise<AuditLogHead> {
 export async function* readEntries(client: ApiClient, after: number): AsyncGenerator<AuditEntry> {
   for (let last = after; ; ) {
     const entries = await client.call<readonly AuditEntryView[]>('GET', `/audit?after=${last}&limit=${page}`);
-    for (const entry of entries) yield { ...entry, at: millis(entry.at) };
-    last = entries.at(-1)?.seq ?? last;
+    for (const entry of entries) {
+      if (entry.seq <= last) throw brokenAnswer(`entry ${entry.seq} comes after entry ${last}`);
+      last = entry.seq;
+      yield { ...entry, at: millis(entry.at) };
+    }
     if (entries.length < page) return;
   }
 }
@@ -59,6 +63,7 @@ async function* readCheckpoints(client: ApiClient, from: number): AsyncGenerator
     for (const checkpoint of checkpoints) yield checkpointOf(checkpoint);
     const last = checkpoints.at(-1);
     if (last === undefined || checkpoints.length < page) return;
+    if (last.seq < first) throw brokenAnswer(`the checkpoint of entry ${last.seq} comes after entry ${first}`);
     first = last.seq + 1;
   }
 }
@@ -73,7 +78,14 @@ async function nextBefore(
 }
 
 function checkpointOf(view: AuditCheckpointView): AuditCheckpoint {
-  return { ...view, at: millis(view.at) };
+  const parsed = parseCheckpoint(view);
+  if (parsed.ok) return parsed.value;
+  throw brokenAnswer(`it gave a checkpoint that is none: ${parsed.error}`);
+}
+
+/** No control plane answers so: the store was changed by hand, or somebody else answers. */
+function brokenAnswer(problem: string): CommandFailure {
+  return new CommandFailure(1, 'audit-broken', `the control plane does not give a log: ${problem}`);
 }
 
 export function createVerifier(options: Omit<AuditVerifierOptions, 'sha256' | 'isSigned'>): AuditVerifier {
