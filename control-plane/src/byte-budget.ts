@@ -1,5 +1,6 @@
 // How many bytes of messages are held at once, in all and for each host or address: what has come of unfinished ones, and those that are
-// being worked on. A message takes room as its bytes come, never for what it only says it will be.
+// being worked on. A message takes room as its bytes come, never for what it only says it will be. One may have at most half of what the
+// others leave, so that a few who take all they can leave something to everybody else.
 
 export interface ByteLimits {
   readonly all: number;
@@ -36,7 +37,8 @@ export class ByteBudget {
     return {
       grow: (bytes) => {
         const own = this.of(key);
-        if (this.#all + bytes > this.#limits.all || own + bytes > this.#limits.each) return 'no-room';
+        const left = this.#limits.all - (this.#all - own);
+        if (own + bytes > Math.min(this.#limits.each, left / 2)) return 'no-room';
         held += bytes;
         this.#all += bytes;
         this.#each.set(key, own + bytes);

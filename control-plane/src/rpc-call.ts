@@ -107,6 +107,7 @@ class RpcCall implements StreamCall {
   #isEnded = false;
   /** Of a unary call: its message is here. */
   #isAsked = false;
+  #isServed = false;
   #hasAnswered = false;
   #late: NodeJS.Timeout | undefined;
   #resume: NodeJS.Timeout | undefined;
@@ -140,6 +141,7 @@ class RpcCall implements StreamCall {
       if (this.#isEnded) return;
       const problem = reader.push(chunk, (message) => {
         if (this.#isEnded) return;
+        this.#messageCame();
         this.#slowDown();
         take(message);
       });
@@ -214,6 +216,7 @@ class RpcCall implements StreamCall {
         this.end(comeBack('too many requests are being worked on; send this one again later', 2000));
         return;
       }
+      this.#isServed = true;
       this.#parts.serving(true);
       method.answer(bytes, this.peer).then(
         (answer) => {
@@ -272,7 +275,8 @@ class RpcCall implements StreamCall {
     this.#messageCame();
     clearTimeout(this.#resume);
     this.#held.release();
-    this.#parts.serving(false);
+    if (this.#isServed) this.#parts.serving(false);
+    this.#isServed = false;
   }
 
   /** A caller that goes on sending is read for a moment, so that it sees the status, and then cut. */

@@ -15,7 +15,7 @@ function framed(message: Uint8Array): Buffer {
 
 function readerOf(given: { readonly all?: number; readonly mostBytes?: number; readonly most?: number } = {}) {
   const { all = 1 << 20, mostBytes = 1 << 20, most = pieces.most } = given;
-  const budget = new ByteBudget({ all, each: all });
+  const budget = new ByteBudget({ all: 2 * all, each: all });
   const held = budget.hold('web-1');
   const came: Buffer[] = [];
   const reader = new MessageReader({ mostBytes, pieces: { most, bytesEach: most === pieces.most ? 1 : 256 }, held });
@@ -65,4 +65,20 @@ describe('what is refused', () => {
     push(Buffer.alloc(100));
     expect(budget.bytes).toBe(4096);
   });
+});
+
+test('of the room that is for all, one may have half of what the others leave, and small messages always find some', () => {
+  const budget = new ByteBudget({ all: 64_000, each: 16_000 });
+  const taken = [...Array(8).keys()].map((at) => {
+    const held = budget.hold(`bad-${at}`);
+    let bytes = 0;
+    while (held.grow(100) === 'held') bytes += 100;
+    return bytes;
+  });
+  expect(taken).toEqual([16_000, 16_000, 16_000, 8000, 4000, 2000, 1000, 500]);
+  const held = budget.hold('web-1');
+  expect(held.grow(250)).toBe('held');
+  held.release();
+  expect(budget.of('web-1')).toBe(0);
+  expect(budget.bytes).toBe(63_500);
 });
