@@ -1,7 +1,8 @@
-// The chains that show DNS answers to the agent, behind the table's own chains: only what those let pass comes here, and only
-// answers to questions that were asked (conntrack calls them established replies) of resolvers this host is told to use. `held`:
-// the kernel waits for the agent's word before anyone gets the answer, and lets it pass unasked where no agent listens (bypass).
-// `copied`: the answer goes its way at once and the agent gets a copy.
+// The chains that show DNS to the agent, behind the table's own chains: only what those let pass comes here, questions to resolvers
+// that this host is told to use and what conntrack calls their replies. By the questions the agent tells an answer from a forged one
+// (asked-questions.ts). `held`: the kernel waits for the agent's word before anyone gets the packet, and lets it pass unasked where no
+// agent listens (bypass). `copied`: the packet goes its way at once and the agent gets a copy. One queue for both: a question is seen
+// before its answer.
 //
 // An agent that is stopped listens still, for all that the kernel knows, and would hold answers until it goes on. So the kernel holds
 // only while it hears from the agent: a packet over loopback each second (heartbeat.ts) keeps an element in a set for three.
@@ -31,7 +32,6 @@ const heardSet: ElementMap = {
 };
 const heartbeatLine = `iif "lo" udp dport ${heartbeatPort} update @${heardSetName} { meta nfproto }`;
 
-const hooks = ['input', 'forward'] as const;
 const families = [
   { family: 'ipv4', ip: 'ip' },
   { family: 'ipv6', ip: 'ip6' },
@@ -44,25 +44,29 @@ export function withAnswerChains(
 ): Table {
   const { ruleSet, source, resolvers } = request;
   if (namesOf(ruleSet).size === 0 || resolvers.length === 0) return table;
-  const lines = answerLines(source, resolvers);
+  const questions = questionLines(source, resolvers);
+  const answers = answerLines(source, resolvers);
   const chains = new Map<string, Chain>(table.chains);
+  const add = (name: string, hook: string, lines: readonly string[]) =>
+    chains.set(name, { hook: `{ type filter hook ${hook} priority 10; policy accept; }`, lines });
+  add('questions_output', 'output', [othersPass('dport'), ...questions]);
+  add('answers_input', 'input', [...(source === 'held' ? [heartbeatLine] : []), othersPass('sport'), ...answers]);
   // Containers on bridges ask through this host.
-  const hasContainers = ruleSet.workloads.some(({ kind }) => kind === 'container');
-  for (const hook of hooks) {
-    if (hook === 'forward' && !hasContainers) continue;
-    const first = source === 'held' && hook === 'input' ? [heartbeatLine] : [];
-    chains.set(`answers_${hook}`, {
-      hook: `{ type filter hook ${hook} priority 10; policy accept; }`,
-      lines: [...first, ...lines],
-    });
-  }
+  if (ruleSet.workloads.some(({ kind }) => kind === 'container'))
+    add('answers_forward', 'forward', [...questions, ...answers]);
   const maps = source === 'held' ? new Map([...table.maps, [heardSetName, heardSet]]) : table.maps;
   return { ...table, chains, maps };
 }
 
+/** All other traffic has one comparison and no more; what of it has no ports is let go by the lines behind. */
+function othersPass(port: 'sport' | 'dport'): string {
+  return `th ${port} != 53 return`;
+}
+
 /** A table of one chain, for a kernel that is asked whether it can do this. */
 export function trialScript(source: AnswerSource, resolvers: readonly Address[], table: string): string {
-  const lines = [...(source === 'held' ? [heartbeatLine] : []), ...answerLines(source, resolvers)];
+  const shown = [...questionLines(source, resolvers), ...answerLines(source, resolvers)];
+  const lines = [...(source === 'held' ? [heartbeatLine] : []), othersPass('dport'), ...shown];
   return [
     `add table ${table}`,
     ...(source === 'held' ? [`add set ${table} ${heardSetName} ${heardSet.declaration}`] : []),
@@ -72,14 +76,37 @@ export function trialScript(source: AnswerSource, resolvers: readonly Address[],
   ].join('\n');
 }
 
-/** One line a family and protocol, each as the kernel lists it. */
+/** What the host asks. */
+export function questionLines(source: AnswerSource, resolvers: readonly Address[]): readonly string[] {
+  return shownLines({ source, resolvers, port: 'dport', end: 'daddr', state: 'ct direction original' });
+}
+
 export function answerLines(source: AnswerSource, resolvers: readonly Address[]): readonly string[] {
+  return shownLines({
+    source,
+    resolvers,
+    port: 'sport',
+    end: 'saddr',
+    state: 'ct state established ct direction reply',
+  });
+}
+
+/** One line a family and protocol, each as the kernel lists it. */
+function shownLines(request: {
+  readonly source: AnswerSource;
+  readonly resolvers: readonly Address[];
+  readonly port: 'sport' | 'dport';
+  readonly end: 'saddr' | 'daddr';
+  readonly state: string;
+}): readonly string[] {
+  const { source, resolvers, port, end, state } = request;
   const verdict =
     source === 'held' ? `meta nfproto @${heardSetName} queue num ${answerQueue} bypass` : `log group ${answerQueue}`;
   return families.flatMap(({ family, ip }) => {
     const own = resolvers.filter((resolver) => familyOf(resolver) === family).sort();
     if (own.length === 0) return [];
-    const answers = `ct state established ct direction reply ${ip} saddr { ${own.join(', ')} }`;
-    return ['udp', 'tcp'].map((protocol) => `${answers} ${protocol} sport 53 ${verdict}`);
+    return ['udp', 'tcp'].map(
+      (protocol) => `${protocol} ${port} 53 ${ip} ${end} { ${own.join(', ')} } ${state} ${verdict}`,
+    );
   });
 }

@@ -1,4 +1,4 @@
-// Where DNS answers are seen: held in a queue of the kernel's until they are let go, or copied to us. Tells which of the two this
+// Where DNS questions and answers are seen: held in a queue of the kernel's until they are let go, or copied to us. Tells which of the two this
 // kernel has, reads what comes, and lets go whatever it is told; a socket that closes lets all that it held go on unseen. The kernel holds
 // while it hears from us (heartbeat.ts).
 

@@ -3,8 +3,9 @@
 // something new is held until the table has it, or until a time is up, so that whoever asked can connect at once; where the kernel
 // holds nothing, the answer is there first and the table some milliseconds later.
 //
-//   resolver's answer ─► answer source ─► dns-message ─┐
-//   own look-ups ──────────────────────────────────────┴► learnt names ─► relearn (enforcer) ─► the answer goes on its way
+//   a question of the host ─► answer source ─► asked questions
+//   resolver's answer ──────► answer source ─► asked? ─► dns-message ─┐
+//   own look-ups ──────────────────────────────────────────────────────┴► learnt names ─► relearn (enforcer) ─► the answer goes on its way
 //                                            every 5 s: what is overdue and has no connection goes ─► relearn ─► epoch
 //
 // The file in the state directory lets a start know what was known; it is no policy, and a bad one is as good as none.
@@ -13,8 +14,8 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type AnswerSource, withAnswerChains } from '#agent-core/answer-chains.ts';
 import { readPacket } from '#agent-core/captured-packet.ts';
+import { DnsExchanges } from '#agent-core/dns-exchanges.ts';
 import { type AnsweredAddress, readDnsAnswer } from '#agent-core/dns-message.ts';
-import { DnsStreams } from '#agent-core/dns-streams.ts';
 import { LearntNames, namesOf } from '#agent-core/learnt-names.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
@@ -43,13 +44,15 @@ export interface NamesOfTable {
 
 /**
  * `source`: how answers are seen; `lookups`: not at all, only own look-ups teach; `none`: no policy names a name. `late` answers
- * went on before the table had what they taught. `unseen`: the kernel handed on answers that nobody here has read.
+ * went on before the table had what they taught. `unasked` answers matched no question of this host, and taught nothing. `unseen`: the kernel handed on answers that nobody here has read.
  */
 export interface NamesStatus {
   readonly source: AnswerSource | 'lookups' | 'none';
   readonly resolvers: readonly Address[];
   readonly names: readonly { readonly name: string; readonly addresses: number; readonly lost: number }[];
+  readonly questions: number;
   readonly answers: number;
+  readonly unasked: number;
   readonly late: number;
   readonly unseen: number;
   readonly lost: number;
@@ -91,7 +94,7 @@ export function createNames(options: NamesOptions): Names {
   const { settings, log, nft } = options;
   const path = join(options.stateDirectory, 'names');
   const learnt = new LearntNames(settings.bounds);
-  const streams = new DnsStreams();
+  const exchanges = new DnsExchanges();
   const stopReading = new AbortController();
   let endPause: () => void = () => undefined;
   let resolvers: readonly Address[] = readResolvers(settings.resolvers);
@@ -105,7 +108,7 @@ export function createNames(options: NamesOptions): Names {
   let applying: Promise<void> | undefined;
   const held = createHeldAnswers(settings);
   let saving: NodeJS.Timeout | undefined;
-  const counts = { answers: 0, unseen: 0 };
+  const counts = { answers: 0, unasked: 0, unseen: 0 };
 
   const save = async () => {
     saving = undefined;
@@ -146,10 +149,11 @@ export function createNames(options: NamesOptions): Names {
 
   const take = (bytes: Uint8Array, release: () => void) => {
     const packet = readPacket(bytes);
-    if (packet === undefined || packet.sourcePort !== 53 || !resolvers.includes(packet.source)) return release();
+    const seen = packet && exchanges.see({ packet, resolvers, nowMs: performance.now() });
+    if (seen === undefined) return release();
     counts.answers += 1;
-    const messages = packet.protocol === 'udp' ? [packet.payload] : streams.push(packet);
-    const outcomes = messages.map((message) => learn(readDnsAnswer(message)));
+    counts.unasked += seen.unasked;
+    const outcomes = seen.answers.map((message) => learn(readDnsAnswer(message)));
     if (!outcomes.includes('wanted') || relearn === undefined || appliedVersion >= learnt.version) return release();
     held.hold(learnt.version, release);
   };
@@ -215,9 +219,10 @@ export function createNames(options: NamesOptions): Names {
       source: source?.kind ?? (learnt.names.length === 0 ? 'none' : 'lookups'),
       resolvers,
       names: [...learnt.counts()].map(([name, { addresses, lost }]) => ({ name, addresses, lost })),
+      questions: exchanges.questions,
       ...counts,
       late: held.late(),
-      lost: [...learnt.counts().values()].reduce((sum, { lost }) => sum + lost, 0) + streams.lost,
+      lost: [...learnt.counts().values()].reduce((sum, { lost }) => sum + lost, 0) + exchanges.lost,
       failedLookups: lookups.failed(),
     }),
     async run({ relearn: given, signal }) {

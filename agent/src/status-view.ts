@@ -87,12 +87,13 @@ const sourceTexts: Readonly<Record<NamesStatus['source'], string>> = {
   none: '',
 };
 
-function namesText({ source, names, lost, failedLookups }: NamesStatus): string {
+function namesText({ source, names, lost, unasked, failedLookups }: NamesStatus): string {
   if (names.length === 0) return '';
   const shown = names.slice(0, 20).map(({ name, addresses }) => `${name}: ${addresses}`);
   const more = names.length > shown.length ? [`and ${names.length - shown.length} more`] : [];
   const losses = [
     ...(lost > 0 ? [`${lost} addresses did not fit`] : []),
+    ...(unasked > 0 ? [`${unasked} answers that nobody asked for`] : []),
     ...(failedLookups > 0 ? [`${failedLookups} names without an answer`] : []),
   ];
   return [[sourceTexts[source], ...losses].join('; '), ...shown, ...more].join('\n');

@@ -36,6 +36,11 @@ export function dnsAnswer(question: string, records: readonly DnsRecord[], optio
   return Buffer.concat([head, asked, ...records.map((record) => recordBytes(record, name))]);
 }
 
+/** As a program asks, unless `options` say otherwise. */
+export function dnsQuery(question: string, options: DnsAnswerOptions = {}): Buffer {
+  return dnsAnswer(question, [], { flags: 0x0100, ...options });
+}
+
 function recordBytes(record: DnsRecord, name: (owner: string) => Buffer): Buffer {
   const content = 'alias' in record ? dnsName(record.alias) : addressBytes(record.address);
   const type = 'alias' in record ? 5 : familyOf(record.address) === 'ipv4' ? 1 : 28;

@@ -185,7 +185,7 @@ describe('a rule set', () => {
     expect(revokesAnything(after, table(after.numbering))).toBe(true);
   });
 
-  test('shows answers of its resolvers alone, behind its own chains, and only where it names names', () => {
+  test('shows questions to its resolvers and their answers alone, behind its own chains, and only where it names names', () => {
     const table = buildTable({ ruleSet: base, essentials: [], numbering: emptyNumbering });
     if (table === undefined) throw new Error('no table');
     const resolvers = [at('10.0.0.53'), at('fd00::53')];
@@ -194,10 +194,21 @@ describe('a rule set', () => {
       hook: '{ type filter hook input priority 10; policy accept; }',
       lines: [
         'iif "lo" udp dport 21061 update @answers_heard { meta nfproto }',
-        'ct state established ct direction reply ip saddr { 10.0.0.53 } udp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
-        'ct state established ct direction reply ip saddr { 10.0.0.53 } tcp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
-        'ct state established ct direction reply ip6 saddr { fd00::53 } udp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
-        'ct state established ct direction reply ip6 saddr { fd00::53 } tcp sport 53 meta nfproto @answers_heard queue num 21061 bypass',
+        'th sport != 53 return',
+        'udp sport 53 ip saddr { 10.0.0.53 } ct state established ct direction reply meta nfproto @answers_heard queue num 21061 bypass',
+        'tcp sport 53 ip saddr { 10.0.0.53 } ct state established ct direction reply meta nfproto @answers_heard queue num 21061 bypass',
+        'udp sport 53 ip6 saddr { fd00::53 } ct state established ct direction reply meta nfproto @answers_heard queue num 21061 bypass',
+        'tcp sport 53 ip6 saddr { fd00::53 } ct state established ct direction reply meta nfproto @answers_heard queue num 21061 bypass',
+      ],
+    });
+    expect(shown.chains.get('questions_output')).toEqual({
+      hook: '{ type filter hook output priority 10; policy accept; }',
+      lines: [
+        'th dport != 53 return',
+        'udp dport 53 ip daddr { 10.0.0.53 } ct direction original meta nfproto @answers_heard queue num 21061 bypass',
+        'tcp dport 53 ip daddr { 10.0.0.53 } ct direction original meta nfproto @answers_heard queue num 21061 bypass',
+        'udp dport 53 ip6 daddr { fd00::53 } ct direction original meta nfproto @answers_heard queue num 21061 bypass',
+        'tcp dport 53 ip6 daddr { fd00::53 } ct direction original meta nfproto @answers_heard queue num 21061 bypass',
       ],
     });
     expect(shown.chains.has('answers_forward')).toBe(false);

@@ -21,10 +21,13 @@ delete table ${name}
 add table ${name}
 add chain ${name} hold
 add chain ${name} input { type filter hook input priority 10; }
+add chain ${name} output { type filter hook output priority 10; }
 add set ${name} heard { type ether_type; flags dynamic,timeout; timeout ${heardForMs / 1000}s; }
 add rule ${name} input iif lo udp dport ${heartbeatPort} update @heard { meta protocol }
-add rule ${name} input ct state established ct direction reply meta protocol @heard udp sport 53 goto hold
-add rule ${name} input ct state established ct direction reply meta protocol @heard tcp sport 53 goto hold
+add rule ${name} output udp dport 53 ct direction original meta protocol @heard goto hold
+add rule ${name} output tcp dport 53 ct direction original meta protocol @heard goto hold
+add rule ${name} input udp sport 53 ct state established ct direction reply meta protocol @heard goto hold
+add rule ${name} input tcp sport 53 ct state established ct direction reply meta protocol @heard goto hold
 `),
     );
   }
