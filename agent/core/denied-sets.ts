@@ -3,6 +3,7 @@
 // sets, and their listings are read; denial-chains.ts has the rules that fill them.
 
 import { type Address, parseAddress } from '#model/address.ts';
+import { type Millis, millis } from '#model/time.ts';
 import type { Direction } from '#model/verdict.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
@@ -86,6 +87,8 @@ export interface DeniedCount {
   readonly decision: number;
   readonly packets: number;
   readonly bytes: number;
+  /** When the element goes if nothing more comes, by the clock of whoever listed it; undefined where that was not told. */
+  readonly expiresAt?: Millis;
 }
 
 const protocolNames: ReadonlyMap<string, number> = new Map([
@@ -135,13 +138,17 @@ const askedTypes: ReadonlyMap<number, ReadonlyMap<number, number>> = new Map([
 
 /** Each part has a longest length, so that no text makes the search start over and over on the same characters. */
 const elementPattern =
-  /([0-9a-f:.]{2,45}) \. ([0-9a-f:.]{2,45}) \. ([a-z0-9-]{1,16}) \.(?: (\d{1,5}) \.)? 0x([0-9a-f]{1,8})[^,{}]{0,100}?counter packets (\d{1,20}) bytes (\d{1,20})/g;
+  /([0-9a-f:.]{2,45}) \. ([0-9a-f:.]{2,45}) \. ([a-z0-9-]{1,16}) \.(?: (\d{1,5}) \.)? 0x([0-9a-f]{1,8})[^,{}]{0,100}?counter packets (\d{1,20}) bytes (\d{1,20})([^,{}]{0,100})/g;
 
 /**
  * Reads the text of `nft -n list set inet segwall den_…` (numeric, or services and protocols come as names) for every set whose
  * name begins with den_. Elements it cannot read are left out; there are none in the sets we declare.
  */
-export function parseDeniedSets(listing: string, marks: MarkLayout = defaultMarks): readonly DeniedCount[] {
+export function parseDeniedSets(
+  listing: string,
+  marks: MarkLayout = defaultMarks,
+  listedAt?: Millis,
+): readonly DeniedCount[] {
   const counts: DeniedCount[] = [];
   for (const part of listing.split(/\bset (?=den_)/).slice(1)) {
     const direction: Direction = part.startsWith('den_in') ? 'inbound' : 'outbound';
@@ -155,7 +162,9 @@ export function parseDeniedSets(listing: string, marks: MarkLayout = defaultMark
         mark = '0',
         packets = '0',
         bytes = '0',
+        rest = '',
       ] = match;
+      const left = listedAt === undefined ? undefined : expiresInMs(rest);
       const client = parseAddress(clientText);
       const server = parseAddress(serverText);
       const protocol = /^\d+$/.test(protocolText) ? Number(protocolText) : protocolNames.get(protocolText);
@@ -169,8 +178,27 @@ export function parseDeniedSets(listing: string, marks: MarkLayout = defaultMark
         decision: marks.numberOf(Number.parseInt(mark, 16)),
         packets: Number(packets),
         bytes: Number(bytes),
+        ...(listedAt === undefined || left === undefined ? {} : { expiresAt: millis(listedAt + left) }),
       });
     }
   }
   return counts;
+}
+
+const unitsMs: ReadonlyMap<string, number> = new Map([
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['m', 60_000],
+  ['s', 1000],
+  ['ms', 1],
+]);
+
+/** "… expires 4m58s916ms" */
+function expiresInMs(words: string): number | undefined {
+  const text = /expires ((?:\d{1,6}(?:ms|[dhms])){1,5})/.exec(words)?.[1];
+  if (text === undefined) return undefined;
+  return [...text.matchAll(/(\d{1,6})(ms|[dhms])/g)].reduce(
+    (sum, [, count = '0', unit = '']) => sum + Number(count) * (unitsMs.get(unit) ?? 0),
+    0,
+  );
 }

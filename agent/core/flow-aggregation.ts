@@ -11,7 +11,7 @@ import type { Millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import type { ConntrackEntry } from './conntrack-message.ts';
 import { isQueryable } from './conntrack-query.ts';
-import type { DeniedCount } from './denied-sets.ts';
+import { type DeniedCount, deniedTimeoutMinutes } from './denied-sets.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
 /** One end of one connection, as it is judged. */
@@ -91,6 +91,7 @@ type Counters = Pick<ConntrackEntry, 'packetsOriginal' | 'bytesOriginal' | 'pack
 
 /** The name of the essential entry for the control plane: agent/src/control-plane-reach.ts. */
 const ownEssential = 'control-plane';
+const deniedLifeMs = deniedTimeoutMinutes * 60_000;
 const noCounters: Counters = { packetsOriginal: 0, bytesOriginal: 0, packetsReply: 0, bytesReply: 0 };
 
 export interface FlowAggregation {
@@ -122,7 +123,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   let neverAsked: number[] = [];
   let listNumber = 0;
   let purpose: ListPurpose = { kind: 'progress' };
-  let denied = new Map<string, number>();
+  let denied = new Map<string, { readonly packets: number; readonly expiresAt: number }>();
 
   /** A number with epoch 0: the decision it names denies. */
   const isDenied = (mark: number) => marks.epochOf(mark) === 0 && marks.numberOf(mark) !== 0;
@@ -299,17 +300,24 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     },
 
     observeDenied(counts, at) {
-      const seen = new Map<string, { readonly item: DeniedCount; packets: number }>();
+      const seen = new Map<string, { readonly item: DeniedCount; packets: number; expiresAt: number }>();
       for (const item of counts) {
         const key = `${item.decision} ${item.direction} ${item.client} ${item.server} ${item.protocol} ${item.port}`;
         // Elements that differ only in the mark bits of others are one connection to us.
         const same = seen.get(key);
-        if (same === undefined) seen.set(key, { item, packets: item.packets });
-        else same.packets += item.packets;
+        const expiresAt = item.expiresAt ?? Number.POSITIVE_INFINITY;
+        if (same === undefined) seen.set(key, { item, packets: item.packets, expiresAt });
+        else {
+          same.packets += item.packets;
+          same.expiresAt = Math.max(same.expiresAt, expiresAt);
+        }
       }
-      for (const [key, { item, packets }] of seen) {
-        // An element that timed out and came back counts from nothing again.
-        const attempts = difference(packets, denied.get(key) ?? 0);
+      for (const [key, { item, packets, expiresAt }] of seen) {
+        // An element that timed out and came back counts from nothing again, maybe as far as before. Had anything come while it
+        // stood, a listing would have shown it within a window.
+        const known = denied.get(key);
+        const isAnother = known !== undefined && known.expiresAt < expiresAt - deniedLifeMs;
+        const attempts = difference(packets, known === undefined || isAnother ? 0 : known.packets);
         if (attempts === 0) continue;
         const decided = attribution?.decisionOf(item.decision);
         const end: LocalEnd = {
@@ -321,7 +329,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
         const record = place({ end, number: item.decision, decided: decided?.end, at });
         if (record !== undefined) record.connections += attempts;
       }
-      denied = new Map([...seen].map(([key, { packets }]) => [key, packets]));
+      denied = new Map([...seen].map(([key, { packets, expiresAt }]) => [key, { packets, expiresAt }]));
     },
 
     closeWindow(endedAt) {

@@ -270,6 +270,23 @@ describe('denied sets', () => {
     expect(totals(flows)).toEqual([7, 0, 0]);
   });
 
+  test('one that comes back in silence, as far as before, is told again: a denial every ten minutes is one each', () => {
+    const minutes = (count: number) => millis(at + count * 60_000);
+    const told = (packets: number, lastAt: number) => deny({ packets, expiresAt: minutes(lastAt + 5) });
+    const flows = open();
+    const totalsOf = (packets: number, lastAt: number) => {
+      flows.observeDenied([told(packets, lastAt)], minutes(lastAt));
+      return totals(flows)[0];
+    };
+    expect(totalsOf(1, 0)).toBe(1);
+    expect(totalsOf(1, 10)).toBe(1);
+    expect(totalsOf(4, 20), 'and further than before').toBe(4);
+    // The same element, and the same listing again for the sake of the other direction.
+    expect(totalsOf(5, 24)).toBe(1);
+    flows.observeDenied([told(5, 24)], minutes(40));
+    expect(totals(flows)[0]).toBe(0);
+  });
+
   test('elements that differ only in mark bits of others are one', () => {
     const flows = open();
     flows.observeDenied([deny({ packets: 5 }), deny({ packets: 4 })], at);

@@ -9,6 +9,7 @@ import { decodeCounters } from '#agent-core/counter-message.ts';
 import { parseDecisionKey } from '#agent-core/decision.ts';
 import { parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { readDnsAnswer } from '#agent-core/dns-message.ts';
+import { readDnsQuestion } from '#agent-core/dns-question.ts';
 import { DnsStreams } from '#agent-core/dns-streams.ts';
 import { decodeBatchAnswer } from '#agent-core/element-message.ts';
 import { findForeignRules, findingText } from '#agent-core/foreign-rules.ts';
@@ -19,6 +20,7 @@ import { readHandedPackets } from '#agent-core/packet-queue-message.ts';
 import { decodeRuleComments } from '#agent-core/state-rule-message.ts';
 import { parseStanding, parseTableState } from '#agent-core/transaction.ts';
 import { type Address, parseAddress } from '#model/address.ts';
+import { millis } from '#model/time.ts';
 import * as captures from '#test/agent/conntrack-captures.ts';
 import { dnsAnswer } from '#test/names/dns-bytes.ts';
 import { packet, tcp, udp } from '#test/protocols/packets.ts';
@@ -159,7 +161,7 @@ const packetTarget = pureTarget({
 
 const dnsTarget = pureTarget({
   name: 'dns',
-  what: 'an answer of DNS',
+  what: 'an answer of DNS, and what it answers',
   suiteRuns: 25_000,
   cost: usualCost,
   inputs: almost({ corpus: answers, words: ['\u0003com\0', '\u0007example', '\u00c0\u000c'] }),
@@ -169,6 +171,10 @@ const dnsTarget = pureTarget({
       must(names.length <= 17 && ttlSeconds >= 0 && ttlSeconds <= 0x7fffffff, () => shown({ names, ttlSeconds }));
       for (const one of names) must(/^[a-z0-9_.-]{1,255}$/.test(one), () => `the name ${one}`);
     }
+    const question = readDnsQuestion(input);
+    if (question === undefined) return;
+    must(isPort(question.id) && question.text.length <= 260, () => shown(question));
+    must(Buffer.from(input).toString('latin1').startsWith(question.text, 12), () => shown(question));
   },
 });
 
@@ -237,8 +243,9 @@ const listingTarget = pureTarget({
   }),
   check(input) {
     const text = textOf(input);
-    for (const denied of parseDeniedSets(text)) {
+    for (const denied of parseDeniedSets(text, undefined, millis(0))) {
       mustBeAddress(denied.client);
+      must(isCount(denied.expiresAt ?? 0), () => shown(denied));
       must(isCount(denied.packets), () => shown(denied));
     }
     parseTableState(text);
