@@ -330,8 +330,14 @@ export class Fleet implements AgentBackend {
     return [...this.inventory().workloads.keys()].filter((name) => this.quarantineOf(name) !== undefined).sort();
   }
 
-  agents(): readonly AgentView[] {
-    return [...this.#inventory.hosts()].map((host) => this.#viewOf(host)).sort((a, b) => (a.host < b.host ? -1 : 1));
+  /** In the order of names; all, or a page of them. */
+  agents(page: { readonly after?: string | undefined; readonly limit?: number } = {}): readonly AgentView[] {
+    const { after = '', limit } = page;
+    return [...this.#inventory.hosts()]
+      .filter(({ name }) => name > after)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .slice(0, limit)
+      .map((host) => this.#viewOf(host));
   }
 
   /** Resolves when every change asked for before is stored and sent. */

@@ -243,9 +243,7 @@ export class Story {
   }
 
   async #flowsOfTheDay(): Promise<readonly Flow[]> {
-    const answer = await this.fleet.api({ method: 'GET', path: `/api/v1/flows?since=${this.#dayBeganAt}&limit=10000` });
-    if (answer.status !== 200) throw new Error(`the flows were refused (${answer.status}): ${answer.body}`);
-    return JSON.parse(answer.body) as readonly Flow[];
+    return (await this.fleet.flows(`since=${this.#dayBeganAt}`)) as readonly Flow[];
   }
 
   /** Which ends of which conversations have not reported yet. */

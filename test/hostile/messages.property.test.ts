@@ -164,7 +164,7 @@ afterAll(async () => {
 });
 
 const asked = [
-  ...['status', 'agents', 'workloads', 'protection', 'flows?limit=100000', 'coverage', 'policy', 'policy/history'],
+  ...['status', 'agents', 'workloads', 'protection', 'flows?limit=1000', 'coverage', 'policy', 'policy/history'],
   ...['audit?limit=10000', 'tokens', 'policy/canary'],
 ].map((path) => ['GET', `/api/v1/${path}`] as const);
 

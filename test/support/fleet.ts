@@ -59,6 +59,8 @@ export interface Fleet {
   segwallJson<T>(args: readonly string[], options?: { readonly timeoutMs?: number }): Promise<T>;
   /** The operator's API without the time it takes to start a command. */
   api(request: { readonly method: string; readonly path: string; readonly body?: unknown }): Promise<HttpResponse>;
+  /** Every flow that the query of the API asks for, from all its pages. */
+  flows(query: string): Promise<readonly unknown[]>;
   /** A token for `labels`, `segwall-agent enroll`, then `run`; returns once the agent is up. */
   enrol(host: LabHost, labels: Readonly<Record<string, string>>): Promise<FleetAgent>;
   /** One token for several hosts. */
@@ -166,6 +168,17 @@ export async function startFleet(input: {
         headers: { authorization: `Bearer ${known.adminToken}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       }),
+    flows: async (query) => {
+      const flows: unknown[] = [];
+      let path: string | undefined = `/api/v1/flows?${query}`;
+      while (path !== undefined) {
+        const { status, body, link }: HttpResponse = await fleet.api({ method: 'GET', path });
+        if (status !== 200) throw new Error(`the flows were refused (${status}): ${body.slice(0, 300)}`);
+        flows.push(...(JSON.parse(body) as readonly unknown[]));
+        path = /<([^>]+)>; rel="next"/.exec(link)?.[1];
+      }
+      return flows;
+    },
     token: async (labels, uses) => {
       const list = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
       const args = ['tokens', 'create', '--uses', String(uses), '--ttl', '1h'];

@@ -365,7 +365,10 @@ function http(asked: HttpRequest): Promise<HttpResponse> {
         body += chunk;
       });
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, sentAt, receivedAt: now() }));
+      response.on('end', () => {
+        const { statusCode = 0, headers } = response;
+        resolve({ status: statusCode, link: String(headers['link'] ?? ''), body, sentAt, receivedAt: now() });
+      });
     });
     request.on('timeout', () => request.destroy(new Error('no answer within 30 s')));
     request.on('error', reject);

@@ -50,6 +50,8 @@ export interface HttpRequest {
 /** Times are Unix milliseconds with fractions: just before the request was written, and when the answer was whole. */
 export interface HttpResponse {
   readonly status: number;
+  /** The Link header, or ''. */
+  readonly link: string;
   readonly body: string;
   readonly sentAt: number;
   readonly receivedAt: number;

@@ -167,8 +167,6 @@ function externals(scenario: Scenario, state: State): Readonly<Record<string, st
 
 /** Connections between the scenario's own hosts so far, by what they were reported as. */
 async function reportedFlows(fleet: Fleet, scenario: Scenario): Promise<ReadonlyMap<string, number>> {
-  const { status, body } = await fleet.api({ method: 'GET', path: '/api/v1/flows?limit=100000' });
-  if (status !== 200) throw new Error(`flows were refused: ${status} ${body.slice(0, 300)}`);
   const own = new Set(
     Object.values(scenario.hosts).flatMap(({ ipv4, ipv6 }) => [
       assertOk(parseAddress(ipv4)),
@@ -176,7 +174,7 @@ async function reportedFlows(fleet: Fleet, scenario: Scenario): Promise<Readonly
     ]),
   );
   const counts = new Map<string, number>();
-  for (const row of JSON.parse(body) as readonly FlowRow[]) {
+  for (const row of (await fleet.flows('')) as readonly FlowRow[]) {
     const { host, direction, from, to, protocol, port, connections } = row;
     const [client, server] = [assertOk(parseAddress(from.address)), assertOk(parseAddress(to.address))];
     if (!own.has(client) || !own.has(server)) continue;

@@ -21,6 +21,11 @@ export interface ApiClient {
   call<Answer>(method: Method, path: string, body?: unknown): Promise<Answer>;
 }
 
+export interface PagingClient extends ApiClient {
+  /** The pages of a listing, each asked for when the one before is done with. */
+  pages<Entry>(path: string): AsyncGenerator<readonly Entry[]>;
+}
+
 /** The API understood and said no. `details` is the error object as it came. */
 export class ApiRefusal extends CommandFailure {
   readonly status: number;
@@ -37,18 +42,34 @@ export class ApiRefusal extends CommandFailure {
 export async function openApiClient(
   options: ConnectionOptions,
   environment: NodeJS.ProcessEnv = process.env,
-): Promise<ApiClient> {
+): Promise<PagingClient> {
   const connection = await resolveConnection(options, environment);
   const tls = connection.server.protocol === 'https:' ? await pinnedTls(connection) : undefined;
+  const ask = async (method: Method, path: string, body?: unknown) => {
+    const url = new URL(`/api/v1${path}`, connection.server);
+    const response = await exchange({ url, method, token: connection.token, body, tls });
+    const answer = parseBody(response.text);
+    if (response.status >= 200 && response.status < 300) return { answer, next: response.next };
+    if (response.status >= 300 && response.status < 400) throw redirected(url, response.status);
+    throw new ApiRefusal(response.status, response.status === 401 ? tokenRefused(url, answer) : errorOf(answer));
+  };
   return {
     controlPlane: fingerprintOf(connection.token) ?? connection.server.origin,
-    call: async <Answer>(method: Method, path: string, body?: unknown) => {
-      const url = new URL(`/api/v1${path}`, connection.server);
-      const response = await exchange({ url, method, token: connection.token, body, tls });
-      const answer = parseBody(response.text);
-      if (response.status >= 200 && response.status < 300) return answer as Answer;
-      if (response.status >= 300 && response.status < 400) throw redirected(url, response.status);
-      throw new ApiRefusal(response.status, response.status === 401 ? tokenRefused(url, answer) : errorOf(answer));
+    call: async <Answer>(method: Method, path: string, body?: unknown) =>
+      (await ask(method, path, body)).answer as Answer,
+    async *pages<Entry>(path: string) {
+      let at: string | undefined = path;
+      while (at !== undefined) {
+        const { answer, next }: Awaited<ReturnType<typeof ask>> = await ask('GET', at);
+        yield answer as readonly Entry[];
+        if (next === at)
+          throw new CommandFailure(
+            3,
+            'same-page',
+            `${connection.server.origin} leads from a page to itself; no control plane does that`,
+          );
+        at = next;
+      }
     },
   };
 }
@@ -91,13 +112,19 @@ interface Exchange {
   readonly tls: PinnedTls | undefined;
 }
 
-async function exchange({
-  url,
-  method,
-  token,
-  body,
-  tls,
-}: Exchange): Promise<{ readonly status: number; readonly text: string }> {
+interface Exchanged {
+  readonly status: number;
+  readonly text: string;
+  /** Of the next page, without the /api/v1. */
+  readonly next: string | undefined;
+}
+
+/** Only a path of this API is followed: the token goes to no other server. */
+export function nextPath(link: string | string[] | undefined): string | undefined {
+  return /<\/api\/v1(\/[^>\s]*)>; *rel="next"/.exec(String(link ?? ''))?.[1];
+}
+
+async function exchange({ url, method, token, body, tls }: Exchange): Promise<Exchanged> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const isLarge = payload !== undefined && payload.length > largeBytes;
   const headers = {
@@ -142,7 +169,8 @@ async function exchange({
     });
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
-    return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+    const text = Buffer.concat(chunks).toString('utf8');
+    return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']) };
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (tls === undefined && (code === 'ECONNRESET' || code.startsWith('HPE_'))) {

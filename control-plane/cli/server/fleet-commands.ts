@@ -126,7 +126,7 @@ async function status(options: ListOptions): Promise<void> {
 
 async function listAgents(options: ListOptions): Promise<void> {
   const client = await openApiClient(options);
-  const agents = await client.call<readonly Agent[]>('GET', '/agents');
+  const agents = (await Array.fromAsync(client.pages<Agent>('/agents'))).flat();
   if (options.json) {
     printJson(agents);
     return;
@@ -168,7 +168,7 @@ function troubleOf(agent: Agent): string {
 
 async function listWorkloads(options: ListOptions): Promise<void> {
   const client = await openApiClient(options);
-  const workloads = await client.call<readonly WorkloadView[]>('GET', '/workloads');
+  const workloads = (await Array.fromAsync(client.pages<WorkloadView>('/workloads'))).flat();
   if (options.json) {
     printJson(workloads);
     return;

@@ -8,7 +8,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { assertNumber } from './numbers.ts';
-import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
+import { printJson, printLine, printProgress, printTable, streamLine, timeText } from './printing.ts';
 
 interface FlowOptions extends ConnectionOptions {
   readonly since?: string;
@@ -21,8 +21,9 @@ interface FlowOptions extends ConnectionOptions {
   readonly json?: true;
 }
 
+const mostListed = 1_000_000;
 /** As the API has it. */
-const mostListed = 100_000;
+const mostOnPage = 1000;
 
 export function registerFlowCommands(program: Command): void {
   program
@@ -48,19 +49,24 @@ export function registerFlowCommands(program: Command): void {
 
 async function flows(options: FlowOptions): Promise<void> {
   const limit = assertNumber(options.limit, '--limit', { least: 1, greatest: mostListed });
-  const query = new URLSearchParams({ limit: String(limit) });
+  const query = new URLSearchParams({ limit: String(Math.min(limit, mostOnPage)) });
   if (options.since !== undefined) query.set('since', String(sinceMs(options.since, Date.now())));
   for (const key of ['from', 'to', 'verdict', 'segment', 'unit'] as const) {
     const value = options[key];
     if (value !== undefined) query.set(key, value);
   }
   const client = await openApiClient(options);
-  const list = await client.call<readonly FlowView[]>('GET', `/flows?${query}`);
-  if (list.length === limit) printProgress(`these are the newest ${limit}; there may be more: --limit, --since`);
-  if (options.json) {
-    for (const flow of list) printJson(flow);
-    return;
+  const list: FlowView[] = [];
+  let count = 0;
+  for await (const page of client.pages<FlowView>(`/flows?${query}`)) {
+    const taken = page.slice(0, limit - count);
+    count += taken.length;
+    if (options.json) for (const flow of taken) await streamLine(JSON.stringify(flow));
+    else list.push(...taken);
+    if (count === limit) break;
   }
+  if (count === limit) printProgress(`these are the newest ${limit}; there may be more: --limit, --since`);
+  if (options.json) return;
   await printTable(
     ['LAST SEEN', 'FROM', 'TO', 'SERVICE', 'VERDICT', 'BECAUSE', 'SEEN BY', 'CONNECTIONS', 'BYTES'],
     list.map((flow) => [

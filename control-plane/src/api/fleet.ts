@@ -14,6 +14,7 @@ import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
 import { assertLabelKeys } from './label-keys.ts';
+import { byName, pageOf, pageQuery, placeOf } from './paging.ts';
 import {
   type Agent,
   agent,
@@ -31,6 +32,9 @@ import {
   type WorkloadView,
   workload,
 } from './schemas.ts';
+
+const agentsPaged = byName('agents');
+const workloadsPaged = byName('workloads');
 
 export function fleetRoutes(app: Api, context: ApiContext): void {
   const { fleet } = context;
@@ -68,9 +72,17 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     '/api/v1/agents',
     {
       config: { access: 'operator' },
-      schema: { summary: 'Enrolled hosts and their agents', tags: ['fleet'], response: { 200: z.array(agent) } },
+      schema: {
+        summary: 'Enrolled hosts and their agents, by name',
+        tags: ['fleet'],
+        querystring: pageQuery,
+        response: { 200: z.array(agent) },
+      },
     },
-    async () => fleet.agents().map(agentView),
+    async ({ query: { limit, cursor } }, reply) => {
+      const agents = fleet.agents({ after: placeOf(agentsPaged, cursor), limit: limit + 1 });
+      return pageOf(agents, { paged: agentsPaged, reply, placeAt: ({ host }) => host }).map(agentView);
+    },
   );
 
   app.get(
@@ -94,9 +106,21 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
     '/api/v1/workloads',
     {
       config: { access: 'operator' },
-      schema: { summary: 'Workloads as policy sees them', tags: ['fleet'], response: { 200: z.array(workload) } },
+      schema: {
+        summary: 'Workloads as policy sees them, by name',
+        tags: ['fleet'],
+        querystring: pageQuery,
+        response: { 200: z.array(workload) },
+      },
     },
-    async () => workloadViews(context),
+    async ({ query: { limit, cursor } }, reply) => {
+      const after = placeOf(workloadsPaged, cursor) ?? '';
+      const workloads = [...fleet.inventory().workloads.values()]
+        .filter(({ name }) => name > after)
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .slice(0, limit + 1);
+      return workloadViews(context, pageOf(workloads, { paged: workloadsPaged, reply, placeAt: ({ name }) => name }));
+    },
   );
 
   app.patch(
@@ -234,7 +258,7 @@ function agentView(view: AgentView): Agent {
   };
 }
 
-function workloadViews({ fleet }: ApiContext): WorkloadView[] {
+function workloadViews({ fleet }: ApiContext, workloads: readonly Workload[]): WorkloadView[] {
   const conflicts = new Map<string, string[]>();
   for (const { address, claimants } of fleet.conflicts()) {
     for (const name of claimants) conflicts.set(name, [...(conflicts.get(name) ?? []), address]);
@@ -244,7 +268,6 @@ function workloadViews({ fleet }: ApiContext): WorkloadView[] {
       name,
       fleet.pendingClaims(name).map(({ address }) => address),
     );
-  const workloads = [...fleet.inventory().workloads.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   return workloads.map((one) => workloadView(one, { fleet, conflicting: conflicts.get(one.name) ?? [] }));
 }
 

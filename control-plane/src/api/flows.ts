@@ -5,11 +5,18 @@ import { addCounts } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { Fleet } from '../fleet.ts';
-import type { ListedFlow } from '../store/flows.ts';
+import type { FlowPlace, ListedFlow } from '../store/flows.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { rowEvidence } from './evidence.ts';
+import { type Paged, pageOf, placeOf } from './paging.ts';
 import { type Coverage, coverage, coverageQuery, type FlowView, flow, flowQuery } from './schemas.ts';
+
+/** By when they were seen last; one that is seen again while pages are read moves to the newest, and is found by the next listing. */
+const flowsPaged: Paged<FlowPlace> = {
+  listing: 'flows',
+  place: z.object({ lastSeenAt: z.number().int().transform(millis), key: z.string().max(64) }),
+};
 
 export function flowRoutes(app: Api, context: ApiContext): void {
   const { store, tenant } = context;
@@ -25,19 +32,23 @@ export function flowRoutes(app: Api, context: ApiContext): void {
       },
     },
     async (request, reply) => {
-      const { since, from, to, verdict, segment, unit, limit } = request.query;
+      const { since, from, to, verdict, segment, unit, limit, cursor } = request.query;
+      const after = placeOf(flowsPaged, cursor);
       context.rows.take(limit, reply.raw);
       const rows = await store.listFlows({
         tenant,
         since: millis(since),
-        limit,
+        limit: limit + 1,
+        ...(after === undefined ? {} : { after }),
         ...(from === undefined ? {} : { from }),
         ...(to === undefined ? {} : { to }),
         ...(verdict === undefined ? {} : { verdict }),
         ...(segment === undefined ? {} : { segment }),
         ...(unit === undefined ? {} : { unit }),
       });
-      return rows.map((row) => flowView(row, context.fleet));
+      const placeAt = ({ last_seen, key }: ListedFlow) => ({ lastSeenAt: millis(last_seen), key });
+      const page = pageOf(rows, { paged: flowsPaged, reply, placeAt });
+      return page.map((row) => flowView(row, context.fleet));
     },
   );
 

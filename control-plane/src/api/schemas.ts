@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
 import { protections } from '../protection.ts';
 import { evidenceFields, oneEnd } from './evidence-schemas.ts';
+import { pageFields } from './paging.ts';
 
 const instant = z.string().describe('ISO 8601, UTC');
 const name = z.string().regex(namePattern, `is not a name: allowed is ${namePattern.source}`);
@@ -464,7 +465,7 @@ export const flowQuery = z.object({
   verdict: z.enum(['allow', 'deny', 'would-deny']).optional(),
   segment: name.optional(),
   unit: z.string().max(256).optional().describe('the systemd unit of the end that reported it'),
-  limit: z.coerce.number().int().min(1).max(100_000).default(1000),
+  ...pageFields,
 });
 
 const flowEnd = z.object({ workload: z.string().optional(), address: z.string() });

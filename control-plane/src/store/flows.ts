@@ -201,6 +201,12 @@ function flowRow(flow: IncomingFlow, from: { readonly tenant: string; readonly h
   };
 }
 
+/** Of one row among others, in the order of listings. */
+export interface FlowPlace {
+  readonly lastSeenAt: Millis;
+  readonly key: string;
+}
+
 /** All that are given must hold. `from` and `to` are the client's and the server's workload name or address. */
 export interface FlowFilter {
   readonly tenant: string;
@@ -211,6 +217,8 @@ export interface FlowFilter {
   readonly verdict?: string;
   readonly segment?: string;
   readonly unit?: string;
+  /** Only what comes after this one. */
+  readonly after?: FlowPlace;
   readonly limit: number;
 }
 
@@ -228,6 +236,12 @@ export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<re
   if (filter.verdict !== undefined) query = query.where('verdict', '=', filter.verdict);
   if (filter.segment !== undefined) query = query.where('segment', '=', filter.segment);
   if (filter.unit !== undefined) query = query.where('unit', '=', filter.unit);
+  const { after } = filter;
+  if (after !== undefined) {
+    query = query
+      .where('last_seen', '<=', after.lastSeenAt)
+      .where((where) => where.or([where('last_seen', '<', after.lastSeenAt), where('key', '>', after.key)]));
+  }
   for (const [name, near] of [
     [filter.from, 'outbound'],
     [filter.to, 'inbound'],

@@ -22,6 +22,10 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export interface ApiUnderTest extends FleetUnderTest {
   /** The answer of a call that must succeed. */
   call<Answer>(method: Method, url: string, payload?: object): Promise<Answer>;
+  /** Any answer. */
+  ask(url: string): Promise<{ readonly status: number; readonly link: string; readonly body: string }>;
+  /** Where it listens on loopback, from the first call on. */
+  listen(): Promise<string>;
 }
 
 export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] = {}): Promise<ApiUnderTest> {
@@ -40,9 +44,6 @@ export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] =
     request.operator = operator;
   });
   app.setErrorHandler(answerError as never);
-  app.addHook('onRequest', async (request) => {
-    Object.assign(request, { operator: { actor: 'operator/test' } });
-  });
   containmentRoutes(app as unknown as Api, context);
   fleetRoutes(app as unknown as Api, context);
   flowRoutes(app as unknown as Api, context);
@@ -51,6 +52,11 @@ export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] =
   onTestFinished(() => app.close());
   return {
     ...under,
+    listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
+    async ask(url) {
+      const { statusCode, headers, body } = await app.inject({ method: 'GET', url });
+      return { status: statusCode, link: String(headers['link'] ?? ''), body };
+    },
     async call<Answer>(method: Method, url: string, payload?: object) {
       const response = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
       if (response.statusCode !== 200) throw new Error(`${method} ${url}: ${response.statusCode} ${response.body}`);
