@@ -3,6 +3,7 @@
 
 import { familyOf } from '#model/address.ts';
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { addCounts } from '#model/counts.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import type {
   DirectionRules,
@@ -416,7 +417,7 @@ function* eachOnce(flows: readonly KeyedFlow[]): Generator<ObservedFlow> {
 function addedUp(a: ObservedFlow, b: ObservedFlow): ObservedFlow {
   return {
     ...(b.lastSeenAt > a.lastSeenAt ? b : a),
-    connections: a.connections + b.connections,
+    connections: addCounts(a.connections, b.connections),
     firstSeenAt: millis(Math.min(a.firstSeenAt, b.firstSeenAt)),
   };
 }

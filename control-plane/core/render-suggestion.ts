@@ -2,6 +2,7 @@
 // there is kept, suggested rules follow with their evidence above them, and what is not proposed is listed at the top.
 
 import { Document, isMap, isScalar, isSeq, parseAllDocuments, visit, YAMLSeq } from 'yaml';
+import { countText } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import { farEndText } from './flow-evidence.ts';
@@ -129,7 +130,7 @@ function leftText({ flow, why }: LeftFlow): string {
 }
 
 function count(number: number, noun: string): string {
-  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+  return `${countText(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 function comment(text: string): string {

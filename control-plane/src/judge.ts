@@ -2,6 +2,7 @@
 // seconds in a large fleet, so it runs in the judging thread; throws an ApiError for what cannot be asked.
 
 import type { Address } from '#model/address.ts';
+import { atLeast } from '#model/counts.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { serviceTermText, serviceText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -54,13 +55,15 @@ export interface JudgeParts {
   readonly fleet: JudgedFleet;
   /** Last seen at or after then, added up over all hours. */
   readonly observed: (since: number) => Promise<readonly ObservedRow[]>;
+  /** Stored rows that are read nowhere. */
+  readonly skipped: () => Promise<number>;
 }
 
 export function judge(job: JudgingJob, parts: JudgeParts): Promise<PlanAnswer | SuggestAnswer> {
   return job.kind === 'plan' ? plan(job, parts) : suggest(job, parts);
 }
 
-async function suggest(job: SuggestJob, { fleet, observed }: JudgeParts): Promise<SuggestAnswer> {
+async function suggest(job: SuggestJob, { fleet, observed, skipped }: JudgeParts): Promise<SuggestAnswer> {
   const { segment, since, exclude, outside, denied } = job;
   const { policy, files, inventory, connected, now } = fleet;
   const known = policy.segments.get(segment);
@@ -82,6 +85,7 @@ async function suggest(job: SuggestJob, { fleet, observed }: JudgeParts): Promis
     rules: suggestion.rules.map(suggestedRuleView),
     left: suggestion.left.length,
     coveredFlows: suggestion.coveredFlows,
+    skippedFlows: await skipped(),
   };
 }
 
@@ -91,6 +95,7 @@ function suggestedRuleView(rule: SuggestedRule): SuggestAnswer['rules'][number] 
     name,
     services: services.map(serviceTermText),
     connections,
+    ...atLeast(connections),
     clients,
     servers,
     firstSeenAt: isoTime(firstSeenAt),
@@ -101,7 +106,7 @@ function suggestedRuleView(rule: SuggestedRule): SuggestAnswer['rules'][number] 
   };
 }
 
-async function plan({ files, since }: PlanJob, { fleet, observed }: JudgeParts): Promise<PlanAnswer> {
+async function plan({ files, since }: PlanJob, { fleet, observed, skipped }: JudgeParts): Promise<PlanAnswer> {
   const { inventory, connected, now } = fleet;
   const reviewed = (tests: 'run' | 'skip') => reviewPolicy({ files, inventory, now, tests, inForce: fleet.policy });
   const tested = reviewed('run');
@@ -137,6 +142,7 @@ async function plan({ files, since }: PlanJob, { fleet, observed }: JudgeParts):
     newlyWouldDeny: listed(impact.flows.newlyWouldDeny),
     unchangedFlows: impact.flows.unchanged,
     unjudgedFlows: impact.flows.unjudged,
+    skippedFlows: await skipped(),
     warnings: warnings.map(problemView),
     testsPassed: tested.kind === 'invalid' ? 0 : tested.testsPassed,
     testFailures: tested.kind === 'tests-failed' ? tested.failures.map(failureView) : [],
@@ -206,6 +212,7 @@ function plannedFlow(
     service: serviceText(serviceOfFlow(flow)),
     direction: flow.direction,
     connections: flow.connections,
+    ...atLeast(flow.connections),
     lastSeenAt: isoTime(flow.lastSeenAt),
     before: endView(before),
     after: endView(after),

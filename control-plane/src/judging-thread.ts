@@ -57,6 +57,7 @@ async function run(job: JudgingJob, setting: JobSetting): Promise<JudgingReply> 
         connected: new Set(setting.connected),
         now: setting.now,
       },
+      skipped: () => db.transaction().execute((tx) => operations.countBadFlows(tx, { tenant })),
       observed: (since) =>
         db
           .transaction()

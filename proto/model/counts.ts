@@ -19,3 +19,13 @@ export function sumCounts(counts: Iterable<number>): number {
 export function isSaturated(count: number): boolean {
   return count >= mostCount;
 }
+
+/** A mark beside counts of which one is a lower bound; nothing beside others. */
+export function atLeast(...counts: readonly number[]): { readonly atLeast?: true } {
+  return counts.some(isSaturated) ? { atLeast: true } : {};
+}
+
+/** "≥ 9007199254740991" for one that is a lower bound. */
+export function countText(count: number): string {
+  return isSaturated(count) ? `≥ ${count}` : String(count);
+}

@@ -98,7 +98,11 @@ export const bounds = {
   'RenewRequest.csr': { kind: 'bytes', most: limits.csrBytes, beyond: 'refuse' },
   'RenewRequest.client_clock': time("more than five minutes from the server's clock is CLOCK_SKEW"),
 
-  'FlowBatch.sequence': number(mostCount, 'refuse', "its host's alone; a new enrolment counts anew"),
+  'FlowBatch.sequence': number(
+    mostCount,
+    'refuse',
+    "its host's alone; those seen are forgotten only when the host is removed",
+  ),
   'FlowBatch.started_at': time('first and last seen count from it'),
   'FlowBatch.ended_at': time('not kept'),
   'FlowBatch.lost': message,

@@ -3,11 +3,13 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
+import type { FlowView } from '#control-plane/api/schemas.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';
 import { flowRecord, nothingLost } from '#test/server/flow-records.ts';
 import { scratchDirectory } from '#test/server/scratch-directory.ts';
+import { apiUnderTest } from './support/api-under-test.ts';
 
 const at = millis(Date.now());
 const own = { verdict: 'allow', reason: 'rule', workload: 'api-1' } as const;
@@ -133,7 +135,8 @@ describe('nothing is written for a host that is', () => {
 
 test('sums stop at what is exact, and rows that an earlier version stored are skipped and counted', async () => {
   const directory = await scratchDirectory();
-  const { fleet, store, connect } = await fleetUnderTest({ directory });
+  const { fleet, store, connect, apply, ask, call } = await apiUnderTest({ directory });
+  await apply(shopPolicy({ mode: 'observe' }));
   await connect('api-1', { addresses: ['10.0.0.2'] });
   await fleet.ingestFlows(identity, batchOf(flowRecord(recent)));
   const database = new DatabaseSync(join(directory, 'store.db'));
@@ -157,4 +160,19 @@ test('sums stop at what is exact, and rows that an earlier version stored are sk
   expect(await store.countDecisions({ tenant, since: millis(0) })).toMatchObject([{ connections: most }]);
   expect(await store.listObserved({ tenant, since: millis(0), limit: 10 })).toHaveLength(2);
   expect(await store.listFlowLosses({ tenant })).toMatchObject([{ overruns: most }]);
+
+  const { body } = await ask('/api/v1/flows');
+  const marks = (JSON.parse(body) as readonly FlowView[]).map(({ connections, atLeast }) => [connections, atLeast]);
+  expect(marks.sort()).toEqual([
+    [2, undefined],
+    [most, true],
+  ]);
+  const files = [{ path: 'shop.yaml', text: shopPolicy() }];
+  for (const told of [
+    await call('POST', '/api/v1/policy/plan', { files }),
+    await call('POST', '/api/v1/suggestions', { segment: 'shop' }),
+    await call('GET', '/api/v1/coverage'),
+  ])
+    expect(told).toMatchObject({ skippedFlows: 3 });
+  expect((await ask('/api/v1/flows')).skipped).toBe('3');
 });

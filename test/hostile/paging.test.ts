@@ -88,7 +88,7 @@ test('the command’s client follows them', async () => {
   const environment = { SEGWALL_SERVER: await under.listen(), SEGWALL_TOKEN: 'x' };
   const client = await openApiClient({}, environment);
   const pages = await Array.fromAsync(client.pages<{ readonly host: string }>('/agents?limit=2'));
-  expect(pages.map((page) => page.map(({ host }) => host))).toEqual([['a', 'b'], ['c']]);
+  expect(pages.map(({ entries }) => entries.map(({ host }) => host))).toEqual([['a', 'b'], ['c']]);
 });
 
 test.each([

@@ -9,6 +9,7 @@ import { apiErrorStatuses } from '#control-plane/api/errors.ts';
 import { type ControlPlane, startControlPlane } from '#control-plane/server.ts';
 import { readSettings } from '#control-plane/settings.ts';
 import { assertOk } from '#model/result.ts';
+import { apiBoundsPage, boundedFields, type OpenApi } from './api-bounds-page.ts';
 import { shopPolicy } from './fleet-under-test.ts';
 
 let directory: string;
@@ -367,5 +368,22 @@ describe('the description', () => {
     expect([...new Set(written)].sort()).toEqual([...routes, 'GET /metrics', 'GET /api/v1/openapi.json'].sort());
     const codes = [...page.matchAll(/^\| `([a-z-]+)` \| \d{3} \|/gm)].map((match) => match[1]);
     expect(codes.sort()).toEqual(Object.keys(apiErrorStatuses).sort());
+  });
+});
+
+describe('what a request may hold', () => {
+  const described = async () => (await call('GET', '/api/v1/openapi.json')).body as OpenApi;
+
+  test('is shown in docs/reference/api-bounds.md', async () => {
+    expect(await readFile('docs/reference/api-bounds.md', 'utf8')).toBe(apiBoundsPage(await described()));
+  });
+
+  test('is bounded in every number and list, and in every text that is not the body’s own', async () => {
+    const unbounded = boundedFields(await described()).filter(({ field, schema }) => {
+      const { type, maximum, maxItems, maxLength, pattern } = schema;
+      if (schema.enum !== undefined || field === 'files[].text') return false;
+      return [maximum, maxItems, maxLength, pattern].every((bound) => bound === undefined) && type !== 'boolean';
+    });
+    expect(unbounded.map(({ request, field }) => `${request} ${field}`)).toEqual([]);
   });
 });

@@ -21,9 +21,15 @@ export interface ApiClient {
   call<Answer>(method: Method, path: string, body?: unknown): Promise<Answer>;
 }
 
+export interface Page<Entry> {
+  readonly entries: readonly Entry[];
+  /** Stored rows that are read nowhere, since they are bad. */
+  readonly skipped: number;
+}
+
 export interface PagingClient extends ApiClient {
   /** The pages of a listing, each asked for when the one before is done with. */
-  pages<Entry>(path: string): AsyncGenerator<readonly Entry[]>;
+  pages<Entry>(path: string): AsyncGenerator<Page<Entry>>;
 }
 
 /** The API understood and said no. `details` is the error object as it came. */
@@ -49,7 +55,8 @@ export async function openApiClient(
     const url = new URL(`/api/v1${path}`, connection.server);
     const response = await exchange({ url, method, token: connection.token, body, tls });
     const answer = parseBody(response.text);
-    if (response.status >= 200 && response.status < 300) return { answer, next: response.next };
+    if (response.status >= 200 && response.status < 300)
+      return { answer, next: response.next, skipped: response.skipped };
     if (response.status >= 300 && response.status < 400) throw redirected(url, response.status);
     throw new ApiRefusal(response.status, response.status === 401 ? tokenRefused(url, answer) : errorOf(answer));
   };
@@ -60,8 +67,8 @@ export async function openApiClient(
     async *pages<Entry>(path: string) {
       let at: string | undefined = path;
       while (at !== undefined) {
-        const { answer, next }: Awaited<ReturnType<typeof ask>> = await ask('GET', at);
-        yield answer as readonly Entry[];
+        const { answer, next, skipped }: Awaited<ReturnType<typeof ask>> = await ask('GET', at);
+        yield { entries: answer as readonly Entry[], skipped };
         if (next === at)
           throw new CommandFailure(
             3,
@@ -117,6 +124,7 @@ interface Exchanged {
   readonly text: string;
   /** Of the next page, without the /api/v1. */
   readonly next: string | undefined;
+  readonly skipped: number;
 }
 
 /** Only a path of this API is followed: the token goes to no other server. */
@@ -170,7 +178,8 @@ async function exchange({ url, method, token, body, tls }: Exchange): Promise<Ex
     const chunks: Buffer[] = [];
     for await (const chunk of response) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString('utf8');
-    return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']) };
+    const skipped = Number(response.headers['segwall-skipped-flows'] ?? 0);
+    return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']), skipped };
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (tls === undefined && (code === 'ECONNRESET' || code.startsWith('HPE_'))) {

@@ -126,7 +126,7 @@ async function status(options: ListOptions): Promise<void> {
 
 async function listAgents(options: ListOptions): Promise<void> {
   const client = await openApiClient(options);
-  const agents = (await Array.fromAsync(client.pages<Agent>('/agents'))).flat();
+  const agents = (await Array.fromAsync(client.pages<Agent>('/agents'))).flatMap(({ entries }) => entries);
   if (options.json) {
     printJson(agents);
     return;
@@ -168,7 +168,7 @@ function troubleOf(agent: Agent): string {
 
 async function listWorkloads(options: ListOptions): Promise<void> {
   const client = await openApiClient(options);
-  const workloads = (await Array.fromAsync(client.pages<WorkloadView>('/workloads'))).flat();
+  const workloads = (await Array.fromAsync(client.pages<WorkloadView>('/workloads'))).flatMap(({ entries }) => entries);
   if (options.json) {
     printJson(workloads);
     return;

@@ -2,13 +2,14 @@
 
 import type { Command } from 'commander';
 import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
+import { addCounts, countText } from '#model/counts.ts';
 import { farEndText } from '#policy/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { assertNumber } from './numbers.ts';
-import { printJson, printLine, printProgress, printTable, streamLine, timeText } from './printing.ts';
+import { printJson, printLine, printProgress, printSkipped, printTable, streamLine, timeText } from './printing.ts';
 
 interface FlowOptions extends ConnectionOptions {
   readonly since?: string;
@@ -58,14 +59,17 @@ async function flows(options: FlowOptions): Promise<void> {
   const client = await openApiClient(options);
   const list: FlowView[] = [];
   let count = 0;
+  let skippedFlows = 0;
   for await (const page of client.pages<FlowView>(`/flows?${query}`)) {
-    const taken = page.slice(0, limit - count);
+    skippedFlows = page.skipped;
+    const taken = page.entries.slice(0, limit - count);
     count += taken.length;
     if (options.json) for (const flow of taken) await streamLine(JSON.stringify(flow));
     else list.push(...taken);
     if (count === limit) break;
   }
   if (count === limit) printProgress(`these are the newest ${limit}; there may be more: --limit, --since`);
+  printSkipped(skippedFlows);
   if (options.json) return;
   await printTable(
     ['LAST SEEN', 'FROM', 'TO', 'SERVICE', 'VERDICT', 'BECAUSE', 'SEEN BY', 'CONNECTIONS', 'BYTES'],
@@ -77,8 +81,8 @@ async function flows(options: FlowOptions): Promise<void> {
       flow.verdict,
       reasonText(flow),
       seenByText(flow),
-      String(flow.connections),
-      String(flow.bytesOriginal + flow.bytesReply),
+      countText(flow.connections),
+      countText(addCounts(flow.bytesOriginal, flow.bytesReply)),
     ]),
     'no flows match',
   );
@@ -119,6 +123,7 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
   const query = options.since === undefined ? '' : `?since=${sinceMs(options.since, Date.now())}`;
   const client = await openApiClient(options);
   const view = await client.call<Coverage>('GET', `/coverage${query}`);
+  printSkipped(view.skippedFlows);
   if (options.json) {
     printJson(view);
     return;
@@ -127,7 +132,7 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
     ['RULE', 'CONNECTIONS', 'LAST USED'],
     view.rules.map((rule) => [
       `${rule.segment}/${rule.rule}`,
-      String(rule.connections),
+      countText(rule.connections),
       timeText(rule.lastSeenAt) || 'never',
     ]),
     'the active policy has no rules',
@@ -138,7 +143,7 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
     view.wouldDeny.map((one) => [
       one.segment === '' ? 'no segment' : `default/${one.segment}`,
       one.direction,
-      String(one.connections),
+      countText(one.connections),
     ]),
     'nothing would be denied',
   );
@@ -148,7 +153,7 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
     view.denied.map((one) => [
       one.name === '' ? one.reason : `${one.reason}/${one.name}`,
       one.direction,
-      String(one.connections),
+      countText(one.connections),
     ]),
     'nothing was denied',
   );

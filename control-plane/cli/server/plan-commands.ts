@@ -3,6 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
+import { countText } from '#model/counts.ts';
 import { farEndText } from '#policy/flow-evidence.ts';
 import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
@@ -10,7 +11,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { CommandFailure, guarded } from './failure.ts';
 import { readPolicyFiles } from './policy-files.ts';
-import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
+import { printJson, printLine, printProgress, printSkipped, printTable, timeText } from './printing.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
 
 interface PlanOptions extends ConnectionOptions {
@@ -68,6 +69,7 @@ async function plan(directory: string, options: PlanOptions): Promise<void> {
   const answer = await callReviewed<PlanAnswer>(client, '/policy/plan', { body: { files, since }, json: options.json });
   if (answer === undefined) return;
   if (answer.testFailures.length > 0) process.exitCode = 1;
+  printSkipped(answer.skippedFlows);
   if (options.json) {
     printJson(answer);
     return;
@@ -142,7 +144,7 @@ async function printFlows(title: string, { count, oneEnded, flows }: PlanAnswer[
         flow.direction,
         verdictText(flow.before),
         verdictText(flow.after),
-        String(flow.connections),
+        countText(flow.connections),
         timeText(flow.lastSeenAt),
         seenByText(flow),
       ]),
@@ -179,6 +181,7 @@ async function suggest(options: SuggestOptions): Promise<void> {
   if (options.json) printJson(answer);
   else if (options.out === undefined) process.stdout.write(answer.yaml);
   const { rules, left, coveredFlows } = answer;
+  printSkipped(answer.skippedFlows);
   const alone = rules.filter(({ ends }) => ends === 'one').length;
   printProgress(
     `${counted(rules.length, 'rule')} suggested${alone === 0 ? '' : ` (${alone} on what ONE END ONLY saw: read its comment first)`}; ${counted(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { oneLine } from '#model/safe-text.ts';
+import { counted } from '../counted.ts';
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -18,6 +19,14 @@ export async function streamLine(text: string): Promise<void> {
 
 export function printProgress(text: string): void {
   process.stderr.write(`${text}\n`);
+}
+
+/** What is told was made without them. */
+export function printSkipped(flows: number): void {
+  if (flows > 0)
+    printProgress(
+      `${counted(flows, 'stored flow row')} ${flows === 1 ? 'is' : 'are'} left out: ${flows === 1 ? 'its' : 'their'} numbers are beyond all bounds`,
+    );
 }
 
 /** With `rows` empty, one line that says so. */

@@ -23,12 +23,16 @@ export const auditEntry = z.object({
 export const auditCheckpoint = z.object({
   log: z
     .string()
+    .max(256)
     .describe('the name under which the log goes on: another after the store was put back from an older copy'),
   seq: count,
-  hash: z.string().describe('of entry seq'),
-  at: z.number().int().describe('milliseconds since 1970, as the signature covers it'),
-  key: z.string().describe('the public key (Ed25519), hex'),
-  signature: z.string().describe('over the JSON array ["segwall-audit-checkpoint-1", log, seq, hash, at], hex'),
+  hash: z.string().max(256).describe('of entry seq'),
+  at: z.number().int().nonnegative().describe('milliseconds since 1970, as the signature covers it'),
+  key: z.string().max(256).describe('the public key (Ed25519), hex'),
+  signature: z
+    .string()
+    .max(256)
+    .describe('over the JSON array ["segwall-audit-checkpoint-1", log, seq, hash, at], hex'),
 });
 
 export const checkpointQuery = z.object({

@@ -1,7 +1,7 @@
 // Observed flows over the operator API, and what they say of the policy.
 
 import { z } from 'zod';
-import { addCounts } from '#model/counts.ts';
+import { addCounts, atLeast } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { Fleet } from '../fleet.ts';
@@ -17,6 +17,9 @@ const flowsPaged: Paged<FlowPlace> = {
   listing: 'flows',
   place: z.object({ lastSeenAt: z.number().int().transform(millis), key: z.string().max(64) }),
 };
+
+/** How many stored rows are read nowhere, since their numbers are beyond all bounds. */
+const skippedHeader = 'segwall-skipped-flows';
 
 export function flowRoutes(app: Api, context: ApiContext): void {
   const { store, tenant } = context;
@@ -46,6 +49,8 @@ export function flowRoutes(app: Api, context: ApiContext): void {
         ...(segment === undefined ? {} : { segment }),
         ...(unit === undefined ? {} : { unit }),
       });
+      const skipped = await store.countBadFlows({ tenant });
+      if (skipped > 0) reply.header(skippedHeader, String(skipped));
       const placeAt = ({ last_seen, key }: ListedFlow) => ({ lastSeenAt: millis(last_seen), key });
       const page = pageOf(rows, { paged: flowsPaged, reply, placeAt });
       return page.map((row) => flowView(row, context.fleet));
@@ -100,6 +105,7 @@ export function flowView(row: ListedFlow, fleet: Fleet): FlowView {
     packetsReply: row.packets_reply,
     bytesOriginal: row.bytes_original,
     bytesReply: row.bytes_reply,
+    ...atLeast(...[row.connections, row.packets_original, row.packets_reply, row.bytes_original, row.bytes_reply]),
     answered: row.answered === 1 ? 'yes' : 'no',
     ...rowEvidence(row, fleet),
   };
@@ -112,8 +118,8 @@ function present<T extends Record<string, string>>(values: T): Partial<T> {
 async function coverageView({ fleet, store, tenant }: ApiContext, since: number): Promise<Coverage> {
   const counts = await store.countDecisions({ tenant, since: millis(since) });
   const used = new Map<string, { connections: number; lastSeenAt: number }>();
-  const wouldDeny: { segment: string; direction: string; connections: number }[] = [];
-  const denied: { reason: string; name: string; direction: string; connections: number }[] = [];
+  const wouldDeny: Coverage['wouldDeny'][number][] = [];
+  const denied: Coverage['denied'][number][] = [];
   for (const count of counts) {
     const { segment, rule, direction, connections, verdict } = count;
     if (count.reason === 'rule') {
@@ -123,9 +129,12 @@ async function coverageView({ fleet, store, tenant }: ApiContext, since: number)
         connections: addCounts(before?.connections ?? 0, connections),
         lastSeenAt: Math.max(before?.lastSeenAt ?? 0, count.lastSeenAt),
       });
-    } else if (verdict === 'would-deny') wouldDeny.push({ segment, direction, connections });
+    } else if (verdict === 'would-deny') wouldDeny.push({ segment, direction, connections, ...atLeast(connections) });
     else if (verdict === 'deny')
-      denied.push({ reason: count.reason, name: count.guardrail || segment, direction, connections });
+      denied.push({
+        ...{ reason: count.reason, name: count.guardrail || segment, direction, connections },
+        ...atLeast(connections),
+      });
   }
   const rules = [...fleet.active.policy.segments.values()].flatMap((segment) =>
     segment.rules.map((rule) => {
@@ -134,9 +143,10 @@ async function coverageView({ fleet, store, tenant }: ApiContext, since: number)
         segment: segment.name,
         rule: rule.name,
         connections: use?.connections ?? 0,
+        ...atLeast(use?.connections ?? 0),
         ...(use === undefined ? {} : { lastSeenAt: isoTime(use.lastSeenAt) }),
       };
     }),
   );
-  return { rules, wouldDeny, denied };
+  return { rules, wouldDeny, denied, skippedFlows: await store.countBadFlows({ tenant }) };
 }

@@ -35,7 +35,7 @@ export const operatorRotation = z.object({
     .describe('how long the token before still holds'),
 });
 
-export const operatorParams = z.object({ name: z.string() });
+export const operatorParams = z.object({ name: z.string().max(128) });
 
 export const operatorAnswer = z.object({
   token: z.string().describe('nowhere else, and not again'),

@@ -19,8 +19,18 @@ const labelsToSet = z.record(labelKey, labelValue, {
 const labels = z.record(z.string(), z.string());
 const names = z.array(z.string()).readonly();
 const count = z.number().int().nonnegative();
+const atLeast = z
+  .literal(true)
+  .optional()
+  .describe('a count beside it has stopped at 9007199254740991: it is so many or more');
+const skippedFlows = count.describe(
+  'stored flow rows that are read nowhere, since their numbers are beyond all bounds',
+);
 
-export const nameParams = z.object({ name: z.string() });
+/** Longer than any name: of one that is none is told that it does not exist. */
+const askedName = z.string().max(128);
+
+export const nameParams = z.object({ name: askedName });
 
 // Policy
 
@@ -159,6 +169,7 @@ const plannedFlow = z.object({
   service: z.string(),
   direction: z.enum(['inbound', 'outbound']),
   connections: count,
+  atLeast,
   lastSeenAt: instant,
   before: end,
   after: end,
@@ -189,6 +200,7 @@ export const planAnswer = z.object({
   newlyWouldDeny: plannedFlows,
   unchangedFlows: count,
   unjudgedFlows: count.describe('their workload is not in both, or is gone'),
+  skippedFlows,
   warnings: z.array(problem).readonly(),
   testsPassed: count,
   testFailures: z.array(testFailure).readonly(),
@@ -211,6 +223,7 @@ export const suggestAnswer = z.object({
         name: z.string(),
         services: names,
         connections: count,
+        atLeast,
         clients: count,
         servers: count,
         firstSeenAt: instant,
@@ -235,6 +248,7 @@ export const suggestAnswer = z.object({
     .readonly(),
   left: count.describe('flows that no rule is proposed for; the YAML says why'),
   coveredFlows: count.describe('flows that the rules there are allow already'),
+  skippedFlows,
 });
 
 // Fleet
@@ -337,7 +351,7 @@ export const workload = z.object({
 
 export const protectionQuery = z.object({
   host: z
-    .union([z.string(), z.array(z.string()).max(1000)])
+    .union([askedName, z.array(askedName).max(1000)])
     .optional()
     .describe('again for each host; none: each enrolled one'),
   waitMs: z.coerce.number().int().min(0).max(30_000).default(0),
@@ -427,7 +441,7 @@ export const status = z.object({
   skippedEntries: count.describe(
     'audit entries that hosts caused beyond 30 of a kind in an hour each, since the start',
   ),
-  skippedFlows: count.describe('stored flow rows that are read nowhere, since their numbers are beyond all bounds'),
+  skippedFlows,
 });
 
 // Tokens
@@ -460,8 +474,8 @@ export const joinToken = z.object({
 
 export const flowQuery = z.object({
   since: z.coerce.number().int().nonnegative().default(0).describe('milliseconds since 1970: last seen at or after'),
-  from: z.string().optional().describe("the client's workload or address"),
-  to: z.string().optional().describe("the server's workload or address"),
+  from: askedName.optional().describe("the client's workload or address"),
+  to: askedName.optional().describe("the server's workload or address"),
   verdict: z.enum(['allow', 'deny', 'would-deny']).optional(),
   segment: name.optional(),
   unit: z.string().max(256).optional().describe('the systemd unit of the end that reported it'),
@@ -496,6 +510,7 @@ export const flow = z.object({
   packetsReply: count,
   bytesOriginal: count,
   bytesReply: count,
+  atLeast,
   answered: z.enum(['yes', 'no']),
   ...evidenceFields,
 });
@@ -503,12 +518,15 @@ export const flow = z.object({
 export const coverageQuery = z.object({ since: z.coerce.number().int().nonnegative().default(0) });
 export const coverage = z.object({
   rules: z
-    .array(z.object({ segment: z.string(), rule: z.string(), connections: count, lastSeenAt: instant.optional() }))
+    .array(
+      z.object({ segment: z.string(), rule: z.string(), connections: count, atLeast, lastSeenAt: instant.optional() }),
+    )
     .readonly(),
-  wouldDeny: z.array(z.object({ segment: z.string(), direction: z.string(), connections: count })).readonly(),
+  wouldDeny: z.array(z.object({ segment: z.string(), direction: z.string(), connections: count, atLeast })).readonly(),
   denied: z
-    .array(z.object({ reason: z.string(), name: z.string(), direction: z.string(), connections: count }))
+    .array(z.object({ reason: z.string(), name: z.string(), direction: z.string(), connections: count, atLeast }))
     .readonly(),
+  skippedFlows,
 });
 
 export type ApiProblem = z.output<typeof problem>;

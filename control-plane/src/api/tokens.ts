@@ -63,7 +63,7 @@ export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void 
       schema: {
         summary: 'Revoke a join token; hosts that joined with it stay',
         tags: ['tokens'],
-        params: z.object({ id: z.string() }),
+        params: z.object({ id: z.string().max(128) }),
         response: { 200: z.object({ id: z.string() }) },
       },
     },

@@ -133,12 +133,13 @@ async function judgeHere(): Promise<ServerLine> {
     now,
   };
   const observed = (since: number) => store.listObserved({ tenant, since: millis(since), limit: 500_000 });
+  const skipped = () => store.countBadFlows({ tenant });
   const watch = new Watch();
   watch.start();
   for (let round = 0; round < 3; round += 1) {
-    JSON.stringify(await judge({ kind: 'plan', files: filesOf('enforce'), since: 0 }, { fleet, observed }));
+    JSON.stringify(await judge({ kind: 'plan', files: filesOf('enforce'), since: 0 }, { fleet, observed, skipped }));
     const suggestion = { kind: 'suggest', segment: 'app-0', since: 0, outside: 'comment', denied: 'comment' } as const;
-    JSON.stringify(await judge(suggestion, { fleet, observed }));
+    JSON.stringify(await judge(suggestion, { fleet, observed, skipped }));
   }
   const waits = watch.stop();
   await store.close();

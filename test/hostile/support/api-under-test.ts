@@ -19,11 +19,19 @@ import { type FleetUnderTest, fleetUnderTest, tenant } from '#test/server/fleet-
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
+export interface Answered {
+  readonly status: number;
+  readonly body: string;
+  /** Headers, or ''. */
+  readonly link: string;
+  readonly skipped: string;
+}
+
 export interface ApiUnderTest extends FleetUnderTest {
   /** The answer of a call that must succeed. */
   call<Answer>(method: Method, url: string, payload?: object): Promise<Answer>;
   /** Any answer. */
-  ask(url: string): Promise<{ readonly status: number; readonly link: string; readonly body: string }>;
+  ask(url: string): Promise<Answered>;
   /** Where it listens on loopback, from the first call on. */
   listen(): Promise<string>;
 }
@@ -55,7 +63,8 @@ export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] =
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     async ask(url) {
       const { statusCode, headers, body } = await app.inject({ method: 'GET', url });
-      return { status: statusCode, link: String(headers['link'] ?? ''), body };
+      const header = (name: string) => String(headers[name] ?? '');
+      return { status: statusCode, body, link: header('link'), skipped: header('segwall-skipped-flows') };
     },
     async call<Answer>(method: Method, url: string, payload?: object) {
       const response = await app.inject({ method, url, ...(payload === undefined ? {} : { payload }) });
