@@ -61,6 +61,7 @@ import { RepeatedRefusals } from './repeated-refusals.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
+import type { UnreadRows } from './store/stored-values.ts';
 import { tokenHash } from './tokens.ts';
 
 export interface ActivePolicy {
@@ -151,6 +152,7 @@ export class Fleet implements AgentBackend {
     dueOf: (host) => this.#publication.dueOf(host),
   });
   #isStopped = false;
+  #unread: UnreadRows = { count: 0, samples: [] };
 
   private constructor(
     options: FleetOptions,
@@ -213,6 +215,12 @@ export class Fleet implements AgentBackend {
     const stored = await store.loadFleet({ tenant, now: now() });
     const { revision, revokedSerials: revoked, enrolments, upMs } = stored;
     const fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active });
+    fleet.#unread = stored.unread;
+    if (stored.unread.count > 0)
+      options.log.error(
+        { unread: stored.unread },
+        'some of what the store holds of hosts cannot be read, and is left out',
+      );
     for (const { entry, history, remembered } of storedEntries(stored)) {
       fleet.#history.set(entry.name, history);
       fleet.#inventory.rememberHost(entry, remembered);
@@ -229,6 +237,11 @@ export class Fleet implements AgentBackend {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  /** What the store held at the start and could not be read. */
+  get unread(): UnreadRows {
+    return this.#unread;
   }
 
   get active(): ActivePolicy {

@@ -255,7 +255,8 @@ async function loadActivePolicy(parts: {
   const { store, now, log } = parts;
   const inventory = { workloads: new Map(), resolutions: new Map() };
   const [last] = await store.listActivations({ tenant, limit: 1 });
-  const files = last === undefined ? [] : ((await store.readPolicy({ tenant, id: last.policy }))?.files ?? []);
+  const stored = last === undefined ? undefined : await store.readPolicy({ tenant, id: last.policy });
+  const files = stored?.files ?? [];
   const review = reviewPolicy({ files, inventory, now: now(), tests: 'skip', inForce: 'itself' });
   if (last === undefined) {
     if (review.kind !== 'good') throw new Error('an empty policy does not pass its check');
@@ -270,10 +271,11 @@ async function loadActivePolicy(parts: {
     return { id, revision: 1, policy: review.policy };
   }
   const { policy: id, revision } = last;
-  if (review.kind === 'good') return { id, revision, policy: review.policy };
+  if (review.kind === 'good' && stored !== undefined) return { id, revision, policy: review.policy };
   const empty = reviewPolicy({ files: [], inventory, now: now(), tests: 'skip' });
   if (empty.kind !== 'good') throw new Error('an empty policy does not pass its check');
-  const problem = `policy ${id} of revision ${revision} does not pass this version's check; agents keep what they have until another is applied`;
+  const why = stored === undefined ? 'cannot be read in the store' : "does not pass this version's check";
+  const problem = `policy ${id} of revision ${revision} ${why}; agents keep what they have until another is applied`;
   log.error({ problems: review.kind === 'invalid' ? review.problems : [] }, problem);
   return { id, revision, policy: empty.policy, problem };
 }

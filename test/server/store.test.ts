@@ -112,6 +112,7 @@ describe('the fleet', () => {
     expect(fleet).toEqual({
       revision: 8,
       upMs: 0,
+      unread: { count: 0, samples: [] },
       holders: [],
       revokedHosts: ['web-1'],
       hosts: [

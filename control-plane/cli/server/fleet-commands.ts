@@ -121,6 +121,8 @@ async function status(options: ListOptions): Promise<void> {
     printLine(
       `claims     ${counted(view.claims.pending, 'address')} pending of ${someText(view.claims.hosts)}; see segwall agents`,
     );
+  if (view.unread.count > 0)
+    printLine(`unread     ${counted(view.unread.count, 'stored value')}, left out: ${oneLine(someText(view.unread))}`);
   if (policy.problem !== '') printLine(`problem    ${oneLine(policy.problem)}`);
 }
 

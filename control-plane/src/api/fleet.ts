@@ -221,6 +221,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     },
     skippedEntries: fleet.skippedEntries,
     skippedFlows,
+    unread: { count: fleet.unread.count, names: fleet.unread.samples },
   };
 }
 

@@ -428,6 +428,9 @@ export const status = z.object({
     .readonly()
     .describe('addresses that more than one claims: the holder has it, the claims of the others are pending'),
   claims: z.object({ pending: count, hosts: someOf('hosts with pending claims') }),
+  unread: someOf(
+    'stored rows of hosts, labels, quarantines and tokens that could not be read whole at the start; what is missing was left out, and grants nothing',
+  ),
   lostFlows: z
     .object({
       overruns: count,

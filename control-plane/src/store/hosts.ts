@@ -1,8 +1,23 @@
 // Hosts in the store: what they last reported of themselves, the labels operators gave them, quarantines and certificates.
 
+import { sql } from 'kysely';
+import { labelKeyPattern, labelValuePattern } from '#model/label.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { StoredEnrolment } from '../enrolments.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
+import { listOperatorTokens } from './operator-tokens.ts';
+import type { Tables } from './schema.ts';
+import {
+  boundedTime,
+  isBoundedTime,
+  isObject,
+  isText,
+  storedRecord,
+  storedTexts,
+  UnreadNotes,
+  type UnreadRows,
+} from './stored-values.ts';
+import { listJoinTokens } from './tokens.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface StoredHost {
@@ -50,6 +65,8 @@ export interface StoredFleet {
   /** Serials of certificates that are revoked and have not expired. */
   readonly revokedSerials: readonly string[];
   readonly enrolments: readonly StoredEnrolment[];
+  /** Of hosts, labels, quarantines and tokens. */
+  readonly unread: UnreadRows;
 }
 
 /** All that the fleet's state is rebuilt from at a start, but the policy. */
@@ -58,12 +75,38 @@ export async function loadFleet(
   input: { readonly tenant: string; readonly now: Millis },
 ): Promise<StoredFleet> {
   const { tenant } = input;
-  const { revision, up_ms: upMs } = await tx
+  const { revision, upMs } = await tx
     .selectFrom('tenants')
-    .select(['revision', 'up_ms'])
+    .select(['revision', boundedTime('up_ms').as('upMs')])
     .where('name', '=', tenant)
     .executeTakeFirstOrThrow();
-  const hosts = await tx.selectFrom('hosts').selectAll().where('tenant', '=', tenant).orderBy('name').execute();
+  const unread = new UnreadNotes();
+  const hosts = await tx
+    .selectFrom('hosts')
+    .select([
+      'name',
+      'addresses',
+      'facts',
+      'units',
+      'containers',
+      'agent_version',
+      'ranges',
+      'seen_address',
+      'enrolment',
+    ])
+    .select([
+      sql<number>`case when seen_shared = 0 then 0 else 1 end`.as('seen_shared'),
+      boundedTime('enrolled_at').as('enrolled_at'),
+      boundedTime<number | null>('last_connected_at').as('last_connected_at'),
+      boundedTime<number | null>('absent_since').as('absent_since'),
+      boundedTime<number | null>('revoked_at').as('revoked_at'),
+      boundedTime('newest_certificate').as('newest_certificate'),
+      boundedTime('newest_used_at').as('newest_used_at'),
+      sql<number>`case when ${sql.join(hostTimes.map(isBoundedTime), sql` and `)} then 1 else 0 end`.as('is_timed'),
+    ])
+    .where('tenant', '=', tenant)
+    .orderBy('name')
+    .execute();
   const holders = await tx
     .selectFrom('address_holders')
     .select(['address', 'host'])
@@ -74,7 +117,22 @@ export async function loadFleet(
     .select(['workload', 'key', 'value'])
     .where('tenant', '=', tenant)
     .execute();
-  const quarantines = await tx.selectFrom('quarantines').selectAll().where('tenant', '=', tenant).execute();
+  for (const [what, table, good] of [
+    ['join tokens', 'join_tokens', await listJoinTokens(tx, { tenant })],
+    ['operator tokens', 'operator_tokens', await listOperatorTokens(tx, { tenant })],
+  ] as const) {
+    const { all } = await tx
+      .selectFrom(table)
+      .select(({ fn }) => fn.countAll<number>().as('all'))
+      .where('tenant', '=', tenant)
+      .executeTakeFirstOrThrow();
+    unread.note(`${what}: ${all - good.length}`, all - good.length);
+  }
+  const quarantines = await tx
+    .selectFrom('quarantines')
+    .select(['workload', 'peers', 'created_by', boundedTime('created_at').as('created_at')])
+    .where('tenant', '=', tenant)
+    .execute();
   const revoked = await tx
     .selectFrom('certificates')
     .select('serial')
@@ -88,20 +146,21 @@ export async function loadFleet(
     hosts: hosts.map((row) => ({
       name: row.name,
       enrolledAt: millis(row.enrolled_at),
-      addresses: JSON.parse(row.addresses) as string[],
-      facts: JSON.parse(row.facts) as Record<string, string>,
-      units: JSON.parse(row.units) as Record<string, string>,
-      containers: JSON.parse(row.containers) as StoredContainers,
+      ...hostParts(row, unread),
       agentVersion: row.agent_version,
       ...(row.last_connected_at === null ? {} : { lastConnectedAt: millis(row.last_connected_at) }),
-      ...(row.ranges === '' ? {} : { ranges: JSON.parse(row.ranges) as string[] }),
       ...(row.seen_address === '' ? {} : { seen: { address: row.seen_address, isShared: row.seen_shared !== 0 } }),
       ...(row.absent_since === null ? {} : { absentSince: row.absent_since }),
     })),
-    labels,
+    labels: labels.filter(({ workload, key, value }) => {
+      const isGood = labelKeyPattern.test(key) && labelValuePattern.test(value);
+      if (!isGood) unread.note(`label of ${workload}`);
+      return isGood;
+    }),
     quarantines: quarantines.map((row) => ({
       workload: row.workload,
-      peers: JSON.parse(row.peers) as string[],
+      // Nobody is let through where it cannot be read who was to be.
+      peers: unread.or(storedTexts(row.peers), [], `quarantine of ${row.workload}: peers`),
       createdAt: millis(row.created_at),
       createdBy: row.created_by,
     })),
@@ -114,7 +173,40 @@ export async function loadFleet(
       newestUsedAt: millis(row.newest_used_at),
       ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
     })),
+    unread: { count: unread.count, samples: unread.samples },
   };
+}
+
+const hostTimes = [
+  'enrolled_at',
+  'last_connected_at',
+  'absent_since',
+  'revoked_at',
+  'newest_certificate',
+  'newest_used_at',
+] as const;
+
+/** What its agent said last: it says it again when it connects. Ranges that cannot be read allow nothing. */
+function hostParts(
+  row: Pick<Tables['hosts'], 'name' | 'addresses' | 'facts' | 'units' | 'containers' | 'ranges'> & {
+    readonly is_timed: number;
+  },
+  unread: UnreadNotes,
+): Pick<StoredHost, 'addresses' | 'facts' | 'units' | 'containers' | 'ranges'> {
+  const at = (column: string) => `host ${row.name}: ${column}`;
+  if (row.is_timed === 0) unread.note(at('a time'));
+  return {
+    addresses: unread.or(storedTexts(row.addresses), [], at('addresses')),
+    facts: unread.or(storedRecord(row.facts, isText), {}, at('facts')),
+    units: unread.or(storedRecord(row.units, isText), {}, at('units')),
+    containers: unread.or(storedRecord(row.containers, isStoredContainer), {}, at('containers')),
+    ...(row.ranges === '' ? {} : { ranges: unread.or(storedTexts(row.ranges), [], at('ranges')) }),
+  };
+}
+
+function isStoredContainer(value: unknown): value is StoredContainers[string] {
+  if (!isObject(value) || !isText(value['container'])) return false;
+  return [value['addresses'], value['reachable']].every((list) => Array.isArray(list) && list.every(isText));
 }
 
 /** Revisions only grow: what is in the hands of agents must never be numbered again. */

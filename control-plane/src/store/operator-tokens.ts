@@ -1,9 +1,11 @@
 // The operators' tokens in the store. Only digests are kept, so the file gives none away. A token holds until it is revoked or its time
 // ends; what has ended is kept for a while, so that whoever still uses it is told so, and named.
 
+import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import type { Tables } from './schema.ts';
+import { isBoundedTime } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface OperatorToken {
@@ -37,6 +39,12 @@ export type OperatorTokenChange<Refusal extends string> =
 
 type Row = Tables['operator_tokens'];
 
+/** Rows with other times are no tokens: one that never ends was made to, or an hour was. */
+const isGoodToken = sql<boolean>`(${sql.join(
+  ['created_at', 'expires_at', 'revoked_at', 'last_used_at'].map(isBoundedTime),
+  sql` and `,
+)})`;
+
 const keepEndedMs = 90 * 86_400_000;
 
 /** All there are: few, so the API keeps them in memory. */
@@ -48,6 +56,7 @@ export async function listOperatorTokens(
     .selectFrom('operator_tokens')
     .selectAll()
     .where('tenant', '=', input.tenant)
+    .where(isGoodToken)
     .orderBy('created_at')
     .orderBy('id')
     .execute();
@@ -123,6 +132,7 @@ async function holding(
     .selectFrom('operator_tokens')
     .selectAll()
     .where('tenant', '=', tenant)
+    .where(isGoodToken)
     .where('revoked_at', 'is', null)
     .where((where) => where.or([where('expires_at', 'is', null), where('expires_at', '>', at)]))
     .orderBy('created_at')

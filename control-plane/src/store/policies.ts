@@ -4,6 +4,7 @@
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import { setRevision } from './hosts.ts';
+import { boundedTime, isObject, isText, storedList } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
 /** One file of a policy directory: its path relative to it, and its text. */
@@ -19,7 +20,8 @@ export interface StoredPolicy {
   readonly createdBy: string;
 }
 
-export type ActivationKind = 'first' | 'apply' | 'rollback';
+const activationKinds = ['first', 'apply', 'rollback'] as const;
+export type ActivationKind = (typeof activationKinds)[number];
 
 export interface Activation {
   readonly revision: number;
@@ -84,23 +86,29 @@ export async function activatePolicy(tx: Transaction, input: NewActivation): Pro
   return policy;
 }
 
+/** Undefined where there is none of that number, or it cannot be read. */
 export async function readPolicy(
   tx: Transaction,
   input: { readonly tenant: string; readonly id: number },
 ): Promise<StoredPolicy | undefined> {
   const row = await tx
     .selectFrom('policies')
-    .selectAll()
+    .select(['id', 'files', 'created_by', boundedTime('created_at').as('created_at')])
     .where('tenant', '=', input.tenant)
     .where('id', '=', input.id)
     .executeTakeFirst();
-  if (row === undefined) return undefined;
+  const files = row === undefined ? undefined : storedList(row.files, isPolicyFile);
+  if (row === undefined || files === undefined) return undefined;
   return {
     id: row.id,
-    files: JSON.parse(row.files) as PolicyFile[],
+    files,
     createdAt: millis(row.created_at),
     createdBy: row.created_by,
   };
+}
+
+function isPolicyFile(value: unknown): value is PolicyFile {
+  return isObject(value) && isText(value['path']) && isText(value['text']);
 }
 
 /** Newest first. */
@@ -110,7 +118,7 @@ export async function listActivations(
 ): Promise<readonly Activation[]> {
   const rows = await tx
     .selectFrom('activations')
-    .selectAll()
+    .select(['revision', 'policy', 'kind', 'actor', boundedTime('at').as('at')])
     .where('tenant', '=', input.tenant)
     .orderBy('revision', 'desc')
     .limit(input.limit)
@@ -118,7 +126,7 @@ export async function listActivations(
   return rows.map(({ revision, policy, kind, at, actor }) => ({
     revision,
     policy,
-    kind: kind as ActivationKind,
+    kind: activationKinds.find((known) => known === kind) ?? 'apply',
     at: millis(at),
     actor,
   }));
@@ -131,7 +139,7 @@ export async function listDrafts(
 ): Promise<readonly PolicyListing[]> {
   const rows = await tx
     .selectFrom('policies')
-    .selectAll()
+    .select(['id', 'files', 'created_by', boundedTime('created_at').as('created_at')])
     .where('tenant', '=', input.tenant)
     .where(({ not, exists, selectFrom }) =>
       not(
@@ -146,10 +154,9 @@ export async function listDrafts(
     .orderBy('id', 'desc')
     .limit(input.limit)
     .execute();
-  return rows.map((row) => ({
-    id: row.id,
-    createdAt: millis(row.created_at),
-    createdBy: row.created_by,
-    fileCount: (JSON.parse(row.files) as PolicyFile[]).length,
-  }));
+  return rows.flatMap((row) => {
+    const files = storedList(row.files, isPolicyFile);
+    if (files === undefined) return [];
+    return { id: row.id, createdAt: millis(row.created_at), createdBy: row.created_by, fileCount: files.length };
+  });
 }

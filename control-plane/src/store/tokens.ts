@@ -1,7 +1,10 @@
 // The tokens that hosts join with, in the store. Only digests are kept, so the file gives none away.
 
+import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
+import type { Tables } from './schema.ts';
+import { isBoundedTime, isText, storedRecord, storedTexts } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
 export interface JoinToken {
@@ -58,20 +61,44 @@ export async function listJoinTokens(
     .selectFrom('join_tokens')
     .selectAll()
     .where('tenant', '=', input.tenant)
+    .where(isGoodToken)
     .orderBy('created_at')
     .orderBy('id')
     .execute();
-  return rows.map((row) => ({
-    id: row.id,
-    labels: JSON.parse(row.labels) as Record<string, string>,
-    usesAllowed: row.uses_allowed,
-    usesSpent: row.uses_spent,
-    createdAt: millis(row.created_at),
-    createdBy: row.created_by,
-    expiresAt: millis(row.expires_at),
-    ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
-    ...(row.ranges === '' ? {} : { ranges: JSON.parse(row.ranges) as string[] }),
-  }));
+  return rows.flatMap((row) => {
+    const given = givenBy(row);
+    if (given === undefined) return [];
+    return {
+      id: row.id,
+      labels: given.labels,
+      usesAllowed: row.uses_allowed,
+      usesSpent: row.uses_spent,
+      createdAt: millis(row.created_at),
+      createdBy: row.created_by,
+      expiresAt: millis(row.expires_at),
+      ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
+      ...(given.ranges === undefined ? {} : { ranges: given.ranges }),
+    };
+  });
+}
+
+/** Rows with other numbers are no tokens. */
+const isGoodToken = sql<boolean>`(${sql.join(
+  [
+    ...['created_at', 'expires_at', 'revoked_at'].map(isBoundedTime),
+    sql`uses_allowed between 0 and 1000000 and uses_spent between 0 and 1000000`,
+  ],
+  sql` and `,
+)})`;
+
+/** Undefined where it cannot be read what hosts are to get: then they get nothing by it. */
+function givenBy(
+  row: Pick<Tables['join_tokens'], 'labels' | 'ranges'>,
+): Pick<JoinToken, 'labels' | 'ranges'> | undefined {
+  const labels = storedRecord(row.labels, isText);
+  const ranges = row.ranges === '' ? [] : storedTexts(row.ranges);
+  if (labels === undefined || ranges === undefined) return undefined;
+  return { labels, ...(row.ranges === '' ? {} : { ranges }) };
 }
 
 /** False where there is none of that id, or it was revoked before. */
@@ -113,8 +140,15 @@ export async function spendJoinToken(
   },
 ): Promise<JoinTokenSpending> {
   const { hash, host, at } = input;
-  const token = await tx.selectFrom('join_tokens').selectAll().where('hash', '=', hash).executeTakeFirst();
-  if (token === undefined || token.revoked_at !== null) return { kind: 'refused', refusal: 'token-unknown' };
+  const token = await tx
+    .selectFrom('join_tokens')
+    .selectAll()
+    .where('hash', '=', hash)
+    .where(isGoodToken)
+    .executeTakeFirst();
+  const given = token === undefined ? undefined : givenBy(token);
+  if (token === undefined || given === undefined || token.revoked_at !== null)
+    return { kind: 'refused', refusal: 'token-unknown' };
   if (at >= token.expires_at) return { kind: 'refused', refusal: 'token-expired' };
   if (token.uses_spent >= token.uses_allowed) return { kind: 'refused', refusal: 'token-spent' };
   const { tenant } = token;
@@ -126,8 +160,7 @@ export async function spendJoinToken(
     .executeTakeFirst();
   if (holder !== undefined) return { kind: 'refused', refusal: 'name-taken' };
 
-  const labels = JSON.parse(token.labels) as Record<string, string>;
-  const ranges = token.ranges === '' ? undefined : (JSON.parse(token.ranges) as string[]);
+  const { labels, ranges } = given;
   await tx
     .updateTable('join_tokens')
     .set({ uses_spent: token.uses_spent + 1 })
