@@ -1,6 +1,8 @@
 // The page of docs/reference that shows what a request may hold, made from the description that a control plane serves;
 // `node test/server/api-bounds-page.ts > docs/reference/api-bounds.md` writes it.
 
+import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
+
 const head = `# What a request may hold
 
 Every path, query and body of the operator API has its bounds where it is read; what is beyond them is \`bad-request\`, and nothing is cut short. This page is made from the description
@@ -63,6 +65,12 @@ export function apiBoundsPage(description: OpenApi): string {
   return head + rows.join('');
 }
 
+const patternTexts = new Map([
+  [namePattern.source, 'a name of the policy language, of at most 63 characters'],
+  [labelKeyPattern.source, 'a label key, of at most 63 characters'],
+  [labelValuePattern.source, 'a label value, of at most 63 characters'],
+]);
+
 function leaves(field: string, schema: Schema): { readonly field: string; readonly schema: Schema }[] {
   const choices = schema.anyOf ?? schema.oneOf;
   if (choices !== undefined) return choices.flatMap((choice) => leaves(field, choice));
@@ -92,7 +100,7 @@ function boundText(schema: Schema): string {
   if (type === 'integer' || type === 'number')
     return `${exclusiveMinimum === true ? minimum + 1 : minimum} to ${maximum}`;
   if (type === 'array') return `${minItems} to ${maxItems} entries`;
-  if (pattern !== undefined) return `\`${pattern.replaceAll('|', '\\|')}\``;
+  if (pattern !== undefined) return patternTexts.get(pattern) ?? 'a pattern: see the description';
   if (maxLength !== undefined) return `${minLength ?? 0} to ${maxLength} characters`;
   return 'the request';
 }
