@@ -2,11 +2,12 @@
 // is read back here is whole or is said to be damaged: a torn last good file gives the one before it. Bytes in, bytes out:
 // what they mean is the enforcer's.
 
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DenialCounts, noDenials } from '#agent-core/unrecorded-denials.ts';
 import { type Millis, millis } from '#model/time.ts';
+import { isDiskError } from './fallback-directory.ts';
 import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';
 
 /**
@@ -43,9 +44,10 @@ export interface StateDirectory {
   writeFlowProgress(progress: FlowProgress): Promise<void>;
 }
 
-/** Makes the folder (mode 0700) where it is missing. */
+/** Makes the folder (mode 0700) where it is missing; one that is ours alone by then is closed to others. */
 export function openStateDirectory(path: string): StateDirectory {
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  closeToOthers(path);
   const lastGoodPath = join(path, 'last-good');
   const current = join(lastGoodPath, 'current');
   const previous = join(lastGoodPath, 'previous');
@@ -111,6 +113,21 @@ export function openStateDirectory(path: string): StateDirectory {
       await writeWhole(progressPath, Buffer.from(`${nextSequence} ${seenUntil} ${inbound} ${outbound}`, 'latin1'));
     },
   };
+}
+
+/**
+ * One that somebody made before us may be open: whoever puts a file there decides what this host enforces. Only one that is empty or holds an
+ * identity is closed; anything else (`--state /var/lib`) is others' as well.
+ */
+function closeToOthers(path: string): void {
+  const { uid, mode } = statSync(path);
+  if (uid !== process.geteuid?.() || (mode & 0o077) === 0) return;
+  try {
+    const names = readdirSync(path);
+    if (names.length === 0 || names.includes('identity')) chmodSync(path, 0o700);
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+  }
 }
 
 /** What an agent that was killed while it wrote has left. */
