@@ -1,17 +1,20 @@
 // Every message that an agent can send, over a real connection, with each field at its edges and past them, and then everything that an
 // operator asks: nothing of it may fail, now or after a restart. Fields come from the .proto files, so that a new one is met too.
 
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import protobuf from 'protobufjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { root } from '#test/arch/sources.ts';
 import { shopPolicy } from '#test/server/fleet-under-test.ts';
-import { type Bound, type BoundedField, bounds } from '#wire/bounds.ts';
+import { type Bound, type BoundedField, bounds, fromAgents } from '#wire/bounds.ts';
+import { expectedRoutes } from './support/api-routes.ts';
 import { type ApiServer, startApiServer } from './support/api-server.ts';
 import { enrolFakeAgent, type FakeAgent } from './support/fake-agent.ts';
 import { operatorOf } from './support/operator.ts';
+import { existingCommands, operatorCommands } from './support/operator-commands.ts';
+import { runSegwall } from './support/segwall.ts';
 
 const schema = new protobuf.Root();
 const paths = ['policy_sync', 'flow_report', 'enrolment'].map((name) => join(root, `proto/segwall/v1/${name}.proto`));
@@ -151,6 +154,8 @@ let agent: FakeAgent;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'segwall-hostile-'));
   server = await startApiServer({ directory });
+  await mkdir(join(directory, 'policy'));
+  await writeFile(join(directory, 'policy/shop.yaml'), shopPolicy({ mode: 'observe' }));
   const operator = operatorOf(server);
   await operator.call('POST', '/api/v1/policy/apply', { files: [{ path: 'shop.yaml', text: shopPolicy() }] });
   const { agents, caFingerprint } = server.controlPlane;
@@ -163,17 +168,40 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const asked = [
-  ...['status', 'agents', 'workloads', 'protection', 'flows?limit=1000', 'coverage', 'policy', 'policy/history'],
-  ...['audit?limit=10000', 'tokens', 'policy/canary'],
-].map((path) => ['GET', `/api/v1/${path}`] as const);
+/** All that is read and names nothing, and what is read of no name. */
+const asked = expectedRoutes
+  .filter(([route]) => route.startsWith('GET ') && !route.includes('/:'))
+  .map(([route]) => ['GET', route.slice('GET '.length)] as const);
+
+let calls = 0;
+const typed = () => {
+  calls += 1;
+  return operatorCommands({ policy: join(directory, 'policy'), scratch: directory, time: `t${calls}` });
+};
+
+/** Every command as an operator types it, one after the other. */
+async function holdCommandsTo(where: string): Promise<void> {
+  const environment = {
+    SEGWALL_SERVER: server.controlPlane.apiUrl,
+    SEGWALL_TOKEN: server.token,
+    XDG_STATE_HOME: directory,
+  };
+  const failed: unknown[] = [];
+  for (const [path, args] of Object.entries(typed())) {
+    if ('left' in args) continue;
+    const { exitCode, stderr } = await runSegwall(args, environment);
+    if (exitCode !== 0) failed.push({ path, exitCode, stderr });
+  }
+  expect(failed, where).toEqual([]);
+}
 
 async function holdOperatorsTo(where: string): Promise<void> {
   const { call } = operatorOf(server);
   const files = [{ path: 'shop.yaml', text: shopPolicy({ mode: 'observe' }) }];
   const answers = [
     ...(await Promise.all(asked.map(async ([method, path]) => ({ path, ...(await call(method, path)) })))),
-    { path: 'metrics', ...(await call('GET', '/metrics')) },
+    { path: 'the largest page of flows', ...(await call('GET', '/api/v1/flows?limit=1000')) },
+    { path: 'the largest page of the audit log', ...(await call('GET', '/api/v1/audit?limit=10000')) },
     { path: 'plan', ...(await call('POST', '/api/v1/policy/plan', { files })) },
     { path: 'suggest', ...(await call('POST', '/api/v1/suggestions', { segment: 'shop' })) },
     { path: 'apply', ...(await call('POST', '/api/v1/policy/apply', { files })) },
@@ -182,7 +210,17 @@ async function holdOperatorsTo(where: string): Promise<void> {
     .filter(({ status }) => status !== 200)
     .map(({ path, status, body }) => ({ path, status, body }));
   expect(failed, where).toEqual([]);
+  await holdCommandsTo(where);
 }
+
+test('every message of agents, every field of them and every command of operators is among what is tried', () => {
+  expect(Object.keys(honest).sort()).toEqual([...fromAgents].sort());
+  const visited = new Set(
+    Object.keys(honest).flatMap((name) => [...casesOf(name)].map(({ where }) => where.replace(/ #\d+$/, ''))),
+  );
+  expect(Object.keys(bounds).filter((field) => !visited.has(field))).toEqual([]);
+  expect(Object.keys(typed()).sort()).toEqual([...existingCommands()].sort());
+});
 
 const unary = { FlowBatch: 'report', RenewRequest: 'renew', EnrolRequest: 'enrol' } as const;
 
