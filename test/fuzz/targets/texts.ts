@@ -5,6 +5,8 @@ import { parseControlPlaneAddress } from '#agent/control-plane-address.ts';
 import { parseOsRelease } from '#agent/host-facts.ts';
 import { readJoinToken } from '#agent/join-token.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
+import { lineText, parseLine } from '#cli/server/audit-file.ts';
+import { createVerifier, takeLine } from '#cli/server/audit-log.ts';
 import { CommandFailure } from '#cli/server/failure.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
 import { readRanges } from '#control-plane/allowed-ranges.ts';
@@ -325,7 +327,51 @@ const safeTextTarget = pureTarget({
   },
 });
 
+const zeros = '0'.repeat(64);
+const auditLines = [
+  {
+    seq: 1,
+    at: 1_800_000_000_000,
+    actor: 'operator/admin',
+    action: 'policy-applied',
+    target: 'p',
+    details: '{"revision":1}',
+  },
+  {
+    checkpoint: {
+      log: 'a'.repeat(32),
+      seq: 1,
+      hash: zeros,
+      at: 1_800_000_000_000,
+      key: zeros,
+      signature: zeros + zeros,
+    },
+  },
+].map((line) => JSON.stringify('seq' in line ? { ...line, previousHash: zeros, hash: zeros } : line));
+
+const auditTarget = pureTarget({
+  name: 'audit-lines',
+  what: 'lines of an exported audit log, read and verified',
+  suiteRuns: 8000,
+  cost: usualCost,
+  inputs: almost({
+    corpus: [...auditLines, auditLines.join('\n')].map(bytesOf),
+    words: [...words, '"seq":2', '"at":1e999', '{"checkpoint":'],
+  }),
+  check(input) {
+    const verifier = createVerifier({});
+    for (const text of textOf(input).split('\n')) {
+      const line = parseLine(text);
+      if (line === undefined) continue;
+      must(same(parseLine(lineText(line)), line), () => `taken as ${shown(line)}, written as ${lineText(line)}`);
+      takeLine(verifier, line);
+    }
+    verifier.verdict();
+  },
+});
+
 export const textTargets: readonly FuzzTarget[] = [
+  auditTarget,
   yamlTarget,
   policyTarget,
   selectorTarget,
