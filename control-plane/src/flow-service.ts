@@ -49,7 +49,8 @@ export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
         return err(comeBack(`${others} batches of ${identity.host} are under way; send one at a time`, retryAfterMs));
       const batch = decodeFlowBatch(request);
       if (!batch.ok) return err({ code: status.INVALID_ARGUMENT, details: batch.error });
-      const count = batch.value.records.length;
+      // An empty batch is a row too.
+      const count = Math.max(1, batch.value.records.length);
       const waitMs = records.takeMany(key, { at: options.now(), count });
       if (waitMs > 0)
         return err(

@@ -26,7 +26,9 @@ export class RateBudget {
   takeMany(key: string, { at, count }: { readonly at: number; readonly count: number }): number {
     const { burst, everyMs } = this.#options;
     this.#sweep(at);
-    const fullAt = Math.max(this.#fullAt.get(key) ?? at, at) + count * everyMs;
+    // After a clock that was set back, nothing is owed for longer than an empty budget takes to fill.
+    const owedUntil = Math.min(this.#fullAt.get(key) ?? at, at + burst * everyMs);
+    const fullAt = Math.max(owedUntil, at) + count * everyMs;
     const waitMs = fullAt - at - burst * everyMs;
     if (waitMs > 0) return waitMs;
     this.#fullAt.set(key, fullAt);

@@ -119,6 +119,8 @@ class RpcCall implements StreamCall {
     // A `close` follows every error.
     stream.on('error', () => undefined);
     stream.on('close', () => this.#gone());
+    // The other end reset it. Its `close` comes only when what it sent has been read, which a paused stream never is.
+    stream.on('aborted', () => this.#gone());
   }
 
   get peer(): RpcPeer {
@@ -168,7 +170,7 @@ class RpcCall implements StreamCall {
   }
 
   write(bytes: Uint8Array): boolean {
-    if (this.#isEnded || this.#stream.destroyed) return true;
+    if (this.#isEnded || this.#isClosed) return true;
     this.#answerHeaders();
     const prefix = Buffer.alloc(prefixBytes);
     prefix.writeUInt32BE(bytes.length, 1);
@@ -183,9 +185,14 @@ class RpcCall implements StreamCall {
   end(ending: CallStatus = done): void {
     if (this.#isEnded) return;
     this.#over();
-    if (this.#stream.destroyed) return;
+    if (this.#isClosed) {
+      this.#stream.resume();
+      return;
+    }
     if (this.#hasAnswered) {
-      this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(statusHeaders(ending)));
+      this.#stream.once('wantTrailers', () => {
+        if (!this.#isClosed) this.#stream.sendTrailers(statusHeaders(ending));
+      });
       this.#stream.end();
     } else {
       this.#stream.respond(
@@ -198,7 +205,7 @@ class RpcCall implements StreamCall {
 
   refuseAsHttp(code: number): void {
     this.#over();
-    if (this.#stream.destroyed) return;
+    if (this.#isClosed) return;
     this.#stream.respond({ ':status': code }, { endStream: true });
     this.#closeWhenSent();
   }
@@ -264,9 +271,15 @@ class RpcCall implements StreamCall {
     }, waitMs).unref();
   }
 
+  /** Node throws at a header for a stream that the other end has reset, and destroys such a stream only when it has been read. */
+  get #isClosed(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
   #gone(): void {
     if (this.#isEnded) return;
     this.#over();
+    this.#stream.resume();
     this.#events?.ended();
   }
 

@@ -134,6 +134,26 @@ describe('a stranger', () => {
     expect(fixture.server.counts().strangerBytes).toBe(0);
   });
 
+  test.each([
+    { how: 'that is read', messages: admissionLimits.stranger.messages },
+    { how: 'that is held up for its pace', messages: { burst: 1, everyMs: 3_600_000 } },
+  ])('who resets a call $how, while it is worked on, ends that call alone', async ({ messages }) => {
+    const fixture = await start({ stranger: { ...admissionLimits.stranger, messages } });
+    const reset = (stream: number) => frame({ type: frameTypes.reset, stream, payload: Buffer.alloc(4) });
+    for (let at = 0; at < 4; at += 1) {
+      const connection = await stranger(fixture);
+      for (const stream of [1, 3, 5]) {
+        connection.send(openCall(stream, enrolPath));
+        connection.send(data(stream, messagePrefix(0)), data(stream, Buffer.alloc(1)), reset(stream));
+      }
+      connection.send(openCall(7, enrolPath), reset(7));
+      connection.send(openCall(9, '/nobody/knows'), reset(9));
+      connection.send(frame({ type: frameTypes.ping, payload: Buffer.alloc(8) }));
+      await Promise.race([connection.until(frameTypes.ping, 0), connection.closed]);
+    }
+    await fixture.enrolled('web-1');
+  });
+
   test('who opens streams and leaves them is shown out when his time is up', async () => {
     const fixture = await start({ stranger: { ...admissionLimits.stranger, lifeMs: 200 } });
     const connection = await stranger(fixture);
@@ -320,6 +340,19 @@ describe('an enrolled host', () => {
     expect(refused).toEqual([{ address: '127.0.0.1', host: 'web-1', reason: 'too-many-of-host' }]);
     expect(fixture.server.streams()).toBe(1);
     for (const { socket } of [working, third]) socket.destroy();
+  });
+
+  test('has two places among those that are greeted, however often it calls', async () => {
+    const fixture = await start({ hellosAtOnce: 8 });
+    const greedy = await asAgent(fixture, 'web-1');
+    greedy.send(...[1, 3, 5, 7].map((stream) => openCall(stream, policySyncService.sync.path)));
+    await greedy.until(frameTypes.headers, 7);
+    expect(fixture.server.counts().hellos).toBe(2);
+    const other = await asAgent(fixture, 'web-2');
+    other.send(openCall(1, policySyncService.sync.path), data(1, greeting));
+    await other.until(frameTypes.data, 1);
+    greedy.socket.destroy();
+    await eventually('its places are free again', () => fixture.server.counts().hellos === 0);
   });
 
   test('whose certificate is revoked is a stranger from then on', async () => {

@@ -1,7 +1,9 @@
 // What one enrolled host can take of what all hosts share in the store: rows of flows, and entries of the audit log.
 
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { pruneFlowRows } from '#control-plane/flow-retention.ts';
 import { createFlowMethod } from '#control-plane/flow-service.ts';
 import { HostNotes, type SkippedNote } from '#control-plane/host-notes.ts';
@@ -13,6 +15,7 @@ import { fairShare } from '#policy/fair-share.ts';
 import { encodeFlowBatch } from '#wire/flow-batch.ts';
 import { fleetUnderTest, tenant } from '../server/fleet-under-test.ts';
 import { flowRecord } from '../server/flow-records.ts';
+import { scratchDirectory } from '../server/scratch-directory.ts';
 import { FakeBackend } from '../transport/control-plane-fixture.ts';
 
 const log = pino({ level: 'silent' });
@@ -67,6 +70,19 @@ test('a host that reports a hundred times what others do loses its own oldest ro
   const left = await store.listFlows({ tenant, since: millis(0), limit: 1000 });
   const oldest = Math.min(...left.filter(({ host }) => host === 'bad-1').map(({ last_seen }) => last_seen));
   expect(oldest).toBeGreaterThan(Date.now() - 14 * hour);
+});
+
+test('a host that chooses the numbers of its batches leaves no more of them behind than any other', async () => {
+  const directory = await scratchDirectory();
+  const { store, enrol } = await fleetUnderTest({ directory });
+  await enrol('bad-1');
+  const lost = { overruns: 0, records: 0, spooled: 0, deniedInbound: 0, deniedOutbound: 0 };
+  for (let at = 1; at < 40; at += 1)
+    await store.ingestFlows({ tenant, host: 'bad-1', sequence: at * 640 + 1, flows: [], lost });
+  const database = new DatabaseSync(join(directory, 'store.db'));
+  onTestFinished(() => database.close());
+  // Within the 4,096 numbers that are remembered.
+  expect(database.prepare('select count(*) as rows from batches').get()).toEqual({ rows: 7 });
 });
 
 test('a host that reports more records than the store takes of one is told when to come back, and others are not', async () => {
