@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { endTowards } from '#agent-core/decision.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
@@ -107,9 +108,11 @@ test('two workloads of one host connect where both of them let it', () => {
           const connection = { client, server, protocol, port, ...(icmpType === undefined ? {} : { icmpType }) };
           for (const journey of journeysOf(pair)) {
             const { verdict, mark } = trace(script, { ...connection, ...journey });
+            const decided = table.decisions.get((mark >>> 12) & 0xffff)?.end;
+            const peer = decided?.workload === pair.client.name ? server : client;
             const seen = {
               verdict: verdict === 'accept' ? 'passes' : 'denied',
-              end: table.decisions.get((mark >>> 12) & 0xffff)?.end,
+              end: decided === undefined ? undefined : endTowards(decided, peer, ruleSet.peerSets),
               epoch: mark & 0xfff,
             };
             expect(
