@@ -2,7 +2,8 @@
 // and its very bytes; what answers no waiting question teaches nothing. Bounded in questions and time.
 //
 // A number has 16 bits, so whoever knows a question's port could try all: after a few wrong answers nothing that is asked from that
-// port is believed until they have stopped for a while.
+// port is believed until they have stopped for a while. What a resolver sends twice, or sends while its port is not believed, teaches
+// nothing and is no wrong answer: a forwarder that asks from one port for years must not doubt itself.
 
 import type { DnsQuestion } from './dns-question.ts';
 
@@ -35,8 +36,10 @@ export class AskedQuestions {
   readonly #wrongMost: number;
   /** By way and number, the oldest first. */
   readonly #waiting = new Map<string, Waiting>();
-  /** Ways on which something waits: the keys of what does, and wrong answers since there is something. */
-  readonly #ways = new Map<string, { readonly keys: Set<string>; wrong: number }>();
+  /** What was answered, for as long as a question waits, the oldest first: its text. */
+  readonly #answered = new Map<string, { readonly text: string; readonly at: number }>();
+  /** Ways on which something waits: the keys of what does, and wrong answers, until none came for as long as a question waits. */
+  readonly #ways = new Map<string, { readonly keys: Set<string>; wrong: number; wrongAt: number }>();
   /** Ways that are not believed, with the time of the last wrong answer, the oldest first. */
   readonly #doubted = new Map<string, number>();
 
@@ -50,12 +53,11 @@ export class AskedQuestions {
   ask(way: AskedWay, { id, text }: DnsQuestion, nowMs: number): void {
     this.#forgetOld(nowMs);
     const name = wayName(way);
-    if (this.#doubted.has(name)) return;
     const key = `${name} ${id}`;
     this.#waiting.delete(key);
     this.#waiting.set(key, { text, way: name, askedAt: nowMs });
     const known = this.#ways.get(name);
-    if (known === undefined) this.#ways.set(name, { keys: new Set([key]), wrong: 0 });
+    if (known === undefined) this.#ways.set(name, { keys: new Set([key]), wrong: 0, wrongAt: nowMs });
     else known.keys.add(key);
     const [oldest] = this.#waiting.keys();
     if (this.#waiting.size > this.#questionsMost && oldest !== undefined) this.#forget(oldest);
@@ -68,10 +70,15 @@ export class AskedQuestions {
     const key = `${name} ${id}`;
     if (this.#waiting.get(key)?.text === text) {
       this.#forget(key);
-      return 'asked';
+      this.#rememberAnswered(key, { text, at: nowMs });
+      return this.#doubted.has(name) ? 'unasked' : 'asked';
     }
+    if (this.#answered.get(key)?.text === text) return 'unasked';
     const known = this.#ways.get(name);
-    if (known !== undefined) known.wrong += 1;
+    if (known !== undefined) {
+      known.wrong = nowMs - known.wrongAt < this.#lifeMs ? known.wrong + 1 : 1;
+      known.wrongAt = nowMs;
+    }
     if (this.#doubted.has(name) || (known !== undefined && known.wrong > this.#wrongMost)) this.#doubt(name, nowMs);
     return 'unasked';
   }
@@ -82,12 +89,17 @@ export class AskedQuestions {
   }
 
   #doubt(name: string, nowMs: number): void {
-    for (const key of this.#ways.get(name)?.keys ?? []) this.#waiting.delete(key);
-    this.#ways.delete(name);
     this.#doubted.delete(name);
     this.#doubted.set(name, nowMs);
     const [oldest] = this.#doubted.keys();
     if (this.#doubted.size > this.#questionsMost && oldest !== undefined) this.#doubted.delete(oldest);
+  }
+
+  #rememberAnswered(key: string, answered: { readonly text: string; readonly at: number }): void {
+    this.#answered.delete(key);
+    this.#answered.set(key, answered);
+    const [oldest] = this.#answered.keys();
+    if (this.#answered.size > this.#questionsMost && oldest !== undefined) this.#answered.delete(oldest);
   }
 
   #forget(key: string): void {
@@ -103,6 +115,10 @@ export class AskedQuestions {
     for (const [key, { askedAt }] of this.#waiting) {
       if (nowMs - askedAt < this.#lifeMs) break;
       this.#forget(key);
+    }
+    for (const [key, { at }] of this.#answered) {
+      if (nowMs - at < this.#lifeMs) break;
+      this.#answered.delete(key);
     }
     for (const [name, wrongAt] of this.#doubted) {
       if (nowMs - wrongAt < this.#lifeMs) break;

@@ -89,11 +89,13 @@ export function openStateDirectory(path: string): StateDirectory {
     },
 
     async forgetLastGood() {
-      for (const file of [current, previous]) {
+      // The newer one last, and both for good: what a power cut left would be loaded by the next start.
+      for (const file of [previous, current]) {
         await unlink(file).catch((error: NodeJS.ErrnoException) => {
           if (error.code !== 'ENOENT') throw error;
         });
       }
+      await syncFolder(lastGoodPath);
     },
 
     async readFlowProgress() {

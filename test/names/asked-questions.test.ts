@@ -147,6 +147,28 @@ describe('an answer is asked for', () => {
     expect(asked.answered(way, question(1), 114_001)).toBe('asked');
   });
 
+  test('again soon on a port that is in use all the time, after a burst of wrong ones', () => {
+    const asked = new AskedQuestions();
+    const believed: number[] = [];
+    for (let at = 0; at < 60_000; at += 100) {
+      asked.ask(way, question(at % 60_000), at);
+      if (at === 1000) for (let id = 0; id < 100; id += 1) asked.answered(way, question(61_000 + id), at);
+      if (asked.answered(way, question(at % 60_000), at) === 'asked') believed.push(at);
+    }
+    expect(believed.filter((at) => at >= 1000)[0]).toBe(16_000);
+    expect(believed).toHaveLength(10 + 440);
+  });
+
+  test('always, though each is answered twice on a port that is in use for years', () => {
+    const asked = new AskedQuestions();
+    for (let at = 0; at < 1000; at += 1) {
+      asked.ask(way, question(60_001), at * 100);
+      asked.ask(way, question(at), at * 100);
+      expect(asked.answered(way, question(at), at * 100)).toBe('asked');
+      expect(asked.answered(way, question(at), at * 100)).toBe('unasked');
+    }
+  });
+
   test('of the newest where more wait than there is room for, and nothing grows', () => {
     const asked = new AskedQuestions({ questionsMost: 3 });
     for (let id = 0; id < 1000; id += 1) asked.ask({ ...way, clientPort: id }, question(id), 0);
