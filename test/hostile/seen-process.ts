@@ -51,6 +51,11 @@ async function tell(step: string): Promise<void> {
 
 const status = { revision: 0, enforcing: true, lost: 0, spooledBatches: 0, repairs: 0, problem: '' } as const;
 const streams = [await connect('alone', own), await connect('first', shared)];
+// A host is greeted before what it says of itself is taken.
+await waitFor(async () => (await seen()).filter(({ addresses }) => addresses.length === 1).length === 2, {
+  what: 'the control plane has seen where both talk from',
+  timeoutMs: 60_000,
+});
 await tell('one from each address');
 streams.push(await connect('second', shared, [own]));
 await waitFor(
