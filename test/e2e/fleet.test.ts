@@ -104,7 +104,7 @@ describe('a fleet in force', () => {
   async function kernel(): Promise<string> {
     const listing = await b.host.exec(['nft', '-a', '-s', 'list', 'ruleset']);
     expect(listing.exitCode).toBe(0);
-    return listing.stdout.replaceAll(/(\tset den_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1');
+    return listing.stdout.replaceAll(/(\tset (?:den|seen|share)_\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1');
   }
 
   /** Killed before it has listed its last change, the next agent could not tell whether anyone touched the table, and would load it. */

@@ -66,7 +66,7 @@ function blocks(text: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   for (const [, name = '', body = ''] of text.matchAll(/^\t(\w+ \S+) \{\n([\s\S]*?)^\t\}/gm)) {
     if (name === 'chain preparation') continue;
-    const learnt = name.startsWith('set den_');
+    const learnt = /^set (?:den|seen|share)_/.test(name);
     const sorted = body.replaceAll(/elements = \{([^}]*)\}/g, (_, elements: string) =>
       learnt
         ? ''
