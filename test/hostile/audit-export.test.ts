@@ -1,7 +1,7 @@
 // The audit log where nobody on the control plane can reach it: exported whole and in parts, judged without a server, and what happens to it
 // when whoever has the file changes it. What was exported may be dropped, and what is kept verifies from there on.
 
-import { appendFile, cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
@@ -225,6 +225,21 @@ test('the commands, one after the other: export, verify, and what may not be dro
     exitCode: 1,
     stderr: expect.stringContaining('audit-too-young'),
   });
+  const seen = async () => {
+    const folder = join(data, 'state/segwall');
+    return JSON.parse(await readFile(join(folder, (await readdir(folder))[0] ?? ''), 'utf8')) as {
+      readonly seq: number;
+    };
+  };
+  const before = await seen();
+  for (const name of ['eve', 'mallory']) await runSegwall(['operators', 'create', name], environment);
+  expect(await segwall('export', '--since', String(before.seq + 1))).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringContaining('was not compared'),
+  });
+  expect(await seen()).toEqual(before);
+  expect((await segwall('export')).stderr).toBe('');
+  expect((await seen()).seq).toBeGreaterThan(before.seq);
   await writeFile(file, (await readFile(file, 'utf8')).replace('control-plane', 'operator/eve'));
   expect(await segwall('verify', file, '--key', printed, '--json')).toMatchObject({
     exitCode: 1,

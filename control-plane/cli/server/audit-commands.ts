@@ -90,7 +90,7 @@ async function verify(options: AuditOptions): Promise<void> {
   const held = await heldOf(options, path);
   const verdict = await verifyLog(client, held);
   const isKept =
-    verdict.kind === 'intact' && options.checkpoint === undefined && (await keepSeen(path, verdict.checkpoint));
+    verdict.kind === 'intact' && options.checkpoint === undefined && (await keepSeen(path, { verdict, held }));
   if (verdict.kind === 'broken') process.exitCode = 1;
   if (options.json) printJson(held === undefined ? verdict : { ...verdict, held });
   else printVerdict(verdict, held);

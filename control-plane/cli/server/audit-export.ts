@@ -66,7 +66,7 @@ async function exportLog(options: ExportOptions): Promise<void> {
   const sink = options.out === undefined ? standardOutput : await openAuditSink(options.out);
   const verdict = await exportTo(sink, { client, since, held });
   if (verdict.kind === 'broken') throw new CommandFailure(1, 'audit-broken', verdict.problem, { ...verdict });
-  await keepSeen(path, verdict.checkpoint);
+  await keepSeen(path, { verdict, held });
   if (options.out !== undefined)
     printLine(`${verdict.entries} entries, up to entry ${verdict.checkpoint?.seq ?? since ?? 0}, in ${options.out}`);
 }

@@ -8,6 +8,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { keepSecretFile } from '#control-plane/secret-file.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit-checkpoint.ts';
+import type { AuditVerdict } from '#policy/audit-verifier.ts';
 import { CommandFailure } from './failure.ts';
 import { readLastLine } from './last-line.ts';
 import { printProgress } from './printing.ts';
@@ -28,9 +29,25 @@ export async function readHeld(path: string): Promise<AuditCheckpoint | undefine
   }
 }
 
-/** What this user saw last. False, told on standard error, where it cannot be written: the verdict is the same all the same. */
-export async function keepSeen(path: string, checkpoint: AuditCheckpoint | undefined): Promise<boolean> {
+interface Seen {
+  readonly verdict: Extract<AuditVerdict, { readonly kind: 'intact' }>;
+  readonly held: AuditCheckpoint | undefined;
+}
+
+/**
+ * What this user saw last, where the one held before could be compared; what was read from later on says nothing of it, so it stays. False,
+ * told on standard error, where it cannot be written: the verdict is the same all the same.
+ */
+export async function keepSeen(path: string, { verdict, held }: Seen): Promise<boolean> {
+  const { checkpoint, since } = verdict;
   if (checkpoint === undefined) return false;
+  if (held !== undefined && since > held.seq) {
+    printProgress(
+      `the checkpoint of entry ${held.seq} that was seen before was not compared, since what was read begins after entry ${since}; it is kept. ` +
+        'Export without --since; or, where entries were pruned, compare with what was exported of them, and then use "segwall audit --verify --trust-anew"',
+    );
+    return false;
+  }
   try {
     await keepSecretFile(path, `${JSON.stringify(checkpoint)}\n`);
     return true;
