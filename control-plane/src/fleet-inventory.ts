@@ -261,9 +261,10 @@ export class FleetInventory {
     return this.#inventory;
   }
 
-  has(name: string): boolean {
+  /** Whether a workload has the name, or a host, unit or container whose labels and quarantine wait for it, though it does not run now. */
+  isTaken(name: string): boolean {
     this.#refresh();
-    return this.#workloads.has(name);
+    return this.#workloads.has(name) || this.#hosts.has(name) || this.#insideHosts.has(name);
   }
 
   /** Every workload that came, changed or went since this was last asked; costs what changed. */

@@ -378,15 +378,17 @@ export class Fleet implements AgentBackend {
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>> {
     const { host } = request;
-    const isTaken =
+    const isTaken = () =>
       this.#active.policy.workloads.has(host) ||
       this.#runningCanary()?.policy.workloads.has(host) === true ||
       this.#inventory.unit(host) !== undefined ||
       this.#inventory.container(host) !== undefined;
-    if (!namePattern.test(host) || isTaken) {
+    if (!namePattern.test(host) || isTaken()) {
       return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
     }
     return this.#changes.run(async () => {
+      // A host's report that was taken before may have given the name to a unit or container.
+      if (isTaken()) return err('name-taken');
       const enrolment = randomUUID().replaceAll('-', '');
       const hash = tokenHash(request.token);
       const spending = await this.#store.spendJoinToken({ hash, host, at: this.#now(), enrolment });
@@ -866,7 +868,7 @@ export class Fleet implements AgentBackend {
     agent.cut = report.cut ?? 0;
     const before = this.#inventory.host(host);
     if (before === undefined) return;
-    const isTaken = (name: string) => this.#inventory.has(name);
+    const isTaken = (name: string) => this.#inventory.isTaken(name);
     const { entry, forgotten, kind } = reportedEntry({ before, report, agentVersion, isTaken });
     const { connectedAt } = agent;
     await this.#store.updateHost({
