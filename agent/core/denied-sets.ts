@@ -43,26 +43,35 @@ const aged = `flags dynamic,timeout; timeout ${deniedTimeoutMinutes}m;`;
 const counted = `size ${deniedRoom}; ${aged} counter; }`;
 const uncounted = `size ${deniedRoom}; ${aged} }`;
 
-/** What a listing of denied connections is made of. "i" is of ICMP, by its type; "o" of other protocols; "f" without the service. */
+/** What tells denied connections apart, by the end of their sets' names: "i" is of ICMP, by its type; "o" of other protocols. */
+const connections = ({ type, icmp }: DeniedFamily): readonly (readonly [kind: string, key: string])[] => [
+  ['', `${type} . ${type} . inet_proto . inet_service . mark`],
+  ['i', `${type} . ${type} . inet_proto . ${icmp}_type . mark`],
+  ['o', unserved(type)],
+];
+const unserved = (type: string): string => `${type} . ${type} . inet_proto . mark`;
+
+/** What a listing of denied connections is made of. "f" is of those without the service. */
 const listed: ReadonlyMap<string, string> = new Map(
   deniedSides.flatMap(({ side }) =>
-    deniedFamilies.flatMap(({ digit, type, icmp }): [string, string][] => [
-      [`den_${side}${digit}`, `{ type ${type} . ${type} . inet_proto . inet_service . mark; ${counted}`],
-      [`den_${side}${digit}i`, `{ type ${type} . ${type} . inet_proto . ${icmp}_type . mark; ${counted}`],
-      [`den_${side}${digit}o`, `{ type ${type} . ${type} . inet_proto . mark; ${counted}`],
-      [`den_${side}${digit}f`, `{ type ${type} . ${type} . inet_proto . mark; ${counted}`],
-    ]),
+    deniedFamilies.flatMap((family): [string, string][] =>
+      [...connections(family), ['f', unserved(family.type)] as const].map(([kind, key]) => [
+        `den_${side}${family.digit}${kind}`,
+        `{ type ${key}; ${counted}`,
+      ]),
+    ),
   ),
 );
 
 /** What keeps one source from the room of all: the keys that have their place, and how far each source's share is used. */
 const keeping: ReadonlyMap<string, string> = new Map(
   deniedSides.flatMap(({ side }) =>
-    deniedFamilies.flatMap(({ digit, type, icmp }): [string, string][] => [
-      [`seen_${side}${digit}`, `{ type ${type} . ${type} . inet_proto . inet_service . mark; ${uncounted}`],
-      [`seen_${side}${digit}i`, `{ type ${type} . ${type} . inet_proto . ${icmp}_type . mark; ${uncounted}`],
-      [`seen_${side}${digit}o`, `{ type ${type} . ${type} . inet_proto . mark; ${uncounted}`],
-      [`share_${side}${digit}`, `{ type ${type}${side === 'in' ? '' : ' . mark'}; ${uncounted}`],
+    deniedFamilies.flatMap((family): [string, string][] => [
+      ...connections(family).map(([kind, key]): [string, string] => [
+        `seen_${side}${family.digit}${kind}`,
+        `{ type ${key}; ${uncounted}`,
+      ]),
+      [`share_${side}${family.digit}`, `{ type ${family.type}${side === 'in' ? '' : ' . mark'}; ${uncounted}`],
     ]),
   ),
 );

@@ -147,22 +147,7 @@ function readHost(context: ReadContext, fields: Fields, kind: WorkloadKind): str
 }
 
 function readUnit(context: ReadContext, fields: Fields, kind: WorkloadKind): string | undefined {
-  if (kind !== 'unit') {
-    if (fields.get('unit') !== undefined) {
-      report(context, {
-        code: 'field-not-allowed',
-        at: fields.keyAt('unit'),
-        message: `"unit" stands in a Workload of kind ${kind}; it is allowed for kind unit only`,
-        suggestion: 'remove it, or write kind: unit',
-      });
-    }
-    return undefined;
-  }
-  const node = requireField(context, fields, {
-    key: 'unit',
-    what: 'a Workload of kind unit',
-    example: 'unit: NAME.service',
-  });
+  const node = fieldOfKind(context, fields, { key: 'unit', kind, only: 'unit', example: 'unit: NAME.service' });
   if (node === undefined) return undefined;
   const text = readText(context, node, "a Workload's unit");
   if (text === undefined || /^[A-Za-z0-9:_.\\@-]{1,255}$/.test(text.value)) return text?.value;
@@ -175,23 +160,32 @@ function readUnit(context: ReadContext, fields: Fields, kind: WorkloadKind): str
 
 /** Who may hold a virtual workload's addresses. */
 function readHolders(context: ReadContext, fields: Fields, kind: WorkloadKind): Selector | undefined {
-  if (kind !== 'virtual') {
-    if (fields.get('holders') !== undefined) {
-      report(context, {
-        code: 'field-not-allowed',
-        at: fields.keyAt('holders'),
-        message: `"holders" stands in a Workload of kind ${kind}; it is allowed for kind virtual only`,
-        suggestion: 'remove it, or write kind: virtual',
-      });
-    }
-    return undefined;
-  }
-  const node = requireField(context, fields, {
+  const node = fieldOfKind(context, fields, {
     key: 'holders',
-    what: 'a Workload of kind virtual',
+    kind,
+    only: 'virtual',
     example: 'holders: role == "lb", which selects the hosts that may hold the addresses',
   });
   return node === undefined ? undefined : readSelector(context, node, 'holders')?.selector;
+}
+
+/** A field that one kind must have, and no other may. */
+function fieldOfKind(
+  context: ReadContext,
+  fields: Fields,
+  given: { readonly key: string; readonly kind: WorkloadKind; readonly only: WorkloadKind; readonly example: string },
+): DocumentNode | undefined {
+  const { key, kind, only, example } = given;
+  if (kind === only) return requireField(context, fields, { key, what: `a Workload of kind ${only}`, example });
+  if (fields.get(key) !== undefined) {
+    report(context, {
+      code: 'field-not-allowed',
+      at: fields.keyAt(key),
+      message: `"${key}" stands in a Workload of kind ${kind}; it is allowed for kind ${only} only`,
+      suggestion: `remove it, or write kind: ${only}`,
+    });
+  }
+  return undefined;
 }
 
 /** A unit shares its host's addresses and need not name any. */

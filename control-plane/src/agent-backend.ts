@@ -19,6 +19,11 @@ export interface AgentIdentity {
   readonly connection?: string;
 }
 
+/** What is counted for each host is counted under this: a name is one host's within its tenant alone. */
+export function hostKey({ tenant, host }: Pick<AgentIdentity, 'tenant' | 'host'>): string {
+  return `${tenant}/${host}`;
+}
+
 /** All that an agent's certificate says. */
 export interface AgentCertificate {
   readonly identity: AgentIdentity;

@@ -11,7 +11,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
-import type { AgentCertificate } from './agent-backend.ts';
+import { type AgentCertificate, hostKey } from './agent-backend.ts';
 import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';
@@ -253,7 +253,7 @@ export class AgentListener {
   #serveAgent(socket: TLSSocket, peer: RpcPeer, certificate: AgentCertificate): void {
     const { identity } = certificate;
     this.#leave(keyOf(socket));
-    const host = `${identity.tenant}/${identity.host}`;
+    const host = hostKey(identity);
     const refuse = (reason: ConnectionRefusal) => this.#refuse({ address: peer.address, host: identity.host, reason });
     this.#remember(sourceOf(peer.address));
     let session: RpcSession | undefined;

@@ -14,7 +14,7 @@ import { limits } from '#wire/limits.ts';
 import { encodeHeartbeat } from '#wire/policy-sync-messages.ts';
 import { enrolmentService, flowReportService, policySyncService } from '#wire/services.ts';
 import { type AdmissionLimits, admissionLimits } from './admission-limits.ts';
-import type { AgentBackend, AgentCertificate } from './agent-backend.ts';
+import { type AgentBackend, hostKey } from './agent-backend.ts';
 import { AgentListener, type ListenerCounts, type RefusedConnection } from './agent-listener.ts';
 import { comeBack } from './call-status.ts';
 import { callerOf, certificateProblem } from './caller.ts';
@@ -146,10 +146,6 @@ interface SyncParts {
   readonly hellos: HelloPlaces;
 }
 
-function hostOf({ identity }: AgentCertificate): string {
-  return `${identity.tenant}/${identity.host}`;
-}
-
 function createSyncMethod({ backend, log, now, times, streams, hellos }: SyncParts): StreamMethod {
   const queue = createSendQueue();
   return {
@@ -161,7 +157,7 @@ function createSyncMethod({ backend, log, now, times, streams, hellos }: SyncPar
         log.warn({ peer: peer.connection, reason: caller.error.details }, 'policy stream refused');
         return caller.error;
       }
-      const retryAfterMs = hellos.fullFor(hostOf(caller.value));
+      const retryAfterMs = hellos.fullFor(hostKey(caller.value.identity));
       return retryAfterMs === undefined
         ? undefined
         : comeBack('many agents connect at once; your turn comes', retryAfterMs);
@@ -172,7 +168,7 @@ function createSyncMethod({ backend, log, now, times, streams, hellos }: SyncPar
         call.end(caller.error);
         return;
       }
-      const place = hellos.take(hostOf(caller.value));
+      const place = hellos.take(hostKey(caller.value.identity));
       const stream: PolicyStream = new PolicyStream({
         call,
         certificate: caller.value,

@@ -14,7 +14,7 @@ import {
   type EnrolRequest,
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
-import type { AgentBackend, AgentCertificate, EnrolmentRefusal } from './agent-backend.ts';
+import { type AgentBackend, type AgentCertificate, type EnrolmentRefusal, hostKey } from './agent-backend.ts';
 import { type CallStatus, comeBack } from './call-status.ts';
 import { callerOf } from './caller.ts';
 import type { AgentCertificateRequest, Pki } from './pki.ts';
@@ -148,7 +148,7 @@ async function renew(bytes: Uint8Array, { caller, budget, options }: Renewing): 
   const request = decodeRenewRequest(bytes);
   if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
   const { tenant, host } = caller.identity;
-  if (!budget.take(`${tenant}/${host}`, options.now())) {
+  if (!budget.take(hostKey(caller.identity), options.now())) {
     const details = `${host} renews its certificate too often; try again later`;
     return { kind: 'problem', code: status.RESOURCE_EXHAUSTED, details };
   }

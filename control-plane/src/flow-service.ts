@@ -6,7 +6,7 @@ import { err, ok } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowReceipt } from '#wire/flow-batch.ts';
 import { limits } from '#wire/limits.ts';
-import type { AgentBackend } from './agent-backend.ts';
+import { type AgentBackend, hostKey } from './agent-backend.ts';
 import { comeBack } from './call-status.ts';
 import { callerOf } from './caller.ts';
 import { refusalCodes } from './policy-stream.ts';
@@ -43,7 +43,7 @@ export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
       const caller = callerOf(peer, options);
       if (!caller.ok) return caller;
       const { identity } = caller.value;
-      const key = `${identity.tenant}/${identity.host}`;
+      const key = hostKey(identity);
       const others = underWay.get(key) ?? 0;
       if (others >= reportsAtOnce)
         return err(comeBack(`${others} batches of ${identity.host} are under way; send one at a time`, retryAfterMs));

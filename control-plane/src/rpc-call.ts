@@ -184,30 +184,23 @@ class RpcCall implements StreamCall {
 
   end(ending: CallStatus = done): void {
     if (this.#isEnded) return;
-    this.#over();
-    if (this.#isClosed) {
-      this.#stream.resume();
-      return;
-    }
-    if (this.#hasAnswered) {
-      this.#stream.once('wantTrailers', () => {
-        if (!this.#isClosed) this.#stream.sendTrailers(statusHeaders(ending));
-      });
-      this.#stream.end();
-    } else {
-      this.#stream.respond(
-        { ':status': 200, 'content-type': contentType, ...statusHeaders(ending) },
-        { endStream: true },
-      );
-    }
-    this.#closeWhenSent();
+    this.#lastWords(() => {
+      if (this.#hasAnswered) {
+        this.#stream.once('wantTrailers', () => {
+          if (!this.#isClosed) this.#stream.sendTrailers(statusHeaders(ending));
+        });
+        this.#stream.end();
+      } else {
+        this.#stream.respond(
+          { ':status': 200, 'content-type': contentType, ...statusHeaders(ending) },
+          { endStream: true },
+        );
+      }
+    });
   }
 
   refuseAsHttp(code: number): void {
-    this.#over();
-    if (this.#isClosed) return;
-    this.#stream.respond({ ':status': code }, { endStream: true });
-    this.#closeWhenSent();
+    this.#lastWords(() => this.#stream.respond({ ':status': code }, { endStream: true }));
   }
 
   #answering(method: UnaryMethod): (bytes: Buffer) => void {
@@ -292,9 +285,13 @@ class RpcCall implements StreamCall {
     this.#isServed = false;
   }
 
-  /** A caller that goes on sending is read for a moment, so that it sees the status, and then cut. */
-  #closeWhenSent(): void {
+  /** What a closed stream holds is read and told nothing. A caller that goes on sending is read for a moment, so that it sees the status, and then cut. */
+  #lastWords(say: () => void): void {
+    this.#over();
+    const isHeard = !this.#isClosed;
+    if (isHeard) say();
     this.#stream.resume();
+    if (!isHeard) return;
     const cut = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), lastWordsMs).unref();
     this.#stream.once('close', () => clearTimeout(cut));
   }

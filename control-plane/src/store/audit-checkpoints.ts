@@ -3,10 +3,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { type Millis, millis } from '#model/time.ts';
-import { type ChainPlace, firstPreviousHash } from '#policy/audit-chain.ts';
+import type { ChainPlace } from '#policy/audit-chain.ts';
 import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
 import { lineageAction } from '#policy/audit-verifier.ts';
-import { writeAudit } from './audit.ts';
+import { readChainEnd, writeAudit } from './audit.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Where the log ends, and what of it is kept. */
@@ -30,14 +30,7 @@ export async function readAuditHead(tx: Transaction, input: { readonly tenant: s
     .select(['audit_log as log', 'audit_base as base'])
     .where('name', '=', tenant)
     .executeTakeFirstOrThrow();
-  const last = await tx
-    .selectFrom('audit')
-    .select(['seq', 'hash'])
-    .where('tenant', '=', tenant)
-    .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return { log, base, ...(last ?? { seq: 0, hash: firstPreviousHash }) };
+  return { log, base, ...(await readChainEnd(tx, tenant)) };
 }
 
 /** Oldest first, from `fromSeq`. The first of all is the one up to which entries were pruned, where any were. */

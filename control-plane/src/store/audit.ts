@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { type Millis, millis } from '#model/time.ts';
-import { type AuditEntry, auditText, firstPreviousHash } from '#policy/audit-chain.ts';
+import { type AuditEntry, auditText, type ChainPlace, chainBegin } from '#policy/audit-chain.ts';
 import type { Transaction } from './transaction.ts';
 
 /** An entry before it has its place in the chain. `details` hold no secrets. */
@@ -19,8 +19,8 @@ export function sha256Hex(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Called by every operation that changes something an operator would ask about. */
-export async function writeAudit(tx: Transaction, tenant: string, note: AuditNote): Promise<void> {
+/** Where the next entry follows on: the newest one, or the beginning of an empty log. */
+export async function readChainEnd(tx: Transaction, tenant: string): Promise<ChainPlace> {
   const last = await tx
     .selectFrom('audit')
     .select(['seq', 'hash'])
@@ -28,14 +28,20 @@ export async function writeAudit(tx: Transaction, tenant: string, note: AuditNot
     .orderBy('seq', 'desc')
     .limit(1)
     .executeTakeFirst();
+  return last ?? chainBegin;
+}
+
+/** Called by every operation that changes something an operator would ask about. */
+export async function writeAudit(tx: Transaction, tenant: string, note: AuditNote): Promise<void> {
+  const last = await readChainEnd(tx, tenant);
   const entry = {
-    seq: (last?.seq ?? 0) + 1,
+    seq: last.seq + 1,
     at: note.at,
     actor: note.actor,
     action: note.action,
     target: note.target,
     details: JSON.stringify(note.details ?? {}),
-    previousHash: last?.hash ?? firstPreviousHash,
+    previousHash: last.hash,
   };
   const { previousHash, ...columns } = entry;
   await tx
