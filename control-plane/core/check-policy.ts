@@ -42,6 +42,8 @@ export interface CheckInput {
   readonly mode: CheckMode;
   /** The live fleet, in server mode: what tests may name, and what warnings are told from. */
   readonly knownWorkloads?: ReadonlyMap<string, Workload> | undefined;
+  /** What tests may name besides: names that were accepted before, or any name, where what was accepted once is only read again. */
+  readonly testNames?: ReadonlySet<string> | 'trusted' | undefined;
   /** In server mode: a policy that is over the limits of membership-count.ts, and no more so than this, is let through. */
   readonly inForce?: Policy | 'itself' | undefined;
   /** Left out where only the policy is wanted: they cost as much as all the rest. */
@@ -80,11 +82,16 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     input.knownWorkloads !== undefined ||
     drafts.some(({ draft }) => isManaged(draft));
   const workloads = new Map([...(input.knownWorkloads ?? []), ...inventory.workloads]);
-  const testable = new Map<string, unknown>([
-    ...workloads,
-    ...documents.filter((one) => one.kind === 'Workload').map((one) => [one.name, one] as const),
-  ]);
-  const policy = readPolicy({ documents, spare }, problems, isInventoryKnown ? testable : undefined);
+  const { testNames = new Set<string>() } = input;
+  const testable =
+    isInventoryKnown && testNames !== 'trusted'
+      ? new Map<string, unknown>([
+          ...workloads,
+          ...documents.filter((one) => one.kind === 'Workload').map((one) => [one.name, one] as const),
+          ...[...testNames].map((name) => [name, undefined] as const),
+        ])
+      : undefined;
+  const policy = readPolicy({ documents, spare }, problems, testable);
   if (!hasErrors(problems)) problems.push(...membershipProblems({ policy, workloads, inForce: input.inForce }));
   if (!hasErrors(problems) && input.warnings !== 'unwanted') {
     const known = isInventoryKnown ? { ...inventory, workloads } : undefined;

@@ -76,6 +76,7 @@ export const problemCatalogue = {
   'virtual-without-holders': warning('No host may hold the addresses of a virtual workload.'),
   'virtual-apart-from-holder': warning('A virtual workload is in a segment that one of its holders is not in.'),
   'guardrail-contradicts-rule': warning('A guardrail denies what a rule grants.'),
+  'test-not-run': warning('A test of the policy in force finds nothing to try any more.'),
   'test-cannot-fail': warning('A test holds whatever the policy says.'),
   'comparison-stopped': warning('There are so many rules alike that not all of them were compared.'),
   'shared-address': warning('Two workloads of one host have the same address.'),

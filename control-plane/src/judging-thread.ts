@@ -7,7 +7,7 @@ import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { ApiError } from './api/errors.ts';
 import { judge } from './judge.ts';
 import type { JobSetting, JudgingCall, JudgingJob, JudgingReply, JudgingThreadOptions } from './judging-protocol.ts';
-import { reviewPolicy } from './policy-review.ts';
+import { reviewStored } from './policy-review.ts';
 import { operations } from './store/operations.ts';
 import type { PolicyFile } from './store/policies.ts';
 import { openSqlite } from './store/sqlite.ts';
@@ -34,12 +34,9 @@ function currentInventory(): Inventory {
 async function activePolicy(id: number, setting: JobSetting) {
   if (active?.id === id) return active;
   const stored = await db.transaction().execute((tx) => operations.readPolicy(tx, { tenant, id }));
-  const nobody: Inventory = { workloads: new Map(), resolutions: new Map() };
-  const review = (files: readonly PolicyFile[]) =>
-    reviewPolicy({ files, inventory: nobody, now: setting.now, tests: 'skip', inForce: 'itself' });
   const files = stored?.files ?? [];
-  const reviewed = review(files);
-  const good = reviewed.kind === 'good' ? reviewed : review([]);
+  const reviewed = reviewStored(files, setting.now);
+  const good = reviewed.kind === 'good' ? reviewed : reviewStored([], setting.now);
   if (good.kind !== 'good') throw new Error('an empty policy does not pass its check');
   active = { id, policy: good.policy, files };
   return active;

@@ -129,9 +129,11 @@ export class Publication {
       for (const agent of concerned) if (agent.sent !== undefined) this.#send(agent, inForce);
     }
     for (const agent of this.#newcomers) {
-      if (agent.sent === undefined && sessions.of(agent.host) === agent) this.#send(agent, inForce);
+      const isLive = sessions.of(agent.host) === agent;
+      if (isLive && agent.sent === undefined) this.#send(agent, inForce);
+      // Met during a hold, it is served when that ends.
+      if (!isLive || inForce.sending === 'send') this.#newcomers.delete(agent);
     }
-    this.#newcomers.clear();
   }
 
   stop(): void {

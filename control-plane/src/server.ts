@@ -44,7 +44,7 @@ import { isLoopback, listenAddressText, reachableAddress } from './listen-addres
 import { createMetrics } from './metrics.ts';
 import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts';
 import { openPki, type ServerTls } from './pki.ts';
-import { reviewPolicy } from './policy-review.ts';
+import { reviewStored } from './policy-review.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
 import { newOperatorToken, newTokenId, tokenHash } from './tokens.ts';
@@ -253,11 +253,10 @@ async function loadActivePolicy(parts: {
   readonly log: Logger;
 }): Promise<ActivePolicy> {
   const { store, now, log } = parts;
-  const inventory = { workloads: new Map(), resolutions: new Map() };
   const [last] = await store.listActivations({ tenant, limit: 1 });
   const stored = last === undefined ? undefined : await store.readPolicy({ tenant, id: last.policy });
   const files = stored?.files ?? [];
-  const review = reviewPolicy({ files, inventory, now: now(), tests: 'skip', inForce: 'itself' });
+  const review = reviewStored(files, now());
   if (last === undefined) {
     if (review.kind !== 'good') throw new Error('an empty policy does not pass its check');
     const note = { at: now(), actor: 'control-plane', action: 'policy-applied', target: 'policy' };
@@ -272,7 +271,7 @@ async function loadActivePolicy(parts: {
   }
   const { policy: id, revision } = last;
   if (review.kind === 'good' && stored !== undefined) return { id, revision, policy: review.policy };
-  const empty = reviewPolicy({ files: [], inventory, now: now(), tests: 'skip' });
+  const empty = reviewStored([], now());
   if (empty.kind !== 'good') throw new Error('an empty policy does not pass its check');
   const why = stored === undefined ? 'cannot be read in the store' : "does not pass this version's check";
   const problem = `policy ${id} of revision ${revision} ${why}; agents keep what they have until another is applied`;

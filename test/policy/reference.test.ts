@@ -62,6 +62,7 @@ describe('policy-errors.md', () => {
       'empty-policy',
       'kind-not-here',
       'comparison-stopped',
+      'test-not-run',
     ];
     expect(
       Object.keys(problemCatalogue)
