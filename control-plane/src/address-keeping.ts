@@ -2,7 +2,7 @@
 // store, the audit log and the hosts themselves. Time is the control plane's own up time, summed over its lives, so that neither a clock that
 // is set nor an outage ends a lease. What the store does not take now is tried again; until then a restart would forget it.
 //
-//   streams ─► connected, heard, disconnected ─► inventory.claims ─► keep: store, audit, told hosts
+//   streams ─► connected, heard, disconnected ─► inventory.claims ─► keep: audit, told hosts ─► save: store, once for many turns
 
 import type { Logger } from 'pino';
 import { type Address, parseAddress } from '#model/address.ts';
@@ -96,7 +96,7 @@ export class AddressKeeping {
     this.#standings.delete(host);
   }
 
-  /** Never rejects. `changed`: some workload has other addresses than before, and a revision is due. */
+  /** Never rejects; `save` is due then, once for many. `changed`: some workload has other addresses than before, and a revision is due. */
   async keep(): Promise<'changed' | 'same'> {
     const { inventory, audit, tell } = this.#options;
     const { claims } = inventory;
@@ -121,7 +121,6 @@ export class AddressKeeping {
     for (const host of new Set([...pending, ...holdings, ...virtual, ...this.#untold]))
       tell(host, this.standingOf(host));
     this.#untold.clear();
-    await this.#save();
     return holdings.size > 0 ? 'changed' : 'same';
   }
 
@@ -161,10 +160,11 @@ export class AddressKeeping {
   /** Writes how long it has been up; who is connected stays so in the store. */
   async close(): Promise<void> {
     this.#savedAt = Number.NEGATIVE_INFINITY;
-    await this.#save();
+    await this.save();
   }
 
-  async #save(): Promise<void> {
+  /** Never rejects: what the store does not take is written with the next. */
+  async save(): Promise<void> {
     const { store, tenant, log } = this.#options;
     const upMs = this.upMs();
     if (this.#holders.size === 0 && this.#standings.size === 0 && upMs - this.#savedAt < saveEveryMs) return;

@@ -51,6 +51,8 @@ export interface AdmissionLimits {
   readonly agentsOfHost: number;
   /** Streams that were opened and have not come to their first rule set: each costs a compile and a snapshot. */
   readonly hellosAtOnce: number;
+  /** Streams of one host. An agent that finds no control plane waits longer each time; who comes faster than this wants turns that others need. */
+  readonly hellosOfHost: RateBudgetOptions;
   readonly stranger: ConnectionLimits;
   readonly agent: ConnectionLimits;
 }
@@ -65,6 +67,7 @@ export const admissionLimits: AdmissionLimits = {
   agents: 25_000,
   agentsOfHost: 4,
   hellosAtOnce: 512,
+  hellosOfHost: { burst: 600, everyMs: 250 },
   stranger: {
     http2: {
       settings: {

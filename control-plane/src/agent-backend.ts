@@ -145,6 +145,8 @@ export interface AgentBackend {
   recordCertificate(certificate: CertificateRecord): Promise<boolean>;
   /** Why a certificate that is in its time is not good; undefined where it is, and then it counts as used. `from`: the address of a caller that is refused for it. */
   refusalOf(certificate: AgentCertificate, from?: string): string | undefined;
+  /** The host connects more often than it may. May be called as often as it likes. */
+  helloRefused?(identity: AgentIdentity, refused: { readonly from: string; readonly reason: string }): void;
   /** An enrolled host holds the address, or was seen there last: who comes from it is served beside strangers, not among them. */
   isHome?(address: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */

@@ -70,7 +70,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const { pki, backend, log, now = systemClock, limits: admission = admissionLimits } = options;
   const times = { ...defaultTimes, ...options.times };
   const streams = new Set<PolicyStream>();
-  const hellos = new HelloPlaces(admission.hellosAtOnce);
+  const hellos = new HelloPlaces({ atOnce: admission.hellosAtOnce, ofHost: admission.hellosOfHost });
   const checks = { backend, now };
   const sync = createSyncMethod({ ...options, times, now, streams, hellos });
   const { renewals } = options;
@@ -157,10 +157,14 @@ function createSyncMethod({ backend, log, now, times, streams, hellos }: SyncPar
         log.warn({ peer: peer.connection, reason: caller.error.details }, 'policy stream refused');
         return caller.error;
       }
-      const retryAfterMs = hellos.fullFor(hostKey(caller.value.identity));
-      return retryAfterMs === undefined
-        ? undefined
-        : comeBack('many agents connect at once; your turn comes', retryAfterMs);
+      const { identity } = caller.value;
+      const refusal = hellos.refusalOf(hostKey(identity), performance.now());
+      if (refusal === undefined) return undefined;
+      const { of, retryAfterMs } = refusal;
+      if (of === 'all') return comeBack('many agents connect at once; your turn comes', retryAfterMs);
+      const reason = `host ${identity.host} connects too often; come back later`;
+      backend.helloRefused?.(identity, { from: peer.address, reason });
+      return comeBack(reason, retryAfterMs);
     },
     open: (call) => {
       const caller = callerOf(call.peer, { backend, now });

@@ -1,6 +1,7 @@
 // The fleet as it is now: hosts, the active policy, and the agents' streams. One queue orders every change: it is stored, then compiled,
-// then sent to the agents it concerns, and only then done. What follows from a change that is stored (a revision of its own, audit entries)
-// holds up nothing where the store does not take it: it is owed (owed-writes.ts). Rebuilt from the store at a start; nothing here reads files.
+// then sent to the agents it concerns, and only then done. What operators ask goes before what hosts cause. What follows from a change
+// that is stored (a revision of its own, audit entries) holds up nothing where the store does not take it: it is owed (owed-writes.ts).
+// Rebuilt from the store at a start; nothing here reads files.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -43,7 +44,7 @@ import {
   type CanaryVerdict,
   watchCanary,
 } from './canary.ts';
-import { ChangeQueue } from './change-queue.ts';
+import { ChangeQueue, type Lane } from './change-queue.ts';
 import { cutOffAddresses, cutOffDetails, peersKept } from './containment.ts';
 import { Enrolments, type StoredEnrolment } from './enrolments.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
@@ -111,6 +112,11 @@ const hostsTold = 32;
 /** Between attempts to store how a canary ended. */
 const canaryRetryMs = 5000;
 
+/** Of a host that comes and goes, one turn waits: what it finds when its time comes is what counts. */
+function presenceKey(host: string): string {
+  return `presence/${host}`;
+}
+
 interface Activating {
   readonly policy: Policy;
   readonly source: NewActivation['source'];
@@ -142,7 +148,10 @@ export class Fleet implements AgentBackend {
   #active: ActivePolicy;
   #canary: CanaryState | undefined;
   readonly #stopping = new AbortController();
-  readonly #changes = new ChangeQueue({ settle: () => this.#publication.publish(this.#inForce()) });
+  readonly #changes = new ChangeQueue({
+    prepare: () => this.#addresses.save(),
+    settle: () => this.#publication.publish(this.#inForce()),
+  });
   readonly #publication: Publication;
   /** Who enforces what, and waiting for it. */
   readonly standing = new FleetStanding({
@@ -177,14 +186,14 @@ export class Fleet implements AgentBackend {
       ...(overlapMs === undefined ? {} : { overlapMs }),
     });
     this.#active = start.active;
-    const payAgain = () => this.#background(() => this.#owed.pay());
+    const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
     this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
     const claims = { limits: defaultClaimLimits, reserved: [], proxies: [], ...options.claims };
     this.#inventory = new FleetInventory(new AddressClaims(claims));
     this.#happenings = new HostHappenings({
       now: options.now,
-      audit: (note) => this.#background(() => this.#audit(note)),
+      audit: (note) => this.#auditSoon(note),
     });
     this.#addresses = new AddressKeeping({
       ...options,
@@ -197,15 +206,14 @@ export class Fleet implements AgentBackend {
     });
     this.#refusals = new RepeatedRefusals({
       now: options.now,
-      tell: (note) =>
-        this.#background(() => this.#audit({ actor: 'control-plane', action: 'enrolment-refused', ...note })),
+      tell: (note) => this.#auditSoon({ actor: 'control-plane', action: 'enrolment-refused', ...note }),
     });
     this.#hostNotes = new HostNotes({
       now: options.now,
       tell: ({ host: target, details }) =>
-        this.#background(() => this.#audit({ actor: 'control-plane', action: 'entries-skipped', target, details })),
+        this.#auditSoon({ actor: 'control-plane', action: 'entries-skipped', target, details }),
     });
-    const timeCame = () => this.#background(() => this.#timePassed());
+    const timeCame = () => this.#soon('time', () => this.#timePassed(), 'operators');
     this.#publication = new Publication({ sessions: this.sessions, now: options.now, timeCame }, this.#inForce());
   }
 
@@ -229,6 +237,7 @@ export class Fleet implements AgentBackend {
     fleet.#inventory.setDeclared(active.policy.workloads);
     fleet.#inventory.passTime(upMs);
     await fleet.#addresses.keep();
+    await fleet.#addresses.save();
     fleet.#watchClaims();
     fleet.#publication.mark('changed');
     fleet.#publication.publish(fleet.#inForce());
@@ -353,6 +362,12 @@ export class Fleet implements AgentBackend {
       .map((host) => this.#viewOf(host));
   }
 
+  /** Changes that wait, and turns of hosts that newer ones of the same host made needless. */
+  get queue(): { readonly operators: number; readonly hosts: number; readonly replaced: number } {
+    const { replaced } = this.#changes;
+    return { operators: this.#changes.waiting('operators'), hosts: this.#changes.waiting('hosts'), replaced };
+  }
+
   /** Resolves when every change asked for before is stored and sent. */
   quiet(): Promise<void> {
     return this.#changes.quiet();
@@ -369,6 +384,7 @@ export class Fleet implements AgentBackend {
     clearInterval(this.#claimsTimer);
     await this.#changes.stop();
     await this.#addresses.close();
+    await this.#owed.pay();
     this.#owed.stop();
   }
 
@@ -406,12 +422,16 @@ export class Fleet implements AgentBackend {
       });
       await this.#advance();
       return ok({ tenant: spending.tenant, host, enrolment });
-    });
+    }, 'hosts');
   }
 
   isHome(text: string): boolean {
     const address = parseAddress(text);
     return address.ok && this.#inventory.holderOf(address.value) !== undefined;
+  }
+
+  helloRefused({ host, serial }: AgentIdentity, refused: { readonly from: string; readonly reason: string }): void {
+    if (this.#inventory.host(host) !== undefined) this.#happenings.take('agent-refused', host, { ...refused, serial });
   }
 
   enrolmentRefused(refused: RefusedEnrolment): void {
@@ -438,7 +458,7 @@ export class Fleet implements AgentBackend {
     if (refusal !== undefined) return refusal;
     const enrolment = this.#enrolments.used(certificate);
     if (enrolment !== undefined)
-      this.#background(() => this.#store.useCertificate({ tenant: this.#tenant, enrolment }));
+      this.#soon(`certificate/${host}`, () => this.#store.useCertificate({ tenant: this.#tenant, enrolment }));
     return undefined;
   }
 
@@ -490,7 +510,7 @@ export class Fleet implements AgentBackend {
     /** The newest report, as soon as its host's pace allows one. */
     const takeSoon = (): void => {
       const waitMs = this.#reportPace.takeMany(host, { at: this.#elapsedMs(), count: 1 });
-      if (waitMs === 0) this.#background(takeReport);
+      if (waitMs === 0) this.#soon(`report/${host}`, takeReport);
       else
         reporting ??= setTimeout(() => {
           reporting = undefined;
@@ -498,7 +518,7 @@ export class Fleet implements AgentBackend {
         }, waitMs).unref();
     };
     const isPaced = !this.#reportPace.take(host, this.#elapsedMs());
-    this.#background(async () => {
+    this.#soon(presenceKey(host), async () => {
       if (this.sessions.of(host) === agent) this.#addresses.connected(host, session.seenFrom);
       try {
         if (isPaced) takeSoon();
@@ -523,15 +543,15 @@ export class Fleet implements AgentBackend {
       },
       statusReported: (status) => {
         this.sessions.statusReported(agent, believedStatus(status, this.#now()));
-        if (this.#addresses.heard(host)) this.#background(() => this.#claimsChanged());
+        if (this.#addresses.heard(host)) this.#soon('claims', () => this.#claimsChanged());
         if (untaken !== undefined && reporting === undefined) takeSoon();
       },
       hostReported: (report) => {
         untaken = report;
         takeSoon();
       },
-      eventsReported: (events) =>
-        this.#changes.run(async () => {
+      eventsReported: async (events) => {
+        const outcome = await this.#changes.soon(`events/${host}`, async () => {
           const kept = events.filter(({ kind }) => this.#hostNotes.take(host, kind));
           for (const { kind, details } of kept)
             this.#log.warn({ host, kind, told: Object.fromEntries(details) }, 'told by an agent of its host');
@@ -541,13 +561,15 @@ export class Fleet implements AgentBackend {
             for (const { kind } of kept) this.#hostNotes.giveBack(host, kind);
             throw cause;
           }
-        }),
+        });
+        if (outcome === 'replaced') throw new Error('the host has sent other events on a newer stream');
+      },
       disconnected: () => {
         clearTimeout(reporting);
         this.sessions.remove(agent);
         // At a stop the store goes on taking it for connected: its absence begins when the next process does.
         if (!this.#isStopped) {
-          this.#background(() => this.#hostLeft(host));
+          this.#soon(presenceKey(host), () => this.#hostLeft(host));
           const connectedMs = this.#now() - agent.connectedAt;
           this.#happenings.take('agent-disconnected', host, { from: session.seenFrom, serial, connectedMs });
         }
@@ -922,7 +944,7 @@ export class Fleet implements AgentBackend {
   }
 
   #watchClaims(): void {
-    this.#claimsTimer = setInterval(() => this.#background(() => this.#claimsChanged()), claimsTickMs).unref();
+    this.#claimsTimer = setInterval(() => this.#soon('claims', () => this.#claimsChanged()), claimsTickMs).unref();
   }
 
   /**
@@ -947,12 +969,18 @@ export class Fleet implements AgentBackend {
 
   /** What a host causes by itself, as often as it likes: `target`. */
   #auditOfHost(note: Omit<AuditNote, 'at'>): void {
-    if (this.#hostNotes.take(note.target, note.action)) this.#background(() => this.#audit(note));
+    if (this.#hostNotes.take(note.target, note.action)) this.#auditSoon(note);
   }
 
   /** Audit entries that hosts caused beyond their number, since the start. */
   get skippedEntries(): number {
     return this.#hostNotes.skipped;
+  }
+
+  /** Outside a turn: in the log with the next one, however many come before it. */
+  #auditSoon(note: Omit<AuditNote, 'at'>): void {
+    this.#owed.note(this.#note(note));
+    this.#soon('owed', () => this.#owed.pay());
   }
 
   async #audit(note: Omit<AuditNote, 'at'>): Promise<void> {
@@ -985,9 +1013,9 @@ export class Fleet implements AgentBackend {
     }
   }
 
-  /** A change nobody waits for. */
-  #background(change: () => Promise<void>): void {
-    this.#changes.run(change).catch((cause: unknown) => {
+  /** A change nobody waits for; of those with one key that wait, the newest. */
+  #soon(key: string, change: () => Promise<void>, lane: Lane = 'hosts'): void {
+    this.#changes.soon(key, change, lane).catch((cause: unknown) => {
       if (!this.#isStopped) this.#log.error({ err: cause }, 'a change of the fleet could not be stored');
     });
   }

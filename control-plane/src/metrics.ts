@@ -60,6 +60,16 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
     'Of messages of agents that are on their way or worked on',
     () => admission().agentBytes,
   );
+  new Gauge({
+    name: 'segwall_changes_waiting',
+    help: 'Changes that wait for their turn, by who caused them',
+    labelNames: ['of'] as const,
+    registers,
+    collect() {
+      this.set({ of: 'operators' }, fleet.queue.operators);
+      this.set({ of: 'hosts' }, fleet.queue.hosts);
+    },
+  });
   gauge('hellos_in_progress', 'Agents that are being greeted', () => admission().hellos);
   new Counter({
     name: 'segwall_connections_refused_total',
@@ -85,6 +95,11 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
     'host_entries_skipped_total',
     'Audit entries that hosts caused beyond their number',
     () => fleet.skippedEntries,
+  );
+  counter(
+    'host_turns_replaced_total',
+    'Turns of hosts that were not taken, since a newer one of the same host took their place',
+    () => fleet.queue.replaced,
   );
   counter('flow_batches_total', 'Batches of flows taken', () => fleet.flowCounts.batchesTaken);
   counter('flow_batches_known_total', 'Batches that were sent again', () => fleet.flowCounts.batchesKnown);

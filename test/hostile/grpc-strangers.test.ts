@@ -355,6 +355,25 @@ describe('an enrolled host', () => {
     await eventually('its places are free again', () => fixture.server.counts().hellos === 0);
   });
 
+  test('that says hello over and over is greeted as often as it may, is then told when to come, and others are greeted', async () => {
+    const fixture = await start({ hellosOfHost: { burst: 3, everyMs: 60_000 } });
+    let streams = 0;
+    // Over and over on a new connection, as one that resets each.
+    for (let at = 0; at < 12; at += 1) {
+      const connection = await asAgent(fixture, 'web-1');
+      connection.send(openCall(1, policySyncService.sync.path), data(1, greeting));
+      await connection.until(frameTypes.headers, 1);
+      streams = fixture.backend.streams.length;
+      connection.socket.destroy();
+      await eventually('it is gone', () => fixture.server.counts().agents === 0);
+    }
+    expect(streams).toBe(3);
+    expect(fixture.backend.refusedHellos).toHaveLength(9);
+    const other = await asAgent(fixture, 'web-2');
+    other.send(openCall(1, policySyncService.sync.path), data(1, greeting));
+    await other.until(frameTypes.data, 1);
+  });
+
   test('whose certificate is revoked is a stranger from then on', async () => {
     const fixture = await start();
     const tls = await fixture.agentTls('web-1');

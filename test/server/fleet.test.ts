@@ -154,6 +154,7 @@ describe('a change is in force though the store fails at what follows from it', 
   test('a policy that is applied, where what follows from it cannot be audited', async () => {
     const { fleet, apply, atApi, atWeb, breakStore, mendStore, actions } = await shop();
     atWeb.connection.hostReported(report(['10.0.0.1', '10.0.0.2']));
+    await fleet.quiet();
     breakStore(['appendAudit']);
     const documents = `---\napiVersion: segwall/v1\nkind: Workload\nmetadata: { name: partner }\nspec: { kind: external, addresses: ['fd00::1'] }\n`;
     const revision = await apply(shopPolicy({ documents }));

@@ -53,12 +53,17 @@ export class FakeBackend implements AgentBackend {
   /** Sent to every stream as it connects. */
   current: HostRuleSet | undefined;
   readonly homes = new Set<string>();
+  readonly refusedHellos: string[] = [];
   isClosedToStreams = false;
   isHeldByAnother = false;
 
   async redeemToken({ token, host }: EnrolmentRequest) {
     const refusal = this.refusals.get(token.reveal());
     return refusal === undefined ? ok({ tenant: 'default', host, enrolment: 'e1' }) : err(refusal);
+  }
+
+  helloRefused({ host }: AgentIdentity): void {
+    this.refusedHellos.push(host);
   }
 
   enrolmentRefused(refused: RefusedEnrolment): void {

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { QueueFull } from '../change-queue.ts';
 import { StoreError } from '../store/store.ts';
 import { mostBodyBytes } from './body-budget.ts';
 import { ApiError } from './errors.ts';
@@ -37,6 +38,10 @@ function knownError(error: unknown): ApiError {
       `the control plane cannot write its data directory (${error.message}); nothing was changed, and hosts go on enforcing. Make room on its disk, then do this again`,
     );
   }
+  if (error instanceof QueueFull)
+    return new ApiError('busy', `${error.message}; nothing was changed. Ask again when they are done`, {
+      retryAfterSeconds: 1,
+    });
   const status = statusOf(error);
   if (status === 413) return new ApiError('too-large', `a request holds at most ${mostBodyBytes} bytes`);
   if (status !== undefined && status < 500)
