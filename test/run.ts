@@ -2,12 +2,14 @@
 // A step (types, lint) counts as one test. A skipped test is listed with its reason.
 // `npm test -- FILTER…` hands its arguments to Vitest and leaves the steps out.
 
-import { rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { parseCLI, startVitest } from 'vitest/node';
 import { bundleProgram } from '../packaging/bundle.ts';
 import { bundlesVariable, programSources } from './support/programs.ts';
+import { packagesVariable } from './systemd/packages.ts';
 import { addTallies, createTallyReporter, type Tally } from './tally.ts';
 
 interface Step {
@@ -55,7 +57,10 @@ const args = process.argv.slice(2);
 const tallies: Tally[] = [];
 if (args.length === 0) for (const step of steps) tallies.push(await runStep(step));
 await bundlePrograms();
+const packages = await mkdtemp(join(tmpdir(), 'segwall-packages-'));
+process.env[packagesVariable] = packages;
 tallies.push(await runSuites(args));
+await rm(packages, { recursive: true, force: true });
 
 const sum = addTallies(tallies);
 const ran = sum.passed + sum.failed.length > 0;

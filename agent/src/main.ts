@@ -8,6 +8,9 @@ import { CommandError, renderCommandError } from './command-error.ts';
 import type { RunOptions } from './commands/run.ts';
 import { agentVersion } from './version.ts';
 
+/** Where the package has it. */
+const packageStateDirectory = '/var/lib/segwall-agent';
+
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /**
@@ -21,9 +24,9 @@ function readPlainRun(args: readonly string[]): RunOptions | undefined {
       args: args.slice(1),
       options: { state: { type: 'string' }, config: { type: 'string' }, 'log-level': { type: 'string' } },
     });
-    const { state, config, 'log-level': level = 'info' } = values;
+    const { state = packageStateDirectory, config, 'log-level': level = 'info' } = values;
     const logLevel = logLevels.find((known) => known === level);
-    if (state === undefined || logLevel === undefined) return undefined;
+    if (logLevel === undefined) return undefined;
     return { state, logLevel, ...(config !== undefined && { config }) };
   } catch {
     return undefined;
@@ -37,7 +40,7 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .version(agentVersion)
     .exitOverride()
     .showHelpAfterError();
-  const state = () => new Option('--state <dir>', 'the agent’s state directory').makeOptionMandatory();
+  const state = () => new Option('--state <dir>', 'the agent’s state directory').default(packageStateDirectory);
 
   program
     .command('enroll')
@@ -83,6 +86,11 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .description('put the last good revision into the kernel, before the network is up')
     .addOption(state())
     .action(async (options) => (await import('./commands/restore.ts')).restoreCommand(options));
+  program
+    .command('keep')
+    .description('write the rules in force so that boots load them without an agent: what removing the package does')
+    .addOption(state())
+    .action(async (options) => (await import('./commands/keep.ts')).keepCommand(options));
   program
     .command('panic')
     .description(

@@ -7,12 +7,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { allCells, cellText, type Expected, type HostProbe, probeMatrix, startProbe } from '#test/support/probe.ts';
-import { run } from '#test/support/run-command.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { provideBaseTree } from './base-tree.ts';
 import { createMachine, type Machine } from './machine.ts';
+import { providePackages } from './packages.ts';
 
-const repository = join(import.meta.dirname, '../..');
 const state = '/var/lib/segwall-agent';
 const operator = [
   '--server',
@@ -43,7 +42,7 @@ let lab: Lab;
 let control: Machine;
 let web: Machine;
 let api: Machine;
-let debs: ReadonlyMap<string, string>;
+let debOf: (name: string) => string;
 const probes = new Map<string, HostProbe>();
 
 /** The policy above, as a table: what is not allowed by name is dropped inbound at web-1 and api-1. */
@@ -69,19 +68,6 @@ async function mismatches(expected: (cell: string) => Expected): Promise<readonl
     .map(
       (cell) => `${cellText(cell)}: ${cell.outcome.kind} ${cell.outcome.detail ?? ''}, not ${expected(cellText(cell))}`,
     );
-}
-
-async function buildPackages(folder: string): Promise<ReadonlyMap<string, string>> {
-  const built = await run([process.execPath, join(repository, 'packaging/build.ts'), folder], { timeoutMs: 180_000 });
-  if (built.exitCode !== 0) throw new Error(`npm run package failed:\n${built.stdout}\n${built.stderr}`);
-  const paths = built.stdout.split('\n').filter((line) => line.endsWith('.deb'));
-  return new Map(paths.map((path) => [/([a-z-]+)_[^/]*\.deb$/.exec(path)?.[1] ?? '', path]));
-}
-
-function debOf(name: string): string {
-  const path = debs.get(name);
-  if (path === undefined) throw new Error(`no package ${name} was made, but ${[...debs.keys()].join(', ')}`);
-  return path;
 }
 
 async function segwall(args: readonly string[]): Promise<string> {
@@ -148,8 +134,8 @@ beforeAll(async () => {
   const directory = await mkdtemp(join(tmpdir(), 'segwall-machines-'));
   lab = await createLab({ name: 'systemd' });
   lab.alsoRemove(directory);
-  const [baseTree, built] = await Promise.all([provideBaseTree(), buildPackages(join(directory, 'dist'))]);
-  debs = built;
+  const [baseTree, built] = await Promise.all([provideBaseTree(), providePackages(directory)]);
+  debOf = built;
   const machines = await Promise.all(
     ['control', 'web-1', 'api-1'].map(async (name, at) => {
       const host = await lab.addHost({ name, ipv4: `10.77.0.${at + 1}`, ipv6: `fd77::${at + 1}` });

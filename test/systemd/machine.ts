@@ -17,6 +17,8 @@ export interface Machine {
   boot(): Promise<void>;
   /** An orderly power-off; the kernel's rules and connections are gone afterwards. */
   powerOff(): Promise<void>;
+  /** The same without order: every process ends at once, and what they left lying about stays. */
+  powerCut(): Promise<void>;
   /** Runs a command inside; a failing one is a result. */
   exec(argv: readonly string[], options?: { readonly timeoutMs?: number }): Promise<RunResult>;
   /** The same, which must succeed: its standard output. */
@@ -47,11 +49,30 @@ export async function createMachine(options: {
   if (copied.exitCode !== 0) throw new Error(`the tree of ${host.name} could not be copied: ${copied.stderr}`);
   await writeFile(join(tree, 'etc/hostname'), `${host.name}\n`);
   await writeFile(join(tree, 'etc/hosts'), `127.0.0.1 localhost ${host.name}\n::1 localhost\n`);
+  // A tree that is thrown away need not be on the disk, and waiting until it is takes most of an installation.
+  await writeFile(join(tree, 'etc/dpkg/dpkg.cfg.d/unsafe-io'), 'force-unsafe-io\n');
   // systemd takes an empty file for "make one at the first boot".
   await writeFile(join(tree, 'etc/machine-id'), '');
 
   let container: { readonly supervisor: ChildProcess; readonly firstProcess: number } | undefined;
   const output: string[] = [];
+
+  const end = async (how: (firstProcess: number) => Promise<unknown>): Promise<void> => {
+    if (container === undefined) throw new Error(`${host.name} is off`);
+    const { supervisor, firstProcess } = container;
+    const ended = new Promise<void>((resolve) => supervisor.once('exit', () => resolve()));
+    await how(firstProcess);
+    await ended;
+    container = undefined;
+    // The network namespace outlives the machine, as a kernel does not.
+    for (const argv of [
+      ['nft', 'flush', 'ruleset'],
+      ['conntrack', '-F'],
+    ]) {
+      const cleared = await host.exec(argv);
+      if (cleared.exitCode !== 0) throw new Error(`${argv.join(' ')} in ${host.name} failed: ${cleared.stderr}`);
+    }
+  };
 
   const machine: Machine = {
     host,
@@ -85,22 +106,9 @@ export async function createMachine(options: {
         { what: `${host.name} is up`, timeoutMs: 30_000, intervalMs: 100, explain },
       );
     },
-    powerOff: async () => {
-      if (container === undefined) throw new Error(`${host.name} is off`);
-      const { supervisor } = container;
-      const ended = new Promise<void>((resolve) => supervisor.once('exit', () => resolve()));
-      await machine.exec(['systemctl', 'poweroff']);
-      await ended;
-      container = undefined;
-      // The network namespace outlives the machine, as a kernel does not.
-      for (const argv of [
-        ['nft', 'flush', 'ruleset'],
-        ['conntrack', '-F'],
-      ]) {
-        const cleared = await host.exec(argv);
-        if (cleared.exitCode !== 0) throw new Error(`${argv.join(' ')} in ${host.name} failed: ${cleared.stderr}`);
-      }
-    },
+    powerOff: () => end(() => machine.exec(['systemctl', 'poweroff'])),
+    // Killing the first process of a process namespace ends all in it.
+    powerCut: () => end(async (firstProcess) => process.kill(firstProcess, 'SIGKILL')),
     exec: (argv, { timeoutMs = 60_000 } = {}) => {
       if (container === undefined) throw new Error(`${host.name} is off`);
       const enter = ['nsenter', `--target=${container.firstProcess}`, '--all', '--root', '--wdns=/', '--'];

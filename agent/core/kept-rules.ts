@@ -1,0 +1,53 @@
+// The rules of a host that keeps them without an agent: one script that nft loads by itself at every boot, as the boot unit would load
+// the last good policy. Nobody follows cgroups, names or control planes from then on, so it says what does not hold by itself.
+
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { buildTable } from './build-table.ts';
+import type { MarkLayout } from './mark-layout.ts';
+import type { Numbering } from './numbering.ts';
+import { type Table, tableName } from './table.ts';
+import { bootstrapScript, nothingStanding, statedMask } from './transaction.ts';
+import type { NamedUnits } from './unit-sets.ts';
+
+export interface KeptRulesRequest {
+  readonly ruleSet: HostRuleSet;
+  readonly essentials: readonly EssentialEntry[];
+  /** Those of the table that stands: a connection's mark means the same after a load of the kept rules. */
+  readonly numbering: Numbering;
+  readonly epoch: number;
+  readonly marks: MarkLayout;
+  /** Units that systemd itself tells the kernel of. */
+  readonly namedUnits: NamedUnits;
+  readonly digestOf: (table: Table) => string;
+}
+
+/** May be loaded where the table stands, too: in one transaction it takes that one's place. */
+const inPlaceOf = `add table ${tableName}\ndelete table ${tableName}\n`;
+
+/** Undefined where the numbers do not fit into the marks. It names no cgroup: at a boot there are none, and nft would refuse all of it. */
+export function keptScript(request: KeptRulesRequest): string | undefined {
+  const { ruleSet, epoch, marks, digestOf } = request;
+  const table = buildTable(request);
+  if (table === undefined) return undefined;
+  const state = { revision: ruleSet.revision, epoch, digest: digestOf(table), ...statedMask(marks) };
+  return inPlaceOf + bootstrapScript(table, state, nothingStanding);
+}
+
+/** The same of a table as nft lists it, where nothing else is known of it. */
+export function keptListing(listing: string): string {
+  return inPlaceOf + listing;
+}
+
+/** What the agent did and nobody does any more. Lists are sorted, and empty where there is none. */
+export interface LeftBehind {
+  /** Units that come under their host's rules with their next start. */
+  readonly units: readonly string[];
+  /** Domain names that stand for no address any more. */
+  readonly names: readonly string[];
+}
+
+export function leftBehind(ruleSet: HostRuleSet, namedUnits: NamedUnits): LeftBehind {
+  const units = ruleSet.workloads.flatMap(({ unit }) => (unit === undefined || namedUnits.has(unit) ? [] : [unit]));
+  const names = [...ruleSet.peerSets.values()].flatMap(({ fqdn }) => (fqdn === undefined ? [] : [fqdn]));
+  return { units: [...new Set(units)].sort(), names: [...new Set(names)].sort() };
+}

@@ -1,0 +1,109 @@
+// `segwall-agent keep`: what removing the package runs, once the agent is stopped. Writes the rules in force as one nft script that a unit of
+// the host loads at every boot, and tries it first as a boot would load it. Changes nothing in the kernel.
+
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { keptListing, keptScript, leftBehind } from '#agent-core/kept-rules.ts';
+import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { noRoomText } from '#agent-core/render.ts';
+import { tableName } from '#agent-core/table.ts';
+import { CommandError } from '../command-error.ts';
+import { nftOfEmptyNamespace } from '../empty-namespace.ts';
+import { diskErrorText, isDiskError } from '../fallback-directory.ts';
+import type { LastGoodRecord } from '../last-good-record.ts';
+import { readNewestLastGood } from '../newest-last-good.ts';
+import { createNft, type Nft } from '../nft.ts';
+import { explainRefusal } from '../nft-refusal.ts';
+import { openPanicFlag } from '../panic-flag.ts';
+import { openStateDirectory } from '../state-directory.ts';
+import { digestOf } from '../table-loader.ts';
+import { readUnitDropIns } from '../unit-drop-ins.ts';
+import { writeWhole } from '../whole-file.ts';
+
+/** In the state directory. */
+export const keptRulesFile = 'kept-rules.nft';
+
+export async function keepCommand({ state }: { readonly state: string }): Promise<void> {
+  const nft = createNft();
+  const listed = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')]);
+  forgetKept(state);
+  const panic = existsSync(state) ? openPanicFlag(state).read() : undefined;
+  if (panic !== undefined)
+    return say('this host was opened with segwall-agent panic: no rules are kept, and it stays open');
+  const stored = existsSync(state) ? await readNewestLastGood(openStateDirectory(state)) : { kind: 'none' as const };
+  if (stored.kind === 'found') return keep(state, keptOf(stored.record), { nft, stands: listed.ok });
+  if (!listed.ok) return say('there are no rules on this host: it is open, and stays open');
+  const script = keptListing(listed.value);
+  return keep(state, { script, remarks: [] }, { nft, stands: true });
+}
+
+/** What an earlier call wrote must not pass for what holds now. */
+function forgetKept(state: string): void {
+  try {
+    rmSync(join(state, keptRulesFile), { force: true });
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    throw cannotHold(`${state} cannot be written (${diskErrorText(error)})`);
+  }
+}
+
+interface Kept {
+  readonly script: string;
+  /** What does not hold by itself, a line each. */
+  readonly remarks: readonly string[];
+}
+
+function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRecord): Kept {
+  const layout = markLayoutOf(markMask);
+  const marks = layout.ok ? layout.value : defaultMarks;
+  const namedUnits = readUnitDropIns();
+  const script = keptScript({ ruleSet, essentials, numbering, epoch, marks, namedUnits, digestOf });
+  if (script === undefined) throw cannotHold(noRoomText(marks));
+  const { units, names } = leftBehind(ruleSet, namedUnits);
+  return {
+    script,
+    remarks: [
+      ...(units.length === 0
+        ? []
+        : [
+            `without an agent these units are under the host’s own rules from their next start on: ${units.join(', ')}`,
+          ]),
+      ...(names.length === 0
+        ? []
+        : [`without an agent these domain names stand for no address after a reboot: ${names.join(', ')}`]),
+    ],
+  };
+}
+
+async function keep(
+  state: string,
+  { script, remarks }: Kept,
+  kernel: { readonly nft: Nft; readonly stands: boolean },
+): Promise<void> {
+  const empty = await nftOfEmptyNamespace();
+  const tried = await (empty === undefined ? kernel.nft.check(script) : empty.apply(script));
+  if (!tried.ok) throw cannotHold(`nft refuses them as a boot would load them: ${explainRefusal(tried.error)}`);
+  try {
+    await writeWhole(join(state, keptRulesFile), Buffer.from(script));
+  } catch (error) {
+    if (!isDiskError(error)) throw error;
+    throw cannotHold(`${state} cannot be written (${diskErrorText(error)})`);
+  }
+  say('this host keeps the rules it has now, also after a reboot');
+  if (!kernel.stands) say('no rules are in the kernel now: the kept ones hold from the next boot on');
+  for (const remark of remarks) say(remark);
+}
+
+function cannotHold(why: string): CommandError {
+  return new CommandError({
+    code: 'rules-not-kept',
+    message: `the rules hold until the next reboot, and the host is open after it: ${why}`,
+    remedy:
+      'To keep them, install segwall-agent again and see what segwall-agent status says; to open the host now, purge it.',
+    exitCode: 1,
+  });
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
