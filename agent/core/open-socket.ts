@@ -49,6 +49,27 @@ export function parseSocketLine(line: string): OpenSocket | undefined {
   };
 }
 
+/** A socket that is connected or connecting, and the inode by which its process has it. */
+export interface OwnSocket {
+  readonly local: Address;
+  readonly remotePort: number;
+  readonly inode: string;
+}
+
+const connectingState = '02';
+
+/** A line of either file; undefined for the heading and for sockets without another end that could answer. */
+export function parseOwnSocket(line: string): OwnSocket | undefined {
+  const match =
+    /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4} [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +\d+ +\d+ (\d+)/.exec(
+      line,
+    );
+  if (match === null) return undefined;
+  const [, local = '', remotePort = '', state = '', inode = ''] = match;
+  if (state !== connectingState && !openStates.has(state)) return undefined;
+  return { local: addressOf(local), remotePort: Number.parseInt(remotePort, 16), inode };
+}
+
 /**
  * Each connection once, in the direction in which it was opened: towards a port that someone listens on here; else, as the listener
  * may be gone, from the end whose port is ephemeral; else from us. Loopback is left out, because it is never judged.

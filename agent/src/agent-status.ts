@@ -104,8 +104,15 @@ export function statusDocument(
 }
 
 /** What may override our rules or keep them from holding, in words. */
-function warningsOf({ enforcement, containers }: Pick<AgentParts, 'enforcement' | 'containers'>): readonly string[] {
+function warningsOf({
+  enforcement,
+  containers,
+  host,
+}: Pick<AgentParts, 'enforcement' | 'containers' | 'host'>): readonly string[] {
   const overriding = enforcement.foreign.findings().filter(({ effect }) => effect === 'weakens');
   const bridges = (containers.view()?.unjudgedBridges ?? []).map(bridgeText);
-  return [...overriding.map(findingText), ...bridges].slice(0, warningsMost);
+  const { beyond } = host.addresses();
+  const unpublished =
+    beyond === 0 ? [] : [`this host has ${beyond} more addresses than are published; see the setting interfaces`];
+  return [...unpublished, ...overriding.map(findingText), ...bridges].slice(0, warningsMost);
 }

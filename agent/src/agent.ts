@@ -37,6 +37,7 @@ import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
 import { createMemoryRelease } from './memory.ts';
 import { runNetlinkLoop } from './netlink-loop.ts';
+import { ownConnectionsTo } from './own-connections.ts';
 import { openPanicFlag } from './panic-flag.ts';
 import { watchPanic } from './panic-watch.ts';
 import { createPolicyIntake } from './policy-intake.ts';
@@ -243,16 +244,26 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     events.record('opened', new Map([['reason', told]]));
     await enforcer.heedPanic();
   }
-  let knownAddresses = ownAddresses(settings.interfaces).join();
+  let knownAddresses = ownAddresses().join();
   addressesChanged = () => {
     flows.policyChanged();
     sync.reportNow();
+    void followAddresses().catch(fail);
     // Containers know their host by all of its addresses.
-    const now = ownAddresses(settings.interfaces).join();
+    const now = ownAddresses().join();
     const hasContainers = enforcer.held()?.workloads.some(({ kind }) => kind === 'container') === true;
     if (now !== knownAddresses && hasContainers) void enforcer.refresh().catch(fail);
     knownAddresses = now;
   };
+  let localAddresses = host.addresses().all;
+  async function followAddresses(): Promise<void> {
+    const gone = localAddresses.difference(host.addresses().all);
+    localAddresses = host.addresses().all;
+    // A connection that was given up lingers on its address, so only what went just now counts.
+    const used = gone.size === 0 ? gone : await ownConnectionsTo(reach.way().port);
+    if (!gone.isDisjointFrom(used)) sync.ownAddressGone();
+    sync.tryNow();
+  }
   async function lookUpAgain(): Promise<void> {
     if ((await reach.resolve()) === 'changed') await enforcer.refresh();
   }

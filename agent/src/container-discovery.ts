@@ -18,9 +18,10 @@ import {
   parseIpv6Routes,
   podInBundle,
 } from '#agent-core/container-identity.ts';
+import { matchesAny } from '#agent-core/published-addresses.ts';
 import type { Address } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
-import { isLinkLocal, publishes } from './addresses.ts';
+import { isLinkLocal } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
 import type { ContainerSettings, InterfaceSettings } from './settings.ts';
 
@@ -45,6 +46,13 @@ export interface ContainerDiscovery {
   look(): void;
   close(): void;
 }
+
+/** Interfaces that engines lead to containers by, where they are no bridges; `*` stands for any characters. */
+const engineDevices: readonly string[] = [
+  ...['docker*', 'br-*', 'cni*', 'cbr*', 'virbr*', 'podman*', 'lxcbr*', 'lxdbr*', 'incusbr*', 'veth*', 'cali*'],
+  ...['flannel*', 'cilium_*', 'weave', 'kube-bridge', 'kube-ipvs*', 'nodelocaldns', 'antrea-gw*', 'vxlan.calico'],
+  ...['tunl*', 've-*', 'vb-*'],
+];
 
 /** In case the kernel grants no watch on cgroups. */
 const lookEveryMs = 10_000;
@@ -227,7 +235,8 @@ function uniquelyNamed(containers: readonly DiscoveredContainer[]): readonly Dis
 /** What is on a network of the host's own (macvlan, a LAN's bridge without containers' names) does not pass its forward path. */
 function isForwarded({ interfaces, roots }: Reading, device: string | undefined): boolean {
   if (device === undefined || device === 'lo') return false;
-  return !publishes(device, interfaces) || exists(join(roots.sys, 'class/net', device, 'bridge'));
+  if (exists(join(roots.sys, 'class/net', device, 'bridge'))) return true;
+  return !matchesAny(interfaces.include, device) && matchesAny([...interfaces.exclude, ...engineDevices], device);
 }
 
 interface FoundCgroup extends ContainerCgroup {

@@ -78,7 +78,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     stateDirectory: state,
     essentials,
     way: options.way,
-    ownAddresses: () => ownAddresses(settings.interfaces),
+    ownAddresses,
     log,
     marks,
     sweepMarks,

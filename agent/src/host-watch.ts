@@ -28,11 +28,17 @@ export function createHostWatch(settings: AgentSettings, changed: () => void, lo
   let facts = readHostFacts(settings.facts);
   const stopping = new AbortController();
 
+  let holding: NodeJS.Timeout | undefined;
   const look = () => {
     settling = undefined;
-    const now = readHostAddresses(settings.interfaces);
+    clearTimeout(holding);
+    const now = readHostAddresses(settings.interfaces, addresses);
     const isSame = textOf(now) === textOf(addresses);
     addresses = now;
+    const untilMs = Math.min(...now.held.map((held) => held.untilMs ?? Number.POSITIVE_INFINITY));
+    if (untilMs < Number.POSITIVE_INFINITY) {
+      holding = setTimeout(look, Math.max(0, untilMs - performance.now())).unref();
+    }
     if (!isSame) changed();
     looked?.();
   };
@@ -59,11 +65,12 @@ export function createHostWatch(settings: AgentSettings, changed: () => void, lo
       clearTimeout(inventoryTimer);
       stopping.abort();
       clearTimeout(settling);
+      clearTimeout(holding);
       if (opened.ok) opened.value.close();
     },
   };
 }
 
-function textOf({ published, all }: HostAddresses): string {
-  return `${published.join()} ${[...all].sort().join()}`;
+function textOf({ published, beyond, all }: HostAddresses): string {
+  return `${published.join()} ${beyond} ${[...all].sort().join()}`;
 }

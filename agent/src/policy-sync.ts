@@ -8,6 +8,8 @@
 // A rule set that cut the host off, and was put back for it, may take its NACK down with the stream. So the last refusal is
 // remembered, and the same revision with the same content, sent again, is refused again without trying.
 //
+// A stream whose own address went from the host is given up at once: the kernel would go on sending from it until somebody's patience ends.
+//
 // A control plane that keeps this agent out since another is connected with its identity says so until it lets it in.
 
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
@@ -74,6 +76,10 @@ export interface PolicySync {
   readonly done: Promise<void>;
   /** Sends status and, where it differs, the host report now. */
   reportNow(): void;
+  /** The address that the stream goes out from is gone, so nothing sent on it arrives: another is opened at once. */
+  ownAddressGone(): void;
+  /** There may be a way now where there was none: the wait for the next try is over, unless the control plane itself set it. */
+  tryNow(): void;
   /** Since when another agent holds this identity, by what the control plane said last. */
   identityShared(): SharedIdentity | undefined;
 }
@@ -104,7 +110,9 @@ type Ending =
       /** The control plane has no room before. */
       readonly retryAfterMs?: number;
     }
-  | { readonly kind: 'renewed' };
+  | { readonly kind: 'renewed' }
+  /** Its own address went: the connection is of no use. */
+  | { readonly kind: 'moved' };
 
 /** The last rule set that the enforcer refused. */
 interface Refusal {
@@ -130,6 +138,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
   const memory: Memory = { refusal: undefined };
   let session: StreamSession | undefined;
   let shared: SharedIdentity | undefined;
+  let soon = new AbortController();
 
   async function run(): Promise<void> {
     const { signal, log, onState } = options;
@@ -145,10 +154,17 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
         shared = undefined;
         continue;
       }
+      if (ending.kind === 'moved') {
+        log.info('the address of the policy stream is gone from this host; opening another stream');
+        options.identity.resetClient();
+        failures = 0;
+        continue;
+      }
       if (ending.sharedWith !== undefined)
         shared = { since: shared?.since ?? millis(Date.now()), reason: ending.sharedWith };
       else if (ending.wasConnected) shared = undefined;
       onState('disconnected');
+      soon = new AbortController();
       // The client waits by itself after a failure; a new one does not.
       options.identity.resetClient();
       failures = ending.wasConnected ? 1 : failures + 1;
@@ -159,7 +175,10 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       const level = failures === 1 || ending.reason !== lastReason ? 'warn' : 'debug';
       lastReason = ending.reason;
       log[level]({ reason: ending.reason, delayMs: Math.round(delayMs) }, 'no policy stream; what is in force stays');
-      await wait(delayMs, signal);
+      // However often addresses change, tries are at least so far apart.
+      await wait(Math.min(delayMs, times.backoffLeastMs), signal);
+      const until = ending.retryAfterMs === undefined ? AbortSignal.any([signal, soon.signal]) : signal;
+      await wait(Math.max(0, delayMs - times.backoffLeastMs), until);
     }
     onState('disconnected');
   }
@@ -167,6 +186,8 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
   return {
     done: run(),
     reportNow: () => session?.report(),
+    ownAddressGone: () => session?.giveUp(),
+    tryNow: () => soon.abort(),
     identityShared: () => (session?.isConnected() === true ? undefined : shared),
   };
 }
@@ -224,6 +245,10 @@ class StreamSession {
 
   isConnected(): boolean {
     return this.#isConnected;
+  }
+
+  giveUp(): void {
+    this.#end({ kind: 'moved' });
   }
 
   /** Status, and the host report where it changed; nothing before the control plane has answered. */

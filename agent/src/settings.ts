@@ -4,6 +4,7 @@
 import { readFile } from 'node:fs/promises';
 import type { NameBounds } from '#agent-core/learnt-names.ts';
 import { defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
+import type { InterfacePatterns } from '#agent-core/published-addresses.ts';
 import { type Address, lastValue, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr } from '#model/address-range.ts';
 import { namePattern } from '#model/label.ts';
@@ -11,11 +12,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, LocalAddresses } from '#model/rule-set.ts';
 import { parseServiceTerm, type ServiceTerm } from '#model/service.ts';
 
-/** Names of interfaces, `*` for any characters. */
-export interface InterfaceSettings {
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
-}
+export type InterfaceSettings = InterfacePatterns;
 
 export interface FactSettings {
   readonly region?: string;

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { isLinkLocal, publishes } from '#agent/addresses.ts';
+import { isLinkLocal } from '#agent/addresses.ts';
 import { parseOsRelease } from '#agent/host-facts.ts';
 import { defaultSettings, parseSettings, readSettings } from '#agent/settings.ts';
 import type { Address } from '#model/address.ts';
@@ -107,23 +107,6 @@ connections: { markMask: 0xff00ffff }
 });
 
 describe('addresses and facts', () => {
-  const none = { include: [], exclude: [] };
-  const rows: readonly (readonly [string, Parameters<typeof publishes>[1], 'published' | 'kept back'])[] = [
-    ['eth0', none, 'published'],
-    ['ens3f0', none, 'published'],
-    ['bond0.100', none, 'published'],
-    ['docker0', none, 'kept back'],
-    ['br-1a2b3c4d5e6f', none, 'kept back'],
-    ['virbr0', none, 'kept back'],
-    ['cni0', none, 'kept back'],
-    ['br-lan', { include: ['br-lan'], exclude: [] }, 'published'],
-    ['eth1', { include: [], exclude: ['eth*'] }, 'kept back'],
-    ['eth1', { include: ['eth1'], exclude: ['eth*'] }, 'published'],
-  ];
-  test.each(rows)('interface %s under %j is %s', (name, settings, expected) => {
-    expect(publishes(name, settings) ? 'published' : 'kept back').toBe(expected);
-  });
-
   test('link-local addresses of both families are known', () => {
     const linkLocal = ['169.254.0.1', 'fe80::1', 'febf::1'] as Address[];
     const others = ['169.253.0.1', 'fec0::1', 'fd00::1', '10.0.0.1'] as Address[];

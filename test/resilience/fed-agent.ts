@@ -20,6 +20,7 @@ interface Heard {
   readonly streams: number;
   readonly heard: readonly string[];
   readonly statusAtAck: Readonly<Record<number, FedStatus>>;
+  readonly addresses: readonly string[];
 }
 
 export interface FedAgent {
@@ -40,6 +41,8 @@ export interface FedAgent {
   moveControlPlane(listen: string): Promise<void>;
   /** How many streams the control plane has seen since it started. */
   streams(): Promise<number>;
+  /** What the newest stream's hello said. */
+  helloAddresses(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -131,6 +134,7 @@ export async function feedAgent(given: {
       streamsBefore = 0;
     },
     streams: async () => (await heard()).streams,
+    helloAddresses: async () => (await heard()).addresses,
     async stop() {
       await agent.kill();
       feeder.stop();

@@ -28,7 +28,12 @@ function answer(command: Command): unknown {
     case 'heard': {
       const stream = backend.streams.at(-1);
       const statusAtAck = Object.fromEntries(stream?.statusAtAck ?? []);
-      return { streams: backend.streams.length, heard: stream?.heard ?? [], statusAtAck };
+      return {
+        streams: backend.streams.length,
+        heard: stream?.heard ?? [],
+        statusAtAck,
+        addresses: stream?.hello.addresses ?? [],
+      };
     }
   }
 }

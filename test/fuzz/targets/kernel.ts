@@ -15,8 +15,9 @@ import { decodeBatchAnswer } from '#agent-core/element-message.ts';
 import { findForeignRules, findingText } from '#agent-core/foreign-rules.ts';
 import { attribute, renderNetfilterRequest } from '#agent-core/netfilter-request.ts';
 import { decodeNftablesNotices } from '#agent-core/nftables-message.ts';
-import { parseSocketLine } from '#agent-core/open-socket.ts';
+import { parseOwnSocket, parseSocketLine } from '#agent-core/open-socket.ts';
 import { readHandedPackets } from '#agent-core/packet-queue-message.ts';
+import { readRouteDatagram } from '#agent-core/route-message.ts';
 import { decodeRuleComments } from '#agent-core/state-rule-message.ts';
 import { parseStanding, parseTableState } from '#agent-core/transaction.ts';
 import { type Address, parseAddress } from '#model/address.ts';
@@ -110,6 +111,43 @@ const nftablesTarget = pureTarget({
     decodeCounters(input, (_, packets) => must(isCount(packets), () => `${packets} packets`));
     const { taken } = decodeBatchAnswer(input);
     must(taken <= input.length / 16, () => `${taken} answers in ${input.length} bytes`);
+  },
+});
+
+const u32le = (value: number) => Uint8Array.from(u32(value)).reverse();
+const routeMessage = (type: number, body: Uint8Array, attributes: readonly (readonly [number, Uint8Array])[]) => {
+  const rest = Buffer.concat([body, ...attributes.map(([kind, value]) => attribute(kind, value))]);
+  return Uint8Array.from(
+    Buffer.concat([u32le(16 + rest.length), Uint8Array.of(type, 0, 2, 0), u32le(1), u32le(0), rest]),
+  );
+};
+/** As the kernel tells links and addresses: a port of a bridge, an address of each family, and a route. */
+const routed = [
+  routeMessage(16, Buffer.concat([Buffer.from([0, 0, 1, 0]), u32le(7), u32le(0x1_0043), u32le(0)]), [
+    [3, name('eth0')],
+    [10, u32le(3)],
+    [18, attribute(1, Buffer.from('veth\0'))],
+    [5, u32le(9)],
+    [37, u32le(1)],
+  ]),
+  routeMessage(20, Buffer.concat([Buffer.from([2, 24, 0x80, 0]), u32le(7)]), [
+    [1, Buffer.from([10, 0, 0, 1])],
+    [8, u32le(8)],
+  ]),
+  routeMessage(20, Buffer.concat([Buffer.from([10, 64, 0, 0]), u32le(7)]), [[1, Buffer.alloc(16, 0xfd)]]),
+  routeMessage(24, Buffer.concat([Buffer.from([2, 32, 0, 0, 254, 0, 0, 1]), u32le(0)]), [[4, u32le(7)]]),
+];
+
+const routeTarget = pureTarget({
+  name: 'netlink-route',
+  what: 'links, addresses and routes as routing netlink lists them',
+  suiteRuns: 25_000,
+  cost: usualCost,
+  inputs: almost({ corpus: [...routed, Buffer.concat(routed)] }),
+  check(input) {
+    readRouteDatagram(input, (message) => {
+      if (message.kind === 'address') mustBeAddress(message.address.address);
+    });
   },
 });
 
@@ -254,6 +292,8 @@ const listingTarget = pureTarget({
     for (const line of text.split('\n')) {
       const socket = parseSocketLine(line);
       if (socket !== undefined) mustBeAddress(socket.local);
+      const own = parseOwnSocket(line);
+      if (own !== undefined) mustBeAddress(own.local);
       parseDecisionKey(line);
     }
   },
@@ -262,6 +302,7 @@ const listingTarget = pureTarget({
 export const kernelTargets: readonly FuzzTarget[] = [
   conntrackTarget,
   nftablesTarget,
+  routeTarget,
   packetTarget,
   dnsTarget,
   dnsTcpTarget,

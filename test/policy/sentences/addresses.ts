@@ -175,7 +175,7 @@ export const addresses: readonly Sentence[] = [
   [
     'whose address',
     'an agent publishes addresses by which others reach it',
-    elsewhere('test/agent/settings.test.ts', 'interface %s under %j is %s'),
+    elsewhere('test/agent/addresses-kernel.test.ts', 'an address is published by what it can reach'),
   ],
   ...(
     [
