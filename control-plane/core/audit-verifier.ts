@@ -22,6 +22,9 @@ export type AuditFault =
 /** The store was found to be another than was signed last, and the log goes on under a new name. `action` of the entry that says so. */
 export const lineageAction = 'audit-lineage-began';
 
+/** `action` of the entry that names the checkpoint up to which entries were pruned. */
+export const prunedAction = 'audit-pruned';
+
 export interface AuditLineage {
   /** Of the entry that says so. */
   readonly seq: number;
@@ -47,8 +50,8 @@ export interface AuditVerifierOptions {
   readonly sha256: (text: string) => string;
   readonly isSigned: (text: string, by: Pick<AuditCheckpoint, 'key' | 'signature'>) => boolean;
   /**
-   * Where what is read begins, where it is not the log's own begin: `base` is the checkpoint up to which entries were pruned; `place` is
-   * what was read before; `unknown` takes the first line's word for it.
+   * Where what is read begins, where it is not the log's own begin: `base` is the checkpoint up to which entries were pruned, as an entry
+   * after it must say; `place` is what was read before; `unknown` takes the first line's word for it.
    */
   readonly from?: { readonly base: AuditCheckpoint } | { readonly place: ChainPlace } | 'unknown';
   /** The checkpoint that the reader kept, and trusts. */
@@ -72,6 +75,8 @@ export class AuditVerifier {
   /** What was signed and is not so, told unless the chain itself breaks later: only then is known whose log it is. */
   #mismatch: { readonly signed: AuditCheckpoint; readonly kind: 'rewritten' | 'truncated' } | undefined;
   #broken: Broken | undefined;
+  /** Where the log is said to begin, and no entry has said so yet. */
+  #unexplained: AuditCheckpoint | undefined;
 
   constructor(options: AuditVerifierOptions) {
     this.#options = options;
@@ -82,6 +87,7 @@ export class AuditVerifier {
     else if (from !== 'unknown') {
       this.checkpoint(from.base);
       this.#begin(from.base);
+      this.#unexplained = from.base;
     }
   }
 
@@ -110,6 +116,7 @@ export class AuditVerifier {
     const lineage = entry.action === lineageAction ? readLineage(entry) : undefined;
     if (lineage !== undefined) this.#lineages.push(lineage);
     if (this.#lineages.length > lineagesKept) this.#lineages.shift();
+    if (this.#unexplained !== undefined && isPruningTo(entry, this.#unexplained)) this.#unexplained = undefined;
     this.#judgeHeld();
   }
 
@@ -140,6 +147,7 @@ export class AuditVerifier {
       this.#mismatch ??= { signed: held, kind: 'truncated' };
     if (this.#broken !== undefined) return this.#broken;
     if (this.#mismatch !== undefined) return this.#mismatchVerdict(this.#mismatch, place);
+    if (this.#unexplained !== undefined) return unexplained(this.#unexplained);
     return {
       kind: 'intact',
       entries: this.#entries,
@@ -201,6 +209,21 @@ function otherLog(trusted: AuditCheckpoint, found: AuditCheckpoint): string {
 function restored({ seq }: AuditCheckpoint, successor: AuditLineage): string {
   const last = successor.previous?.seq ?? seq;
   return `the store was put back from an older copy, or cut off: entries from ${successor.seq} to ${last}, as they were signed, are gone`;
+}
+
+function unexplained({ seq }: AuditCheckpoint): AuditVerdict {
+  const problem = `entries up to ${seq} are missing, and no entry (${prunedAction}) says that they were pruned`;
+  return { kind: 'broken', seq, fault: 'missing', problem };
+}
+
+function isPruningTo({ action, details }: AuditEntry, { seq, hash }: ChainPlace): boolean {
+  if (action !== prunedAction) return false;
+  try {
+    const { through } = JSON.parse(details) as { readonly through?: Partial<ChainPlace> };
+    return through?.seq === seq && through.hash === hash;
+  } catch {
+    return false;
+  }
 }
 
 /** What the control plane says of it in the entry's details; undefined where that is not readable. */

@@ -1,14 +1,17 @@
 // Signs the audit log as it grows: once a minute where there is something new, when it is asked to, and at a stop. It signs only what
 // continues, entry by entry, from what it signed before; a store whose log does not (put back from an older copy, cut off, changed) goes
-// on as a new lineage, with an entry that says so, and what operators hold of the one before shows them what is gone.
+// on as a new lineage, with an entry that says so, and what operators hold of the one before shows them what is gone. From where on the log
+// is kept is no word of the store's either (audit-base.ts).
 
 import type { Logger } from 'pino';
 import type { Millis } from '#model/time.ts';
 import { type ChainPlace, chainBegin, chainFault } from '#policy/audit-chain.ts';
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
-import { type AuditKey, keepLastCheckpoint, openAuditKey, readLastCheckpoint } from './audit-key.ts';
+import { type AuditCheckpoint, checkpointText } from '#policy/audit-checkpoint.ts';
+import { type AuditBase, keepAuditBase, readAuditBase } from './audit-base.ts';
+import { type AuditKey, isSigned, keepLastCheckpoint, openAuditKey, readLastCheckpoint } from './audit-key.ts';
 import { sha256Hex } from './store/audit.ts';
 import type { AuditHead } from './store/audit-checkpoints.ts';
+import type { AuditPruning } from './store/audit-pruning.ts';
 import type { Store } from './store/store.ts';
 
 export interface AuditCheckpointsOptions {
@@ -23,10 +26,16 @@ export interface AuditCheckpointsOptions {
     | 'beginAuditLineage'
   >;
   readonly tenant: string;
-  /** Of the key and of what was signed last. */
+  /** Of the key, of what was signed last, and of where the log begins. */
   readonly directory: string;
   readonly now: () => Millis;
   readonly log: Logger;
+}
+
+interface Start {
+  readonly key: AuditKey;
+  readonly last: AuditCheckpoint | undefined;
+  readonly base: AuditBase;
 }
 
 /** What came since can be cut off unseen by whoever writes to the store's file. */
@@ -38,13 +47,15 @@ export class AuditCheckpoints {
   readonly #key: AuditKey;
   readonly #timer: NodeJS.Timeout;
   #last: AuditCheckpoint | undefined;
+  #base: AuditBase;
   #signing: Promise<unknown> = Promise.resolve();
   #isBehind = false;
 
-  private constructor(options: AuditCheckpointsOptions, key: AuditKey, last: AuditCheckpoint | undefined) {
+  private constructor(options: AuditCheckpointsOptions, start: Start) {
     this.#options = options;
-    this.#key = key;
-    this.#last = last;
+    this.#key = start.key;
+    this.#last = start.last;
+    this.#base = start.base;
     this.#timer = setInterval(() => void this.#signSoon(), everyMs).unref();
   }
 
@@ -58,7 +69,9 @@ export class AuditCheckpoints {
       await store.appendAudit({ tenant, note });
     }
     const last = await readLastCheckpoint(directory, key);
-    const checkpoints = new AuditCheckpoints(options, key, last);
+    const kept = await readAuditBase(directory);
+    const checkpoints = new AuditCheckpoints(options, { key, last, base: kept ?? {} });
+    if (kept === undefined) await checkpoints.#adoptBase();
     if (key.origin === 'made') await checkpoints.#resignBase();
     if (last !== undefined) await checkpoints.#signSoon();
     return checkpoints;
@@ -69,11 +82,32 @@ export class AuditCheckpoints {
     return this.#key.key;
   }
 
+  /** Entries up to this one were pruned; undefined where none were. */
+  get base(): AuditCheckpoint | undefined {
+    return this.#base.base;
+  }
+
   /** Of the log as it is now. Rejects where it cannot be signed: the disk is full, or fails. */
   fresh(): Promise<AuditCheckpoint> {
-    const signed = this.#signing.then(() => this.#sign());
-    this.#signing = signed.catch(() => undefined);
-    return signed;
+    return this.#inTurn(() => this.#sign());
+  }
+
+  /** Where `prune` dropped what lies before the checkpoint, the log begins after it from then on. */
+  moveBase(checkpoint: AuditCheckpoint, prune: () => Promise<AuditPruning>): Promise<AuditPruning> {
+    return this.#inTurn(async () => {
+      await this.#sign();
+      const before = this.#base;
+      await this.#keepBase({ ...before, pending: checkpoint });
+      const pruned = await prune();
+      await this.#keepBase(pruned.kind === 'pruned' ? { base: checkpoint } : before);
+      return pruned;
+    });
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#signing.then(work);
+    this.#signing = done.catch(() => undefined);
+    return done;
   }
 
   async stop(): Promise<void> {
@@ -95,15 +129,18 @@ export class AuditCheckpoints {
   async #sign(): Promise<AuditCheckpoint> {
     const { store, tenant, directory, now, log } = this.#options;
     let head = await store.readAuditHead({ tenant });
+    await this.#concludePruning(head);
     const last = this.#last;
-    if (last !== undefined && last.log === head.log && last.seq === head.seq && last.hash === head.hash) return last;
-    const problem = await this.#problemOf(head);
+    const problem = this.#beginProblem(head) ?? (isSame(last, head) ? undefined : await this.#problemOf(head));
+    if (problem === undefined && last !== undefined && isSame(last, head)) return last;
     if (problem !== undefined) {
       log.error(
         { problem, signed: last },
         'the audit log is not the one that was signed last; it goes on as a new lineage',
       );
-      head = await store.beginAuditLineage({ tenant, at: now(), previous: last, problem });
+      const base = await this.#baseOf(head);
+      head = await store.beginAuditLineage({ tenant, at: now(), previous: last, problem, base: base?.seq ?? 0 });
+      await this.#keepBase(base === undefined ? {} : { base });
     }
     const { log: name, seq, hash } = head;
     const checkpoint = this.#key.sign({ log: name, seq, hash, at: now() });
@@ -117,7 +154,7 @@ export class AuditCheckpoints {
   async #problemOf(head: AuditHead): Promise<string | undefined> {
     const { store, tenant } = this.#options;
     const last = this.#last;
-    if (last === undefined) return this.#chainProblem((await this.#base(head)) ?? chainBegin, head);
+    if (last === undefined) return this.#chainProblem(this.#base.base ?? chainBegin, head);
     if (last.log !== head.log) return `it is log ${head.log}, and ${last.log} was signed last`;
     if (head.seq < last.seq) return `entries up to ${last.seq} were signed, and it ends at ${head.seq}`;
     if (last.seq > head.base) {
@@ -127,20 +164,62 @@ export class AuditCheckpoints {
     return this.#chainProblem(last, head);
   }
 
-  async #base({ base }: AuditHead): Promise<AuditCheckpoint | undefined> {
+  /** Why the log does not begin where it was pruned to, or holds what no entry can be; undefined where it does. */
+  #beginProblem({ base: found, unreadable }: AuditHead): string | undefined {
+    const kept = this.#base.base?.seq ?? 0;
+    if (found !== kept) return `it begins after entry ${found}, and entries up to ${kept} were pruned`;
+    return unreadable === 0 ? undefined : `${unreadable} entries have numbers beyond all bounds`;
+  }
+
+  /** Of a pruning during which the process ended, or the disk failed: the store says whether it took it. */
+  async #concludePruning({ base: found }: AuditHead): Promise<void> {
+    const { base, pending } = this.#base;
+    if (pending === undefined) return;
+    const now = found === pending.seq ? pending : base;
+    await this.#keepBase(now === undefined ? {} : { base: now });
+  }
+
+  /**
+   * Where a log that does not begin where it was pruned to begins: not later than is known here. Earlier, where the store was put back from a
+   * copy of before the pruning, does no harm: then more of it has to hold.
+   */
+  async #baseOf({ base: found }: AuditHead): Promise<AuditCheckpoint | undefined> {
+    const kept = this.#base.base;
+    if (kept === undefined || found < 0 || found >= kept.seq) return kept;
+    return found === 0 ? undefined : ((await this.#signedAt(found)) ?? kept);
+  }
+
+  async #signedAt(seq: number): Promise<AuditCheckpoint | undefined> {
     const { store, tenant } = this.#options;
-    if (base === 0) return undefined;
-    const [first] = await store.listAuditCheckpoints({ tenant, fromSeq: base, limit: 1 });
-    return first;
+    const [found] = await store.listAuditCheckpoints({ tenant, fromSeq: seq, limit: 1 });
+    if (found?.seq !== seq || found.key !== this.key) return undefined;
+    return isSigned(checkpointText(found), found) ? found : undefined;
+  }
+
+  /** Of a data directory from before this was kept beside the key: the store's word, once. */
+  async #adoptBase(): Promise<void> {
+    const { store, tenant } = this.#options;
+    const { base: seq } = await store.readAuditHead({ tenant });
+    const [found] = seq > 0 ? await store.listAuditCheckpoints({ tenant, fromSeq: seq, limit: 1 }) : [];
+    // A key that was made just now signs it anew.
+    const isOurs = this.#key.origin === 'made' || (await this.#signedAt(seq)) !== undefined;
+    await this.#keepBase(found?.seq === seq && isOurs ? { base: found } : {});
   }
 
   /** Of a log that was pruned: the new key vouches for where it begins. */
   async #resignBase(): Promise<void> {
     const { store, tenant, now } = this.#options;
-    const base = await this.#base(await store.readAuditHead({ tenant }));
+    const { base } = this.#base;
     if (base === undefined) return;
     const { log, seq, hash } = base;
-    await store.resignAuditBase({ tenant, checkpoint: this.#key.sign({ log, seq, hash, at: now() }) });
+    const checkpoint = this.#key.sign({ log, seq, hash, at: now() });
+    await store.resignAuditBase({ tenant, checkpoint });
+    await this.#keepBase({ base: checkpoint });
+  }
+
+  async #keepBase(base: AuditBase): Promise<void> {
+    await keepAuditBase(this.#options.directory, base);
+    this.#base = base;
   }
 
   async #chainProblem(from: ChainPlace, head: AuditHead): Promise<string | undefined> {
@@ -158,4 +237,8 @@ export class AuditCheckpoints {
     }
     return place.hash === head.hash ? undefined : `entry ${head.seq} changed while it was read`;
   }
+}
+
+function isSame(last: AuditCheckpoint | undefined, head: AuditHead): boolean {
+  return last !== undefined && last.log === head.log && last.seq === head.seq && last.hash === head.hash;
 }

@@ -5,6 +5,8 @@
 import type { Logger } from 'pino';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditCheckpoint, checkpointText } from '#policy/audit-checkpoint.ts';
+import { prunedAction } from '#policy/audit-verifier.ts';
+import type { AuditCheckpoints } from './audit-checkpoints.ts';
 import { isSigned } from './audit-key.ts';
 import type { AuditPruning } from './store/audit-pruning.ts';
 import type { Store } from './store/store.ts';
@@ -12,8 +14,8 @@ import type { Store } from './store/store.ts';
 export interface AuditPrunerOptions {
   readonly store: Pick<Store, 'pruneAudit' | 'dropPrunedAudit'>;
   readonly tenant: string;
-  /** The public key that signs here. */
-  readonly key: string;
+  /** Whose key signs here, and who knows where the log begins. */
+  readonly checkpoints: Pick<AuditCheckpoints, 'key' | 'base' | 'moveBase'>;
   readonly keepDays: number;
   readonly now: () => Millis;
   readonly log: Logger;
@@ -38,14 +40,17 @@ export class AuditPruner {
   }
 
   async prune(checkpoint: AuditCheckpoint, actor: string): Promise<AuditPruning> {
-    const { store, tenant, key, keepDays, now } = this.#options;
-    if (checkpoint.key !== key || !isSigned(checkpointText(checkpoint), checkpoint)) return { kind: 'unknown' };
-    const pruned = await store.pruneAudit({
-      tenant,
-      checkpoint,
-      before: millis(now() - keepDays * dayMs),
-      note: { at: now(), actor, action: 'audit-pruned', target: 'audit' },
-    });
+    const { store, tenant, checkpoints, keepDays, now } = this.#options;
+    if (checkpoint.key !== checkpoints.key || !isSigned(checkpointText(checkpoint), checkpoint))
+      return { kind: 'unknown' };
+    const pruned = await checkpoints.moveBase(checkpoint, () =>
+      store.pruneAudit({
+        tenant,
+        checkpoint,
+        before: millis(now() - keepDays * dayMs),
+        note: { at: now(), actor, action: prunedAction, target: 'audit' },
+      }),
+    );
     if (pruned.kind === 'pruned') this.#drop();
     return pruned;
   }
@@ -65,7 +70,8 @@ export class AuditPruner {
   }
 
   async #dropAll(): Promise<void> {
-    const { store, tenant } = this.#options;
-    while (!this.#isStopped && (await store.dropPrunedAudit({ tenant, limit: rowsAtOnce })) > 0);
+    const { store, tenant, checkpoints } = this.#options;
+    const drop = () => store.dropPrunedAudit({ tenant, base: checkpoints.base?.seq ?? 0, limit: rowsAtOnce });
+    while (!this.#isStopped && (await drop()) > 0);
   }
 }

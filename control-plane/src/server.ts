@@ -122,7 +122,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const pruner = new AuditPruner({
       store,
       tenant,
-      key: checkpoints.key,
+      checkpoints,
       keepDays: settings.keepAuditDays,
       now,
       log: log.child({ part: 'audit' }),

@@ -240,6 +240,19 @@ test('the commands, one after the other: export, verify, and what may not be dro
   expect(await seen()).toEqual(before);
   expect((await segwall('export')).stderr).toBe('');
   expect((await seen()).seq).toBeGreaterThan(before.seq);
+  // A part that begins after what was kept says nothing of it.
+  const part = join(data, 'part.ndjson');
+  await writeFile(part, (await segwall('export', '--since', String(before.seq + 1))).stdout);
+  await writeFile(join(data, 'kept.json'), JSON.stringify(before));
+  expect(await segwall('verify', part, '--checkpoint', join(data, 'kept.json'))).toMatchObject({
+    exitCode: 4,
+    stdout: expect.stringContaining('was not compared'),
+  });
+  expect(await segwall('verify', part, '--checkpoint', join(data, 'kept.json'), '--json')).toMatchObject({
+    exitCode: 4,
+    stdout: expect.stringContaining('"compared":false'),
+  });
+  expect(await segwall('verify', file, '--checkpoint', join(data, 'kept.json'))).toMatchObject({ exitCode: 0 });
   await writeFile(file, (await readFile(file, 'utf8')).replace('control-plane', 'operator/eve'));
   expect(await segwall('verify', file, '--key', printed, '--json')).toMatchObject({
     exitCode: 1,

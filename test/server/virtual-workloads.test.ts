@@ -107,6 +107,7 @@ describe('the address of a virtual workload', () => {
     };
     world.one.connection.hostReported(report('10.0.0.2', ...vip));
     world.other.connection.hostReported(report('10.0.0.4', ...vip));
+    await fleet.quiet();
     expect(await relabel('lb-1', 'retired')).toEqual([{}, ['lb-1', 'other']]);
     expect(await relabel('other', 'lb')).toEqual([{ other: both }, ['lb-1']]);
     expect(await relabel('lb-1', 'lb')).toEqual([{ 'lb-1': both, other: both }, []]);

@@ -6,7 +6,7 @@ import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
 import { openApiClient } from './api-client.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { readEntries, readLogHead, verifyLog } from './audit-log.ts';
-import { printVerdict } from './audit-output.ts';
+import { isCompared, printVerdict, verdictExit } from './audit-output.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { guarded } from './failure.ts';
 import { heldPath, keepSeen, readCheckpointFile, readHeld } from './held-checkpoint.ts';
@@ -91,8 +91,8 @@ async function verify(options: AuditOptions): Promise<void> {
   const verdict = await verifyLog(client, held);
   const isKept =
     verdict.kind === 'intact' && options.checkpoint === undefined && (await keepSeen(path, { verdict, held }));
-  if (verdict.kind === 'broken') process.exitCode = 1;
-  if (options.json) printJson(held === undefined ? verdict : { ...verdict, held });
+  process.exitCode = verdictExit(verdict, held);
+  if (options.json) printJson(held === undefined ? verdict : { ...verdict, held, compared: isCompared(verdict, held) });
   else printVerdict(verdict, held);
   if (isKept && held === undefined)
     printProgress(

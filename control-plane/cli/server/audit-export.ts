@@ -8,7 +8,7 @@ import type { AuditVerdict, AuditVerifierOptions } from '#policy/audit-verifier.
 import { type ApiClient, openApiClient } from './api-client.ts';
 import { type AuditSink, lineText, openAuditSink, readAuditFile, standardOutput } from './audit-file.ts';
 import { type AuditLine, createVerifier, readLog, readLogHead, takeLine } from './audit-log.ts';
-import { printVerdict } from './audit-output.ts';
+import { isCompared, printVerdict, verdictExit } from './audit-output.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { CommandFailure, guarded } from './failure.ts';
 import { heldPath, keepSeen, readCheckpointFile, readHeld } from './held-checkpoint.ts';
@@ -40,7 +40,9 @@ export function registerAuditExport(audit: Command): void {
     .action(guarded(async (_options: unknown, command: Command) => exportLog(command.optsWithGlobals())));
   audit
     .command('verify')
-    .description('check an exported log here, without a control plane; exit 1 if it is broken')
+    .description(
+      'check an exported log here, without a control plane; exit 1 if it is broken, 4 if --checkpoint is of before it begins',
+    )
     .argument('<FILE>', 'as "audit export" writes it; - for standard input')
     .option('--key <HEX>', 'the public key that must have signed it, as "audit key" prints it')
     .option('--checkpoint <FILE>', 'a checkpoint that must hold')
@@ -114,8 +116,9 @@ async function verifyFile(path: string, options: VerifyOptions): Promise<void> {
   const held = checkpoint === undefined ? undefined : await readCheckpointFile(checkpoint);
   const trusted = { ...(key === undefined ? {} : { key }), ...(held === undefined ? {} : { held }) };
   const verdict = await verifyLines(readAuditFile(path), trusted);
-  if (verdict.kind === 'broken') process.exitCode = 1;
-  if (json === true) printJson(held === undefined ? verdict : { ...verdict, held });
+  process.exitCode = verdictExit(verdict, held);
+  if (json === true)
+    printJson(held === undefined ? verdict : { ...verdict, held, compared: isCompared(verdict, held) });
   else printVerdict(verdict, held);
   if (key === undefined && held === undefined && verdict.kind === 'intact')
     printProgress(

@@ -4,6 +4,17 @@ import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
 import type { AuditVerdict } from '#policy/audit-verifier.ts';
 import { printLine, timeText } from './printing.ts';
 
+/** False where what was read begins after the entry that was held: nothing is said of it. */
+export function isCompared(verdict: AuditVerdict, held: AuditCheckpoint | undefined): boolean {
+  return verdict.kind === 'broken' || held === undefined || held.seq >= verdict.since;
+}
+
+/** 0, 1 where it is broken, 4 where what was held could not be compared. */
+export function verdictExit(verdict: AuditVerdict, held: AuditCheckpoint | undefined): 0 | 1 | 4 {
+  if (verdict.kind === 'broken') return 1;
+  return isCompared(verdict, held) ? 0 : 4;
+}
+
 export function printVerdict(verdict: AuditVerdict, held: AuditCheckpoint | undefined): void {
   if (verdict.kind === 'broken') {
     printLine(`broken: ${verdict.problem}`);
@@ -16,7 +27,9 @@ export function printVerdict(verdict: AuditVerdict, held: AuditCheckpoint | unde
   if (held !== undefined) {
     const seen = `entry ${held.seq}, signed at ${timeText(new Date(held.at).toISOString())},`;
     printLine(
-      held.seq < since ? `${seen} is no longer there to compare with; the same key signs` : `${seen} still holds`,
+      isCompared(verdict, held)
+        ? `${seen} still holds`
+        : `${seen} was not compared: what was read begins after entry ${since}; the same key signs`,
     );
   }
   for (const { seq, previous } of lineages) {

@@ -53,8 +53,8 @@ export function auditRoutes(app: Api, { store, tenant, rows, checkpoints, pruner
       },
     },
     async () => {
-      const { log, base: fromSeq } = await store.readAuditHead({ tenant });
-      const [base] = fromSeq === 0 ? [] : await store.listAuditCheckpoints({ tenant, fromSeq, limit: 1 });
+      const { log } = await store.readAuditHead({ tenant });
+      const { base } = checkpoints;
       return { log, key: checkpoints.key, ...(base === undefined ? {} : { base }) };
     },
   );

@@ -2,19 +2,25 @@
 // audit-checkpoints.ts, one folder up: the store knows no key.
 
 import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
 import type { ChainPlace } from '#policy/audit-chain.ts';
 import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
 import { lineageAction } from '#policy/audit-verifier.ts';
-import { readChainEnd, writeAudit } from './audit.ts';
+import { isEntry, isOutside, mostEntry, readChainEnd, writeAudit } from './audit.ts';
+import { boundedTime, storedText } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
 /** Where the log ends, and what of it is kept. */
 export interface AuditHead extends ChainPlace {
   readonly log: string;
-  /** Entries up to this one were pruned. */
+  /** Entries up to this one were pruned, as the store has it; -1 where that is no number of an entry. */
   readonly base: number;
+  /** Rows with a number that no entry has: they are in no reader's way, and none of ours. */
+  readonly unreadable: number;
 }
+
+const most = sql.raw(String(mostEntry));
 
 /** One in so many entries is kept for good; between them only the newest. */
 const spacing = 1000;
@@ -27,10 +33,22 @@ export async function readAuditHead(tx: Transaction, input: { readonly tenant: s
   const { tenant } = input;
   const { log, base } = await tx
     .selectFrom('tenants')
-    .select(['audit_log as log', 'audit_base as base'])
+    .select([
+      storedText('audit_log').as('log'),
+      sql<number>`case when typeof(audit_base) = 'integer' and audit_base between 0 and ${most} then audit_base else -1 end`.as(
+        'base',
+      ),
+    ])
     .where('name', '=', tenant)
     .executeTakeFirstOrThrow();
-  return { log, base, ...(await readChainEnd(tx, tenant)) };
+  const end = await readChainEnd(tx, tenant);
+  const { unreadable } = await tx
+    .selectFrom('audit')
+    .select(({ fn }) => fn.countAll<number>().as('unreadable'))
+    .where('tenant', '=', tenant)
+    .where(isOutside(end))
+    .executeTakeFirstOrThrow();
+  return { log, base, unreadable, ...end };
 }
 
 /** Oldest first, from `fromSeq`. The first of all is the one up to which entries were pruned, where any were. */
@@ -40,8 +58,13 @@ export async function listAuditCheckpoints(
 ): Promise<readonly AuditCheckpoint[]> {
   const rows = await tx
     .selectFrom('audit_checkpoints')
-    .select(['log', 'seq', 'hash', 'at', 'key', 'signature'])
+    .select([
+      'seq',
+      boundedTime('at').as('at'),
+      ...(['log', 'hash', 'key', 'signature'] as const).map((name) => storedText(name).as(name)),
+    ])
     .where('tenant', '=', input.tenant)
+    .where(isEntry())
     .where('seq', '>=', input.fromSeq)
     .orderBy('seq')
     .limit(input.limit)
@@ -69,6 +92,7 @@ export async function saveAuditCheckpoint(
     .selectFrom('audit_checkpoints')
     .select('seq')
     .where('tenant', '=', tenant)
+    .where(isEntry())
     .orderBy('seq', 'desc')
     .limit(2)
     .execute();
@@ -82,7 +106,7 @@ export async function saveAuditCheckpoint(
 
 /**
  * The log that is here is not the one that was signed last: it goes on under a new name, and says so. Checkpoints of what is not here any
- * more go; the last of them is in the entry.
+ * more go; the last of them is in the entry. So do rows whose numbers no entry has, so that they are told once.
  */
 export async function beginAuditLineage(
   tx: Transaction,
@@ -91,19 +115,29 @@ export async function beginAuditLineage(
     readonly at: Millis;
     readonly previous: AuditCheckpoint | undefined;
     readonly problem: string;
+    /** Entries up to this one were pruned. */
+    readonly base: number;
   },
 ): Promise<AuditHead> {
-  const { tenant, at, previous, problem } = input;
+  const { tenant, at, previous, problem, base } = input;
   const log = newAuditLog();
-  const { seq: kept } = await readAuditHead(tx, { tenant });
-  await tx.updateTable('tenants').set({ audit_log: log }).where('name', '=', tenant).execute();
+  const end = await readAuditHead(tx, { tenant });
+  const { seq: kept, unreadable } = end;
+  await tx.updateTable('tenants').set({ audit_log: log, audit_base: base }).where('name', '=', tenant).execute();
+  await tx.deleteFrom('audit').where('tenant', '=', tenant).where(isOutside(end)).execute();
   await tx.deleteFrom('audit_checkpoints').where('tenant', '=', tenant).where('seq', '>', kept).execute();
   await writeAudit(tx, tenant, {
     at,
     actor: 'control-plane',
     action: lineageAction,
     target: 'audit',
-    details: { log, kept, problem, ...(previous === undefined ? {} : { previous }) },
+    details: {
+      log,
+      kept,
+      problem,
+      ...(unreadable === 0 ? {} : { unreadable }),
+      ...(previous === undefined ? {} : { previous }),
+    },
   });
   return readAuditHead(tx, { tenant });
 }

@@ -2,8 +2,9 @@
 
 import type { Millis } from '#model/time.ts';
 import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
-import { type AuditNote, writeAudit } from './audit.ts';
+import { type AuditNote, isEntry, writeAudit } from './audit.ts';
 import { readAuditHead } from './audit-checkpoints.ts';
+import { boundedTime } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
 /** `unknown`: nothing here is as the checkpoint says. `too-young`: an entry up to it was written when it must still be kept. */
@@ -29,7 +30,7 @@ export async function pruneAudit(
   if (seq === base) return { kind: 'pruned', through: base, entries: 0 };
   const entry = await tx
     .selectFrom('audit')
-    .select(['hash', 'at'])
+    .select(['hash', boundedTime('at').as('at')])
     .where('tenant', '=', tenant)
     .where('seq', '=', seq)
     .where('seq', '>', base)
@@ -47,19 +48,19 @@ export async function pruneAudit(
   return { kind: 'pruned', through: seq, entries: seq - base };
 }
 
-/** The oldest `limit` rows of those that were pruned; how many went. */
+/** The oldest `limit` rows of those up to `base`, which were pruned; how many went. What the store itself says of that is not asked. */
 export async function dropPrunedAudit(
   tx: Transaction,
-  input: { readonly tenant: string; readonly limit: number },
+  input: { readonly tenant: string; readonly base: number; readonly limit: number },
 ): Promise<number> {
-  const { tenant, limit } = input;
-  const { base } = await readAuditHead(tx, { tenant });
+  const { tenant, base, limit } = input;
   if (base === 0) return 0;
   const first = await tx
     .selectFrom('audit')
     .select('seq')
     .where('tenant', '=', tenant)
     .where('seq', '<=', base)
+    .where(isEntry())
     .orderBy('seq')
     .limit(1)
     .executeTakeFirst();

@@ -1,8 +1,10 @@
 // The audit log in the store: appended to in the transaction of the change it tells of, never altered.
 
 import { createHash } from 'node:crypto';
+import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditEntry, auditText, type ChainPlace, chainBegin } from '#policy/audit-chain.ts';
+import { boundedTime, storedText } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
 /** An entry before it has its place in the chain. `details` hold no secrets. */
@@ -19,16 +21,37 @@ export function sha256Hex(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Where the next entry follows on: the newest one, or the beginning of an empty log. */
+/** Beyond what a log reaches: an entry a millisecond for thirty-four years. Rows with a greater number are none of ours, and are read nowhere. */
+export const mostEntry = 2 ** 40;
+
+const most = sql.raw(String(mostEntry));
+
+/** Of a row's `seq`. */
+export function isEntry() {
+  return sql<boolean>`(seq between 1 and ${most} and typeof(seq) = 'integer')`;
+}
+
+/** Of a row that is not between the begin and the end of the log. In the order of the index, text comes after all numbers. */
+export function isOutside(end: ChainPlace) {
+  return sql<boolean>`(seq < 1 or seq > ${end.seq})`;
+}
+
+/**
+ * Where the next entry follows on: the newest one, or the beginning of an empty log. Whatever a hand wrote into the table, there is a place
+ * after it: what it did to the chain is told when the log is signed next, and no change waits for that.
+ */
 export async function readChainEnd(tx: Transaction, tenant: string): Promise<ChainPlace> {
-  const last = await tx
+  const entries = tx
     .selectFrom('audit')
-    .select(['seq', 'hash'])
+    .select(['seq', storedText('hash').as('hash')])
     .where('tenant', '=', tenant)
-    .orderBy('seq', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  return last ?? chainBegin;
+    .where(isEntry())
+    .limit(1);
+  const last = await entries.orderBy('seq', 'desc').executeTakeFirst();
+  if (last === undefined || last.seq < mostEntry) return last ?? chainBegin;
+  const isFollowed = sql<boolean>`not exists (select 1 from audit as next where next.tenant = audit.tenant and next.seq = audit.seq + 1)`;
+  const beforeLeap = await entries.where(isFollowed).where('seq', '<', mostEntry).orderBy('seq').executeTakeFirst();
+  return beforeLeap ?? chainBegin;
 }
 
 /** Called by every operation that changes something an operator would ask about. */
@@ -57,6 +80,8 @@ export async function appendAudit(
   await writeAudit(tx, input.tenant, input.note);
 }
 
+const texts = ['actor', 'action', 'target', 'details', 'previous_hash', 'hash'] as const;
+
 /** Oldest first, from after `afterSeq`, and from after what was pruned. */
 export async function listAudit(
   tx: Transaction,
@@ -64,8 +89,9 @@ export async function listAudit(
 ): Promise<readonly AuditEntry[]> {
   const rows = await tx
     .selectFrom('audit')
-    .selectAll()
+    .select(['seq', boundedTime('at').as('at'), ...texts.map((name) => storedText(name).as(name))])
     .where('tenant', '=', input.tenant)
+    .where(isEntry())
     .where('seq', '>', input.afterSeq)
     .where('seq', '>', (from) => from.selectFrom('tenants').select('audit_base').where('name', '=', input.tenant))
     .orderBy('seq')

@@ -37,7 +37,12 @@ export class UnreadNotes implements UnreadRows {
 /** Of a column of times: none beyond 1970 to 9999, which could not be told, and beyond 2^53 not even be read. */
 export function boundedTime<Time extends number | null = number>(column: string) {
   const [ref, most] = [sql.ref(column), sql.raw(String(latestInstant))];
-  return sql<Time>`case when ${ref} < 0 then 0 when ${ref} > ${most} then ${most} else ${ref} end`;
+  return sql<Time>`case when ${ref} < 0 then 0 when ${ref} > ${most} then ${most} else cast(${ref} as integer) end`;
+}
+
+/** Of a column of texts in which a hand may have put something else. */
+export function storedText(column: string) {
+  return sql<string>`cast(${sql.ref(column)} as text)`;
 }
 
 export function isBoundedTime(column: string) {

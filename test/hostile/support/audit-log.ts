@@ -45,8 +45,8 @@ export async function openAuditLog(data: string, now: () => number = Date.now): 
     if (method === 'POST') return checkpoints.fresh();
     if (url.pathname === '/audit') return store.listAudit({ tenant, afterSeq, limit });
     if (url.pathname === '/audit/checkpoints') return store.listAuditCheckpoints({ tenant, fromSeq, limit });
-    const { log, base: first } = await store.readAuditHead({ tenant });
-    const [base] = first === 0 ? [] : await store.listAuditCheckpoints({ tenant, fromSeq: first, limit: 1 });
+    const { log } = await store.readAuditHead({ tenant });
+    const { base } = checkpoints;
     return { log, key: checkpoints.key, ...(base === undefined ? {} : { base }) };
   };
   const call = async <Answer>(method: Method, path: string) => (await answer(method, path)) as Answer;
@@ -54,7 +54,7 @@ export async function openAuditLog(data: string, now: () => number = Date.now): 
     checkpoints,
     client: { controlPlane: data, call },
     pruner: (keepDays) =>
-      new AuditPruner({ store, tenant, key: checkpoints.key, keepDays, now: () => millis(now()), log: silent }),
+      new AuditPruner({ store, tenant, checkpoints, keepDays, now: () => millis(now()), log: silent }),
     append: (target) =>
       store.appendAudit({
         tenant,
