@@ -14,6 +14,7 @@ import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyIntake } from './policy-intake.ts';
 import type { PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
+import type { ScheduleWatch } from './schedule-watch.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
 import { bridgeText } from './unjudged-bridges.ts';
@@ -23,6 +24,7 @@ export interface AgentParts {
   readonly identity: Identity;
   readonly enforcement: Enforcement;
   readonly intake: PolicyIntake;
+  readonly schedules: ScheduleWatch;
   readonly flows: FlowPipeline;
   readonly host: HostWatch;
   readonly containers: ContainerDiscovery;
@@ -38,7 +40,7 @@ const warningsMost = 32;
 
 /** For the control plane. */
 export function reportedStatus(parts: Omit<AgentParts, 'startedAt'>): ReportedStatus {
-  const { enforcement, intake, flows } = parts;
+  const { enforcement, flows } = parts;
   const { enforcer } = enforcement;
   const flag = parts.panic.read();
   return {
@@ -47,7 +49,7 @@ export function reportedStatus(parts: Omit<AgentParts, 'startedAt'>): ReportedSt
     lost: flows.lost(),
     spooledBatches: flows.spooledBatches(),
     repairs: enforcer.counts().repairs,
-    problem: intake.problem(),
+    problem: problemOf(parts),
     ...(flag === undefined ? {} : { panic: flag }),
     warnings: warningsOf(parts),
   };
@@ -90,7 +92,7 @@ export function statusDocument(
     addresses: host.addresses().published,
     ...(addressStanding === undefined ? {} : { addressStanding }),
     repairs,
-    problem: intake.problem(),
+    problem: problemOf(parts),
     warnings: warningsOf(parts),
     foreign: foreign.findings(),
     failedWrites,
@@ -101,6 +103,10 @@ export function statusDocument(
     names: names.status(),
     flows: flows.status(),
   };
+}
+
+function problemOf({ intake, schedules }: Pick<AgentParts, 'intake' | 'schedules'>): string {
+  return [intake.problem(), schedules.problem()].filter((text) => text !== '').join('; ');
 }
 
 /** What may override our rules or keep them from holding, in words. */

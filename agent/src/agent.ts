@@ -13,6 +13,7 @@
 //                    denied sets ─────────┘
 //   around the enforcer (enforcement.ts): table watch, table guard, names, units, others' tables; event log ─► policy sync
 //   cgroup tree, /proc ─► container discovery ─► host report
+//   control plane's clock, own clocks ─► policy clock ─► schedule watch ─► enforcer: refresh
 //   panic flag ─► panic watch ─► enforcer: open; policy intake: resume
 //
 // One loop owns each piece of state: the enforcer its table, the netlink loop its sockets, the sender the spool's oldest batch.
@@ -43,6 +44,7 @@ import { watchPanic } from './panic-watch.ts';
 import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
+import { watchSchedules } from './schedule-watch.ts';
 import type { AgentSettings } from './settings.ts';
 import { createSignOfLife } from './sign-of-life.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -186,7 +188,29 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     log,
   });
-  const parts = { identity, enforcement, intake, flows, host, containers, events, panic, essentials, startedAt };
+  const schedules = watchSchedules({
+    enforcer,
+    clock: enforcement.clock,
+    turned() {
+      flows.policyChanged();
+      sync.reportNow();
+    },
+    failed: fail,
+    log,
+  });
+  const parts = {
+    identity,
+    enforcement,
+    intake,
+    schedules,
+    flows,
+    host,
+    containers,
+    events,
+    panic,
+    essentials,
+    startedAt,
+  };
   const sync = createPolicySync({
     identity,
     enforcer: intake,
@@ -203,6 +227,10 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     status: () => reportedStatus(parts),
     events,
+    heardTime(sentAt) {
+      enforcement.clock.heard(sentAt);
+      schedules.look();
+    },
     standing(next) {
       addressStanding = next;
     },
@@ -301,6 +329,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
 
   clearInterval(resolving);
   stopWatchingPanic();
+  await schedules.close();
   memory.close();
   host.close();
   discovery.close();

@@ -21,6 +21,7 @@ import type { NetlinkReader } from './netlink-loop.ts';
 import { createNft, type Nft } from './nft.ts';
 import { insertOpenSockets } from './open-sockets.ts';
 import type { PanicFlag } from './panic-flag.ts';
+import { openPolicyClock, type PolicyClock } from './policy-clock.ts';
 import type { AgentSettings } from './settings.ts';
 import { reportStart } from './start-report.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -34,6 +35,7 @@ export interface Enforcement {
   readonly nft: Nft;
   readonly enforcer: TableEnforcer;
   readonly names: Names;
+  readonly clock: PolicyClock;
   readonly foreign: ForeignWatch;
   /** Absent where the kernel tells nobody of changes. */
   readonly reader: NetlinkReader | undefined;
@@ -63,6 +65,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
   const { state, settings, essentials, panic, events, log } = options;
   const { marks } = settings.connections;
   const nft = createNft();
+  const clock = await openPolicyClock(state.path);
   const units = createUnitWatch({ root: options.cgroups, log });
   const elements = createElementSocket();
   const names = createNames({
@@ -89,6 +92,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     units,
     elements,
     names,
+    policyTime: clock.now,
     panic,
     async hearStrangers() {
       if (watch.ok) await watch.value.hearAll();
@@ -129,6 +133,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     nft,
     enforcer,
     names,
+    clock,
     foreign,
     reader: watch.ok ? watch.value.reader : undefined,
     startProblem: started.kind === 'failed' ? `the last good revision could not be loaded: ${started.problem}` : '',

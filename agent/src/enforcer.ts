@@ -32,7 +32,7 @@ import type { StateDirectory } from './state-directory.ts';
 import { createTableChange } from './table-change.ts';
 import type { RepairOutcome } from './table-guard.ts';
 import { createTableLoader } from './table-loader.ts';
-import { createTableMaking, type TableMakingOptions } from './table-making.ts';
+import { createTableMaking, type Judged, type TableMakingOptions } from './table-making.ts';
 import { createTableRepair } from './table-repair.ts';
 import { createTableStart, type StartOutcome } from './table-start.ts';
 import { createUnitPlacer } from './unit-placer.ts';
@@ -73,6 +73,8 @@ export interface TableEnforcer extends Enforcer {
   decisionOf(number: number): Decision | undefined;
   /** The rule set in force loaded again under settings that changed (essential entries). */
   refresh(): Promise<ApplyOutcome | undefined>;
+  /** By which time what is in force was made, and when time alone makes it another; `refresh` then. */
+  judged(): Judged | undefined;
   /** As `refresh`, for what names stand for: on disk soon after. */
   relearn(): Promise<ApplyOutcome | undefined>;
   /** Takes our table away and forgets the last good revision: the host is open. */
@@ -272,6 +274,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
     relearn: () =>
       inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, { saving: 'soon' }))),
+    judged: () => (inForce === undefined ? undefined : making.judged(inForce.table)),
     isOwnState: loader.isOwnState,
     heedPanic: () => inTurn(async () => undefined),
     isOpened: () => isOpened,

@@ -62,6 +62,8 @@ export interface PolicySyncOptions {
   };
   /** What the host's claims to addresses have come to, whenever that changes. */
   readonly standing?: (standing: AddressStanding) => void;
+  /** What its heartbeats say the control plane's clock shows. Given, grants come with their schedules. */
+  readonly heardTime?: (sentAt: Millis) => void;
   /** Ends the sync. */
   readonly signal: AbortSignal;
   readonly log: Logger;
@@ -277,7 +279,11 @@ class StreamSession {
     const held = this.#options.enforcer.held();
     const { agentVersion } = this.#options;
     this.#reportedHost = textOf(host);
-    const takes = this.#options.standing === undefined ? {} : { takesStanding: true as const };
+    const { standing, heardTime } = this.#options;
+    const takes = {
+      ...(standing === undefined ? {} : { takesStanding: true as const }),
+      ...(heardTime === undefined ? {} : { takesSchedules: true as const }),
+    };
     this.#send({ kind: 'hello', agentVersion, host, ...takes, ...(held === undefined ? {} : { held: heldOf(held) }) });
   }
 
@@ -298,6 +304,7 @@ class StreamSession {
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
     } else if (message.value.kind === 'heartbeat') {
       this.#takesEvents = message.value.takesEvents;
+      this.#options.heardTime?.(message.value.sentAt);
       this.#sendEvents();
     } else if (message.value.kind === 'events-taken') {
       this.#options.events?.taken(message.value.ids);

@@ -19,6 +19,7 @@ import {
 import { isSamePlacement } from '#agent-core/unit-placement.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { unknownZoneIn } from '#model/rules-at.ts';
 import type { Held, InForce, Saving } from './in-force.ts';
 import { type MarkEpochs, misreadBits } from './mark-epochs.ts';
 import type { Nft } from './nft.ts';
@@ -58,9 +59,12 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const { revision } = ruleSet;
     const refused = (reason: string): ApplyOutcome => ({ kind: 'refused', revision, reason });
     const before = held.current();
+    const zone = unknownZoneIn(ruleSet);
+    if (zone !== undefined)
+      return refused(`the time zone database of this host does not know "${zone}"; update the agent`);
     // As the essential entries are read now: an address that is found while the table is made is in the next one.
     const way = options.way?.();
-    const make = making(ruleSet, before?.table);
+    const make = making.of(ruleSet, before?.table);
     const numbered = await make(before?.table.numbering ?? emptyNumbering);
     const table = numbered ?? (await make(emptyNumbering));
     if (table === undefined) return refused(noRoomText(marks));
@@ -87,6 +91,7 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const current = before?.epoch ?? standing?.epoch ?? 0;
     const isInForce = before?.digest === digest && before.ruleSet.revision === revision;
     if (isInForce && !isNewTable) {
+      making.judgedAgain(before.table, table);
       await held.keep({ ...before, ruleSet });
       return { kind: 'applied', revision };
     }

@@ -1,5 +1,5 @@
 // Makes the table of a rule set, with the host's own part of it (essential entries, addresses, units that systemd tells of, what names
-// stand for) as it is at that moment.
+// stand for) and what grants as it is at that moment.
 
 import { buildTable } from '#agent-core/build-table.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
@@ -8,6 +8,8 @@ import type { Table } from '#agent-core/table.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { Address } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { rulesAt } from '#model/rules-at.ts';
+import { type Millis, millis } from '#model/time.ts';
 import type { NamesOfTable } from './names.ts';
 
 export interface TableMakingOptions {
@@ -22,17 +24,42 @@ export interface TableMakingOptions {
   readonly namedUnits?: () => NamedUnits;
   /** Absent, the sets of domain names hold what the rule set says. */
   readonly names?: NamesOfTable;
+  /** The time by which rules end and windows turn. Absent: the host's own clock. */
+  readonly policyTime?: () => Millis;
 }
 
 /** Undefined where the numbers do not fit into the marks. */
 export type MakeTable = (numbering: Numbering) => Promise<Table | undefined>;
 
 /** Reads the host's part once; what it gives makes the table under any numbering. */
-export type TableMaking = (ruleSet: HostRuleSet, previous?: Table) => MakeTable;
+export interface TableMaking {
+  of(ruleSet: HostRuleSet, previous?: Table): MakeTable;
+  /** By which time a table was made here. */
+  judged(table: Table): Judged | undefined;
+  /** The table is also what would be made now, as `made` was. */
+  judgedAgain(table: Table, made: Table): void;
+}
+
+/** `turnsAt`: when time alone makes it another table. */
+export interface Judged {
+  readonly at: Millis;
+  readonly turnsAt?: Millis;
+  /** Some rule of it has a schedule. */
+  readonly isTimed: boolean;
+}
 
 export function createTableMaking(options: TableMakingOptions): TableMaking {
   const { marks, essentials, ownAddresses, namedUnits, mostWalks, names } = options;
-  return (ruleSet, previous) => {
+  const { policyTime = () => millis(Date.now()) } = options;
+  const judgements = new WeakMap<Table, Judged>();
+  const of = (whole: HostRuleSet, previous?: Table): MakeTable => {
+    const at = policyTime();
+    const { ruleSet, nextTurnAt } = rulesAt(whole, at);
+    const judged = { at, isTimed: ruleSet !== whole, ...(nextTurnAt === undefined ? {} : { turnsAt: nextTurnAt }) };
+    const noted = (table: Table | undefined): Table | undefined => {
+      if (table !== undefined) judgements.set(table, judged);
+      return table;
+    };
     const request = {
       ruleSet,
       marks,
@@ -43,10 +70,18 @@ export function createTableMaking(options: TableMakingOptions): TableMaking {
       ...(previous === undefined ? {} : { previous }),
     };
     return async (numbering) => {
-      if (names === undefined) return buildTable({ ...request, numbering });
+      if (names === undefined) return noted(buildTable({ ...request, numbering }));
       await names.prepare(ruleSet);
       const table = buildTable({ ...request, numbering, ruleSet: names.resolve(ruleSet) });
-      return table === undefined ? undefined : names.complete(table, ruleSet);
+      return noted(table === undefined ? undefined : names.complete(table, ruleSet));
     };
+  };
+  return {
+    of,
+    judged: (table) => judgements.get(table),
+    judgedAgain(table, made) {
+      const judged = judgements.get(made);
+      if (judged !== undefined) judgements.set(table, judged);
+    },
   };
 }

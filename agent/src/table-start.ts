@@ -101,7 +101,7 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
     const otherBits = kernel === undefined ? (isSameMask ? 0 : markMask | unswept) : misreadBits(marks, kernel);
     if (otherBits === 0) epochs.believe();
     else epochs.doubt((otherBits | marks.mask) >>> 0);
-    const makeUnder = making(ruleSet);
+    const makeUnder = making.of(ruleSet);
     // Under a smaller mask its numbers may have no room; under any other no mark that names them is left.
     return (await makeUnder(numbering)) ?? (isSameMask ? undefined : makeUnder(emptyNumbering));
   };

@@ -21,7 +21,7 @@ import { LabelIndex, type WorkloadNumber } from './label-index.ts';
 import { isManaged } from './managed-workload.ts';
 import { type NamingHosts, type PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
-import { RulesInForce } from './rules-in-force.ts';
+import { RulesInForce, type Schedules } from './rules-in-force.ts';
 import { SegmentMembers } from './segment-members.ts';
 import { VirtualHolders } from './virtual-holders.ts';
 import { type CompiledWorkload, WorkloadCompiler } from './workload-compiler.ts';
@@ -53,6 +53,14 @@ interface CompiledHost {
   told?: Omit<HostRuleSet, 'revision'>;
 }
 
+export interface FleetCompilerOptions {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+  readonly now: Millis;
+  /** Default `resolved`: rule sets hold what grants at the instant. */
+  readonly schedules?: Schedules;
+}
+
 export class FleetCompiler {
   readonly #index: LabelIndex;
   readonly #segments: SegmentMembers;
@@ -70,7 +78,7 @@ export class FleetCompiler {
   #sameDirections = new Comparisons<DirectionRules>();
 
   /** `resolutions`, of names for fqdn peers, stay what they are. */
-  constructor({ policy, inventory, now }: { policy: Policy; inventory: Inventory; now: Millis }) {
+  constructor({ policy, inventory, now, schedules = 'resolved' }: FleetCompilerOptions) {
     this.#policy = policy;
     this.#index = new LabelIndex(inventory.workloads.values());
     this.#segments = new SegmentMembers(policy, this.#index);
@@ -82,13 +90,14 @@ export class FleetCompiler {
     this.#virtual = new VirtualHolders(this.#index);
     for (const number of this.#index.everyone) this.#virtual.replace(number, undefined, this.#index.workloads[number]);
     this.#cutOff = new CutOffSets({ index: this.#index, peerSets: this.#peerSets, virtual: this.#virtual });
-    this.#rules = new RulesInForce(now);
+    this.#rules = new RulesInForce(now, schedules);
     for (const segment of policy.segments.values()) this.#rules.set(segment);
     this.#compiler = new WorkloadCompiler({
       segments: this.#segments,
       peerSets: this.#peerSets,
       activeRules: (segment) => this.#rules.of(segment),
       cutOff: this.#cutOff,
+      schedules,
     });
     this.#compiler.setGuardrails(policy.guardrails);
     for (const number of this.#index.everyone) this.#place(number, undefined, this.#index.workloads[number]);

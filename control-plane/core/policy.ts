@@ -5,6 +5,7 @@
 import type { Address } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { Labels } from '#model/label.ts';
+import type { TimeWindow, Weekday } from '#model/schedule.ts';
 import type { Selector } from '#model/selector.ts';
 import type { Service, ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
@@ -26,18 +27,7 @@ export type Peer =
   | { readonly kind: 'fqdn'; readonly name: string }
   | { readonly kind: 'any' };
 
-export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
-
-/**
- * Minutes of the day in `zone` (IANA), fromMinute inclusive, toMinute exclusive (up to 1440). Where toMinute ≤ fromMinute the
- * window passes midnight and belongs to the day it starts on.
- */
-export interface TimeWindow {
-  readonly days: ReadonlySet<Weekday>;
-  readonly fromMinute: number;
-  readonly toMinute: number;
-  readonly zone: string;
-}
+export type { TimeWindow, Weekday };
 
 export interface Rule {
   readonly name: string;

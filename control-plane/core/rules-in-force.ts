@@ -1,12 +1,15 @@
 // Which rules of which segment grant at an instant, and when time alone next changes that. Only segments with rules that expire
-// or have a `when` are looked at again when time passes.
+// or have a `when` are looked at again when time passes. Where hosts judge schedules by themselves, a rule counts until it expires.
 
 import { compareCodeUnits } from '#model/code-unit-order.ts';
+import { activityOf, earliest } from '#model/schedule.ts';
 import type { Millis } from '#model/time.ts';
 import type { Rule, Segment } from './policy.ts';
-import { activityOf, earliest } from './rule-schedule.ts';
 
 const none: readonly Rule[] = [];
+
+/** `resolved`: what grants now. `carried`: also what will, since it goes out with its schedule. */
+export type Schedules = 'resolved' | 'carried';
 
 interface Timed {
   readonly segment: Segment;
@@ -16,10 +19,12 @@ interface Timed {
 export class RulesInForce {
   readonly #active = new Map<string, readonly Rule[]>();
   readonly #timed = new Map<string, Timed>();
+  readonly #schedules: Schedules;
   #now: Millis;
 
-  constructor(now: Millis) {
+  constructor(now: Millis, schedules: Schedules) {
     this.#now = now;
+    this.#schedules = schedules;
   }
 
   /** In code-unit order of their names. */
@@ -52,7 +57,9 @@ export class RulesInForce {
     const granting = segment.rules.filter((rule) => {
       if (rule.expiresAt === undefined && rule.when === undefined) return true;
       isTimed = true;
-      const { grants, nextChangeAt } = activityOf(rule, this.#now);
+      const { expiresAt } = rule;
+      const given = this.#schedules === 'resolved' ? rule : expiresAt === undefined ? {} : { expiresAt };
+      const { grants, nextChangeAt } = activityOf(given, this.#now);
       if (nextChangeAt !== undefined) instants.push(nextChangeAt);
       return grants === 'now';
     });

@@ -11,6 +11,7 @@ import type {
   SelectiveServices,
   WorkloadRules,
 } from '#model/rule-set.ts';
+import type { Schedule } from '#model/schedule.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type DenyAction, type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { CutOffSets } from './cut-off-sets.ts';
@@ -18,6 +19,7 @@ import type { WorkloadNumber } from './label-index.ts';
 import { addressesMeant, LandedRules, type Landing } from './landed-rules.ts';
 import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Policy, Rule, Workload } from './policy.ts';
+import type { Schedules } from './rules-in-force.ts';
 import type { Combination, SegmentMembers } from './segment-members.ts';
 import type { HeldVirtual } from './virtual-holders.ts';
 
@@ -64,9 +66,10 @@ const mostAskedEach = 8;
 export interface WorkloadCompilerParts {
   readonly segments: SegmentMembers;
   readonly peerSets: PeerSets;
-  /** The segment's rules that grant now, in code-unit order of their names. */
+  /** The segment's rules that grant (as `schedules` says), in code-unit order of their names. */
   readonly activeRules: (segment: string) => readonly Rule[];
   readonly cutOff: Pick<CutOffSets, 'exemptionsOf'>;
+  readonly schedules: Schedules;
 }
 
 export class WorkloadCompiler {
@@ -196,8 +199,8 @@ export class WorkloadCompiler {
   #rulesOf(combination: Combination): LandedRules<Grant> {
     let landed = this.#landed.get(combination);
     if (landed === undefined) {
-      const { activeRules, peerSets } = this.#parts;
-      const landings = activeRules(combination.segment.name).map((rule) => ruleLanding(rule, combination));
+      const { activeRules, peerSets, schedules } = this.#parts;
+      const landings = activeRules(combination.segment.name).map((rule) => ruleLanding(rule, combination, schedules));
       landed = new LandedRules(landings, combination, peerSets);
       this.#landed.set(combination, landed);
     }
@@ -215,14 +218,23 @@ function namedByBoth(inbound: CompiledDirection, outbound: CompiledDirection): R
   return named;
 }
 
-function ruleLanding({ name, from, to, services }: Rule, combination: Combination): Landing<Grant> {
+function ruleLanding(rule: Rule, combination: Combination, schedules: Schedules): Landing<Grant> {
+  const { name, from, to, services } = rule;
   const ref = refOf(combination);
   const canonical = canonicalServices(services);
+  const schedule = schedules === 'carried' ? scheduleOf(rule) : undefined;
+  const carried = schedule === undefined ? {} : { schedule };
   return {
     from,
     to,
-    make: (far, local) => ({ ...ref, rule: name, peers: far.far, local, services: canonical }),
+    make: (far, local) => ({ ...ref, rule: name, peers: far.far, local, services: canonical, ...carried }),
   };
+}
+
+/** Undefined for a rule that always grants. */
+function scheduleOf({ expiresAt, when }: Rule): Schedule | undefined {
+  if (expiresAt === undefined && when === undefined) return undefined;
+  return { ...(expiresAt === undefined ? {} : { expiresAt }), ...(when === undefined ? {} : { when }) };
 }
 
 /** In code-unit order of the guardrails' names; the entries of one are ordered by their content, since they have no names. */

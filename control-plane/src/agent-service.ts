@@ -35,6 +35,8 @@ export interface AgentServerOptions {
   readonly backend: AgentBackend;
   readonly log: Logger;
   readonly now?: () => Millis;
+  /** By which rules end and windows turn, told to agents as the time; default `now`. */
+  readonly policyTime?: () => Millis;
   readonly times?: Partial<StreamTimes>;
   readonly limits?: AdmissionLimits;
   /** Many hosts come from such an address: a proxy, a balancer, address translation. */
@@ -72,7 +74,8 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const streams = new Set<PolicyStream>();
   const hellos = new HelloPlaces({ atOnce: admission.hellosAtOnce, ofHost: admission.hellosOfHost });
   const checks = { backend, now };
-  const sync = createSyncMethod({ ...options, times, now, streams, hellos });
+  const policyTime = options.policyTime ?? now;
+  const sync = createSyncMethod({ ...options, times, now, policyTime, streams, hellos });
   const { renewals } = options;
   const enrolment = createEnrolmentService({
     ...{ pki, backend, log, now },
@@ -107,7 +110,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
 
   const tick = (): void => {
     const at = now();
-    const heartbeat = encodeHeartbeat(at);
+    const heartbeat = encodeHeartbeat(policyTime());
     for (const stream of streams) stream.tick(at, heartbeat);
     listener.recheck();
   };
@@ -141,12 +144,13 @@ interface SyncParts {
   readonly backend: AgentBackend;
   readonly log: Logger;
   readonly now: () => Millis;
+  readonly policyTime: () => Millis;
   readonly times: StreamTimes;
   readonly streams: Set<PolicyStream>;
   readonly hellos: HelloPlaces;
 }
 
-function createSyncMethod({ backend, log, now, times, streams, hellos }: SyncParts): StreamMethod {
+function createSyncMethod({ backend, log, now, policyTime, times, streams, hellos }: SyncParts): StreamMethod {
   const queue = createSendQueue();
   return {
     kind: 'stream',
@@ -180,6 +184,7 @@ function createSyncMethod({ backend, log, now, times, streams, hellos }: SyncPar
         queue,
         times,
         now,
+        policyTime,
         log,
         greeted: () => place.leave(),
         closed: () => {

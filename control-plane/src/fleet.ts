@@ -86,6 +86,8 @@ export interface FleetOptions {
   readonly store: Store;
   readonly tenant: string;
   readonly now: () => Millis;
+  /** By which rules end and windows turn; default `now`. */
+  readonly policyTime?: () => Millis;
   readonly log: Logger;
   /** Milliseconds of a clock that only goes forward; the process's own by default. */
   readonly elapsedMs?: () => number;
@@ -214,7 +216,8 @@ export class Fleet implements AgentBackend {
         this.#auditSoon({ actor: 'control-plane', action: 'entries-skipped', target, details }),
     });
     const timeCame = () => this.#soon('time', () => this.#timePassed(), 'operators');
-    this.#publication = new Publication({ sessions: this.sessions, now: options.now, timeCame }, this.#inForce());
+    const policyTime = options.policyTime ?? options.now;
+    this.#publication = new Publication({ sessions: this.sessions, now: policyTime, timeCame }, this.#inForce());
   }
 
   /** Rebuilds the state that the store remembers. `active` is the policy of its last activation, checked. */

@@ -9,6 +9,7 @@ import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { rulesAt } from '#model/rules-at.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import {
@@ -48,6 +49,8 @@ export interface PolicyStreamOptions {
   readonly queue: SendQueue;
   readonly times: StreamTimes;
   readonly now: () => Millis;
+  /** By which rules end and windows turn. */
+  readonly policyTime: () => Millis;
   readonly log: Logger;
   /** The first rule set is answered, or there is none to send; may be called again. */
   readonly greeted: () => void;
@@ -71,6 +74,9 @@ export class PolicyStream {
   #base: HostRuleSet | undefined;
   #inFlight: InFlight | undefined;
   #next: HostRuleSet | undefined;
+  /** Of an agent that judges no schedules: what was offered last, and when time alone makes it another. */
+  #timed: { readonly ruleSet: HostRuleSet; readonly turnsAt: Millis } | undefined;
+  #takesSchedules = false;
   #isDraining = false;
   #isTakingEvents = false;
   /** Waits for the pipe to drain. */
@@ -118,6 +124,8 @@ export class PolicyStream {
       this.#heartbeatAt = at;
       this.#write(heartbeat);
     }
+    const { policyTime } = this.#options;
+    if (this.#timed !== undefined && policyTime() >= this.#timed.turnsAt) this.#offered(this.#timed.ruleSet);
   }
 
   /** Ends the stream; the agent is told. */
@@ -136,6 +144,7 @@ export class PolicyStream {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#next = undefined;
+    this.#timed = undefined;
     this.#inFlight = undefined;
     this.#base = undefined;
     this.#connection?.disconnected();
@@ -165,6 +174,7 @@ export class PolicyStream {
     if (this.#state !== 'awaiting-hello') return violation('found a second hello; allowed: one');
     this.#held = hello.held;
     this.#state = 'open';
+    this.#takesSchedules = hello.takesSchedules === true;
     const connection = this.#options.backend.connect(
       { ...this.#options.certificate.identity, connection: this.#options.call.peer.connection },
       { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0 },
@@ -183,7 +193,7 @@ export class PolicyStream {
     }
     this.#connection = connection.value;
     // The agent takes the first message for "connected": do not let it wait for a rule set that may not come.
-    this.#write(encodeHeartbeat(this.#options.now()));
+    this.#write(encodeHeartbeat(this.#options.policyTime()));
     if (this.#inFlight === undefined && this.#next === undefined) this.#options.greeted();
     this.#log.info({ revision: hello.held?.revision ?? 0, agentVersion: hello.agentVersion }, 'agent connected');
     return undefined;
@@ -272,8 +282,15 @@ export class PolicyStream {
 
   #offered(ruleSet: HostRuleSet): void {
     if (this.#state === 'closed') return;
-    this.#next = ruleSet;
+    this.#next = this.#takesSchedules ? ruleSet : this.#resolved(ruleSet);
     this.#options.queue.add(this.#pump);
+  }
+
+  /** What grants now, for an agent of before schedules travelled; it is offered again when that turns. */
+  #resolved(offered: HostRuleSet): HostRuleSet {
+    const { ruleSet, nextTurnAt } = rulesAt(offered, this.#options.policyTime());
+    this.#timed = nextTurnAt === undefined ? undefined : { ruleSet: offered, turnsAt: nextTurnAt };
+    return ruleSet;
   }
 
   #tellStanding(standing: AddressStanding): void {

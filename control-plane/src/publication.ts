@@ -67,11 +67,16 @@ export class Publication {
     this.#policy = inForce.policy;
     this.#published = inForce;
     const inventory = { workloads: new Map(), resolutions: new Map() };
-    this.#compiler = new FleetCompiler({ policy: inForce.policy, inventory, now: options.now() });
+    this.#compiler = new FleetCompiler({
+      policy: inForce.policy,
+      inventory,
+      now: options.now(),
+      schedules: 'carried',
+    });
     this.#compile(inForce);
   }
 
-  /** What the host is to enforce now; undefined where no agent of the inventory does. */
+  /** What the host is to enforce, with the schedules of what does not always grant; undefined where no agent of the inventory does. */
   ruleSetOf(host: string, revision: number): HostRuleSet | undefined {
     return this.#compilerOf(host).ruleSetOf(host, revision);
   }
@@ -198,7 +203,12 @@ export class Publication {
     this.#trial = undefined;
     if (trial === undefined) return;
     const { policy, hosts } = trial;
-    const compiler = new FleetCompiler({ policy, inventory: inventoryUnder(policy, inventory()), now: at });
+    const compiler = new FleetCompiler({
+      policy,
+      inventory: inventoryUnder(policy, inventory()),
+      now: at,
+      schedules: 'carried',
+    });
     this.#trial = { trial, compiler };
     for (const host of hosts) changed.add(host);
   }

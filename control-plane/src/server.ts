@@ -45,6 +45,7 @@ import { createMetrics } from './metrics.ts';
 import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts';
 import { openPki, type ServerTls } from './pki.ts';
 import { reviewStored } from './policy-review.ts';
+import { createPolicyTime } from './policy-time.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
 import { newOperatorToken, newTokenId, tokenHash } from './tokens.ts';
@@ -76,6 +77,7 @@ export interface ControlPlaneOptions {
 /** Throws an Error whose message is for the operator when it cannot start; then nothing is left running. */
 export async function startControlPlane({ settings, log, version, died }: ControlPlaneOptions): Promise<ControlPlane> {
   const now = () => millis(Date.now());
+  const policyTime = createPolicyTime(now);
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async () => {
     for (const one of stops.splice(0).reverse()) await one();
@@ -109,7 +111,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const claims = claimsOptions(settings);
     const certificateOverlapMs = settings.certificateOverlapSeconds * 1000;
     const fleet = await Fleet.open(
-      { store, tenant, now, log, claims, certificateOverlapMs },
+      { store, tenant, now, policyTime: policyTime.now, log, claims, certificateOverlapMs },
       await loadActivePolicy({ store, now, log }),
     );
     stops.push(() => fleet.stop());
@@ -136,6 +138,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     });
     stops.push(() => admission.stop());
     const agentServer: AgentServer = await startAgentServer({
+      policyTime: policyTime.now,
       address: listenAddressText(settings.agents),
       pki,
       backend: fleet,

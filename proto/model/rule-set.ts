@@ -1,9 +1,10 @@
 // What one host is to enforce: the seam between the control plane's compiler and the agent. Its workloads, each with its
-// own allow-lists per direction, and the peer sets those name. Time, labels, selectors and segments' membership are already
-// resolved; addresses, services and the order of layers are not yet nftables.
+// own allow-lists per direction, and the peer sets those name. Labels, selectors and segments' membership are already resolved; when a
+// grant holds is the host's to judge, and addresses, services and the order of layers are not yet nftables.
 
 import type { Address } from './address.ts';
 import type { AddressRange } from './address-range.ts';
+import type { Schedule } from './schedule.ts';
 import type { ServiceTerm } from './service.ts';
 import type { DenyAction, EnforcementMode } from './verdict.ts';
 
@@ -47,6 +48,8 @@ export interface Grant extends SegmentRef {
   readonly peers: Peers;
   readonly local: LocalAddresses;
   readonly services: readonly ServiceTerm[];
+  /** When it grants, judged by the host (rules-at.ts); absent where it always does. */
+  readonly schedule?: Schedule;
 }
 
 /** One entry of a guardrail, as it applies at this end. */

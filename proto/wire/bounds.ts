@@ -56,6 +56,7 @@ export const bounds = {
   'Hello.report': message,
   'Hello.held': message,
   'Hello.takes_address_standing': truth,
+  'Hello.takes_schedules': truth,
   'Held.revision': revision('told as `ahead` where the store knows of none so high; never becomes a revision of ours'),
   'Held.digest': { kind: 'bytes', most: 32, beyond: 'refuse', note: 'exactly 32' },
 

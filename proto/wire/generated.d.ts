@@ -1175,6 +1175,9 @@ export namespace segwall {
             /** Hello takesAddressStanding. */
             takesAddressStanding: boolean;
 
+            /** Hello takesSchedules. */
+            takesSchedules: boolean;
+
             /**
              * Encodes the specified Hello message. Does not implicitly {@link segwall.v1.Hello.verify|verify} messages.
              * @param message Hello message or plain object to encode
@@ -1210,6 +1213,9 @@ export namespace segwall {
 
                 /** Hello takesAddressStanding */
                 takesAddressStanding?: (boolean|null);
+
+                /** Hello takesSchedules */
+                takesSchedules?: (boolean|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -3256,6 +3262,9 @@ export namespace segwall {
             /** Grant services. */
             services: segwall.v1.ServiceTerm.$Properties[];
 
+            /** Grant schedule. */
+            schedule?: (segwall.v1.Schedule.$Properties|null);
+
             /**
              * Encodes the specified Grant message. Does not implicitly {@link segwall.v1.Grant.verify|verify} messages.
              * @param message Grant message or plain object to encode
@@ -3295,12 +3304,153 @@ export namespace segwall {
                 /** Grant services */
                 services?: (segwall.v1.ServiceTerm.$Properties[]|null);
 
+                /** Grant schedule */
+                schedule?: (segwall.v1.Schedule.$Properties|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Grant. */
             type $Shape = segwall.v1.Grant.$Properties;
+        }
+
+        /**
+         * Properties of a Schedule.
+         * @deprecated Use segwall.v1.Schedule.$Properties instead.
+         */
+        interface ISchedule extends segwall.v1.Schedule.$Properties {
+        }
+
+        /** Represents a Schedule. */
+        class Schedule {
+
+            /**
+             * Constructs a new Schedule.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Schedule.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Schedule expiresAt. */
+            expiresAt: number;
+
+            /** Schedule when. */
+            when?: (segwall.v1.TimeWindow.$Properties|null);
+
+            /**
+             * Encodes the specified Schedule message. Does not implicitly {@link segwall.v1.Schedule.verify|verify} messages.
+             * @param message Schedule message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Schedule.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Schedule message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Schedule & segwall.v1.Schedule.$Shape} Schedule
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Schedule & segwall.v1.Schedule.$Shape;
+        }
+
+        namespace Schedule {
+
+            /** Properties of a Schedule. */
+            interface $Properties {
+
+                /** Schedule expiresAt */
+                expiresAt?: (number|null);
+
+                /** Schedule when */
+                when?: (segwall.v1.TimeWindow.$Properties|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Schedule. */
+            type $Shape = segwall.v1.Schedule.$Properties;
+        }
+
+        /**
+         * Properties of a TimeWindow.
+         * @deprecated Use segwall.v1.TimeWindow.$Properties instead.
+         */
+        interface ITimeWindow extends segwall.v1.TimeWindow.$Properties {
+        }
+
+        /** Represents a TimeWindow. */
+        class TimeWindow {
+
+            /**
+             * Constructs a new TimeWindow.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.TimeWindow.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** TimeWindow days. */
+            days: number;
+
+            /** TimeWindow fromMinute. */
+            fromMinute: number;
+
+            /** TimeWindow toMinute. */
+            toMinute: number;
+
+            /** TimeWindow zone. */
+            zone: string;
+
+            /**
+             * Encodes the specified TimeWindow message. Does not implicitly {@link segwall.v1.TimeWindow.verify|verify} messages.
+             * @param message TimeWindow message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.TimeWindow.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a TimeWindow message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.TimeWindow & segwall.v1.TimeWindow.$Shape} TimeWindow
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.TimeWindow & segwall.v1.TimeWindow.$Shape;
+        }
+
+        namespace TimeWindow {
+
+            /** Properties of a TimeWindow. */
+            interface $Properties {
+
+                /** TimeWindow days */
+                days?: (number|null);
+
+                /** TimeWindow fromMinute */
+                fromMinute?: (number|null);
+
+                /** TimeWindow toMinute */
+                toMinute?: (number|null);
+
+                /** TimeWindow zone */
+                zone?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a TimeWindow. */
+            type $Shape = segwall.v1.TimeWindow.$Properties;
         }
 
         /**

@@ -2,6 +2,7 @@
 // where that much could be read, so that the agent can NACK it by number.
 
 import { parseAddress } from '#model/address.ts';
+import { latestInstant } from '#model/counts.ts';
 import type { HostEvent, HostEventKind, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';
 import { assertOk, err } from '#model/result.ts';
@@ -81,7 +82,7 @@ export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, Unread
     if (message.snapshot) return { kind: 'snapshot', ruleSet: readSnapshot(message.snapshot) };
     if (message.delta) return { kind: 'delta', wire: readDelta(message.delta) };
     if (message.heartbeat) {
-      const sentAt = millis(safeCount(message.heartbeat.sentAt ?? 0, 'heartbeat'));
+      const sentAt = millis(Math.min(latestInstant, safeCount(message.heartbeat.sentAt ?? 0, 'heartbeat')));
       return { kind: 'heartbeat', sentAt, takesEvents: message.heartbeat.takesEvents ?? false };
     }
     if (message.eventsTaken) {
@@ -171,6 +172,8 @@ export type UpMessage =
       readonly host: ReportedHost;
       readonly held?: HeldRuleSet;
       readonly takesStanding?: true;
+      /** Absent: rule sets are to hold what grants now, and no schedules. */
+      readonly takesSchedules?: true;
     }
   | { readonly kind: 'ack'; readonly revision: number }
   | { readonly kind: 'nack'; readonly revision: number; readonly reason: string; readonly nack: NackKind }
@@ -205,11 +208,12 @@ export function decodeUpMessage(bytes: Uint8Array): Result<UpMessage> {
 function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
   switch (message.kind) {
     case 'hello': {
-      const { agentVersion, held, takesStanding } = message;
+      const { agentVersion, held, takesStanding, takesSchedules } = message;
       const hello = {
         agentVersion,
         report: hostProperties(message.host),
         takesAddressStanding: takesStanding ?? false,
+        takesSchedules: takesSchedules ?? false,
       };
       if (held === undefined) return { hello };
       return { hello: { ...hello, held: { ...held, digest: Buffer.from(held.digest, 'hex') } } };
@@ -238,7 +242,10 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
   if (hello) {
     const agentVersion = checkedName(hello.agentVersion ?? '', limits.factCharacters, 'hello, agent version');
     const host = readHost(hello.report, 'hello');
-    const takes = hello.takesAddressStanding === true ? { takesStanding: true as const } : {};
+    const takes = {
+      ...(hello.takesAddressStanding === true ? { takesStanding: true as const } : {}),
+      ...(hello.takesSchedules === true ? { takesSchedules: true as const } : {}),
+    };
     const base = { kind: 'hello', agentVersion, host, ...takes } as const;
     if (!hello.held) return base;
     const digest = decodeDigest(hello.held.digest, 'hello, held digest');

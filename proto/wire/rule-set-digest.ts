@@ -18,6 +18,7 @@ import type {
   SegmentRef,
   WorkloadRules,
 } from '#model/rule-set.ts';
+import { type Schedule, weekdays } from '#model/schedule.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 
 const known = new WeakMap<PeerSet | WorkloadRules | HostRuleSet, string>();
@@ -81,8 +82,14 @@ function directionForm(rules: DirectionRules): unknown {
       peersForm(grant.peers),
       localForm(grant.local),
       servicesForm(grant.services),
+      ...(grant.schedule === undefined ? [] : [scheduleForm(grant.schedule)]),
     ]),
   ];
+}
+
+function scheduleForm({ expiresAt, when }: Schedule): unknown {
+  const days = when === undefined ? [] : weekdays.filter((day) => when.days.has(day));
+  return [expiresAt ?? null, when === undefined ? null : [days, when.fromMinute, when.toMinute, when.zone]];
 }
 
 function segmentForm(ref: SegmentRef): unknown {

@@ -24,6 +24,7 @@ import type { segwall } from './generated.js';
 import { limits } from './limits.ts';
 import { v1 } from './protobuf.ts';
 import { boundedCount, checkedName, refuse, refuseUnless } from './refusal.ts';
+import { decodeSchedule, encodeSchedule } from './schedule-codec.ts';
 import { decodeServices, encodeServices } from './service-codec.ts';
 import type { Interner, StringTable } from './string-table.ts';
 
@@ -223,6 +224,7 @@ function encodeDirection(rules: DirectionRules, interner: Interner): segwall.v1.
       segment: encodeSegment(grant, interner),
       rule: interner.index(grant.rule),
       ...encodeMatch(grant, interner),
+      ...(grant.schedule === undefined ? {} : { schedule: encodeSchedule(grant.schedule) }),
     })),
   };
 }
@@ -270,7 +272,9 @@ function decodeGuardrail(
 function decodeGrant(message: segwall.v1.Grant.$Properties, context: DecodeContext, where: string): Grant {
   const ref = decodeSegment(message.segment, context, where);
   const rule = context.strings.required(message.rule ?? 0, where);
-  return { ...ref, rule, ...decodeMatch(message, context, `${where}, rule ${ref.segment}/${rule}`) };
+  const here = `${where}, rule ${ref.segment}/${rule}`;
+  const match = decodeMatch(message, context, here);
+  return { ...ref, rule, ...match, ...(message.schedule ? { schedule: decodeSchedule(message.schedule, here) } : {}) };
 }
 
 type Match = Pick<Grant, 'peers' | 'local' | 'services'>;

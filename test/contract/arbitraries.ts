@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { type Address, addressFromIpv4Number, addressFromValue } from '#model/address.ts';
 import { type AddressRange, normaliseRanges } from '#model/address-range.ts';
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
+import { latestInstant } from '#model/counts.ts';
 import type { FlowBatch, FlowRecord } from '#model/flow.ts';
 import type {
   DirectionRules,
@@ -18,6 +19,7 @@ import type {
   SelectiveServices,
   WorkloadRules,
 } from '#model/rule-set.ts';
+import { type Schedule, type TimeWindow, weekdays } from '#model/schedule.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { End } from '#model/verdict.ts';
@@ -78,6 +80,16 @@ const local: fc.Arbitrary<LocalAddresses> = fc.oneof(
   ranges.map((list) => ({ kind: 'ranges' as const, ranges: list })),
 );
 
+const window: fc.Arbitrary<TimeWindow> = fc.record({
+  days: fc.subarray([...weekdays], { minLength: 1 }).map((days) => new Set(days)),
+  fromMinute: fc.integer({ min: 0, max: 1439 }),
+  toMinute: fc.integer({ min: 0, max: 1440 }),
+  zone: fc.constantFrom('UTC', 'Europe/Berlin', 'Etc/GMT+5'),
+});
+const schedules: fc.Arbitrary<Schedule> = fc
+  .record({ expiresAt: fc.integer({ min: 1, max: latestInstant }).map(millis), when: window }, { requiredKeys: [] })
+  .filter(({ expiresAt, when }) => expiresAt !== undefined || when !== undefined);
+
 function peersOf(ids: readonly string[]): fc.Arbitrary<Peers> {
   return fc.oneof(
     fc.constant({ kind: 'any' as const }),
@@ -88,8 +100,8 @@ function peersOf(ids: readonly string[]): fc.Arbitrary<Peers> {
 function directionOf(ids: readonly string[]): fc.Arbitrary<DirectionRules> {
   const match = { peers: peersOf(ids), local, services };
   const grant: fc.Arbitrary<Grant> = fc
-    .tuple(segment, fc.record({ rule: name, ...match }))
-    .map(([ref, rest]) => ({ ...ref, ...rest }));
+    .tuple(segment, fc.record({ rule: name, ...match }), fc.option(schedules, { freq: 3, nil: undefined }))
+    .map(([ref, rest, schedule]) => ({ ...ref, ...rest, ...(schedule === undefined ? {} : { schedule }) }));
   const guardrail: fc.Arbitrary<GuardrailDeny> = fc.record({
     guardrail: name,
     mode: fc.constantFrom('observe', 'enforce'),

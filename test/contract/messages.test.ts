@@ -42,6 +42,7 @@ describe('up', () => {
   test.each<UpMessage>([
     { kind: 'hello', agentVersion: '0.1.0', host },
     { kind: 'hello', agentVersion: '0.1.0', host, takesStanding: true },
+    { kind: 'hello', agentVersion: '0.1.0', host, takesSchedules: true },
     { kind: 'hello', agentVersion: '0.1.0', host, held: heldOf(nothing) },
     { kind: 'ack', revision: 12 },
     { kind: 'nack', revision: 12, reason: 'nft: no such file', nack: 'refused' },

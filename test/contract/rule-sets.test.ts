@@ -6,6 +6,7 @@ import { type Address, addressFromIpv4Number } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import { assertOk } from '#model/result.ts';
 import type { DirectionRules, Grant, HostRuleSet, PeerSet } from '#model/rule-set.ts';
+import { millis } from '#model/time.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';
 import { applyWireDelta, decodeDelta, encodeDelta } from '#wire/delta.ts';
 import { v1 } from '#wire/protobuf.ts';
@@ -52,6 +53,11 @@ describe('a digest', () => {
       { grants: [grant({ peers: { kind: 'any' } })] },
       { grants: [grant({ peers: { kind: 'sets', ids: [] } })] },
       { grants: [grant({ local: { kind: 'ranges', ranges: [] } })] },
+      { grants: [grant({})] },
+      { grants: [grant({ schedule: { expiresAt: millis(1) } })] },
+      { grants: [grant({ schedule: { when: whole } })] },
+      { grants: [grant({ schedule: { when: { ...whole, zone: 'Europe/Berlin' } } })] },
+      { grants: [grant({ schedule: { when: { ...whole, days: new Set(['mon']) } } })] },
       { grants: [] },
       { grants: [], defaultSegment: { segment: 'shop' } },
     ];
@@ -180,6 +186,14 @@ const refusals: readonly (readonly [string, (message: SnapshotMessage) => void, 
   ['a control character in a quarantine', (m) => set(m.peerSets[0], 'quarantine', 'lo\nst'), /no control characters/],
   ['an exemption of a set twice', (m) => set(m.workloads[0], 'exemptFrom', [exemption, exemption]), /each set once/],
   ['an exemption without local addresses', (m) => set(m.workloads[0], 'exemptFrom', [{ set: 1 }]), /local/],
+  ['a schedule that says nothing', (m) => schedule(m, {}), /an empty schedule; allowed: an end or a window/],
+  ['an end beyond the year 9999', (m) => schedule(m, { expiresAt: 2 ** 50 }), /instants up to/],
+  ['a window of no day', (m) => schedule(m, { when: { ...window, days: 0 } }), /days 0; allowed: 1 to 127/],
+  ['a window of an eighth day', (m) => schedule(m, { when: { ...window, days: 128 } }), /days 128/],
+  ['a window from the end of the day', (m) => schedule(m, { when: { ...window, fromMinute: 1440 } }), /0 to 1439/],
+  ['a window beyond the day', (m) => schedule(m, { when: { ...window, toMinute: 1441 } }), /0 to 1440/],
+  ['a window of no zone', (m) => schedule(m, { when: { ...window, zone: '' } }), /a name such as Europe/],
+  ['a zone that is a path', (m) => schedule(m, { when: { ...window, zone: '../etc' } }), /a name such as Europe/],
   ['ranges left out', (m) => set(m.peerSets[0], 'ranges', null), /no ranges/],
   ['a workload twice', (m) => void m.workloads.push(m.workloads[0] ?? {}), /each workload once/],
   ['a control character in a name', (m) => set(m.workloads[0], 'name', 'web\n1'), /no control characters/],
@@ -210,6 +224,13 @@ function set<T extends object, K extends keyof T>(target: T | null | undefined, 
   Object.assign(target, { [key]: value });
 }
 
+const window = { days: 1, fromMinute: 0, toMinute: 0, zone: 'UTC' };
+
+function schedule(message: SnapshotMessage, value: object): void {
+  set(message.workloads[0]?.inbound?.grants?.[0], 'schedule', value);
+}
+
+const whole = { days: new Set(['mon', 'tue'] as const), fromMinute: 0, toMinute: 1440, zone: 'UTC' };
 const exemption = { set: 1, local: { kind: 1 } };
 
 function manyNames(count: number) {

@@ -8,11 +8,14 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, diffRuleSets, isEmptyDelta, peerSetIdsOf } from '#model/rule-set-delta.ts';
+import { rulesAt } from '#model/rules-at.ts';
 import { selectorMatches } from '#model/selector.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { compileFleet } from '#policy/compile.ts';
+import { FleetCompiler } from '#policy/fleet-compiler.ts';
 import { selectorText } from '#policy/selector-text.ts';
 import { ruleTimeAt } from '#policy/time-window.ts';
+import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { arbitraryLabels, arbitraryReordering, arbitrarySelector, arbitraryWorld, type World } from './arbitraries.ts';
 
 function ruleSets(world: World, revision: number): readonly HostRuleSet[] {
@@ -107,4 +110,31 @@ test("a selector's text reads back to a selector that matches the same labels", 
     }),
     { numRuns: 300 },
   );
+});
+
+test('a rule set that carries schedules says at each later instant what is compiled then, and holds until it names', () => {
+  let turns = 0;
+  const later = fc.integer({ min: 0, max: 9 * 1440 }).map((minutes) => minutes * 60_000);
+  fc.assert(
+    fc.property(arbitraryWorld(), later, (world, laterMs) => {
+      const { policy, inventory, now } = world;
+      const carried = new FleetCompiler({ policy, inventory, now, schedules: 'carried' });
+      const at = millis(now + laterMs);
+      const resolved = compileFleet({ policy, inventory, now: at });
+      for (const host of resolved.hosts) {
+        const whole = carried.ruleSetOf(host, 1);
+        if (whole === undefined) throw new Error(`${host} has no rule set`);
+        const there = rulesAt(whole, at);
+        expect(there.ruleSet).toEqual(resolved.ruleSetOf(host, 1));
+        expect(ruleSetDigest(there.ruleSet)).toBe(ruleSetDigest(resolved.ruleSetOf(host, 1) ?? whole));
+        if (there.nextTurnAt === undefined) continue;
+        turns += 1;
+        expect(there.nextTurnAt).toBeGreaterThan(at);
+        expect(rulesAt(whole, millis(there.nextTurnAt - 1)).ruleSet).toEqual(there.ruleSet);
+        expect(rulesAt(whole, there.nextTurnAt).ruleSet).not.toEqual(there.ruleSet);
+      }
+    }),
+    { numRuns: 200 },
+  );
+  expect(turns).toBeGreaterThan(50);
 });

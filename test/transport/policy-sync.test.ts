@@ -5,13 +5,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
 import { openClient } from '#agent/control-plane-client.ts';
 import type { Identity } from '#agent/identity.ts';
-import { createPolicySync, type PolicySync, type PolicySyncOptions, type SyncTimes } from '#agent/policy-sync.ts';
+import { createPolicySync, type PolicySync, type PolicySyncOptions } from '#agent/policy-sync.ts';
 import type { ApplyOutcome, SyncState } from '#agent/ports.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { type Address, addressFromIpv4Number } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { HostEvent } from '#model/host-event.ts';
-import type { HostRuleSet } from '#model/rule-set.ts';
+import type { Grant, HostRuleSet } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import {
   type DownMessage,
@@ -64,6 +64,28 @@ describe('a connected agent', () => {
     const [first, second] = agent.enforcer.applied;
     expect(second).toEqual(ruleSetOf(2, 1001));
     expect(second?.workloads[0]).toBe(first?.workloads[0]);
+  });
+
+  test('judges schedules by itself, and is sent them whole; one of before is sent what grants, and again when that turns', async () => {
+    const base = ruleSetOf(1, 3);
+    const endsAt = millis(Date.now() + 40_000);
+    const timed = withGrants(base, [granted('always'), { ...granted('soon'), schedule: { expiresAt: endsAt } }]);
+    fixture.backend.current = timed;
+    const heardTimes: number[] = [];
+    const now = await startAgent({ heardTime: (sentAt) => heardTimes.push(sentAt) });
+    await eventually('ACK', () => now.stream()?.heard.includes('acked 1'));
+    expect(now.enforcer.applied).toEqual([timed]);
+    await eventually('the time', () => heardTimes.length > 0);
+
+    const before = await startAgent();
+    await eventually('a rule set', () => before.enforcer.applied.length === 1);
+    expect(before.enforcer.applied).toEqual([withGrants(base, [granted('always'), granted('soon')])]);
+    clock = 40_000;
+    await eventually('the turn', () => before.enforcer.applied.length === 2);
+    expect(before.enforcer.applied[1]).toEqual(withGrants(base, [granted('always')]));
+    const heard = () => fixture.backend.streams.flatMap((stream) => stream.heard);
+    await eventually('its ACK', () => heard().filter((word) => word === 'acked 1').length >= 3);
+    expect(heard().filter((word) => word.startsWith('nacked'))).toEqual([]);
   });
 
   test('is sent only the newest of what came while one was under way', async () => {
@@ -484,7 +506,7 @@ interface TestAgent {
 }
 
 async function startAgent(
-  options: { readonly times?: Partial<SyncTimes>; readonly events?: PolicySyncOptions['events'] } = {},
+  options: Partial<Pick<PolicySyncOptions, 'times' | 'events' | 'heardTime'>> = {},
 ): Promise<TestAgent> {
   const identity = await fixture.enrolled();
   const enforcer = new FakeEnforcer();
@@ -501,6 +523,7 @@ async function startAgent(
     log: silent,
     onState: (state) => states.push(state),
     ...(options.events === undefined ? {} : { events: options.events }),
+    ...(options.heardTime === undefined ? {} : { heardTime: options.heardTime }),
     times: { backoffLeastMs: 10, backoffMostMs: 50, ...options.times },
   });
   stops.push(async () => {
@@ -559,6 +582,15 @@ async function certificateOf(pki: Awaited<ReturnType<typeof openPki>>) {
   const base64 = Buffer.from(issued.value.der).toString('base64');
   const certificate = `-----BEGIN CERTIFICATE-----\n${base64}\n-----END CERTIFICATE-----\n`;
   return { key, certificate, serial: issued.value.record.serial };
+}
+
+function granted(rule: string): Grant {
+  return { segment: 'shop', rule, peers: { kind: 'sets', ids: ['peers'] }, local: { kind: 'any' }, services: [] };
+}
+
+function withGrants(ruleSet: HostRuleSet, grants: readonly Grant[]): HostRuleSet {
+  const workloads = ruleSet.workloads.map((rules) => ({ ...rules, inbound: { ...rules.inbound, grants } }));
+  return { ...ruleSet, workloads };
 }
 
 function ruleSetOf(revision: number, peers: number): HostRuleSet {

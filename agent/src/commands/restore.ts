@@ -16,6 +16,7 @@ import { readNewestLastGood } from '../newest-last-good.ts';
 import { createNft } from '../nft.ts';
 import { insertOpenSockets } from '../open-sockets.ts';
 import { openPanicFlag } from '../panic-flag.ts';
+import { openPolicyClock } from '../policy-clock.ts';
 import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock, type StateLock } from '../state-lock.ts';
@@ -44,6 +45,8 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       liveAmong: (addresses) => livePeersAmong(addresses, marks),
       learning: 'off',
     });
+    const clock = await openPolicyClock(state);
+    await clock.keep();
     const enforcer = createEnforcer({
       nft,
       stateDirectory,
@@ -59,6 +62,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
         if (!entered.ok) log.warn({ reason: entered.error }, 'open connections are unknown to conntrack');
       },
       names,
+      policyTime: clock.now,
       panic: openPanicFlag(state),
     });
     const outcome = await enforcer.start();

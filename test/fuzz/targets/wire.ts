@@ -117,7 +117,14 @@ const host = fc.record(
 
 const up: fc.Arbitrary<UpMessage> = fc.oneof(
   fc.record(
-    { kind: fc.constant('hello'), agentVersion: name, host, held, takesStanding: fc.constant(true) },
+    {
+      kind: fc.constant('hello'),
+      agentVersion: name,
+      host,
+      held,
+      takesStanding: fc.constant(true),
+      takesSchedules: fc.constant(true),
+    },
     { requiredKeys: ['kind', 'agentVersion', 'host'] },
   ),
   fc.record({ kind: fc.constant('ack'), revision: count }),

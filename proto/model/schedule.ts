@@ -1,14 +1,33 @@
-// When a rule grants: not after it expires, and only inside its `when`. Wall clocks follow the window's zone, summer time
-// included: an hour that is skipped is never inside a window, an hour that repeats is inside twice. Knows time zones through
-// the language's own Intl and no clock.
+// When a rule grants: not after it expires, and only inside its `when`. The control plane and every host judge by it. Wall clocks
+// follow the window's zone, summer time included: an hour that is skipped is never inside a window, an hour that repeats is inside
+// twice. Knows time zones through the language's own Intl and no clock.
 
-import { type Millis, millis } from '#model/time.ts';
-import type { Rule, TimeWindow, Weekday } from './policy.ts';
+import { type Millis, millis } from './time.ts';
+
+export type Weekday = 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat' | 'sun';
+
+/**
+ * Minutes of the day in `zone` (IANA), fromMinute inclusive, toMinute exclusive (up to 1440). Where toMinute ≤ fromMinute the
+ * window passes midnight and belongs to the day it starts on.
+ */
+export interface TimeWindow {
+  readonly days: ReadonlySet<Weekday>;
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  readonly zone: string;
+}
+
+/** At least one of them. */
+export interface Schedule {
+  /** From this instant on nothing is granted. */
+  readonly expiresAt?: Millis;
+  readonly when?: TimeWindow;
+}
 
 const minuteMs = 60_000;
 const dayMinutes = 1440;
 const weekMinutes = 7 * dayMinutes;
-const weekdays: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+export const weekdays: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 
 /** Summer time can swallow one opening of a weekly window; two weeks later it has opened. */
 const horizonMs = 3 * weekMinutes * minuteMs;
@@ -19,7 +38,7 @@ export interface Activity {
   readonly nextChangeAt?: Millis;
 }
 
-export function activityOf({ expiresAt, when }: Pick<Rule, 'expiresAt' | 'when'>, now: Millis): Activity {
+export function activityOf({ expiresAt, when }: Schedule, now: Millis): Activity {
   if (expiresAt !== undefined && now >= expiresAt) return { grants: 'not-now' };
   const turnsAt = when === undefined ? undefined : nextTurnOf(when, now);
   if (when === undefined || isInside(when, now)) {
@@ -125,4 +144,14 @@ function offsetMs(zone: string, at: Millis): number {
     part.get('second') ?? 0,
   );
   return wall - Math.floor(at / 1000) * 1000;
+}
+
+/** Whether this machine's own tables tell the zone's wall clock. */
+export function isKnownZone(zone: string): boolean {
+  try {
+    offsetMs(zone, millis(0));
+    return true;
+  } catch {
+    return false;
+  }
 }
