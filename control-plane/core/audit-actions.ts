@@ -24,6 +24,7 @@ export const auditActions = {
   quarantined: { by: operator, tells: 'a workload was quarantined, with the peers it keeps' },
   'quarantine-released': { by: operator, tells: 'its quarantine ended' },
   'addresses-allowed': { by: operator, tells: 'the ranges that a host may claim addresses in' },
+  'hold-ended': { by: operator, tells: 'agents are sent policy again, in a new lineage of the store' },
   'agent-revoked': { by: operator, tells: "a host's enrolment was revoked, with the serials that held" },
   'agent-removed': { by: operator, tells: 'a host was revoked and forgotten' },
   'token-created': { by: operator, tells: 'a join token, without its text' },
@@ -63,6 +64,10 @@ export const auditActions = {
   'flows-refused': { by: controlPlane, tells: 'flow records that are not their sender’s own' },
   'entries-skipped': { by: controlPlane, tells: 'how many more entries a host caused than are written of one' },
   'revision-recovered': { by: controlPlane, tells: 'the store held a revision beyond all bounds' },
+  'hold-began': {
+    by: controlPlane,
+    tells: 'the store is older than what agents were told: they keep what they have until an operator resumes',
+  },
   'audit-lost': { by: controlPlane, tells: 'how many entries a full disk did not take' },
   'audit-key-made': { by: controlPlane, tells: 'the key that signs the log from now on' },
   'audit-lineage-began': {

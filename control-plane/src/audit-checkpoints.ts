@@ -50,6 +50,7 @@ export class AuditCheckpoints {
   #base: AuditBase;
   #signing: Promise<unknown> = Promise.resolve();
   #isBehind = false;
+  #departure: string | undefined;
 
   private constructor(options: AuditCheckpointsOptions, start: Start) {
     this.#options = options;
@@ -77,6 +78,11 @@ export class AuditCheckpoints {
     return checkpoints;
   }
 
+  /** Why the log did not continue from what was signed last, where that was so since the start. */
+  get departure(): string | undefined {
+    return this.#departure;
+  }
+
   /** The public key, 64 hex digits. */
   get key(): string {
     return this.#key.key;
@@ -90,6 +96,15 @@ export class AuditCheckpoints {
   /** Of the log as it is now. Rejects where it cannot be signed: the disk is full, or fails. */
   fresh(): Promise<AuditCheckpoint> {
     return this.#inTurn(() => this.#sign());
+  }
+
+  /** Of a store that somebody put back and says so: the log goes on under another name, unless it had to already. */
+  beginLineage(problem: string): Promise<AuditCheckpoint> {
+    return this.#inTurn(async () => {
+      const { store, tenant } = this.#options;
+      const head = await store.readAuditHead({ tenant });
+      return this.#signAt(this.#departure === undefined ? await this.#depart(head, problem) : head);
+    });
   }
 
   /** Where `prune` dropped what lies before the checkpoint, the log begins after it from then on. */
@@ -127,7 +142,7 @@ export class AuditCheckpoints {
   }
 
   async #sign(): Promise<AuditCheckpoint> {
-    const { store, tenant, directory, now, log } = this.#options;
+    const { store, tenant, log } = this.#options;
     let head = await store.readAuditHead({ tenant });
     await this.#concludePruning(head);
     const last = this.#last;
@@ -138,10 +153,25 @@ export class AuditCheckpoints {
         { problem, signed: last },
         'the audit log is not the one that was signed last; it goes on as a new lineage',
       );
-      const base = await this.#baseOf(head);
-      head = await store.beginAuditLineage({ tenant, at: now(), previous: last, problem, base: base?.seq ?? 0 });
-      await this.#keepBase(base === undefined ? {} : { base });
+      head = await this.#depart(head, problem);
     }
+    return this.#signAt(head);
+  }
+
+  async #depart(head: AuditHead, problem: string): Promise<AuditHead> {
+    const { store, tenant, now } = this.#options;
+    this.#departure = problem;
+    const base = await this.#baseOf(head);
+    const begun = await store.beginAuditLineage({
+      ...{ tenant, at: now(), problem, base: base?.seq ?? 0 },
+      previous: this.#last,
+    });
+    await this.#keepBase(base === undefined ? {} : { base });
+    return begun;
+  }
+
+  async #signAt(head: AuditHead): Promise<AuditCheckpoint> {
+    const { store, tenant, directory, now } = this.#options;
     const { log: name, seq, hash } = head;
     const checkpoint = this.#key.sign({ log: name, seq, hash, at: now() });
     await store.saveAuditCheckpoint({ tenant, checkpoint });

@@ -60,9 +60,11 @@ import { type InForce, Publication } from './publication.ts';
 import { RateBudget } from './rate-budget.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
 import type { AuditNote } from './store/audit.ts';
+import type { Lineage } from './store/lineage.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
 import type { UnreadRows } from './store/stored-values.ts';
+import { type HoldView, StoreHolding } from './store-holding.ts';
 import { tokenHash } from './tokens.ts';
 
 export interface ActivePolicy {
@@ -146,6 +148,7 @@ export class Fleet implements AgentBackend {
   readonly #happenings: HostHappenings;
   readonly #owed: OwedWrites;
   readonly #hostNotes: HostNotes;
+  readonly #holding: StoreHolding;
   #revision: number;
   #active: ActivePolicy;
   #canary: CanaryState | undefined;
@@ -173,6 +176,7 @@ export class Fleet implements AgentBackend {
       readonly enrolments: readonly StoredEnrolment[];
       readonly active: ActivePolicy;
       readonly upMs: number;
+      readonly lineage: Lineage;
     },
   ) {
     this.#store = options.store;
@@ -188,6 +192,8 @@ export class Fleet implements AgentBackend {
       ...(overlapMs === undefined ? {} : { overlapMs }),
     });
     this.#active = start.active;
+    const isCutOff = (workload: string) => this.inventory().workloads.get(workload)?.quarantine !== undefined;
+    this.#holding = new StoreHolding({ ...options, isCutOff }, start.lineage);
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
     this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
@@ -225,7 +231,8 @@ export class Fleet implements AgentBackend {
     const { store, tenant, now } = options;
     const stored = await store.loadFleet({ tenant, now: now() });
     const { revision, revokedSerials: revoked, enrolments, upMs } = stored;
-    const fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active });
+    const lineage = await store.readLineage({ tenant });
+    const fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active, lineage });
     fleet.#unread = stored.unread;
     if (stored.unread.count > 0)
       options.log.error(
@@ -258,6 +265,16 @@ export class Fleet implements AgentBackend {
 
   get active(): ActivePolicy {
     return this.#active;
+  }
+
+  /** Why agents keep what they have, where the store is older than what they were told. */
+  get hold(): HoldView | undefined {
+    return this.#holding.view();
+  }
+
+  /** Within it revisions are of one history. */
+  get lineage(): string {
+    return this.#holding.lineage;
   }
 
   /** The canary that runs, or how the last one since the start ended. */
@@ -680,6 +697,21 @@ export class Fleet implements AgentBackend {
     });
   }
 
+  /** Sends policy again, as the store has it. Undefined where nothing is held. */
+  async resume(actor: string): Promise<{ readonly revision: number; readonly lineage: string } | undefined> {
+    return this.#changes.run(async () => {
+      const hold = this.#holding.view();
+      if (hold === undefined) return undefined;
+      const revision = this.#revision + 1;
+      const details = holdDetails(hold);
+      await this.#store.endHold({ tenant: this.#tenant, revision, note: { actor, at: this.#now(), details } });
+      this.#revision = revision;
+      await this.#holding.ended();
+      this.#publication.mark('always');
+      return { revision, lineage: this.#holding.lineage };
+    });
+  }
+
   /**
    * Undefined where no host or unit has that name. Keys in `remove` that it lacks are no error; `labels` are its own, without
    * those that a unit has from its host.
@@ -841,14 +873,17 @@ export class Fleet implements AgentBackend {
 
   async #activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
     const revision = this.#revision + 1;
+    const hold = this.#holding.view();
     const id = await this.#store.activatePolicy({
       tenant: this.#tenant,
       source: input.source,
       revision,
       kind: input.kind,
       note: { ...input.note, at: this.#now() },
+      ...(hold === undefined ? {} : { endsHold: holdDetails(hold) }),
     });
     this.#revision = revision;
+    if (hold !== undefined) await this.#holding.ended();
     this.#active = { id, revision, policy: input.policy };
     const canary = this.#runningCanary();
     if (canary !== undefined) {
@@ -1025,7 +1060,7 @@ export class Fleet implements AgentBackend {
 
   #inForce(): InForce {
     const { policy, problem } = this.#active;
-    const sending = problem === undefined ? 'send' : 'hold';
+    const sending = problem === undefined && !this.#holding.isHeld ? 'send' : 'hold';
     return {
       policy,
       takeChanges: () => this.#inventory.takeChanges(),
@@ -1088,4 +1123,10 @@ export class Fleet implements AgentBackend {
     }
     return true;
   }
+}
+
+/** As an audit entry has it. */
+function holdDetails({ kind, ahead, unknown, cutOffSince }: HoldView): Readonly<Record<string, unknown>> {
+  const someOf = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, hostsTold) });
+  return { kind, ahead: someOf(ahead), unknown: someOf(unknown), cutOffSince: someOf(cutOffSince) };
 }

@@ -4,7 +4,9 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import pino from 'pino';
+import { err, type Result } from '#model/result.ts';
 import { safeText } from '#model/safe-text.ts';
+import { millis } from '#model/time.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
 import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
@@ -53,6 +55,38 @@ async function run(flags: RunFlags): Promise<void> {
     process.stderr.write(`error: cannot-start: ${cause instanceof Error ? cause.message : String(cause)}\n`);
     process.exitCode = 1;
   }
+}
+
+async function backup({ data, to }: { readonly data: string; readonly to: string }): Promise<void> {
+  const { takeBackup } = await import('./backup.ts');
+  const taken = await told('cannot-back-up', () => takeBackup({ data, to, now: millis(Date.now()) }));
+  if (taken !== undefined)
+    process.stdout.write(
+      `backed up to ${to}, as of revision ${taken.revision}. Whoever has it has the fleet: keep it encrypted, and elsewhere.\n`,
+    );
+}
+
+async function restore({ from, data }: { readonly from: string; readonly data: string }): Promise<void> {
+  const { restoreBackup } = await import('./backup.ts');
+  const restored = await told('cannot-restore', () => restoreBackup({ from, data, now: millis(Date.now()) }));
+  if (restored !== undefined)
+    process.stdout.write(
+      [
+        `restored to ${data}: a backup of ${new Date(restored.at).toISOString()}, as of revision ${restored.revision}.`,
+        'Start the control plane. Agents keep what they have; "segwall status" says who was told more than this store knows.',
+        'When it may speak for the fleet: segwall resume, or segwall apply DIR.',
+        '',
+      ].join('\n'),
+    );
+}
+
+/** The error, for people, where there is one. */
+async function told<T>(code: string, run: () => Promise<Result<T>>): Promise<T | undefined> {
+  const result = await run().catch((cause: unknown) => err(cause instanceof Error ? cause.message : String(cause)));
+  if (result.ok) return result.value;
+  process.stderr.write(`error: ${code}: ${safeText(result.error)}\n`);
+  process.exitCode = 1;
+  return undefined;
 }
 
 async function settingsOf({ config, ...flags }: RunFlags): Promise<Settings | undefined> {
@@ -106,5 +140,23 @@ program
   .option('--proxies <CIDRS>', 'from where hosts talk that are not theirs: proxies, address translation; with commas')
   .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
   .action(run);
+
+program
+  .command('backup')
+  .description(
+    'Copy all that must not be lost into a folder: the store as of one moment, and the keys; while it runs, too',
+  )
+  .requiredOption('--data <DIR>', 'the data directory of the control plane')
+  .requiredOption('--to <DIR>', 'a folder that is empty or is made')
+  .action(backup);
+
+program
+  .command('restore')
+  .description(
+    'Put a backup into an empty data directory; agents keep what they have until an operator says: segwall resume',
+  )
+  .requiredOption('--from <DIR>', 'a folder that backup made')
+  .requiredOption('--data <DIR>', 'the data directory: empty, or made')
+  .action(restore);
 
 await program.parseAsync();

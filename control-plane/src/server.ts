@@ -26,6 +26,7 @@ import { FailedCalls } from './api/failed-calls.ts';
 import { fleetRoutes } from './api/fleet.ts';
 import { flowRoutes } from './api/flows.ts';
 import { healthRoutes } from './api/health.ts';
+import { holdRoutes } from './api/hold.ts';
 import { operatorRoutes } from './api/operators.ts';
 import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
@@ -48,6 +49,7 @@ import { reviewStored } from './policy-review.ts';
 import { createPolicyTime } from './policy-time.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
+import { prepareStore } from './store-file.ts';
 import { newOperatorToken, newTokenId, tokenHash } from './tokens.ts';
 
 const tenant = 'default';
@@ -86,6 +88,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const directory = openDataDirectory(settings.data);
     if (!directory.ok) throw new Error(directory.error);
     stops.push(() => directory.value.release());
+    const found = prepareStore(directory.value);
+    if (!found.ok) throw new Error(found.error);
     const store = await openStore({ path: directory.value.storePath, died });
     stops.push(() => store.close());
     const checkpoints = await AuditCheckpoints.open({
@@ -96,6 +100,15 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       log: log.child({ part: 'audit' }),
     });
     stops.push(() => checkpoints.stop());
+    const older =
+      found.value === 'put-back' ? 'the file of the store is another than was used last' : checkpoints.departure;
+    if (older !== undefined) {
+      const hold = await store.beginHold({ tenant, hold: { kind: 'put-back', since: now(), why: older } });
+      log.error(
+        { hold },
+        'the store was put back: agents keep what they have until an operator resumes or applies a policy',
+      );
+    }
     const recovered = await store.recoverRevision({ tenant, at: now() });
     if (recovered !== undefined)
       log.warn(
@@ -186,6 +199,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       fleetRoutes(app, context);
       containmentRoutes(app, context);
       allowAddressesRoutes(app, context);
+      holdRoutes(app, context);
       tokenRoutes(app, context);
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);

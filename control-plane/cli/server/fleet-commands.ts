@@ -10,6 +10,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { registerContainmentCommands } from './containment-commands.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
+import { printHold, registerResume } from './hold-command.ts';
 import { parseLabelEdits } from './labels.ts';
 import { labelsText, printJson, printLine, printTable, someText, timeText } from './printing.ts';
 import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
@@ -38,6 +39,7 @@ export function registerFleetCommands(program: Command): void {
   registerAgentsWait(agents);
   registerAllowAddresses(agents);
   registerContainmentCommands(program, agents);
+  registerResume(program);
 
   program
     .command('workloads')
@@ -74,6 +76,7 @@ async function status(options: ListOptions): Promise<void> {
   printLine(
     `policy     ${policy.id} since revision ${policy.revision}: ${counted(policy.segments, 'segment')}, ${counted(policy.rules, 'rule')}`,
   );
+  if (view.hold !== undefined) printHold(view.hold);
   if (view.canary !== undefined)
     printLine(
       `canary     policy ${view.canary.policy} since revision ${view.canary.revision} on ${someText(view.canary.hosts)}; to end it: segwall rollback`,

@@ -34,7 +34,7 @@ export async function waitForAgents(
     const progress = await client.call<Progress>('GET', `/revisions/${given.revision}?waitMs=${waitMs}`);
     const awaited = awaitedOf(progress);
     tell(progressText(progress), awaited);
-    if (awaited.length === 0 || performance.now() >= deadline) return progress;
+    if (awaited.length === 0 || progress.held !== undefined || performance.now() >= deadline) return progress;
   }
 }
 
@@ -66,7 +66,8 @@ export function progressText({ revision, acked, nacked, pending, offline }: Prog
 
 /** Prints, for people, where it does not hold. */
 export function printTroubles(progress: Progress): void {
-  const { nacked, offline, open } = progress;
+  const { nacked, offline, open, held } = progress;
+  if (held !== undefined) printProgress(`nothing is sent to agents now: ${oneLine(held)}`);
   const awaited = awaitedOf(progress);
   for (const { host, reason } of nacked)
     printProgress(`${host} refused it and keeps its last good revision: ${oneLine(reason)}`);

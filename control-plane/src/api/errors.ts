@@ -12,6 +12,8 @@ export const apiErrorStatuses = {
   'policy-tests-failed': 422,
   'policy-empty': 409,
   'nothing-to-roll-back': 409,
+  held: 409,
+  'not-held': 409,
   'canary-running': 409,
   'canary-empty': 409,
   'operator-exists': 409,

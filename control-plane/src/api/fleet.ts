@@ -13,6 +13,7 @@ import type { Protection } from '../protection.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { heldText, holdView } from './hold.ts';
 import { assertLabelKeys } from './label-keys.ts';
 import { byName, pageOf, pageQuery, placeOf } from './paging.ts';
 import {
@@ -64,7 +65,9 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       const { revision } = request.params;
       if (revision > fleet.revision)
         throw new ApiError('not-found', `there is no revision ${revision} yet; the newest is ${fleet.revision}`);
-      return { revision, ...(await fleet.standing.waitFor(revision, request.query.waitMs)) };
+      const held = heldText(fleet);
+      const progress = await fleet.standing.waitFor(revision, held === undefined ? request.query.waitMs : 0);
+      return { revision, ...progress, ...(held === undefined ? {} : { held }) };
     },
   );
 
@@ -208,6 +211,8 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     quarantined: someOf(fleet.quarantined()),
     revoked: someOf(fleet.revoked()),
     workloads: fleet.inventory().workloads.size,
+    lineage: fleet.lineage,
+    ...(fleet.hold === undefined ? {} : { hold: holdView(fleet.hold) }),
     ...(fleet.canary?.state === 'running' ? { canary: canaryOf(fleet.canary.canary) } : {}),
     conflicts: fleet.conflicts(),
     claims: { pending: fleet.pendingCount(), hosts: someOf(fleet.claimants()) },

@@ -11,6 +11,7 @@ import type { NewActivation, PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { assertKeepsCutOff, heldText } from './hold.ts';
 import { assertGood, problemView } from './review-answer.ts';
 import {
   activePolicyAnswer,
@@ -102,6 +103,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         return { revision: fleet.revision, policy: id, state: 'draft' as const, warnings, testsPassed };
       }
       if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
+      assertKeepsCutOff(fleet);
       const source: NewActivation['source'] =
         draft === undefined ? { kind: 'files', files } : { kind: 'stored', policy: draft };
       if (canary !== undefined) {
@@ -155,6 +157,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         if (ended !== undefined)
           return { revision: ended, policy: fleet.active.id, state: 'active' as const, warnings: [], testsPassed: 0 };
       }
+      assertKeepsCutOff(fleet);
       const id = await rollbackTarget(context, request.body.to);
       const files = await readFiles(context, id);
       // Its tests held when it was applied; a way back must not depend on what has changed since.
@@ -181,6 +184,12 @@ interface CanaryStart {
 
 async function startCanary(fleet: Fleet, { policy, source, request, actor }: CanaryStart) {
   const { selector, ...limits } = request;
+  const held = heldText(fleet);
+  if (held !== undefined)
+    throw new ApiError(
+      'held',
+      `nobody could try the policy first: ${held}; apply it without a canary. Nothing was changed`,
+    );
   const connected = [...fleet.sessions.all()].map(({ host }) => host);
   const hosts = selector === undefined ? chooseHosts(connected) : connected.filter(selectedHost(fleet, selector));
   if (hosts.length === 0) {

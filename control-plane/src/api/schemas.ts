@@ -113,7 +113,16 @@ export const progress = z.object({
   open: names.describe(
     'of those acknowledged, hosts that were opened at their console: they keep it and enforce nothing',
   ),
+  held: z.string().optional().describe('why nothing is sent to agents now, so that nobody answers'),
 });
+
+export const resumeRequest = z.object({
+  cutOffSince: z
+    .enum(['refuse', 'accept'])
+    .default('refuse')
+    .describe('`accept` lets in again what hosts cut off and the store knows nothing of'),
+});
+export const resumeAnswer = z.object({ revision: count, lineage: z.string() });
 
 export const activePolicyAnswer = z.object({ policy: count, revision: count, files: policyFiles.readonly() });
 
@@ -419,6 +428,19 @@ export const status = z.object({
   quarantined: someOf('workloads that an operator quarantined; not what is inside of a host that is'),
   revoked: someOf('hosts whose certificates are revoked: all others cut them off until they are removed'),
   workloads: count,
+  lineage: z.string().describe('of the store: within it revisions are of one history'),
+  hold: z
+    .object({
+      kind: z.enum(['restored', 'put-back', 'behind']),
+      since: instant,
+      revision: count.describe("the store's when it began"),
+      why: z.string(),
+      ahead: someOf('hosts that were told more than the store knows'),
+      unknown: someOf('hosts with a certificate of this CA that the store does not know of'),
+      cutOffSince: someOf('what hosts ahead of the store cut off, and it has neither quarantined nor revoked'),
+    })
+    .optional()
+    .describe('the store is older than what agents were told: they keep what they have until an operator resumes'),
   canary: z
     .object({ policy: count, revision: count, hosts: someOf('that enforce it') })
     .optional()
@@ -551,6 +573,7 @@ export type RevokeAnswer = z.output<typeof revokeAnswer>;
 export type RemoveAnswer = z.output<typeof removeAnswer>;
 export type ProtectionAnswer = z.output<typeof protectionAnswer>;
 export type Status = z.output<typeof status>;
+export type ResumeAnswer = z.output<typeof resumeAnswer>;
 export type TokenAnswer = z.output<typeof tokenAnswer>;
 export type JoinTokenView = z.output<typeof joinToken>;
 export type FlowView = z.output<typeof flow>;

@@ -19,6 +19,7 @@ import {
   updateHost,
   useCertificate,
 } from './hosts.ts';
+import { beginHold, beginLineage, endHold, readLineage } from './lineage.ts';
 import {
   createOperatorToken,
   listOperatorTokens,
@@ -34,6 +35,8 @@ export const operations = {
   activatePolicy,
   appendAudit,
   beginAuditLineage,
+  beginHold,
+  beginLineage,
   changeLabels,
   changeQuarantine,
   countBadFlows,
@@ -41,6 +44,7 @@ export const operations = {
   createJoinToken,
   createOperatorToken,
   dropPrunedAudit,
+  endHold,
   ingestFlows,
   listActivations,
   listAudit,
@@ -57,6 +61,7 @@ export const operations = {
   pruneFlows,
   pruneHostFlows,
   readAuditHead,
+  readLineage,
   readPolicy,
   recordCertificate,
   recoverRevision,

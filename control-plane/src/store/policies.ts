@@ -4,6 +4,7 @@
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import { setRevision } from './hosts.ts';
+import { endHold } from './lineage.ts';
 import { boundedTime, isObject, isText, storedList } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -68,6 +69,8 @@ export interface NewActivation {
   readonly revision: number;
   readonly kind: ActivationKind;
   readonly note: AuditNote;
+  /** A hold ends with it; what its audit entry tells. */
+  readonly endsHold?: Readonly<Record<string, unknown>>;
 }
 
 /** Returns the policy's id. */
@@ -82,6 +85,7 @@ export async function activatePolicy(tx: Transaction, input: NewActivation): Pro
     .values({ tenant, revision, policy, kind: input.kind, at: note.at, actor: note.actor })
     .execute();
   await setRevision(tx, { tenant, revision });
+  if (input.endsHold !== undefined) await endHold(tx, { tenant, revision, note: { ...note, details: input.endsHold } });
   await writeAudit(tx, tenant, { ...note, details: { ...note.details, policy, revision } });
   return policy;
 }

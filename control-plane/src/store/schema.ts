@@ -15,6 +15,10 @@ export interface Tables {
     audit_log: string;
     /** Entries up to this one were pruned. */
     audit_base: number;
+    /** Within it revisions are of one history; begins anew where the store goes on from an older copy. */
+    lineage: string;
+    /** JSON of why nothing is sent to agents; "" while all is. */
+    hold: string;
   };
   operator_tokens: {
     hash: string;
@@ -494,6 +498,18 @@ const flowHosts: Migration = {
   },
 };
 
+const lineage: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const name of ['lineage', 'hold']) {
+      await db.schema
+        .alterTable('tenants')
+        .addColumn(name, 'text', (column) => column.notNull().defaultTo(''))
+        .execute();
+    }
+    await sql`update tenants set lineage = ${randomBytes(16).toString('hex')}`.execute(db);
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -508,4 +524,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010-unrecorded-denials': unrecordedDenials,
   '0011-audit-checkpoints': auditCheckpoints,
   '0012-flow-hosts': flowHosts,
+  '0013-lineage': lineage,
 };

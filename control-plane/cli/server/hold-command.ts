@@ -1,0 +1,56 @@
+// A store that was put back holds: what it is told of in `status`, and `resume`, which ends it.
+
+import type { Command } from 'commander';
+import type { ResumeAnswer, Status } from '#control-plane/api/schemas.ts';
+import { oneLine } from '#model/safe-text.ts';
+import { openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { durationMs } from './durations.ts';
+import { guarded } from './failure.ts';
+import { printJson, printLine, someText, timeText } from './printing.ts';
+import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+
+interface ResumeOptions extends ConnectionOptions, WaitingOptions {
+  readonly yes?: true;
+  readonly json?: true;
+}
+
+export function registerResume(program: Command): void {
+  program
+    .command('resume')
+    .description('send policy again after the store was put back from a copy: agents get what it has')
+    .option('--yes', 'also where hosts cut off what the store knows nothing of, so that it is let in again')
+    .option('--wait', 'return once every connected agent has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
+    .option('--json', 'one JSON document')
+    .action(guarded(async (_options: unknown, command: Command) => resume(command.optsWithGlobals())));
+}
+
+export function printHold(hold: NonNullable<Status['hold']>): void {
+  printLine(
+    `HOLD       since ${timeText(hold.since)}: ${oneLine(hold.why)}; agents keep what they have, and nothing is sent until segwall resume, or an apply`,
+  );
+  if (hold.ahead.count > 0) printLine(`  ahead    ${someText(hold.ahead)}: told more than the store knows`);
+  if (hold.unknown.count > 0)
+    printLine(`  unknown  ${someText(hold.unknown)}: enrolled after the store was copied; enrol them anew`);
+  if (hold.cutOffSince.count > 0)
+    printLine(
+      `  cut off  ${someText(hold.cutOffSince)}: quarantined or revoked after the store was copied; do so again before you resume`,
+    );
+}
+
+async function resume(options: ResumeOptions): Promise<void> {
+  const timeoutMs = durationMs(options.timeout, '--timeout');
+  const client = await openApiClient(options);
+  const body = { cutOffSince: options.yes ? 'accept' : 'refuse' };
+  const answer = await client.call<ResumeAnswer>('POST', '/resume', body);
+  const { revision } = answer;
+  const progress = options.wait ? await waitForAgents(client, { revision, timeoutMs }) : undefined;
+  if (options.json) printJson({ ...progress, ...answer });
+  else {
+    printLine(`agents are sent what the store has, as of revision ${revision}`);
+    if (progress !== undefined) printTroubles(progress);
+  }
+  if (progress !== undefined) process.exitCode = exitCodeOf(progress, options);
+}

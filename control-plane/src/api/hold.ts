@@ -1,0 +1,73 @@
+// The hold of a store that is older than what agents were told: how it is shown, and how an operator ends it.
+
+import type { Fleet } from '../fleet.ts';
+import type { HoldView } from '../store-holding.ts';
+import type { Api } from './app.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+import { resumeAnswer, resumeRequest, type Status } from './schemas.ts';
+
+const namesTold = 100;
+
+export function holdRoutes(app: Api, { fleet }: ApiContext): void {
+  app.post(
+    '/api/v1/resume',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'End the hold of a store that was put back: agents are sent what it has, in a new lineage',
+        tags: ['fleet'],
+        body: resumeRequest,
+        response: { 200: resumeAnswer },
+      },
+    },
+    async (request) => {
+      if (request.body.cutOffSince === 'refuse') assertKeepsCutOff(fleet);
+      const resumed = await fleet.resume(request.operator.actor);
+      if (resumed === undefined)
+        throw new ApiError('not-held', 'nothing is held: agents are sent policy as it changes; nothing was changed');
+      return resumed;
+    },
+  );
+}
+
+/** What agents cut off and the store knows nothing of would be let in again. */
+export function assertKeepsCutOff(fleet: Fleet): void {
+  const { cutOffSince = [] } = fleet.hold ?? {};
+  if (cutOffSince.length === 0) return;
+  const names = someText(cutOffSince);
+  throw new ApiError(
+    'held',
+    `hosts of this fleet cut off ${names}, and the store, which is older than that, knows nothing of it: they would be let in again; nothing was changed. Contain them anew first (segwall quarantine, segwall agents revoke), or accept it: segwall resume --yes`,
+    { cutOffSince: cutOffSince.slice(0, namesTold) },
+  );
+}
+
+/** For who waits: nothing is sent now. */
+export function heldText(fleet: Fleet): string | undefined {
+  const { hold, active } = fleet;
+  if (hold !== undefined)
+    return `the store is older than what agents were told (${hold.why}): they keep what they have until segwall resume, or another apply`;
+  return active.problem;
+}
+
+export function holdView({
+  kind,
+  since,
+  revision,
+  why,
+  ahead,
+  unknown,
+  cutOffSince,
+}: HoldView): NonNullable<Status['hold']> {
+  const some = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, namesTold) });
+  return {
+    ...{ kind, since: isoTime(since), revision, why },
+    ...{ ahead: some(ahead), unknown: some(unknown), cutOffSince: some(cutOffSince) },
+  };
+}
+
+function someText(names: readonly string[]): string {
+  const shown = names.slice(0, 10).join(', ');
+  return names.length > 10 ? `${shown} and ${names.length - 10} more` : shown;
+}

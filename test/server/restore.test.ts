@@ -1,0 +1,225 @@
+// A control plane that was put back: from a backup, by hand, in part. It never speaks for the fleet by itself: agents keep what they have until
+// an operator says so; and a store that cannot be trusted is refused at the start, with what to do.
+
+import { existsSync } from 'node:fs';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { execa } from 'execa';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { restoreBackup, takeBackup } from '#control-plane/backup.ts';
+import { assertOk } from '#model/result.ts';
+import { millis } from '#model/time.ts';
+import { programPath } from '#test/support/programs.ts';
+import { type ApiServer, startApiServer } from '../hostile/support/api-server.ts';
+import { operatorOf } from '../hostile/support/operator.ts';
+import { shopPolicy } from './fleet-under-test.ts';
+import { scratchDirectory } from './scratch-directory.ts';
+import { startWireAgent } from './wire-agent.ts';
+
+const now = () => millis(Date.now());
+const files = (text: string) => ({ files: [{ path: 'shop.yaml', text }] });
+
+/** A fleet of one host, and what was backed up of it before its policy began to enforce. */
+async function shop() {
+  const root = await scratchDirectory();
+  const data = join(root, 'data');
+  const running: { server: ApiServer } = { server: await startApiServer({ directory: data }) };
+  onTestFinished(() => running.server.close());
+  const { agents, caFingerprint } = running.server.controlPlane;
+  const { token: adminToken } = running.server;
+  const call = (method: string, path: string, body?: unknown) =>
+    operatorOf({ ...running.server, token: adminToken }).call(method, `/api/v1${path}`, body);
+  const token = await operatorOf(running.server).joinToken({ app: 'shop' });
+  const host = await startWireAgent({
+    controlPlane: agents,
+    caFingerprint,
+    token,
+    name: 'web-1',
+    addresses: ['10.0.0.1'],
+  });
+  await call('POST', '/policy/apply', files(shopPolicy({ mode: 'observe' })));
+  await host.until(({ workloads }) => workloads[0]?.inbound.defaultSegment !== undefined);
+  const backup = join(root, 'backup');
+  return {
+    ...{ root, data, backup, call, host },
+    modes: () => host.applied.map(({ workloads }) => workloads[0]?.inbound.mode),
+    enforce: async () => {
+      await call('POST', '/policy/apply', files(shopPolicy()));
+      await host.until(({ workloads }) => workloads[0]?.inbound.mode === 'enforce');
+    },
+    stop: () => running.server.close(),
+    start: async (directory = data) => {
+      if (!existsSync(join(directory, 'first-start.json')))
+        await copyFile(join(data, 'first-start.json'), join(directory, 'first-start.json'));
+      running.server = await startApiServer({ directory, settings: { agents } });
+    },
+    connected: () =>
+      expect
+        .poll(async () => (await call('GET', '/status')).body, { timeout: 60_000 })
+        .toMatchObject({ agents: { connected: 1 } }),
+  };
+}
+
+let first: Promise<string> | undefined;
+
+/** The data directory of a control plane that ran twice and was stopped, and what it was between the two. */
+async function stopped() {
+  first ??= (async () => {
+    const root = await mkdtemp(join(tmpdir(), 'segwall-restore-'));
+    const data = join(root, 'data');
+    await (await startApiServer({ directory: data })).close();
+    await cp(data, join(root, 'older'), { recursive: true });
+    await (await startApiServer({ directory: data })).close();
+    return root;
+  })();
+  const root = await scratchDirectory();
+  await cp(await first, root, { recursive: true });
+  return { root, data: join(root, 'data'), older: join(root, 'older') };
+}
+afterAll(async () => {
+  if (first !== undefined) await rm(await first, { recursive: true, force: true });
+});
+
+const holds = (kind: string) => ({ hold: { kind, why: expect.any(String), revision: expect.any(Number) } });
+
+test('a backup of a control plane that runs, put back: agents keep what they have until an operator resumes', async () => {
+  const { data, root, backup, call, host, modes, enforce, stop, start, connected } = await shop();
+  const command = [programPath('segwall-control-plane'), 'backup', '--data', data, '--to', backup];
+  expect((await execa(process.execPath, command)).stdout).toContain('backed up');
+  await enforce();
+  const before = (await call('GET', '/status')).body as { lineage: string };
+  await stop();
+  const anew = join(root, 'anew');
+  assertOk(await restoreBackup({ from: backup, data: anew, now: now() }));
+  await start(anew);
+  await connected();
+  expect((await call('GET', '/status')).body).toMatchObject(holds('restored'));
+  const told = host.applied.length;
+  const label = (await call('PATCH', '/workloads/web-1/labels', { set: { role: 'web' } })).body as { revision: number };
+  const progress = await call('GET', `/revisions/${label.revision}?waitMs=30000`);
+  expect(progress.body).toMatchObject({ acked: [], held: expect.stringContaining('segwall resume') });
+  const canary = await call('POST', '/policy/apply', {
+    ...files(shopPolicy()),
+    canary: { holdMs: 1000, answerMs: 1000 },
+  });
+  expect(canary).toMatchObject({ status: 409, body: { error: { code: 'held' } } });
+  expect(host.applied).toHaveLength(told);
+  expect(modes().at(-1)).toBe('enforce');
+  const resumed = await call('POST', '/resume', {});
+  expect(resumed).toMatchObject({ status: 200, body: { lineage: expect.any(String) } });
+  await host.until(({ workloads }) => workloads[0]?.inbound.mode === 'observe');
+  const after = (await call('GET', '/status')).body as { lineage: string };
+  expect(after).not.toHaveProperty('hold');
+  expect(after.lineage).not.toBe(before.lineage);
+  expect(await call('POST', '/resume', {})).toMatchObject({ status: 409, body: { error: { code: 'not-held' } } });
+  const actions = ((await call('GET', '/audit?limit=10000')).body as { action: string }[]).map(({ action }) => action);
+  expect(actions).toEqual(expect.arrayContaining(['audit-lineage-began', 'hold-began', 'hold-ended']));
+  expect(actions.filter((action) => action === 'audit-lineage-began')).toHaveLength(1);
+});
+
+test('the file of the store put back by hand: the same, over a restart too, and an apply ends it', async () => {
+  const { data, backup, call, host, modes, enforce, stop, start, connected } = await shop();
+  assertOk(await takeBackup({ data, to: backup, now: now() }));
+  await enforce();
+  await stop();
+  await copyFile(join(backup, 'store.db'), join(data, 'store.db'));
+  await start();
+  await connected();
+  expect((await call('GET', '/status')).body).toMatchObject(holds('put-back'));
+  await stop();
+  await start();
+  await connected();
+  expect((await call('GET', '/status')).body).toMatchObject(holds('put-back'));
+  expect(modes().at(-1)).toBe('enforce');
+  const told = host.applied.length;
+  const { status, body } = await call('POST', '/policy/apply', files(shopPolicy({ mode: 'selective' })));
+  expect(status, JSON.stringify(body)).toBe(200);
+  await host.until(({ workloads }) => workloads[0]?.inbound.mode === 'selective');
+  expect(modes().slice(told)).toEqual(['selective']);
+  expect((await call('GET', '/status')).body).not.toHaveProperty('hold');
+});
+
+describe('a store that cannot be trusted is refused at the start, with what to do', () => {
+  const cases: readonly [string, (data: string, older: string) => Promise<unknown>, RegExp][] = [
+    [
+      'missing beside its keys',
+      (data) => rm(join(data, 'store.db')),
+      /store\.db is missing, and .*ca-key\.pem is there/,
+    ],
+    ['no database', (data) => writeFile(join(data, 'store.db'), 'x'.repeat(5000)), /does not begin as an SQLite/],
+    ['empty', (data) => truncate(join(data, 'store.db'), 0), /does not begin as an SQLite/],
+    ['cut off', (data) => truncate(join(data, 'store.db'), 40_960), /cut off at 40960 of \d+ bytes/],
+    ['overwritten in the middle', scribble, /is damaged: /],
+    ['put in the place of one that left a log of writes', putUnderLog, /together they are neither/],
+  ];
+  test.each(cases)('%s', async (_, damage, problem) => {
+    const { data, older } = await stopped();
+    await damage(data, older);
+    await expect(startApiServer({ directory: data })).rejects.toThrow(problem);
+    await expect(startApiServer({ directory: data })).rejects.toThrow(
+      /segwall-control-plane restore --from BACKUP --data/,
+    );
+  });
+
+  test('a log of writes that a killed one left is its own, and taken', async () => {
+    const { data } = await stopped();
+    const left = join(data, 'left');
+    await mkdir(left);
+    const store = new DatabaseSync(join(data, 'store.db'));
+    store.exec('update tenants set revision = 77');
+    for (const end of ['', '-wal']) await copyFile(join(data, `store.db${end}`), join(left, `store.db${end}`));
+    store.close();
+    for (const end of ['', '-wal']) await copyFile(join(left, `store.db${end}`), join(data, `store.db${end}`));
+    const server = await startApiServer({ directory: data });
+    onTestFinished(() => server.close());
+    const { body } = await operatorOf(server).call('GET', '/api/v1/status');
+    expect(body).toMatchObject({ revision: 77 });
+    expect(body).not.toHaveProperty('hold');
+  });
+});
+
+async function scribble(data: string): Promise<void> {
+  const path = join(data, 'store.db');
+  const bytes = await readFile(path);
+  // Every page but the first: whichever tables are looked through, one of them is hit.
+  bytes.fill(0x5a, 4096);
+  await writeFile(path, bytes);
+}
+
+async function putUnderLog(data: string, older: string): Promise<void> {
+  const store = new DatabaseSync(join(data, 'store.db'));
+  store.exec('update tenants set revision = revision + 1');
+  const log = await readFile(join(data, 'store.db-wal'));
+  store.close();
+  await copyFile(join(older, 'store.db'), join(data, 'store.db'));
+  await writeFile(join(data, 'store.db-wal'), log);
+}
+
+describe('a backup that is not whole is not put back, and nothing is written over', () => {
+  const cases: readonly [string, (backup: string, data: string) => Promise<unknown>, RegExp][] = [
+    ['without its list of files', (backup) => rm(join(backup, 'backup.json')), /no whole backup/],
+    ['a key changed', (backup) => writeFile(join(backup, 'pki', 'ca-key.pem'), 'x'), /another than was backed up/],
+    ['a file missing', (backup) => rm(join(backup, 'audit', 'key.pem')), /cannot be read/],
+    ['a name that leads out of it', nameOutside, /no whole backup/],
+    ['a directory that holds something', (_, data) => mkdir(join(data, 'x'), { recursive: true }), /is not empty/],
+  ];
+  test.each(cases)('%s', async (_, change, problem) => {
+    const { root, data } = await stopped();
+    const [to, anew] = [join(root, 'backup'), join(root, 'anew')];
+    assertOk(await takeBackup({ data, to, now: now() }));
+    await change(to, anew);
+    const restored = await restoreBackup({ from: to, data: anew, now: now() });
+    expect(restored).toMatchObject({ ok: false, error: expect.stringMatching(problem) });
+    if (existsSync(anew)) expect(await readdir(anew)).not.toContain('store.db');
+    expect(await takeBackup({ data, to, now: now() })).toMatchObject({ ok: false });
+  });
+});
+
+async function nameOutside(backup: string): Promise<void> {
+  const path = join(backup, 'backup.json');
+  const manifest = JSON.parse(await readFile(path, 'utf8')) as { files: Record<string, string> };
+  manifest.files['audit/../../escaped'] = '0'.repeat(64);
+  await writeFile(path, JSON.stringify(manifest));
+}
