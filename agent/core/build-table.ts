@@ -354,7 +354,7 @@ function denialLines(
 
 /**
  * A container's other end may be of this host too, so its decision denies or comes back to the hook. On the forward path, the only
- * hook with both interfaces, the client's end leaves its name and the server's, which is asked last, stamps; at the host's own
+ * hook with both interfaces, it leaves its name, the server's over the client's, and the hook's last line stamps; at the host's own
  * hooks the mark is the host's.
  */
 function containerDecisionLines(
@@ -365,14 +365,7 @@ function containerDecisionLines(
   const side = direction === 'inbound' ? 'in' : 'out';
   const essential = end.verdict === 'allow' ? [] : dhcpWords[direction].map((words) => `${words} return`);
   if (action !== 'accept') return [...essential, ...denialLines(marks, number, { action, side })];
-  const isForward = 'iif != 0 oif != 0';
-  return [
-    ...essential,
-    `counter name n_${number}`,
-    direction === 'inbound'
-      ? `${isForward} ${stampWords(marks, number)} accept`
-      : `${isForward} ${nameWords(marks, number)}`,
-  ];
+  return [...essential, `counter name n_${number}`, `iif != 0 oif != 0 ${nameWords(marks, number)}`];
 }
 
 function essentialForm({ name, direction, peers, services, owner }: EssentialEntry): unknown {

@@ -1,7 +1,7 @@
 // What the kernel's own texts tell of containers, whatever engine made them: which cgroup is a container's, which addresses its
 // network has, and by which interface of the host they are reached. Formats are Linux's; what cannot be read is left out.
 
-import { type Address, addressValue, type Family, familyOf, parseAddress } from '#model/address.ts';
+import { type Address, addressFromValue, addressValue, type Family, familyOf, parseAddress } from '#model/address.ts';
 
 /** `id` is the engine's (64 hex digits) or, where the engine has none, the container's name. */
 export interface ContainerCgroup {
@@ -65,16 +65,20 @@ export interface HostRoute {
   readonly network: bigint;
   readonly bits: number;
   readonly device: string;
+  /** Absent where the addresses are on the link itself. */
+  readonly gateway?: Address;
 }
 
 /** The text of /proc/net/route: addresses are the bytes of the address as a number of this machine, which is little-endian. */
 export function parseIpv4Routes(text: string): readonly HostRoute[] {
   return text.split('\n').flatMap((line): HostRoute[] => {
-    const [device = '', destination = '', , , , , , mask = ''] = line.trim().split(/\s+/);
-    if (!/^[0-9A-F]{8}$/.test(destination) || !/^[0-9A-F]{8}$/.test(mask)) return [];
+    const [device = '', destination = '', via = '', , , , , mask = ''] = line.trim().split(/\s+/);
+    if (![destination, via, mask].every((hex) => /^[0-9A-F]{8}$/.test(hex))) return [];
     const network = BigInt(`0x${swapped(destination)}`);
     const bits = [...BigInt(`0x${swapped(mask)}`).toString(2)].filter((bit) => bit === '1').length;
-    return [{ family: 'ipv4', network, bits, device }];
+    const gateway = BigInt(`0x${swapped(via)}`);
+    const onLink = { family: 'ipv4', network, bits, device } as const;
+    return [gateway === 0n ? onLink : { ...onLink, gateway: addressFromValue('ipv4', gateway) }];
   });
 }
 
@@ -82,15 +86,24 @@ export function parseIpv4Routes(text: string): readonly HostRoute[] {
 export function parseIpv6Routes(text: string): readonly HostRoute[] {
   return text.split('\n').flatMap((line): HostRoute[] => {
     const fields = line.trim().split(/\s+/);
-    const [destination = '', prefix = ''] = fields;
+    const [destination = '', prefix = '', , , via = ''] = fields;
     const device = fields[9] ?? '';
-    if (!/^[0-9a-f]{32}$/.test(destination) || !/^[0-9a-f]{2}$/.test(prefix) || device === 'lo') return [];
-    return [{ family: 'ipv6', network: BigInt(`0x${destination}`), bits: Number.parseInt(prefix, 16), device }];
+    if (![destination, via].every((hex) => /^[0-9a-f]{32}$/.test(hex))) return [];
+    if (!/^[0-9a-f]{2}$/.test(prefix) || device === 'lo') return [];
+    const gateway = BigInt(`0x${via}`);
+    const network = BigInt(`0x${destination}`);
+    const onLink = { family: 'ipv6', network, bits: Number.parseInt(prefix, 16), device } as const;
+    return [gateway === 0n ? onLink : { ...onLink, gateway: addressFromValue('ipv6', gateway) }];
   });
 }
 
 /** The interface by which the host reaches the address; undefined where no route leads there. */
 export function deviceTowards(routes: readonly HostRoute[], address: Address): string | undefined {
+  return routeTowards(routes, address)?.device;
+}
+
+/** The narrowest of the host's routes that leads to the address. */
+export function routeTowards(routes: readonly HostRoute[], address: Address): HostRoute | undefined {
   const family = familyOf(address);
   const width = family === 'ipv4' ? 32 : 128;
   const value = addressValue(address);
@@ -100,7 +113,7 @@ export function deviceTowards(routes: readonly HostRoute[], address: Address): s
     if (route.family !== family || value >> rest !== route.network >> rest) continue;
     if (best === undefined || route.bits > best.bits) best = route;
   }
-  return best?.device;
+  return best;
 }
 
 /** The name that the engine's own words give a container. */

@@ -142,6 +142,7 @@ export function hookChains(request: HookRequest): HookParts {
     chains.set(`new_${side}`, {
       lines: [
         ...strict,
+        ...(hasContainers && direction === 'inbound' && (isStrict || cutOff.kind === 'some') ? forgedLines() : []),
         ...(hasContainers ? farContainerLines(direction, 'header') : []),
         ...(hasUnits ? [`jump units_new_${side}`] : []),
         ...entryLines({ request, workload: host, direction, view: 'header', chains }),
@@ -318,7 +319,7 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
 
 /**
  * What is not a container's passes untouched: this host only forwards it. Where both ends are ours both are judged, the client's
- * first: its decision names itself in the mark without an epoch and returns, the server's stamps (build-table.ts).
+ * first: a decision that accepts names itself in the mark without an epoch and returns (build-table.ts); the last line stamps.
  */
 function forwardLines({ isStrict, cutOff }: HookRequest, marks: MarkLayout): readonly string[] {
   return [
@@ -340,6 +341,7 @@ function forwardLines({ isStrict, cutOff }: HookRequest, marks: MarkLayout): rea
           `ct state new ${notSyn} ct original ${ip} saddr @pods${digit} goto mid`,
         ])
       : []),
+    ...(isStrict || cutOff.kind === 'some' ? forgedLines() : []),
     // Only through its own published port does a container reach itself this way.
     ...eachFamily((ip, digit) => [
       `ct status dnat ct original ${ip} saddr . ct reply ${ip} saddr @pods_self${digit} accept`,
@@ -348,6 +350,13 @@ function forwardLines({ isStrict, cutOff }: HookRequest, marks: MarkLayout): rea
     ...containerEndLines('inbound'),
     `${decisionWords(marks)} != 0 ${giveEpochWords(marks)} accept`,
   ];
+}
+
+/** A container's address is believed only from where the host would send to it; its bridge or, where it has one of its own, its interface. */
+function forgedLines(): readonly string[] {
+  return eachFamily((ip, digit) => [
+    `ct state new ${ip} saddr @pods${digit} fib saddr . iif oif missing counter name n_odd drop`,
+  ]);
 }
 
 /** To the gate of the connection's client (outbound) or server (inbound), if it is a container; a gate that accepts comes back. */
@@ -386,9 +395,14 @@ export const podSetNames = {
 } as const;
 const judgedBy = 'judge_';
 
-/** The name of the gate that an element of a `judged` map leads to. */
+/** The names of the gates that an element of a `judged` map leads to, as one text; equal texts are the same gates. */
 export function gateNameIn(verdict: string): string {
   return verdict.replace(/^jump /, '').slice(judgedBy.length);
+}
+
+/** Each of them: more than one where several containers have the address. */
+export function gateNamesIn(verdict: string): readonly string[] {
+  return gateNameIn(verdict).split('_');
 }
 
 function podMaps(parts: {
@@ -429,15 +443,17 @@ function podMaps(parts: {
       elements: new Map(self.map((pair) => [pair, ''])),
     });
     for (const direction of directions) {
-      const elements = new Map<string, string>();
+      const judges = new Map<Address, readonly string[]>();
       for (const container of containers) {
         for (const address of addressesOf(container)) {
           const gate = gateAt(container.choices[direction], address);
-          const name = `${judgedBy}${nameOf(request, gate)}`;
-          if (!chains.has(name)) chains.set(name, { lines: gateLines(request, gate, 'tuple') });
-          elements.set(address, `jump ${name}`);
+          const name = nameOf(request, gate);
+          const chain = `${judgedBy}${name}`;
+          if (!chains.has(chain)) chains.set(chain, { lines: gateLines(request, gate, 'tuple') });
+          judges.set(address, [...(judges.get(address) ?? []), name]);
         }
       }
+      const elements = new Map([...judges].map(([address, names]) => [address, `jump ${judgeChain(names)}`]));
       maps.set(podSetNames.judged(short[direction], suffix[family]), {
         declaration: `{ type ${type} : verdict; }`,
         kind: 'map',
@@ -447,6 +463,14 @@ function podMaps(parts: {
     }
   }
   return maps;
+
+  /** Of an address that several have, each is asked, and one's denial is enough: nobody gains by claiming what is another's. */
+  function judgeChain(names: readonly string[]): string {
+    const name = `${judgedBy}${names.join('_')}`;
+    if (names.length > 1 && !chains.has(name))
+      chains.set(name, { lines: names.map((one) => `jump ${judgedBy}${one}`) });
+    return name;
+  }
 }
 
 function nameOf(request: HookRequest, gate: Gate): string {

@@ -2,10 +2,11 @@
 // anything is. Essential entries come first in every class, so this finds what went wrong with them: no address is known, settings lost
 // one, the table was made from others. What other tables deny, or the network, is in no table of ours.
 
-import type { Address } from '#model/address.ts';
+import { type Address, familyOf } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { pointOf } from '#model/service-map.ts';
 import type { Decision } from './decision.ts';
+import { gateNamesIn, podSetNames } from './hook-chains.ts';
 import { changeOf } from './lock-out.ts';
 import { classAt, type PeerClass } from './peer-classes.ts';
 import type { JudgedGate, Table } from './table.ts';
@@ -42,7 +43,36 @@ export function deniedWay(table: Table, way: OwnWay): readonly string[] {
       ask(classes.rest, { protocol: tcp, port: way.port }, `${way.host}, of which no address is known`);
     for (const resolver of way.resolvers) ask(classAt(classes, resolver), { protocol: udp, port: dnsPort }, resolver);
   }
+  for (const { address, gate } of containersOnTheWay(table, way)) {
+    for (const client of clientsOf(table)) {
+      const peerClass = client === undefined ? gate.classes.rest : classAt(gate.classes, client);
+      const [service, name] = way.resolvers.includes(address)
+        ? [{ protocol: udp, port: dnsPort }, `udp/${dnsPort}`]
+        : [{ protocol: tcp, port: way.port }, `tcp/${way.port}`];
+      const decision = decisionAt(peerClass, service);
+      if (decision.action !== 'accept')
+        denied.add(`${name} to ${address}, which is the container ${gate.workload}’s (${reasonText(decision)})`);
+    }
+  }
   return [...denied];
+}
+
+/** What the way leads to that is judged as a container's as well: its rules are asked before the host's own. */
+function containersOnTheWay(
+  table: Table,
+  way: OwnWay,
+): readonly { readonly address: Address; readonly gate: JudgedGate }[] {
+  return [...way.addresses, ...way.resolvers].flatMap((address) => {
+    const map = table.maps.get(podSetNames.judged('in', familyOf(address) === 'ipv4' ? '4' : '6'));
+    const names = gateNamesIn(map?.elements.get(address) ?? '');
+    return table.gates.flatMap((gate) => (names.includes(gate.name) ? [{ address, gate }] : []));
+  });
+}
+
+/** By which of its addresses the host would ask is not known; nor, of one that publishes none, by any. */
+function clientsOf(table: Table): readonly (Address | undefined)[] {
+  const own = table.source.ruleSet.workloads.flatMap(({ kind, addresses }) => (kind === 'host' ? addresses : []));
+  return own.length === 0 ? [undefined] : own;
 }
 
 /** Why a change is not to be loaded; undefined where it may be. What contains a host is loaded even so: only operators take it back. */

@@ -3,7 +3,7 @@
 import { findingText } from '#agent-core/foreign-rules.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
-import type { ContainerDiscovery } from './container-discovery.ts';
+import { type ContainerDiscovery, refusedAddressText } from './container-discovery.ts';
 import type { Enforcement } from './enforcement.ts';
 import { essentialText } from './essentials-record.ts';
 import type { EventLog } from './event-log.ts';
@@ -120,5 +120,6 @@ function warningsOf({
   const { beyond } = host.addresses();
   const unpublished =
     beyond === 0 ? [] : [`this host has ${beyond} more addresses than are published; see the setting interfaces`];
-  return [...unpublished, ...overriding.map(findingText), ...bridges].slice(0, warningsMost);
+  const refused = (containers.view()?.refused ?? []).map(refusedAddressText);
+  return [...unpublished, ...overriding.map(findingText), ...refused, ...bridges].slice(0, warningsMost);
 }

@@ -26,7 +26,7 @@ import { ownAddresses } from './addresses.ts';
 import { reportedStatus, statusDocument } from './agent-status.ts';
 import { findCgroupRoot, parseOwnService } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
-import { createContainerDiscovery } from './container-discovery.ts';
+import { createContainerDiscovery, isPeersAddress } from './container-discovery.ts';
 import { parseControlPlaneAddress } from './control-plane-address.ts';
 import { readControlPlaneDenials } from './control-plane-denials.ts';
 import { openControlPlaneReach, reachNames } from './control-plane-reach.ts';
@@ -44,6 +44,7 @@ import { watchPanic } from './panic-watch.ts';
 import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
+import { readResolvers } from './resolvers.ts';
 import { watchSchedules } from './schedule-watch.ts';
 import type { AgentSettings } from './settings.ts';
 import { createSignOfLife } from './sign-of-life.ts';
@@ -146,8 +147,15 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   });
   const containers = createContainerDiscovery({
     settings: settings.containers,
-    interfaces: settings.interfaces,
     root: cgroups,
+    others: () => ({
+      reserved: new Set([
+        ...reach.way().addresses,
+        ...reach.way().resolvers,
+        ...readResolvers(settings.names.resolvers),
+      ]),
+      isPeers: (address) => isPeersAddress(enforcer.held(), address),
+    }),
     changed: () => {
       sync.reportNow();
       warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);

@@ -4,10 +4,10 @@
 
 import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { type HostSide, judgeContainerAddresses, type RefusedAddress } from '#agent-core/container-addresses.ts';
 import {
   type ContainerCgroup,
   containerCgroup,
-  deviceTowards,
   type HostRoute,
   mayHoldContainers,
   nameInDockerConfig,
@@ -18,12 +18,14 @@ import {
   parseIpv6Routes,
   podInBundle,
 } from '#agent-core/container-identity.ts';
-import { matchesAny } from '#agent-core/published-addresses.ts';
 import type { Address } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
+import { holds } from '#model/code-unit-order.ts';
+import type { HostRuleSet } from '#model/rule-set.ts';
 import { isLinkLocal } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
-import type { ContainerSettings, InterfaceSettings } from './settings.ts';
+import { readLinkView } from './link-view.ts';
+import type { ContainerSettings } from './settings.ts';
 
 export interface DiscoveredContainer {
   readonly name: string;
@@ -35,9 +37,14 @@ export interface DiscoveredContainer {
 export interface ContainerView {
   /** In code-unit order of their names. */
   readonly containers: readonly DiscoveredContainer[];
+  /** Addresses that containers have set and are not believed to have. */
+  readonly refused: readonly RefusedAddress[];
   /** Bridges on which containers talk past the forward path: their frames are not shown to it (br_netfilter). */
   readonly unjudgedBridges: readonly string[];
 }
+
+/** Addresses that no container is believed to have, and those of other workloads, which it may not have on a bridge that leads outside. */
+export type OthersAddresses = Pick<HostSide, 'reserved' | 'isPeers'>;
 
 export interface ContainerDiscovery {
   /** Undefined where nothing is discovered. */
@@ -46,13 +53,6 @@ export interface ContainerDiscovery {
   look(): void;
   close(): void;
 }
-
-/** Interfaces that engines lead to containers by, where they are no bridges; `*` stands for any characters. */
-const engineDevices: readonly string[] = [
-  ...['docker*', 'br-*', 'cni*', 'cbr*', 'virbr*', 'podman*', 'lxcbr*', 'lxdbr*', 'incusbr*', 'veth*', 'cali*'],
-  ...['flannel*', 'cilium_*', 'weave', 'kube-bridge', 'kube-ipvs*', 'nodelocaldns', 'antrea-gw*', 'vxlan.calico'],
-  ...['tunl*', 've-*', 'vb-*'],
-];
 
 /** In case the kernel grants no watch on cgroups. */
 const lookEveryMs = 10_000;
@@ -63,7 +63,7 @@ const leastApartMs = 50;
 const paceFactor = 4;
 const deepest = 8;
 const mostContainers = 1024;
-const nothing: ContainerView = { containers: [], unjudgedBridges: [] };
+const nothing: ContainerView = { containers: [], refused: [], unjudgedBridges: [] };
 
 /** Where the kernel and engines keep what is read; another root is a test's. */
 export interface DiscoveryRoots {
@@ -76,9 +76,10 @@ export interface DiscoveryRoots {
 /** `changed` is called after what is seen became another, but not for what is seen first. */
 export function createContainerDiscovery(options: {
   readonly settings: ContainerSettings;
-  readonly interfaces: InterfaceSettings;
   readonly root: CgroupRoot | undefined;
   readonly roots?: DiscoveryRoots;
+  /** Asked at every look. */
+  readonly others: () => OthersAddresses;
   readonly changed: () => void;
 }): ContainerDiscovery {
   const { settings, root, changed } = options;
@@ -87,15 +88,17 @@ export function createContainerDiscovery(options: {
   }
   const { reachable } = settings;
   const names = new Map<string, string>();
+  let view = nothing;
   const read = (): ContainerView =>
     readContainers({
       root,
-      interfaces: options.interfaces,
+      others: options.others,
+      before: view,
       roots: options.roots ?? { proc: '/proc', sys: '/sys', files: '/' },
       names,
       isReachable: (address) => rangesContain(reachable, address),
     });
-  let view = read();
+  view = read();
   const look = () => {
     watchFolders();
     const now = read();
@@ -140,6 +143,18 @@ export function createContainerDiscovery(options: {
   };
 }
 
+export function refusedAddressText({ name, address, reason }: RefusedAddress): string {
+  return `container ${name} has set ${address}, which ${reason}: it is not judged as that container’s (stop the container, or take NET_ADMIN from it)`;
+}
+
+/** Whether policy knows an address as another workload's than a container of this host. */
+export function isPeersAddress(ruleSet: HostRuleSet | undefined, address: Address): boolean {
+  if (ruleSet === undefined) return false;
+  const { workloads, peerSets } = ruleSet;
+  if (workloads.some(({ kind, addresses }) => kind === 'container' && holds(addresses, address))) return false;
+  return [...peerSets.values()].some(({ addresses }) => holds(addresses, address));
+}
+
 /** Looks at once after each thing heard and some times later, never without a pause, and never late for having looked for something else. */
 function createLooking(look: () => void): { readonly heard: () => void; readonly close: () => void } {
   let heardAt = Number.NEGATIVE_INFINITY;
@@ -173,14 +188,16 @@ function createLooking(look: () => void): { readonly heard: () => void; readonly
 
 interface Reading {
   readonly root: CgroupRoot;
-  readonly interfaces: InterfaceSettings;
   readonly roots: DiscoveryRoots;
   /** Names by engine's id, remembered while the container is there. */
   readonly names: Map<string, string>;
   readonly isReachable: (address: Address) => boolean;
+  readonly others: () => OthersAddresses;
+  /** What was seen before: stays where the kernel does not answer. */
+  readonly before: ContainerView;
 }
 
-/** Cost: a directory listing a slice, and two small files a container. */
+/** Cost: a directory listing a slice, two small files a container, and the kernel's lists of links and neighbours. */
 export function readContainers(reading: Reading): ContainerView {
   const { roots, names } = reading;
   const found = findCgroups(reading.root.path);
@@ -188,38 +205,69 @@ export function readContainers(reading: Reading): ContainerView {
     names.clear();
     return nothing;
   }
-  const ofHost = new Set(addressesOf(roots.proc, 'self'));
-  const routes = hostRoutes(roots.proc);
-  const byAddresses = new Map<string, { readonly name: string; readonly addresses: readonly Address[] }>();
+  const claims = claimsOf(found.slice(0, mostContainers), reading);
+  const view = readLinkView(claims.map(({ pid }) => pid));
+  if (view === undefined) return reading.before;
+  const judged = judgeContainerAddresses(
+    claims.map(({ name, pid, addresses }) => {
+      const namespace = view.namespaces.get(pid);
+      return { name, addresses, ...(namespace === undefined ? {} : { namespace }) };
+    }),
+    {
+      links: view.links,
+      neighbours: view.neighbours,
+      routes: hostRoutes(roots.proc),
+      own: new Set(addressesOf(roots.proc, 'self')),
+      ...reading.others(),
+    },
+  );
   const devices = new Map<string, number>();
-  const seen = new Set<string>();
-  for (const cgroup of found.slice(0, mostContainers)) {
-    const pid = firstProcess(cgroup.path);
-    if (pid === undefined) continue;
-    const own = addressesOf(roots.proc, pid).filter((address) => !ofHost.has(address));
-    const forwarded = own.filter((address) => isForwarded(reading, deviceTowards(routes, address)));
-    if (forwarded.length === 0) continue;
-    seen.add(cgroup.id);
-    const name = names.get(cgroup.id) ?? nameOf(cgroup, roots);
-    names.set(cgroup.id, name);
-    // Containers of one pod share its network: they are one workload.
-    const key = [...forwarded].sort().join();
-    const other = byAddresses.get(key);
-    if (other === undefined || name < other.name) byAddresses.set(key, { name, addresses: [...forwarded].sort() });
-    if (other !== undefined) continue;
-    for (const device of new Set(forwarded.map((address) => deviceTowards(routes, address) ?? ''))) {
-      devices.set(device, (devices.get(device) ?? 0) + 1);
-    }
-  }
-  for (const id of names.keys()) if (!seen.has(id)) names.delete(id);
-  const containers = [...byAddresses.values()]
-    .map(({ name, addresses }) => ({ name, addresses, reachable: addresses.filter(reading.isReachable) }))
+  for (const own of judged.believed)
+    for (const device of new Set(own.map((one) => one.device))) devices.set(device, (devices.get(device) ?? 0) + 1);
+  const containers = claims
+    .flatMap(({ name }, index) => {
+      const addresses = (judged.believed[index] ?? []).map(({ address }) => address).sort();
+      return addresses.length === 0 ? [] : [{ name, addresses, reachable: addresses.filter(reading.isReachable) }];
+    })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   const shared = [...devices].filter(([, count]) => count > 1).map(([device]) => device);
   return {
     containers: uniquelyNamed(containers),
+    refused: judged.refused,
     unjudgedBridges: showsBridgedFrames(roots.proc) ? [] : shared.sort(),
   };
+}
+
+/** One a network: containers of one pod share its network, and are one workload, whatever addresses they say they have. */
+function claimsOf(
+  found: readonly FoundCgroup[],
+  { roots, names }: Reading,
+): readonly { readonly name: string; readonly pid: number; readonly addresses: readonly Address[] }[] {
+  const ofHost = networkOf(roots.proc, 'self');
+  const byNetwork = new Map<
+    bigint,
+    { readonly name: string; readonly pid: number; readonly addresses: readonly Address[] }
+  >();
+  const seen = new Set<string>();
+  for (const cgroup of found) {
+    const pid = firstProcess(cgroup.path);
+    const network = pid === undefined ? undefined : networkOf(roots.proc, pid);
+    if (pid === undefined || network === undefined || network === ofHost) continue;
+    seen.add(cgroup.id);
+    const name = names.get(cgroup.id) ?? nameOf(cgroup, roots);
+    names.set(cgroup.id, name);
+    const other = byNetwork.get(network);
+    if (other === undefined)
+      byNetwork.set(network, { name, pid: Number(pid), addresses: addressesOf(roots.proc, pid) });
+    else if (name < other.name) byNetwork.set(network, { ...other, name });
+  }
+  for (const id of names.keys()) if (!seen.has(id)) names.delete(id);
+  return [...byNetwork.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The kernel makes these files once for a network namespace, so that their number tells it apart: no power is needed to look. */
+function networkOf(proc: string, pid: string): bigint | undefined {
+  return statSync(join(proc, pid, 'net/dev'), { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 /** Two of one name (in two engines) are told apart by their first address. */
@@ -230,13 +278,6 @@ function uniquelyNamed(containers: readonly DiscoveredContainer[]): readonly Dis
     taken.add(name);
     return { ...container, name };
   });
-}
-
-/** What is on a network of the host's own (macvlan, a LAN's bridge without containers' names) does not pass its forward path. */
-function isForwarded({ interfaces, roots }: Reading, device: string | undefined): boolean {
-  if (device === undefined || device === 'lo') return false;
-  if (exists(join(roots.sys, 'class/net', device, 'bridge'))) return true;
-  return !matchesAny(interfaces.include, device) && matchesAny([...interfaces.exclude, ...engineDevices], device);
 }
 
 interface FoundCgroup extends ContainerCgroup {
@@ -337,8 +378,4 @@ function textOf(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }

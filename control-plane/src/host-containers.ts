@@ -45,8 +45,11 @@ export function withReportedContainers(request: {
   }
   if (reported === undefined) return isSame(known, containers) ? known : containers;
   const nameOf = new Map([...known].map(([name, { container }]) => [container, name]));
+  const holders = addressHolders(known, reported);
   for (const { name: container, addresses, reachable } of reported) {
-    const own = reportedAddresses(addresses).filter((address) => !hostAddresses.includes(address));
+    const own = reportedAddresses(addresses).filter(
+      (address) => !hostAddresses.includes(address) && holders.get(address) === container,
+    );
     if (own.length === 0) continue;
     const name =
       nameOf.get(container) ??
@@ -63,6 +66,28 @@ export function withReportedContainers(request: {
     });
   }
   return isSame(known, containers) ? known : containers;
+}
+
+/**
+ * Which container has which address, as its engine calls it. A container may set what is another's: one that two report stays with who
+ * had it, if that one reports it still, and else is neither's, so that neither has the other's rights.
+ */
+function addressHolders(
+  known: HostContainers,
+  reported: readonly ReportedContainer[],
+): ReadonlyMap<Address, string | undefined> {
+  const before = new Map<Address, string>();
+  for (const { container, addresses } of known.values())
+    for (const address of addresses) before.set(address, container);
+  const holders = new Map<Address, string | undefined>();
+  for (const { name, addresses } of reported) {
+    for (const address of reportedAddresses(addresses)) {
+      const isContested = holders.has(address) && holders.get(address) !== name;
+      if (!isContested || before.get(address) === name) holders.set(address, name);
+      else if (before.get(address) !== holders.get(address)) holders.set(address, undefined);
+    }
+  }
+  return holders;
 }
 
 /** "h1" and "shop_web.1" make "h1-shop-web-1"; a name that is too long or taken ends in a digest of both instead. */

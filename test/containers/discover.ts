@@ -5,7 +5,8 @@ import { readContainers } from '#agent/container-discovery.ts';
 const [cgroups = '', files = ''] = process.argv.slice(2);
 const view = readContainers({
   root: { path: cgroups, level: 0 },
-  interfaces: { include: [], exclude: [] },
+  others: () => ({ reserved: new Set(), isPeers: () => false }),
+  before: { containers: [], refused: [], unjudgedBridges: [] },
   roots: { proc: '/proc', sys: '/nowhere', files },
   names: new Map(),
   isReachable: (address) => address.startsWith('fd84:18'),

@@ -196,6 +196,7 @@ describe('on a host', () => {
         { name: 'db-0', addresses: ['172.18.0.2', 'fd84:18::2'], reachable: ['fd84:18::2'] },
         { name: 'shop_web_1', addresses: ['172.17.0.2', 'fd84:17::2'], reachable: [] },
       ],
+      refused: [],
       unjudgedBridges: [],
     });
   });

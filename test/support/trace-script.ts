@@ -129,6 +129,8 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
       // The tracer's packets are sent where they were meant to go.
       if (eat(/ct status ! dnat/) !== undefined) continue;
       if (eat(/ct status dnat/) !== undefined) return 'next';
+      // And they come from where their senders are.
+      if (eat(/fib saddr \. iif oif missing/) !== undefined) return 'next';
       match = eat(/(iif|oif) != 0/);
       if (match !== undefined) {
         if (packet.hook === (match[1] === 'iif' ? 'output' : 'input')) return 'next';
