@@ -46,6 +46,7 @@ import { createPolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
 import { readResolvers } from './resolvers.ts';
 import { watchSchedules } from './schedule-watch.ts';
+import { openServiceManager } from './service-manager.ts';
 import type { AgentSettings } from './settings.ts';
 import { createSignOfLife } from './sign-of-life.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -69,6 +70,7 @@ const resolveEveryMs = 60_000;
 /** Resolves after a graceful stop; rejects with CommandError where it cannot start, with anything else where it must not go on. */
 export async function runAgent({ state, settings, log, signal }: AgentOptions): Promise<void> {
   const startedAt = new Date().toISOString();
+  const manager = openServiceManager(process.env);
   const opened = await openIdentity({ stateDirectory: state.path, log });
   if (!opened.ok) {
     throw new CommandError({ ...opened.error, remedy: 'Nothing on this host was changed.', exitCode: 3 });
@@ -248,10 +250,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     onState(next) {
       if (next === 'connected') {
         log.info({ controlPlane: identity.controlPlane }, 'connected to the control plane');
+        manager.status(`connected to ${identity.controlPlane}`);
         flows.nudge();
         // What it was found by now may be another address than the one that is essential.
         void lookUpAgain().catch(fail);
       } else if (next === 'disconnected' && syncState === 'connected') {
+        manager.status(`not connected to ${identity.controlPlane}; what was in force stays`);
         void lookUpAgain().catch(fail);
       }
       syncState = next;
@@ -333,6 +337,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   ];
   for (const part of running) part.catch(fail);
   log.info({ host: identity.host, controlPlane: identity.controlPlane, version: agentVersion }, 'agent running');
+  // What is in force stands in the kernel, and the agent answers: the control plane may be away for weeks.
+  manager.ready();
+  stop.addEventListener('abort', () => manager.stopping(), { once: true });
   await Promise.allSettled(running);
 
   clearInterval(resolving);

@@ -26,3 +26,16 @@ export class CommandError extends Error {
 export function renderCommandError(error: CommandError): string {
   return `error: ${error.code}: ${error.message}\n  ${error.remedy}\n`;
 }
+
+/** What to tell a user without the rights for a command; undefined for what is no such refusal of the system's. */
+export function deniedBySystem(error: unknown): CommandError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, path, syscall } = error as NodeJS.ErrnoException;
+  if (code !== 'EACCES' && code !== 'EPERM') return undefined;
+  return new CommandError({
+    code: 'not-allowed',
+    message: `${path ?? syscall ?? 'this'} is not for this user (${code})`,
+    remedy: 'Run this as root, on the host itself.',
+    exitCode: 3,
+  });
+}

@@ -4,12 +4,10 @@
 
 import { parseArgs } from 'node:util';
 import { guardOutput } from '#model/safe-text.ts';
-import { CommandError, renderCommandError } from './command-error.ts';
+import { CommandError, deniedBySystem, renderCommandError } from './command-error.ts';
 import type { RunOptions } from './commands/run.ts';
+import { packageStateDirectory } from './package-paths.ts';
 import { agentVersion } from './version.ts';
-
-/** Where the package has it. */
-const packageStateDirectory = '/var/lib/segwall-agent';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
@@ -131,7 +129,10 @@ async function main(): Promise<number> {
       return error.exitCode;
     }
     if (isCommanderError(error)) return error.exitCode === 0 ? 0 : 2;
-    throw error;
+    const denied = deniedBySystem(error);
+    if (denied === undefined) throw error;
+    process.stderr.write(renderCommandError(denied));
+    return denied.exitCode;
   }
 }
 

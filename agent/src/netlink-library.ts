@@ -12,6 +12,9 @@ export const close: Call<[number]> = c.func('int close(int fd)');
 export const bind: Call<[number, Uint8Array, number]> = c.func(
   'int bind(int fd, const void *address, uint32_t length)',
 );
+export const connect: Call<[number, Uint8Array, number]> = c.func(
+  'int connect(int fd, const void *address, uint32_t length)',
+);
 export const getName: Call<[number, Uint8Array, Uint8Array]> = c.func(
   'int getsockname(int fd, void *address, void *length)',
 );

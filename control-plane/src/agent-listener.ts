@@ -131,7 +131,15 @@ export class AgentListener {
 
   /** The port. Rejects with what the system said. */
   listen(): Promise<number> {
-    const { address: host, port } = this.#options;
+    const { address, port } = this.#options;
+    return this.#listenOn(address, port).catch((cause: NodeJS.ErrnoException) => {
+      // A kernel without IPv6 has no "::"; every address that it has is meant.
+      if (address === '::' && cause.code === 'EAFNOSUPPORT') return this.#listenOn('0.0.0.0', port);
+      throw cause;
+    });
+  }
+
+  #listenOn(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#tcp.once('error', reject);
       this.#tcp.listen({ host, port, backlog: 4096 }, () => {

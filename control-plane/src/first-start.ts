@@ -83,8 +83,8 @@ export function renderNextSteps(dataDirectory: string, { apiUrl, agents, caFinge
     `  export SEGWALL_SERVER=${apiUrl}`,
     `  segwall --token-file ${firstStartPath(dataDirectory)} tokens create --labels app=shop --uses 1 --ttl 1h > join.token`,
     'and on the host to enrol, as root:',
-    `  segwall-agent enroll --control-plane ${agents} --ca-fingerprint ${caFingerprint} --token-file join.token --state /var/lib/segwall-agent`,
-    '  systemctl start segwall-agent     (without the package: segwall-agent run --state /var/lib/segwall-agent)',
+    `  segwall-agent enroll --control-plane ${agents} --ca-fingerprint ${caFingerprint} --token-file join.token`,
+    '  systemctl start segwall-agent     (without the package: segwall-agent run)',
     '',
   ].join('\n');
 }

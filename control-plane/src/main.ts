@@ -9,6 +9,7 @@ import { safeText } from '#model/safe-text.ts';
 import { millis } from '#model/time.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
+import { tellServiceManager } from './service-manager.ts';
 import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
 
 interface RunFlags {
@@ -47,8 +48,12 @@ async function run(flags: RunFlags): Promise<void> {
     process.stdout.write(renderRunning(controlPlane));
     if (controlPlane.start === 'first') process.stdout.write(renderNextSteps(settings.data, controlPlane));
     log.info({ agents: controlPlane.agents, api: controlPlane.apiUrl }, 'started');
+    await tellServiceManager('READY=1');
     const signal = await stopped;
     log.info({ signal }, 'stopping');
+    void tellServiceManager('STOPPING=1').catch((cause: unknown) =>
+      log.debug({ err: cause }, 'the service manager was not told'),
+    );
     await controlPlane.stop();
     log.info('stopped');
   } catch (cause) {

@@ -160,6 +160,10 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       ...admission,
     });
     stops.push(() => agentServer.stop(stopGraceMs));
+    const agents = listenAddressText({
+      address: reachableAddress(settings.agents.address),
+      port: Number(agentServer.address.split(':').at(-1)),
+    });
 
     const judging = new Judging({
       fleet,
@@ -200,7 +204,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       containmentRoutes(app, context);
       allowAddressesRoutes(app, context);
       holdRoutes(app, context);
-      tokenRoutes(app, context);
+      tokenRoutes(app, { ...context, enrol: { controlPlane: agents, caFingerprint: pki.caFingerprint } });
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);
       auditRoutes(app, { ...context, checkpoints, pruner });
@@ -219,10 +223,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const scheme = isLoopback(settings.api.address) ? 'http' : 'https';
     const running: Running = {
       apiUrl: `${scheme}://${listenAddressText({ address: reachableAddress(settings.api.address), port: apiPort })}`,
-      agents: listenAddressText({
-        address: reachableAddress(settings.agents.address),
-        port: Number(agentServer.address.split(':').at(-1)),
-      }),
+      agents,
       caFingerprint: pki.caFingerprint,
     };
     const start = await leaveAdminToken({ store, operators, running, data: settings.data, now: now() });

@@ -2,7 +2,7 @@
 // by its name, its value and what is allowed.
 
 import { parseDocument } from 'yaml';
-import { parseAddress } from '#model/address.ts';
+import { type Address, parseAddress } from '#model/address.ts';
 import { parseCidr } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type ListenAddress, parseListenAddress } from './listen-address.ts';
@@ -71,8 +71,8 @@ const readers: SettingReaders = {
     read: (value) =>
       typeof value === 'string' && value !== '' ? ok(value) : err('allowed is the path of a directory'),
   },
-  agents: { fallback: undefined, read: readListenAddress },
-  api: { fallback: undefined, read: readListenAddress },
+  agents: { fallback: { address: '::' as Address, port: 7443 }, read: readListenAddress },
+  api: { fallback: { address: '127.0.0.1' as Address, port: 7444 }, read: readListenAddress },
   apiNames: { fallback: [], read: readNames },
   logLevel: {
     fallback: 'info',

@@ -48,7 +48,7 @@ describe('wrong use ends with 2 and names the setting', () => {
     {
       name: 'no settings at all',
       args: ['run'],
-      text: /data is not given[\s\S]*agents is not given[\s\S]*api is not given/,
+      text: /data is not given/,
     },
     {
       name: 'a bad address',

@@ -5,6 +5,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readText } from '#test/arch/sources.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -78,6 +79,19 @@ async function known(): Promise<readonly string[]> {
   return stdout.split('\n').flatMap((line) => line.split(' ').slice(0, 1).filter(Boolean));
 }
 
+/** The indented lines: what is to be typed. */
+function commandsIn(text: string): readonly string[] {
+  return text.split('\n').flatMap((line) => /^ +(.*)$/.exec(line)?.[1] ?? []);
+}
+
+/** The commands of a section of a page, in order. */
+function commandsOf(page: string, heading: string): readonly string[] {
+  const [, section = ''] = readText(page).split(`\n## ${heading}\n`);
+  const [text = ''] = section.split('\n## ');
+  const blocks = [...text.matchAll(/^( *)```sh\n([\s\S]*?)^\1```/gm)].map((match) => match[2] ?? '');
+  return blocks.flatMap((block) => block.split('\n').map((line) => line.trim())).filter((line) => line !== '');
+}
+
 /** Both outputs of dpkg: what the package's scripts say and what goes wrong in them. */
 async function dpkg(...words: string[]): Promise<string> {
   return shell(`dpkg ${words.join(' ')} 2>&1`);
@@ -121,12 +135,17 @@ describe('on an ordinary day', () => {
   test('control plane and agent are installed, and the host enrols', async () => {
     await one.install([debOf('segwall-control-plane')]);
     await one.install([debOf('segwall-agent')]);
-    await shell('segwall tokens create --labels app=shop,role=web --uses 1 --ttl 1h > /root/join.token');
-    await shell(
-      `segwall-agent enroll --control-plane 10.86.0.1:7443 --ca-fingerprint "$(sed -n 's/.*"caFingerprint": *"\\([0-9a-f]*\\)".*/\\1/p' ${firstStart})" --token-file /root/join.token`,
-    );
+    // As the commands print it: what `tokens create` says on standard error is typed, and what `enroll` says next.
+    const created = 'segwall tokens create --labels app=shop,role=web --uses 1 --ttl 1h 2>&1 >/root/join.token';
+    const [enroll = '', start = ''] = commandsIn(await shell(created));
+    expect(enroll).toMatch(/^segwall-agent enroll --control-plane 10\.86\.0\.1:7443 --ca-fingerprint [0-9a-f]{64} /);
+    const enrolled = await shell(`cd /root && ${enroll}`);
+    expect(enrolled).toContain('one is enrolled with 10.86.0.1:7443');
+    expect(enrolled).toContain(`next: ${start}\n`);
     await writeFile(join(one.tree, 'var/lib/segwall-agent/agent.yaml'), 'units: [report.service]\n');
-    await shell('systemctl start segwall-agent');
+    await shell(start);
+    // Started is ready: nobody has to wait before asking.
+    await shell('segwall-agent status');
     await connected();
     await waitFor(async () => (await shell('segwall workloads --json')).includes('one-report'), {
       what: 'the unit is registered',
@@ -136,6 +155,50 @@ describe('on an ordinary day', () => {
     await shell('mkdir /root/policy && mv /root/policy.yaml /root/policy/');
     await shell('segwall label one-report role=report --wait && segwall apply /root/policy --wait');
     expect(await open()).toEqual([8080, 9191]);
+  });
+
+  test('the commands for who is locked out do what the page says, as they are written there', async () => {
+    const [rollback, panic, resume, stop, openUp, ...rest] = commandsOf('docs/guides/operating.md', 'Locked out');
+    expect(rest).toEqual([]);
+    await shell(rollback ?? '');
+    expect(await open()).toEqual(ports);
+    await shell('segwall apply /root/policy --wait');
+    expect(await open()).toEqual([8080, 9191]);
+    await shell(panic ?? '');
+    expect(await open()).toEqual(ports);
+    await shell(resume ?? '');
+    expect(await open()).toEqual([8080, 9191]);
+    await shell(stop ?? '');
+    expect(await open()).toEqual([8080, 9191]);
+    await shell(openUp ?? '');
+    expect(await open()).toEqual(ports);
+    await shell('systemctl start segwall-agent && segwall agents wait one');
+    expect(await open()).toEqual([8080, 9191]);
+  });
+
+  test('started means ready: the control plane answers, and an agent is ready also without one', async () => {
+    await shell('systemctl restart segwall-control-plane && segwall status');
+    await connected();
+    await shell('systemctl stop segwall-control-plane && systemctl restart segwall-agent && segwall-agent status');
+    expect(await open()).toEqual([8080, 9191]);
+    await shell('systemctl start segwall-control-plane');
+    await connected();
+    await waitFor(async () => (await shell('systemctl status segwall-agent')).includes('Status: "connected to'), {
+      what: 'systemctl status says that the agent is connected',
+    });
+  });
+
+  test('an agent whose event loop hangs is started anew, and nothing opens meanwhile', async () => {
+    await shell('mkdir -p /run/systemd/system/segwall-agent.service.d');
+    await shell('printf "[Service]\\nWatchdogSec=2\\n" >/run/systemd/system/segwall-agent.service.d/soon.conf');
+    await shell('systemctl daemon-reload && systemctl restart segwall-agent');
+    await shell('systemctl kill --kill-who=main -s STOP segwall-agent');
+    const restarts = () => one.must(['systemctl', 'show', '--value', '-p', 'NRestarts', 'segwall-agent']);
+    await waitFor(async () => Number(await restarts()) > 0, { what: 'systemd started it anew' });
+    expect(await open()).toEqual([8080, 9191]);
+    await shell('rm /run/systemd/system/segwall-agent.service.d/soon.conf && systemctl daemon-reload');
+    await shell('systemctl restart segwall-agent');
+    await connected();
   });
 
   test('a downgrade and an upgrade keep the rules, and the agent comes back', async () => {

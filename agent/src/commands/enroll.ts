@@ -1,8 +1,10 @@
 // `segwall-agent enroll`: buys this host its certificate with a join token. Nothing is enforced by it yet.
 
+import { join } from 'node:path';
 import { CommandError, type ExitCode } from '../command-error.ts';
 import { type EnrollErrorCode, enroll } from '../enroll.ts';
 import { type JoinTokenErrorCode, readJoinToken } from '../join-token.ts';
+import { packageStateDirectory } from '../package-paths.ts';
 
 export interface EnrollOptions {
   readonly controlPlane: string;
@@ -29,14 +31,22 @@ const wrongUse: ReadonlySet<EnrollErrorCode | JoinTokenErrorCode> = new Set([
 export async function enrollCommand({ state, token, tokenFile, ...options }: EnrollOptions): Promise<void> {
   if (tokenFile === '-' && process.stdin.isTTY)
     process.stderr.write('paste the join token, then press Enter and Ctrl-D\n');
-  const given = { ...(token !== undefined && { token }), ...(tokenFile !== undefined && { tokenFile }) };
-  const secret = await readJoinToken(given, { environment: process.env, input: process.stdin });
+  const source = { ...(token !== undefined && { token }), ...(tokenFile !== undefined && { tokenFile }) };
+  const secret = await readJoinToken(source, { environment: process.env, input: process.stdin });
   if (!secret.ok) throw notEnrolled(secret.error);
   const outcome = await enroll({ ...options, token: secret.value, stateDirectory: state });
   if (!outcome.ok) throw notEnrolled(outcome.error);
   const { host, tenant, controlPlane } = outcome.value;
+  const isPackages = state === packageStateDirectory;
+  const given = isPackages ? '' : ` --state ${state}`;
   process.stdout.write(
-    `${host} is enrolled with ${controlPlane} (tenant ${tenant})\nnext: systemctl start segwall-agent (without the package: segwall-agent run --state ${state})\n`,
+    [
+      `${host} is enrolled with ${controlPlane} (tenant ${tenant})`,
+      `next: ${isPackages ? 'systemctl start segwall-agent' : `segwall-agent run${given}`}`,
+      `then: segwall-agent status${given} (the host is open until a policy selects and enforces it)`,
+      `before one does: list what must always work, such as ssh of your admins, under essential: in ${join(state, 'agent.yaml')}`,
+      '',
+    ].join('\n'),
   );
 }
 

@@ -42,7 +42,8 @@ function forgetKept(state: string): void {
   try {
     rmSync(join(state, keptRulesFile), { force: true });
   } catch (error) {
-    if (!isDiskError(error)) throw error;
+    // Who may not even look says nothing about the host.
+    if (!isDiskError(error) || (error as NodeJS.ErrnoException).code === 'EACCES') throw error;
     throw cannotHold(`${state} cannot be written (${diskErrorText(error)})`);
   }
 }

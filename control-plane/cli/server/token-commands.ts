@@ -9,7 +9,7 @@ import { durationSeconds } from './durations.ts';
 import { guarded } from './failure.ts';
 import { parseLabelList } from './labels.ts';
 import { assertNumber } from './numbers.ts';
-import { labelsText, printJson, printLine, printTable, timeText } from './printing.ts';
+import { labelsText, printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 
 interface CreateOptions extends ConnectionOptions {
   readonly labels: string;
@@ -69,7 +69,22 @@ async function create(options: CreateOptions): Promise<void> {
   const client = await openApiClient(options);
   const answer = await client.call<TokenAnswer>('POST', '/tokens', body);
   if (options.json) printJson(answer);
-  else printLine(answer.token);
+  else {
+    printLine(answer.token);
+    for (const line of enrolLines(answer)) printProgress(line);
+  }
+}
+
+/** On standard error: standard output is the token alone, for a file. A control plane of an earlier version does not say where it is. */
+function enrolLines({ enrol }: Partial<Pick<TokenAnswer, 'enrol'>>): readonly string[] {
+  if (enrol === undefined) return [];
+  const { controlPlane, caFingerprint } = enrol;
+  return [
+    'On each host, as root, with the token in a file join.token for root alone:',
+    `  segwall-agent enroll --control-plane ${controlPlane} --ca-fingerprint ${caFingerprint} --token-file join.token`,
+    '  systemctl start segwall-agent',
+    'Where hosts reach the control plane by another name or address, name that one.',
+  ];
 }
 
 async function list(options: CreateOptions): Promise<void> {

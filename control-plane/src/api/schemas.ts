@@ -482,7 +482,14 @@ export const tokenRequest = z.object({
     .default(3600),
   addresses: cidrs.optional().describe('ranges of addresses that hosts which join with it may claim'),
 });
-export const tokenAnswer = z.object({ token: z.string(), id: z.string(), expiresAt: instant });
+export const tokenAnswer = z.object({
+  token: z.string(),
+  id: z.string(),
+  expiresAt: instant,
+  enrol: z
+    .object({ controlPlane: z.string(), caFingerprint: z.string() })
+    .describe('what a host enrols with beside the token: HOST:PORT as the control plane knows itself, and its CA'),
+});
 export const joinToken = z.object({
   id: z.string(),
   labels,

@@ -11,7 +11,11 @@ import { ApiError } from './errors.ts';
 import { assertLabelKeys } from './label-keys.ts';
 import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from './schemas.ts';
 
-export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void {
+export interface TokenContext extends ApiContext {
+  readonly enrol: { readonly controlPlane: string; readonly caFingerprint: string };
+}
+
+export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContext): void {
   app.post(
     '/api/v1/tokens',
     {
@@ -43,7 +47,7 @@ export function tokenRoutes(app: Api, { store, tenant, now }: ApiContext): void 
           details: { labels, uses, expiresAt, ...(ranges === undefined ? {} : { addresses: ranges.value }) },
         },
       });
-      return { token: token.reveal(), id, expiresAt: isoTime(expiresAt) };
+      return { token: token.reveal(), id, expiresAt: isoTime(expiresAt), enrol };
     },
   );
 
