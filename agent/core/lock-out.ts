@@ -9,8 +9,7 @@
 //   not reached, and our table denied the tries ──────────────► undone
 
 import type { Address } from '#model/address.ts';
-import { rangesContain } from '#model/address-range.ts';
-import type { EssentialEntry, HostRuleSet, Quarantine } from '#model/rule-set.ts';
+import type { HostRuleSet, Quarantine } from '#model/rule-set.ts';
 import type { DeniedCount } from './denied-sets.ts';
 
 export interface LockOutEvidence {
@@ -59,23 +58,34 @@ function isSame(quarantine: Quarantine, before: Quarantine | undefined): boolean
 
 const tcp = 6;
 
-/** Packets that our table denied of connections from the host's own addresses to what the entries name. */
+/** What our table has denied so far that may be the agent's: packets by element of the denied sets, and those that found no room in any. */
+export interface WayDenials {
+  readonly elements: ReadonlyMap<string, number>;
+  readonly unrecorded: number;
+}
+
+/** The elements of connections from the host's own addresses to the control plane; of a source that used up its share they name no port. */
 export function denialsAmong(
   counts: readonly DeniedCount[],
-  way: { readonly clients: ReadonlySet<Address>; readonly entries: readonly EssentialEntry[] },
-): number {
-  let packets = 0;
-  for (const count of counts) {
-    const { client, server, protocol, port } = count;
-    if (protocol !== tcp || !way.clients.has(client)) continue;
-    const isOnTheWay = way.entries.some(
-      ({ peers, services }) =>
-        (peers.kind !== 'ranges' || rangesContain(peers.ranges, server)) &&
-        services.some(
-          (term) => term.kind === 'ports' && term.protocol === 'tcp' && term.low <= port && port <= term.high,
-        ),
-    );
-    if (isOnTheWay) packets += count.packets;
+  way: {
+    readonly clients: ReadonlySet<Address>;
+    readonly addresses: readonly Address[];
+    readonly port: number;
+  },
+): WayDenials['elements'] {
+  const elements = new Map<string, number>();
+  for (const { direction, client, server, protocol, port, decision, packets } of counts) {
+    if (direction !== 'outbound' || protocol !== tcp || (port !== way.port && port !== 0)) continue;
+    if (!way.clients.has(client) || !way.addresses.includes(server)) continue;
+    elements.set([client, server, port, decision].join(' '), packets);
   }
+  return elements;
+}
+
+/** Packets. An element or counter that went back is another one. */
+export function denialsSince(before: WayDenials, after: WayDenials): number {
+  const grown = (from: number, to: number) => (to >= from ? to - from : to);
+  let packets = grown(before.unrecorded, after.unrecorded);
+  for (const [key, now] of after.elements) packets += grown(before.elements.get(key) ?? 0, now);
   return packets;
 }

@@ -90,12 +90,13 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
 
   // ---- what is essential, and the table
 
+  const owner = { uid: process.getuid?.() ?? 0 };
   const proxy = identity.proxy === undefined ? undefined : parseControlPlaneAddress(identity.proxy);
   const reach = await openControlPlaneReach({
     controlPlane: controlPlane.value,
     ...(proxy?.ok === true && { proxy: proxy.value }),
     stateDirectory: state.path,
-    owner: { uid: process.getuid?.() ?? 0 },
+    owner,
     unit: parseOwnService(readFileSync('/proc/self/cgroup', 'utf8')),
   });
   if (!reach.essentials().some(({ name }) => name === reachNames.connection)) await reach.resolve();
@@ -178,19 +179,19 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     enforcer,
     reach,
     heard: signOfLife.next,
-    watchedTry: (until) =>
-      tryWatched({
-        nft: enforcement.nft,
-        reach,
+    watchedTry: (until) => {
+      const way = reach.way();
+      const { nft } = enforcement;
+      const { marks } = settings.connections;
+      return tryWatched({
+        nft,
+        way,
+        uid: owner.uid,
+        tryConnect: reach.tryConnect,
+        denials: () => readControlPlaneDenials({ nft, marks, clients: host.addresses().all, ...way }),
         signal: until,
-        denials: () =>
-          readControlPlaneDenials({
-            nft: enforcement.nft,
-            marks: settings.connections.marks,
-            clients: host.addresses().all,
-            entries: reach.essentials(),
-          }),
-      }),
+      });
+    },
     problem: enforcement.startProblem,
     tried() {
       memory.soon();
@@ -247,7 +248,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     signal: stop,
     log,
     onHeard: signOfLife.heard,
-    onState(next) {
+    onState(next, peer) {
+      if (next !== 'connecting') reach.streamIsWith(peer);
       if (next === 'connected') {
         log.info({ controlPlane: identity.controlPlane }, 'connected to the control plane');
         manager.status(`connected to ${identity.controlPlane}`);

@@ -1,28 +1,35 @@
-// How many packets our own table has denied on the way to the control plane, so that a lock-out of our making is told from one that
-// the network or the host makes. Reads the denied sets themselves: four listings, and only when a try has failed.
+// What our own table has denied on the way to the control plane, so that a lock-out of our making is told from one that the network or
+// the host makes. Asks the outbound denied sets themselves, those without ports among them, and the counter of what found no room, since
+// other users of the host may have used up both share and room: five listings, and only when a try has failed.
 
-import { type DeniedCount, parseDeniedSets } from '#agent-core/denied-sets.ts';
-import { denialsAmong } from '#agent-core/lock-out.ts';
+import { parseDeniedSets, unrecordedCounter } from '#agent-core/denied-sets.ts';
+import { denialsAmong, type WayDenials } from '#agent-core/lock-out.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
-import type { EssentialEntry } from '#model/rule-set.ts';
 import type { Nft } from './nft.ts';
 
-const setNames = ['den_in4', 'den_out4', 'den_in6', 'den_out6'];
+const setNames = ['den_out4', 'den_out6', 'den_out4f', 'den_out6f'];
 
-export async function readControlPlaneDenials(way: {
-  readonly nft: Nft;
+export async function readControlPlaneDenials(given: {
+  readonly nft: Pick<Nft, 'list'>;
   readonly marks: MarkLayout;
+  /** The host's own addresses. */
   readonly clients: ReadonlySet<Address>;
-  readonly entries: readonly EssentialEntry[];
-}): Promise<Result<number>> {
-  const counts: DeniedCount[] = [];
+  readonly addresses: readonly Address[];
+  readonly port: number;
+}): Promise<Result<WayDenials>> {
+  const { nft, marks } = given;
+  const table = tableName.split(' ');
+  const counts = [];
   for (const name of setNames) {
-    const listed = await way.nft.list(['-n', 'list', 'set', ...tableName.split(' '), name]);
+    const listed = await nft.list(['-n', 'list', 'set', ...table, name]);
     if (!listed.ok) return listed;
-    counts.push(...parseDeniedSets(listed.value, way.marks));
+    counts.push(...parseDeniedSets(listed.value, marks));
   }
-  return ok(denialsAmong(counts, way));
+  const counter = await nft.list(['list', 'counter', ...table, unrecordedCounter.outbound]);
+  if (!counter.ok) return counter;
+  const unrecorded = Number(/packets (\d+)/.exec(counter.value)?.[1] ?? 0);
+  return ok({ elements: denialsAmong(counts, given), unrecorded });
 }

@@ -5,6 +5,7 @@
 import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { type KeptAddresses, keepAddresses } from '#agent-core/kept-addresses.ts';
 import type { OwnWay } from '#agent-core/own-way.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
@@ -24,10 +25,12 @@ export interface ControlPlaneReach {
   essentials(): readonly EssentialEntry[];
   /** What the entries are to let through, for whoever looks whether they do. */
   way(): OwnWay;
-  /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing. */
+  /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing; addresses in use and of earlier answers stay for a time. */
   resolve(): Promise<'changed' | 'same'>;
-  /** One connection, from that port where one is given, closed at once. A refusal by the other side is an answer too: its host was reached. */
-  tryConnect(signal: AbortSignal, localPort?: number): Promise<Result<void>>;
+  /** Where the policy stream is connected to, as gRPC tells it ("10.0.0.9:8443"); undefined: nowhere now. */
+  streamIsWith(peer: string | undefined): void;
+  /** One connection to each address, over when the first is reached. A refusal by the other side is an answer too: its host was reached. */
+  tryConnect(signal: AbortSignal): Promise<Result<void>>;
 }
 
 export interface ReachOptions {
@@ -39,6 +42,8 @@ export interface ReachOptions {
   readonly owner: SocketOwner;
   /** The service that the agent runs as, where it does: as a unit with rules of its own it may be denied what its host is not. */
   readonly unit?: string | undefined;
+  /** Default: the resolver's. All addresses of a name; none where it tells none. */
+  readonly lookUp?: (name: string) => Promise<readonly string[]>;
 }
 
 export async function openControlPlaneReach(options: ReachOptions): Promise<ControlPlaneReach> {
@@ -46,53 +51,80 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
   const { host, port } = proxy ?? controlPlane;
   const path = join(stateDirectory, 'control-plane-addresses');
   const literal = parseAddress(host);
-  let addresses: readonly Address[] = literal.ok ? [literal.value] : await readAddresses(path);
+  const { lookUp = askResolver } = options;
+  const startedMs = performance.now();
+  let known: KeptAddresses = new Map((literal.ok ? [] : await readAddresses(path)).map((one) => [one, startedMs]));
+  let inUse: Address | undefined;
+  const addressesNow = (): readonly Address[] => (literal.ok ? [literal.value] : [...known.keys()].sort());
   let resolvers: readonly Address[] = literal.ok ? [] : await readResolvers();
 
   return {
     essentials() {
       const entries: EssentialEntry[] = [];
+      const addresses = addressesNow();
       if (addresses.length > 0) entries.push({ ...outbound(reachNames.connection, addresses, [tcp(port)]), owner });
       // A name is asked for by a service of the host as well as by the agent itself.
       if (resolvers.length > 0) entries.push(outbound(reachNames.names, resolvers, [udp(53), tcp(53)]));
       return entries;
     },
 
-    way: () => ({ host, port, addresses, resolvers, ...(unit !== undefined && { unit }) }),
+    way: () => ({ host, port, addresses: addressesNow(), resolvers, ...(unit !== undefined && { unit }) }),
 
     async resolve() {
       if (literal.ok) return 'same';
-      const before = `${resolvers.join()} ${addresses.join()}`;
+      const before = `${resolvers.join()} ${addressesNow().join()}`;
       resolvers = await readResolvers();
-      const answers = await lookup(host, { all: true }).catch(() => []);
-      const found = answers.flatMap(({ address }) => {
+      const found = (await lookUp(host)).flatMap((address) => {
         const parsed = parseAddress(address);
         return parsed.ok ? [parsed.value] : [];
       });
-      const sorted = [...new Set(found)].sort();
-      if (sorted.length > 0 && sorted.join() !== addresses.join()) {
-        addresses = sorted;
+      const addressesBefore = addressesNow().join();
+      known = keepAddresses({ known, found, inUse, nowMs: performance.now() });
+      const now = addressesNow();
+      if (now.join() !== addressesBefore) {
         // Only the next start without a resolver misses it.
-        await writeWhole(path, Buffer.from(`${sorted.join('\n')}\n`)).catch((error: unknown) => {
+        await writeWhole(path, Buffer.from(`${now.join('\n')}\n`)).catch((error: unknown) => {
           if (!isDiskError(error)) throw error;
         });
       }
-      return before === `${resolvers.join()} ${addresses.join()}` ? 'same' : 'changed';
+      return before === `${resolvers.join()} ${now.join()}` ? 'same' : 'changed';
     },
 
-    async tryConnect(signal, localPort) {
-      const candidates = addresses.length > 0 ? addresses : [host];
-      const tries = await Promise.all(
-        candidates.map((address) =>
-          proxy === undefined
-            ? tryAddress({ address, port, signal, localPort })
-            : tryProxy({ proxy: { host: address, port }, target: controlPlane, signal, localPort }),
-        ),
-      );
-      const failures = tries.flatMap((outcome) => (outcome.ok ? [] : [outcome.error]));
-      return failures.length < tries.length ? ok(undefined) : err(failures.join('; '));
+    streamIsWith(peer) {
+      const parsed = parseAddress(/^\[?([^\]]+)\]?:\d+$/.exec(peer ?? '')?.[1] ?? '');
+      // One that served until now is as good as one of the newest answer.
+      if (inUse !== undefined && known.has(inUse)) known = new Map([...known, [inUse, performance.now()]]);
+      inUse = parsed.ok ? parsed.value : undefined;
+    },
+
+    async tryConnect(signal) {
+      const candidates = addressesNow().length > 0 ? addressesNow() : [host];
+      const reached = new AbortController();
+      const until = AbortSignal.any([signal, reached.signal]);
+      try {
+        await Promise.any(
+          candidates.map(async (address) => {
+            const outcome =
+              proxy === undefined
+                ? await tryAddress({ address, port, signal: until })
+                : await tryProxy({ proxy: { host: address, port }, target: controlPlane, signal: until });
+            if (!outcome.ok) throw new Error(outcome.error);
+          }),
+        );
+        return ok(undefined);
+      } catch (error) {
+        const failures = error instanceof AggregateError ? error.errors : [error];
+        return err(failures.map((failure) => (failure as Error).message).join('; '));
+      } finally {
+        reached.abort();
+      }
     },
   };
+}
+
+async function askResolver(name: string): Promise<readonly string[]> {
+  const answers = await lookup(name, { all: true }).catch(() => []);
+  return answers.map(({ address }) => address);
 }
 
 function outbound(name: string, addresses: readonly Address[], services: readonly ServiceTerm[]): EssentialEntry {
@@ -112,11 +144,10 @@ function tryAddress(target: {
   readonly address: string;
   readonly port: number;
   readonly signal: AbortSignal;
-  readonly localPort: number | undefined;
 }): Promise<Result<void>> {
-  const { address, port, signal, localPort } = target;
+  const { address, port, signal } = target;
   return new Promise((resolve) => {
-    const connection = createConnection({ host: address, port, signal, ...(localPort !== undefined && { localPort }) });
+    const connection = createConnection({ host: address, port, signal });
     connection.once('connect', () => {
       connection.destroy();
       resolve(ok(undefined));

@@ -69,7 +69,8 @@ export interface PolicySyncOptions {
   readonly log: Logger;
   /** Something came from the control plane. */
   readonly onHeard?: () => void;
-  readonly onState: (state: SyncState) => void;
+  /** `peer`, once connected: address and port of the other side, which may be a proxy. */
+  readonly onState: (state: SyncState, peer?: string) => void;
   readonly times?: Partial<SyncTimes>;
 }
 
@@ -294,7 +295,7 @@ class StreamSession {
     this.#watchdog = this.#startWatchdog(this.#times.silenceMs);
     if (!this.#isConnected) {
       this.#isConnected = true;
-      this.#options.onState('connected');
+      this.#options.onState('connected', this.#stream.getPeer());
       this.report();
     }
     const message = decodeDownMessage(bytes);

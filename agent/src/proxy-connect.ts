@@ -17,10 +17,8 @@ export function connectThroughProxy(given: {
   readonly proxy: ControlPlaneAddress;
   readonly target: ControlPlaneAddress;
   readonly signal: AbortSignal;
-  /** Default: whichever is free. */
-  readonly localPort?: number | undefined;
 }): Promise<Result<Socket, ProxyError>> {
-  const { proxy, target, signal, localPort } = given;
+  const { proxy, target, signal } = given;
   const at = `proxy ${proxy.host}:${proxy.port}`;
   const path = target.host.includes(':') ? `[${target.host}]:${target.port}` : `${target.host}:${target.port}`;
   return new Promise((resolve) => {
@@ -31,7 +29,6 @@ export function connectThroughProxy(given: {
       headers: { host: path },
       agent: false,
       signal,
-      ...(localPort !== undefined && { localPort }),
     });
     asking.once('connect', (response, socket: Socket) => {
       socket.on('error', () => socket.destroy());

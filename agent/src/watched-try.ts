@@ -1,16 +1,11 @@
 // One more try to reach the control plane, watched on its way through this host: whether our own table denied its packets. Others may ask
-// for the same address and port and be denied it, so a denial counts only where the try's own packets died between the counters.
+// for the same address and port and be denied it, so a denial counts only where packets of the agent's user died between the counters
+// (agent/core/try-witness.ts), and no fewer than died are new in our denied sets.
 
-import type { LockOutEvidence } from '#agent-core/lock-out.ts';
-import {
-  diedBetween,
-  type WatchedTries,
-  witnessRemoval,
-  witnessScript,
-  witnessTable,
-} from '#agent-core/try-witness.ts';
+import { denialsSince, type LockOutEvidence, type WayDenials } from '#agent-core/lock-out.ts';
+import type { OwnWay } from '#agent-core/own-way.ts';
+import { deathsBetween, witnessPause, witnessRemoval, witnessScript, witnessTable } from '#agent-core/try-witness.ts';
 import type { Result } from '#model/result.ts';
-import type { ControlPlaneReach } from './control-plane-reach.ts';
 import type { Nft } from './nft.ts';
 
 export interface WatchedTry {
@@ -18,27 +13,26 @@ export interface WatchedTry {
   readonly denials: LockOutEvidence['denials'];
 }
 
-/** Below the range from which Linux takes ports by itself, and above those that services have. */
-const ports = { first: 20_000, last: 32_000 } as const;
-
 /** What cannot be read counts as no denial: the policy stays. */
 export async function tryWatched(given: {
   readonly nft: Pick<Nft, 'apply' | 'list'>;
-  readonly reach: Pick<ControlPlaneReach, 'tryConnect' | 'way'>;
-  /** Packets that our denied sets show on the way to the control plane so far. */
-  readonly denials: () => Promise<Result<number>>;
+  readonly way: Pick<OwnWay, 'port' | 'addresses'>;
+  /** Whose sockets the tries are. */
+  readonly uid: number;
+  readonly tryConnect: (signal: AbortSignal) => Promise<Result<void>>;
+  readonly denials: () => Promise<Result<WayDenials>>;
   readonly signal: AbortSignal;
 }): Promise<WatchedTry> {
-  const { nft, reach, denials, signal } = given;
-  const { port, addresses } = reach.way();
-  const localPort = ports.first + Math.floor(Math.random() * (ports.last - ports.first));
+  const { nft, way, uid, tryConnect, denials, signal } = given;
   const before = await denials();
-  const watching = await nft.apply(witnessScript({ localPort, port, addresses } satisfies WatchedTries));
+  const watching = await nft.apply(witnessScript({ uid, port: way.port, addresses: way.addresses }));
   try {
-    const tried = await reach.tryConnect(signal, localPort);
+    const tried = await tryConnect(signal);
     if (tried.ok || !watching.ok) return { tried, denials: 'none' };
+    await nft.apply(witnessPause);
     const [seen, after] = [await nft.list(['list', 'counters', 'table', ...witnessTable.split(' ')]), await denials()];
-    const isOurs = seen.ok && diedBetween(seen.value) === 'died' && before.ok && after.ok && after.value > before.value;
+    const deaths = seen.ok ? deathsBetween(seen.value) : 0;
+    const isOurs = deaths > 0 && before.ok && after.ok && denialsSince(before.value, after.value) >= deaths;
     return { tried, denials: isOurs ? 'some' : 'none' };
   } finally {
     if (watching.ok) await nft.apply(witnessRemoval);

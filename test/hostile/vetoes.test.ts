@@ -12,10 +12,10 @@ import { createSignOfLife } from '#agent/sign-of-life.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { buildTable } from '#agent-core/build-table.ts';
 import type { DeniedCount } from '#agent-core/denied-sets.ts';
-import { changeOf, denialsAmong, judgeLockOut } from '#agent-core/lock-out.ts';
+import { changeOf, denialsAmong, denialsSince, judgeLockOut } from '#agent-core/lock-out.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { deniedWay, type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
-import { diedBetween, witnessScript } from '#agent-core/try-witness.ts';
+import { deathsBetween, witnessScript } from '#agent-core/try-witness.ts';
 import type { Address } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { assertOk, ok } from '#model/result.ts';
@@ -81,17 +81,7 @@ test.each([
 const own = '10.0.0.1' as Address;
 const controlPlane = '10.0.0.2' as Address;
 const stranger = '10.0.0.3' as Address;
-const way = {
-  clients: new Set([own]),
-  entries: [
-    {
-      name: 'control-plane',
-      direction: 'outbound',
-      peers: { kind: 'ranges', ranges: [rangeOf(controlPlane)] },
-      services: [{ kind: 'ports', protocol: 'tcp', low: 8443, high: 8443 }],
-    },
-  ] satisfies EssentialEntry[],
-};
+const way = { clients: new Set([own]), addresses: [controlPlane], port: 8443 };
 const denied: DeniedCount = {
   direction: 'outbound',
   client: own,
@@ -105,14 +95,32 @@ const denied: DeniedCount = {
 
 test.each([
   ['our own try', denied, 3],
-  ['an answer to our own try', { ...denied, direction: 'inbound' }, 3],
-  ['a container of this host', { ...denied, client: stranger }, 0],
-  ['a stranger who sends from the control plane', { ...denied, client: controlPlane, server: own }, 0],
-  ['another port', { ...denied, port: 8444 }, 0],
-  ['another protocol', { ...denied, protocol: 17 }, 0],
-  ['another server', { ...denied, server: stranger }, 0],
+  ['a try of a source that used up its share', { ...denied, port: 0 }, 3],
+  ['what comes in', { ...denied, direction: 'inbound' }, undefined],
+  ['a container of this host', { ...denied, client: stranger }, undefined],
+  ['a stranger who sends from the control plane', { ...denied, client: controlPlane, server: own }, undefined],
+  ['another port', { ...denied, port: 8444 }, undefined],
+  ['another protocol', { ...denied, protocol: 17 }, undefined],
+  ['another server', { ...denied, server: stranger }, undefined],
 ] as const)('of what our table denied, %s counts %#', (_name, count, expected) => {
-  expect(denialsAmong([count], way)).toBe(expected);
+  expect([...denialsAmong([count], way).values()]).toEqual(expected === undefined ? [] : [expected]);
+});
+
+const seen = (unrecorded: number, ...elements: readonly (readonly [string, number])[]) => ({
+  unrecorded,
+  elements: new Map(elements),
+});
+
+test.each([
+  ['nothing new', seen(2, ['a', 3]), seen(2, ['a', 3]), 0],
+  ['one that grew', seen(0, ['a', 3]), seen(0, ['a', 5]), 2],
+  ['one that is new', seen(0, ['a', 3]), seen(0, ['a', 3], ['b', 4]), 4],
+  ['one that went, and one that grew by less', seen(0, ['a', 9]), seen(0, ['b', 1]), 1],
+  ['one that went and came back', seen(0, ['a', 9]), seen(0, ['a', 2]), 2],
+  ['what found no room', seen(5), seen(7), 2],
+  ['a counter of another table', seen(5), seen(1), 1],
+] as const)('denials since: %s', (_name, before, after, expected) => {
+  expect(denialsSince(before, after)).toBe(expected);
 });
 
 const byName: OwnWay = {
@@ -215,32 +223,36 @@ const counted = (sent: number, left: number, arrived: number, taken: number): st
     .join('');
 
 test.each([
-  ['no port was free: nothing was sent', counted(0, 0, 0, 0), 'passed'],
-  ['the network dropped it: it left, and nothing came', counted(3, 3, 0, 0), 'passed'],
-  ['it was answered', counted(1, 1, 1, 1), 'passed'],
-  ['our table denied it on its way out', counted(3, 0, 0, 0), 'died'],
-  ['our table denied one of its packets on the way out', counted(3, 2, 0, 0), 'died'],
-  ['our table denied the answer', counted(3, 3, 3, 0), 'died'],
-  ['nothing could be read', '', 'passed'],
+  ['no port was free: nothing was sent', counted(0, 0, 0, 0), 0],
+  ['the network dropped it: it left, and nothing came', counted(3, 3, 0, 0), 0],
+  ['it was answered', counted(1, 1, 1, 1), 0],
+  ['answers to nobody came after our hook alone', counted(1, 1, 0, 9), 0],
+  ['our table denied it on its way out', counted(3, 0, 0, 0), 3],
+  ['our table denied one of its packets on the way out', counted(3, 2, 0, 0), 1],
+  ['our table denied the answer', counted(3, 3, 3, 0), 3],
+  ['nothing could be read', '', 0],
 ])('a watched try: %s', (_name, listing, expected) => {
-  expect(diedBetween(listing)).toBe(expected);
+  expect(deathsBetween(listing)).toBe(expected);
 });
 
-test('a try is watched by its own addresses and ports, both ways, around our hooks', () => {
-  const script = witnessScript({ localPort: 20_001, port: 8443, addresses: [controlPlane, 'fd00::2' as Address] });
+test('a try is watched by whose socket it is, and its answers by what left, around our hooks', () => {
+  const script = witnessScript({ uid: 7, port: 8443, addresses: [controlPlane, 'fd00::2' as Address] });
+  const syn = (at: string) => `${at} tcp dport 8443 tcp flags & (fin|syn|rst|ack) == syn meta skuid 7 counter name`;
+  const answer = (at: string) => `${at} tcp sport 8443 tcp flags & (fin|syn|rst|ack) == syn|ack`;
+  const known = 'ct state established ct direction reply counter name arrived';
   expect(script.split('\n').filter((line) => /^add (?:rule|chain)/.test(line))).toEqual([
     'add chain inet segwall_try out_before { type filter hook output priority -1; policy accept; }',
-    'add rule inet segwall_try out_before ip daddr 10.0.0.2 tcp dport 8443 tcp sport 20001 counter name sent',
-    'add rule inet segwall_try out_before ip6 daddr fd00::2 tcp dport 8443 tcp sport 20001 counter name sent',
+    `add rule inet segwall_try out_before ${syn('ip daddr 10.0.0.2')} sent`,
+    `add rule inet segwall_try out_before ${syn('ip6 daddr fd00::2')} sent`,
     'add chain inet segwall_try out_after { type filter hook output priority 1; policy accept; }',
-    'add rule inet segwall_try out_after ip daddr 10.0.0.2 tcp dport 8443 tcp sport 20001 counter name left',
-    'add rule inet segwall_try out_after ip6 daddr fd00::2 tcp dport 8443 tcp sport 20001 counter name left',
+    `add rule inet segwall_try out_after ${syn('ip daddr 10.0.0.2')} left add @tried4 { ip saddr . tcp sport }`,
+    `add rule inet segwall_try out_after ${syn('ip6 daddr fd00::2')} left add @tried6 { ip6 saddr . tcp sport }`,
     'add chain inet segwall_try in_before { type filter hook input priority -1; policy accept; }',
-    'add rule inet segwall_try in_before ip saddr 10.0.0.2 tcp sport 8443 tcp dport 20001 counter name arrived',
-    'add rule inet segwall_try in_before ip6 saddr fd00::2 tcp sport 8443 tcp dport 20001 counter name arrived',
+    `add rule inet segwall_try in_before ${answer('ip saddr 10.0.0.2')} ip daddr . tcp dport @tried4 ${known}`,
+    `add rule inet segwall_try in_before ${answer('ip6 saddr fd00::2')} ip6 daddr . tcp dport @tried6 ${known}`,
     'add chain inet segwall_try in_after { type filter hook input priority 1; policy accept; }',
-    'add rule inet segwall_try in_after ip saddr 10.0.0.2 tcp sport 8443 tcp dport 20001 counter name taken',
-    'add rule inet segwall_try in_after ip6 saddr fd00::2 tcp sport 8443 tcp dport 20001 counter name taken',
+    `add rule inet segwall_try in_after ${answer('ip saddr 10.0.0.2')} counter name taken`,
+    `add rule inet segwall_try in_after ${answer('ip6 saddr fd00::2')} counter name taken`,
   ]);
 });
 

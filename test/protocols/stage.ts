@@ -8,7 +8,7 @@ import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { type Address, type Family, parseAddress } from '#model/address.ts';
 import { assertOk, ok } from '#model/result.ts';
-import type { HostRuleSet } from '#model/rule-set.ts';
+import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { labNft } from '#test/truth/enforcer-stage.ts';
 import { type Ends, type PacketOptions, type Payload, packet } from './packets.ts';
@@ -34,7 +34,11 @@ export interface ProtocolStage extends RawSockets, Witness {
   remove(): Promise<void>;
 }
 
-export async function standUpProtocols(name: string): Promise<ProtocolStage> {
+/** `essentials`: read anew at each change. */
+export async function standUpProtocols(
+  name: string,
+  essentials: () => readonly EssentialEntry[] = () => [],
+): Promise<ProtocolStage> {
   const lab = await createLab({ name });
   const directory = await mkdtemp(join(tmpdir(), 'segwall-protocols-'));
   lab.alsoRemove(directory);
@@ -43,7 +47,7 @@ export async function standUpProtocols(name: string): Promise<ProtocolStage> {
   const enforcer = createEnforcer({
     nft: labNft(host),
     stateDirectory: openStateDirectory(directory),
-    essentials: () => [],
+    essentials,
     log: pino({ level: 'silent' }),
     // A new namespace has no marks, and no test makes 4,095 epochs.
     sweepMarks: async () => ok(0),
