@@ -3,7 +3,6 @@
 // sets, and their listings are read; denial-chains.ts has the rules that fill them.
 
 import { type Address, parseAddress } from '#model/address.ts';
-import { type Millis, millis } from '#model/time.ts';
 import type { Direction } from '#model/verdict.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
@@ -96,8 +95,8 @@ export interface DeniedCount {
   readonly decision: number;
   readonly packets: number;
   readonly bytes: number;
-  /** When the element goes if nothing more comes, by the clock of whoever listed it; undefined where that was not told. */
-  readonly expiresAt?: Millis;
+  /** When the element goes if nothing more comes, in milliseconds of the lister's clock, which only goes forward; undefined where that was not told. */
+  readonly expiresAt?: number;
 }
 
 const protocolNames: ReadonlyMap<string, number> = new Map([
@@ -156,7 +155,7 @@ const elementPattern =
 export function parseDeniedSets(
   listing: string,
   marks: MarkLayout = defaultMarks,
-  listedAt?: Millis,
+  listedAt?: number,
 ): readonly DeniedCount[] {
   const counts: DeniedCount[] = [];
   for (const part of listing.split(/\bset (?=den_)/).slice(1)) {
@@ -187,7 +186,7 @@ export function parseDeniedSets(
         decision: marks.numberOf(Number.parseInt(mark, 16)),
         packets: Number(packets),
         bytes: Number(bytes),
-        ...(listedAt === undefined || left === undefined ? {} : { expiresAt: millis(listedAt + left) }),
+        ...(listedAt === undefined || left === undefined ? {} : { expiresAt: listedAt + left }),
       });
     }
   }

@@ -7,7 +7,6 @@ import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import { type DenialCounts, noDenials } from '#agent-core/unrecorded-denials.ts';
 import { ok, type Result } from '#model/result.ts';
-import { millis } from '#model/time.ts';
 import type { Direction } from '#model/verdict.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
 import type { Nft } from './nft.ts';
@@ -63,7 +62,7 @@ export function createDeniedSource(options: {
     for (const name of listedSets(direction)) {
       const listed = await nft.list(['-n', 'list', 'set', ...tableName.split(' '), name]);
       if (!listed.ok) return listed;
-      counts.push(...parseDeniedSets(listed.value, marks, millis(Date.now())));
+      counts.push(...parseDeniedSets(listed.value, marks, performance.now()));
     }
     return ok(counts);
   }

@@ -30,6 +30,7 @@ import { runNetlinkLoop } from './netlink-loop.ts';
 import type { Nft } from './nft.ts';
 import { readResolvers } from './resolvers.ts';
 import type { NameSettings } from './settings.ts';
+import { createSteadyClock } from './steady-clock.ts';
 import { readIfThere, writeWhole } from './whole-file.ts';
 
 /** What the enforcer needs of names, in the order it needs it. */
@@ -94,6 +95,7 @@ export function createNames(options: NamesOptions): Names {
   const { settings, log, nft } = options;
   const path = join(options.stateDirectory, 'names');
   const learnt = new LearntNames(settings.bounds);
+  const clock = createSteadyClock();
   const exchanges = new DnsExchanges();
   const stopReading = new AbortController();
   let endPause: () => void = () => undefined;
@@ -113,7 +115,10 @@ export function createNames(options: NamesOptions): Names {
   const save = async () => {
     saving = undefined;
     try {
-      await writeWhole(path, encodeLearntNames(learnt.entries()));
+      await writeWhole(
+        path,
+        encodeLearntNames(learnt.entries().map(([name, address, until]) => [name, address, clock.toWall(until)])),
+      );
     } catch (error) {
       if (!isDiskError(error)) throw error;
       log.warn({ error }, 'what names stand for is not on disk: the next start has to learn it again');
@@ -141,7 +146,7 @@ export function createNames(options: NamesOptions): Names {
   };
 
   const learn = (answered: readonly AnsweredAddress[]): 'wanted' | 'not-wanted' => {
-    const outcome = learnt.learn(answered, Date.now());
+    const outcome = learnt.learn(answered, clock.now());
     if (outcome === 'wanted') saveSoon();
     if (appliedVersion < learnt.version) applySoon();
     return outcome;
@@ -184,7 +189,7 @@ export function createNames(options: NamesOptions): Names {
       state = 'tried';
       learnt.follow(names);
       const stored = await readIfThere(path);
-      if (stored !== undefined) learnt.restore(decodeLearntNames(stored), Date.now());
+      if (stored !== undefined) learnt.restore(decodeLearntNames(stored), clock.now());
       if (options.learning === 'on') await openSource();
     }
     learnt.follow(names);
@@ -193,14 +198,14 @@ export function createNames(options: NamesOptions): Names {
   };
 
   const expire = async () => {
-    const overdue = learnt.overdue(Date.now());
+    const overdue = learnt.overdue(clock.now());
     if (overdue.size === 0) return;
     const live = await options.liveAmong(overdue);
     if (!live.ok) {
       log.warn({ reason: live.error }, 'which connections live cannot be read: no address of a name is taken out');
       return;
     }
-    learnt.expire(live.value, Date.now());
+    learnt.expire(live.value, clock.now());
     applySoon();
   };
 

@@ -37,6 +37,8 @@ export interface AgentServerOptions {
   readonly now?: () => Millis;
   /** By which rules end and windows turn, told to agents as the time; default `now`. */
   readonly policyTime?: () => Millis;
+  /** Milliseconds of a clock that only goes forward; the process's own by default. */
+  readonly elapsedMs?: () => number;
   readonly times?: Partial<StreamTimes>;
   readonly limits?: AdmissionLimits;
   /** Many hosts come from such an address: a proxy, a balancer, address translation. */
@@ -70,22 +72,23 @@ const renewalCheckMs = 12 * 3_600_000;
 /** Listens, or throws with what the system said about the address. */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
   const { pki, backend, log, now = systemClock, limits: admission = admissionLimits } = options;
+  const { elapsedMs = () => performance.now() } = options;
   const times = { ...defaultTimes, ...options.times };
   const streams = new Set<PolicyStream>();
   const hellos = new HelloPlaces({ atOnce: admission.hellosAtOnce, ofHost: admission.hellosOfHost });
   const checks = { backend, now };
   const policyTime = options.policyTime ?? now;
-  const sync = createSyncMethod({ ...options, times, now, policyTime, streams, hellos });
+  const sync = createSyncMethod({ ...options, times, now, policyTime, elapsedMs, streams, hellos });
   const { renewals } = options;
   const enrolment = createEnrolmentService({
-    ...{ pki, backend, log, now },
+    ...{ pki, backend, log, now, elapsedMs },
     ...(renewals === undefined ? {} : { renewals }),
   });
   const methods: RpcMethods = new Map<string, RpcMethod>([
     [enrolmentService.enrol.path, enrolment.enrol],
     [enrolmentService.renew.path, enrolment.renew],
     [policySyncService.sync.path, sync],
-    [flowReportService.report.path, createFlowMethod({ backend, log, now })],
+    [flowReportService.report.path, createFlowMethod({ backend, log, now, elapsedMs })],
   ]);
 
   const asked = parseListenAddress(options.address);
@@ -109,7 +112,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   });
 
   const tick = (): void => {
-    const at = now();
+    const at = elapsedMs();
     const heartbeat = encodeHeartbeat(policyTime());
     for (const stream of streams) stream.tick(at, heartbeat);
     listener.recheck();
@@ -145,12 +148,14 @@ interface SyncParts {
   readonly log: Logger;
   readonly now: () => Millis;
   readonly policyTime: () => Millis;
+  readonly elapsedMs: () => number;
   readonly times: StreamTimes;
   readonly streams: Set<PolicyStream>;
   readonly hellos: HelloPlaces;
 }
 
-function createSyncMethod({ backend, log, now, policyTime, times, streams, hellos }: SyncParts): StreamMethod {
+function createSyncMethod(parts: SyncParts): StreamMethod {
+  const { backend, log, now, policyTime, elapsedMs, times, streams, hellos } = parts;
   const queue = createSendQueue();
   return {
     kind: 'stream',
@@ -162,7 +167,7 @@ function createSyncMethod({ backend, log, now, policyTime, times, streams, hello
         return caller.error;
       }
       const { identity } = caller.value;
-      const refusal = hellos.refusalOf(hostKey(identity), performance.now());
+      const refusal = hellos.refusalOf(hostKey(identity), elapsedMs());
       if (refusal === undefined) return undefined;
       const { of, retryAfterMs } = refusal;
       if (of === 'all') return comeBack('many agents connect at once; your turn comes', retryAfterMs);
@@ -185,6 +190,7 @@ function createSyncMethod({ backend, log, now, policyTime, times, streams, hello
         times,
         now,
         policyTime,
+        elapsedMs,
         log,
         greeted: () => place.leave(),
         closed: () => {

@@ -33,6 +33,8 @@ export interface EnrolmentOptions {
   readonly backend: AgentBackend;
   readonly log: Logger;
   readonly now: () => Millis;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsedMs: () => number;
   /** Of one host; default ten at once, then one in ten minutes. */
   readonly renewals?: RateBudgetOptions;
 }
@@ -148,7 +150,7 @@ async function renew(bytes: Uint8Array, { caller, budget, options }: Renewing): 
   const request = decodeRenewRequest(bytes);
   if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
   const { tenant, host } = caller.identity;
-  if (!budget.take(hostKey(caller.identity), options.now())) {
+  if (!budget.take(hostKey(caller.identity), options.elapsedMs())) {
     const details = `${host} renews its certificate too often; try again later`;
     return { kind: 'problem', code: status.RESOURCE_EXHAUSTED, details };
   }

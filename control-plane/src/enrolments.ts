@@ -24,6 +24,8 @@ export interface EnrolmentsOptions {
   /** Of certificates that name no enrolment. */
   readonly revokedSerials: readonly string[];
   readonly now: () => Millis;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsedMs: () => number;
   /** Default a minute: for calls that are under way on the older certificate's connection. */
   readonly overlapMs?: number;
 }
@@ -34,16 +36,21 @@ export class Enrolments {
   readonly #byHost = new Map<string, Enrolment>();
   readonly #revokedSerials: Set<string>;
   readonly #now: () => Millis;
+  readonly #elapsedMs: () => number;
+  /** When the newest certificate of a host was used for the first time; what is not here was so before the start, and its overlap is over. */
+  readonly #usedAt = new Map<string, number>();
   readonly #overlapMs: number;
 
-  constructor({ stored, revokedSerials, now, overlapMs = defaultOverlapMs }: EnrolmentsOptions) {
+  constructor({ stored, revokedSerials, now, elapsedMs, overlapMs = defaultOverlapMs }: EnrolmentsOptions) {
     for (const { host, ...enrolment } of stored) this.#byHost.set(host, enrolment);
     this.#revokedSerials = new Set(revokedSerials);
     this.#now = now;
+    this.#elapsedMs = elapsedMs;
     this.#overlapMs = overlapMs;
   }
 
   begin(host: string, id: string): void {
+    this.#usedAt.delete(host);
     this.#byHost.set(host, { id, newest: millis(0), newestUsedAt: millis(0) });
   }
 
@@ -56,6 +63,7 @@ export class Enrolments {
 
   remove(host: string, serials: readonly string[]): void {
     this.#byHost.delete(host);
+    this.#usedAt.delete(host);
     for (const serial of serials) this.#revokedSerials.add(serial);
   }
 
@@ -73,7 +81,8 @@ export class Enrolments {
     if (enrolment !== present.id)
       return `the certificate of ${host} (serial ${serial}) is of an earlier enrolment of that name; enrol the host anew`;
     const isOlder = notBefore < present.newest;
-    if (isOlder && this.#now() >= present.newestUsedAt + this.#overlapMs)
+    const usedAt = this.#usedAt.get(host) ?? Number.NEGATIVE_INFINITY;
+    if (isOlder && this.#elapsedMs() - usedAt >= this.#overlapMs)
       return `the certificate of ${host} (serial ${serial}) was renewed, and the newer one is in use; was the disk or state directory put back or copied? enrol the host anew`;
     return undefined;
   }
@@ -85,6 +94,7 @@ export class Enrolments {
     if (present === undefined || notBefore <= present.newest) return undefined;
     const enrolment = { ...present, newest: notBefore, newestUsedAt: this.#now() };
     this.#byHost.set(host, enrolment);
+    this.#usedAt.set(host, this.#elapsedMs());
     return { host, ...enrolment };
   }
 }

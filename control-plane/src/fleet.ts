@@ -185,10 +185,12 @@ export class Fleet implements AgentBackend {
     this.#log = options.log;
     this.#revision = start.revision;
     const { certificateOverlapMs: overlapMs } = options;
+    this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
     this.#enrolments = new Enrolments({
       stored: start.enrolments,
       revokedSerials: start.revoked,
       now: options.now,
+      elapsedMs: this.#elapsedMs,
       ...(overlapMs === undefined ? {} : { overlapMs }),
     });
     this.#active = start.active;
@@ -196,7 +198,6 @@ export class Fleet implements AgentBackend {
     this.#holding = new StoreHolding({ ...options, isCutOff }, start.lineage);
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
-    this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
     const claims = { limits: defaultClaimLimits, reserved: [], proxies: [], ...options.claims };
     this.#inventory = new FleetInventory(new AddressClaims(claims));
     this.#happenings = new HostHappenings({
@@ -218,6 +219,7 @@ export class Fleet implements AgentBackend {
     });
     this.#hostNotes = new HostNotes({
       now: options.now,
+      elapsedMs: this.#elapsedMs,
       tell: ({ host: target, details }) =>
         this.#auditSoon({ actor: 'control-plane', action: 'entries-skipped', target, details }),
     });
@@ -355,7 +357,7 @@ export class Fleet implements AgentBackend {
 
   /** Hosts whose identity a second agent tries to use, in order. */
   sharedIdentities(): readonly string[] {
-    const at = this.#now();
+    const at = this.#elapsedMs();
     return [...this.#inventory.hosts()]
       .map(({ name }) => name)
       .filter((name) => this.#disputes.isDisputed(name, at))
@@ -514,6 +516,7 @@ export class Fleet implements AgentBackend {
       nacked: undefined,
       status: undefined,
     };
+    const connectedAtMs = this.#elapsedMs();
     this.sessions.add(agent);
     const { agentVersion } = hello;
     this.#happenings.take('agent-connected', host, { from: session.seenFrom, serial, agentVersion });
@@ -590,7 +593,7 @@ export class Fleet implements AgentBackend {
         // At a stop the store goes on taking it for connected: its absence begins when the next process does.
         if (!this.#isStopped) {
           this.#soon(presenceKey(host), () => this.#hostLeft(host));
-          const connectedMs = this.#now() - agent.connectedAt;
+          const connectedMs = Math.round(this.#elapsedMs() - connectedAtMs);
           this.#happenings.take('agent-disconnected', host, { from: session.seenFrom, serial, connectedMs });
         }
         this.#log.debug({ host }, 'agent disconnected');
@@ -607,7 +610,7 @@ export class Fleet implements AgentBackend {
     const at = this.#now();
     const holderOf = (address: Address) => this.#inventory.holderOf(address);
     const mayHoldVirtual = (address: Address) => this.#inventory.claims.mayHoldVirtual(host, address);
-    const reporter = this.#intake.reporterOf(entry, { at, holderOf, mayHoldVirtual });
+    const reporter = this.#intake.reporterOf(entry, { at: this.#elapsedMs(), holderOf, mayHoldVirtual });
     const { records, refused } = believeFlows(batch.records, { reporter, now: at });
     const flows = records.map((record) => ({ ...record, peerWorkload: holderOf(record.peer) ?? '' }));
     const { sequence, lost } = batch;
@@ -617,7 +620,7 @@ export class Fleet implements AgentBackend {
     if (kind === 'taken') {
       this.flowCounts.batchesTaken += 1;
       this.flowCounts.records += flows.length;
-      this.#tellRefused(host, refused, at);
+      this.#tellRefused(host, refused);
     } else this.flowCounts.batchesKnown += 1;
     return ok({ sequence, kind, refused: refused.counts });
   }
@@ -634,7 +637,7 @@ export class Fleet implements AgentBackend {
     // A copied identity has the same certificate: what tells the two apart is the connection that the live stream came by.
     const live = this.sessions.of(host);
     const isOther = live !== undefined && live.connection !== undefined && live.connection !== connection;
-    const isKeptOut = this.#disputes.isDisputed(host, this.#now()) && (live === undefined || isOther);
+    const isKeptOut = this.#disputes.isDisputed(host, this.#elapsedMs()) && (live === undefined || isOther);
     return isKeptOut ? { kind: 'identity-shared', text: `another agent is connected as ${host}` } : undefined;
   }
 
@@ -642,8 +645,8 @@ export class Fleet implements AgentBackend {
     this.#intake.pruned(host, rows);
   }
 
-  #tellRefused(host: string, refused: RefusedFlows, at: Millis): void {
-    const details = this.#intake.refused(host, refused, at);
+  #tellRefused(host: string, refused: RefusedFlows): void {
+    const details = this.#intake.refused(host, refused, this.#elapsedMs());
     if (details === undefined) return;
     this.#log.warn({ host, refused: details }, 'flow records of a host do not count: they are not its own');
     this.#auditOfHost({ actor: 'control-plane', action: 'flows-refused', target: host, details });
@@ -955,7 +958,7 @@ export class Fleet implements AgentBackend {
     });
     if (kind === 'same') return;
     this.#happenings.factsChanged(host, before.facts, entry.facts);
-    this.#intake.entryChanged(before, entry, this.#now());
+    this.#intake.entryChanged(before, entry, this.#elapsedMs());
     this.#inventory.setHost(entry);
     if (kind === 'claims') await this.#keepAddresses();
     else {
@@ -1102,7 +1105,7 @@ export class Fleet implements AgentBackend {
     });
     const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
     const view = { ...seen, problem: [seen.problem, trouble].filter((text) => text !== '').join('; ') };
-    if (!this.#disputes.isDisputed(name, this.#now())) return view;
+    if (!this.#disputes.isDisputed(name, this.#elapsedMs())) return view;
     const dispute =
       'a second agent with this identity is kept out; was the disk or state directory copied? See segwall audit';
     return { ...view, problem: view.problem === '' ? dispute : `${dispute}; ${view.problem}` };
@@ -1111,7 +1114,7 @@ export class Fleet implements AgentBackend {
   /** Whether the live agent of the host stays, and the one that says hello goes. */
   #keepsItsPlace(host: string, hello: AgentHello): boolean {
     if (this.sessions.of(host) === undefined) return false;
-    const verdict = this.#disputes.judge(host, this.#now());
+    const verdict = this.#disputes.judge(host, this.#elapsedMs());
     if (verdict === 'yields') return false;
     if (verdict.stays === 'begins') {
       const details = {

@@ -22,16 +22,16 @@ export interface RefusalTally {
 export const noneRefused: RefusalTally = { workload: 0, address: 0, time: 0 };
 
 export class FlowIntake {
-  readonly #late = new Map<string, Map<string, Millis>>();
+  readonly #late = new Map<string, Map<string, number>>();
   readonly #refused = new Map<string, RefusalTally>();
   readonly #pruned = new Map<string, number>();
-  readonly #toldAt = new Map<string, Millis>();
+  readonly #toldAt = new Map<string, number>();
   readonly #reportedAt = new Map<string, Millis>();
 
   /** What `after` holds no more counts for a while. */
-  entryChanged(before: HostEntry, after: HostEntry, at: Millis): void {
+  entryChanged(before: HostEntry, after: HostEntry, at: number): void {
     const kept = holdingsOf(after);
-    const late = this.#late.get(before.name) ?? new Map<string, Millis>();
+    const late = this.#late.get(before.name) ?? new Map<string, number>();
     for (const holding of holdingsOf(before)) if (!kept.has(holding)) late.set(holding, at);
     for (const [holding, since] of late) if (at - since > lateMs || late.size > mostLate) late.delete(holding);
     if (late.size === 0) this.#late.delete(before.name);
@@ -41,7 +41,7 @@ export class FlowIntake {
   reporterOf(
     entry: HostEntry,
     parts: {
-      readonly at: Millis;
+      readonly at: number;
       holderOf(address: Address): string | undefined;
       /** Absent: the address is no virtual workload's. */
       mayHoldVirtual(address: Address): boolean | undefined;
@@ -67,7 +67,7 @@ export class FlowIntake {
   }
 
   /** Returns what to write down about it now, if anything. */
-  refused(host: string, refused: RefusedFlows, at: Millis): Readonly<Record<string, unknown>> | undefined {
+  refused(host: string, refused: RefusedFlows, at: number): Readonly<Record<string, unknown>> | undefined {
     if (refusedCount(refused) === 0) return undefined;
     const before = this.#refused.get(host) ?? noneRefused;
     const { counts, samples } = refused;
@@ -83,6 +83,7 @@ export class FlowIntake {
     return { ...sum, samples };
   }
 
+  /** `at` by the clock on the wall; all other times here are of a clock that only goes forward. */
   reported(host: string, at: Millis): void {
     this.#reportedAt.set(host, at);
   }

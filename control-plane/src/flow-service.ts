@@ -17,6 +17,8 @@ export interface FlowServiceOptions {
   readonly backend: AgentBackend;
   readonly log: Logger;
   readonly now: () => Millis;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsedMs: () => number;
   /** Flow records of one host. */
   readonly records?: RateBudgetOptions;
 }
@@ -51,7 +53,7 @@ export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
       if (!batch.ok) return err({ code: status.INVALID_ARGUMENT, details: batch.error });
       // An empty batch is a row too.
       const count = Math.max(1, batch.value.records.length);
-      const waitMs = records.takeMany(key, { at: options.now(), count });
+      const waitMs = records.takeMany(key, { at: options.elapsedMs(), count });
       if (waitMs > 0)
         return err(
           comeBack(

@@ -1,7 +1,7 @@
 // How many audit entries one host can cause: so many of each action in an hour, then one entry with the number of the others. An hour begins
 // with a host's first entry. Each action has its own room, so that what comes often does not hide what comes once.
 
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 
 export interface SkippedNote {
   readonly host: string;
@@ -16,6 +16,8 @@ export interface SkippedNote {
 
 export interface HostNotesOptions {
   readonly now: () => Millis;
+  /** Milliseconds of a clock that only goes forward: hours are its. */
+  readonly elapsedMs: () => number;
   readonly tell: (note: SkippedNote) => void;
   /** Of each action; default 30. */
   readonly mostInHour?: number;
@@ -45,17 +47,22 @@ export class HostNotes {
 
   /** False: the entry is counted instead of written. */
   take(host: string, action: string): boolean {
-    const at = this.#options.now();
+    const at = this.#options.elapsedMs();
     this.#tellEnded(at);
-    const hour = this.#hours.get(host) ?? { endsAt: at + hourMs, taken: new Map(), skipped: new Map(), since: at };
+    const hour = this.#hours.get(host) ?? {
+      endsAt: at + hourMs,
+      taken: new Map(),
+      skipped: new Map(),
+      since: millis(0),
+    };
     this.#hours.set(host, hour);
-    this.#timer ??= setInterval(() => this.#tellEnded(this.#options.now()), lookEveryMs).unref();
+    this.#timer ??= setInterval(() => this.#tellEnded(this.#options.elapsedMs()), lookEveryMs).unref();
     const taken = hour.taken.get(action) ?? 0;
     if (taken < (this.#options.mostInHour ?? 30)) {
       hour.taken.set(action, taken + 1);
       return true;
     }
-    if (hour.skipped.size === 0) hour.since = at;
+    if (hour.skipped.size === 0) hour.since = this.#options.now();
     hour.skipped.set(action, (hour.skipped.get(action) ?? 0) + 1);
     this.#skipped.set(host, this.skippedOf(host) + 1);
     this.#all += 1;

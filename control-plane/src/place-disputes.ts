@@ -1,7 +1,6 @@
 // Notices when two agents hold one host's identity, as after a copied disk, and lets the connected one keep the place. Otherwise each would
-// throw the other out several times a second, and every turn would give the host other addresses throughout the fleet.
-
-import type { Millis } from '#model/time.ts';
+// throw the other out several times a second, and every turn would give the host other addresses throughout the fleet. Time is in
+// milliseconds of a clock that only goes forward.
 
 /** `begins` the first time, then `goes-on`. */
 export type PlaceVerdict = 'yields' | { readonly stays: 'begins' | 'goes-on' };
@@ -16,11 +15,11 @@ const takeoverWindowMs = 60_000;
 const quietMs = 120_000;
 
 export class PlaceDisputes {
-  readonly #takeovers = new Map<string, readonly Millis[]>();
-  readonly #lastRefusal = new Map<string, Millis>();
+  readonly #takeovers = new Map<string, readonly number[]>();
+  readonly #lastRefusal = new Map<string, number>();
 
   /** A stream comes while another of the same host is live: which of them has the place. */
-  judge(host: string, at: Millis): PlaceVerdict {
+  judge(host: string, at: number): PlaceVerdict {
     const isGoingOn = this.isDisputed(host, at);
     const recent = (this.#takeovers.get(host) ?? []).filter((one) => at - one < takeoverWindowMs);
     if (!isGoingOn && recent.length < takeoversMost) {
@@ -32,7 +31,7 @@ export class PlaceDisputes {
     return { stays: isGoingOn ? 'goes-on' : 'begins' };
   }
 
-  isDisputed(host: string, at: Millis): boolean {
+  isDisputed(host: string, at: number): boolean {
     const last = this.#lastRefusal.get(host);
     return last !== undefined && at - last < quietMs;
   }

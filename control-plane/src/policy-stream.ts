@@ -51,6 +51,8 @@ export interface PolicyStreamOptions {
   readonly now: () => Millis;
   /** By which rules end and windows turn. */
   readonly policyTime: () => Millis;
+  /** Milliseconds of a clock that only goes forward: silence is measured by it, not by a clock that somebody sets. */
+  readonly elapsedMs: () => number;
   readonly log: Logger;
   /** The first rule set is answered, or there is none to send; may be called again. */
   readonly greeted: () => void;
@@ -66,7 +68,8 @@ interface InFlight {
 export class PolicyStream {
   readonly #options: PolicyStreamOptions;
   readonly #log: Logger;
-  readonly #openedAt: Millis;
+  /** In elapsed milliseconds, as the other two. */
+  readonly #openedAt: number;
   #state: 'awaiting-hello' | 'open' | 'closed' = 'awaiting-hello';
   #connection: AgentConnection | undefined;
   /** What hello said is in force, until this stream's first ACK knows better. */
@@ -81,14 +84,14 @@ export class PolicyStream {
   #isTakingEvents = false;
   /** Waits for the pipe to drain. */
   #untoldStanding: AddressStanding | undefined;
-  #heardAt: Millis;
-  #heartbeatAt: Millis;
+  #heardAt: number;
+  #heartbeatAt: number;
 
   constructor(options: PolicyStreamOptions) {
     this.#options = options;
-    const { call, certificate, now } = options;
+    const { call, certificate, elapsedMs } = options;
     this.#log = options.log.child({ host: certificate.identity.host });
-    this.#openedAt = now();
+    this.#openedAt = elapsedMs();
     this.#heardAt = this.#openedAt;
     this.#heartbeatAt = this.#openedAt;
     call.listen({
@@ -104,8 +107,8 @@ export class PolicyStream {
     });
   }
 
-  /** Called about once a second with a heartbeat that all streams share. */
-  tick(at: Millis, heartbeat: Uint8Array): void {
+  /** Called about once a second, `at` in elapsed milliseconds, with a heartbeat that all streams share. */
+  tick(at: number, heartbeat: Uint8Array): void {
     const { times } = this.#options;
     if (this.#state === 'closed') return;
     if (this.#state === 'open' && this.#inFlight === undefined && this.#next === undefined) this.#options.greeted();
@@ -161,7 +164,7 @@ export class PolicyStream {
   #received(bytes: Uint8Array): CallStatus | undefined {
     const problem = this.#certificateProblem();
     if (problem !== undefined) return problem;
-    this.#heardAt = this.#options.now();
+    this.#heardAt = this.#options.elapsedMs();
     const message = decodeUpMessage(bytes);
     if (!message.ok) return violation(message.error);
     if (message.value.kind === 'hello') return this.#greeted(message.value);

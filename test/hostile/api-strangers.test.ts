@@ -71,7 +71,7 @@ describe('failed calls', () => {
     told.length = 0;
     const log = pino({ level: 'silent' });
     const audit = async (note: AuditNote) => void told.push(note);
-    return new FailedCalls({ now: () => at, log, audit });
+    return new FailedCalls({ now: () => at, elapsedMs: () => at, log, audit });
   };
   const take = (failures: FailedCalls, address: string, times: number): boolean => {
     let isLimited = false;

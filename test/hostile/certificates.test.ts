@@ -18,7 +18,7 @@ const renewals = 150;
 async function world(now: () => Millis = () => millis(Date.now())) {
   const pki = await openPki({ directory: join(await scratchDirectory(), 'ca'), serverNames: [], now });
   const csr = await createCertificateRequest(await createHostKey(), 'web-1');
-  const start = await fleetUnderTest({ now });
+  const start = await fleetUnderTest({ now, elapsedMs: now });
   /** As enrolment and renewal do it; undefined where the certificate is kept back. */
   const issue = async ({ fleet }: FleetUnderTest, enrolment: string): Promise<AgentCertificate | undefined> => {
     const issued = assertOk(await pki.issueAgentCertificate({ csr, tenant, host: 'web-1', enrolment }));
@@ -144,7 +144,13 @@ test('an older certificate dies a minute after the newer one was used, and not b
 
 test('how long the older one holds beside the newer is a setting', () => {
   let at = millis(1_000_000);
-  const enrolments = new Enrolments({ stored: [], revokedSerials: [], now: () => at, overlapMs: 5000 });
+  const enrolments = new Enrolments({
+    stored: [],
+    revokedSerials: [],
+    now: () => millis(0),
+    elapsedMs: () => at,
+    overlapMs: 5000,
+  });
   enrolments.begin('web-1', 'e');
   const issued = (serial: string, notBefore: number): AgentCertificate => ({
     identity: { tenant, host: 'web-1', serial },

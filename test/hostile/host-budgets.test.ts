@@ -91,6 +91,7 @@ test('a host that reports more records than the store takes of one is told when 
     backend: new FakeBackend(),
     log,
     now: () => millis(clock),
+    elapsedMs: () => clock,
     records: { burst: 10, everyMs: 100 },
   });
   const peer = (host: string): RpcPeer => ({
@@ -120,7 +121,7 @@ test('a host that reports more records than the store takes of one is told when 
 
 test('events beyond thirty of a kind in an hour are taken from the agent, counted, and told as one entry', async () => {
   let clock = 1_800_000_000_000;
-  const { connect, store, fleet } = await fleetUnderTest({ now: () => millis(clock) });
+  const { connect, store, fleet } = await fleetUnderTest({ now: () => millis(clock), elapsedMs: () => clock });
   const { connection } = await connect('web-1');
   const events = (kind: HostEvent['kind'], from: number, count: number): readonly HostEvent[] =>
     [...Array(count).keys()].map((at) => ({ id: `${kind}-${from + at}`, at: millis(clock), kind, details: new Map() }));
@@ -145,7 +146,12 @@ test('events beyond thirty of a kind in an hour are taken from the agent, counte
 
 test('one host cannot use up the entries of another, and what could not be written is not counted as written', () => {
   const told: SkippedNote[] = [];
-  const notes = new HostNotes({ now: () => millis(0), tell: (note) => void told.push(note), mostInHour: 2 });
+  const notes = new HostNotes({
+    now: () => millis(0),
+    elapsedMs: () => 0,
+    tell: (note) => void told.push(note),
+    mostInHour: 2,
+  });
   expect([1, 2, 3].map(() => notes.take('a', 'x'))).toEqual([true, true, false]);
   expect(notes.take('b', 'x')).toBe(true);
   notes.giveBack('a', 'x');

@@ -61,9 +61,14 @@ streams.push(await connect('second', shared, [own]));
 await waitFor(
   async () => {
     for (const stream of streams) stream.send({ kind: 'status', status });
-    // That it is shared is seen before what that comes to.
-    const sharing = (await seen()).filter(({ seenFrom }) => seenFrom?.shared === 'yes');
-    return sharing.length === 2 && sharing.every(({ addresses }) => addresses.length === 0);
+    const both = (await seen()).filter(({ seenFrom }) => seenFrom?.shared === 'yes');
+    // What follows from it takes a turn of its own.
+    const isSettled = both.every(({ addresses }) => addresses.length === 0);
+    return (
+      isSettled &&
+      both.filter(({ pendingClaims }) => pendingClaims.claims[0]?.address === own).length === 1 &&
+      both.length === 2
+    );
   },
   { what: 'the control plane has seen that two hosts talk from one address', timeoutMs: 60_000 },
 );

@@ -2,7 +2,6 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
-import { millis } from '#model/time.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { icmp, other, udp } from './packets.ts';
 import { families, farAddress, own, type ProtocolStage, standUpProtocols } from './stage.ts';
@@ -60,6 +59,6 @@ describe('an answer that is denied', () => {
   ])('in %s, %s, belongs to %i', (set, key, port) => {
     const listing = `table inet segwall {\n\tset ${set} {\n\t\telements = { ${key} . 0x00003000 counter packets 1 bytes 28 timeout 5m expires 4m }\n\t}\n}\n`;
     expect(parseDeniedSets(listing)).toMatchObject([{ port, packets: 1 }]);
-    expect(parseDeniedSets(listing, undefined, millis(1000))).toMatchObject([{ expiresAt: 241_000 }]);
+    expect(parseDeniedSets(listing, undefined, 1000)).toMatchObject([{ expiresAt: 241_000 }]);
   });
 });

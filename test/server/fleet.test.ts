@@ -256,7 +256,7 @@ describe('streams', () => {
 
   test('two agents with one identity do not take turns: the connected one stays, and it is told', async () => {
     let at = Date.now();
-    const { connect, fleet, store } = await fleetUnderTest({ now: () => millis(at) });
+    const { connect, fleet, store } = await fleetUnderTest({ now: () => millis(at), elapsedMs: () => at });
     const copy = { ...web, addresses: ['10.0.0.9'] };
     for (const agent of [web, copy, web]) {
       at += 400;

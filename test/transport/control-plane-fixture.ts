@@ -138,6 +138,7 @@ export interface Fixture {
 
 export interface FixtureOptions {
   readonly now?: () => Millis;
+  readonly elapsedMs?: () => number;
   readonly times?: Partial<StreamTimes>;
   readonly agentLifetimeDays?: number;
   readonly admission?: Pick<AgentServerOptions, 'limits' | 'isShared' | 'connectionRefused'>;
@@ -150,7 +151,9 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const pki = await openPki({ directory: join(folder, 'ca'), serverNames: ['127.0.0.1'], now, agentLifetimeDays });
   const backend = new FakeBackend();
   const times = options.times ?? {};
-  const parts = { pki, backend, log: silent, now, times, ...options.admission };
+  const { elapsedMs } = options;
+  const clocks = elapsedMs === undefined ? { now } : { now, elapsedMs };
+  const parts = { pki, backend, log: silent, ...clocks, times, ...options.admission };
   let server = await startAgentServer({ address: '127.0.0.1:0', ...parts });
   const identities: Identity[] = [];
   return {

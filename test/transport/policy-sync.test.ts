@@ -25,11 +25,17 @@ import { eventually, type Fixture, type SeenStream, silent, startFixture } from 
 
 let fixture: Fixture;
 let clock = 0;
+let elapsed = 0;
 const stops: (() => Promise<void> | void)[] = [];
 
 beforeEach(async () => {
   clock = 0;
-  fixture = await startFixture({ now: () => millis(Date.now() + clock), times: { heartbeatMs: 50 } });
+  elapsed = 0;
+  fixture = await startFixture({
+    now: () => millis(Date.now() + clock),
+    elapsedMs: () => performance.now() + elapsed,
+    times: { heartbeatMs: 50 },
+  });
 });
 afterEach(async () => {
   for (const stop of stops.splice(0)) await stop();
@@ -347,6 +353,43 @@ describe('a live stream ends', () => {
     expect(await stream.ended).toMatchObject({
       code: status.UNAUTHENTICATED,
       details: expect.stringContaining('expired'),
+    });
+  });
+});
+
+describe('a clock that is set', () => {
+  test.each([
+    ['an hour forward', 3_600_000],
+    ['ten days forward', 10 * 86_400_000],
+    ['a day back', -86_400_000],
+    ['to 1971', 31_536_000_000 - Date.now()],
+  ])('%s ends no stream and keeps no heartbeat away', async (_name, step) => {
+    const stream = openStream(await fixture.enrolled());
+    stream.send(hello);
+    await eventually('connected', () => fixture.backend.streams.length === 1);
+    clock = step;
+    const before = stream.received.length;
+    await eventually('heartbeats go on', () => stream.received.length >= before + 3);
+    expect(fixture.server.streams()).toBe(1);
+  });
+
+  test('back a day lengthens the life of no agent that has gone silent', async () => {
+    const stream = openStream(await fixture.enrolled());
+    stream.send(hello);
+    await eventually('connected', () => fixture.backend.streams.length === 1);
+    clock = -86_400_000;
+    elapsed = 60_001;
+    expect(await stream.ended).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  });
+
+  test('back a day lengthens the life of no stream without a hello', async () => {
+    const stream = openStream(await fixture.enrolled());
+    await eventually('open', () => fixture.server.streams() === 1);
+    clock = -86_400_000;
+    elapsed = 10_001;
+    expect(await stream.ended).toMatchObject({
+      code: status.DEADLINE_EXCEEDED,
+      details: expect.stringContaining('no hello'),
     });
   });
 });

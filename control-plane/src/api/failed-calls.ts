@@ -17,6 +17,8 @@ export type CallRefusal =
 
 export interface FailedCallsOptions {
   readonly now: () => Millis;
+  /** Milliseconds of a clock that only goes forward; the process's own by default. */
+  readonly elapsedMs?: () => number;
   readonly log: Logger;
   readonly audit: (note: AuditNote) => Promise<void>;
 }
@@ -31,7 +33,7 @@ const others = 'others';
 export class FailedCalls {
   readonly #options: FailedCallsOptions;
   readonly #refusals: RepeatedRefusals<CallRefusal>;
-  #window = { since: 0, all: 0, sources: new Map<string, number>() };
+  #window = { since: Number.NEGATIVE_INFINITY, all: 0, sources: new Map<string, number>() };
 
   constructor(options: FailedCallsOptions) {
     this.#options = options;
@@ -50,9 +52,8 @@ export class FailedCalls {
   /** Seconds to wait where there were too many. */
   take(refused: Refused<CallRefusal>): { readonly retryAfterSeconds?: number } {
     this.#refusals.take(refused);
-    const at = this.#options.now();
-    if (at - this.#window.since >= windowMs || at < this.#window.since)
-      this.#window = { since: at, all: 0, sources: new Map() };
+    const at = (this.#options.elapsedMs ?? (() => performance.now()))();
+    if (at - this.#window.since >= windowMs) this.#window = { since: at, all: 0, sources: new Map() };
     const { sources, since } = this.#window;
     const source = sourceOf(refused.address);
     const key = sources.has(source) || sources.size < sourcesMost ? source : others;

@@ -21,7 +21,6 @@ import { readRouteDatagram } from '#agent-core/route-message.ts';
 import { decodeRuleComments } from '#agent-core/state-rule-message.ts';
 import { parseStanding, parseTableState } from '#agent-core/transaction.ts';
 import { type Address, parseAddress } from '#model/address.ts';
-import { millis } from '#model/time.ts';
 import * as captures from '#test/agent/conntrack-captures.ts';
 import { dnsAnswer } from '#test/names/dns-bytes.ts';
 import { packet, tcp, udp } from '#test/protocols/packets.ts';
@@ -281,7 +280,7 @@ const listingTarget = pureTarget({
   }),
   check(input) {
     const text = textOf(input);
-    for (const denied of parseDeniedSets(text, undefined, millis(0))) {
+    for (const denied of parseDeniedSets(text, undefined, 0)) {
       mustBeAddress(denied.client);
       must(isCount(denied.expiresAt ?? 0), () => shown(denied));
       must(isCount(denied.packets), () => shown(denied));

@@ -1,0 +1,19 @@
+// Time that nobody sets: the clock's as it was when this was made, and from then on what a monotonic clock counts. For what ends after a
+// while and is kept on disk, where only the clock on the wall outlives a restart.
+
+import { type Millis, millis } from '#model/time.ts';
+
+export interface SteadyClock {
+  now(): Millis;
+  /** A time of this clock by the one on the wall, as it is set now. */
+  toWall(at: number): Millis;
+}
+
+export function createSteadyClock(
+  wallMs: () => number = Date.now,
+  elapsedMs: () => number = () => performance.now(),
+): SteadyClock {
+  const begin = wallMs() - elapsedMs();
+  const now = () => millis(begin + elapsedMs());
+  return { now, toWall: (at) => millis(at - now() + wallMs()) };
+}

@@ -1,0 +1,92 @@
+// Durations are measured by a clock that only goes forward. The clock on the wall is set by people, by NTP and by who has the machine: a
+// step of it must end no stream, lengthen no lease and open no budget. Who reads it, and who compares with it, stands here with the reason.
+
+import { expect, test } from 'vitest';
+import { readSources } from './sources.ts';
+
+const told = 'an instant that is told or stored, and measured against nothing';
+
+/** Files that read the clock on the wall. */
+const readers: Readonly<Record<string, string>> = {
+  'agent/src/agent.ts': told,
+  'agent/src/commands/panic.ts': told,
+  'agent/src/control-plane-client.ts':
+    'grpc-js takes a deadline by this clock, makes it a span at once, and times that by a timer',
+  'agent/src/enroll.ts': 'told to the control plane, which compares the two clocks',
+  'agent/src/event-log.ts': told,
+  'agent/src/flow-collection.ts': 'instants of flows, and of the boot, which only this clock knows',
+  'agent/src/flow-pipeline.ts': 'a number that grows from one start to the next',
+  'agent/src/identity.ts': 'a certificate’s validity is by this clock',
+  'agent/src/policy-sync.ts': told,
+  'agent/src/steady-clock.ts': 'where a steady clock begins, and what it writes to disk',
+  'agent/src/table-guard.ts': told,
+  'control-plane/cli/policy/load-policy.ts': 'rules expire by this clock',
+  'control-plane/cli/server/flow-commands.ts': '--since is by this clock',
+  'control-plane/cli/server/plan-commands.ts': '--since is by this clock',
+  'control-plane/cli/server/policy-files.ts': 'rules expire by this clock',
+  'control-plane/src/flow-retention.ts': 'days that rows are kept outlive the process',
+  'control-plane/src/policy-stream.ts': 'the clock that is handed on',
+  'control-plane/src/server.ts': 'the clock that is handed on',
+  'control-plane/src/main.ts': told,
+  'agent/src/policy-clock.ts': 'rules begin and end by this clock',
+  'agent/src/table-making.ts': 'rules begin and end by this clock',
+};
+
+/** Lines that compare or subtract it, or a clock that is handed on under the name of `now`. */
+const comparisons: Readonly<Record<string, readonly [count: number, why: string]>> = {
+  'agent/src/control-plane-client.ts': [1, 'as above'],
+  'agent/src/flow-collection.ts': [1, 'when the machine booted'],
+  'agent/src/identity.ts': [2, 'a certificate’s validity is by this clock'],
+  'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
+  'control-plane/src/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
+  'control-plane/src/caller.ts': [1, 'a certificate’s validity is by this clock'],
+  'control-plane/src/enrolment-service.ts': [1, 'compares a host’s clock with ours'],
+  'control-plane/src/flow-retention.ts': [1, 'days that rows are kept outlive the process'],
+  'control-plane/src/policy-time.ts': [1, 'rules begin and end by this clock, which is never set back there'],
+  'control-plane/src/pki.ts': [2, 'a certificate’s validity is by this clock'],
+  'control-plane/src/publication.ts': [1, 'rules begin and end by this clock'],
+};
+
+/** A clock that only goes forward, under the name of `now`. */
+const monotonic = /\b(?:const )?now = \(\) => performance\.now\(\)|const now = performance\.now\(\)/;
+const wall = String.raw`(?:Date\.now\(\)|(?<!performance\.|clock\.)\bnow\(\)|#now\(\))`;
+const comparison = new RegExp(
+  String.raw`${wall} *(?:[-<]|>=?|\+) |[-<>+]=? (?:\w+\.)*(?:this\.)?(?:#?options\.)?${wall}`,
+);
+const budget = new RegExp(String.raw`\.(?:take|takeMany|spend)\([^;]*${wall}`);
+
+const sources = [...(await readSources())].filter(([path]) => /^(agent\/src|control-plane\/(src|cli))\//.test(path));
+const code = (text: string) => text.replace(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
+
+test('who reads the clock on the wall stands here with the reason, and nobody else', () => {
+  const found = sources.filter(([, text]) => /Date\.now\b/.test(code(text))).map(([path]) => path);
+  expect(found.sort()).toEqual(Object.keys(readers).sort());
+});
+
+test('who compares or subtracts it stands here with the reason, line by line', () => {
+  const found = sources.flatMap(([path, text]) => {
+    if (monotonic.test(text)) return [];
+    const lines = code(text)
+      .split('\n')
+      .filter((line) => comparison.test(line));
+    return lines.length === 0 ? [] : [[path, lines.length]];
+  });
+  expect(Object.fromEntries(found)).toEqual(
+    Object.fromEntries(Object.entries(comparisons).map(([path, [count]]) => [path, count])),
+  );
+});
+
+test('no budget is spent by it', () => {
+  expect(sources.filter(([, text]) => budget.test(code(text))).map(([path]) => path)).toEqual([]);
+});
+
+test.each([
+  ['if (at - this.now() > 5)', true],
+  ['const waitMs = dueAt - now();', true],
+  ['if (Date.now() >= until) return;', true],
+  ['if (options.now() - since > quietMs)', true],
+  ['const leftMs = deadline - performance.now();', false],
+  ['const note = { at: now(), actor };', false],
+])('a line is seen for what it is: %s', (line, isOne) => {
+  expect(comparison.test(line)).toBe(isOne);
+});
