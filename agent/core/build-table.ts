@@ -14,7 +14,7 @@ import { createInterner, type Decision, isCutOff } from './decision.ts';
 import { denialChains, dhcpWords } from './denial-chains.ts';
 import { deniedSets, unrecordedCounter } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
-import { hookChains, tagParts } from './hook-chains.ts';
+import { type GuestNetworks, hookChains, tagParts } from './hook-chains.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { ownerChain } from './owner-chain.ts';
@@ -44,6 +44,8 @@ export interface TableRequest {
   readonly essentials: readonly EssentialEntry[];
   /** The addresses this host has now, also those it does not publish; matter to its containers only. */
   readonly ownAddresses?: readonly Address[];
+  /** Absent where this host forwards nothing: its forward path is then left alone. */
+  readonly guests?: GuestNetworks;
   readonly numbering: Numbering;
   /** Default: the default mask's. */
   readonly marks?: MarkLayout;
@@ -182,7 +184,11 @@ export function buildTable(request: TableRequest): Table | undefined {
     mostWalks: request.mostWalks ?? mostWalksDefault,
     layoutsBefore: request.numbering.capacities,
     ...(before === undefined ? {} : { before }),
-    source: { ruleSet: request.ruleSet, own: JSON.stringify([request.essentials.map(essentialForm), others]) },
+    source: {
+      ruleSet: request.ruleSet,
+      own: JSON.stringify([request.essentials.map(essentialForm), others, request.guests ?? 'forwards nothing']),
+    },
+    ...(request.guests === undefined ? {} : { guests: request.guests }),
     namedUnits: request.namedUnits ?? new Map(),
     host: hostName(request.ruleSet),
     capacities,
@@ -214,6 +220,7 @@ function assemble(parts: {
   readonly intern: ReturnType<typeof createInterner>;
   readonly source: Table['source'];
   readonly namedUnits: NamedUnits;
+  readonly guests?: GuestNetworks;
   readonly host: string;
   readonly capacities: Capacities;
   readonly cutOff: CutOff;
@@ -222,7 +229,12 @@ function assemble(parts: {
   const { marks, gates, decisions, targetOf, decisionChain } = parts;
   const denies = [...decisions.values()].some(({ action, end }) => action !== 'accept' && !isCutOff(end));
   const cutsOff = [...decisions.values()].some(({ end }) => isCutOff(end));
-  const layoutOf = chooseLayouts({ gates, capacities: parts.layoutsBefore, mostWalks: parts.mostWalks });
+  const layoutOf = chooseLayouts({
+    gates,
+    capacities: parts.layoutsBefore,
+    mostWalks: parts.mostWalks,
+    hostForwards: parts.guests === undefined ? 'nothing' : 'for-guests',
+  });
   const peerMaps = new Map<string, Readonly<Record<Family, readonly PeerMap[]>>>();
   for (const gate of gates) {
     const { before } = parts;
@@ -252,6 +264,7 @@ function assemble(parts: {
     peerMaps: (gate, family) => peerMaps.get(gate.name)?.[family] ?? [],
     numbering: parts.numbering,
     namedUnits: parts.namedUnits,
+    ...(parts.guests === undefined ? {} : { guests: parts.guests }),
   });
   const chains = new Map<string, Chain>(hooks.chains);
   for (const [name, lines] of denialChains((direction) =>

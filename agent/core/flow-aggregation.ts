@@ -27,6 +27,8 @@ export interface Attribution {
   readonly revision: number;
   /** Every address of this host, loopback and bridges included, and those of its containers. */
   readonly localAddresses: ReadonlySet<Address>;
+  /** By which address of this host others know what ends at an address that is not its own: a guest's, which it answers for. */
+  readonly standsFor?: (local: Address) => Address;
   /** The decision that a connection's mark names; undefined for a number no longer known. */
   readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
   /** What a decision says to this peer: one that cuts off from quarantined peers is one for all of them. As it stands by default. */
@@ -135,7 +137,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     readonly at: Millis;
   }): OpenRecord | undefined {
     if (attribution === undefined) return undefined;
-    const { direction, local, peer, service } = request.end;
+    const { direction, peer, service } = request.end;
+    const local = attribution.standsFor?.(request.end.local) ?? request.end.local;
     const port = service.port ?? service.icmpType ?? 0;
     const key = `${attribution.revision} ${request.decided === undefined ? 0 : request.number} ${direction} ${local} ${peer} ${service.protocol} ${port}`;
     const open = records.get(key);
@@ -180,8 +183,11 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     }
     const isClientOurs = attribution.localAddresses.has(entry.client);
     const isServerOurs = attribution.localAddresses.has(entry.server);
-    if (isClientOurs === isServerOurs) return undefined;
-    return place({ end: localEnd(entry, isServerOurs ? 'inbound' : 'outbound'), number: 0, decided: undefined, at });
+    if (isClientOurs && isServerOurs) return undefined;
+    // A published port of a guest: its client addressed this host.
+    const isInbound = isServerOurs || (!isClientOurs && attribution.localAddresses.has(entry.target));
+    if (!isInbound && !isClientOurs) return undefined;
+    return place({ end: localEnd(entry, isInbound ? 'inbound' : 'outbound'), number: 0, decided: undefined, at });
   }
 
   function count(entry: ConntrackEntry, before: Counters, connections: number, at: Millis): OpenRecord | undefined {

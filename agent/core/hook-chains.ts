@@ -27,6 +27,15 @@ import {
 import { byMarkWords, unitMaps } from './unit-dispatch.ts';
 import { type NamedUnits, unitSetChains, unitSetLines, unitSets } from './unit-sets.ts';
 
+/**
+ * What of the forward path is the host's own to answer for. `interfaces`: bridges and interfaces of the host that only guests of it are
+ * behind; `own`: every address that it has.
+ */
+export interface GuestNetworks {
+  readonly interfaces: readonly string[];
+  readonly own: readonly Address[];
+}
+
 interface HookRequest {
   readonly marks: MarkLayout;
   readonly workloads: readonly WorkloadGates[];
@@ -46,6 +55,8 @@ interface HookRequest {
   readonly numbering: () => Numbering;
   /** Units whose cgroups systemd puts into sets of ours. */
   readonly namedUnits: NamedUnits;
+  /** Absent where the host forwards nothing. */
+  readonly guests?: GuestNetworks;
 }
 
 interface HookParts {
@@ -129,7 +140,7 @@ export function hookChains(request: HookRequest): HookParts {
   });
   chains.set('forward', {
     hook: '{ type filter hook forward priority 0; policy accept; }',
-    lines: containers.length === 0 ? [] : forwardLines(request, marks),
+    lines: forwardLines(request, { marks, hasContainers: containers.length > 0, host }),
   });
   const units = workloads
     .filter(({ workload }) => workload.kind === 'unit')
@@ -174,6 +185,13 @@ export function hookChains(request: HookRequest): HookParts {
   chains.set('odd', {
     lines: isStrict ? [neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });
+  if (request.guests !== undefined && host !== undefined) {
+    for (const [name, lines] of hostEndChains(hasContainers)) chains.set(name, { lines });
+    for (const direction of directions)
+      chains.set(`guests_${short[direction]}`, {
+        lines: entryLines({ request, workload: host, direction, view: 'tuple', chains }),
+      });
+  }
   const pods = containers.length === 0 ? new Map<string, ElementMap>() : podMaps({ request, containers, chains });
   // Containers come and go; which of them judges whom is compared address by address (revocation.ts).
   const dispatch = JSON.stringify(
@@ -186,13 +204,14 @@ export function hookChains(request: HookRequest): HookParts {
         directions.map((direction) => nearAddresses(choices[direction])),
       ]),
   );
+  const sets = new Map([...pods, ...(request.guests === undefined ? [] : guestSets(request.guests))]);
   const maps = hasUnits
     ? new Map([
-        ...pods,
+        ...sets,
         ...unitMaps({ units, numbering: request.numbering(), marks }),
         ...unitSets(units, request.namedUnits),
       ])
-    : pods;
+    : sets;
   return { chains, maps, dispatch, units };
 
   /** Reply packets belong to the other direction's connection: an answer we send is part of what came in. */
@@ -318,38 +337,135 @@ function gateLines(request: HookRequest, gate: Gate, view: View): readonly strin
 }
 
 /**
- * What is not a container's passes untouched: this host only forwards it. Where both ends are ours both are judged, the client's
- * first: a decision that accepts names itself in the mark without an epoch and returns (build-table.ts); the last line stamps.
+ * What begins or ends neither at a container nor under the host's own addresses passes untouched: this host only forwards it. Where both
+ * ends are ours both are judged: those of containers first, the client's before the server's, each of which names itself in the mark
+ * without an epoch and comes back (build-table.ts), then the host's, which stamps; where that is not asked, the last line does.
  */
-function forwardLines({ isStrict, cutOff }: HookRequest, marks: MarkLayout): readonly string[] {
+function forwardLines(
+  { isStrict, cutOff, guests }: HookRequest,
+  given: { readonly marks: MarkLayout; readonly hasContainers: boolean; readonly host: WorkloadGates | undefined },
+): readonly string[] {
+  const { marks, hasContainers } = given;
+  const answers = guests !== undefined && given.host !== undefined;
+  if (!hasContainers && !answers) return [];
+  const podLines = (make: () => readonly string[]) => (hasContainers ? make() : []);
   return [
     acceptEstablished(marks),
     acceptErrors(marks),
-    ...(cutOff.kind === 'some' && !isStrict
-      ? eachFamily((ip, digit) => [
-          `ct state invalid,untracked ${ip} saddr @${podSetNames.cutOff(digit)} ${ip} daddr @pods${digit} counter name n_odd drop`,
-          `ct state invalid,untracked ${ip} daddr @${podSetNames.cutOff(digit)} ${ip} saddr @pods${digit} counter name n_odd drop`,
-        ])
-      : []),
-    ...eachFamily((ip, digit) => [
-      `ct state invalid,untracked ${ip} daddr @pods${digit} goto odd`,
-      `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
+    ...podLines(() => [
+      ...(cutOff.kind === 'some' && !isStrict
+        ? eachFamily((ip, digit) => [
+            `ct state invalid,untracked ${ip} saddr @${podSetNames.cutOff(digit)} ${ip} daddr @pods${digit} counter name n_odd drop`,
+            `ct state invalid,untracked ${ip} daddr @${podSetNames.cutOff(digit)} ${ip} saddr @pods${digit} counter name n_odd drop`,
+          ])
+        : []),
+      ...eachFamily((ip, digit) => [
+        `ct state invalid,untracked ${ip} daddr @pods${digit} goto odd`,
+        `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
+      ]),
     ]),
-    ...(isStrict
-      ? eachFamily((ip, digit) => [
-          `ct state new ${notSyn} ct reply ${ip} saddr @pods${digit} goto mid`,
-          `ct state new ${notSyn} ct original ${ip} saddr @pods${digit} goto mid`,
-        ])
-      : []),
-    ...(isStrict || cutOff.kind === 'some' ? forgedLines() : []),
-    // Only through its own published port does a container reach itself this way.
-    ...eachFamily((ip, digit) => [
-      `ct status dnat ct original ${ip} saddr . ct reply ${ip} saddr @pods_self${digit} accept`,
+    ...(answers && isStrict ? oddGuestLines : []),
+    ...podLines(() => [
+      ...(isStrict
+        ? eachFamily((ip, digit) => [
+            `ct state new ${notSyn} ct reply ${ip} saddr @pods${digit} goto mid`,
+            `ct state new ${notSyn} ct original ${ip} saddr @pods${digit} goto mid`,
+          ])
+        : []),
+      ...(isStrict || cutOff.kind === 'some' ? forgedLines() : []),
+      // Only through its own published port does a container reach itself this way.
+      ...eachFamily((ip, digit) => [
+        `ct status dnat ct original ${ip} saddr . ct reply ${ip} saddr @pods_self${digit} accept`,
+      ]),
+      ...containerEndLines('outbound'),
+      ...containerEndLines('inbound'),
     ]),
-    ...containerEndLines('outbound'),
-    ...containerEndLines('inbound'),
-    `${decisionWords(marks)} != 0 ${giveEpochWords(marks)} accept`,
+    ...(answers ? ['jump host_ends'] : []),
+    ...(hasContainers ? [`${decisionWords(marks)} != 0 ${giveEpochWords(marks)} accept`] : []),
   ];
+}
+
+/** What conntrack has no connection for, or has lost it, and that would be judged as the host's if it had: between guests it is let be. */
+const oddGuestLines: readonly string[] = [
+  'ct state invalid,untracked iifname @guests oifname != @guests goto odd',
+  'ct state invalid,untracked iifname != @guests oifname @guests goto odd',
+  `ct state new ${notSyn} iifname @guests oifname != @guests goto mid`,
+  `ct state new ${notSyn} iifname != @guests oifname @guests goto mid`,
+  ...eachFamily((ip, digit) => [`ct state new ${notSyn} ct status dnat ct original ${ip} daddr @own${digit} goto mid`]),
+];
+
+/** Which end of a forwarded connection is the host's, by where its packets go and by what destination and source NAT made of it. */
+function hostEndChains(hasContainers: boolean): readonly (readonly [name: string, lines: readonly string[]])[] {
+  const natted = (words: string, address: 'daddr', of: 'original' | 'reply', to: string) =>
+    eachFamily((ip, digit) => [`${words} ct ${of} ${ip} ${address} @own${digit} goto ${to}`]);
+  return [
+    [
+      'host_ends',
+      [
+        // A container's end was judged by its own rules.
+        ...(hasContainers
+          ? eachFamily((ip, digit) => [
+              `ct original ${ip} saddr @pods${digit} ct reply ${ip} saddr @pods${digit} return`,
+              `ct reply ${ip} saddr @pods${digit} goto host_end_out`,
+              `ct original ${ip} saddr @pods${digit} goto host_end_in`,
+            ])
+          : []),
+        // From the host to itself.
+        'iifname @guests oifname @guests return',
+        'jump host_end_in',
+        'goto host_end_out',
+      ],
+    ],
+    [
+      'host_end_in',
+      [
+        'ct direction original oifname @guests goto guests_in',
+        'ct direction reply iifname @guests goto guests_in',
+        ...natted('ct status dnat', 'daddr', 'original', 'guests_in'),
+      ],
+    ],
+    [
+      'host_end_out',
+      [
+        'ct direction original iifname @guests goto guests_out',
+        'ct direction reply oifname @guests goto guests_out',
+        // Source NAT comes behind this hook: of whom it is not a guest's, from the first answer on.
+        ...natted('ct status snat ct status ! dnat', 'daddr', 'reply', 'guests_out'),
+      ],
+    ],
+  ];
+}
+
+function guestSets({ interfaces, own }: GuestNetworks): ReadonlyMap<string, ElementMap> {
+  const set = (type: string, keys: readonly string[]): ElementMap => ({
+    declaration: `{ type ${type}; }`,
+    kind: 'set',
+    update: 'by-element',
+    elements: new Map(keys.map((key) => [key, ''])),
+  });
+  return new Map([
+    [
+      'guests',
+      set(
+        'ifname',
+        interfaces.map((name) => `"${name}"`),
+      ),
+    ],
+    [
+      'own4',
+      set(
+        'ipv4_addr',
+        own.filter((address) => familyOf(address) === 'ipv4'),
+      ),
+    ],
+    [
+      'own6',
+      set(
+        'ipv6_addr',
+        own.filter((address) => familyOf(address) === 'ipv6'),
+      ),
+    ],
+  ]);
 }
 
 /** A container's address is believed only from where the host would send to it; its bridge or, where it has one of its own, its interface. */

@@ -17,6 +17,9 @@ export const mostWalksDefault = 131_072;
  */
 const waysOf = { host: 3, unit: 3, container: 8 } as const;
 
+/** To the host's, from the forward path, where it answers for guests: after a container's end, and without one. */
+const waysForGuests = 2;
+
 /** Maps that answer with tags go on doing so until a change of all of them would be this many times faster than it may be. */
 const returnBelow = 8;
 
@@ -35,10 +38,13 @@ export function chooseLayouts(request: {
   readonly gates: readonly NamedGate[];
   readonly capacities: ReadonlyMap<string, number>;
   readonly mostWalks: number;
+  readonly hostForwards: 'nothing' | 'for-guests';
 }): (gate: NamedGate, family: Family) => PeerLayout {
-  const { gates, capacities, mostWalks } = request;
+  const { gates, capacities, mostWalks, hostForwards } = request;
+  const waysTo = ({ gate: { workload } }: NamedGate) =>
+    waysOf[workload.kind] + (workload.kind === 'host' && hostForwards === 'for-guests' ? waysForGuests : 0);
   const sized = gates.flatMap((gate) =>
-    families.map((family) => ({ gate, family, walks: sizeOf(gate, family) * waysOf[gate.gate.workload.kind] })),
+    families.map((family) => ({ gate, family, walks: sizeOf(gate, family) * waysTo(gate) })),
   );
   const inTags = new Set<string>();
   const tag = ({ gate, family }: { readonly gate: NamedGate; readonly family: Family }) =>

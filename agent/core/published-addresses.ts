@@ -14,7 +14,7 @@ export interface InterfacePatterns {
 export interface SeenNetwork {
   readonly links: ReadonlyMap<number, Link>;
   readonly addresses: readonly LinkAddress[];
-  /** Ports of bridges, by index, whose other end is a guest of this host: an endpoint in another network namespace. */
+  /** Links, by index, whose other end is a guest of this host: an endpoint in another network namespace. */
   readonly guestPorts: ReadonlySet<number>;
   /** Links that the routes to everywhere else lead through. */
   readonly uplinks: ReadonlySet<number>;
@@ -65,12 +65,24 @@ export function hostingBridges({ links, guestPorts, uplinks }: SeenNetwork): Rea
   return hosting;
 }
 
-/** Ports of bridges that can be guests': whose other end has to be looked at. */
+/** Links that can be guests': whose other end has to be looked at. */
 export function undecidedPorts(links: ReadonlyMap<number, Link>): readonly Link[] {
-  return [...links.values()].filter(
-    ({ kind, master, peer }) => kind === 'veth' && peer !== undefined && links.get(master)?.kind === 'bridge',
-  );
+  return [...links.values()].filter(({ kind, peer }) => kind === 'veth' && peer?.namespace !== undefined);
 }
+
+/** By name: bridges and links of their own behind which are only guests of this host, in code-unit order. */
+export function guestInterfaces(seen: SeenNetwork): readonly string[] {
+  const { links, guestPorts, uplinks } = seen;
+  const bridges = hostingBridges(seen);
+  return [...links.values()]
+    .filter(({ index, master }) => bridges.has(index) || (master === 0 && guestPorts.has(index) && !uplinks.has(index)))
+    .map(({ name }) => name)
+    .filter((name) => nameable.test(name))
+    .sort();
+}
+
+/** The kernel takes nearly anything for a name; these are what nft reads between quotes as they are. */
+const nameable = /^[A-Za-z0-9._@+-]{1,15}$/;
 
 export function matchesAny(patterns: readonly string[], name: string): boolean {
   return patterns.some((pattern) => {

@@ -1,8 +1,11 @@
 // Which addresses are this host's, for two questions: by which others can reach it (reported to the control plane), and which are
 // local at all. Read over routing netlink and not from Node, which leaves out every interface that has no carrier at the moment.
 
+import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import {
+  guestInterfaces,
   type HeldAddress,
   heldAddresses,
   type PublishedAddress,
@@ -69,6 +72,28 @@ export function ownAddresses(): readonly Address[] {
   const { addresses } = readNetwork() ?? networkOfNode();
   const own = addresses.map(({ address }) => address).filter((address) => !isLinkLocal(address));
   return [...new Set(own)].sort();
+}
+
+/** What of the forward path this host answers for; undefined where it forwards nothing. */
+export function readGuestNetworks(): GuestNetworks | undefined {
+  const network = readNetwork();
+  if (network === undefined) return undefined;
+  const interfaces = guestInterfaces(network);
+  const forwards = forwardingSwitches.some((path) => readText(path).trim() === '1');
+  if (interfaces.length === 0 && !forwards) return undefined;
+  const own = network.addresses.map(({ address }) => address).filter((address) => !isLinkLocal(address));
+  return { interfaces, own: [...new Set(own)].sort() };
+}
+
+const forwardingSwitches = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'];
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    // A kernel without that family.
+    return '';
+  }
 }
 
 export function isLinkLocal(address: Address): boolean {

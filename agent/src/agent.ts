@@ -22,7 +22,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import { ownAddresses } from './addresses.ts';
+import { ownAddresses, readGuestNetworks } from './addresses.ts';
 import { reportedStatus, statusDocument } from './agent-status.ts';
 import { findCgroupRoot, parseOwnService } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
@@ -139,7 +139,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     settings,
     identity,
     enforcement,
-    hostAddresses: () => host.addresses().all,
+    hostAddresses: () => host.addresses(),
     essentials,
     log,
   });
@@ -165,7 +165,14 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
   });
   warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);
-  interfacesChanged = () => containers.look();
+  let knownGuests = JSON.stringify(readGuestNetworks());
+  interfacesChanged = () => {
+    containers.look();
+    const now = JSON.stringify(readGuestNetworks());
+    if (now === knownGuests) return;
+    knownGuests = now;
+    void enforcer.refresh().catch(fail);
+  };
 
   const memory = createMemoryRelease();
   memory.soon();

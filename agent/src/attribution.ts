@@ -3,7 +3,7 @@
 
 import { endTowards } from '#agent-core/decision.ts';
 import type { Attribution, LocalEnd } from '#agent-core/flow-aggregation.ts';
-import type { Address } from '#model/address.ts';
+import { type Address, familyOf, isShareable } from '#model/address.ts';
 import { essentialFor, evaluateEnd } from '#model/evaluate.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import type { End } from '#model/verdict.ts';
@@ -12,6 +12,8 @@ export interface AttributionRequest {
   readonly host: string;
   readonly ruleSet: HostRuleSet | undefined;
   readonly hostAddresses: ReadonlySet<Address>;
+  /** Those of them that others can reach it by. */
+  readonly published: readonly Address[];
   readonly essentials: readonly EssentialEntry[];
   readonly decisionOf: Attribution['decisionOf'];
 }
@@ -20,6 +22,7 @@ export function attributionOf({
   host,
   ruleSet,
   hostAddresses,
+  published,
   essentials,
   decisionOf,
 }: AttributionRequest): Attribution {
@@ -52,9 +55,17 @@ export function attributionOf({
     });
   }
 
+  const localAddresses = new Set([...hostAddresses, ...holders.keys()]);
+  const known = {
+    ipv4: published.find((address) => familyOf(address) === 'ipv4'),
+    ipv6: published.find((address) => familyOf(address) === 'ipv6'),
+  };
   return {
     revision: ruleSet?.revision ?? 0,
-    localAddresses: new Set([...hostAddresses, ...holders.keys()]),
+    localAddresses,
+    // Groups and broadcasts are not shareable: what the host listens to is told as it is.
+    standsFor: (local) =>
+      localAddresses.has(local) || !isShareable(local) ? local : (known[familyOf(local)] ?? local),
     decisionOf,
     ...(ruleSet === undefined
       ? {}

@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { OwnWay } from '#agent-core/own-way.ts';
 import { tableName } from '#agent-core/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
-import { ownAddresses } from './addresses.ts';
+import { ownAddresses, readGuestNetworks } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
 import { createElementSocket } from './element-socket.ts';
 import { createEnforcer, type TableEnforcer } from './enforcer.ts';
@@ -82,6 +82,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     essentials,
     way: options.way,
     ownAddresses,
+    guests: readGuestNetworks,
     log,
     marks,
     sweepMarks,

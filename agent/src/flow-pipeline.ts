@@ -3,9 +3,9 @@
 //   conntrack, denied sets ─► flow collection ─► spool ─► flow sender ─► flow reporter ══gRPC══► control plane
 
 import type { Logger } from 'pino';
-import type { Address } from '#model/address.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
+import type { HostAddresses } from './addresses.ts';
 import { attributionOf } from './attribution.ts';
 import { createDeniedSource } from './denied-source.ts';
 import type { Enforcement } from './enforcement.ts';
@@ -41,7 +41,7 @@ export interface FlowPipelineOptions {
   readonly settings: AgentSettings;
   readonly identity: Identity;
   readonly enforcement: Pick<Enforcement, 'nft' | 'enforcer' | 'names'>;
-  readonly hostAddresses: () => ReadonlySet<Address>;
+  readonly hostAddresses: () => Pick<HostAddresses, 'all' | 'published'>;
   readonly essentials: () => readonly EssentialEntry[];
   readonly log: Logger;
 }
@@ -74,7 +74,8 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
       attributionOf({
         host: identity.host,
         ruleSet: names.known(enforcer.held()),
-        hostAddresses: options.hostAddresses(),
+        hostAddresses: options.hostAddresses().all,
+        published: options.hostAddresses().published,
         essentials: options.essentials(),
         decisionOf: (number) => enforcer.decisionOf(number),
       }),

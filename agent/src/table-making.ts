@@ -2,6 +2,7 @@
 // stand for) and what grants as it is at that moment.
 
 import { buildTable } from '#agent-core/build-table.ts';
+import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import type { Numbering } from '#agent-core/numbering.ts';
 import type { Table } from '#agent-core/table.ts';
@@ -18,6 +19,8 @@ export interface TableMakingOptions {
   readonly essentials: () => readonly EssentialEntry[];
   /** Every address the host has now; matters to its containers. */
   readonly ownAddresses?: () => readonly Address[];
+  /** Read at every change; undefined where the host forwards nothing. */
+  readonly guests?: () => GuestNetworks | undefined;
   /** Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts (peer-layout.ts). */
   readonly mostWalks?: number;
   /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
@@ -60,12 +63,14 @@ export function createTableMaking(options: TableMakingOptions): TableMaking {
       if (table !== undefined) judgements.set(table, judged);
       return table;
     };
+    const guests = options.guests?.();
     const request = {
       ruleSet,
       marks,
       essentials: essentials(),
       ownAddresses: ownAddresses?.() ?? [],
       namedUnits: namedUnits?.() ?? new Map(),
+      ...(guests === undefined ? {} : { guests }),
       ...(mostWalks === undefined ? {} : { mostWalks }),
       ...(previous === undefined ? {} : { previous }),
     };

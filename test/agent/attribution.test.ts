@@ -19,7 +19,8 @@ const controlPlane: EssentialEntry = {
 const attribution = attributionOf({
   host: 'web-1',
   ruleSet: undefined,
-  hostAddresses: new Set([address('10.0.0.1')]),
+  hostAddresses: new Set([address('10.0.0.1'), address('172.17.0.1')]),
+  published: [address('10.0.0.1')],
   essentials: [controlPlane],
   decisionOf: () => undefined,
 });
@@ -39,6 +40,17 @@ test.each([
   expect(attribution.judge(end)).toEqual(expected);
 });
 
+test.each([
+  ['10.0.0.1', '10.0.0.1', 'its own'],
+  ['172.17.0.1', '172.17.0.1', 'its bridge’s'],
+  ['172.17.0.2', '10.0.0.1', 'a guest’s, which others know by the host'],
+  ['fd84::2', 'fd84::2', 'a guest’s, of a family in which the host is not known'],
+  ['224.0.0.251', '224.0.0.251', 'a group’s'],
+  ['255.255.255.255', '255.255.255.255', 'everybody’s'],
+])('what ends at %s is told with %s: %s', (local, told) => {
+  expect(attribution.standsFor?.(address(local))).toBe(told);
+});
+
 test('a connection that was cut off names the quarantine of the peer that it is with', () => {
   const quarantine = (name: string, ...addresses: string[]) =>
     [
@@ -55,6 +67,7 @@ test('a connection that was cut off names the quarantine of the peer that it is 
       peerSets: new Map([quarantine('lost', '10.0.0.7', 'fd00::7'), quarantine('worm', '10.0.0.8')]),
     },
     hostAddresses: new Set(),
+    published: [],
     essentials: [],
     decisionOf: () => undefined,
   });

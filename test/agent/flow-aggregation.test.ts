@@ -29,6 +29,7 @@ const decisions: ReadonlyMap<number, { readonly direction: Direction; readonly e
 const attribution: Attribution = {
   revision: 7,
   localAddresses: new Set([me, me6, loopback]),
+  standsFor: (local) => (local === '172.19.0.2' ? me : local),
   decisionOf: (number) => decisions.get(number),
   unitOf: (workload) => (workload === 'me-app' ? 'app.service' : undefined),
   judge: () => judged,
@@ -72,7 +73,21 @@ describe('attribution', () => {
     ['a number no longer known is judged again', { mark: stamped(999) }, { end: judged }],
     ['loopback is no flow', { client: loopback, server: loopback }, undefined],
     ['the host talking to itself is no flow', { client: me, server: me }, undefined],
-    ['what is only forwarded is not ours', { client: peer, server: '10.0.0.77' as Address }, undefined],
+    [
+      'what is only forwarded is not ours',
+      { client: peer, target: '10.0.0.77' as Address, server: '10.0.0.77' as Address },
+      undefined,
+    ],
+    [
+      'what addressed us and was sent on is ours, with the port that it ends at',
+      { client: peer, target: me, targetPort: 18080, server: '172.19.0.2' as Address, serverPort: 8080 },
+      { direction: 'inbound', local: me, peer, port: 8080, end: judged },
+    ],
+    [
+      'a guest’s that was judged as ours is told by an address of ours',
+      { client: '172.19.0.2' as Address, target: peer, server: peer, serverPort: 5432, mark: stamped(12) },
+      { direction: 'outbound', local: me, peer, port: 5432, end: { ...webRule, rule: 'out' } },
+    ],
     [
       'what is forwarded to a container and was judged is ours',
       { client: peer, server: container, mark: stamped(13) },
@@ -212,7 +227,7 @@ describe('counting', () => {
   test('loopback, ICMP and what is forwarded are never asked for', () => {
     const flows = open();
     flows.observe(connection({ client: loopback, server: loopback }), at);
-    flows.observe(connection({ client: peer, server: '10.0.0.77' as Address }), at);
+    flows.observe(connection({ client: peer, target: '10.0.0.77' as Address, server: '10.0.0.77' as Address }), at);
     flows.observe(connection({ protocol: 1, icmpType: 8 }), at);
     expect(flows.toAskFor(10)).toEqual([]);
   });

@@ -1,0 +1,286 @@
+// What begins or ends under a host's own addresses without being a socket of its own: published ports, masqueraded and routed egress of
+// guests that nobody knows, whatever made them. Judged as the host, in quarantine too; what a router passes on is left alone. Which
+// networks are guests' is what the agent reads of the kernel here, not what the test says.
+
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildTable } from '#agent-core/build-table.ts';
+import type { GuestNetworks } from '#agent-core/hook-chains.ts';
+import { emptyNumbering } from '#agent-core/numbering.ts';
+import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
+import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
+import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
+import { type HostProbe, startProbe } from '#test/support/probe.ts';
+import type { Transport } from '#test/support/probe-protocol.ts';
+import { run } from '#test/support/run-command.ts';
+import { waitFor } from '#test/support/wait.ts';
+import { addContainers } from './container-lab.ts';
+
+const places = { h1: { ipv4: '10.84.0.1', ipv6: 'fd84::1' }, peer: { ipv4: '10.84.0.2', ipv6: 'fd84::2' } };
+const published = 18080;
+const services = [
+  { transport: 'tcp', port: 8080 },
+  { transport: 'udp', port: 8080 },
+] as const;
+
+/** Who goes where; `vm`, `vm2` and `pod` are guests that nobody knows, `web` is a known container, `lan` is behind the host as a router. */
+const ways = {
+  'peer to a published port': ['peer', places.h1.ipv4, published],
+  'peer to a routed guest': ['peer', 'fd84:19::2', 8080],
+  'guest out, masqueraded': ['vm', places.peer.ipv4, 8080],
+  'guest out, routed': ['vm', places.peer.ipv6, 8080],
+  'guest on no bridge out, routed': ['pod', places.peer.ipv6, 8080],
+  'peer to a guest on no bridge': ['peer', 'fd84:20::2', 8080],
+  'guest to guest': ['vm', '172.19.0.3', 8080],
+  'guest to guest by its published port': ['vm2', places.h1.ipv4, published],
+  'guest to container': ['vm', '172.17.0.2', 8080],
+  'container to guest': ['web', '172.19.0.2', 8080],
+  'container out': ['web', places.peer.ipv4, 8080],
+  'router’s transit': ['lan', places.peer.ipv4, 8080],
+  'router’s transit inbound': ['peer', '192.168.50.2', 8080],
+  'router’s transit, masqueraded': ['lan', places.peer.ipv6, 8080],
+} as const satisfies Readonly<Record<string, readonly [from: string, address: string, port: number]>>;
+
+type Way = keyof typeof ways;
+
+const inbound: readonly Way[] = [
+  'peer to a published port',
+  'peer to a routed guest',
+  'peer to a guest on no bridge',
+  'container to guest',
+];
+const outbound: readonly Way[] = [
+  'guest out, masqueraded',
+  'guest out, routed',
+  'guest on no bridge out, routed',
+  'guest to container',
+  'router’s transit, masqueraded',
+];
+
+const host: HostPolicy = {
+  addresses: [places.h1.ipv4, places.h1.ipv6],
+  inbound: 'observe',
+  outbound: 'observe',
+  peers: {
+    peer: [places.peer.ipv4, places.peer.ipv6],
+    web: ['172.17.0.2', 'fd84:17::2'],
+    forensics: ['10.84.0.9'],
+  },
+};
+const lenientWeb = { addresses: ['172.17.0.2', 'fd84:17::2'], inbound: 'observe', outbound: 'observe' } as const;
+
+const states: Readonly<Record<string, readonly [policy: HostPolicy, denied: readonly Way[]]>> = {
+  'nothing is enforced': [host, []],
+  'inbound is enforced': [{ ...host, inbound: 'enforce' }, inbound],
+  'outbound is enforced': [{ ...host, outbound: 'enforce' }, outbound],
+  'rules of the host let it': [
+    {
+      ...host,
+      inbound: 'enforce',
+      outbound: 'enforce',
+      allowIn: ['peer: tcp/8080, udp/8080'],
+      allowOut: ['peer: tcp/8080, udp/8080', 'web: tcp/8080, udp/8080'],
+    },
+    ['container to guest'],
+  ],
+  'the host is quarantined': [{ ...host, quarantine: ['forensics'] }, [...inbound, ...outbound]],
+};
+
+describe('what a host answers for', () => {
+  let lab: Lab;
+  let machine: LabHost;
+  let guests: GuestNetworks;
+  const probes = new Map<string, HostProbe>();
+
+  beforeAll(async () => {
+    lab = await createLab({ name: 'guests' });
+    machine = await lab.addHost({ name: 'h1', ...places.h1 });
+    const peer = await lab.addHost({ name: 'peer', ...places.peer });
+    const boxed = await addContainers({
+      lab,
+      host: machine,
+      bridges: [
+        { name: 'docker0', ipv4: '172.17.0.1', ipv6: 'fd84:17::1' },
+        { name: 'virbr0', ipv4: '172.19.0.1', ipv6: 'fd84:19::1' },
+      ],
+      containers: [
+        { name: 'web', bridge: 'docker0', ipv4: '172.17.0.2', ipv6: 'fd84:17::2' },
+        { name: 'vm', bridge: 'virbr0', ipv4: '172.19.0.2', ipv6: 'fd84:19::2' },
+        { name: 'vm2', bridge: 'virbr0', ipv4: '172.19.0.3', ipv6: 'fd84:19::3' },
+      ],
+      published: [{ port: published, container: 'vm', containerPort: 8080 }],
+    });
+    const pod = await linked({ name: 'pod', ipv4: '172.20.0', ipv6: 'fd84:20::', other: 'endpoint' });
+    const lan = await linked({ name: 'lan', ipv4: '192.168.50', ipv6: 'fd84:50::', other: 'bridge' });
+    await must(machine, ['nft', '-f', '-'], lanNat);
+    for (const route of ['fd84:19::/64', 'fd84:20::/64'])
+      await must(peer, ['ip', '-6', 'route', 'add', route, 'via', places.h1.ipv6]);
+    await must(peer, ['ip', 'route', 'add', '192.168.50.0/24', 'via', places.h1.ipv4]);
+    for (const each of [machine, peer, pod, lan, ...boxed.values()]) {
+      const probe = await startProbe(each);
+      await probe.listen(services);
+      probes.set(each.name, probe);
+    }
+    const script = fileURLToPath(new URL('guest-networks.ts', import.meta.url));
+    guests = JSON.parse((await must(machine, [process.execPath, script])).stdout) as GuestNetworks;
+  }, 60_000);
+  afterAll(() => lab.remove());
+
+  /** A network of its own behind the host, by a veth whose other end is where the traffic ends, or is a port of a bridge that leads on. */
+  async function linked(given: {
+    readonly name: string;
+    readonly ipv4: string;
+    readonly ipv6: string;
+    readonly other: 'endpoint' | 'bridge';
+  }): Promise<LabHost> {
+    const { name, ipv4, ipv6, other } = given;
+    const end = await lab.addHost({ name });
+    const inside = other === 'endpoint' ? 'up0' : 'br0';
+    const batch = (at: LabHost, lines: readonly string[]) =>
+      run(['ip', '-n', at.namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+    const results = [
+      await batch(machine, [
+        `link add to-${name} type veth peer name up0 netns ${end.namespace}`,
+        `link set to-${name} up`,
+      ]),
+      await batch(end, [
+        ...(other === 'bridge'
+          ? ['link add br0 type bridge forward_delay 0', 'link set up0 master br0', 'link set br0 up']
+          : []),
+        'link set up0 up',
+        'link set lo up',
+        `addr add ${ipv4}.2/24 dev ${inside}`,
+        `addr add ${ipv6}2/64 dev ${inside} nodad`,
+        `route replace default via ${ipv4}.1`,
+        `route replace default via ${ipv6}1`,
+      ]),
+      await batch(machine, [`addr add ${ipv4}.1/24 dev to-${name}`, `addr add ${ipv6}1/64 dev to-${name} nodad`]),
+    ];
+    for (const { exitCode, stderr } of results) if (exitCode !== 0) throw new Error(stderr);
+    return end;
+  }
+
+  /** IPv4 of the LAN is routed, its IPv6 is masqueraded. */
+  const lanNat = `table inet router {
+  chain postrouting { type nat hook postrouting priority srcnat; ip6 saddr fd84:50::/64 oifname != "to-lan" masquerade; }
+}
+`;
+
+  async function must(at: LabHost, argv: readonly string[], input?: string) {
+    const result = await at.exec(argv, input === undefined ? {} : { input });
+    if (result.exitCode !== 0) throw new Error(`${argv.join(' ')}: ${result.stderr}`);
+    return result;
+  }
+
+  function scriptOf(policy: HostPolicy, seen: GuestNetworks | 'forwards nothing' = guests, epoch = 1): string {
+    const ruleSet = hostRuleSet({ ...policy, containers: { web: lenientWeb } });
+    const table = buildTable({
+      ruleSet,
+      essentials: [],
+      numbering: emptyNumbering,
+      ...(seen === 'forwards nothing' ? {} : { guests: seen, ownAddresses: seen.own }),
+    });
+    if (table === undefined) throw new Error('the numbers do not fit');
+    return bootstrapScript(table, { revision: 1, epoch, digest: '-' }, nothingStanding);
+  }
+
+  async function load(script: string): Promise<void> {
+    await must(machine, ['nft', '-f', '-'], `add table inet segwall\ndelete table inet segwall\n${script}`);
+    await must(machine, ['conntrack', '-F']);
+  }
+
+  async function deniedWays(transport: Transport, expected: readonly Way[]): Promise<readonly Way[]> {
+    const denied = new Set<Way>();
+    const ask = (among: readonly Way[], silenceMs: number) =>
+      Promise.all(
+        among.map(async (way) => {
+          const [from, address, port] = ways[way];
+          const [outcome] = (await probes.get(from)?.probe([{ transport, address, port }], silenceMs)) ?? [];
+          if (outcome?.kind === 'allowed') denied.delete(way);
+          else denied.add(way);
+        }),
+      );
+    await ask(Object.keys(ways) as Way[], 350);
+    // Silence is believed after more of it where it was not expected.
+    await ask(
+      [...denied].filter((way) => !expected.includes(way)),
+      2000,
+    );
+    return (Object.keys(ways) as Way[]).filter((way) => denied.has(way));
+  }
+
+  const inOrder = (some: readonly Way[]) => (Object.keys(ways) as Way[]).filter((way) => some.includes(way));
+
+  test('guests’ networks are known by what is behind them, whatever they are called', () => {
+    expect(guests.interfaces).toEqual(['docker0', 'to-pod', 'virbr0']);
+    expect(guests.own).toEqual(expect.arrayContaining([places.h1.ipv4, places.h1.ipv6, '172.19.0.1']));
+  });
+
+  describe.each(['tcp', 'udp'] as const)('%s', (transport) => {
+    test.each(Object.entries(states))('%s', { timeout: 60_000 }, async (_name, [policy, denied]) => {
+      await load(scriptOf(policy));
+      expect(await deniedWays(transport, denied)).toEqual(inOrder(denied));
+    });
+  });
+
+  test('a table that does not ask for the host’s ends is caught', { timeout: 60_000 }, async () => {
+    const [policy] = states['the host is quarantined'] ?? [host];
+    const script = scriptOf(policy);
+    const mutant = script.replaceAll(/^add rule inet segwall forward jump host_ends\n/gm, '');
+    expect(mutant).not.toBe(script);
+    await load(mutant);
+    expect(await deniedWays('tcp', [])).toEqual([]);
+  });
+
+  test('open connections obey too: what a quarantine denies ends, a router’s transit goes on', {
+    timeout: 60_000,
+  }, async () => {
+    await load(scriptOf(host));
+    const held: readonly Way[] = [
+      'peer to a published port',
+      'peer to a routed guest',
+      'guest out, masqueraded',
+      'router’s transit',
+    ];
+    for (const way of held) {
+      const [from, address, port] = ways[way];
+      await probes.get(from)?.hold({ id: way, transport: 'tcp', address, port, intervalMs: 20 });
+    }
+    const [policy] = states['the host is quarantined'] ?? [host];
+    await must(machine, ['nft', '-f', '-'], `delete table inet segwall\n${scriptOf(policy, guests, 2)}`);
+    const received = async () => {
+      const all = await Promise.all(
+        [...new Set(held.map((way) => ways[way][0]))].map((from) => probes.get(from)?.held('client')),
+      );
+      const merged = Object.assign({}, ...all) as Readonly<Record<string, { readonly received: number }>>;
+      return held.map((way) => merged[way]?.received ?? 0);
+    };
+    const before = await received();
+    let between = before;
+    await waitFor(
+      async () => {
+        between = await received();
+        return (between.at(-1) ?? 0) > (before.at(-1) ?? 0) + 5;
+      },
+      { what: 'the transit goes on' },
+    );
+    let after = between;
+    await waitFor(
+      async () => {
+        after = await received();
+        return (after.at(-1) ?? 0) > (between.at(-1) ?? 0) + 5;
+      },
+      { what: 'the transit still goes on' },
+    );
+    expect(after.slice(0, -1)).toEqual(between.slice(0, -1));
+    for (const way of held) await probes.get(ways[way][0])?.release(way);
+  });
+
+  test('a host that forwards nothing has the table that it had', () => {
+    expect(/guests|own4|host_end/.test(scriptOf(host, 'forwards nothing'))).toBe(false);
+    const chainOf = (script: string, name: string) =>
+      script.split('\n').filter((line) => line.startsWith(`add rule inet segwall ${name} `));
+    for (const name of ['input', 'output', 'new_in', 'new_out', 'judge_in', 'judge_out'])
+      expect(chainOf(scriptOf(host), name)).toEqual(chainOf(scriptOf(host, 'forwards nothing'), name));
+  });
+});
