@@ -124,6 +124,10 @@ export class FleetInventory {
     return this.#hosts.values();
   }
 
+  get hostCount(): number {
+    return this.#hosts.size;
+  }
+
   hostNames(): IterableIterator<string> {
     return this.#hosts.keys();
   }

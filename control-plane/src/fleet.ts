@@ -56,6 +56,7 @@ import { HostNotes } from './host-notes.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
+import { type Protection, protections } from './protection.ts';
 import { type InForce, Publication } from './publication.ts';
 import { RateBudget } from './rate-budget.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
@@ -372,6 +373,20 @@ export class Fleet implements AgentBackend {
   /** Workloads that an operator quarantined by name, in order; not what is inside of a host that is. */
   quarantined(): readonly string[] {
     return [...this.inventory().workloads.keys()].filter((name) => this.quarantineOf(name) !== undefined).sort();
+  }
+
+  get hostCount(): number {
+    return this.#inventory.hostCount;
+  }
+
+  /** How many hosts are known to enforce what; each is looked at, and nothing is made of it. */
+  protectionCounts(): ReadonlyMap<Protection, number> {
+    const counts = new Map<Protection, number>(protections.map((protection) => [protection, 0]));
+    for (const host of this.#inventory.hostNames()) {
+      const protection = this.standing.protectionOf(host);
+      counts.set(protection, (counts.get(protection) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** In the order of names; all, or a page of them. */

@@ -3,14 +3,30 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentServerCounts } from './agent-service.ts';
 import type { Fleet } from './fleet.ts';
-import { protections } from './protection.ts';
 
 export interface Metrics {
   requestDone(route: string, status: number, seconds: number): void;
   render(): Promise<{ readonly text: string; readonly contentType: string }>;
 }
 
-export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts): Metrics {
+export interface MetricsParts {
+  readonly fleet: Fleet;
+  readonly admission: () => AgentServerCounts;
+  /** Of connections to the operator API, by cause. */
+  readonly apiRefused: Readonly<Record<string, number>>;
+  /** Milliseconds of a clock that only goes forward. */
+  readonly elapsedMs?: () => number;
+}
+
+/** Anybody may ask: the numbers are counted once for all who ask within this time. */
+const keptMs = 1000;
+
+export function createMetrics({
+  fleet,
+  admission,
+  apiRefused,
+  elapsedMs = () => performance.now(),
+}: MetricsParts): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: 'segwall_' });
@@ -24,7 +40,7 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
       },
     });
   gauge('revision', 'The newest revision', () => fleet.revision);
-  gauge('agents_enrolled', 'Hosts enrolled', () => fleet.agents().length);
+  gauge('agents_enrolled', 'Hosts enrolled', () => fleet.hostCount);
   gauge('agents_connected', 'Agents with a live stream', () => fleet.sessions.size);
   new Gauge({
     name: 'segwall_hosts',
@@ -32,9 +48,7 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
     labelNames: ['protection'] as const,
     registers,
     collect() {
-      const counts = new Map(protections.map((protection) => [protection, 0]));
-      for (const { protection } of fleet.agents()) counts.set(protection, (counts.get(protection) ?? 0) + 1);
-      for (const [protection, count] of counts) this.set({ protection }, count);
+      for (const [protection, count] of fleet.protectionCounts()) this.set({ protection }, count);
     },
   });
   gauge(
@@ -81,6 +95,16 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
       for (const [cause, count] of Object.entries(admission().refused)) this.inc({ cause }, count);
     },
   });
+  new Counter({
+    name: 'segwall_api_connections_refused_total',
+    help: 'Connections to the port of operators that were refused or ended without a token, by cause',
+    labelNames: ['cause'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [cause, count] of Object.entries(apiRefused)) this.inc({ cause }, count);
+    },
+  });
   const counter = (name: string, help: string, read: () => number) =>
     new Counter({
       name: `segwall_${name}`,
@@ -111,15 +135,13 @@ export function createMetrics(fleet: Fleet, admission: () => AgentServerCounts):
     buckets: [0.005, 0.02, 0.1, 0.5, 2, 10],
     registers,
   });
-  let rendering: Promise<string> | undefined;
+  let kept: { readonly text: Promise<string>; readonly at: number } | undefined;
   return {
     requestDone: (route, status, seconds) => requests.observe({ route, status: String(status) }, seconds),
     async render() {
-      // Anybody may ask: those who ask at once share one answer.
-      rendering ??= registry.metrics().finally(() => {
-        rendering = undefined;
-      });
-      return { text: await rendering, contentType: registry.contentType };
+      const at = elapsedMs();
+      if (kept === undefined || at - kept.at >= keptMs) kept = { text: registry.metrics(), at };
+      return { text: await kept.text, contentType: registry.contentType };
     },
   };
 }

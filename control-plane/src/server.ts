@@ -20,6 +20,7 @@ import { allowAddressesRoutes } from './api/allow-addresses.ts';
 import { createHostCheck } from './api/answered-hosts.ts';
 import { type Api, createApi } from './api/app.ts';
 import { auditRoutes } from './api/audit.ts';
+import { Connections, connectionLimits, tlsConnectionLimits } from './api/connections.ts';
 import { containmentRoutes } from './api/containment.ts';
 import type { ApiContext } from './api/context.ts';
 import { FailedCalls } from './api/failed-calls.ts';
@@ -173,7 +174,6 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       log: log.child({ part: 'judging' }),
     });
     stops.push(() => judging.stop());
-    const metrics = createMetrics(fleet, () => agentServer.counts());
     const context: ApiContext = {
       fleet,
       store,
@@ -184,6 +184,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       prunedFlows: retention.pruned,
     };
     const tls: { readonly tls?: ServerTls } = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
+    const connections = new Connections(tls.tls === undefined ? connectionLimits : tlsConnectionLimits);
+    const metrics = createMetrics({ fleet, admission: () => agentServer.counts(), apiRefused: connections.refused });
     const failures = new FailedCalls({
       now,
       log: log.child({ part: 'api' }),
@@ -195,7 +197,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       ...[settings.api.address, reachableAddress(settings.api.address)],
       ...(tls.tls === undefined ? [] : [controlPlaneName]),
     ]);
-    const frame = { log, version, operators, isAnsweredHost, failures, ...tls };
+    const frame = { log, version, operators, isAnsweredHost, failures, connections, ...tls };
     const { app: api, routes } = await createApi(frame, (app) => {
       healthRoutes(app, context, metrics);
       policyRoutes(app, context);

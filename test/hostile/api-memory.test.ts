@@ -85,14 +85,14 @@ describe('strangers', () => {
 
   test('who open connections and say nothing, or never end their headers, get so many places and no more', async () => {
     const before = await residentBytes();
-    const count = 6 * connectionLimits.strangersOfSource;
+    const count = 6 * connectionLimits.strangers.places.ofSource;
     const sockets = Array.from({ length: count }, open);
     let closed = 0;
     const thrownOut = new Promise<void>((resolve) => {
       for (const socket of sockets)
         socket.once('close', () => {
           closed += 1;
-          if (closed === count - connectionLimits.strangersOfSource) resolve();
+          if (closed === count - connectionLimits.strangers.places.ofSource) resolve();
         });
     });
     for (const [index, socket] of sockets.entries()) {

@@ -6,6 +6,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHostCheck } from '#control-plane/api/answered-hosts.ts';
 import { createApi } from '#control-plane/api/app.ts';
+import { Connections, connectionLimits } from '#control-plane/api/connections.ts';
 import { FailedCalls } from '#control-plane/api/failed-calls.ts';
 import { OperatorTokens } from '#control-plane/operator-tokens.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
@@ -163,7 +164,8 @@ test.each([
   const log = pino({ level: 'silent' });
   const failures = new FailedCalls({ now, log, audit: async () => undefined });
   const operators = new OperatorTokens([], { now, used: () => undefined });
-  const frame = { log, version: '0', operators, failures, isAnsweredHost: createHostCheck([]) };
+  const connections = new Connections(connectionLimits);
+  const frame = { log, version: '0', operators, failures, connections, isAnsweredHost: createHostCheck([]) };
   const starting = createApi(frame, (app) => {
     app.route({ ...route, url: '/x', handler: async () => 'x' });
   });

@@ -15,10 +15,11 @@ import type { ServerTls } from '../pki.ts';
 import type { HostCheck } from './answered-hosts.ts';
 import { admit, type Door, invite, type Operator } from './authentication.ts';
 import { BodyBudget, mostBodyBytes } from './body-budget.ts';
-import { Connections } from './connections.ts';
+import type { Connections } from './connections.ts';
 import { answerError } from './error-answers.ts';
 import type { FailedCalls } from './failed-calls.ts';
 import { createListener } from './listener.ts';
+import { PublicCalls } from './public-calls.ts';
 import { type DeclaredRoute, requireAccess } from './route-access.ts';
 
 export interface ApiFrame {
@@ -29,6 +30,7 @@ export interface ApiFrame {
   readonly failures: FailedCalls;
   /** Absent: plain HTTP, for loopback only. */
   readonly tls?: ServerTls;
+  readonly connections: Connections;
 }
 
 export type Api = ReturnType<typeof createApp>;
@@ -40,7 +42,8 @@ export interface OperatorApi {
 
 /** In order, of each request: the door, room for its body, the body itself, its check, the handler. */
 export async function createApi(frame: ApiFrame, routes: (app: Api) => void): Promise<OperatorApi> {
-  const connections = new Connections();
+  const { connections } = frame;
+  const publicCalls = new PublicCalls();
   const bodies = new BodyBudget();
   const app = createApp(frame, connections);
   app.setValidatorCompiler(validatorCompiler);
@@ -57,7 +60,10 @@ export async function createApi(frame: ApiFrame, routes: (app: Api) => void): Pr
   });
   app.addHook('onRequest', async (request, reply) => {
     admit(frame, request);
-    if (request.operator === null) return;
+    if (request.operator === null) {
+      if (!request.is404) publicCalls.take(request);
+      return;
+    }
     if (connections.authenticated(request.raw.socket) === 'one-too-many') reply.header('connection', 'close');
     bodies.take(request, reply);
     invite(request, reply);
