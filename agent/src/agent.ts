@@ -45,6 +45,7 @@ import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
 import { readResolvers } from './resolvers.ts';
+import { openRevisionProof } from './revision-proof.ts';
 import { watchSchedules } from './schedule-watch.ts';
 import { openServiceManager } from './service-manager.ts';
 import type { AgentSettings } from './settings.ts';
@@ -252,6 +253,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     standing(next) {
       addressStanding = next;
     },
+    proof: await openRevisionProof(state.path),
     signal: stop,
     log,
     onHeard: signOfLife.heard,

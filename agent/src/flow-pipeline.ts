@@ -2,6 +2,7 @@
 //
 //   conntrack, denied sets ─► flow collection ─► spool ─► flow sender ─► flow reporter ══gRPC══► control plane
 
+import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
@@ -56,6 +57,7 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
     bytesMost: settings.flows.spoolBytesMost,
     // A state directory that was lost must not begin below what the control plane has seen; batches are seconds apart.
     firstSequence: Math.floor(Date.now() / 1000),
+    run: randomBytes(16).toString('hex'),
   });
   const collection = await createFlowCollection({
     settings: settings.flows,

@@ -53,6 +53,8 @@ export interface FlowSpoolOptions {
   readonly bytesMost?: number;
   /** Where the sequence starts on a host that never had one. */
   readonly firstSequence: number;
+  /** Of this life of the agent, 32 hex digits: what an earlier one has left here keeps its own. */
+  readonly run: string;
 }
 
 interface SpooledFile {
@@ -113,7 +115,7 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     async append(window) {
       const sequence = nextSequence;
       const lost = addLoss(pending, { ...window.lost, spooled: 0 });
-      const sealed = seal(codec.encode({ ...window, sequence, lost }));
+      const sealed = seal(codec.encode({ ...window, run: options.run, sequence, lost }));
       try {
         await writeWhole(pathOf(sequence), sealed);
         const { endedAt: seenUntil, unrecorded } = window;

@@ -34,6 +34,7 @@ import { policySyncService } from '#wire/services.ts';
 import type { Identity } from './identity.ts';
 import type { ApplyOutcome, Enforcer, SyncState } from './ports.ts';
 import { pushbackOf, withChance } from './pushback.ts';
+import type { RevisionProof } from './revision-proof.ts';
 
 export interface SyncTimes {
   /** Default 250 and 30,000. */
@@ -62,6 +63,8 @@ export interface PolicySyncOptions {
   };
   /** What the host's claims to addresses have come to, whenever that changes. */
   readonly standing?: (standing: AddressStanding) => void;
+  /** Absent: this agent shows nobody what it was told. */
+  readonly proof?: RevisionProof;
   /** What its heartbeats say the control plane's clock shows. Given, grants come with their schedules. */
   readonly heardTime?: (sentAt: Millis) => void;
   /** Ends the sync. */
@@ -280,9 +283,10 @@ class StreamSession {
     const held = this.#options.enforcer.held();
     const { agentVersion } = this.#options;
     this.#reportedHost = textOf(host);
-    const { standing, heardTime } = this.#options;
+    const { standing, heardTime, proof } = this.#options;
     const takes = {
       ...(standing === undefined ? {} : { takesStanding: true as const }),
+      ...(proof === undefined ? {} : shownOf(proof.current(), held)),
       ...(heardTime === undefined ? {} : { takesSchedules: true as const }),
     };
     this.#send({ kind: 'hello', agentVersion, host, ...takes, ...(held === undefined ? {} : { held: heldOf(held) }) });
@@ -313,6 +317,8 @@ class StreamSession {
       this.#sendEvents();
     } else if (message.value.kind === 'address-standing') {
       this.#options.standing?.(message.value.standing);
+    } else if (message.value.kind === 'revision-proof') {
+      this.#options.proof?.take(message.value.proof);
     } else {
       // Newest wins: what has not begun is not worth applying once something newer is here.
       this.#waiting = message.value;
@@ -410,4 +416,11 @@ function wait(delayMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) done();
     else signal.addEventListener('abort', done, { once: true });
   });
+}
+
+/** Quarantines are named by their workload; what is cut off says nothing without a proof that it was told so. */
+function shownOf(proof: Uint8Array | undefined, held: HostRuleSet | undefined) {
+  if (proof === undefined) return { takesProof: true as const };
+  const cutOff = [...(held?.peerSets.values() ?? [])].flatMap(({ quarantine }) => quarantine ?? []);
+  return { takesProof: true as const, proof, ...(cutOff.length === 0 ? {} : { cutOff }) };
 }

@@ -88,6 +88,10 @@ export interface AgentHello extends HostReport {
   readonly agentVersion: string;
   /** Revision in force on the host, 0 for none. */
   readonly revision: number;
+  /** What an earlier stream gave it to show, as it shows it; see revision-proofs.ts. */
+  readonly proof?: Uint8Array;
+  /** Names of quarantines that it says are in force there. */
+  readonly cutOff?: readonly string[];
 }
 
 /** What an agent reports of itself, every few seconds and after each change. */
@@ -113,6 +117,8 @@ export interface AgentSession {
   readonly seenFrom?: string;
   /** Nothing happens where the agent is of a version that does not take it. */
   standing?(standing: AddressStanding): void;
+  /** As with `standing`: what it may show of the revision that it acknowledged. */
+  prove?(proof: Uint8Array): void;
   /** Ends the stream; the agent is told the reason. */
   close(reason: string): void;
 }

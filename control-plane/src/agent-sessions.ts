@@ -25,6 +25,8 @@ export interface LiveAgent {
   /** How much of its last host report was beyond its bounds and left out. */
   cut?: number;
   acked: number;
+  /** The newest acknowledged revision that it was given a proof of. */
+  proven?: number;
   /** What it acknowledged last, where that was the newest sent to it by then. */
   inForce: HostRuleSet | undefined;
   nacked: Nack | undefined;

@@ -11,6 +11,8 @@ export interface DataDirectory {
   readonly pkiPath: string;
   /** Of the key that signs the audit log. */
   readonly auditPath: string;
+  /** Other keys. */
+  readonly keysPath: string;
   release(): void;
 }
 
@@ -25,6 +27,7 @@ export function openDataDirectory(path: string): Result<DataDirectory> {
       storePath: join(path, 'store.db'),
       pkiPath: join(path, 'pki'),
       auditPath: join(path, 'audit'),
+      keysPath: join(path, 'keys'),
     };
     return ok({ path, ...inside, release: () => lock.close() });
   } catch (cause) {

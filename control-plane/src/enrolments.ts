@@ -87,6 +87,11 @@ export class Enrolments {
     return undefined;
   }
 
+  /** Of one that is refused: whether nobody here ever ended it, so that it was issued by who knew more than is known here. */
+  isUnknown({ identity: { host, serial }, enrolment }: AgentCertificate): boolean {
+    return !this.#revokedSerials.has(serial) && this.#byHost.get(host)?.id !== enrolment;
+  }
+
   /** Of a certificate that is good. Gives what is to be stored where it is the newest that was ever used. */
   used({ identity, notBefore }: AgentCertificate): StoredEnrolment | undefined {
     const { host } = identity;

@@ -60,6 +60,7 @@ import { type Protection, protections } from './protection.ts';
 import { type InForce, Publication } from './publication.ts';
 import { RateBudget } from './rate-budget.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
+import type { RevisionProofs } from './revision-proofs.ts';
 import type { AuditNote } from './store/audit.ts';
 import type { Lineage } from './store/lineage.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
@@ -98,6 +99,8 @@ export interface FleetOptions {
   readonly certificateOverlapMs?: number;
   /** Which claims to addresses are believed, and for how long. */
   readonly claims?: Partial<AddressClaimsOptions>;
+  /** Absent: nobody can show what it was told. */
+  readonly proofs?: RevisionProofs;
 }
 
 /** What an operator contained: on which host it is, and what the others cut off as of the revision. */
@@ -150,6 +153,7 @@ export class Fleet implements AgentBackend {
   readonly #owed: OwedWrites;
   readonly #hostNotes: HostNotes;
   readonly #holding: StoreHolding;
+  readonly #proofs: RevisionProofs | undefined;
   #revision: number;
   #active: ActivePolicy;
   #canary: CanaryState | undefined;
@@ -196,6 +200,7 @@ export class Fleet implements AgentBackend {
     });
     this.#active = start.active;
     const isCutOff = (workload: string) => this.inventory().workloads.get(workload)?.quarantine !== undefined;
+    this.#proofs = options.proofs;
     this.#holding = new StoreHolding({ ...options, isCutOff }, start.lineage);
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
@@ -483,7 +488,10 @@ export class Fleet implements AgentBackend {
   refusalOf(certificate: AgentCertificate, from?: string): string | undefined {
     const refusal = this.#certificateRefusal(certificate);
     const { host, serial } = certificate.identity;
-    if (refusal !== undefined && from !== undefined && namePattern.test(host))
+    const isGoodName = namePattern.test(host);
+    if (refusal !== undefined && isGoodName && this.#holding.isHeld && this.#enrolments.isUnknown(certificate))
+      this.#holding.noteUnknown(host);
+    if (refusal !== undefined && from !== undefined && isGoodName)
       this.#happenings.take('certificate-refused', host, { from, serial, reason: refusal });
     return refusal;
   }
@@ -535,7 +543,8 @@ export class Fleet implements AgentBackend {
     this.sessions.add(agent);
     const { agentVersion } = hello;
     this.#happenings.take('agent-connected', host, { from: session.seenFrom, serial, agentVersion });
-    this.#publication.greet(agent, hello.revision);
+    this.#lookAtProof(host, hello);
+    if (!this.#holding.isHeld) this.#publication.greet(agent, hello.revision);
     /** What could not be stored, on a full disk, is tried again with the agent's next status. */
     let untaken: HostReport | undefined = hello;
     const takeReport = async (): Promise<void> => {
@@ -616,6 +625,31 @@ export class Fleet implements AgentBackend {
     });
   }
 
+  /** A store that a host was told more than holds before anything of it goes out. */
+  #lookAtProof(host: string, { proof, cutOff = [] }: AgentHello): void {
+    const told = this.#proofs?.read(host, proof);
+    if (told === undefined || !this.#holding.isBehind(told, this.#revision)) return;
+    const why = `${host} was told revision ${told.revision}, and the store's newest is ${this.#revision}`;
+    if (this.#holding.begin({ kind: 'behind', revision: this.#revision, why }) === 'began') {
+      this.#log.error({ host, told }, 'the store is older than what agents were told: they keep what they have');
+      this.#publication.mark('changed');
+      this.#soon('hold', () => this.#holding.keep(), 'operators');
+    }
+    this.#holding.noteAhead(host, cutOff);
+  }
+
+  /** What is acknowledged, and stored, can be shown to a store that is put back. */
+  #prove(): void {
+    const { lineage } = this.#holding;
+    if (this.#proofs === undefined || this.#holding.isHeld || this.#owed.owesRevision) return;
+    for (const agent of this.sessions.all()) {
+      const { host, acked, proven = 0, session } = agent;
+      if (session.prove === undefined || acked <= proven) continue;
+      session.prove(this.#proofs.issue(host, { lineage, revision: acked }));
+      agent.proven = acked;
+    }
+  }
+
   async ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<Result<FlowReceipt, ConnectRefusal>> {
     const { host, serial } = identity;
     const refusal = this.#mayReport(identity);
@@ -628,8 +662,8 @@ export class Fleet implements AgentBackend {
     const reporter = this.#intake.reporterOf(entry, { at: this.#elapsedMs(), holderOf, mayHoldVirtual });
     const { records, refused } = believeFlows(batch.records, { reporter, now: at });
     const flows = records.map((record) => ({ ...record, peerWorkload: holderOf(record.peer) ?? '' }));
-    const { sequence, lost } = batch;
-    const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host, serial, sequence, flows, lost });
+    const { sequence, run = '', lost } = batch;
+    const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host, serial, run, sequence, flows, lost });
     if (kind === 'not-admitted') return err({ kind, text: `host ${host} may not report any more` });
     this.#intake.reported(host, at);
     if (kind === 'taken') {
@@ -858,6 +892,7 @@ export class Fleet implements AgentBackend {
   /** Looks at leases and at holders that are away now, as happens every few seconds by itself. */
   async passTime(): Promise<void> {
     await this.#changes.run(() => this.#claimsChanged());
+    this.#prove();
   }
 
   /** What the host may claim from now on. Undefined where there is no such host. */
@@ -1000,7 +1035,10 @@ export class Fleet implements AgentBackend {
   }
 
   #watchClaims(): void {
-    this.#claimsTimer = setInterval(() => this.#soon('claims', () => this.#claimsChanged()), claimsTickMs).unref();
+    this.#claimsTimer = setInterval(() => {
+      this.#soon('claims', () => this.#claimsChanged());
+      this.#prove();
+    }, claimsTickMs).unref();
   }
 
   /**

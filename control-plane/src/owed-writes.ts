@@ -36,6 +36,11 @@ export class OwedWrites {
     this.#revision = revision;
   }
 
+  /** A revision has gone out that is not stored. */
+  get owesRevision(): boolean {
+    return this.#revision !== undefined;
+  }
+
   note(note: AuditNote): void {
     if (this.#notes.length < notesMost) this.#notes.push(note);
     else this.#dropped += 1;

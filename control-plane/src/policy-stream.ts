@@ -19,6 +19,7 @@ import {
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
+  encodeRevisionProof,
   encodeSnapshotMessage,
   type HeldRuleSet,
   type UpMessage,
@@ -180,11 +181,12 @@ export class PolicyStream {
     this.#takesSchedules = hello.takesSchedules === true;
     const connection = this.#options.backend.connect(
       { ...this.#options.certificate.identity, connection: this.#options.call.peer.connection },
-      { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0 },
+      { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0, ...shownIn(hello) },
       {
         send: (ruleSet) => this.#offered(ruleSet),
         close: (reason) => this.close({ code: status.ABORTED, details: reason }),
         seenFrom: this.#options.call.peer.address,
+        ...(hello.takesProof === true ? { prove: (proof: Uint8Array) => this.#tellProof(proof) } : {}),
         ...(hello.takesStanding === true ? { standing: (standing) => this.#tellStanding(standing) } : {}),
       },
     );
@@ -296,6 +298,11 @@ export class PolicyStream {
     return ruleSet;
   }
 
+  /** One that finds the pipe full is made anew: it is told again until a newer one is due. */
+  #tellProof(proof: Uint8Array): void {
+    if (this.#state === 'open') this.#write(encodeRevisionProof(proof));
+  }
+
   #tellStanding(standing: AddressStanding): void {
     if (this.#state !== 'open') return;
     this.#untoldStanding = this.#isDraining ? standing : undefined;
@@ -372,3 +379,7 @@ function addressCount({ peerSets }: HostRuleSet): number {
 
 /** The clock of a control plane that runs for real. */
 export const systemClock = (): Millis => millis(Date.now());
+
+function shownIn({ proof, cutOff }: Extract<UpMessage, { kind: 'hello' }>) {
+  return { ...(proof === undefined ? {} : { proof }), ...(cutOff === undefined ? {} : { cutOff }) };
+}

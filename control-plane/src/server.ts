@@ -48,6 +48,7 @@ import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts
 import { openPki, type ServerTls } from './pki.ts';
 import { reviewStored } from './policy-review.ts';
 import { createPolicyTime } from './policy-time.ts';
+import { openRevisionProofs } from './revision-proofs.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
 import { prepareStore } from './store-file.ts';
@@ -111,11 +112,14 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       );
     }
     const recovered = await store.recoverRevision({ tenant, at: now() });
-    if (recovered !== undefined)
+    if (recovered !== undefined) {
+      // What agents were told under those numbers is no sign of a store that was put back.
+      await store.beginLineage({ tenant });
       log.warn(
         { revision: recovered },
         'the store held a revision beyond all bounds; it counts on from its activations',
       );
+    }
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
 
@@ -124,8 +128,9 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now, used });
     const claims = claimsOptions(settings);
     const certificateOverlapMs = settings.certificateOverlapSeconds * 1000;
+    const proofs = await openRevisionProofs(directory.value.keysPath);
     const fleet = await Fleet.open(
-      { store, tenant, now, policyTime: policyTime.now, log, claims, certificateOverlapMs },
+      { store, tenant, now, policyTime: policyTime.now, log, claims, certificateOverlapMs, proofs },
       await loadActivePolicy({ store, now, log }),
     );
     stops.push(() => fleet.stop());

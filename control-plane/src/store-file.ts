@@ -30,7 +30,7 @@ const headerLength = 100;
 const magic = 'SQLite format 3\0';
 
 /** Rows of what hosts observed: most of a store, and not what decides. Looked through only where something is amiss. */
-const bulkTables = new Set(['flows', 'batches', 'host_events']);
+const bulkTables = new Set(['flows', 'batches', 'batch_runs', 'host_events']);
 
 const howToRestore = (path: string) =>
   `hosts go on enforcing what they have. Move ${path} aside, and put your newest backup in its place: segwall-control-plane restore --from BACKUP --data ${path}`;

@@ -2,6 +2,7 @@
 // what they have, and who is ahead of it, unknown to it or cut off since is gathered for the operator, until he resumes or applies a policy.
 
 import type { Millis } from '#model/time.ts';
+import type { ProvenRevision } from './revision-proofs.ts';
 import type { HoldKind, Lineage, StoreHold } from './store/lineage.ts';
 import type { Store } from './store/store.ts';
 
@@ -59,6 +60,12 @@ export class StoreHolding {
     if (this.#hold !== undefined) return 'held';
     this.#hold = { ...what, since: this.#options.now() };
     return 'began';
+  }
+
+  /** A host shows that it was told a revision. Whether the store knows of none so high: then it is older than that. */
+  isBehind({ lineage, revision }: ProvenRevision, own: number): boolean {
+    if (this.#hold === undefined) return lineage === this.#lineage && revision > own;
+    return revision > this.#hold.revision;
   }
 
   async keep(): Promise<void> {

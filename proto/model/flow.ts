@@ -43,9 +43,13 @@ export interface FlowLoss {
   readonly deniedOutbound: number;
 }
 
-/** `sequence` counts up by one per host and never goes back, restarts included. */
+/**
+ * `sequence` counts up within one life of an agent, `run` (32 hex digits). A state directory that is put back from a snapshot goes back in its
+ * numbers, and not in its run. Absent: of an agent whose sequences are its host's.
+ */
 export interface FlowBatch {
   readonly sequence: number;
+  readonly run?: string;
   readonly startedAt: Millis;
   readonly endedAt: Millis;
   readonly records: readonly FlowRecord[];

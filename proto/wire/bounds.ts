@@ -57,6 +57,14 @@ export const bounds = {
   'Hello.held': message,
   'Hello.takes_address_standing': truth,
   'Hello.takes_schedules': truth,
+  'Hello.takes_proof': truth,
+  'Hello.proof': {
+    kind: 'bytes',
+    most: limits.proofBytes,
+    beyond: 'refuse',
+    note: "only what the control plane's own key made says anything",
+  },
+  'Hello.cut_off': list(limits.cutOff, `${name}; told while the store is held, and nothing else`, 'refuse'),
   'Held.revision': revision('told as `ahead` where the store knows of none so high; never becomes a revision of ours'),
   'Held.digest': { kind: 'bytes', most: 32, beyond: 'refuse', note: 'exactly 32' },
 
@@ -102,8 +110,9 @@ export const bounds = {
   'FlowBatch.sequence': number(
     mostCount,
     'refuse',
-    "its host's alone; those seen are forgotten only when the host is removed",
+    'counts within its run; of each host those of its sixteen newest runs are remembered',
   ),
+  'FlowBatch.run': { kind: 'bytes', most: 16, beyond: 'refuse', note: 'exactly 16, or none' },
   'FlowBatch.started_at': time('first and last seen count from it'),
   'FlowBatch.ended_at': time('not kept'),
   'FlowBatch.lost': message,

@@ -54,6 +54,7 @@ export function encodeFlowBatch(batch: FlowBatch): Uint8Array {
   };
   return v1.FlowBatch.encode({
     sequence: batch.sequence,
+    ...(batch.run === undefined ? {} : { run: Buffer.from(batch.run, 'hex') }),
     startedAt: batch.startedAt,
     endedAt: batch.endedAt,
     lost: batch.lost,
@@ -112,6 +113,12 @@ export function decodeFlowReceipt(bytes: Uint8Array): Result<FlowReceipt> {
   });
 }
 
+function readRun(run: Uint8Array | null | undefined): Pick<FlowBatch, 'run'> {
+  const length = run?.length ?? 0;
+  refuseUnless(length === 0 || length === 16, 'flow batch, run', () => `${length} bytes`, '16, or none');
+  return run == null || length === 0 ? {} : { run: Buffer.from(run).toString('hex') };
+}
+
 function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
   const count = message.count ?? 0;
   boundedCount(count, limits.flowRecords, 'flow records');
@@ -161,6 +168,7 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
   }
   return {
     sequence: boundedNumber(message.sequence, 'FlowBatch.sequence', 'flow batch, sequence'),
+    ...readRun(message.run),
     startedAt,
     endedAt: millis(boundedNumber(message.endedAt, 'FlowBatch.ended_at', 'flow batch, end')),
     records,

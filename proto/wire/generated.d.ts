@@ -489,6 +489,9 @@ export namespace segwall {
             /** FlowBatch process. */
             process: number[];
 
+            /** FlowBatch run. */
+            run: Uint8Array;
+
             /**
              * Encodes the specified FlowBatch message. Does not implicitly {@link segwall.v1.FlowBatch.verify|verify} messages.
              * @param message FlowBatch message or plain object to encode
@@ -590,6 +593,9 @@ export namespace segwall {
 
                 /** FlowBatch process */
                 process?: (number[]|null);
+
+                /** FlowBatch run */
+                run?: (Uint8Array|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1082,8 +1088,11 @@ export namespace segwall {
             /** ControlPlaneMessage addressStanding. */
             addressStanding?: (segwall.v1.AddressStanding.$Properties|null);
 
+            /** ControlPlaneMessage revisionProof. */
+            revisionProof?: (segwall.v1.RevisionProof.$Properties|null);
+
             /** ControlPlaneMessage kind. */
-            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding");
+            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof");
 
             /**
              * Encodes the specified ControlPlaneMessage message. Does not implicitly {@link segwall.v1.ControlPlaneMessage.verify|verify} messages.
@@ -1124,8 +1133,11 @@ export namespace segwall {
                 /** ControlPlaneMessage addressStanding */
                 addressStanding?: (segwall.v1.AddressStanding.$Properties|null);
 
+                /** ControlPlaneMessage revisionProof */
+                revisionProof?: (segwall.v1.RevisionProof.$Properties|null);
+
                 /** ControlPlaneMessage kind */
-                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding");
+                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1138,9 +1150,10 @@ export namespace segwall {
               heartbeat?: segwall.v1.Heartbeat.$Shape|null;
               eventsTaken?: segwall.v1.EventsTaken.$Shape|null;
               addressStanding?: segwall.v1.AddressStanding.$Shape|null;
+              revisionProof?: segwall.v1.RevisionProof.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape })
+              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null; revisionProof?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape; revisionProof?: null }|{ kind?: "revisionProof"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof: segwall.v1.RevisionProof.$Shape })
             );
         }
 
@@ -1177,6 +1190,15 @@ export namespace segwall {
 
             /** Hello takesSchedules. */
             takesSchedules: boolean;
+
+            /** Hello takesProof. */
+            takesProof: boolean;
+
+            /** Hello proof. */
+            proof: Uint8Array;
+
+            /** Hello cutOff. */
+            cutOff: string[];
 
             /**
              * Encodes the specified Hello message. Does not implicitly {@link segwall.v1.Hello.verify|verify} messages.
@@ -1216,6 +1238,15 @@ export namespace segwall {
 
                 /** Hello takesSchedules */
                 takesSchedules?: (boolean|null);
+
+                /** Hello takesProof */
+                takesProof?: (boolean|null);
+
+                /** Hello proof */
+                proof?: (Uint8Array|null);
+
+                /** Hello cutOff */
+                cutOff?: (string[]|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -2197,6 +2228,63 @@ export namespace segwall {
 
             /** Shape of a PendingAddress. */
             type $Shape = segwall.v1.PendingAddress.$Properties;
+        }
+
+        /**
+         * Properties of a RevisionProof.
+         * @deprecated Use segwall.v1.RevisionProof.$Properties instead.
+         */
+        interface IRevisionProof extends segwall.v1.RevisionProof.$Properties {
+        }
+
+        /** Represents a RevisionProof. */
+        class RevisionProof {
+
+            /**
+             * Constructs a new RevisionProof.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.RevisionProof.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** RevisionProof proof. */
+            proof: Uint8Array;
+
+            /**
+             * Encodes the specified RevisionProof message. Does not implicitly {@link segwall.v1.RevisionProof.verify|verify} messages.
+             * @param message RevisionProof message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.RevisionProof.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a RevisionProof message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.RevisionProof & segwall.v1.RevisionProof.$Shape} RevisionProof
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.RevisionProof & segwall.v1.RevisionProof.$Shape;
+        }
+
+        namespace RevisionProof {
+
+            /** Properties of a RevisionProof. */
+            interface $Properties {
+
+                /** RevisionProof proof */
+                proof?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a RevisionProof. */
+            type $Shape = segwall.v1.RevisionProof.$Properties;
         }
 
         /**

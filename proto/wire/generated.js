@@ -614,6 +614,7 @@ export const segwall = $root.segwall = (() => {
             FlowBatch.prototype.answered = $util.emptyArray;
             FlowBatch.prototype.unit = $util.emptyArray;
             FlowBatch.prototype.process = $util.emptyArray;
+            FlowBatch.prototype.run = $util.newBuffer([]);
 
             FlowBatch.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -676,6 +677,8 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(202).uint32s(message.unit);
                 if (message.process != null && message.process.length)
                     writer.uint32(210).uint32s(message.process);
+                if (message.run != null && $Object.hasOwnProperty.call(message, "run") && message.run.length)
+                    writer.uint32(218).bytes(message.run);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1021,6 +1024,15 @@ export const segwall = $root.segwall = (() => {
                             if (!(message.process && message.process.length))
                                 message.process = [];
                             message.process.push(reader.uint32());
+                            continue;
+                        }
+                    case 27: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.run = value;
+                            else
+                                delete message.run;
                             continue;
                         }
                     }
@@ -1683,11 +1695,12 @@ export const segwall = $root.segwall = (() => {
             ControlPlaneMessage.prototype.heartbeat = null;
             ControlPlaneMessage.prototype.eventsTaken = null;
             ControlPlaneMessage.prototype.addressStanding = null;
+            ControlPlaneMessage.prototype.revisionProof = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ControlPlaneMessage.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding"]),
+                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding", "revisionProof"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1708,6 +1721,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.EventsTaken.encode(message.eventsTaken, writer.uint32(34).fork(), _depth + 1).ldelim();
                 if (message.addressStanding != null && $Object.hasOwnProperty.call(message, "addressStanding"))
                     $root.segwall.v1.AddressStanding.encode(message.addressStanding, writer.uint32(42).fork(), _depth + 1).ldelim();
+                if (message.revisionProof != null && $Object.hasOwnProperty.call(message, "revisionProof"))
+                    $root.segwall.v1.RevisionProof.encode(message.revisionProof, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1776,6 +1791,13 @@ export const segwall = $root.segwall = (() => {
                             message.kind = "addressStanding";
                             continue;
                         }
+                    case 6: {
+                            if (wireType !== 2)
+                                break;
+                            message.revisionProof = $root.segwall.v1.RevisionProof.decode(reader, reader.size(), $undefined, _depth + 1, message.revisionProof);
+                            message.kind = "revisionProof";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1799,6 +1821,7 @@ export const segwall = $root.segwall = (() => {
         v1.Hello = (function() {
 
             const Hello = function (properties) {
+                this.cutOff = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -1810,6 +1833,9 @@ export const segwall = $root.segwall = (() => {
             Hello.prototype.held = null;
             Hello.prototype.takesAddressStanding = false;
             Hello.prototype.takesSchedules = false;
+            Hello.prototype.takesProof = false;
+            Hello.prototype.proof = $util.newBuffer([]);
+            Hello.prototype.cutOff = $util.emptyArray;
 
             Hello.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1828,6 +1854,13 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(32).bool(message.takesAddressStanding);
                 if (message.takesSchedules != null && $Object.hasOwnProperty.call(message, "takesSchedules") && message.takesSchedules !== false)
                     writer.uint32(40).bool(message.takesSchedules);
+                if (message.takesProof != null && $Object.hasOwnProperty.call(message, "takesProof") && message.takesProof !== false)
+                    writer.uint32(48).bool(message.takesProof);
+                if (message.proof != null && $Object.hasOwnProperty.call(message, "proof") && message.proof.length)
+                    writer.uint32(58).bytes(message.proof);
+                if (message.cutOff != null && message.cutOff.length)
+                    for (let i = 0; i < message.cutOff.length; ++i)
+                        writer.uint32(66).string(message.cutOff[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1898,6 +1931,32 @@ export const segwall = $root.segwall = (() => {
                                 message.takesSchedules = value;
                             else
                                 delete message.takesSchedules;
+                            continue;
+                        }
+                    case 6: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.takesProof = value;
+                            else
+                                delete message.takesProof;
+                            continue;
+                        }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.proof = value;
+                            else
+                                delete message.proof;
+                            continue;
+                        }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.cutOff && message.cutOff.length))
+                                message.cutOff = [];
+                            message.cutOff.push(reader.stringVerify());
                             continue;
                         }
                     }
@@ -3430,6 +3489,88 @@ export const segwall = $root.segwall = (() => {
             };
 
             return PendingAddress;
+        })();
+
+        v1.RevisionProof = (function() {
+
+            const RevisionProof = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            RevisionProof.prototype.proof = $util.newBuffer([]);
+
+            RevisionProof.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.proof != null && $Object.hasOwnProperty.call(message, "proof") && message.proof.length)
+                    writer.uint32(10).bytes(message.proof);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            RevisionProof.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.RevisionProof();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.proof = value;
+                            else
+                                delete message.proof;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return RevisionProof;
         })();
 
         v1.EventsTaken = (function() {

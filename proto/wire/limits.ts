@@ -43,6 +43,10 @@ export const limits = {
   reportedAddresses: 4096,
   /** Told to a host of each list of its standing. */
   standingAddresses: 64,
+  /** A proof of a revision: bytes of the control plane's own. */
+  proofBytes: 128,
+  /** Quarantines in force that a host names in its hello. */
+  cutOff: 1024,
   facts: 64,
   factCharacters: 256,
   reportedUnits: 4096,

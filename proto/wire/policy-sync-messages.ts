@@ -33,7 +33,8 @@ export type DownMessage =
   | { readonly kind: 'delta'; readonly wire: WireDelta }
   | { readonly kind: 'heartbeat'; readonly sentAt: Millis; readonly takesEvents: boolean }
   | { readonly kind: 'events-taken'; readonly ids: readonly string[] }
-  | { readonly kind: 'address-standing'; readonly standing: AddressStanding };
+  | { readonly kind: 'address-standing'; readonly standing: AddressStanding }
+  | { readonly kind: 'revision-proof'; readonly proof: Uint8Array };
 
 /** What a host's claims to addresses have come to: the first few, and how many there are. Reasons are in words. */
 export interface AddressStanding {
@@ -73,6 +74,10 @@ export function encodeAddressStanding(standing: AddressStanding): Uint8Array {
   return v1.ControlPlaneMessage.encode({ addressStanding }).finish();
 }
 
+export function encodeRevisionProof(proof: Uint8Array): Uint8Array {
+  return v1.ControlPlaneMessage.encode({ revisionProof: { proof } }).finish();
+}
+
 export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, UnreadableDown> {
   let revision = 0;
   const read = refusing((): DownMessage => {
@@ -91,13 +96,20 @@ export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, Unread
       return { kind: 'events-taken', ids: ids.map((id) => checkedName(id, limits.factCharacters, 'events taken, id')) };
     }
     if (message.addressStanding) return { kind: 'address-standing', standing: readStanding(message.addressStanding) };
+    if (message.revisionProof) return { kind: 'revision-proof', proof: readProof(message.revisionProof.proof) };
     return refuse(
       'control plane message',
       'none of its kinds',
-      'snapshot, delta, heartbeat, events_taken, address_standing',
+      'snapshot, delta, heartbeat, events_taken, address_standing, revision_proof',
     );
   });
   return read.ok ? read : err({ revision, reason: read.error });
+}
+
+function readProof(proof: Uint8Array | null | undefined): Uint8Array {
+  const bytes = proof ?? new Uint8Array(0);
+  boundedCount(bytes.length, limits.proofBytes, 'revision proof, bytes');
+  return bytes;
 }
 
 function readStanding(standing: segwall.v1.AddressStanding.$Properties): AddressStanding {
@@ -174,6 +186,11 @@ export type UpMessage =
       readonly takesStanding?: true;
       /** Absent: rule sets are to hold what grants now, and no schedules. */
       readonly takesSchedules?: true;
+      readonly takesProof?: true;
+      /** The newest that came. */
+      readonly proof?: Uint8Array;
+      /** Names of quarantines in force; absent where there are none. */
+      readonly cutOff?: readonly string[];
     }
   | { readonly kind: 'ack'; readonly revision: number }
   | { readonly kind: 'nack'; readonly revision: number; readonly reason: string; readonly nack: NackKind }
@@ -208,12 +225,15 @@ export function decodeUpMessage(bytes: Uint8Array): Result<UpMessage> {
 function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
   switch (message.kind) {
     case 'hello': {
-      const { agentVersion, held, takesStanding, takesSchedules } = message;
+      const { agentVersion, held, takesStanding, takesSchedules, takesProof, proof, cutOff = [] } = message;
       const hello = {
         agentVersion,
         report: hostProperties(message.host),
         takesAddressStanding: takesStanding ?? false,
         takesSchedules: takesSchedules ?? false,
+        takesProof: takesProof ?? false,
+        ...(proof === undefined ? {} : { proof }),
+        cutOff: cutOff.slice(0, limits.cutOff),
       };
       if (held === undefined) return { hello };
       return { hello: { ...hello, held: { ...held, digest: Buffer.from(held.digest, 'hex') } } };
@@ -245,6 +265,9 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
     const takes = {
       ...(hello.takesAddressStanding === true ? { takesStanding: true as const } : {}),
       ...(hello.takesSchedules === true ? { takesSchedules: true as const } : {}),
+      ...(hello.takesProof === true ? { takesProof: true as const } : {}),
+      ...((hello.proof?.length ?? 0) === 0 ? {} : { proof: readProof(hello.proof) }),
+      ...readCutOff(hello.cutOff ?? []),
     };
     const base = { kind: 'hello', agentVersion, host, ...takes } as const;
     if (!hello.held) return base;
@@ -271,6 +294,12 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
     return { kind: 'events', events: list.map(readEvent) };
   }
   return refuse('agent message', 'none of its kinds', 'hello, ack, nack, status, host_report, events');
+}
+
+function readCutOff(names: readonly string[]): { readonly cutOff?: readonly string[] } {
+  boundedCount(names.length, limits.cutOff, 'hello, cut off');
+  if (names.length === 0) return {};
+  return { cutOff: names.map((name) => checkedName(name, limits.factCharacters, 'hello, cut off')) };
 }
 
 function eventProperties({ id, at, kind, details }: HostEvent): segwall.v1.HostEvent.$Properties {

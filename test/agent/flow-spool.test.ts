@@ -26,7 +26,13 @@ beforeEach(async () => {
 afterEach(() => rm(path, { recursive: true, force: true }));
 
 const open = (bytesMost?: number) =>
-  openFlowSpool({ state, codec, firstSequence: 100, ...(bytesMost !== undefined && { bytesMost }) });
+  openFlowSpool({
+    state,
+    codec,
+    firstSequence: 100,
+    run: 'ab'.repeat(16),
+    ...(bytesMost !== undefined && { bytesMost }),
+  });
 
 const record = (connections: number): FlowRecord => ({
   direction: 'inbound',

@@ -43,6 +43,10 @@ describe('up', () => {
     { kind: 'hello', agentVersion: '0.1.0', host },
     { kind: 'hello', agentVersion: '0.1.0', host, takesStanding: true },
     { kind: 'hello', agentVersion: '0.1.0', host, takesSchedules: true },
+    {
+      ...{ kind: 'hello', agentVersion: '0.1.0', host, takesProof: true },
+      ...{ proof: Buffer.alloc(57, 1), cutOff: ['db-1', 'web-1'] },
+    },
     { kind: 'hello', agentVersion: '0.1.0', host, held: heldOf(nothing) },
     { kind: 'ack', revision: 12 },
     { kind: 'nack', revision: 12, reason: 'nft: no such file', nack: 'refused' },

@@ -7,6 +7,7 @@ import { onTestFinished } from 'vitest';
 import type { AgentConnection } from '#control-plane/agent-backend.ts';
 import { Fleet } from '#control-plane/fleet.ts';
 import { reviewPolicy } from '#control-plane/policy-review.ts';
+import type { RevisionProofs } from '#control-plane/revision-proofs.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import { tokenHash } from '#control-plane/tokens.ts';
 import { assertOk } from '#model/result.ts';
@@ -40,16 +41,27 @@ export interface ConnectOptions {
   readonly revision?: number;
   /** The other end's address. */
   readonly seenFrom?: string;
+  /** What its hello shows. */
+  readonly proof?: Uint8Array | undefined;
+  readonly cutOff?: readonly string[];
+  /** Where nothing is sent to it, that is what is expected. */
+  readonly hears?: 'something' | 'nothing';
 }
 
 export interface TestAgent {
   readonly sent: HostRuleSet[];
   readonly closed: string[];
+  readonly proofs: Uint8Array[];
   readonly connection: AgentConnection;
 }
 
 export async function fleetUnderTest(
-  given: { readonly now?: () => Millis; readonly elapsedMs?: () => number; readonly directory?: string } = {},
+  given: {
+    readonly now?: () => Millis;
+    readonly elapsedMs?: () => number;
+    readonly directory?: string;
+    readonly proofs?: RevisionProofs;
+  } = {},
 ): Promise<FleetUnderTest> {
   const now = given.now ?? (() => millis(Date.now()));
   const directory = given.directory ?? (await scratchDirectory());
@@ -60,7 +72,10 @@ export async function fleetUnderTest(
     stored[0] === undefined ? [] : ((await store.readPolicy({ tenant, id: stored[0].policy }))?.files ?? []);
   const { policy: id, revision } = stored[0] ?? { policy: 0, revision: 0 };
   const active = { id, revision, policy: checkedPolicy(files[0]?.text) };
-  const clock = given.elapsedMs === undefined ? {} : { elapsedMs: given.elapsedMs };
+  const clock = {
+    ...(given.elapsedMs === undefined ? {} : { elapsedMs: given.elapsedMs }),
+    ...(given.proofs === undefined ? {} : { proofs: given.proofs }),
+  };
   const fleet = await Fleet.open({ store, tenant, now, log: pino({ level: 'silent' }), ...clock }, active);
   const close = async () => {
     await fleet.stop();
@@ -84,29 +99,47 @@ export async function fleetUnderTest(
     enrol,
     async connect(
       host,
-      { labels = {}, addresses = [], answer = 'ack', serial = `serial-${host}`, revision: held = 0, seenFrom } = {},
+      {
+        labels = {},
+        addresses = [],
+        answer = 'ack',
+        serial = `serial-${host}`,
+        revision: held = 0,
+        seenFrom,
+        proof,
+        cutOff = [],
+        hears = 'something',
+      } = {},
     ) {
       if (fleet.hostEntry(host) === undefined) await enrol(host, labels);
-      const agent: { sent: HostRuleSet[]; closed: string[]; connection: AgentConnection | undefined } = {
+      const agent: {
+        sent: HostRuleSet[];
+        closed: string[];
+        proofs: Uint8Array[];
+        connection: AgentConnection | undefined;
+      } = {
         sent: [],
         closed: [],
+        proofs: [],
         connection: undefined,
       };
       const identity = { tenant, host, serial };
-      const hello = { addresses, facts: new Map([['os', 'debian']]), agentVersion: '0.1.0', revision: held };
-      const connected = fleet.connect(identity, hello, {
+      const hello = { addresses, facts: new Map([['os', 'debian']]), agentVersion: '0.1.0', revision: held, cutOff };
+      const connected = fleet.connect(identity, proof === undefined ? hello : { ...hello, proof }, {
         send(ruleSet) {
           agent.sent.push(ruleSet);
           if (answer === 'ack') queueMicrotask(() => agent.connection?.acked(ruleSet.revision));
           if (answer === 'nack') queueMicrotask(() => agent.connection?.nacked(ruleSet.revision, 'nft said no'));
         },
         close: (reason) => agent.closed.push(reason),
+        prove: (shown) => agent.proofs.push(shown),
         ...(seenFrom === undefined ? {} : { seenFrom }),
       });
       if (!connected.ok) throw new Error(connected.error.text);
       agent.connection = connected.value;
-      await settled(fleet, host);
-      return { sent: agent.sent, closed: agent.closed, connection: connected.value };
+      if (hears === 'something') await settled(fleet, host);
+      else await fleet.quiet();
+      return { sent: agent.sent, closed: agent.closed, proofs: agent.proofs, connection: connected.value };
     },
     async apply(text) {
       const source = { kind: 'files' as const, files: [{ path: 'policy.yaml', text }] };

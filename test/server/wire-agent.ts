@@ -19,6 +19,8 @@ export interface WireAgent {
   /** The rule set in force, once `holds` of it. */
   until(holds: (ruleSet: HostRuleSet) => boolean): Promise<HostRuleSet>;
   readonly flows: FlowReporter;
+  /** That it was told a revision, as the control plane gave it. */
+  proof(): Uint8Array | undefined;
   stop(): Promise<void>;
 }
 
@@ -41,6 +43,7 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
   const abort = new AbortController();
   const applied: HostRuleSet[] = [];
   const watchers = new Set<() => void>();
+  let proof: Uint8Array | undefined;
   const sync = createPolicySync({
     identity,
     enforcer: {
@@ -66,6 +69,12 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
       repairs: 0,
       problem: '',
     }),
+    proof: {
+      current: () => proof,
+      take: (next) => {
+        proof = next;
+      },
+    },
     signal: abort.signal,
     log,
     onState: () => undefined,
@@ -79,6 +88,7 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
   return {
     applied,
     flows: createFlowReporter({ identity }),
+    proof: () => proof,
     stop,
     until: (holds) =>
       new Promise((resolve) => {

@@ -43,6 +43,8 @@ export interface IncomingBatch {
   readonly host: string;
   /** Of the caller's certificate: one that is revoked by the time the batch is stored writes nothing. */
   readonly serial?: string;
+  /** In which life of its agent it was made; '' where the agent does not say. Sequences count within it. */
+  readonly run?: string;
   readonly sequence: number;
   readonly flows: readonly IncomingFlow[];
   readonly lost: FlowLoss;
@@ -52,16 +54,18 @@ export async function ingestFlows(
   tx: Transaction,
   input: IncomingBatch,
 ): Promise<'taken' | 'duplicate' | 'not-admitted'> {
-  const { tenant, host, sequence } = input;
+  const { tenant, host, run = '', sequence } = input;
   if (input.serial !== undefined && (await isRevokedNow(tx, { tenant, host, serial: input.serial })))
     return 'not-admitted';
   if (await isKnownBatch(tx, input)) return 'duplicate';
-  await tx.insertInto('batches').values({ tenant, host, sequence }).execute();
+  await keepFewRuns(tx, { tenant, host, run });
+  await tx.insertInto('batches').values({ tenant, host, run, sequence }).execute();
   // At every batch: the sender chooses the sequence, so one that is seldom met, a multiple of 64 say, may never come.
   await tx
     .deleteFrom('batches')
     .where('tenant', '=', tenant)
     .where('host', '=', host)
+    .where('run', '=', run)
     .where('sequence', '<', sequence - rememberedBatches)
     .execute();
   // Compiled once and run for every row: building the query costs more than the upsert itself.
@@ -114,25 +118,46 @@ async function isRevokedNow(
   return own !== undefined && own.revoked_at !== null;
 }
 
-async function isKnownBatch(tx: Transaction, batch: IncomingBatch): Promise<boolean> {
-  const newest = await tx
+/** The most lives of a host's agent whose batches are remembered: of one that ended long ago nothing is sent any more. */
+const rememberedRuns = 16;
+
+/** Called before a batch of the run is stored: what a host can make its store keep is bounded, however often it begins a run. */
+async function keepFewRuns(
+  tx: Transaction,
+  { tenant, host, run }: { readonly tenant: string; readonly host: string; readonly run: string },
+): Promise<void> {
+  const before = await tx
+    .selectFrom('batch_runs')
+    .select(['run', 'number'])
+    .where('tenant', '=', tenant)
+    .where('host', '=', host)
+    .orderBy('number', 'desc')
+    .execute();
+  if (before.some((known) => known.run === run)) return;
+  const number = (before[0]?.number ?? 0) + 1;
+  await tx.insertInto('batch_runs').values({ tenant, host, run, number }).execute();
+  for (const old of before.slice(rememberedRuns - 1)) {
+    for (const table of ['batches', 'batch_runs'] as const)
+      await tx
+        .deleteFrom(table)
+        .where('tenant', '=', tenant)
+        .where('host', '=', host)
+        .where('run', '=', old.run)
+        .execute();
+  }
+}
+
+async function isKnownBatch(tx: Transaction, { tenant, host, run = '', sequence }: IncomingBatch): Promise<boolean> {
+  const ofRun = tx
     .selectFrom('batches')
     .select('sequence')
-    .where('tenant', '=', batch.tenant)
-    .where('host', '=', batch.host)
-    .orderBy('sequence', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  if (newest === undefined || batch.sequence > newest.sequence) return false;
-  if (batch.sequence < newest.sequence - rememberedBatches) return true;
-  const same = await tx
-    .selectFrom('batches')
-    .select('sequence')
-    .where('tenant', '=', batch.tenant)
-    .where('host', '=', batch.host)
-    .where('sequence', '=', batch.sequence)
-    .executeTakeFirst();
-  return same !== undefined;
+    .where('tenant', '=', tenant)
+    .where('host', '=', host)
+    .where('run', '=', run);
+  const newest = await ofRun.orderBy('sequence', 'desc').limit(1).executeTakeFirst();
+  if (newest === undefined || sequence > newest.sequence) return false;
+  if (sequence < newest.sequence - rememberedBatches) return true;
+  return (await ofRun.where('sequence', '=', sequence).executeTakeFirst()) !== undefined;
 }
 
 function compileUpsert(tx: Transaction, row: FlowRow) {

@@ -421,6 +421,7 @@ export async function removeHost(
   await tx.deleteFrom('hosts').where('tenant', '=', tenant).where('name', '=', host).execute();
   await tx.deleteFrom('address_holders').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('batches').where('tenant', '=', tenant).where('host', '=', host).execute();
+  await tx.deleteFrom('batch_runs').where('tenant', '=', tenant).where('host', '=', host).execute();
   await tx.deleteFrom('host_events').where('tenant', '=', tenant).where('host', '=', host).execute();
   return revokeCertificates(tx, input);
 } /** By workload name: how the engine calls it, its addresses, and those that other hosts can reach. */

@@ -81,7 +81,9 @@ export interface Tables {
   policies: { tenant: string; id: number; files: string; created_at: number; created_by: string };
   activations: { tenant: string; revision: number; policy: number; kind: string; at: number; actor: string };
   flows: FlowRow;
-  batches: { tenant: string; host: string; sequence: number };
+  batches: { tenant: string; host: string; run: string; sequence: number };
+  /** Lives of agents that sent batches; a host's newest has its highest number. */
+  batch_runs: { tenant: string; host: string; run: string; number: number };
   host_events: { tenant: string; host: string; id: string };
   flow_losses: {
     tenant: string;
@@ -510,6 +512,30 @@ const lineage: Migration = {
   },
 };
 
+/** Sequences were a host's; what was stored under them stays known as of the run without a name. */
+const batchRuns: Migration = {
+  async up(db: Kysely<unknown>) {
+    const text = 'text' as const;
+    const bigint = 'bigint' as const;
+    await db.schema.alterTable('batches').renameTo('batches_of_hosts').execute();
+    await createTable(db, {
+      name: 'batch_runs',
+      columns: { tenant: text, host: text, run: text, number: bigint },
+      key: ['tenant', 'host', 'run'],
+    });
+    await createTable(db, {
+      name: 'batches',
+      columns: { tenant: text, host: text, run: text, sequence: bigint },
+      key: ['tenant', 'host', 'run', 'sequence'],
+    });
+    await sql`insert into batches (tenant, host, run, sequence)
+      select tenant, host, '', sequence from batches_of_hosts`.execute(db);
+    await sql`insert into batch_runs (tenant, host, run, number)
+      select distinct tenant, host, '', 1 from batches_of_hosts`.execute(db);
+    await db.schema.dropTable('batches_of_hosts').execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -525,4 +551,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011-audit-checkpoints': auditCheckpoints,
   '0012-flow-hosts': flowHosts,
   '0013-lineage': lineage,
+  '0014-batch-runs': batchRuns,
 };

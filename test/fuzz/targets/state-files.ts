@@ -122,6 +122,7 @@ async function readAll(directory: string): Promise<void> {
     state,
     codec: { encode: encodeFlowBatch, decode: decodeFlowBatch },
     firstSequence: 1,
+    run: 'ab'.repeat(16),
   });
   await spool.oldest();
   await spool.append({

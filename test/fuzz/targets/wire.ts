@@ -16,6 +16,7 @@ import {
   encodeRenewRequest,
 } from '#wire/enrolment-messages.ts';
 import { decodeFlowBatch, decodeFlowReceipt, encodeFlowBatch, encodeFlowReceipt } from '#wire/flow-batch.ts';
+import { limits } from '#wire/limits.ts';
 import {
   type DownMessage,
   decodeDownMessage,
@@ -24,6 +25,7 @@ import {
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
+  encodeRevisionProof,
   encodeSnapshotMessage,
   encodeUpMessage,
   heldOf,
@@ -193,6 +195,9 @@ const down: fc.Arbitrary<MadeDown> = fc.oneof(
     }),
   ),
   fc
+    .uint8Array({ maxLength: limits.proofBytes })
+    .map((proof): MadeDown => ({ message: { kind: 'revision-proof', proof }, bytes: encodeRevisionProof(proof) })),
+  fc
     .array(name, { maxLength: 4 })
     .map((ids): MadeDown => ({ message: { kind: 'events-taken', ids }, bytes: encodeEventsTaken(ids) })),
   fc
@@ -222,6 +227,8 @@ function encodeDown(message: DownMessage): Uint8Array | undefined {
       return encodeEventsTaken(message.ids);
     case 'address-standing':
       return encodeAddressStanding(message.standing);
+    case 'revision-proof':
+      return encodeRevisionProof(message.proof);
   }
 }
 
