@@ -1,7 +1,8 @@
 // What the agent says of itself, from its parts as they are when asked: to the control plane every few seconds, and to whoever asks here.
 
-import { findingText } from '#agent-core/foreign-rules.ts';
+import { entryOf, type HostCondition, type HostProblem, hostProblems, problemText } from '#agent-core/host-problems.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
+import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
 import { type ContainerDiscovery, refusedAddressText } from './container-discovery.ts';
 import type { Enforcement } from './enforcement.ts';
@@ -10,6 +11,7 @@ import type { EventLog } from './event-log.ts';
 import type { FlowPipeline } from './flow-pipeline.ts';
 import type { HostWatch } from './host-watch.ts';
 import type { Identity } from './identity.ts';
+import { readConntrackRoom, readFreeDisk } from './kernel-room.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyIntake } from './policy-intake.ts';
 import type { PolicySync } from './policy-sync.ts';
@@ -17,7 +19,6 @@ import type { SyncState } from './ports.ts';
 import type { ScheduleWatch } from './schedule-watch.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
-import { bridgeText } from './unjudged-bridges.ts';
 import { agentVersion } from './version.ts';
 
 export interface AgentParts {
@@ -31,6 +32,9 @@ export interface AgentParts {
   readonly events: EventLog;
   readonly panic: PanicFlag;
   readonly essentials: () => readonly EssentialEntry[];
+  /** Made after them. */
+  readonly sync: () => PolicySync;
+  readonly statePath: string;
   /** ISO 8601. */
   readonly startedAt: string;
 }
@@ -39,7 +43,7 @@ export interface AgentParts {
 const warningsMost = 32;
 
 /** For the control plane. */
-export function reportedStatus(parts: Omit<AgentParts, 'startedAt'>): ReportedStatus {
+export function reportedStatus(parts: AgentParts): ReportedStatus {
   const { enforcement, flows } = parts;
   const { enforcer } = enforcement;
   const flag = parts.panic.read();
@@ -58,18 +62,20 @@ export function reportedStatus(parts: Omit<AgentParts, 'startedAt'>): ReportedSt
 export function statusDocument(
   parts: AgentParts,
   told: {
-    readonly sync: PolicySync;
     readonly syncState: SyncState;
     readonly addressStanding: AddressStanding | undefined;
   },
 ): AgentStatusDocument {
-  const { sync, syncState, addressStanding } = told;
+  const { syncState, addressStanding } = told;
   const { identity, enforcement, intake, flows, host, events, essentials, startedAt } = parts;
   const { enforcer, foreign, names } = enforcement;
   const ruleSet = enforcer.held();
   const inKernel = enforcer.isOpened() ? undefined : ruleSet;
   const flag = parts.panic.read();
-  const shared = sync.identityShared();
+  const shared = parts.sync().identityShared();
+  const connection = parts.sync().connection();
+  const ahead = parts.sync().clockAheadMs();
+  const { notAfter } = identity.times();
   const { repairs, failedWrites } = enforcer.counts();
   return {
     host: identity.host,
@@ -81,6 +87,12 @@ export function statusDocument(
       ? {}
       : { identityShared: { since: new Date(shared.since).toISOString(), reason: shared.reason } }),
     connected: syncState === 'connected',
+    connection: {
+      since: new Date(connection.since).toISOString(),
+      ...(connection.kind === 'connected' ? {} : { reason: connection.reason }),
+    },
+    certificateEnds: new Date(notAfter).toISOString(),
+    ...(ahead === undefined ? {} : { clockAheadMs: ahead }),
     lost: flows.lost(),
     running: true,
     controlPlane: identity.controlPlane,
@@ -94,6 +106,7 @@ export function statusDocument(
     repairs,
     problem: problemOf(parts),
     warnings: warningsOf(parts),
+    problems: problemsOf(parts).map(({ code, text }) => ({ code, text, remedy: entryOf(code).remedy })),
     foreign: foreign.findings(),
     failedWrites,
     ...(flag === undefined ? {} : { panic: { since: new Date(flag.since).toISOString(), reason: flag.reason } }),
@@ -109,17 +122,48 @@ function problemOf({ intake, schedules }: Pick<AgentParts, 'intake' | 'schedules
   return [intake.problem(), schedules.problem()].filter((text) => text !== '').join('; ');
 }
 
-/** What may override our rules or keep them from holding, in words. */
-function warningsOf({
+/** What the control plane is told; the rest it knows by itself. */
+function warningsOf(parts: AgentParts): readonly string[] {
+  return problemsOf(parts)
+    .filter(({ code }) => entryOf(code).told === 'agents')
+    .map(problemText)
+    .slice(0, warningsMost);
+}
+
+function problemsOf(parts: AgentParts): readonly HostProblem[] {
+  return hostProblems(conditionOf(parts), millis(Date.now()));
+}
+
+function conditionOf({
+  identity,
   enforcement,
-  containers,
+  intake,
+  flows,
   host,
-}: Pick<AgentParts, 'enforcement' | 'containers' | 'host'>): readonly string[] {
-  const overriding = enforcement.foreign.findings().filter(({ effect }) => effect === 'weakens');
-  const bridges = (containers.view()?.unjudgedBridges ?? []).map(bridgeText);
-  const { beyond } = host.addresses();
-  const unpublished =
-    beyond === 0 ? [] : [`this host has ${beyond} more addresses than are published; see the setting interfaces`];
-  const refused = (containers.view()?.refused ?? []).map(refusedAddressText);
-  return [...unpublished, ...overriding.map(findingText), ...refused, ...bridges].slice(0, warningsMost);
+  containers,
+  events,
+  panic,
+  schedules,
+  sync,
+  statePath,
+}: AgentParts): HostCondition {
+  const { published, beyond } = host.addresses();
+  const ahead = sync().clockAheadMs();
+  const refused = flows.status().refused;
+  return {
+    addresses: { published: published.length, beyond },
+    connection: sync().connection(),
+    certificate: identity.times(),
+    ...(ahead === undefined ? {} : { clockAheadMs: ahead }),
+    conntrack: readConntrackRoom(),
+    freeDisk: readFreeDisk(statePath),
+    foreign: enforcement.foreign.findings(),
+    unjudgedBridges: containers.view()?.unjudgedBridges ?? [],
+    claimedAddresses: (containers.view()?.refused ?? []).map(refusedAddressText),
+    policyProblem: problemOf({ intake, schedules }),
+    applied: enforcement.enforcer.held()?.revision ?? 0,
+    opened: panic.read(),
+    refusedRecords: refused.workload + refused.address + refused.time,
+    lostEvents: events.counts().lost,
+  };
 }

@@ -23,7 +23,7 @@ import type { Logger } from 'pino';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ownAddresses, readGuestNetworks } from './addresses.ts';
-import { reportedStatus, statusDocument } from './agent-status.ts';
+import { type AgentParts, reportedStatus, statusDocument } from './agent-status.ts';
 import { findCgroupRoot, parseOwnService } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
 import { createContainerDiscovery, isPeersAddress } from './container-discovery.ts';
@@ -42,7 +42,7 @@ import { ownConnectionsTo } from './own-connections.ts';
 import { openPanicFlag } from './panic-flag.ts';
 import { watchPanic } from './panic-watch.ts';
 import { createPolicyIntake } from './policy-intake.ts';
-import { createPolicySync } from './policy-sync.ts';
+import { createPolicySync, type PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
 import { readResolvers } from './resolvers.ts';
 import { openRevisionProof } from './revision-proof.ts';
@@ -217,20 +217,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     failed: fail,
     log,
   });
-  const parts = {
-    identity,
-    enforcement,
-    intake,
-    schedules,
-    flows,
-    host,
-    containers,
-    events,
-    panic,
-    essentials,
-    startedAt,
+  const parts: AgentParts = {
+    ...{ identity, enforcement, intake, schedules, flows, host, containers, events, panic, essentials, startedAt },
+    sync: () => sync,
+    statePath: state.path,
   };
-  const sync = createPolicySync({
+  const sync: PolicySync = createPolicySync({
     identity,
     enforcer: intake,
     agentVersion,
@@ -320,9 +312,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   }
   const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
   resolving.unref();
-  const statusServer = await serveStatus(state.socketPath, () =>
-    statusDocument(parts, { sync, syncState, addressStanding }),
-  );
+  const statusServer = await serveStatus(state.socketPath, () => statusDocument(parts, { syncState, addressStanding }));
   void foreign.look().catch(fail);
 
   // ---- running, until stopped

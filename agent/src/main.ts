@@ -68,6 +68,12 @@ async function runProgram(finish: (exitCode: number) => void): Promise<void> {
     .option('--json', 'one JSON document', false)
     .action(async (options) => finish(await (await import('./commands/status.ts')).statusCommand(options)));
   program
+    .command('doctor')
+    .description('what keeps this host from being protected or connected, and what to do')
+    .addOption(state())
+    .option('--json', 'one JSON document', false)
+    .action(async (options) => finish(await (await import('./commands/doctor.ts')).doctorCommand(options)));
+  program
     .command('render')
     .description('print the nftables script this agent would load from nothing for a rule set')
     .requiredOption('--rule-set <file>', 'an encoded rule set, or - for standard input')

@@ -14,6 +14,7 @@
 
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { ConnectionStanding } from '#agent-core/host-problems.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -86,6 +87,10 @@ export interface PolicySync {
   ownAddressGone(): void;
   /** There may be a way now where there was none: the wait for the next try is over, unless the control plane itself set it. */
   tryNow(): void;
+  /** Whether there is a stream, since when, and why not. */
+  connection(): ConnectionStanding;
+  /** How far this host's clock is ahead of the control plane's, by the last heartbeat. */
+  clockAheadMs(): number | undefined;
   /** Since when another agent holds this identity, by what the control plane said last. */
   identityShared(): SharedIdentity | undefined;
 }
@@ -111,6 +116,8 @@ type Ending =
       readonly kind: 'lost';
       readonly reason: string;
       readonly wasConnected: boolean;
+      /** The control plane answered, and keeps this agent out. */
+      readonly refusal?: 'refused' | 'unknown-here';
       /** The control plane's words, where another agent holds this identity. */
       readonly sharedWith?: string;
       /** The control plane has no room before. */
@@ -136,23 +143,38 @@ type RuleSetMessage = Extract<DownMessage, { kind: 'snapshot' | 'delta' }>;
 /** What outlives a stream. */
 interface Memory {
   refusal: Refusal | undefined;
+  clockAheadMs: number | undefined;
 }
 
 /** Starts at once. */
 export function createPolicySync(options: PolicySyncOptions): PolicySync {
   const times = { ...defaultTimes, ...options.times };
-  const memory: Memory = { refusal: undefined };
+  const memory: Memory = { refusal: undefined, clockAheadMs: undefined };
+  let standing: ConnectionStanding = {
+    kind: 'not-connected',
+    since: millis(Date.now()),
+    reason: '',
+    cause: 'unreached',
+  };
+  const onState = (state: SyncState): void => {
+    const { kind, since } = standing;
+    if (state === 'connected') standing = { kind: 'connected', since: millis(Date.now()) };
+    else if (kind === 'connected')
+      standing = { kind: 'not-connected', since: millis(Date.now()), reason: '', cause: 'unreached' };
+    else standing = { ...standing, since };
+    options.onState(state);
+  };
   let session: StreamSession | undefined;
   let shared: SharedIdentity | undefined;
   let soon = new AbortController();
 
   async function run(): Promise<void> {
-    const { signal, log, onState } = options;
+    const { signal, log } = options;
     let failures = 0;
     let lastReason = '';
     while (!signal.aborted) {
       onState('connecting');
-      session = new StreamSession(options, times, memory);
+      session = new StreamSession({ ...options, onState }, times, memory);
       const ending = await session.ended;
       session = undefined;
       if (signal.aborted) break;
@@ -170,6 +192,8 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
         shared = { since: shared?.since ?? millis(Date.now()), reason: ending.sharedWith };
       else if (ending.wasConnected) shared = undefined;
       onState('disconnected');
+      const cause = ending.sharedWith === undefined ? (ending.refusal ?? 'unreached') : 'shared';
+      standing = { kind: 'not-connected', since: standing.since, reason: ending.reason, cause };
       soon = new AbortController();
       // The client waits by itself after a failure; a new one does not.
       options.identity.resetClient();
@@ -194,6 +218,8 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     reportNow: () => session?.report(),
     ownAddressGone: () => session?.giveUp(),
     tryNow: () => soon.abort(),
+    connection: () => standing,
+    clockAheadMs: () => memory.clockAheadMs,
     identityShared: () => (session?.isConnected() === true ? undefined : shared),
   };
 }
@@ -234,7 +260,11 @@ class StreamSession {
     this.#stream.on('error', (error: ServiceError) => {
       const retryAfterMs = pushbackOf(error.metadata);
       if (error.code === status.ALREADY_EXISTS) this.#lost(error.message, { sharedWith: error.details });
-      else this.#lost(error.message, retryAfterMs === undefined ? {} : { retryAfterMs });
+      else
+        this.#lost(error.message, {
+          ...refusalOf(error),
+          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+        });
     });
     this.#stream.on('end', () => this.#lost('the control plane ended the stream'));
     this.#watchdog = this.#startWatchdog(times.connectMs);
@@ -310,6 +340,7 @@ class StreamSession {
     } else if (message.value.kind === 'heartbeat') {
       this.#takesEvents = message.value.takesEvents;
       this.#options.heardTime?.(message.value.sentAt);
+      this.#memory.clockAheadMs = Date.now() - message.value.sentAt;
       this.#sendEvents();
     } else if (message.value.kind === 'events-taken') {
       this.#options.events?.taken(message.value.ids);
@@ -381,7 +412,10 @@ class StreamSession {
     return setTimeout(() => this.#lost(`nothing heard from the control plane in ${afterMs} ms`), afterMs);
   }
 
-  #lost(reason: string, more: { readonly sharedWith?: string; readonly retryAfterMs?: number } = {}): void {
+  #lost(
+    reason: string,
+    more: Pick<Extract<Ending, { kind: 'lost' }>, 'sharedWith' | 'retryAfterMs' | 'refusal'> = {},
+  ): void {
     this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected, ...more });
   }
 
@@ -399,6 +433,12 @@ class StreamSession {
     this.#stopListening();
     this.#stream.cancel();
   }
+}
+
+/** What the control plane says to a certificate or a host that it does not let in. */
+function refusalOf({ code, details }: ServiceError): { readonly refusal?: 'refused' | 'unknown-here' } {
+  if (code !== status.UNAUTHENTICATED && code !== status.PERMISSION_DENIED) return {};
+  return { refusal: /not enrolled here|earlier enrolment|not here/.test(details) ? 'unknown-here' : 'refused' };
 }
 
 function textOf({ addresses, facts, units, containers }: ReportedHost): string {

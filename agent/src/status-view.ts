@@ -61,6 +61,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ],
     ['agent', status.running === true ? `running, process ${status.pid}, since ${status.startedAt}` : 'not running'],
     ['control plane', status.controlPlane && `${status.controlPlane} (${connection(status)})`],
+    ['certificate', status.certificateEnds && `ends ${status.certificateEnds}`],
     ['revision', revisionText(applied, revision)],
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
     ['essential', status.essentials?.join('\n')],
@@ -74,8 +75,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['events', status.events && eventsText(status.events)],
     ['failed writes', status.failedWrites ? String(status.failedWrites) : undefined],
     ['version', status.version],
-    ['problem', status.problem === '' ? undefined : status.problem],
-    ...(status.warnings ?? []).map((text): [string, string] => ['warning', text]),
+    ...problemRows(status),
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value] as const]));
 }
@@ -155,9 +155,23 @@ function eventsText({ waiting, lost }: AgentStatusDocument['events']): string | 
     : `${waiting} wait for the control plane, ${lost} were lost`;
 }
 
-function connection({ running, connected }: Partial<AgentStatusDocument>): string {
+function connection({ running, connected, connection: standing }: Partial<AgentStatusDocument>): string {
   if (running !== true) return 'no connection';
-  return connected === true ? 'connected' : 'not connected; what is in force stays';
+  const since = standing === undefined ? '' : ` since ${standing.since}`;
+  if (connected === true) return `connected${since}`;
+  const why = standing?.reason === undefined || standing.reason === '' ? '' : `: ${standing.reason}`;
+  return `not connected${since}${why}; what is in force stays`;
+}
+
+/** An agent that does not know them, and the disk where none runs, have `problem` and `warnings` instead. */
+function problemRows(status: Partial<AgentStatusDocument>): [string, string | undefined][] {
+  const { problems } = status;
+  if (problems !== undefined)
+    return problems.map(({ code, text, remedy }) => ['PROBLEM', `${code}: ${text}\n${remedy}`]);
+  return [
+    ['problem', status.problem === '' ? undefined : status.problem],
+    ...(status.warnings ?? []).map((text): [string, string] => ['warning', text]),
+  ];
 }
 
 function revisionText(applied: number | undefined, offered: number | undefined): string | undefined {

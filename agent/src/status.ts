@@ -32,6 +32,12 @@ export interface AgentStatusDocument {
   readonly mode: EnforcementMode | 'open';
   readonly modes: { readonly inbound: EnforcementMode | 'open'; readonly outbound: EnforcementMode | 'open' };
   readonly connected: boolean;
+  /** Since when it is, or is not, in ISO 8601; and why not. */
+  readonly connection: { readonly since: string; readonly reason?: string };
+  /** ISO 8601. */
+  readonly certificateEnds: string;
+  /** By how much this host's clock is ahead of the control plane's; absent before it was heard. */
+  readonly clockAheadMs?: number;
   readonly lost: number;
   readonly running: boolean;
   readonly controlPlane: string;
@@ -47,6 +53,8 @@ export interface AgentStatusDocument {
   readonly problem: string;
   /** What may override our rules or keep them from holding, in words. */
   readonly warnings: readonly string[];
+  /** What keeps this host from being protected or connected (docs/reference/host-problems.md). */
+  readonly problems: readonly { readonly code: string; readonly text: string; readonly remedy: string }[];
   /** What in others' tables could override ours or deny what we allow, with its place. */
   readonly foreign: readonly ForeignFinding[];
   /** Times that a file of the state directory could not be written. */

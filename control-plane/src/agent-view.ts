@@ -6,6 +6,7 @@ import type { AddressView } from './address-view.ts';
 import type { LiveAgent, Nack } from './agent-sessions.ts';
 import type { HostEntry } from './fleet-inventory.ts';
 import { noneRefused, type RefusalTally } from './flow-intake.ts';
+import type { HostPresence } from './host-presence.ts';
 import { type HostModes, modesInForce, type Protection, protectionOf } from './protection.ts';
 
 export interface HostHistory {
@@ -14,7 +15,7 @@ export interface HostHistory {
   readonly lastConnectedAt?: Millis;
 }
 
-export interface AgentView extends AddressView {
+export interface AgentView extends AddressView, HostPresence {
   readonly host: string;
   /** Of its agent. Connected is not protected: see `protection`. */
   readonly state: 'connected' | 'offline' | 'never-connected';
@@ -56,6 +57,7 @@ export interface AgentParts {
   readonly refusedFlows?: RefusalTally;
   readonly prunedFlows?: number;
   readonly skippedEntries?: number;
+  readonly presence?: HostPresence;
   readonly due: number;
   readonly addresses: AddressView;
 }
@@ -64,6 +66,7 @@ export function agentViewOf({
   refusedFlows = noneRefused,
   prunedFlows = 0,
   skippedEntries = 0,
+  presence = { recentConnects: 0 },
   host,
   history,
   live,
@@ -80,6 +83,7 @@ export function agentViewOf({
     ...(modes === undefined ? {} : { modes }),
     agentVersion: history?.agentVersion ?? '',
     ...addresses,
+    ...presence,
     enrolledAt: history?.enrolledAt ?? millis(0),
     ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }),
     sent: live?.sent?.revision ?? 0,

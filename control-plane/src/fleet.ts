@@ -53,6 +53,7 @@ import { FlowIntake } from './flow-intake.ts';
 import { reportedEntry, storedEntries } from './host-entries.ts';
 import { HostHappenings } from './host-happenings.ts';
 import { HostNotes } from './host-notes.ts';
+import { HostPresences, presenceProblem } from './host-presence.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
@@ -147,6 +148,7 @@ export class Fleet implements AgentBackend {
   readonly #history = new Map<string, HostHistory>();
   readonly #enrolments: Enrolments;
   readonly #disputes = new PlaceDisputes();
+  readonly #presences = new HostPresences();
   readonly #intake = new FlowIntake();
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #happenings: HostHappenings;
@@ -491,6 +493,8 @@ export class Fleet implements AgentBackend {
     const isGoodName = namePattern.test(host);
     if (refusal !== undefined && isGoodName && this.#holding.isHeld && this.#enrolments.isUnknown(certificate))
       this.#holding.noteUnknown(host);
+    if (refusal !== undefined && this.#inventory.host(host) !== undefined)
+      this.#presences.turnedAway(host, this.#now(), refusal);
     if (refusal !== undefined && from !== undefined && isGoodName)
       this.#happenings.take('certificate-refused', host, { from, serial, reason: refusal });
     return refusal;
@@ -541,6 +545,7 @@ export class Fleet implements AgentBackend {
     };
     const connectedAtMs = this.#elapsedMs();
     this.sessions.add(agent);
+    this.#presences.connected(host, connectedAtMs);
     const { agentVersion } = hello;
     this.#happenings.take('agent-connected', host, { from: session.seenFrom, serial, agentVersion });
     this.#lookAtProof(host, hello);
@@ -614,6 +619,7 @@ export class Fleet implements AgentBackend {
       disconnected: () => {
         clearTimeout(reporting);
         this.sessions.remove(agent);
+        if (this.sessions.of(host) === undefined) this.#presences.disconnected(host, this.#now());
         // At a stop the store goes on taking it for connected: its absence begins when the next process does.
         if (!this.#isStopped) {
           this.#soon(presenceKey(host), () => this.#hostLeft(host));
@@ -879,6 +885,7 @@ export class Fleet implements AgentBackend {
       this.#inventory.removeHost(host);
       this.#history.delete(host);
       this.#disputes.forget(host);
+      this.#presences.forget(host);
       this.#intake.forget(host);
       this.#hostNotes.forget(host);
       this.#publication.forget(host);
@@ -1155,10 +1162,12 @@ export class Fleet implements AgentBackend {
       refusedFlows: this.#intake.refusedOf(name),
       prunedFlows: this.#intake.prunedOf(name),
       skippedEntries: this.#hostNotes.skippedOf(name),
+      presence: this.#presences.of(name, this.#elapsedMs()),
     });
     const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
-    const view = { ...seen, problem: [seen.problem, trouble].filter((text) => text !== '').join('; ') };
-    if (!this.#disputes.isDisputed(name, this.#elapsedMs())) return view;
+    const gone = presenceProblem(seen, live === undefined ? 'away' : 'connected');
+    const view = { ...seen, problem: [seen.problem, trouble, gone].filter((text) => text !== '').join('; ') };
+    if (!this.#disputes.isDisputed(name, this.#now())) return view;
     const dispute =
       'a second agent with this identity is kept out; was the disk or state directory copied? See segwall audit';
     return { ...view, problem: view.problem === '' ? dispute : `${dispute}; ${view.problem}` };

@@ -8,7 +8,9 @@ const told = 'an instant that is told or stored, and measured against nothing';
 
 /** Files that read the clock on the wall. */
 const readers: Readonly<Record<string, string>> = {
+  'agent/src/agent-status.ts': 'a certificate’s validity is by this clock',
   'agent/src/agent.ts': told,
+  'agent/src/commands/doctor.ts': 'a certificate’s validity is by this clock',
   'agent/src/commands/panic.ts': told,
   'agent/src/control-plane-client.ts':
     'grpc-js takes a deadline by this clock, makes it a span at once, and times that by a timer',
@@ -37,6 +39,7 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   'agent/src/control-plane-client.ts': [1, 'as above'],
   'agent/src/flow-collection.ts': [1, 'when the machine booted'],
   'agent/src/identity.ts': [2, 'a certificate’s validity is by this clock'],
+  'agent/src/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
   'control-plane/src/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
   'control-plane/src/caller.ts': [1, 'a certificate’s validity is by this clock'],

@@ -17,6 +17,7 @@ import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } fro
 import { exitCodeOf, namesText, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
 
 const conflictsShown = 10;
+const warningsShown = 3;
 
 interface ListOptions extends ConnectionOptions {
   readonly json?: true;
@@ -167,7 +168,12 @@ function troubleOf(agent: Agent): string {
       `OPEN since ${timeText(panic.since)} by panic at its console${panic.reason === '' ? '' : `: ${panic.reason}`}`,
     );
   if (nack !== undefined) troubles.push(`refused revision ${nack.revision}: ${nack.reason}`);
-  else if (problem !== '') troubles.push(problem);
+  // The agent tells of a refusal as its problem too.
+  const same = nack === undefined ? '' : `revision ${nack.revision} refused: ${nack.reason}`;
+  troubles.push(same === '' ? problem : problem.replace(same, '').replace(/^; /, ''));
+  const { warnings } = agent;
+  const more = warnings.length - warningsShown;
+  troubles.push(...warnings.slice(0, warningsShown), more > 0 ? `and ${more} more; see segwall agents --json` : '');
   return troubles.filter((text) => text !== '').join('; ');
 }
 

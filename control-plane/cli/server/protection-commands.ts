@@ -83,7 +83,7 @@ export function modesText({ modes }: Agent): string {
 }
 
 /** Why the newest policy is not known to be in force at a host, apart from a refusal or a panic; empty where it is. */
-export function protectionTrouble({ protection, state, sent, nack, lastConnectedAt }: Agent): string {
+export function protectionTrouble({ protection, state, sent, nack, lastConnectedAt, goneSince }: Agent): string {
   switch (protection) {
     case 'in-force':
     case 'open':
@@ -97,7 +97,7 @@ export function protectionTrouble({ protection, state, sent, nack, lastConnected
     case 'unknown':
       if (state === 'connected') return 'its agent has not said yet what is in force';
       return state === 'offline'
-        ? `agent away since it connected at ${timeText(lastConnectedAt)}; what is in force there is not known`
+        ? `${goneSince === undefined ? `agent away since it connected at ${timeText(lastConnectedAt)}` : `agent away since ${timeText(goneSince)}`}; what is in force there is not known`
         : 'enrolled, and never connected';
   }
 }

@@ -253,7 +253,7 @@ function someOf(names: readonly string[]): Status['quarantined'] {
 }
 
 function agentView(view: AgentView): Agent {
-  const { enrolledAt, lastConnectedAt, nack, panic, seenFrom, ...rest } = view;
+  const { enrolledAt, lastConnectedAt, goneSince, turnedAway, nack, panic, seenFrom, ...rest } = view;
   return {
     ...rest,
     ...(seenFrom === undefined ? {} : { seenFrom: { ...seenFrom } }),
@@ -261,6 +261,8 @@ function agentView(view: AgentView): Agent {
     ...(panic === undefined ? {} : { panic: { since: isoTime(panic.since), reason: panic.reason } }),
     enrolledAt: isoTime(enrolledAt),
     ...(lastConnectedAt === undefined ? {} : { lastConnectedAt: isoTime(lastConnectedAt) }),
+    ...(goneSince === undefined ? {} : { goneSince: isoTime(goneSince) }),
+    ...(turnedAway === undefined ? {} : { turnedAway: { at: isoTime(turnedAway.at), reason: turnedAway.reason } }),
   };
 }
 

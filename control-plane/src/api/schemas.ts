@@ -293,6 +293,16 @@ export const agent = z.object({
     .describe('addresses that it claims and does not hold, and why; the first 32'),
   enrolledAt: instant,
   lastConnectedAt: instant.optional(),
+  goneSince: instant
+    .optional()
+    .describe('when its stream ended; absent while it has one, and where that was before the control plane started'),
+  turnedAway: z
+    .object({ at: instant, reason: z.string() })
+    .optional()
+    .describe('why the control plane did not let it in, the last time since it was connected'),
+  recentConnects: count.describe(
+    'streams that its agent opened within the last ten minutes: one that crashes comes back',
+  ),
   sent: count.describe('the newest revision sent to it on this connection, 0 for none'),
   acked: count,
   ahead: count
