@@ -18,6 +18,7 @@ export const auditActions = {
   'policy-rolled-back': { by: operator, tells: 'an earlier policy became the active one again' },
   'policy-saved': { by: operator, tells: 'the files of a policy were stored, before they became active' },
   'draft-saved': { by: operator, tells: 'the files of a policy were stored, without effect' },
+  'draft-deleted': { by: operator, tells: 'the files of a draft were deleted' },
   'canary-started': { by: operator, tells: 'some hosts try a policy' },
   'canary-failed': { by: controlPlane, tells: 'they are under the active one again, and why' },
   'labels-changed': { by: operator, tells: 'labels of a workload' },

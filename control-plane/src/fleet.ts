@@ -111,6 +111,8 @@ export interface Contained {
   readonly cutOff: readonly Address[];
 }
 
+export type DraftDeletion = 'deleted' | 'unknown' | 'activated' | 'on-trial';
+
 /** In one audit entry. */
 const addressesTold = 32;
 /** How often a host's reports are taken. Who reports more often is heard with the newest of them when the time has come; nothing is refused. */
@@ -744,6 +746,16 @@ export class Fleet implements AgentBackend {
       this.#publication.mark('changed');
       void this.#followCanary(canary, actor);
       return ok({ revision: canary.revision, policy: id });
+    });
+  }
+
+  /** `on-trial`: a canary tries it. */
+  async deleteDraft(input: { readonly id: number; readonly actor: string }): Promise<DraftDeletion> {
+    const { id, actor } = input;
+    return this.#changes.run(async () => {
+      if (this.#runningCanary()?.id === id) return 'on-trial';
+      const note = this.#note({ actor, action: 'draft-deleted', target: 'policy' });
+      return this.#store.deleteDraft({ tenant: this.#tenant, id, note });
     });
   }
 

@@ -64,6 +64,8 @@ export class Judging {
   readonly #limits: JudgingLimits;
   readonly #queue: TurnQueue<Asked>;
   #thread: Thread | undefined;
+  /** Resolves when the thread that was ended is gone: a call into the store ends when it returns. Until then there is no other. */
+  #ending: Promise<unknown> | undefined;
   #running: Asked | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
@@ -101,7 +103,7 @@ export class Judging {
   }
 
   #pump(): void {
-    if (this.#running !== undefined || this.#isStopped) return;
+    if (this.#running !== undefined || this.#ending !== undefined || this.#isStopped) return;
     clearTimeout(this.#timer);
     const asked = this.#queue.next();
     if (asked === undefined) {
@@ -197,7 +199,14 @@ export class Judging {
   async #endThread(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
-    await thread?.worker.terminate();
+    if (thread !== undefined) {
+      const ending = thread.worker.terminate().finally(() => {
+        this.#ending = undefined;
+        this.#pump();
+      });
+      this.#ending = ending;
+    }
+    await this.#ending;
   }
 }
 

@@ -1,4 +1,4 @@
-// The commands that change or compare policy on a server: apply, plan, diff, rollback, history. What a policy directory may hold and how its
+// The commands that change or compare policy on a server: apply, plan, diff, rollback, history, drafts. What a policy directory may hold and how its
 // errors read is the same as offline.
 
 import type { Command } from 'commander';
@@ -74,6 +74,27 @@ export function registerPolicyCommands(program: Command): void {
     .description('activations and drafts, newest first')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => history(command.optsWithGlobals())));
+
+  program
+    .command('drafts')
+    .description('policies that were saved and never activated; "history" lists them')
+    .command('delete')
+    .description('delete a draft')
+    .argument('<NUMBER>', 'as "history" lists it')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (number: string, _options: unknown, command: Command) =>
+        deleteDraft(number, command.optsWithGlobals()),
+      ),
+    );
+}
+
+async function deleteDraft(text: string, options: ConnectionOptions & { readonly json?: true }): Promise<void> {
+  const number = assertNumber(text, 'NUMBER', { least: 1, greatest: Number.MAX_SAFE_INTEGER });
+  const client = await openApiClient(options);
+  const answer = await client.call<{ readonly policy: number }>('DELETE', `/policy/drafts/${number}`);
+  if (options.json) printJson(answer);
+  else printLine(`draft ${answer.policy} is deleted`);
 }
 
 interface ApplySource {

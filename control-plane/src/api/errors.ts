@@ -16,6 +16,8 @@ export const apiErrorStatuses = {
   'not-held': 409,
   'canary-running': 409,
   'canary-empty': 409,
+  'drafts-full': 409,
+  'draft-kept': 409,
   'operator-exists': 409,
   'operator-last': 409,
   'checkpoint-unknown': 409,

@@ -1,6 +1,6 @@
 // Policy over the operator API: check, apply, roll back. Whatever fails here has changed nothing.
 
-import type { z } from 'zod';
+import { z } from 'zod';
 import { parseSelector } from '#model/parse-selector.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Policy } from '#policy/policy.ts';
@@ -26,6 +26,8 @@ import {
 
 /** Activations and drafts listed. */
 const historyLength = 100;
+const draftLimits = { drafts: 100, bytes: 512 * 2 ** 20 };
+const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 /** A canary that has held ends without a word of any agent. */
 const canaryLookMs = 200;
 
@@ -99,8 +101,13 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       const warnings = review.warnings.map(problemView);
       if (mode === 'save-draft') {
         const note = { at: now(), actor, action: 'draft-saved', target: 'policy' };
-        const id = await store.savePolicy({ tenant, files, note });
-        return { revision: fleet.revision, policy: id, state: 'draft' as const, warnings, testsPassed };
+        const saved = await store.saveDraft({ tenant, files, note, limits: draftLimits });
+        if (saved.kind === 'full')
+          throw new ApiError(
+            'drafts-full',
+            `there are ${saved.drafts} drafts of ${mebibytes(saved.bytes)} MiB; at most ${draftLimits.drafts} of ${mebibytes(draftLimits.bytes)} MiB in all are kept. Delete some: segwall drafts delete NUMBER`,
+          );
+        return { revision: fleet.revision, policy: saved.id, state: 'draft' as const, warnings, testsPassed };
       }
       if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
       assertKeepsCutOff(fleet);
@@ -117,6 +124,30 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         note: { actor, action: 'policy-applied', target: 'policy', details: { tests } },
       });
       return { ...activated, state: 'active' as const, warnings, testsPassed };
+    },
+  );
+
+  app.delete(
+    '/api/v1/policy/drafts/:policy',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Delete a draft; a policy that was active once stays',
+        tags: ['policy'],
+        params: z.object({ policy: z.coerce.number().int().min(1) }),
+        response: { 200: z.object({ policy: z.number().int() }) },
+      },
+    },
+    async (request) => {
+      const { policy: id } = request.params;
+      const deletion = await fleet.deleteDraft({ id, actor: request.operator.actor });
+      if (deletion === 'unknown') throw new ApiError('not-found', `there is no draft ${id}`);
+      if (deletion === 'deleted') return { policy: id };
+      const why =
+        deletion === 'on-trial'
+          ? 'a canary tries it: end that first, segwall rollback'
+          : 'it was active once, and stays';
+      throw new ApiError('draft-kept', `policy ${id} is not deleted: ${why}`);
     },
   );
 

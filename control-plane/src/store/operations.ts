@@ -27,7 +27,15 @@ import {
   rotateOperatorToken,
   touchOperatorToken,
 } from './operator-tokens.ts';
-import { activatePolicy, listActivations, listDrafts, readPolicy, savePolicy } from './policies.ts';
+import {
+  activatePolicy,
+  deleteDraft,
+  listActivations,
+  listDrafts,
+  readPolicy,
+  saveDraft,
+  savePolicy,
+} from './policies.ts';
 import { recoverRevision } from './revision-recovery.ts';
 import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
 
@@ -43,6 +51,7 @@ export const operations = {
   countDecisions,
   createJoinToken,
   createOperatorToken,
+  deleteDraft,
   dropPrunedAudit,
   endHold,
   ingestFlows,
@@ -73,6 +82,7 @@ export const operations = {
   rotateOperatorToken,
   saveAddressStandings,
   saveAuditCheckpoint,
+  saveDraft,
   savePolicy,
   setHostRanges,
   setRevision,

@@ -1,6 +1,7 @@
 // Policies in the store: the documents as they were sent, and the list of which was activated when. A policy that was never
 // activated is a draft.
 
+import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import { setRevision } from './hosts.ts';
@@ -52,12 +53,94 @@ export async function savePolicy(
     .limit(1)
     .executeTakeFirst();
   const id = (last?.id ?? 0) + 1;
+  const files = JSON.stringify(input.files);
+  const sizes = { file_count: input.files.length, bytes: Buffer.byteLength(files) };
   await tx
     .insertInto('policies')
-    .values({ tenant, id, files: JSON.stringify(input.files), created_at: note.at, created_by: note.actor })
+    .values({ tenant, id, files, created_at: note.at, created_by: note.actor, ...sizes })
     .execute();
   await writeAudit(tx, tenant, { ...note, details: { ...note.details, policy: id } });
   return id;
+}
+
+export interface DraftLimits {
+  readonly drafts: number;
+  /** Of all of them. */
+  readonly bytes: number;
+}
+
+export type SavedDraft = { readonly kind: 'saved'; readonly id: number } | ({ readonly kind: 'full' } & DraftLimits);
+
+/** `full`, with how many there are, where this one finds no room beside the others. */
+export async function saveDraft(
+  tx: Transaction,
+  input: Parameters<typeof savePolicy>[1] & { readonly limits: DraftLimits },
+): Promise<SavedDraft> {
+  const { limits, ...saved } = input;
+  const held = await draftsOf(tx, input.tenant)
+    .select(({ fn }) => [
+      fn.countAll<number>().as('drafts'),
+      sql<number>`coalesce(total(${kept('bytes')}), 0)`.as('bytes'),
+    ])
+    .executeTakeFirstOrThrow();
+  const bytes = held.bytes + Buffer.byteLength(JSON.stringify(input.files));
+  if (held.drafts >= limits.drafts || bytes > limits.bytes) return { kind: 'full', ...held };
+  return { kind: 'saved', id: await savePolicy(tx, saved) };
+}
+
+/** Its number is not given again. `activated`: it is no draft, and stays. */
+export async function deleteDraft(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly id: number; readonly note: AuditNote },
+): Promise<'deleted' | 'unknown' | 'activated'> {
+  const { tenant, id, note } = input;
+  const known = await tx
+    .selectFrom('policies')
+    .select('id')
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .where('files', '<>', '')
+    .executeTakeFirst();
+  if (known === undefined) return 'unknown';
+  const activation = await tx
+    .selectFrom('activations')
+    .select('policy')
+    .where('tenant', '=', tenant)
+    .where('policy', '=', id)
+    .limit(1)
+    .executeTakeFirst();
+  if (activation !== undefined) return 'activated';
+  await tx
+    .updateTable('policies')
+    .set({ files: '', file_count: 0, bytes: 0 })
+    .where('tenant', '=', tenant)
+    .where('id', '=', id)
+    .execute();
+  await writeAudit(tx, tenant, { ...note, details: { policy: id } });
+  return 'deleted';
+}
+
+/** Saved, never activated, and not deleted. */
+function draftsOf(tx: Transaction, tenant: string) {
+  return tx
+    .selectFrom('policies')
+    .where('tenant', '=', tenant)
+    .where('files', '<>', '')
+    .where(({ not, exists, selectFrom }) =>
+      not(
+        exists(
+          selectFrom('activations')
+            .select('activations.revision')
+            .where('activations.tenant', '=', tenant)
+            .whereRef('activations.policy', '=', 'policies.id'),
+        ),
+      ),
+    );
+}
+
+/** A count that a hand may have made absurd. */
+function kept(column: 'bytes' | 'file_count') {
+  return sql<number>`min(max(cast(${sql.ref(column)} as integer), 0), 1000000000000)`;
 }
 
 export interface NewActivation {
@@ -76,6 +159,8 @@ export interface NewActivation {
 /** Returns the policy's id. */
 export async function activatePolicy(tx: Transaction, input: NewActivation): Promise<number> {
   const { tenant, source, revision, note } = input;
+  if (source.kind === 'stored' && (await readPolicy(tx, { tenant, id: source.policy })) === undefined)
+    throw new Error(`policy ${source.policy} was deleted meanwhile`);
   const policy =
     source.kind === 'stored'
       ? source.policy
@@ -136,31 +221,20 @@ export async function listActivations(
   }));
 }
 
-/** Newest first: saved, and never activated. */
+/** Newest first: saved, and never activated. No document is read for it. */
 export async function listDrafts(
   tx: Transaction,
   input: { readonly tenant: string; readonly limit: number },
 ): Promise<readonly PolicyListing[]> {
-  const rows = await tx
-    .selectFrom('policies')
-    .select(['id', 'files', 'created_by', boundedTime('created_at').as('created_at')])
-    .where('tenant', '=', input.tenant)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('activations')
-            .select('activations.revision')
-            .where('activations.tenant', '=', input.tenant)
-            .whereRef('activations.policy', '=', 'policies.id'),
-        ),
-      ),
-    )
+  const rows = await draftsOf(tx, input.tenant)
+    .select(['id', 'created_by', boundedTime('created_at').as('created_at'), kept('file_count').as('file_count')])
     .orderBy('id', 'desc')
     .limit(input.limit)
     .execute();
-  return rows.flatMap((row) => {
-    const files = storedList(row.files, isPolicyFile);
-    if (files === undefined) return [];
-    return { id: row.id, createdAt: millis(row.created_at), createdBy: row.created_by, fileCount: files.length };
-  });
+  return rows.map((row) => ({
+    id: row.id,
+    createdAt: millis(row.created_at),
+    createdBy: row.created_by,
+    fileCount: row.file_count,
+  }));
 }

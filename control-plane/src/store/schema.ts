@@ -78,7 +78,16 @@ export interface Tables {
     revoked_at: number | null;
     enrolment: string;
   };
-  policies: { tenant: string; id: number; files: string; created_at: number; created_by: string };
+  /** `files` is empty where a draft was deleted: its number is not given again. `bytes` and `file_count` are of `files`. */
+  policies: {
+    tenant: string;
+    id: number;
+    files: string;
+    created_at: number;
+    created_by: string;
+    file_count: number;
+    bytes: number;
+  };
   activations: { tenant: string; revision: number; policy: number; kind: string; at: number; actor: string };
   flows: FlowRow;
   batches: { tenant: string; host: string; run: string; sequence: number };
@@ -536,6 +545,20 @@ const batchRuns: Migration = {
   },
 };
 
+/** What a listing tells of policies, so that it reads none of them. */
+const policySizes: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const name of ['file_count', 'bytes']) {
+      await db.schema
+        .alterTable('policies')
+        .addColumn(name, 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+    }
+    await sql`update policies set bytes = length(cast(files as blob)),
+      file_count = case when json_valid(files) then json_array_length(files) else 0 end`.execute(db);
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -552,4 +575,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0012-flow-hosts': flowHosts,
   '0013-lineage': lineage,
   '0014-batch-runs': batchRuns,
+  '0015-policy-sizes': policySizes,
 };

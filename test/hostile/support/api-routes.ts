@@ -20,6 +20,7 @@ const expected: Readonly<Record<string, 'operator' | 'public'>> = {
   'GET /api/v1/policy': 'operator',
   'GET /api/v1/policy/history': 'operator',
   'POST /api/v1/policy/apply': 'operator',
+  'DELETE /api/v1/policy/drafts/:policy': 'operator',
   'GET /api/v1/policy/canary': 'operator',
   'POST /api/v1/policy/plan': 'operator',
   'POST /api/v1/policy/rollback': 'operator',

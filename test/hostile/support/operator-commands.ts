@@ -19,6 +19,7 @@ export function operatorCommands(given: {
     rollback: ['rollback'],
     diff: ['diff', policy],
     history: ['history'],
+    'drafts delete': { left: 'it needs a number that a command before it printed; see drafts.test.ts' },
     plan: ['plan', policy],
     suggest: ['suggest', '--segment', 'shop'],
     status: ['status'],
