@@ -53,6 +53,11 @@ export interface AdmissionLimits {
   readonly hellosAtOnce: number;
   /** Streams of one host. An agent that finds no control plane waits longer each time; who comes faster than this wants turns that others need. */
   readonly hellosOfHost: RateBudgetOptions;
+  /**
+   * Bytes of one host on its policy streams, before a message is read: what it costs to read one follows its size. Beyond it the stream waits;
+   * a host that owes more than `patienceMs` comes back later.
+   */
+  readonly streamBytesOfHost: RateBudgetOptions & { readonly patienceMs: number };
   readonly stranger: ConnectionLimits;
   readonly agent: ConnectionLimits;
 }
@@ -68,6 +73,12 @@ export const admissionLimits: AdmissionLimits = {
   agentsOfHost: 4,
   hellosAtOnce: 512,
   hellosOfHost: { burst: 600, everyMs: 250 },
+  // Two of the largest reports at once, then a large one in eight seconds: the largest was measured at 0.1 to 0.5 s of the thread that serves all.
+  streamBytesOfHost: {
+    burst: 2 * limits.streamMessageBytes,
+    everyMs: 1000 / (256 * kibibyte),
+    patienceMs: 10_000,
+  },
   stranger: {
     http2: {
       settings: {

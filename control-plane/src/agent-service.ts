@@ -24,7 +24,7 @@ import { HelloPlaces } from './hello-places.ts';
 import { parseListenAddress } from './listen-address.ts';
 import type { Pki } from './pki.ts';
 import { PolicyStream, type StreamTimes, systemClock } from './policy-stream.ts';
-import type { RateBudgetOptions } from './rate-budget.ts';
+import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
 import type { RpcMethod, RpcMethods, StreamMethod } from './rpc-call.ts';
 import { createSendQueue } from './send-queue.ts';
 
@@ -78,7 +78,9 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const hellos = new HelloPlaces({ atOnce: admission.hellosAtOnce, ofHost: admission.hellosOfHost });
   const checks = { backend, now };
   const policyTime = options.policyTime ?? now;
-  const sync = createSyncMethod({ ...options, times, now, policyTime, elapsedMs, streams, hellos });
+  const { patienceMs, ...pace } = admission.streamBytesOfHost;
+  const bytes = { budget: new RateBudget(pace), patienceMs };
+  const sync = createSyncMethod({ ...options, times, now, policyTime, elapsedMs, streams, hellos, bytes });
   const { renewals } = options;
   const enrolment = createEnrolmentService({
     ...{ pki, backend, log, now, elapsedMs },
@@ -152,14 +154,15 @@ interface SyncParts {
   readonly times: StreamTimes;
   readonly streams: Set<PolicyStream>;
   readonly hellos: HelloPlaces;
+  readonly bytes: { readonly budget: RateBudget; readonly patienceMs: number };
 }
 
 function createSyncMethod(parts: SyncParts): StreamMethod {
-  const { backend, log, now, policyTime, elapsedMs, times, streams, hellos } = parts;
+  const { backend, log, now, policyTime, elapsedMs, times, streams, hellos, bytes } = parts;
   const queue = createSendQueue();
   return {
     kind: 'stream',
-    mostBytes: limits.agentMessageBytes,
+    mostBytes: limits.streamMessageBytes,
     refusalOf: (peer) => {
       const caller = callerOf(peer, { backend, now });
       if (!caller.ok) {
@@ -174,6 +177,15 @@ function createSyncMethod(parts: SyncParts): StreamMethod {
       const reason = `host ${identity.host} connects too often; come back later`;
       backend.helloRefused?.(identity, { from: peer.address, reason });
       return comeBack(reason, retryAfterMs);
+    },
+    weigh: (peer, count) => {
+      const { certificate } = peer;
+      if (certificate?.ok !== true) return 0;
+      const host = hostKey(certificate.value.identity);
+      const at = elapsedMs();
+      const owedMs = bytes.budget.owes(host, at);
+      if (owedMs <= bytes.patienceMs) return bytes.budget.spend(host, { at, count });
+      return comeBack(`${certificate.value.identity.host} sends more than is read of one host`, owedMs);
     },
     open: (call) => {
       const caller = callerOf(call.peer, { backend, now });

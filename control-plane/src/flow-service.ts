@@ -2,12 +2,12 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { err, ok } from '#model/result.ts';
+import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowReceipt } from '#wire/flow-batch.ts';
 import { limits } from '#wire/limits.ts';
 import { type AgentBackend, hostKey } from './agent-backend.ts';
-import { comeBack } from './call-status.ts';
+import { type CallStatus, comeBack } from './call-status.ts';
 import { callerOf } from './caller.ts';
 import { refusalCodes } from './policy-stream.ts';
 import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
@@ -29,6 +29,14 @@ const retryAfterMs = 1000;
 /** Flow records of one host: four of the largest batches at once, then 5,000 a second, more than a busy host makes. The store writes some 50,000 a second, for all. */
 const recordsOfHost: RateBudgetOptions = { burst: 4 * limits.flowRecords, everyMs: 0.2 };
 const longestWaitMs = 30_000;
+/** The largest message counts as the most records there may be. */
+const usualRecordBytes = limits.agentMessageBytes / limits.flowRecords;
+
+function refusalAfter(waitMs: number, host: string): Result<never, CallStatus> | undefined {
+  if (waitMs === 0) return undefined;
+  const reason = `${host} reports more flows than the store takes of one host`;
+  return err(comeBack(reason, Math.min(waitMs, longestWaitMs)));
+}
 
 export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
   const { backend, log } = options;
@@ -49,18 +57,19 @@ export function createFlowMethod(options: FlowServiceOptions): UnaryMethod {
       const others = underWay.get(key) ?? 0;
       if (others >= reportsAtOnce)
         return err(comeBack(`${others} batches of ${identity.host} are under way; send one at a time`, retryAfterMs));
+      // Reading costs too, of what is then refused as well: an empty batch counts as a record, and any as those that its bytes have room for.
+      const leastCount = Math.min(limits.flowRecords, Math.ceil((request.length + 1) / usualRecordBytes));
+      const at = options.elapsedMs();
+      const unread = refusalAfter(records.waitFor(key, { at, count: leastCount }), identity.host);
+      if (unread !== undefined) return unread;
       const batch = decodeFlowBatch(request);
-      if (!batch.ok) return err({ code: status.INVALID_ARGUMENT, details: batch.error });
-      // An empty batch is a row too.
-      const count = Math.max(1, batch.value.records.length);
-      const waitMs = records.takeMany(key, { at: options.elapsedMs(), count });
-      if (waitMs > 0)
-        return err(
-          comeBack(
-            `${identity.host} reports more flows than the store takes of one host`,
-            Math.min(waitMs, longestWaitMs),
-          ),
-        );
+      if (!batch.ok) {
+        records.takeMany(key, { at, count: leastCount });
+        return err({ code: status.INVALID_ARGUMENT, details: batch.error });
+      }
+      const count = Math.max(leastCount, batch.value.records.length);
+      const untaken = refusalAfter(records.takeMany(key, { at, count }), identity.host);
+      if (untaken !== undefined) return untaken;
       underWay.set(key, others + 1);
       try {
         const receipt = await backend.ingestFlows({ ...identity, connection: peer.connection }, batch.value);

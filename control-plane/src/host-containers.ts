@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Address } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
+import { limits } from '#wire/limits.ts';
 import type { ReportedContainer } from './agent-backend.ts';
 import { reportedAddresses } from './host-report.ts';
 
@@ -23,8 +24,6 @@ export interface ContainerEntry {
 /** By workload name. */
 export type HostContainers = ReadonlyMap<string, ContainerEntry>;
 
-/** Kubernetes stops at some 250 pods a node. */
-const mostContainers = 1024;
 const longestName = 63;
 
 /** `reported` undefined: the host discovers none. The same object where nothing changed. */
@@ -45,22 +44,26 @@ export function withReportedContainers(request: {
   }
   if (reported === undefined) return isSame(known, containers) ? known : containers;
   const nameOf = new Map([...known].map(([name, { container }]) => [container, name]));
-  const holders = addressHolders(known, reported);
-  for (const { name: container, addresses, reachable } of reported) {
-    const own = reportedAddresses(addresses).filter(
-      (address) => !hostAddresses.includes(address) && holders.get(address) === container,
-    );
+  const read = reported.map(({ name, addresses, reachable }) => ({
+    name,
+    addresses: reportedAddresses(addresses),
+    reachable: reportedAddresses(reachable),
+  }));
+  const holders = addressHolders(known, read);
+  const ofHost = new Set(hostAddresses);
+  for (const { name: container, addresses, reachable } of read) {
+    const own = addresses.filter((address) => !ofHost.has(address) && holders.get(address) === container);
     if (own.length === 0) continue;
     const name =
       nameOf.get(container) ??
       containerWorkloadName(host, container, (candidate) => containers.has(candidate) || isTaken(candidate));
-    if (containers.size >= mostContainers && !containers.has(name)) continue;
+    if (containers.size >= limits.reportedContainers && !containers.has(name)) continue;
     nameOf.set(container, name);
     const before = known.get(name);
     containers.set(name, {
       container,
       addresses: own,
-      reachable: reportedAddresses(reachable).filter((address) => own.includes(address)),
+      reachable: reachable.filter((address) => own.includes(address)),
       labels: before?.labels ?? new Map(),
       ...(before?.quarantine === undefined ? {} : { quarantine: before.quarantine }),
     });
@@ -74,14 +77,14 @@ export function withReportedContainers(request: {
  */
 function addressHolders(
   known: HostContainers,
-  reported: readonly ReportedContainer[],
+  reported: readonly { readonly name: string; readonly addresses: readonly Address[] }[],
 ): ReadonlyMap<Address, string | undefined> {
   const before = new Map<Address, string>();
   for (const { container, addresses } of known.values())
     for (const address of addresses) before.set(address, container);
   const holders = new Map<Address, string | undefined>();
   for (const { name, addresses } of reported) {
-    for (const address of reportedAddresses(addresses)) {
+    for (const address of addresses) {
       const isContested = holders.has(address) && holders.get(address) !== name;
       if (!isContested || before.get(address) === name) holders.set(address, name);
       else if (before.get(address) !== holders.get(address)) holders.set(address, undefined);

@@ -24,15 +24,36 @@ export class RateBudget {
 
   /** Takes so many, and gives 0; or nothing, and gives the milliseconds after which there is room for them. `count` is at most `burst`. */
   takeMany(key: string, { at, count }: { readonly at: number; readonly count: number }): number {
+    const waitMs = this.waitFor(key, { at, count });
+    if (waitMs === 0) this.#fullAt.set(key, this.#owedUntil(key, at) + count * this.#options.everyMs);
+    return waitMs;
+  }
+
+  /** What `takeMany` would say; nothing is taken. */
+  waitFor(key: string, { at, count }: { readonly at: number; readonly count: number }): number {
     const { burst, everyMs } = this.#options;
     this.#sweep(at);
+    return Math.max(0, this.#owedUntil(key, at) + count * everyMs - at - burst * everyMs);
+  }
+
+  #owedUntil(key: string, at: number): number {
+    const { burst, everyMs } = this.#options;
     // After a clock that was set back, nothing is owed for longer than an empty budget takes to fill.
-    const owedUntil = Math.min(this.#fullAt.get(key) ?? at, at + burst * everyMs);
-    const fullAt = Math.max(owedUntil, at) + count * everyMs;
-    const waitMs = fullAt - at - burst * everyMs;
-    if (waitMs > 0) return waitMs;
-    this.#fullAt.set(key, fullAt);
-    return 0;
+    return Math.max(at, Math.min(this.#fullAt.get(key) ?? at, at + burst * everyMs));
+  }
+
+  /** Takes so many whether or not there is room, and gives the milliseconds until there is again. `at` is of a clock that only goes forward. */
+  spend(key: string, { at, count }: { readonly at: number; readonly count: number }): number {
+    const { everyMs } = this.#options;
+    this.#sweep(at);
+    this.#fullAt.set(key, Math.max(this.#fullAt.get(key) ?? at, at) + count * everyMs);
+    return this.owes(key, at);
+  }
+
+  /** The milliseconds until what was spent beyond the budget is given back; 0 while nothing was. */
+  owes(key: string, at: number): number {
+    const { burst, everyMs } = this.#options;
+    return Math.max(0, (this.#fullAt.get(key) ?? at) - at - burst * everyMs);
   }
 
   get size(): number {

@@ -36,6 +36,8 @@ export interface UnaryMethod extends MethodFrame {
 export interface StreamMethod extends MethodFrame {
   readonly kind: 'stream';
   readonly open: (call: StreamCall) => void;
+  /** Asked before each message is read: how many milliseconds to wait with the one after it, or why the call ends without it. */
+  readonly weigh: (peer: RpcPeer, bytes: number) => number | CallStatus;
 }
 
 export type RpcMethod = UnaryMethod | StreamMethod;
@@ -144,7 +146,13 @@ class RpcCall implements StreamCall {
       const problem = reader.push(chunk, (message) => {
         if (this.#isEnded) return;
         this.#messageCame();
-        this.#slowDown();
+        const weight = method.kind === 'stream' ? method.weigh(this.peer, message.length) : 0;
+        if (typeof weight !== 'number') {
+          this.#events?.ended();
+          this.end(weight);
+          return;
+        }
+        this.#slowDown(weight);
         take(message);
       });
       if (problem !== undefined) this.end(problem);
@@ -254,8 +262,8 @@ class RpcCall implements StreamCall {
     this.#late = undefined;
   }
 
-  #slowDown(): void {
-    const waitMs = this.#parts.messages.spend(performance.now());
+  #slowDown(weightMs: number): void {
+    const waitMs = Math.max(weightMs, this.#parts.messages.spend(performance.now()));
     if (waitMs === 0 || this.#resume !== undefined) return;
     this.#stream.pause();
     this.#resume = setTimeout(() => {

@@ -12,7 +12,6 @@ export type Address = string & { readonly [addressBrand]: true };
 
 const octet = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 const ipv4Pattern = new RegExp(`^${octet}\\.${octet}\\.${octet}\\.${octet}$`);
-const mappedPrefix = 0xffffn << 32n;
 
 /** Reads an address in any valid spelling; the error says what is wrong with it, not where it stood. */
 export function parseAddress(text: string): Result<Address> {
@@ -73,11 +72,9 @@ function parseIpv6(text: string): Result<Address> {
     groups.push(...new Array<number>(gap).fill(0), ...tail);
   }
   if (groups.length !== 8 || groups.some((group) => !(group >= 0 && group <= 0xffff))) return bad;
-  let value = 0n;
-  for (const group of groups) value = (value << 16n) | BigInt(group);
-  if (value >> 32n === mappedPrefix >> 32n)
+  if (groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0))
     return err(`"${text}" is an IPv4-mapped IPv6 address; write the IPv4 address`);
-  return ok(ipv6Text(value));
+  return ok(ipv6TextOf(groups));
 }
 
 /** The 16-bit groups of one side of "::"; NaN stands for a group that is none. */
@@ -108,10 +105,14 @@ function ipv6Value(address: Address): bigint {
   return value | low;
 }
 
-/** RFC 5952: lower case, the longest run of two or more zero groups as "::", the first of equals. */
 function ipv6Text(value: bigint): Address {
   const groups: number[] = [];
   for (let shift = 112n; shift >= 0n; shift -= 16n) groups.push(Number((value >> shift) & 0xffffn));
+  return ipv6TextOf(groups);
+}
+
+/** RFC 5952: lower case, the longest run of two or more zero groups as "::", the first of equals. `groups` are eight. */
+function ipv6TextOf(groups: readonly number[]): Address {
   let best = { at: -1, length: 1 };
   for (let at = 0; at < 8; at += 1) {
     let length = 0;

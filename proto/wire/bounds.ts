@@ -43,6 +43,7 @@ const choice: Bound = { kind: 'choice', beyond: 'refuse' };
 const message: Bound = { kind: 'message' };
 const truth: Bound = { kind: 'truth' };
 const name = `a name of 1 to ${limits.factCharacters} characters, none of them a control character`;
+const containerAddress = `a canonical address; in both lists of all containers together at most ${limits.allContainerAddresses}`;
 
 export const bounds = {
   'AgentMessage.hello': message,
@@ -75,8 +76,8 @@ export const bounds = {
   'DiscoveredUnits.names': list(limits.reportedUnits, name, 'cut'),
   'DiscoveredContainers.containers': list(limits.reportedContainers, 'a container', 'cut'),
   'DiscoveredContainer.name': text(limits.factCharacters, 'cut', 'a container with a bad name is left out'),
-  'DiscoveredContainer.addresses': list(limits.containerAddresses, 'a canonical address', 'cut'),
-  'DiscoveredContainer.reachable': list(limits.containerAddresses, 'a canonical address', 'cut'),
+  'DiscoveredContainer.addresses': list(limits.containerAddresses, containerAddress, 'cut'),
+  'DiscoveredContainer.reachable': list(limits.containerAddresses, containerAddress, 'cut'),
 
   'Ack.revision': revision('must be the one under way'),
   'Nack.revision': revision('must be the one under way, or 0'),

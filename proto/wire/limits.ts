@@ -9,6 +9,8 @@ export const limits = {
   controlPlaneMessageBytes: 32 * mebibyte,
   /** Up: 50,000 flow records of some 32 bytes are 1.6 MB. What a caller without a certificate may send is far less, and his connection's to bound. */
   agentMessageBytes: 4 * mebibyte,
+  /** Up, on the policy stream: a host report with every list at its bound is 1.9 MB. */
+  streamMessageBytes: 2 * mebibyte,
   /** A P-256 request is 300 bytes; one with an RSA key of 16,384 bits would be 4 KB. */
   csrBytes: 8 * kibibyte,
   /** Tokens that we issue are some 50 characters. */
@@ -41,6 +43,8 @@ export const limits = {
   flowLoss: 2 ** 40,
   /** An agent's own report. */
   reportedAddresses: 4096,
+  /** The longest spelling of one is 45. */
+  addressCharacters: 64,
   /** Told to a host of each list of its standing. */
   standingAddresses: 64,
   /** A proof of a revision: bytes of the control plane's own. */
@@ -50,10 +54,13 @@ export const limits = {
   facts: 64,
   factCharacters: 256,
   reportedUnits: 4096,
-  reportedContainers: 4096,
+  /** Kubernetes stops at some 250 pods a node. */
+  reportedContainers: 1024,
   /** What a host says may keep its rules from holding. */
   warnings: 32,
   containerAddresses: 64,
+  /** Of all containers of a host: lists of lists are bounded by what they hold together. */
+  allContainerAddresses: 8192,
   /** Events of a host in one message, and so the most that come before they are written down. */
   events: 32,
   /** A NACK's or a status' text: nft's message with the line it refused. */

@@ -1,11 +1,11 @@
 // Both directions of the policy stream as values. A down message that cannot be read still tells which revision it was about,
 // where that much could be read, so that the agent can NACK it by number.
 
-import { parseAddress } from '#model/address.ts';
+import { type Address, parseAddress } from '#model/address.ts';
 import { latestInstant } from '#model/counts.ts';
 import type { HostEvent, HostEventKind, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';
-import { assertOk, err } from '#model/result.ts';
+import { err } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { encodeDelta, readDelta, type WireDelta } from './delta.ts';
@@ -215,7 +215,9 @@ export function heldOf(ruleSet: HostRuleSet): HeldRuleSet {
 }
 
 export function encodeUpMessage(message: UpMessage): Uint8Array {
-  return v1.AgentMessage.encode(upProperties(message)).finish();
+  const bytes = v1.AgentMessage.encode(upProperties(message)).finish();
+  if (bytes.length <= limits.streamMessageBytes || !('host' in message)) return bytes;
+  return v1.AgentMessage.encode(upProperties({ ...message, host: cutHost(message.host) })).finish();
 }
 
 export function decodeUpMessage(bytes: Uint8Array): Result<UpMessage> {
@@ -368,6 +370,27 @@ function hostProperties(host: ReportedHost): segwall.v1.HostReport.$Properties {
   };
 }
 
+/** What of a host that has more than a message holds is sent: of each list one more than its bound, so that the control plane tells of the cut. */
+function cutHost(host: ReportedHost): ReportedHost {
+  const { addresses, facts, units, containers } = host;
+  const some = <T>(list: readonly T[], bound: number): readonly T[] => list.slice(0, bound + 1);
+  let left: number = limits.allContainerAddresses + 1;
+  const cutContainer = ({ name, ...lists }: ReportedContainer): ReportedContainer => {
+    const taken = (list: readonly string[]) => {
+      const kept = some(list, Math.min(limits.containerAddresses, left));
+      left = Math.max(0, left - kept.length);
+      return kept;
+    };
+    return { name, addresses: taken(lists.addresses), reachable: taken(lists.reachable) };
+  };
+  return {
+    addresses: some(addresses, limits.reportedAddresses),
+    facts: new Map(some([...facts], limits.facts)),
+    ...(units === undefined ? {} : { units: some(units, limits.reportedUnits) }),
+    ...(containers === undefined ? {} : { containers: some(containers, limits.reportedContainers).map(cutContainer) }),
+  };
+}
+
 function containerProperties(container: ReportedContainer): segwall.v1.DiscoveredContainer.$Properties {
   const { name, addresses, reachable } = container;
   return { name, addresses: [...addresses], reachable: [...reachable] };
@@ -389,6 +412,8 @@ function readHost(report: segwall.v1.HostReport.$Properties | null | undefined, 
 
 interface Cutting {
   of<T>(list: readonly T[], most: number, isGood: (entry: T) => boolean): T[];
+  /** What `read` makes of them; what it makes nothing of is cut. */
+  read<T, R>(list: readonly T[], most: number, read: (entry: T) => R | undefined): R[];
   count(): number;
 }
 
@@ -400,24 +425,37 @@ function createCutting(): Cutting {
       cut += list.length - kept.length;
       return kept;
     },
+    read(list, most, read) {
+      const kept = list.slice(0, most).flatMap((entry) => read(entry) ?? []);
+      cut += list.length - kept.length;
+      return kept;
+    },
     count: () => cut,
   };
 }
 
 function readContainers({ containers }: segwall.v1.DiscoveredContainers.$Properties, cutting: Cutting) {
+  let left: number = limits.allContainerAddresses;
+  const read = (texts: readonly string[] | null | undefined) => {
+    const kept = readAddresses(texts, cutting, Math.min(limits.containerAddresses, left));
+    left -= kept.length;
+    return kept;
+  };
   const named = cutting.of(containers ?? [], limits.reportedContainers, ({ name }) => isName(name ?? ''));
   return named.map(
     ({ name, addresses, reachable }): ReportedContainer => ({
       name: name ?? '',
-      addresses: readAddresses(addresses, cutting, limits.containerAddresses),
-      reachable: readAddresses(reachable, cutting, limits.containerAddresses),
+      addresses: read(addresses),
+      reachable: read(reachable),
     }),
   );
 }
 
-function readAddresses(texts: readonly string[] | null | undefined, cutting: Cutting, most: number): string[] {
-  const isAddress = (text: string) => text.length <= limits.factCharacters && parseAddress(text).ok;
-  return cutting.of(texts ?? [], most, isAddress).map((text) => assertOk(parseAddress(text)));
+function readAddresses(texts: readonly string[] | null | undefined, cutting: Cutting, most: number): Address[] {
+  return cutting.read(texts ?? [], most, (text) => {
+    const address = text.length <= limits.addressCharacters ? parseAddress(text) : undefined;
+    return address?.ok === true ? address.value : undefined;
+  });
 }
 
 function isName(text: string): boolean {

@@ -12,7 +12,7 @@ read too, and a test holds it to the .proto files.
 - \`saturate\`: a number beyond the bound counts as the bound, which then means "so many or more".
 - \`cut\`: what does not fit, or is no such text, is left out; \`agents\` tells how much (\`cut\`).
 
-A message has at most ${limits.agentMessageBytes} bytes. Sums over what agents report stop at 9007199254740991 (2^53 - 1), which then means "so many or more".
+A message has at most ${limits.agentMessageBytes} bytes, on the policy stream ${limits.streamMessageBytes}. Sums over what agents report stop at 9007199254740991 (2^53 - 1), which then means "so many or more".
 Times of hosts stand from 1970 to 9999, and flows are brought before the server's clock where they are stored.
 
 | field | bound | beyond it | note |

@@ -15,6 +15,7 @@ import {
   encodeRenewRequest,
 } from '#wire/enrolment-messages.ts';
 import { decodeFlowBatch, decodeFlowReceipt, encodeFlowBatch } from '#wire/flow-batch.ts';
+import { limits } from '#wire/limits.ts';
 import {
   decodeDownMessage,
   decodeUpMessage,
@@ -37,6 +38,17 @@ const host = {
     ['region', ''],
   ]),
 };
+
+/** Each with as many addresses as one may have. */
+const fullContainers = (count: number) =>
+  Array.from({ length: count }, (_, at) => ({
+    name: `c${at}`,
+    addresses: Array.from(
+      { length: 64 },
+      (__, of) => `2001:db8:1234:5678:9abc:def0:${at.toString(16)}:${of.toString(16)}`,
+    ),
+    reachable: [],
+  }));
 
 describe('up', () => {
   test.each<UpMessage>([
@@ -118,7 +130,16 @@ describe('up', () => {
     ['a container’s address that is none', { containers: { containers: [{ name: 'web', addresses: ['web'] }] } }, 1],
     ['a container without a name', { containers: { containers: [{}] } }, 1],
     ['a unit with a control character', { units: { names: ['a\u0085b', 'good.service'] } }, 1],
-    ['too many containers', { containers: { containers: Array.from({ length: 4097 }, () => ({ name: 'web' })) } }, 1],
+    [
+      'too many containers',
+      { containers: { containers: Array.from({ length: 4097 }, () => ({ name: 'web' })) } },
+      3073,
+    ],
+    [
+      'more addresses of all containers than a host may have',
+      { containers: { containers: fullContainers(150) } },
+      1408,
+    ],
     ['too many facts', { facts: factsOf(65) }, 1],
   ])('%s: what does not fit is left out and counted, and the rest is taken', (_, hostReport, cut) => {
     const result = decodeUpMessage(v1.AgentMessage.encode({ hostReport }).finish());
@@ -130,6 +151,16 @@ describe('up', () => {
     const most = Number.MAX_SAFE_INTEGER;
     const status = { lost: most, repairs: most, spooledBatches: most };
     expect(decodeUpMessage(bytes)).toMatchObject({ ok: true, value: { status } });
+  });
+
+  test('of a host with more than a message holds the sender leaves out what is beyond bounds, and the receiver tells', () => {
+    const units = Array.from({ length: 9000 }, (_, at) => `${'u'.repeat(250)}${at}`);
+    const host = { addresses: ['10.0.0.1'], facts: new Map(), units, containers: fullContainers(2000) };
+    const bytes = encodeUpMessage({ kind: 'host-report', host });
+    expect(bytes.length).toBeLessThanOrEqual(limits.streamMessageBytes);
+    const result = decodeUpMessage(bytes);
+    expect(result).toMatchObject({ ok: true, value: { host: { addresses: ['10.0.0.1'] } } });
+    expect(result.ok && 'host' in result.value ? (result.value.host.cut ?? 0) : 0).toBeGreaterThan(0);
   });
 
   test('a reason too long is cut by the sender', () => {

@@ -374,6 +374,24 @@ describe('an enrolled host', () => {
     await other.until(frameTypes.data, 1);
   });
 
+  test('that sends more than is read of one host is read no further, on whatever stream, and others are', async () => {
+    const fixture = await start({ streamBytesOfHost: { burst: 2000, everyMs: 1000, patienceMs: 10_000 } });
+    const units = Array.from({ length: 100 }, (_, at) => `unit-of-a-long-name-${at}.service`);
+    const report = encodeUpMessage({ kind: 'host-report', host: { addresses: [], facts: new Map(), units } });
+    const message = data(1, Buffer.concat([messagePrefix(report.length), report]));
+    const greedy = await asAgent(fixture, 'web-1');
+    greedy.send(openCall(1, policySyncService.sync.path), data(1, greeting), message, message, message);
+    await eventually('one was read', () => fixture.backend.streams[0]?.heard.includes('host') === true);
+    const again = await asAgent(fixture, 'web-1');
+    again.send(openCall(1, policySyncService.sync.path), data(1, greeting));
+    await again.until(frameTypes.headers, 1);
+    const other = await asAgent(fixture, 'web-2');
+    other.send(openCall(1, policySyncService.sync.path), data(1, greeting));
+    await other.until(frameTypes.data, 1);
+    expect(fixture.backend.streams.map(({ identity }) => identity.host)).toEqual(['web-1', 'web-2']);
+    expect(fixture.backend.streams[0]?.heard.filter((told) => told === 'host')).toHaveLength(1);
+  });
+
   test('whose certificate is revoked is a stranger from then on', async () => {
     const fixture = await start();
     const tls = await fixture.agentTls('web-1');

@@ -85,6 +85,27 @@ test('a host that chooses the numbers of its batches leaves no more of them behi
   expect(database.prepare('select count(*) as rows from batches').get()).toEqual({ rows: 7 });
 });
 
+const peer = (host: string): RpcPeer => ({
+  address: '10.0.0.1',
+  connection: '10.0.0.1:1',
+  certificate: ok({
+    identity: { tenant, host, serial: '01' },
+    enrolment: '',
+    notBefore: millis(0),
+    notAfter: millis(4e12),
+  }),
+});
+
+test('what is refused as no batch costs its host what reading it cost', async () => {
+  const records = { burst: 10, everyMs: 100 };
+  const elapsedMs = () => 1000;
+  const method = createFlowMethod({ backend: new FakeBackend(), log, now: () => millis(1000), elapsedMs, records });
+  const noBatch = Buffer.alloc(800, 0xff);
+  expect(await method.answer(noBatch, peer('web-1'))).toMatchObject({ ok: false, error: { code: 3 } });
+  expect(await method.answer(noBatch, peer('web-1'))).toMatchObject({ ok: false, error: { code: 8 } });
+  expect(await method.answer(noBatch, peer('web-2'))).toMatchObject({ ok: false, error: { code: 3 } });
+});
+
 test('a host that reports more records than the store takes of one is told when to come back, and others are not', async () => {
   let clock = 1_800_000_000_000;
   const method = createFlowMethod({
@@ -93,16 +114,6 @@ test('a host that reports more records than the store takes of one is told when 
     now: () => millis(clock),
     elapsedMs: () => clock,
     records: { burst: 10, everyMs: 100 },
-  });
-  const peer = (host: string): RpcPeer => ({
-    address: '10.0.0.1',
-    connection: '10.0.0.1:1',
-    certificate: ok({
-      identity: { tenant, host, serial: '01' },
-      enrolment: '',
-      notBefore: millis(0),
-      notAfter: millis(4e12),
-    }),
   });
   const batch = (sequence: number) =>
     encodeFlowBatch({
