@@ -9,7 +9,7 @@ import { createContradictions } from './contradictions.ts';
 import { findCoverings } from './covering-rules.ts';
 import { factOfHolders, factOfMembers, factPeerOf, segmentsNamed } from './fact-grants.ts';
 import type { Inventory, Peer, Policy, Position, Rule, Segment } from './policy.ts';
-import { assertionTitle } from './policy-tests.ts';
+import { assertionTitle, endpointsOf } from './policy-tests.ts';
 import type { Problem } from './problem.ts';
 import { type ProblemCode, severityOf } from './problem-catalogue.ts';
 import { Reaches, type RuleReach, type WorkloadSet } from './rule-reach.ts';
@@ -218,6 +218,18 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
       reaches.isSpent ? [] : [{ guardrail, entry, reach: reaches.of({ segment: undefined, match: entry }) }],
     ),
   );
+  for (const { guardrail, entry, reach } of guardrails) {
+    const empty = [
+      { side: 'from', own: reach.from, isOpen: reach.fromIsOpen },
+      { side: 'to', own: reach.to, isOpen: reach.toIsOpen },
+    ].find(({ own, isOpen }) => own.size === 0 && !isOpen);
+    if (empty === undefined) continue;
+    warn(problems, entry.position, {
+      code: 'guardrail-matches-nothing',
+      message: `an entry of guardrail "${guardrail.name}" can match nothing, and denies nothing: "${empty.side}" matches no workload of the inventory`,
+      suggestion: 'select by labels that workloads have',
+    });
+  }
   const contradictions = createContradictions({ reaches, guardrails });
   for (const segment of policy.segments.values()) {
     const members = reaches.membersOf(segment);
@@ -264,6 +276,16 @@ function warnOfTests(policy: Policy, inventory: Inventory, problems: Problem[]):
   const vacuityOf = createVacuityCheck(inventory);
   for (const test of policy.tests.values()) {
     for (const assertion of test.tests) {
+      for (const side of ['from', 'to'] as const) {
+        const end = assertion[side];
+        if (end.kind !== 'labels' || endpointsOf(end, inventory).length > 0) continue;
+        warn(problems, assertion.position, {
+          code: 'test-matches-nothing',
+          message: `the test ${test.name}: ${assertionTitle(assertion)} finds nothing to try: no workload with an address has the labels of "${side}"`,
+          suggestion: 'name labels that workloads have, or remove it',
+        });
+        break;
+      }
       const vacuity = vacuityOf(assertion);
       if (vacuity === undefined) continue;
       const why = {

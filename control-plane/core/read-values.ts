@@ -3,7 +3,7 @@
 
 import { type Address, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr, subtractRanges } from '#model/address-range.ts';
-import { labelKeyPattern, labelValuePattern, namePattern, reservedKeys } from '#model/label.ts';
+import { factPrefix, labelKeyPattern, labelValuePattern, namePattern, reservedKeys } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import type { Selector } from '#model/selector.ts';
 import { parseServiceTerm, type ServiceTerm } from '#model/service.ts';
@@ -239,13 +239,49 @@ export function readSelector(context: ReadContext, node: DocumentNode, what: str
   const text = readText(context, node, what);
   if (text === undefined) return undefined;
   const selector = parseSelector(text.value);
-  if (selector.ok) return { selector: selector.value, text: text.value };
+  if (selector.ok) {
+    for (const { key, value } of impossibleValues(selector.value))
+      report(context, {
+        code: 'impossible-label-value',
+        at: offsetInText(text, Math.max(0, text.value.indexOf(value))),
+        message: `${what}: ${key} is compared with "${shortened(value)}", which no label can hold: values are at most 63 of A-Z a-z 0-9 . _ : / @ + -`,
+        suggestion: suggestedValue(value),
+      });
+    return { selector: selector.value, text: text.value };
+  }
   return report(context, {
     code: 'bad-selector',
     at: offsetInText(text, selector.error.offset),
     message: `${what}: ${selector.error.message}`,
     suggestion: selectorSuggestion(text.value),
   });
+}
+
+/** What a host reports of itself may be any text; what people give is a label. */
+function impossibleValues(selector: Selector): readonly { readonly key: string; readonly value: string }[] {
+  switch (selector.kind) {
+    case 'in':
+    case 'not-in': {
+      const { key, values } = selector;
+      if (key.startsWith(factPrefix)) return [];
+      return [...values].filter((value) => !labelValuePattern.test(value)).map((value) => ({ key, value }));
+    }
+    case 'not':
+      return impossibleValues(selector.term);
+    case 'and':
+    case 'or':
+      return selector.terms.flatMap(impossibleValues);
+    default:
+      return [];
+  }
+}
+
+function suggestedValue(value: string): string | undefined {
+  const nearest = value
+    .trim()
+    .replaceAll(/[^A-Za-z0-9._:/@+-]+/g, '-')
+    .slice(0, 63);
+  return nearest === '' || nearest === value ? undefined : `did you mean "${nearest}"?`;
 }
 
 /** A single "=", words for operators: what people bring from other languages. */
