@@ -133,6 +133,10 @@ interface Activating {
   readonly source: NewActivation['source'];
   readonly kind: ActivationKind;
   readonly note: Omit<AuditNote, 'at'>;
+  readonly message?: string;
+  readonly commit?: string;
+  /** Nothing happens where another policy than that of this revision is active. */
+  readonly expectRevision?: number;
 }
 
 export class Fleet implements AgentBackend {
@@ -712,8 +716,14 @@ export class Fleet implements AgentBackend {
   // What operators do. Each returns once the change is stored and handed to the streams it concerns.
 
   /** Makes `policy` the active one and sends it to every connected agent. A canary that runs ends: this is meant for its hosts too. */
-  async activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
-    return this.#changes.run(() => this.#activate(input));
+  async activate(
+    input: Activating,
+  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'revision-changed'>> {
+    const { expectRevision } = input;
+    return this.#changes.run(async () => {
+      const isExpected = expectRevision === undefined || this.#active.revision === expectRevision;
+      return isExpected ? ok(await this.#activate(input)) : err('revision-changed');
+    });
   }
 
   /** Lets `hosts` alone enforce a policy; it becomes the active one when they hold it, and theirs no more when not. */
@@ -952,6 +962,8 @@ export class Fleet implements AgentBackend {
       revision,
       kind: input.kind,
       note: { ...input.note, at: this.#now() },
+      ...(input.message === undefined ? {} : { message: input.message }),
+      ...(input.commit === undefined ? {} : { commit: input.commit }),
       ...(hold === undefined ? {} : { endsHold: holdDetails(hold) }),
     });
     this.#revision = revision;

@@ -3,6 +3,7 @@
 
 import type { Address } from '#model/address.ts';
 import { atLeast } from '#model/counts.ts';
+import type { Labels } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { serviceTermText, serviceText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -46,6 +47,8 @@ export interface JudgedFleet {
   readonly policy: Policy;
   readonly files: readonly PolicyFile[];
   readonly revision: number;
+  /** At which the active policy was activated. */
+  readonly active: number;
   /** Hosts whose agents are connected. */
   readonly connected: ReadonlySet<string>;
   readonly now: Millis;
@@ -106,16 +109,54 @@ function suggestedRuleView(rule: SuggestedRule): SuggestAnswer['rules'][number] 
   };
 }
 
-async function plan({ files, since }: PlanJob, { fleet, observed, skipped }: JudgeParts): Promise<PlanAnswer> {
-  const { inventory, connected, now } = fleet;
-  const reviewed = (tests: 'run' | 'skip') => reviewPolicy({ files, inventory, now, tests, inForce: fleet.policy });
+/** What a plan compares the fleet with: another policy, or other labels under the same. */
+function draftOf({ files, labels }: PlanJob, fleet: JudgedFleet) {
+  const { inventory, now, policy } = fleet;
+  if ((files === undefined) === (labels === undefined))
+    throw new ApiError('bad-request', 'give files, or the labels of a workload');
+  if (labels !== undefined) {
+    const draft = { policy, inventory: relabelled(inventory, labels) };
+    return { draft, warnings: [], testsPassed: 0, failures: [] };
+  }
+  const reviewed = (tests: 'run' | 'skip') =>
+    reviewPolicy({ files: files ?? [], inventory, now, tests, inForce: policy });
   const tested = reviewed('run');
-  const review = tested.kind === 'tests-failed' ? reviewed('skip') : tested;
-  const { policy, warnings } = assertGood(review);
+  const good = assertGood(tested.kind === 'tests-failed' ? reviewed('skip') : tested);
+  return {
+    draft: { policy: good.policy, inventory: inventoryUnder(good.policy, inventory) },
+    warnings: good.warnings.map(problemView),
+    testsPassed: tested.kind === 'invalid' ? 0 : tested.testsPassed,
+    failures: tested.kind === 'tests-failed' ? tested.failures.map(failureView) : [],
+  };
+}
+
+/** What is inside of a host has the host's labels too, unless it says otherwise itself. */
+function relabelled(inventory: Inventory, { workload: name, set, remove }: NonNullable<PlanJob['labels']>): Inventory {
+  const own = inventory.workloads.get(name);
+  if (own?.host === undefined) throw new ApiError('not-found', `no agent enforces a workload "${name}"`);
+  const edited = (labels: Labels, isMeant: (key: string) => boolean) => {
+    const next = new Map([...labels].filter(([key]) => !(remove.includes(key) && isMeant(key))));
+    for (const [key, value] of Object.entries(set)) if (isMeant(key)) next.set(key, value);
+    return next;
+  };
+  const workloads = new Map(inventory.workloads);
+  workloads.set(name, { ...own, labels: edited(own.labels, () => true) });
+  if (own.kind === 'host')
+    for (const inside of inventory.workloads.values()) {
+      if (inside.host !== own.host || inside.kind === 'host') continue;
+      const isInherited = (key: string) => inside.labels.get(key) === own.labels.get(key);
+      workloads.set(inside.name, { ...inside, labels: edited(inside.labels, isInherited) });
+    }
+  return { ...inventory, workloads };
+}
+
+async function plan(job: PlanJob, { fleet, observed, skipped }: JudgeParts): Promise<PlanAnswer> {
+  const { inventory, connected, now } = fleet;
+  const { draft, warnings, testsPassed, failures } = draftOf(job, fleet);
   const impact = impactOf({
     current: { policy: fleet.policy, inventory },
-    draft: { policy, inventory: inventoryUnder(policy, inventory) },
-    flows: (await observed(since)).map(observedFlow),
+    draft,
+    flows: (await observed(job.since)).map(observedFlow),
     connected,
     now,
   });
@@ -129,6 +170,7 @@ async function plan({ files, since }: PlanJob, { fleet, observed, skipped }: Jud
   const directionPlan = createDirectionPlans(impact.workloads);
   return {
     revision: fleet.revision,
+    active: fleet.active,
     workloads: impact.workloads.map(({ workload, host, change, inbound, outbound }) => ({
       workload,
       host,
@@ -143,9 +185,9 @@ async function plan({ files, since }: PlanJob, { fleet, observed, skipped }: Jud
     unchangedFlows: impact.flows.unchanged,
     unjudgedFlows: impact.flows.unjudged,
     skippedFlows: await skipped(),
-    warnings: warnings.map(problemView),
-    testsPassed: tested.kind === 'invalid' ? 0 : tested.testsPassed,
-    testFailures: tested.kind === 'tests-failed' ? tested.failures.map(failureView) : [],
+    warnings,
+    testsPassed,
+    testFailures: failures,
   };
 }
 

@@ -7,7 +7,15 @@ import type { PolicyFile } from './store/policies.ts';
 
 export interface PlanJob {
   readonly kind: 'plan';
-  readonly files: readonly PolicyFile[];
+  readonly files?: readonly PolicyFile[] | undefined;
+  /** Instead of files: the active policy, with other labels of one workload. */
+  readonly labels?:
+    | {
+        readonly workload: string;
+        readonly set: Readonly<Record<string, string>>;
+        readonly remove: readonly string[];
+      }
+    | undefined;
   readonly since: number;
 }
 
@@ -25,6 +33,8 @@ export type JudgingJob = PlanJob | SuggestJob;
 /** The fleet when the job was begun, beside its workloads: the active policy by its number in the store, its text being read there. */
 export interface JobSetting {
   readonly policy: number;
+  /** At which that policy was activated. */
+  readonly active: number;
   readonly revision: number;
   /** Hosts whose agents are connected. */
   readonly connected: readonly string[];

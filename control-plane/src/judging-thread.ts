@@ -51,6 +51,7 @@ async function run(job: JudgingJob, setting: JobSetting): Promise<JudgingReply> 
         policy,
         files,
         revision: setting.revision,
+        active: setting.active,
         connected: new Set(setting.connected),
         now: setting.now,
       },

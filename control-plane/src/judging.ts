@@ -125,6 +125,7 @@ export class Judging {
     const thread = this.#thread;
     const setting = {
       policy: fleet.active.id,
+      active: fleet.active.revision,
       revision: fleet.revision,
       connected: [...fleet.sessions.all()].map(({ host }) => host),
       now: now(),

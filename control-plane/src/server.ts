@@ -28,6 +28,7 @@ import { fleetRoutes } from './api/fleet.ts';
 import { flowRoutes } from './api/flows.ts';
 import { healthRoutes } from './api/health.ts';
 import { holdRoutes } from './api/hold.ts';
+import { labelRoutes } from './api/labels.ts';
 import { operatorRoutes } from './api/operators.ts';
 import { planRoutes } from './api/plan.ts';
 import { policyRoutes } from './api/policy.ts';
@@ -211,6 +212,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       containmentRoutes(app, context);
       allowAddressesRoutes(app, context);
       holdRoutes(app, context);
+      labelRoutes(app, context);
       tokenRoutes(app, { ...context, enrol: { controlPlane: agents, caFingerprint: pki.caFingerprint } });
       operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
       flowRoutes(app, context);

@@ -144,7 +144,7 @@ export async function fleetUnderTest(
     async apply(text) {
       const source = { kind: 'files' as const, files: [{ path: 'policy.yaml', text }] };
       const note = { actor: 'operator/test', action: 'policy-applied', target: 'policy' };
-      return (await fleet.activate({ policy: checkedPolicy(text), source, kind: 'apply', note })).revision;
+      return assertOk(await fleet.activate({ policy: checkedPolicy(text), source, kind: 'apply', note })).revision;
     },
     async restart() {
       await close();

@@ -2,17 +2,21 @@
 // standard error as `policy check` would, and ends the command with exit code 1.
 
 import { CommandFailure } from '#cli/server/failure.ts';
+import type { WorkloadView } from '#control-plane/api/schemas.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type CheckedPolicy, checkPolicy } from '#policy/check-policy.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import { type Problem, problemText } from '#policy/problem.ts';
 import { parseInstant } from '#policy/read-time.ts';
 import { counted } from '../counted.ts';
-import { readInventoryFiles, readPolicyDirectory } from './read-directory.ts';
+import { type ReadDirectory, readInventoryFiles, readPolicyDirectory } from './read-directory.ts';
 
 export interface PolicyOptions {
   readonly inventory?: readonly string[];
   readonly at?: string;
+  /** In place of an inventory: the live fleet of this control plane. */
+  readonly server?: string;
+  readonly tokenFile?: string;
 }
 
 export interface LoadedPolicy {
@@ -31,7 +35,7 @@ export async function checkDirectory(
   options: PolicyOptions,
   warnings: 'wanted' | 'unwanted' = 'wanted',
 ): Promise<CheckedDirectory> {
-  const inventory = options.inventory === undefined ? undefined : await readInventoryFiles(options.inventory);
+  const inventory = await inventoryOf(options);
   const policy = await readPolicyDirectory(directory, inventory?.realPaths);
   const checked = checkPolicy({
     files: policy.files,
@@ -42,6 +46,22 @@ export async function checkDirectory(
     readingProblems: [...policy.problems, ...(inventory?.problems ?? [])],
   });
   return { ...checked, files: policy.files.length + (inventory?.files.length ?? 0) };
+}
+
+async function inventoryOf(options: PolicyOptions): Promise<ReadDirectory | undefined> {
+  const { inventory, server } = options;
+  if (inventory !== undefined && server !== undefined)
+    throw new CommandFailure(2, 'bad-option', '--inventory and --server exclude each other; give one');
+  if (inventory !== undefined) return readInventoryFiles(inventory);
+  if (server === undefined) return undefined;
+  const [{ openApiClient }, { inventoryText }] = await Promise.all([
+    import('#cli/server/api-client.ts'),
+    import('#cli/server/inventory-text.ts'),
+  ]);
+  const client = await openApiClient(options);
+  const workloads = (await Array.fromAsync(client.pages<WorkloadView>('/workloads'))).flatMap(({ entries }) => entries);
+  const text = inventoryText(workloads, client.controlPlane);
+  return { files: [{ path: `the fleet of ${client.controlPlane}`, text }], problems: [], realPaths: new Set() };
 }
 
 export async function loadPolicy(directory: string, options: PolicyOptions): Promise<LoadedPolicy> {
@@ -56,11 +76,11 @@ export async function loadPolicy(directory: string, options: PolicyOptions): Pro
       { problems },
     );
   }
-  if (options.inventory === undefined && inventory.workloads.size === 0) {
+  if (options.inventory === undefined && options.server === undefined && inventory.workloads.size === 0) {
     throw new CommandFailure(
       2,
       'no-inventory',
-      `${directory} holds no Workload, so there is nothing to judge by; give the inventory with --inventory FILE`,
+      `${directory} holds no Workload, so there is nothing to judge by; give the inventory with --inventory FILE, or --server URL for a live fleet`,
     );
   }
   return { policy, inventory, now: instantOf(options.at) };

@@ -20,14 +20,18 @@ export function registerOfflinePolicyCommands(program: Command): void {
     .option('--json', 'the same as --format json')
     .option('--strict', 'exit 1 for warnings too')
     .action(
-      guarded(async (directory: string, options) => (await import('./check-command.ts')).runCheck(directory, options)),
+      guarded(async (directory: string, _options: unknown, command: Command) =>
+        (await import('./check-command.ts')).runCheck(directory, command.optsWithGlobals()),
+      ),
     );
 
   directoryCommand(policy, 'test', 'run the PolicyTests of a policy directory')
     .addOption(new Option('--format <format>', 'how to print').choices(['text', 'json', 'junit']).default('text'))
     .option('--json', 'the same as --format json')
     .action(
-      guarded(async (directory: string, options) => (await import('./test-command.ts')).runTest(directory, options)),
+      guarded(async (directory: string, _options: unknown, command: Command) =>
+        (await import('./test-command.ts')).runTest(directory, command.optsWithGlobals()),
+      ),
     );
 
   directoryCommand(policy, 'eval', 'answer queries: one JSON object a line in, one a line out, in order')
@@ -35,7 +39,9 @@ export function registerOfflinePolicyCommands(program: Command): void {
     .option('--json', 'accepted for uniformity: the output always is JSON, one object a line')
     .addHelpText('after', evalHelp)
     .action(
-      guarded(async (directory: string, options) => (await import('./eval-command.ts')).runEval(directory, options)),
+      guarded(async (directory: string, _options: unknown, command: Command) =>
+        (await import('./eval-command.ts')).runEval(directory, command.optsWithGlobals()),
+      ),
     );
 
   directoryCommand(policy, 'explain', 'say why a connection is allowed or denied, layer by layer')
@@ -45,8 +51,13 @@ export function registerOfflinePolicyCommands(program: Command): void {
     .option('--why-not <segment/rule>', 'say only why this rule does not grant; exits 1 if it does')
     .option('--json', 'print one JSON document')
     .action(
-      guarded(async (directory: string, src: string, dst: string, service: string, options) =>
-        (await import('./explain-command.ts')).runExplain(directory, { src, dst, service }, options),
+      guarded(
+        async (directory: string, src: string, dst: string, service: string, _options: unknown, command: Command) =>
+          (await import('./explain-command.ts')).runExplain(
+            directory,
+            { src, dst, service },
+            command.optsWithGlobals(),
+          ),
       ),
     );
 
@@ -55,8 +66,8 @@ export function registerOfflinePolicyCommands(program: Command): void {
     .option('--settings <file>', "the host's agent.yaml, for its essential entries and mark mask (default: none)")
     .option('--control-plane <address:port>', 'where its agent connects, which its rules always let through')
     .action(
-      guarded(async (directory: string, options) =>
-        (await import('./render-command.ts')).runRender(directory, options),
+      guarded(async (directory: string, _options: unknown, command: Command) =>
+        (await import('./render-command.ts')).runRender(directory, command.optsWithGlobals()),
       ),
     );
 
@@ -71,7 +82,11 @@ function directoryCommand(policy: Command, name: string, description: string): C
     .command(name)
     .description(description)
     .argument('<dir>', 'the policy directory; *.yaml, *.yml and *.json in it are read, at any depth')
-    .option('--inventory <file>', 'Workload (and Resolution) documents; may be repeated', collect)
+    .option(
+      '--inventory <file>',
+      'Workload (and Resolution) documents; may be repeated. --server URL takes the live fleet in its place',
+      collect,
+    )
     .option('--at <time>', 'judge as of this instant, RFC 3339 or milliseconds since 1970 (default: now)')
     .addHelpText('after', `\n${exitCodes}`);
 }

@@ -36,7 +36,8 @@ export async function finish(client: ApiClient, { answer, options, timeoutMs }: 
     : await progressOf(client, revision);
   if (options.json) printJson(appliedJson(answer, progress));
   else {
-    printLine(`policy ${answer.policy} is active at revision ${revision}${testsText(answer)}`);
+    const state = answer.unchanged ? 'is unchanged, and active again' : 'is active';
+    printLine(`policy ${answer.policy} ${state} at revision ${revision}${testsText(answer)}`);
     printProgressOf(progress, options);
   }
   if (options.wait) process.exitCode = exitCodeOf(progress, options);

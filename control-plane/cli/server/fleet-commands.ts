@@ -1,6 +1,6 @@
 // The commands about hosts: status, agents, workloads, label.
 
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { Agent, LabelAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
@@ -11,8 +11,19 @@ import { registerContainmentCommands } from './containment-commands.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { printHold, registerResume } from './hold-command.ts';
+import { inventoryText } from './inventory-text.ts';
+import { assertMeant, checkLabels, planLabels } from './label-checks.ts';
 import { parseLabelEdits } from './labels.ts';
-import { labelsText, printJson, printLine, printTable, someText, timeText } from './printing.ts';
+import {
+  labelsText,
+  printJson,
+  printLine,
+  printProgress,
+  printTable,
+  someText,
+  streamText,
+  timeText,
+} from './printing.ts';
 import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
 import { exitCodeOf, namesText, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
 
@@ -23,7 +34,10 @@ interface ListOptions extends ConnectionOptions {
   readonly json?: true;
 }
 
-interface ChangeOptions extends ListOptions, WaitingOptions {}
+interface ChangeOptions extends ListOptions, WaitingOptions {
+  readonly plan?: true;
+  readonly yes?: true;
+}
 
 export function registerFleetCommands(program: Command): void {
   program
@@ -45,7 +59,12 @@ export function registerFleetCommands(program: Command): void {
   program
     .command('workloads')
     .description('workloads as policy sees them: labels, addresses, segments, modes')
-    .option('--json', 'one JSON document')
+    .addOption(
+      new Option('--format <FORMAT>', 'how to print; yaml is an inventory that segwall policy … --inventory takes')
+        .choices(['text', 'json', 'yaml'])
+        .default('text'),
+    )
+    .option('--json', 'the same as --format json')
     .action(guarded(async (_options: unknown, command: Command) => listWorkloads(command.optsWithGlobals())));
 
   program
@@ -53,6 +72,8 @@ export function registerFleetCommands(program: Command): void {
     .description('change labels: KEY=VALUE sets, KEY- takes away')
     .argument('<WORKLOAD>')
     .argument('<LABELS...>')
+    .option('--plan', 'change nothing: say what would change, and which observed flows would fare differently')
+    .option('--yes', 'do not ask, also where something is denied at the workload')
     .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
     .option('--timeout <DURATION>', 'how long --wait waits', '30s')
     .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
@@ -177,11 +198,15 @@ function troubleOf(agent: Agent): string {
   return troubles.filter((text) => text !== '').join('; ');
 }
 
-async function listWorkloads(options: ListOptions): Promise<void> {
+async function listWorkloads(options: ListOptions & { readonly format?: string }): Promise<void> {
   const client = await openApiClient(options);
   const workloads = (await Array.fromAsync(client.pages<WorkloadView>('/workloads'))).flatMap(({ entries }) => entries);
-  if (options.json) {
+  if (options.json || options.format === 'json') {
     printJson(workloads);
+    return;
+  }
+  if (options.format === 'yaml') {
+    await streamText(inventoryText(workloads, client.controlPlane));
     return;
   }
   await printTable(
@@ -217,6 +242,10 @@ async function label(workload: string, edits: readonly string[], options: Change
   const timeoutMs = durationMs(options.timeout, '--timeout');
   const body = parseLabelEdits(edits);
   const client = await openApiClient(options);
+  const check = await checkLabels(client, { labels: body.set, workload });
+  for (const warning of check.warnings) printProgress(`warning: ${oneLine(warning)}`);
+  if (options.plan) return planLabels(client, { ...body, workload }, options);
+  if (check.enforced) await assertMeant(`${workload} enforces policy, and its labels decide which`, options);
   const answer = await client.call<LabelAnswer>('PATCH', `/workloads/${encodeURIComponent(workload)}/labels`, body);
   await finishChange(answer, `${workload} has ${labelsText(answer.labels) || 'no labels'}`, {
     options,

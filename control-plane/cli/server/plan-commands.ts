@@ -10,6 +10,7 @@ import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';
 import { CommandFailure, guarded } from './failure.ts';
+import { rememberPlanned } from './planned-against.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printSkipped, printTable, timeText } from './printing.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
@@ -68,6 +69,7 @@ async function plan(directory: string, options: PlanOptions): Promise<void> {
   const since = options.since === undefined ? 0 : sinceMs(options.since, Date.now());
   const answer = await callReviewed<PlanAnswer>(client, '/policy/plan', { body: { files, since }, json: options.json });
   if (answer === undefined) return;
+  await rememberPlanned({ controlPlane: client.controlPlane, directory }, answer.active);
   if (answer.testFailures.length > 0) process.exitCode = 1;
   printSkipped(answer.skippedFlows);
   if (options.json) {
@@ -78,7 +80,7 @@ async function plan(directory: string, options: PlanOptions): Promise<void> {
   await printPlan(answer);
 }
 
-async function printPlan(answer: PlanAnswer): Promise<void> {
+export async function printPlan(answer: PlanAnswer): Promise<void> {
   printLine(`against revision ${answer.revision}:`);
   await printTable(
     ['WORKLOAD', 'DIRECTION', 'MODE', 'RULES', 'GUARDRAILS', 'DEFAULTS'],

@@ -8,7 +8,9 @@ import { finish, finishCanary, type WaitOptions } from './applied-output.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { CommandFailure, guarded } from './failure.ts';
+import { gitCommitOf } from './git-commit.ts';
 import { assertNumber } from './numbers.ts';
+import { forgetPlanned, type PlannedPlace, plannedRevision } from './planned-against.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, problemLine } from './review-output.ts';
@@ -20,6 +22,8 @@ interface ApplyOptions extends WaitOptions {
   readonly fromDraft?: string;
   readonly skipTests?: true;
   readonly empty?: true;
+  readonly message?: string;
+  readonly expectRevision?: string;
 }
 
 export function registerPolicyCommands(program: Command): void {
@@ -39,6 +43,11 @@ export function registerPolicyCommands(program: Command): void {
     .option('--from-draft <NUMBER>', 'activate a saved draft instead of a directory')
     .option('--skip-tests', "do not run the directory's PolicyTests")
     .option('--empty', 'allow a directory without any document to end all enforcement')
+    .option('--message <TEXT>', 'why, in one line, for the history')
+    .option(
+      '--expect-revision <NUMBER>',
+      'refuse where another policy than that of this revision is active; else the one that the directory was planned against',
+    )
     .option('--json', 'one JSON document')
     .action(
       guarded(async (directory: string | undefined, _options: unknown, command: Command) =>
@@ -117,14 +126,20 @@ async function apply({ directory, options }: ApplySource): Promise<void> {
   if (files === undefined) return;
   const source =
     options.fromDraft === undefined ? { files } : { draft: assertNumber(options.fromDraft, '--from-draft') };
-  const { canary } = options;
+  const { canary, message } = options;
   const client = await openApiClient(options);
+  const planned = directory === undefined ? undefined : { controlPlane: client.controlPlane, directory };
+  const expectRevision = await expectedOf(options, planned);
+  const commit = directory === undefined ? undefined : await gitCommitOf(directory);
   const answer = await callReviewed<ApplyAnswer>(client, '/policy/apply', {
     body: {
       ...source,
       mode: options.draft ? 'save-draft' : 'activate',
       tests: options.skipTests ? 'skip' : 'run',
       empty: options.empty ? 'allow' : 'refuse',
+      ...(message === undefined ? {} : { message }),
+      ...(commit === undefined ? {} : { commit }),
+      ...(expectRevision === undefined ? {} : { expectRevision }),
       ...(canary === undefined
         ? {}
         : { canary: { holdMs, answerMs: timeoutMs, ...(canary === true ? {} : { selector: canary }) } }),
@@ -132,6 +147,7 @@ async function apply({ directory, options }: ApplySource): Promise<void> {
     json: options.json,
   });
   if (answer === undefined) return;
+  if (planned !== undefined && answer.state !== 'draft') await forgetPlanned(planned);
   if (answer.state === 'draft') {
     if (options.json) {
       printJson({ draft: answer.policy, revision: answer.revision, warnings: answer.warnings });
@@ -143,6 +159,12 @@ async function apply({ directory, options }: ApplySource): Promise<void> {
   }
   if (answer.state === 'canary') await finishCanary(client, { answer, options, timeoutMs });
   else await finish(client, { answer, options, timeoutMs });
+}
+
+/** What was said, or what the directory was planned against; a draft expects nothing. */
+async function expectedOf(options: ApplyOptions, planned: PlannedPlace | undefined): Promise<number | undefined> {
+  if (options.expectRevision !== undefined) return assertNumber(options.expectRevision, '--expect-revision');
+  return planned === undefined || options.draft === true ? undefined : plannedRevision(planned);
 }
 
 function assertOneSource(directory: string | undefined, { draft, canary, fromDraft }: ApplyOptions): void {
@@ -193,13 +215,15 @@ async function history(options: ConnectionOptions & { readonly json?: true }): P
     return;
   }
   await printTable(
-    ['REVISION', 'POLICY', 'KIND', 'AT', 'BY', ''],
+    ['REVISION', 'POLICY', 'KIND', 'AT', 'BY', 'COMMIT', 'MESSAGE', ''],
     activations.map((one) => [
       String(one.revision),
       String(one.policy),
       one.kind,
       timeText(one.at),
       one.actor,
+      (one.commit ?? '').replace(/^([0-9a-f]{12})[0-9a-f]*/, '$1'),
+      one.message ?? '',
       one.state === 'active' ? 'active' : '',
     ]),
     'nothing was ever activated',

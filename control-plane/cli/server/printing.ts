@@ -17,6 +17,11 @@ export async function streamLine(text: string): Promise<void> {
   if (!process.stdout.write(`${text}\n`)) await once(process.stdout, 'drain');
 }
 
+/** As it is, however long: waits for a reader that is slower. */
+export async function streamText(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+}
+
 export function printProgress(text: string): void {
   process.stderr.write(`${text}\n`);
 }

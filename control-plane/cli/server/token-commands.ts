@@ -2,11 +2,13 @@
 
 import type { Command } from 'commander';
 import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
+import { oneLine } from '#model/safe-text.ts';
 import { parseCidrList } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { durationSeconds } from './durations.ts';
 import { guarded } from './failure.ts';
+import { checkLabels } from './label-checks.ts';
 import { parseLabelList } from './labels.ts';
 import { assertNumber } from './numbers.ts';
 import { labelsText, printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
@@ -16,6 +18,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly uses: string;
   readonly ttl: string;
   readonly addresses?: string;
+  readonly plan?: true;
   readonly json?: true;
 }
 
@@ -36,6 +39,7 @@ export function registerTokenCommands(program: Command): void {
     .option('--uses <NUMBER>', 'how many hosts may join with it', '1')
     .option('--ttl <DURATION>', 'how long it may be used', '1h')
     .option('--addresses <CIDRS>', 'addresses that such hosts may claim, with commas')
+    .option('--plan', 'make none: say which segments a host with these labels is in, and what they enforce')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => create(command.optsWithGlobals())));
   tokens
@@ -67,6 +71,18 @@ async function create(options: CreateOptions): Promise<void> {
     ...(options.addresses === undefined ? {} : { addresses: parseCidrList(options.addresses, '--addresses') }),
   };
   const client = await openApiClient(options);
+  const check = await checkLabels(client, { labels: body.labels });
+  if (options.plan) {
+    if (options.json) printJson(check);
+    else {
+      for (const { segment, inbound, outbound } of check.segments)
+        printLine(`in segment ${segment}: inbound ${inbound}, outbound ${outbound}`);
+      if (check.segments.length === 0) printLine('in no segment of the active policy: observed, and nothing is denied');
+    }
+    for (const warning of check.warnings) printProgress(`warning: ${oneLine(warning)}`);
+    return;
+  }
+  for (const warning of check.warnings) printProgress(`warning: ${oneLine(warning)}`);
   const answer = await client.call<TokenAnswer>('POST', '/tokens', body);
   if (options.json) printJson(answer);
   else {

@@ -14,6 +14,7 @@ export const apiErrorStatuses = {
   'nothing-to-roll-back': 409,
   held: 409,
   'not-held': 409,
+  'revision-changed': 409,
   'canary-running': 409,
   'canary-empty': 409,
   'drafts-full': 409,

@@ -295,6 +295,7 @@ function workloadView(
     name: one.name,
     kind: one.kind,
     ...(one.host === undefined ? {} : { host: one.host }),
+    ...(one.unit === undefined ? {} : { unit: one.unit }),
     addresses: one.addresses,
     conflicting,
     ...(one.holders === undefined

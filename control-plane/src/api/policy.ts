@@ -56,12 +56,14 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       const activations = await store.listActivations({ tenant, limit: historyLength });
       const drafts = await store.listDrafts({ tenant, limit: historyLength });
       return {
-        activations: activations.map(({ revision, policy, kind, at, actor }) => ({
+        activations: activations.map(({ revision, policy, kind, at, actor, message, commit }) => ({
           revision,
           policy,
           kind,
           at: isoTime(at),
           actor,
+          ...(message === '' ? {} : { message }),
+          ...(commit === '' ? {} : { commit }),
           state: revision === fleet.active.revision ? ('active' as const) : ('past' as const),
         })),
         drafts: drafts.map((draft) => ({
@@ -86,7 +88,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { draft, mode, tests, empty, canary } = request.body;
+      const { draft, mode, tests, empty, canary, expectRevision, message, commit } = request.body;
       const { actor } = request.operator;
       if (mode === 'save-draft' && canary !== undefined)
         throw new ApiError(
@@ -111,8 +113,13 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       }
       if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
       assertKeepsCutOff(fleet);
-      const source: NewActivation['source'] =
-        draft === undefined ? { kind: 'files', files } : { kind: 'stored', policy: draft };
+      await assertExpected(context, expectRevision);
+      const isUnchanged = draft === undefined && (await isActive(context, files));
+      const source: NewActivation['source'] = isUnchanged
+        ? { kind: 'stored', policy: fleet.active.id }
+        : draft === undefined
+          ? { kind: 'files', files }
+          : { kind: 'stored', policy: draft };
       if (canary !== undefined) {
         const started = await startCanary(fleet, { policy, source, request: canary, actor });
         return { ...started, state: 'canary' as const, warnings, testsPassed };
@@ -121,9 +128,21 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         policy,
         source,
         kind: 'apply',
-        note: { actor, action: 'policy-applied', target: 'policy', details: { tests } },
+        note: {
+          ...{ actor, action: 'policy-applied', target: 'policy' },
+          details: {
+            tests,
+            ...(message === undefined ? {} : { message }),
+            ...(commit === undefined ? {} : { commit }),
+          },
+        },
+        ...(message === undefined ? {} : { message }),
+        ...(commit === undefined ? {} : { commit }),
+        ...(expectRevision === undefined ? {} : { expectRevision }),
       });
-      return { ...activated, state: 'active' as const, warnings, testsPassed };
+      if (!activated.ok) throw await revisionChanged(context, expectRevision ?? 0);
+      const unchanged = isUnchanged ? { unchanged: true as const } : {};
+      return { ...activated.value, state: 'active' as const, ...unchanged, warnings, testsPassed };
     },
   );
 
@@ -201,7 +220,13 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         kind: 'rollback',
         note: { actor: request.operator.actor, action: 'policy-rolled-back', target: 'policy' },
       });
-      return { ...activated, state: 'active' as const, warnings: review.warnings.map(problemView), testsPassed: 0 };
+      if (!activated.ok) throw new Error('nothing was expected of the active policy');
+      return {
+        ...activated.value,
+        state: 'active' as const,
+        warnings: review.warnings.map(problemView),
+        testsPassed: 0,
+      };
     },
   );
 }
@@ -257,6 +282,50 @@ function canaryStateView(state: CanaryState | undefined): CanaryView {
     ...(state.state === 'failed' ? { reason: state.reason } : {}),
     ...(state.state === 'failed' && state.host !== undefined ? { host: state.host } : {}),
   };
+}
+
+async function assertExpected(context: ApiContext, expected: number | undefined): Promise<void> {
+  if (expected !== undefined && context.fleet.active.revision !== expected)
+    throw await revisionChanged(context, expected);
+}
+
+const changesTold = 10;
+
+/** What was activated since, by whom, and which files differ from those that were active then. */
+async function revisionChanged(context: ApiContext, expected: number): Promise<ApiError> {
+  const { fleet, store, tenant } = context;
+  const activations = await store.listActivations({ tenant, limit: 1_000_000 });
+  const since = activations.filter(({ revision }) => revision > expected);
+  const then = activations.find(({ revision }) => revision <= expected);
+  const [now, before] = await Promise.all([
+    readFiles(context, fleet.active.id),
+    then === undefined ? [] : readFiles(context, then.policy),
+  ]);
+  const texts = new Map(before.map(({ path, text }) => [path, text]));
+  const files = [
+    ...now.filter(({ path, text }) => texts.get(path) !== text).map(({ path }) => path),
+    ...before.filter(({ path }) => !now.some((file) => file.path === path)).map(({ path }) => path),
+  ];
+  const told = since.slice(0, changesTold).map(({ revision, policy, kind, at, actor, message }) => ({
+    ...{ revision, policy, kind, actor, at: isoTime(at) },
+    ...(message === '' ? {} : { message }),
+  }));
+  const [newest] = told;
+  const who = newest === undefined ? '' : `: ${newest.kind} by ${newest.actor} at ${newest.at}`;
+  const which = files.length === 0 ? 'the same files' : `other files: ${files.slice(0, changesTold).join(', ')}`;
+  return new ApiError(
+    'revision-changed',
+    `the active policy is that of revision ${fleet.active.revision}, not of ${expected}${who}, with ${which}; nothing was changed. Look at it (segwall diff, segwall plan), take it into your directory, and apply again`,
+    { active: fleet.active.revision, expected, since: told, files: files.slice(0, 100) },
+  );
+}
+
+/** Whether the active policy is of just these files. */
+async function isActive({ fleet, store, tenant }: ApiContext, files: readonly PolicyFile[]): Promise<boolean> {
+  const stored = await store.readPolicy({ tenant, id: fleet.active.id });
+  if (stored === undefined || stored.files.length !== files.length) return false;
+  const texts = new Map(stored.files.map(({ path, text }) => [path, text]));
+  return files.every(({ path, text }) => texts.get(path) === text);
 }
 
 /** A wrong directory must not open the fleet: whoever wants that says so. */

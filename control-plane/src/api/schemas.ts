@@ -65,6 +65,23 @@ export const applyRequest = z.object({
   draft: z.number().int().positive().optional().describe('activate this draft instead of files'),
   mode: z.enum(['activate', 'save-draft']).default('activate'),
   tests: z.enum(['run', 'skip']).default('run'),
+  expectRevision: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('refused where another policy than that of this revision is active'),
+  message: z
+    .string()
+    .max(500)
+    .regex(/^[^\p{Cc}]*$/u, 'is one line, without control characters')
+    .optional()
+    .describe('why, for the history'),
+  commit: z
+    .string()
+    .regex(/^[0-9a-f]{7,64}(-dirty)?$/, 'is a Git commit, with -dirty where files differ from it')
+    .optional()
+    .describe('where the files come from'),
   empty: z
     .enum(['refuse', 'allow'])
     .default('refuse')
@@ -83,6 +100,7 @@ export const applyAnswer = z.object({
   revision: count.describe('the revision it was activated at, or sent to its canary; for a draft, the one in force'),
   policy: count,
   state: z.enum(['active', 'draft', 'canary']),
+  unchanged: z.literal(true).optional().describe('the files are those of the active policy, which keeps its number'),
   canary: names.optional().describe('the hosts that enforce it first'),
   warnings: z.array(problem).readonly(),
   testsPassed: count,
@@ -135,6 +153,8 @@ export const policyHistory = z.object({
         kind: z.enum(['first', 'apply', 'rollback']),
         at: instant,
         actor: z.string(),
+        message: z.string().optional(),
+        commit: z.string().optional(),
         state: z.enum(['active', 'past']),
       }),
     )
@@ -149,7 +169,18 @@ const millisSince = z
   .default(0)
   .describe('milliseconds since 1970: flows last seen at or after');
 
-export const planRequest = z.object({ files: policyFiles, since: millisSince });
+export const planRequest = z.object({
+  files: policyFiles.optional(),
+  labels: z
+    .object({
+      workload: z.string().min(1).max(128),
+      set: labelsToSet.default({}),
+      remove: z.array(labelKey).max(64).default([]),
+    })
+    .optional()
+    .describe('instead of files: what other labels of a workload would change under the active policy'),
+  since: millisSince,
+});
 
 const changes = z.object({
   added: names,
@@ -192,6 +223,9 @@ const plannedFlows = z.object({
 
 export const planAnswer = z.object({
   revision: count.describe('the revision it is compared with'),
+  active: count.describe(
+    'the revision at which the policy it is compared with was activated: what expectRevision takes',
+  ),
   workloads: z
     .array(
       z.object({
@@ -349,6 +383,7 @@ export const workload = z.object({
   name: z.string(),
   kind: z.enum(['host', 'unit', 'container', 'external', 'virtual']),
   host: z.string().optional(),
+  unit: z.string().optional().describe("of a unit: systemd's name of it"),
   addresses: names,
   conflicting: names.describe('addresses that it claims and does not hold'),
   holders: z.string().optional().describe('of a virtual workload: the selector of hosts that may hold its addresses'),
@@ -387,6 +422,25 @@ export const protectionAnswer = z.object({
 export const labelRequest = z.object({
   set: labelsToSet.default({}),
   remove: z.array(labelKey).max(64).default([]),
+});
+export const labelCheckRequest = z.object({
+  labels: labelsToSet,
+  workload: z
+    .string()
+    .min(1)
+    .max(128)
+    .optional()
+    .describe('whose labels they are to be: its other labels count as well'),
+});
+export const labelCheckAnswer = z.object({
+  warnings: names.describe('keys and values that no policy selects by, and no other workload has'),
+  segments: z
+    .array(z.object({ segment: z.string(), inbound: mode, outbound: mode }))
+    .readonly()
+    .describe('of the active policy, that have such a workload for a member'),
+  enforced: z
+    .boolean()
+    .describe('whether something is denied at the workload now, or would be at one with these labels'),
 });
 export const labelAnswer = z.object({ revision: count, workload: z.string(), labels });
 
@@ -590,6 +644,7 @@ export type RevokeAnswer = z.output<typeof revokeAnswer>;
 export type RemoveAnswer = z.output<typeof removeAnswer>;
 export type ProtectionAnswer = z.output<typeof protectionAnswer>;
 export type Status = z.output<typeof status>;
+export type LabelCheckAnswer = z.output<typeof labelCheckAnswer>;
 export type ResumeAnswer = z.output<typeof resumeAnswer>;
 export type TokenAnswer = z.output<typeof tokenAnswer>;
 export type JoinTokenView = z.output<typeof joinToken>;

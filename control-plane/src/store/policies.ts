@@ -31,6 +31,8 @@ export interface Activation {
   readonly kind: ActivationKind;
   readonly at: Millis;
   readonly actor: string;
+  readonly message: string;
+  readonly commit: string;
 }
 
 export interface PolicyListing {
@@ -152,6 +154,9 @@ export interface NewActivation {
   readonly revision: number;
   readonly kind: ActivationKind;
   readonly note: AuditNote;
+  /** Why, and the commit that the files were of. */
+  readonly message?: string;
+  readonly commit?: string;
   /** A hold ends with it; what its audit entry tells. */
   readonly endsHold?: Readonly<Record<string, unknown>>;
 }
@@ -167,7 +172,10 @@ export async function activatePolicy(tx: Transaction, input: NewActivation): Pro
       : await savePolicy(tx, { tenant, files: source.files, note: { ...note, action: 'policy-saved', details: {} } });
   await tx
     .insertInto('activations')
-    .values({ tenant, revision, policy, kind: input.kind, at: note.at, actor: note.actor })
+    .values({
+      ...{ tenant, revision, policy, kind: input.kind, at: note.at, actor: note.actor },
+      ...{ message: input.message ?? '', commit_id: input.commit ?? '' },
+    })
     .execute();
   await setRevision(tx, { tenant, revision });
   if (input.endsHold !== undefined) await endHold(tx, { tenant, revision, note: { ...note, details: input.endsHold } });
@@ -207,17 +215,19 @@ export async function listActivations(
 ): Promise<readonly Activation[]> {
   const rows = await tx
     .selectFrom('activations')
-    .select(['revision', 'policy', 'kind', 'actor', boundedTime('at').as('at')])
+    .select(['revision', 'policy', 'kind', 'actor', 'message', 'commit_id', boundedTime('at').as('at')])
     .where('tenant', '=', input.tenant)
     .orderBy('revision', 'desc')
     .limit(input.limit)
     .execute();
-  return rows.map(({ revision, policy, kind, at, actor }) => ({
+  return rows.map(({ revision, policy, kind, at, actor, message, commit_id: commit }) => ({
     revision,
     policy,
     kind: activationKinds.find((known) => known === kind) ?? 'apply',
     at: millis(at),
     actor,
+    message,
+    commit,
   }));
 }
 

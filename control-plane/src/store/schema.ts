@@ -88,7 +88,18 @@ export interface Tables {
     file_count: number;
     bytes: number;
   };
-  activations: { tenant: string; revision: number; policy: number; kind: string; at: number; actor: string };
+  activations: {
+    tenant: string;
+    revision: number;
+    policy: number;
+    kind: string;
+    at: number;
+    actor: string;
+    /** Why, in an operator's words; "" where nobody said. */
+    message: string;
+    /** The Git commit that the files were of, with "-dirty" where they differed from it; "" where that is not known. */
+    commit_id: string;
+  };
   flows: FlowRow;
   batches: { tenant: string; host: string; run: string; sequence: number };
   /** Lives of agents that sent batches; a host's newest has its highest number. */
@@ -559,6 +570,17 @@ const policySizes: Migration = {
   },
 };
 
+const activationNotes: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const name of ['message', 'commit_id']) {
+      await db.schema
+        .alterTable('activations')
+        .addColumn(name, 'text', (column) => column.notNull().defaultTo(''))
+        .execute();
+    }
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -576,4 +598,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013-lineage': lineage,
   '0014-batch-runs': batchRuns,
   '0015-policy-sizes': policySizes,
+  '0016-activation-notes': activationNotes,
 };

@@ -129,6 +129,7 @@ async function judgeHere(): Promise<ServerLine> {
     policy: review.policy,
     files: filesOf('observe'),
     revision: 1,
+    active: 1,
     connected: new Set<string>(),
     now,
   };

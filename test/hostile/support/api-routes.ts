@@ -25,6 +25,7 @@ const expected: Readonly<Record<string, 'operator' | 'public'>> = {
   'POST /api/v1/policy/plan': 'operator',
   'POST /api/v1/policy/rollback': 'operator',
   'POST /api/v1/suggestions': 'operator',
+  'POST /api/v1/labels/check': 'operator',
   'POST /api/v1/resume': 'operator',
   'GET /api/v1/tokens': 'operator',
   'POST /api/v1/tokens': 'operator',
