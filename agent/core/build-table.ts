@@ -259,7 +259,9 @@ function assemble(parts: {
     gates,
     classChain: (peerClass) => targetOf(peerClass).chain,
     isStrict: denies,
-    cutOff: cutsOff ? { kind: 'some', fromContainers: cutOffFromContainers(gates, parts.cutOff) } : { kind: 'none' },
+    cutOff: cutsOff
+      ? { kind: 'some', fromContainers: cutOffFromContainers(parts.workloads, parts.cutOff) }
+      : { kind: 'none' },
     rejects: [...decisions.values()].some(({ action }) => action === 'reject') ? 'some' : 'none',
     peerMaps: (gate, family) => peerMaps.get(gate.name)?.[family] ?? [],
     numbering: parts.numbering,

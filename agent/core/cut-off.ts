@@ -1,11 +1,11 @@
 // The quarantined workloads that a gate is cut off from, as one set of addresses: they meet the same denial, and one more of them is one
 // more address in the gate's peer maps. Where there are none there is no set, and no rule looks for any.
 
-import type { Address } from '#model/address.ts';
+import { type Address, familyOf } from '#model/address.ts';
 import { holds, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import { cutOffSets } from '#model/cut-off.ts';
 import type { HostRuleSet, PeerSet } from '#model/rule-set.ts';
-import type { Gate } from './gate.ts';
+import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 
 /** No rule names a set of this id: what they name begins with a kind and a slash. */
 export const cutOffId = 'cut off';
@@ -35,10 +35,27 @@ export function createCutOff({ peerSets }: Pick<HostRuleSet, 'peerSets'>): CutOf
   };
 }
 
-/** The addresses that every container of the host is cut off from. */
-export function cutOffFromContainers(gates: readonly { readonly gate: Gate }[], cutOff: CutOff): readonly Address[] {
-  const [first, ...others] = new Set(
-    gates.filter(({ gate }) => gate.workload.kind === 'container').flatMap(({ gate }) => cutOff.from(gate)),
-  );
-  return (first?.addresses ?? []).filter((address) => others.every(({ addresses }) => holds(addresses, address)));
+/** Of packets that no connection tells of: the addresses that some container is cut off from, and whom else they spare. */
+export interface ContainerCutOff {
+  readonly addresses: readonly Address[];
+  /** The container's address, and the far one that it is not cut off from. */
+  readonly spared: readonly (readonly [Address, Address])[];
+}
+
+/** One container's exemption is its own: the others stay cut off. Pairs are as many as exempt containers have addresses that exempt them. */
+export function cutOffFromContainers(workloads: readonly WorkloadGates[], cutOff: CutOff): ContainerCutOff {
+  const containers = workloads
+    .filter(({ workload }) => workload.kind === 'container')
+    .flatMap(({ workload, choices }) =>
+      workload.addresses.map((address) => ({ address, from: cutOff.from(gateAt(choices.inbound, address)) })),
+    );
+  const sets = new Set(containers.flatMap(({ from }) => from));
+  const all = sortedByCodeUnits([...new Set([...sets].flatMap(({ addresses }) => addresses))]);
+  const spared = containers.flatMap(({ address, from }) => {
+    const own = from.flatMap(({ addresses }) => addresses);
+    if (own.length === all.length) return [];
+    const others = all.filter((far) => familyOf(far) === familyOf(address) && !holds(own, far));
+    return others.map((far) => [address, far] as const);
+  });
+  return { addresses: all, spared };
 }

@@ -7,6 +7,7 @@ import { type Address, type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Direction } from '#model/verdict.ts';
+import type { ContainerCutOff } from './cut-off.ts';
 import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
@@ -47,7 +48,7 @@ interface HookRequest {
    * Whether anybody is cut off from quarantined peers. That alone makes nothing strict, or one quarantine would change what a whole fleet that
    * only observes does with packets that conntrack knows nothing of; but such packets of those peers are denied.
    */
-  readonly cutOff: { readonly kind: 'none' } | { readonly kind: 'some'; readonly fromContainers: readonly Address[] };
+  readonly cutOff: { readonly kind: 'none' } | { readonly kind: 'some'; readonly fromContainers: ContainerCutOff };
   /** Whether some decision denies with an answer. */
   readonly rejects: 'some' | 'none';
   /** Made once for a gate, looked in by both of its ways. */
@@ -355,6 +356,8 @@ function forwardLines(
     ...podLines(() => [
       ...(cutOff.kind === 'some' && !isStrict
         ? eachFamily((ip, digit) => [
+            `ct state invalid,untracked ${ip} daddr . ${ip} saddr @${podSetNames.spared(digit)} goto odd`,
+            `ct state invalid,untracked ${ip} saddr . ${ip} daddr @${podSetNames.spared(digit)} goto odd`,
             `ct state invalid,untracked ${ip} saddr @${podSetNames.cutOff(digit)} ${ip} daddr @pods${digit} counter name n_odd drop`,
             `ct state invalid,untracked ${ip} daddr @${podSetNames.cutOff(digit)} ${ip} saddr @pods${digit} counter name n_odd drop`,
           ])
@@ -504,8 +507,9 @@ function eachFamily(make: (ip: string, digit: string) => readonly string[]): rea
 /** By 4 or 6: all containers' addresses, pairs of one container's own, and the address that is judged to its gate's chain. */
 export const podSetNames = {
   all: (digit: string) => `pods${digit}`,
-  /** Whom all containers are cut off from; only where nothing else is denied. */
+  /** Whom containers are cut off from, and which of them not, as pairs (container, far); only where nothing else is denied. */
   cutOff: (digit: string) => `pods_cut_off${digit}`,
+  spared: (digit: string) => `pods_spared${digit}`,
   self: (digit: string) => `pods_self${digit}`,
   judged: (side: string, digit: string) => `pods_${side}${digit}`,
 } as const;
@@ -543,7 +547,16 @@ function podMaps(parts: {
       elements: new Map(containers.flatMap(addressesOf).map((address) => [address, ''])),
     });
     if (request.cutOff.kind === 'some' && !request.isStrict) {
-      const cutOff = request.cutOff.fromContainers.filter((address) => familyOf(address) === family);
+      const { addresses, spared } = request.cutOff.fromContainers;
+      const cutOff = addresses.filter((address) => familyOf(address) === family);
+      maps.set(podSetNames.spared(suffix[family]), {
+        declaration: `{ type ${type} . ${type}; }`,
+        kind: 'set',
+        update: 'by-element',
+        elements: new Map(
+          spared.filter(([own]) => familyOf(own) === family).map(([own, far]) => [`${own} . ${far}`, '']),
+        ),
+      });
       maps.set(podSetNames.cutOff(suffix[family]), {
         declaration: `{ type ${type}; }`,
         kind: 'set',

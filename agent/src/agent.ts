@@ -38,6 +38,7 @@ import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
 import { createMemoryRelease } from './memory.ts';
 import { runNetlinkLoop } from './netlink-loop.ts';
+import { createOwedChange } from './owed-change.ts';
 import { ownConnectionsTo } from './own-connections.ts';
 import { openPanicFlag } from './panic-flag.ts';
 import { watchPanic } from './panic-watch.ts';
@@ -180,6 +181,13 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
 
   // ---- policy, and what is told of ourselves
 
+  const refresh = createOwedChange({
+    make: () => enforcer.refresh(),
+    what: 'the table could not follow the addresses of the host and its control plane',
+    failed: fail,
+    log,
+  });
+
   let syncState: SyncState = 'connecting';
   let addressStanding: AddressStanding | undefined;
   const signOfLife = createSignOfLife();
@@ -295,7 +303,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     // Containers know their host by all of its addresses.
     const now = ownAddresses().join();
     const hasContainers = enforcer.held()?.workloads.some(({ kind }) => kind === 'container') === true;
-    if (now !== knownAddresses && hasContainers) void enforcer.refresh().catch(fail);
+    if (now !== knownAddresses && hasContainers) void refresh.ask().catch(fail);
     knownAddresses = now;
   };
   let localAddresses = host.addresses().all;
@@ -308,7 +316,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     sync.tryNow();
   }
   async function lookUpAgain(): Promise<void> {
-    if ((await reach.resolve()) === 'changed') await enforcer.refresh();
+    if ((await reach.resolve()) === 'changed') await refresh.ask();
   }
   const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
   resolving.unref();
@@ -320,11 +328,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   if (!host.reader.ok) log.warn({ reason: host.reader.error }, 'changed addresses are noticed only every half minute');
   const readers = [flows.reader, enforcement.reader, host.reader.ok ? host.reader.value : undefined];
 
-  async function relearnNames(): Promise<void> {
+  async function relearnNames(): Promise<'refused' | 'done'> {
     const outcome = await enforcer.relearn();
     if (outcome?.kind === 'refused')
-      log.error({ reason: outcome.reason }, 'the table could not follow what names stand for');
+      log.error({ reason: outcome.reason }, 'the table could not follow what names stand for; trying again');
     flows.policyChanged();
+    return outcome?.kind === 'refused' ? 'refused' : 'done';
   }
   const running = [
     sync.done,
@@ -344,6 +353,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   await Promise.allSettled(running);
 
   clearInterval(resolving);
+  refresh.close();
   stopWatchingPanic();
   await schedules.close();
   memory.close();

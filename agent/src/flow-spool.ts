@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import type { DenialCounts } from '#agent-core/unrecorded-denials.ts';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 import { isDiskError, removeIfPossible } from './fallback-directory.ts';
-import type { StateDirectory } from './state-directory.ts';
+import type { FlowProgress, StateDirectory } from './state-directory.ts';
 import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
 export interface FlowCodec {
@@ -74,16 +74,17 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     // Appending then fails too, and says so.
     if (!isDiskError(error)) throw error;
   }
+  const pathOf = (sequence: number) => join(directory, `${String(sequence).padStart(16, '0')}${suffix}`);
   const files = listFiles(directory);
   let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
   const kept = (await state.readFlowProgress())?.nextSequence ?? options.firstSequence;
   // A batch is written before the progress is: after a crash between the two, the file knows better.
-  let nextSequence = Math.max(kept, (files.at(-1)?.sequence ?? 0) + 1);
+  const newest = files.at(-1);
+  let nextSequence = Math.max(kept, (newest?.sequence ?? 0) + 1);
+  if (newest !== undefined && newest.sequence >= kept) await progressFrom(newest);
   let pending = noLoss;
   let lostConnections = 0;
   let damagedFiles = 0;
-
-  const pathOf = (sequence: number) => join(directory, `${String(sequence).padStart(16, '0')}${suffix}`);
 
   function drop(file: SpooledFile): void {
     const index = files.indexOf(file);
@@ -102,6 +103,16 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     return batch.ok ? batch.value : undefined;
   }
 
+  /** What its batch tells of is told: the next life must not tell it again. */
+  async function progressFrom(file: SpooledFile): Promise<void> {
+    const sealed = unseal((await readIfThere(pathOf(file.sequence))) ?? new Uint8Array());
+    const told = sealed.ok ? readTold(sealed.value) : undefined;
+    if (told === undefined) return;
+    await state.writeFlowProgress({ nextSequence: file.sequence + 1, ...told }).catch((error: unknown) => {
+      if (!isDiskError(error)) throw error;
+    });
+  }
+
   async function letOldestGo(file: SpooledFile): Promise<void> {
     const batch = await read(file);
     if (batch === undefined) damagedFiles += 1;
@@ -115,7 +126,9 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     async append(window) {
       const sequence = nextSequence;
       const lost = addLoss(pending, { ...window.lost, spooled: 0 });
-      const sealed = seal(codec.encode({ ...window, run: options.run, sequence, lost }));
+      const sealed = seal(
+        Buffer.concat([codec.encode({ ...window, run: options.run, sequence, lost }), renderTold(window)]),
+      );
       try {
         await writeWhole(pathOf(sequence), sealed);
         const { endedAt: seenUntil, unrecorded } = window;
@@ -160,6 +173,29 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
 
     counts: () => ({ batches: files.length, bytes, lostConnections, damagedFiles }),
   };
+}
+
+/** Behind the batch, as a field of protobuf that no message of ours has: whoever decodes the batch passes it over. */
+const toldTag = Buffer.from([0xfa, 0x7f, 24]);
+const toldBytes = toldTag.length + 24;
+
+type Told = Pick<FlowProgress, 'seenUntil' | 'unrecorded'>;
+
+function renderTold({ endedAt, unrecorded }: SpoolWindow): Uint8Array {
+  const bytes = Buffer.alloc(toldBytes);
+  toldTag.copy(bytes);
+  for (const [at, value] of [endedAt, unrecorded.inbound, unrecorded.outbound].entries())
+    bytes.writeDoubleLE(value, toldTag.length + 8 * at);
+  return bytes;
+}
+
+/** Undefined: by an agent that wrote none. */
+function readTold(batch: Uint8Array): Told | undefined {
+  const bytes = Buffer.from(batch.subarray(-toldBytes));
+  if (bytes.length < toldBytes || !bytes.subarray(0, toldTag.length).equals(toldTag)) return undefined;
+  const [seenUntil = 0, inbound = -1, outbound = -1] = [0, 8, 16].map((at) => bytes.readDoubleLE(toldTag.length + at));
+  const isTold = seenUntil > 0 && [seenUntil, inbound, outbound].every((n) => Number.isSafeInteger(n) && n >= 0);
+  return isTold ? { seenUntil: millis(seenUntil), unrecorded: { inbound, outbound } } : undefined;
 }
 
 /** In order of sequence. What a crash left half written goes. */

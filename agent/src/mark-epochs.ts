@@ -11,7 +11,10 @@ import { err, ok, type Result } from '#model/result.ts';
 const middleEpoch = lastEpoch >> 1;
 
 export interface MarkEpochs {
-  /** The epoch after `current`; marks are cleared first where it has been used before. */
+  /**
+   * The epoch after `current`, the one in force, and after all that were given before: what failed to load with one may have loaded all the
+   * same, and have stamped. Marks are cleared first where it has been used before.
+   */
   next(current: number): Promise<Result<number>>;
   /** Where no table of ours says which epochs were used, marks of an older life could be taken for today's: all go. */
   sweepAll(): Promise<Result<void>>;
@@ -34,6 +37,8 @@ export function createMarkEpochs(options: {
   const { marks, sweepMarks, log } = options;
   /** All of ours until it is known what made the marks that stand. */
   let staleBits = marks.mask;
+  /** The last one given, loaded or not. */
+  let given: number | undefined;
   const isInDoubt = () => staleBits !== marks.epochMask;
   return {
     isInDoubt,
@@ -46,11 +51,15 @@ export function createMarkEpochs(options: {
     },
     sweep: (bits) => sweepMarks({ bits, but: 0 }),
     next: async (current) => {
-      const next = current < lastEpoch ? current + 1 : firstEpoch;
+      const last = given !== undefined && isAfter(given, current) ? given : current;
+      const next = last < lastEpoch ? last + 1 : firstEpoch;
       // In doubt, marks are swept as a whole with the load; a sweep of some bits would change what the table that stands reads in them.
-      if (!needsSweep(current) || isInDoubt()) return ok(next);
-      const swept = await sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, current) });
-      return swept.ok ? ok(next) : err(`marks of older epochs could not be cleared: ${swept.error}`);
+      if (needsSweep(last) && !isInDoubt()) {
+        const swept = await sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, current) });
+        if (!swept.ok) return err(`marks of older epochs could not be cleared: ${swept.error}`);
+      }
+      given = next;
+      return ok(next);
     },
     sweepAll: async () => {
       const swept = await sweepMarks({ bits: staleBits, but: 0 });
@@ -59,6 +68,12 @@ export function createMarkEpochs(options: {
       return ok(undefined);
     },
   };
+}
+
+/** Epochs go round; what is ahead by less than half of the way is later. */
+function isAfter(epoch: number, other: number): boolean {
+  const ahead = (epoch - other + lastEpoch) % lastEpoch;
+  return ahead > 0 && ahead < middleEpoch;
 }
 
 /** Whether the epoch after this one may begin only once marks are cleared. */

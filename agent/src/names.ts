@@ -66,8 +66,8 @@ export interface Names extends NamesOfTable {
   status(): NamesStatus;
   /** Keeps the table up with what is learnt, until the signal; lets every held answer go on at the end. */
   run(options: {
-    /** Puts the rule set in force into the kernel again, with what is known now. */
-    readonly relearn: () => Promise<void>;
+    /** Puts the rule set in force into the kernel again, with what is known now. `refused`: the table is as it was, and it is tried again. */
+    readonly relearn: () => Promise<'done' | 'refused'>;
     readonly signal: AbortSignal;
   }): Promise<void>;
   close(): void;
@@ -90,6 +90,8 @@ const idleTickMs = 60_000;
 const expireEveryMs = 5000;
 const resolversEveryMs = 30_000;
 const saveAfterMs = 200;
+/** What the kernel refused it may take later; each try costs a whole change. */
+const relearnAgainMs = 5000;
 
 export function createNames(options: NamesOptions): Names {
   const { settings, log, nft } = options;
@@ -103,13 +105,18 @@ export function createNames(options: NamesOptions): Names {
   let source: OpenAnswerSource | undefined;
   let state: 'untried' | 'tried' = 'untried';
   let reading: Promise<void> = Promise.resolve();
-  let relearn: (() => Promise<void>) | undefined;
+  let relearn: (() => Promise<'done' | 'refused'>) | undefined;
   /** What is in the table, and what the table that is being made was made of. */
   let appliedVersion = 0;
   let resolvedVersion = 0;
+  /** After a refusal, ms of the monotonic clock. */
+  let notBeforeMs = 0;
+  /** Other resolvers are to be in the table too. */
+  let owesResolvers = false;
   let applying: Promise<void> | undefined;
   const held = createHeldAnswers(settings);
   let saving: NodeJS.Timeout | undefined;
+  let writing: Promise<void> = Promise.resolve();
   const counts = { answers: 0, unasked: 0, unseen: 0 };
 
   const save = async () => {
@@ -125,20 +132,29 @@ export function createNames(options: NamesOptions): Names {
     }
   };
   const saveSoon = () => {
-    saving ??= setTimeout(() => void save(), saveAfterMs).unref();
+    saving ??= setTimeout(() => {
+      writing = save();
+    }, saveAfterMs).unref();
   };
 
   /** Everything known now goes into the table; one change at a time, each with all that was learnt before it began. */
   const apply = async () => {
-    while (relearn !== undefined && appliedVersion < learnt.version) {
+    while (relearn !== undefined && isOwed()) {
       const { version } = learnt;
-      await relearn();
+      owesResolvers = false;
+      if ((await relearn()) === 'refused') {
+        owesResolvers = true;
+        notBeforeMs = performance.now() + relearnAgainMs;
+        return;
+      }
       appliedVersion = version;
       saveSoon();
       held.applied(version);
     }
   };
+  const isOwed = () => owesResolvers || appliedVersion < learnt.version;
   const applySoon = () => {
+    if (!isOwed() || performance.now() < notBeforeMs) return;
     applying ??= apply().finally(() => {
       applying = undefined;
     });
@@ -148,7 +164,7 @@ export function createNames(options: NamesOptions): Names {
   const learn = (answered: readonly AnsweredAddress[]): 'wanted' | 'not-wanted' => {
     const outcome = learnt.learn(answered, clock.now());
     if (outcome === 'wanted') saveSoon();
-    if (appliedVersion < learnt.version) applySoon();
+    applySoon();
     return outcome;
   };
 
@@ -249,9 +265,10 @@ export function createNames(options: NamesOptions): Names {
           const found = readResolvers(settings.resolvers);
           if (found.join() !== resolvers.join()) {
             resolvers = found;
-            if (learnt.names.length > 0) await given();
+            owesResolvers = learnt.names.length > 0;
           }
         }
+        applySoon();
         lookups.tick({ names: learnt.names, resolvers, nowMs: now });
         await pause(learnt.names.length > 0 ? tickMs : idleTickMs, signal, (end) => {
           endPause = end;
@@ -263,6 +280,7 @@ export function createNames(options: NamesOptions): Names {
       stopReading.abort();
       await reading;
       source?.close();
+      await writing;
       if (saving === undefined) return;
       clearTimeout(saving);
       await save();

@@ -121,7 +121,9 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const changed = await changeInPlace(before, table, given);
     if (!changed.ok) {
       log.warn({ revision, reason: changed.error }, 'the change did not load; loading the whole table instead');
-      return loader.load(table, state);
+      // What was refused, or could not be read back, may stand for all we know.
+      const epoch = await epochs.next(state.epoch);
+      return epoch.ok ? loader.load(table, { ...state, epoch: epoch.value }) : epoch;
     }
     const removal = removalScript(before.table, table, state);
     const removed = removal === undefined ? ok(undefined) : await loader.commit(removal, state);

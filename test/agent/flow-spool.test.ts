@@ -1,12 +1,13 @@
 // Batches survive until their receipt: across restarts, torn files, a full disk allowance and a control plane that is away.
 
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createFlowSender } from '#agent/flow-sender.ts';
 import { type FlowSpool, openFlowSpool } from '#agent/flow-spool.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
+import { seal } from '#agent/whole-file.ts';
 import { noDenials } from '#agent-core/unrecorded-denials.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowBatch, FlowRecord } from '#model/flow.ts';
@@ -103,6 +104,36 @@ describe('the spool', () => {
     const after = await open();
     await after.append(window(2));
     expect((await drain(after)).map(({ sequence }) => sequence)).toEqual([100, 101]);
+  });
+
+  test('a crash before the progress was kept tells nothing twice: the batch knows what it told of', async () => {
+    const denials = (unrecorded: number, endedAt: number) => ({
+      ...window(1, { ...noLoss, deniedInbound: unrecorded }),
+      endedAt: millis(endedAt),
+      unrecorded: { inbound: unrecorded, outbound: 7 },
+    });
+    const before = await open();
+    await before.append(denials(5, 5000));
+    const progressPath = join(path, 'flow-progress');
+    const older = await readFile(progressPath);
+    await before.append(denials(9, 9000));
+    await writeFile(progressPath, older);
+    await open();
+    const expected = { nextSequence: 102, seenUntil: 9000, unrecorded: { inbound: 9, outbound: 7 } };
+    expect(await state.readFlowProgress()).toEqual(expected);
+    // A newer progress stands, whatever an old file says.
+    await state.writeFlowProgress({ ...expected, nextSequence: 200, seenUntil: millis(9500) });
+    expect((await drain(await open())).map(({ sequence }) => sequence)).toEqual([100, 101]);
+    expect(await state.readFlowProgress()).toMatchObject({ nextSequence: 200, seenUntil: 9500 });
+  });
+
+  test('a batch of an earlier agent, which says nothing of it, leaves the progress as it is', async () => {
+    await mkdir(state.spoolPath, { recursive: true });
+    const batch = { ...window(3), sequence: 100, lost: noLoss };
+    await writeFile(join(state.spoolPath, '0000000000000100.batch'), seal(encodeFlowBatch(batch)));
+    const spool = await open();
+    expect(await state.readFlowProgress()).toBeUndefined();
+    expect((await drain(spool)).map(({ sequence }) => sequence)).toEqual([100]);
   });
 
   test('a torn file is counted and removed, and the rest is sent', async () => {

@@ -59,6 +59,7 @@ const running = names.run({
   async relearn() {
     const outcome = await enforcer.relearn();
     if (outcome?.kind === 'refused') throw new Error(outcome.reason);
+    return 'done';
   },
 });
 running.catch((error: unknown) => {
