@@ -11,7 +11,7 @@ import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { type CutOff, createCutOff, cutOffFromContainers } from './cut-off.ts';
 import { createInterner, type Decision, isCutOff } from './decision.ts';
-import { denialChains, dhcpWords } from './denial-chains.ts';
+import { type DhcpServerPort, type DhcpWays, denialChains, dhcpServerChain, dhcpServerPorts } from './denial-chains.ts';
 import { deniedSets, unrecordedCounter } from './denied-sets.ts';
 import { chooseGates, type WorkloadGates } from './gate.ts';
 import { type GuestNetworks, hookChains, tagParts } from './hook-chains.ts';
@@ -51,6 +51,8 @@ export interface TableRequest {
   readonly marks?: MarkLayout;
   /** Units whose cgroups systemd puts into sets of ours (unit-sets.ts). */
   readonly namedUnits?: NamedUnits;
+  /** Users whose sockets may be a DHCP client's or server's, sorted. Default: root. */
+  readonly dhcpUsers?: readonly number[];
   /** The table now in force, so that classes whose content changed keep their chain. */
   readonly previous?: Table;
   /** Elements of verdict maps that a change may have the kernel walk through (peer-layout.ts). */
@@ -166,9 +168,25 @@ export function buildTable(request: TableRequest): Table | undefined {
     const number = classNumbers.get(peerClass.key) ?? 0;
     return { chain: `c_${number}`, tag: tagText(number * 2 + 1) };
   };
-  for (const direction of ['inbound', 'outbound'] as const) {
-    use(dhcpDecision({ intern, direction, workload: hostName(request.ruleSet) }));
-  }
+  const workload = hostName(request.ruleSet);
+  const dhcpNumber = (role: DhcpRole, direction: Direction): number => {
+    const decision = dhcpDecision({ intern, role, direction, workload });
+    use(decision);
+    return numberOf(decision);
+  };
+  const serving = dhcpServers(gates);
+  const dhcp: DhcpWays = {
+    users: request.dhcpUsers ?? [0],
+    marks,
+    client: { inbound: dhcpNumber('dhcp-client', 'inbound'), outbound: dhcpNumber('dhcp-client', 'outbound') },
+    ...(serving.size > 0 && {
+      server: {
+        number: dhcpNumber('dhcp-server', 'outbound'),
+        ports: dhcpServerPorts.filter((port) => [...serving.values()].some((ports) => ports.has(port))),
+      },
+    }),
+  };
+  if (isExhausted) return undefined;
   const capacities = new Capacities(request.numbering.capacities);
   return assemble({
     marks,
@@ -193,6 +211,8 @@ export function buildTable(request: TableRequest): Table | undefined {
     host: hostName(request.ruleSet),
     capacities,
     cutOff,
+    dhcp,
+    serving: new Set(serving.keys()),
     numbering: () => ({
       decisions: numberer.decisions,
       nextDecision: numberer.nextDecision,
@@ -224,6 +244,9 @@ function assemble(parts: {
   readonly host: string;
   readonly capacities: Capacities;
   readonly cutOff: CutOff;
+  readonly dhcp: DhcpWays;
+  /** Workloads that are granted to hear DHCP clients. */
+  readonly serving: ReadonlySet<string>;
   readonly numbering: () => Numbering;
 }): Table {
   const { marks, gates, decisions, targetOf, decisionChain } = parts;
@@ -269,18 +292,14 @@ function assemble(parts: {
     ...(parts.guests === undefined ? {} : { guests: parts.guests }),
   });
   const chains = new Map<string, Chain>(hooks.chains);
-  for (const [name, lines] of denialChains((direction) =>
-    decisionChain(dhcpDecision({ intern: parts.intern, direction, workload: parts.host })),
-  )) {
-    chains.set(name, { lines });
-  }
+  for (const [name, lines] of denialChains(parts.dhcp)) chains.set(name, { lines });
   const containers = new Set(
     parts.workloads.flatMap(({ workload }) => (workload.kind === 'container' ? [workload.workload] : [])),
   );
   for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
     const lines = containers.has(decision.workload)
       ? containerDecisionLines(marks, number, decision)
-      : decisionLines(marks, number, decision);
+      : decisionLines(marks, number, decision, parts.serving);
     chains.set(`r_${number}`, { lines });
   }
   const numbered = [...parts.classNumbers]
@@ -347,10 +366,18 @@ function assemble(parts: {
 }
 
 /** A decision's own chain: it stamps or denies, counts, and ends. Named counters outlive a refill, inline ones would not. */
-function decisionLines(marks: MarkLayout, number: number, { action, direction, end }: Decision): readonly string[] {
+function decisionLines(
+  marks: MarkLayout,
+  number: number,
+  { workload, action, direction, end }: Decision,
+  serving: ReadonlySet<string>,
+): readonly string[] {
   const side = direction === 'inbound' ? 'in' : 'out';
-  // DHCP is essential in every layer, but only its source port tells it: it is looked at where it would not simply pass.
-  const essential = end.verdict === 'allow' ? [] : [`jump essential_${side}`];
+  // DHCP is essential in every layer, but only its ports tell it: it is looked at where it would not simply pass. From whom this host is cut off,
+  // or is itself to be kept, it gives or takes no lease: a quarantined host may ask for its own.
+  const client = end.verdict === 'allow' || isCutOff(end) ? [] : [`jump essential_${side}`];
+  const isServer = client.length > 0 && direction === 'outbound' && end.reason !== 'quarantine';
+  const essential = isServer && serving.has(workload) ? [...client, `jump ${dhcpServerChain}`] : client;
   // A packet without a connection cannot be stamped, and its line ends at that: it is let pass as what it is, a packet.
   const pass = `counter name n_${number} accept`;
   if (action === 'accept') return [...essential, `${stampWords(marks, number)} ${pass}`, pass];
@@ -372,15 +399,10 @@ function denialLines(
  * hook with both interfaces, it leaves its name, the server's over the client's, and the hook's last line stamps; at the host's own
  * hooks the mark is the host's.
  */
-function containerDecisionLines(
-  marks: MarkLayout,
-  number: number,
-  { action, direction, end }: Decision,
-): readonly string[] {
+function containerDecisionLines(marks: MarkLayout, number: number, { action, direction }: Decision): readonly string[] {
   const side = direction === 'inbound' ? 'in' : 'out';
-  const essential = end.verdict === 'allow' ? [] : dhcpWords[direction].map((words) => `${words} return`);
-  if (action !== 'accept') return [...essential, ...denialLines(marks, number, { action, side })];
-  return [...essential, `counter name n_${number}`, `iif != 0 oif != 0 ${nameWords(marks, number)}`];
+  if (action !== 'accept') return denialLines(marks, number, { action, side });
+  return [`counter name n_${number}`, `iif != 0 oif != 0 ${nameWords(marks, number)}`];
 }
 
 function essentialForm({ name, direction, peers, services, owner }: EssentialEntry): unknown {
@@ -392,18 +414,38 @@ function hostName(ruleSet: HostRuleSet): string {
   return ruleSet.workloads.find(({ kind }) => kind === 'host')?.workload ?? ruleSet.host;
 }
 
+type DhcpRole = 'dhcp-client' | 'dhcp-server';
+
 function dhcpDecision(request: {
   readonly intern: ReturnType<typeof createInterner>;
+  readonly role: DhcpRole;
   readonly direction: Direction;
   readonly workload: string;
 }): Decision {
-  const { direction, workload } = request;
+  const { role, direction, workload } = request;
   return request.intern({
     workload,
     direction,
     action: 'accept',
-    end: { verdict: 'allow', reason: 'essential', essential: 'dhcp-client', workload },
+    end: { verdict: 'allow', reason: 'essential', essential: role, workload },
   });
+}
+
+/** The host and its units that some rule lets hear DHCP clients, and at which ports: whom they may hear they may answer. */
+function dhcpServers(gates: readonly NamedGate[]): ReadonlyMap<string, ReadonlySet<DhcpServerPort>> {
+  const serving = new Map<string, Set<DhcpServerPort>>();
+  for (const { gate, classes } of gates) {
+    const { workload, kind } = gate.workload;
+    if (gate.direction !== 'inbound' || kind === 'container') continue;
+    for (const { services } of usedClasses(classes)) {
+      for (const port of dhcpServerPorts) {
+        const end = services.udp.find(({ low, high }) => low <= port && port <= high)?.value.end;
+        if (end?.verdict !== 'allow' || end.reason === 'off') continue;
+        serving.set(workload, (serving.get(workload) ?? new Set()).add(port));
+      }
+    }
+  }
+  return serving;
 }
 
 /** Each once or more often. */

@@ -1,5 +1,5 @@
-// The chains that every denied packet passes before its verdict, which stands in a rule of its own: what is essential by its source
-// port, and the counting. A packet is counted exactly once: in the element of its connection, else without its service, else by a
+// The chains that every denied packet passes before its verdict, which stands in a rule of its own: DHCP, which only its ports tell, and
+// the counting. A packet is counted exactly once: in the element of its connection, else without its service, else by a
 // counter of what found no room.
 //
 //   has its place ─────────────────────────────► den_in4 …   (seen_in4 tells)
@@ -19,34 +19,86 @@ import {
   type Side,
   unrecordedCounter,
 } from './denied-sets.ts';
+import type { MarkLayout } from './mark-layout.ts';
+import { decisionWords } from './table.ts';
 
-const dhcpAsks = ['udp sport 68 udp dport 67', 'udp sport 546 udp dport 547'];
-const dhcpAnswers = ['udp sport 67 udp dport 68', 'udp sport 547 udp dport 546'];
-const asReply = (words: string) => `ct direction reply ${words}`;
+/** A client's port and its server's. */
+const dhcpPorts = [
+  { client: 68, server: 67 },
+  { client: 546, server: 547 },
+] as const;
+export type DhcpServerPort = (typeof dhcpPorts)[number]['server'];
+export const dhcpServerPorts: readonly DhcpServerPort[] = dhcpPorts.map(({ server }) => server);
 
-/** What tells a DHCP client's packets, by the direction that is judged: of a connection, its answers are judged as its requests are. */
-export const dhcpWords: Readonly<Record<Direction, readonly string[]>> = {
-  inbound: [...dhcpAnswers, ...dhcpAsks.map(asReply)],
-  outbound: [...dhcpAsks, ...dhcpAnswers.map(asReply)],
-};
+/** What of DHCP is essential, by whose sockets, and under which decisions. */
+export interface DhcpWays {
+  /** Users whose sockets ask and answer: ports alone would be a way through any denial for whoever may bind them. */
+  readonly users: readonly number[];
+  readonly marks: MarkLayout;
+  /** Of a client's decision. */
+  readonly client: Readonly<Record<Direction, number>>;
+  /** Of the decision by which a host answers whom it is granted to hear; absent where no workload of the host is. */
+  readonly server?: { readonly number: number; readonly ports: readonly DhcpServerPort[] };
+}
+
+const firstWay = 'ct direction original';
+/** What is forwarded is a guest's, which has none of it. */
+const notForwarded = 'oif 0';
+
+/**
+ * A client's own requests are told by whose socket sends them, and what comes from a server by its ports; nothing else of a connection tells
+ * them from anybody's on these ports, so the other way of it passes by the decision in its mark alone, which only the first has brought there.
+ */
+function clientLines(direction: Direction, { users, marks, client }: DhcpWays): readonly string[] {
+  const number = client[direction];
+  const isKnown = `${decisionWords(marks)} == 0x${marks.stamp(number, 0).toString(16)}`;
+  return dhcpPorts.flatMap(({ client: own, server }) => {
+    const asks = `udp sport ${own} udp dport ${server}`;
+    const answers = `udp sport ${server} udp dport ${own}`;
+    return direction === 'outbound'
+      ? [
+          `${firstWay} ${asks} ${userWords(users)} goto r_${number}`,
+          `ct direction reply ${answers} ${isKnown} goto r_${number}`,
+        ]
+      : [
+          `${firstWay} ${answers} ${notForwarded} goto r_${number}`,
+          `ct direction reply ${asks} ${isKnown} goto r_${number}`,
+        ];
+  });
+}
+
+/** A server's answer to a broadcast or a multicast is no reply to conntrack, but a connection of its own. */
+function serverLines({ users, server }: DhcpWays): readonly string[] {
+  return dhcpPorts
+    .filter(({ server: port }) => server?.ports.includes(port) === true)
+    .map(
+      ({ client, server: port }) =>
+        `${firstWay} udp sport ${port} udp dport ${client} ${userWords(users)} goto r_${server?.number}`,
+    );
+}
+
+/** Where a server's answers are looked for. */
+export const dhcpServerChain = 'dhcp_answers_out';
+
+function userWords(users: readonly number[]): string {
+  return users.length === 1 ? `meta skuid ${users[0]}` : `meta skuid { ${users.join(', ')} }`;
+}
 
 /** The least that is given to one stranger of IPv6. */
 const strangersBits = 'ffff:ffff:ffff:ffff::';
 
-export function denialChains(
-  dhcpChain: (direction: Direction) => string,
-): readonly (readonly [string, readonly string[]])[] {
-  return deniedSides.flatMap(({ side, direction }): (readonly [string, readonly string[]])[] => {
-    const goto = `goto ${dhcpChain(direction)}`;
+export function denialChains(dhcp: DhcpWays): readonly (readonly [string, readonly string[]])[] {
+  const chains = deniedSides.flatMap(({ side, direction }): (readonly [string, readonly string[]])[] => {
     const [ipv4, ipv6] = deniedFamilies;
     return [
-      [`essential_${side}`, dhcpWords[direction].map((words) => `${words} ${goto}`)],
+      [`essential_${side}`, clientLines(direction, dhcp)],
       [`unshared_${side}`, unsharedLines(side, direction)],
       [`count_${side}4`, countLines(side, ipv4)],
       [`count_${side}6`, countLines(side, ipv6)],
       [`count_${side}`, [`meta nfproto ipv4 goto count_${side}4`, `goto count_${side}6`]],
     ];
   });
+  return dhcp.server === undefined ? chains : [...chains, [dhcpServerChain, serverLines(dhcp)]];
 }
 
 /** One shape of key a set: what tells the packets that have it, and where they are kept. */

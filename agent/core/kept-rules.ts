@@ -18,6 +18,8 @@ export interface KeptRulesRequest {
   readonly marks: MarkLayout;
   /** Units that systemd itself tells the kernel of. */
   readonly namedUnits: NamedUnits;
+  /** Whose sockets may be a DHCP client's or server's. */
+  readonly dhcpUsers?: readonly number[];
   readonly digestOf: (table: Table) => string;
 }
 

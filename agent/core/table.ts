@@ -56,7 +56,7 @@ export function isEpochLine(line: string): boolean {
 
 /** Whether a line lets what stands in a mark decide: which packets pass unasked, whose rules are asked. */
 export function believesMark(line: string): boolean {
-  return line.includes(`== ${epochSlot}`) || /^ct mark and 0x[0-9a-f]+ (?:vmap |== 0x[0-9a-f]+ goto )/.test(line);
+  return line.includes(`== ${epochSlot}`) || /(?:^| )ct mark and 0x[0-9a-f]+ (?:vmap |== 0x[0-9a-f]+ goto )/.test(line);
 }
 
 export function fillEpoch(line: string, epoch: number, marks: MarkLayout): string {

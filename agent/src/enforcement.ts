@@ -10,6 +10,7 @@ import { tableName } from '#agent-core/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { ownAddresses, readGuestNetworks } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
+import { readDhcpUsers } from './dhcp-users.ts';
 import { createElementSocket } from './element-socket.ts';
 import { createEnforcer, type TableEnforcer } from './enforcer.ts';
 import type { EventLog } from './event-log.ts';
@@ -89,6 +90,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     stateRule: readStateRule,
     generation: readGeneration,
     namedUnits: () => readUnitDropIns(),
+    dhcpUsers: readDhcpUsers,
     beforeFirstTable: () => enterOpenSockets(log),
     units,
     elements,

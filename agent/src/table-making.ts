@@ -21,6 +21,8 @@ export interface TableMakingOptions {
   readonly ownAddresses?: () => readonly Address[];
   /** Read at every change; undefined where the host forwards nothing. */
   readonly guests?: () => GuestNetworks | undefined;
+  /** Read at every change: users whose sockets may be a DHCP client's or server's, sorted. Default: root alone. */
+  readonly dhcpUsers?: () => readonly number[];
   /** Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts (peer-layout.ts). */
   readonly mostWalks?: number;
   /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
@@ -71,6 +73,7 @@ export function createTableMaking(options: TableMakingOptions): TableMaking {
       ownAddresses: ownAddresses?.() ?? [],
       namedUnits: namedUnits?.() ?? new Map(),
       ...(guests === undefined ? {} : { guests }),
+      ...(options.dhcpUsers === undefined ? {} : { dhcpUsers: options.dhcpUsers() }),
       ...(mostWalks === undefined ? {} : { mostWalks }),
       ...(previous === undefined ? {} : { previous }),
     };

@@ -8,6 +8,7 @@ import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { noRoomText } from '#agent-core/render.ts';
 import { tableName } from '#agent-core/table.ts';
 import { CommandError } from '../command-error.ts';
+import { readDhcpUsers } from '../dhcp-users.ts';
 import { nftOfEmptyNamespace } from '../empty-namespace.ts';
 import { diskErrorText, isDiskError } from '../fallback-directory.ts';
 import type { LastGoodRecord } from '../last-good-record.ts';
@@ -58,7 +59,16 @@ function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRec
   const layout = markLayoutOf(markMask);
   const marks = layout.ok ? layout.value : defaultMarks;
   const namedUnits = readUnitDropIns();
-  const script = keptScript({ ruleSet, essentials, numbering, epoch, marks, namedUnits, digestOf });
+  const script = keptScript({
+    ruleSet,
+    essentials,
+    numbering,
+    epoch,
+    marks,
+    namedUnits,
+    dhcpUsers: readDhcpUsers(),
+    digestOf,
+  });
   if (script === undefined) throw cannotHold(noRoomText(marks));
   const { units, names } = leftBehind(ruleSet, namedUnits);
   return {

@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
+import { readDhcpUsers } from '../dhcp-users.ts';
 import { createEnforcer } from '../enforcer.ts';
 import { openEventLog } from '../event-log.ts';
 import { isDiskError } from '../fallback-directory.ts';
@@ -56,6 +57,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       sweepMarks,
       stateRule: readStateRule,
       namedUnits: () => readUnitDropIns(),
+      dhcpUsers: readDhcpUsers,
       // At boot there are none; after a panic there may be, and unknown to conntrack they would be cut.
       beforeFirstTable: async () => {
         const entered = await insertOpenSockets();
