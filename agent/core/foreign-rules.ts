@@ -5,12 +5,13 @@
 import { complement, defaultMarks, type MarkLayout, markLayoutOf, maskText } from './mark-layout.ts';
 
 /**
- * `weakens`: a denial of ours may not hold. `denies`: what we allow may be denied there. `chain` and `rule` are as nft lists them; empty
+ * `weakens`: a denial of ours may not hold. `misled`: it reads bits of the connection mark that we write, and may then do another thing than it
+ * was made for. `denies`: what we allow may be denied there. `chain` and `rule` are as nft lists them; empty
  * where the finding is the table's.
  */
 export interface ForeignFinding {
-  readonly effect: 'weakens' | 'denies';
-  readonly kind: 'notrack' | 'mark' | 'offload' | 'rewrite' | 'bypass' | 'denial' | 'flush' | 'unseen';
+  readonly effect: 'weakens' | 'misled' | 'denies';
+  readonly kind: 'notrack' | 'mark' | 'mark-read' | 'offload' | 'rewrite' | 'bypass' | 'denial' | 'flush' | 'unseen';
   /** "ip filter", or the file or interface that a finding outside nft's tables is about. */
   readonly table: string;
   readonly chain: string;
@@ -43,22 +44,30 @@ export function findForeignRules(listing: string, marks: MarkLayout = defaultMar
   for (const table of tables) {
     for (const chain of table.chains.values()) {
       for (const rule of chain.rules) {
+        const place = { table: table.name, chain: chain.name, rule: shortened(rule) };
         const found = weakening(rule, marks);
-        if (found === undefined) continue;
-        findings.push({ effect: 'weakens', ...found, table: table.name, chain: chain.name, rule: shortened(rule) });
+        if (found !== undefined) findings.push({ effect: 'weakens', ...found, ...place });
+        const read = markRead(rule, marks);
+        if (read !== undefined) findings.push({ effect: 'misled', ...read, ...place });
       }
     }
     findings.push(...denials(table));
   }
-  // What weakens first: the list is bounded.
-  const order = { weakens: 0, denies: 1 } as const;
+  // What weakens first, then what we break: the list is bounded.
+  const order = { weakens: 0, misled: 1, denies: 2 } as const;
   return findings.sort((a, b) => order[a.effect] - order[b.effect]).slice(0, findingsMost);
 }
 
-/** "weakens: inet filter, chain raw: udp dport 53 notrack (…)": one line for people. */
+const effects: Readonly<Record<ForeignFinding['effect'], string>> = {
+  weakens: 'may override ours',
+  misled: 'may be misled by our mark',
+  denies: 'may deny what is allowed',
+};
+
+/** "may override ours: inet filter, chain raw: udp dport 53 notrack (…)": one line for people. */
 export function findingText({ effect, table, chain, rule, text }: ForeignFinding): string {
   const place = [table, chain === '' ? '' : `chain ${chain}`].filter((part) => part !== '').join(', ');
-  return `${effect === 'weakens' ? 'may override ours' : 'may deny what is allowed'}: ${place}${rule === '' ? '' : `: ${rule}`} (${text})`;
+  return `${effects[effect]}: ${place}${rule === '' ? '' : `: ${rule}`} (${text})`;
 }
 
 function readTables(listing: string): readonly ForeignTable[] {
@@ -92,6 +101,36 @@ function readTables(listing: string): readonly ForeignTable[] {
 }
 
 type Weakening = Pick<ForeignFinding, 'kind' | 'text'>;
+
+/** Routing by connection mark, traffic classes and the like: they see our decision and epoch in the bits that are ours. */
+function markRead(rule: string, { mask }: MarkLayout): Weakening | undefined {
+  const read = (readBits(rule) & mask) >>> 0;
+  if (read === 0) return undefined;
+  const others = maskText(complement(mask));
+  return {
+    kind: 'mark-read',
+    text: `it reads bits ${maskText(read)} of the connection mark, which are ours and change with each policy; have it read the bits ${others} alone, as in "ct mark and ${others}", or set connections.markMask to bits that it does not read`,
+  };
+}
+
+/** Bits of the connection mark on which a rule acts: compared, looked up, or put into the packet's mark. What keeps other bits while it writes some acts on none. */
+function readBits(rule: string): number {
+  if (/\bxt match "connmark"/.test(rule)) return allBits;
+  let bits = 0;
+  for (const [, mask] of rule.matchAll(
+    /(?:\bconnmark match|-m connmark(?: !)? --mark) +(?:! ?)?0x[0-9a-f]+(?:\/(0x[0-9a-f]+))?/g,
+  ))
+    bits |= mask === undefined ? allBits : Number(mask);
+  const restored = /CONNMARK (?:restore|--restore-mark)(.*)/.exec(rule)?.[1];
+  if (restored !== undefined) {
+    const [, inverted = '', mask] = /\b(?:ctmask|mask) (~?)(0x[0-9a-f]+)/.exec(restored) ?? [];
+    bits |= mask === undefined ? allBits : inverted === '' ? Number(mask) : complement(Number(mask));
+  }
+  const others = rule.replaceAll(/\bct mark set ct mark\b/g, '').replaceAll(/\bct mark set\b/g, '');
+  for (const [, mask] of others.matchAll(/\bct mark\b(?: (?:&|and) (0x[0-9a-f]+))?/g))
+    bits |= mask === undefined ? allBits : Number(mask);
+  return bits >>> 0;
+}
 
 function weakening(rule: string, marks: MarkLayout): Weakening | undefined {
   if (/\bnotrack\b|xt target "(NOTRACK|CT)"|-j (NOTRACK|CT --notrack)\b/.test(rule)) {

@@ -121,6 +121,13 @@ export const hostProblemCatalogue = {
     meaning: 'Rules of another program write bits of the connection mark that are Segwall’s: a denial may not hold.',
     remedy: 'Leave it bits of its own with `connections: { markMask: … }`, as the finding says.',
   },
+  'mark-read': {
+    told: 'agents',
+    meaning:
+      'Rules of another program read bits of the connection mark that are Segwall’s, as routing by connection mark does: what they see there changes with each policy.',
+    remedy:
+      'Have it read its own bits alone, or give Segwall others with `connections: { markMask: … }`, as the finding says.',
+  },
   'others-override': {
     told: 'agents',
     meaning:

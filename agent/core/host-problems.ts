@@ -94,6 +94,9 @@ function foreignProblems({ foreign, unjudgedBridges, claimedAddresses }: HostCon
         text: findingText(finding),
       }),
     ),
+    ...foreign
+      .filter(({ effect }) => effect === 'misled')
+      .map((finding): HostProblem => ({ code: 'mark-read', text: findingText(finding) })),
     ...claimedAddresses.map((text): HostProblem => ({ code: 'container-addresses', text })),
     ...unjudgedBridges.map(
       (bridge): HostProblem => ({

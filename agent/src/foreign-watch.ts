@@ -53,7 +53,7 @@ export function createForeignWatch(options: {
     const news = now.filter((finding) => !before.has(findingText(finding)));
     for (const finding of news) {
       const { table, chain, rule, kind } = finding;
-      const level = finding.effect === 'weakens' ? 'warn' : 'info';
+      const level = finding.effect === 'denies' ? 'info' : 'warn';
       log[level]({ kind, table, chain, rule }, findingText(finding));
     }
     if (news.length > 0 || now.length !== before.size) options.told?.();

@@ -36,6 +36,7 @@ describe('a host’s problems', () => {
     ['no address that others could reach', { addresses: { published: 0, beyond: 0 } }, ['no-addresses']],
     ['more addresses than are taken', { addresses: { published: 4096, beyond: 3 } }, ['addresses-left-out']],
     ['another writes our mark', { foreign: [finding('mark')] }, ['mark-shared']],
+    ['another reads our mark', { foreign: [finding('mark-read', 'misled')] }, ['mark-read']],
     ['another takes packets out of tracking', { foreign: [finding('notrack')] }, ['others-override']],
     ['another only denies', { foreign: [finding('denial', 'denies')] }, []],
     ['two others', { foreign: [finding('mark'), finding('offload')] }, ['mark-shared', 'others-override']],

@@ -12,6 +12,7 @@ import {
   lastEpoch,
   type MarkLayout,
   markLayoutOf,
+  maskText,
 } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
@@ -168,4 +169,48 @@ describe('what others write of our bits', () => {
       expect(found?.text).toMatch(/have it keep to the bits 0x00ff0000 .* or set connections\.markMask/);
     },
   );
+});
+
+describe('what others read of our bits', () => {
+  const chain = (rule: string) =>
+    `table ip mangle {\n\tchain PREROUTING {\n\t\ttype filter hook prerouting priority -150; policy accept;\n\t\t${rule}\n\t}\n}\n`;
+  const ours = defaultMarks.mask;
+
+  test.each<[string, number, number]>([
+    // As a host with two uplinks routes answers the way that the question came.
+    ['meta mark set ct mark', ours, ours],
+    ['ct mark 0x00000001 meta mark set 0x00000001', ours, ours],
+    ['ct mark != 0x00000000 meta mark set ct mark', ours, ours],
+    ['ct mark vmap { 0x00000001 : goto one, 0x00000002 : goto two }', ours, ours],
+    ['meta mark set ct mark map @uplinks', ours, ours],
+    ['meta mark set ct mark & 0x000000ff', ours, 0xff],
+    ['ct mark and 0x000000ff == 0x00000001 accept', ours, 0xff],
+    ['meta mark set ct mark & 0xf0000000', ours, 0],
+    ['ct mark & 0x00ff0000 == 0x00010000 accept', 0xff00_ffff, 0],
+    ['counter CONNMARK restore mask 0xff', ours, 0xff],
+    ['counter CONNMARK restore nfmask 0xff ctmask ~0xff', ours, 0x0fff_ff00],
+    ['# -j CONNMARK --restore-mark', ours, ours],
+    ['# -j CONNMARK --restore-mark --nfmask 0xff0000 --ctmask 0xff0000', 0xff00_ffff, 0],
+    ['# -m connmark --mark 0x1 -j ACCEPT', ours, ours],
+    ['# -m connmark ! --mark 0x1/0xf0000000 -j ACCEPT', ours, 0],
+    ['meta l4proto tcp connmark match  0x1/0xff counter accept', ours, 0xff],
+    ['meta l4proto tcp xt match "connmark" counter accept', ours, ours],
+    // Written, not read; and neither.
+    ['ct mark set 0x00000007', ours, 0],
+    ['ct mark set ct mark & 0x0fffffff | 0x20000000 accept', ours, 0],
+    ['ct mark set meta mark', ours, 0],
+    ['# -j CONNMARK --save-mark', ours, 0],
+    ['meta mark 0x00000001 accept', ours, 0],
+  ])('%s, where %d are ours: %d', (rule, mask, read) => {
+    const found = findForeignRules(chain(rule), assertOk(markLayoutOf(mask))).filter(
+      ({ effect }) => effect === 'misled',
+    );
+    expect(found.map(({ kind }) => kind)).toEqual(read === 0 ? [] : ['mark-read']);
+    if (read !== 0) expect(found[0]?.text).toContain(`it reads bits ${maskText(read)} of the connection mark`);
+  });
+
+  test('what weakens comes first, then what is misled, then what denies', () => {
+    const rules = ['drop', 'meta mark set ct mark', 'notrack'].map((rule) => chain(rule)).join('');
+    expect(findForeignRules(rules).map(({ effect }) => effect)).toEqual(['weakens', 'misled', 'denies']);
+  });
 });

@@ -147,14 +147,15 @@ describe('beside the rules of others', () => {
       ['weakens', 'mark', 'inet overriding', 'whole', 'tcp dport 1002 ct mark set meta mark'],
       ['weakens', 'mark', 'inet overriding', 'some', 'tcp dport 1003 ct mark set ct mark | 0x00000100'],
       ['weakens', 'mark', 'inet overriding', 'some', 'tcp dport 1004 ct mark set ct mark & 0xffff0000'],
+      ['misled', 'mark-read', 'inet overriding', 'others', 'tcp dport 1006 meta mark set ct mark'],
       ['denies', 'denial', 'inet overriding', 'before', 'tcp dport 1007 drop'],
       ['denies', 'denial', 'inet overriding', 'after', ''],
     ]);
-    expect(told).toHaveLength(8);
+    expect(told).toHaveLength(9);
     expect(told[0]).toMatch(/^may override ours: inet overriding, chain early: udp dport 53 notrack \(/);
     // Told once; gone when it is gone.
     await watch.look();
-    expect([told.length, watch.findings()]).toEqual([8, []]);
+    expect([told.length, watch.findings()]).toEqual([9, []]);
     watch.close();
   });
 });
@@ -167,14 +168,14 @@ describe('in what iptables-nft and flowtables make of a listing', () => {
     ['counter packets 0 bytes 0 CONNMARK xset 0x1/0xffffffff', 'mark'],
     ['# -j CONNMARK --set-xmark 0x1/0xffff', 'mark'],
     ['# -j CONNMARK --set-xmark 0x10000000/0xf0000000', undefined],
-    ['# -j CONNMARK --restore-mark', undefined],
+    ['# -j CONNMARK --restore-mark', 'mark-read'],
     ['udp dport 53 counter xt target "CT"', 'notrack'],
     ['ip protocol tcp flow add @fast', 'offload'],
     ['tcp dport 443 ct mark set ct mark & 0x0fffffff | 0x20000000 accept', undefined],
     ['tcp dport 443 ct mark set ct mark and 0x0fffffff', undefined],
     ['tcp dport 443 ct mark set mark accept', 'mark'],
     ['tcp dport 443 meta mark set 0x1', undefined],
-    ['ct mark 0x7 accept', undefined],
+    ['ct mark 0x7 accept', 'mark-read'],
   ])('%s', (rule, kind) => {
     expect(findForeignRules(chain(rule))[0]?.kind).toBe(kind);
   });
