@@ -27,6 +27,8 @@ export const send: Call<[number, Uint8Array, number, number]> = c.func(
 export const receiveMany: Call<[number, Uint8Array, number, number, null]> = c.func(
   'int recvmmsg(int fd, void *messages, unsigned int count, int flags, void *timeout)',
 );
+/** A lock on an open file, for as long as it is open. */
+export const fileLock: Call<[number, number]> = c.func('int flock(int fd, int operation)');
 export const eventDescriptor: Call<[number, number]> = c.func('int eventfd(unsigned int value, int flags)');
 
 /** Returns what the C library's heaps hold free to the kernel. */

@@ -1,15 +1,23 @@
-// Two agents on one state directory would fight over the table and the flow sequence: a lock file names the one that runs, by
-// boot, process id and that process's start time, so that a lock left by a dead agent, or a process id used again, is seen
-// to be stale. Where the state directory cannot be written, the lock is under /run.
+// Two agents on one state directory would fight over the table and the flow sequence: the one that runs holds a lock on a file there. The
+// kernel keeps it (flock) for as long as the process has the file open, and no longer, however it ends: an agent that was killed and that
+// nobody has waited for yet holds none. What stands in the file names the holder to people. Where the state directory cannot be written, the
+// file is under /run.
 
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import { fileLock, lastErrno } from './netlink-library.ts';
 
 export interface StateLock {
   release(): void;
 }
+
+const [lockShared, lockExclusive, lockNow] = [1, 2, 4];
+const wouldBlock = 11;
+/** Whoever only looks who holds it has it for a moment. */
+const attempts = 10;
+const betweenMs = 20;
 
 /** Of one state directory. The error names the process that holds the lock. */
 export function acquireStateLock(path: string): Result<StateLock> {
@@ -19,10 +27,24 @@ export function acquireStateLock(path: string): Result<StateLock> {
     if (!isDiskError(error)) throw error;
     // An agent that took its lock before the disk failed still runs on it.
     const owner = lockOwner(path);
-    if (owner !== undefined) return err(`process ${owner} is running on it`);
+    if (owner !== undefined) return err(heldText(owner));
     makeFallbackDirectory(dirname(path));
     return acquireAt(fallbackOf(path));
   }
+}
+
+/** The process that holds the lock, or undefined; 0 where it is held and does not say by whom. */
+export function lockOwner(path: string): number | undefined {
+  for (const place of [path, fallbackOf(path)]) {
+    const file = openIfThere(place, 'r');
+    if (file === undefined) continue;
+    try {
+      if (!take(file, lockShared)) return ownerIn(place);
+    } finally {
+      closeSync(file);
+    }
+  }
+  return undefined;
 }
 
 function fallbackOf(path: string): string {
@@ -30,100 +52,54 @@ function fallbackOf(path: string): string {
 }
 
 function acquireAt(path: string): Result<StateLock> {
-  const mine = ownerText(process.pid);
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, mine, { mode: 0o600 });
-    for (let attempt = 0; attempt < 5; attempt += 1) {
-      if (tryLink(temporary, path)) return ok({ release: () => releaseIfMine(path, mine) });
-      const held = readText(path);
-      if (held === undefined) continue;
-      if (isAlive(held)) return err(`process ${pidOf(held)} is running on it`);
-      removeStale(path, held);
+  for (let attempt = 1; ; attempt += 1) {
+    // Closed in what is started from here, as Node opens everything.
+    const file = openSync(path, 'a+', 0o600);
+    try {
+      if (take(file, lockExclusive) && isStill(path, file)) {
+        ftruncateSync(file);
+        writeSync(file, `${process.pid}\n`);
+        return ok({ release: () => closeSync(file) });
+      }
+    } catch (error) {
+      closeSync(file);
+      throw error;
     }
-    return err('another agent is starting on it at this moment');
-  } finally {
-    removeIfPossible(temporary);
+    closeSync(file);
+    if (attempt === attempts) return err(heldText(ownerIn(path)));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, betweenMs);
   }
 }
 
-/** The process that holds the lock and lives, or undefined. */
-export function lockOwner(path: string): number | undefined {
-  for (const place of [path, fallbackOf(path)]) {
-    const held = readText(place);
-    if (held !== undefined && isAlive(held)) return pidOf(held);
-  }
-  return undefined;
+function take(file: number, how: number): boolean {
+  if (fileLock(file, how | lockNow) === 0) return true;
+  const errno = lastErrno();
+  if (errno === wouldBlock) return false;
+  throw new Error(
+    `the kernel does not lock files there (errno ${errno}); keep the state directory on a local file system`,
+  );
 }
 
-function tryLink(from: string, to: string): boolean {
+/** Nobody removed the file, or put another in its place, while it was opened. */
+function isStill(path: string, file: number): boolean {
+  const [there, ours] = [statSync(path, { throwIfNoEntry: false }), fstatSync(file)];
+  return there?.ino === ours.ino && there.dev === ours.dev;
+}
+
+function heldText(owner: number): string {
+  return owner === 0 ? 'another agent is running on it' : `process ${owner} is running on it`;
+}
+
+function ownerIn(path: string): number {
+  const pid = Number(readFileSync(path, 'latin1').slice(0, 20).trim().split(' ')[0]);
+  return Number.isSafeInteger(pid) && pid > 0 ? pid : 0;
+}
+
+function openIfThere(path: string, flags: string): number | undefined {
   try {
-    linkSync(from, to);
-    return true;
+    return openSync(path, flags);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-    throw error;
-  }
-}
-
-/**
- * Two starters can see the same stale lock, and the slower one would remove the faster one's fresh lock: rename is atomic, so
- * whoever finds that it took something else than the stale file puts it back.
- */
-function removeStale(path: string, stale: string): void {
-  const aside = `${path}.${process.pid}.stale`;
-  try {
-    renameSync(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  if (readText(aside) !== stale) tryLink(aside, path);
-  unlinkSync(aside);
-}
-
-function releaseIfMine(path: string, mine: string): void {
-  if (readText(path) !== mine) return;
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    // A lock of a process that is gone holds nobody up.
-    if (!isDiskError(error)) throw error;
-  }
-}
-
-function ownerText(pid: number): string {
-  return `${pid} ${startTimeOf(pid) ?? ''} ${bootId()}\n`;
-}
-
-function isAlive(text: string): boolean {
-  const pid = pidOf(text);
-  return pid !== undefined && text === ownerText(pid) && startTimeOf(pid) !== undefined;
-}
-
-function pidOf(text: string): number | undefined {
-  const pid = Number(text.split(' ')[0]);
-  return Number.isSafeInteger(pid) && pid > 0 ? pid : undefined;
-}
-
-/** Field 22 of /proc/PID/stat, in ticks since boot; the command in field 2 may hold spaces and brackets. */
-function startTimeOf(pid: number): string | undefined {
-  const stat = readText(`/proc/${pid}/stat`);
-  return stat
-    ?.slice(stat.lastIndexOf(')') + 2)
-    .split(' ')
-    .at(19);
-}
-
-function bootId(): string {
-  return readText('/proc/sys/kernel/random/boot_id')?.trim() ?? '';
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch (error) {
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
 }

@@ -423,6 +423,11 @@ export class Fleet implements AgentBackend {
     return this.#changes.quiet();
   }
 
+  /** Streams that end from here on end for us: nobody's absence begins with it, and nothing is written for each. */
+  aboutToStop(): void {
+    this.#isStopped = true;
+  }
+
   /** Refuses further changes; resolves when those under way are done. */
   async stop(): Promise<void> {
     this.#refusals.stop();

@@ -22,6 +22,9 @@ interface RunFlags {
   readonly logLevel?: string;
 }
 
+/** Below what the service manager waits before it kills. */
+const stopMostMs = 15_000;
+
 async function run(flags: RunFlags): Promise<void> {
   const settings = await settingsOf(flags);
   if (settings === undefined) {
@@ -54,8 +57,16 @@ async function run(flags: RunFlags): Promise<void> {
     void tellServiceManager('STOPPING=1').catch((cause: unknown) =>
       log.debug({ err: cause }, 'the service manager was not told'),
     );
+    setTimeout(() => {
+      log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; what was stored is whole');
+      destination.flushSync();
+      process.exit(1);
+    }, stopMostMs).unref();
     await controlPlane.stop();
     log.info('stopped');
+    destination.flushSync();
+    // Whatever a request still waits for, or a peer that is gone holds open, is no reason to stay.
+    process.exit();
   } catch (cause) {
     process.stderr.write(`error: cannot-start: ${cause instanceof Error ? cause.message : String(cause)}\n`);
     process.exitCode = 1;

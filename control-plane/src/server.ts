@@ -167,6 +167,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       ...admission,
     });
     stops.push(() => agentServer.stop(stopGraceMs));
+    stops.push(() => fleet.aboutToStop());
     const agents = listenAddressText({
       address: reachableAddress(settings.agents.address),
       port: Number(agentServer.address.split(':').at(-1)),

@@ -1,13 +1,15 @@
 // What the disk gives back after every way a write can be cut short, and that two agents never share a state directory.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFile, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
 import { acquireStateLock, lockOwner } from '#agent/state-lock.ts';
 import { millis } from '#model/time.ts';
+import { waitFor } from '#test/support/wait.ts';
 
 let path: string;
 let state: StateDirectory;
@@ -134,6 +136,34 @@ describe('the lock', () => {
     child.kill('SIGKILL');
     await gone;
     expect(acquireStateLock(state.lockPath).ok).toBe(true);
+  });
+
+  test('of a process that was killed and that nobody has waited for is stale', async () => {
+    const script = `import { acquireStateLock } from '#agent/state-lock.ts'; acquireStateLock(${JSON.stringify(state.lockPath)}); console.log(process.pid); setInterval(() => {}, 1000);`;
+    // What becomes the parent never waits.
+    const parent = spawn('sh', ['-c', '"$0" --input-type=module -e "$1" & exec sleep 600', process.execPath, script]);
+    onTestFinished(() => void parent.kill('SIGKILL'));
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    expect(acquireStateLock(state.lockPath)).toEqual({ ok: false, error: `process ${pid} is running on it` });
+    expect(lockOwner(state.lockPath)).toBe(pid);
+    process.kill(pid, 'SIGKILL');
+    const isZombie = async () => / Z /.test(await readFile(`/proc/${pid}/stat`, 'latin1'));
+    // Its other threads end after its first.
+    const isFree = async () => lockOwner(state.lockPath) === undefined;
+    await waitFor(isFree, { what: 'the kernel has let go of its lock', timeoutMs: 60_000 });
+    expect(acquireStateLock(state.lockPath).ok).toBe(true);
+    expect(await isZombie()).toBe(true);
+  });
+
+  test('is not lost to who looks whose it is, however often', async () => {
+    for (let time = 0; time < 200; time += 1) {
+      expect(lockOwner(state.lockPath)).toBeUndefined();
+      const lock = acquireStateLock(state.lockPath);
+      expect(lock.ok).toBe(true);
+      expect(lockOwner(state.lockPath)).toBe(process.pid);
+      if (lock.ok) lock.value.release();
+    }
   });
 
   test('with a process id that another process has now is stale', async () => {

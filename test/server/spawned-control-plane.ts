@@ -82,6 +82,8 @@ export async function spawnControlPlane(given: {
 function start(directory: string, args: readonly string[]) {
   return execa(process.execPath, [mainPath, 'run', '--data', directory, '--log-level', 'warn', ...args], {
     reject: false,
+    // Beyond what it gives itself.
+    forceKillAfterDelay: 25_000,
   });
 }
 
