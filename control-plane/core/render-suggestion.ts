@@ -60,10 +60,10 @@ export function renderSuggestion({
     node.commentBefore = [evidenceText(rule), ...sidesTexts(rule)].map(comment).join('\n');
     rules.add(node);
   }
-  const notes = notesOf(suggestion);
-  if (notes.length > 0) {
-    document.commentBefore = [document.commentBefore, ...notes.map(comment)].filter((line) => line != null).join('\n');
-  }
+  const notes = notesOf(suggestion).map(comment);
+  const kept = withoutNotes(document.commentBefore ?? '');
+  const lines = [...(kept === '' ? [] : [kept]), ...notes];
+  document.commentBefore = lines.length === 0 ? null : lines.join('\n');
   // A document cut out of a file of several starts with its marker; on its own it needs none.
   document.directives = undefined;
   return document.toString({ lineWidth: 0, singleQuote: true, flowCollectionPadding: true });
@@ -109,6 +109,19 @@ function instantText(at: Millis): string {
   return new Date(at).toISOString().replace('.000Z', 'Z');
 }
 
+const notesTitle = 'Seen, and no rule is proposed for it:';
+
+/** What an earlier suggestion listed goes: its title, and the indented lines under it. */
+function withoutNotes(comments: string): string {
+  const kept: string[] = [];
+  let isListed = false;
+  for (const line of comments.split('\n')) {
+    isListed = line === comment(notesTitle) || (isListed && line.startsWith(comment('  ')));
+    if (!isListed) kept.push(line);
+  }
+  return kept.join('\n');
+}
+
 function notesOf({ left, unsaid }: Suggestion): readonly string[] {
   const lines = [
     ...new Set(left.map(leftText)),
@@ -117,7 +130,7 @@ function notesOf({ left, unsaid }: Suggestion): readonly string[] {
   const listed = lines.slice(0, mostListed);
   const more = lines.length - listed.length;
   return [
-    ...(lines.length === 0 ? [] : ['Seen, and no rule is proposed for it:']),
+    ...(lines.length === 0 ? [] : [notesTitle]),
     ...listed.map((line) => `  ${line}`),
     ...(more === 0 ? [] : [`  … and ${more} more`]),
   ];

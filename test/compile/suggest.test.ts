@@ -1,6 +1,7 @@
 // What a suggestion proposes and in which words, what it leaves out, and the text it gives.
 
 import { describe, expect, test } from 'vitest';
+import { parseDocument } from 'yaml';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import { serviceTermText } from '#model/service.ts';
@@ -351,6 +352,14 @@ spec:
     ...seen(fleet, '203.0.113.9', 'db-1', { port: 5432 }),
   ];
   const suggestion = suggest(fleet, flows);
+
+  test('replaces what an earlier suggestion listed, and keeps what people wrote above it', () => {
+    const first = `# ours\n${renderSuggestion({ suggestion, source })}`;
+    const { commentBefore = '' } = parseDocument(renderSuggestion({ suggestion, source: first }));
+    expect(commentBefore?.split('\n').filter((line) => line.includes('Seen, and no rule'))).toHaveLength(1);
+    const nothingLeft = { ...suggestion, left: [], unsaid: [] };
+    expect(parseDocument(renderSuggestion({ suggestion: nothingLeft, source: first })).commentBefore).toBe(' ours');
+  });
 
   test('keeps the document as it stands in its file, and adds to it', () => {
     expect(renderSuggestion({ suggestion, source })).toBe(`# Seen, and no rule is proposed for it:
