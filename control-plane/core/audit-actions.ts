@@ -69,6 +69,10 @@ export const auditActions = {
     by: controlPlane,
     tells: 'the store is older than what agents were told: they keep what they have until an operator resumes',
   },
+  'ephemeral-removed': {
+    by: controlPlane,
+    tells: 'a host that joined with an ephemeral token was silent for its time, and was revoked and forgotten',
+  },
   'audit-lost': { by: controlPlane, tells: 'how many entries a full disk did not take' },
   'audit-key-made': { by: controlPlane, tells: 'the key that signs the log from now on' },
   'audit-lineage-began': {

@@ -47,6 +47,7 @@ import {
 import { ChangeQueue, type Lane } from './change-queue.ts';
 import { cutOffAddresses, cutOffDetails, peersKept } from './containment.ts';
 import { Enrolments, type StoredEnrolment } from './enrolments.ts';
+import { EphemeralHosts } from './ephemeral-hosts.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
@@ -161,6 +162,11 @@ export class Fleet implements AgentBackend {
   readonly #owed: OwedWrites;
   readonly #hostNotes: HostNotes;
   readonly #holding: StoreHolding;
+  readonly #ephemeral = new EphemeralHosts({
+    upMs: () => this.#addresses.upMs(),
+    isConnected: (host) => this.sessions.of(host) !== undefined,
+    connectedCount: () => this.sessions.size,
+  });
   readonly #proofs: RevisionProofs | undefined;
   #revision: number;
   #active: ActivePolicy;
@@ -258,6 +264,9 @@ export class Fleet implements AgentBackend {
     for (const { entry, history, remembered } of storedEntries(stored)) {
       fleet.#history.set(entry.name, history);
       fleet.#inventory.rememberHost(entry, remembered);
+    }
+    for (const { name, ephemeralMs, absentSince } of stored.hosts) {
+      fleet.#ephemeral.add(name, ephemeralMs, absentSince);
     }
     fleet.#inventory.claims.remembered();
     fleet.#inventory.setDeclared(active.policy.workloads);
@@ -466,6 +475,7 @@ export class Fleet implements AgentBackend {
       if (spending.kind === 'refused') return err(spending.refusal);
       this.#enrolments.begin(host, enrolment);
       this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
+      this.#ephemeral.add(host, spending.ephemeralMs);
       this.#inventory.setHost({
         name: host,
         addresses: [],
@@ -893,34 +903,7 @@ export class Fleet implements AgentBackend {
 
   /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */
   async removeAgent(host: string, actor: string): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
-    return this.#changes.run(async () => {
-      const entry = this.#inventory.host(host);
-      if (entry === undefined) return undefined;
-      const was = peersKept(entry) === undefined ? 'free' : 'contained';
-      const revision = this.#revision + 1;
-      const note = this.#note({ actor, action: 'agent-removed', target: host, details: { was, revision } });
-      const serials = await this.#store.removeHost({
-        tenant: this.#tenant,
-        host,
-        inside: [...entry.units.keys(), ...entry.containers.keys()],
-        revision,
-        note,
-      });
-      this.#enrolments.remove(host, serials);
-      this.#closeStream(host);
-      this.#revision = revision;
-      this.#inventory.removeHost(host);
-      this.#history.delete(host);
-      this.#disputes.forget(host);
-      this.#presences.forget(host);
-      this.#intake.forget(host);
-      this.#hostNotes.forget(host);
-      this.#publication.forget(host);
-      this.#addresses.forget(host);
-      await this.#addresses.keep();
-      this.#publication.mark('changed');
-      return { was };
-    });
+    return this.#changes.run(() => this.#remove(host, { actor, action: 'agent-removed' }));
   }
 
   /** Looks at leases and at holders that are away now, as happens every few seconds by itself. */
@@ -957,6 +940,49 @@ export class Fleet implements AgentBackend {
   }
 
   // Inside a turn.
+
+  async #remove(
+    host: string,
+    note: Pick<AuditNote, 'actor' | 'action' | 'details'>,
+  ): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
+    const entry = this.#inventory.host(host);
+    if (entry === undefined) return undefined;
+    const was = peersKept(entry) === undefined ? 'free' : 'contained';
+    const revision = this.#revision + 1;
+    const serials = await this.#store.removeHost({
+      tenant: this.#tenant,
+      host,
+      inside: [...entry.units.keys(), ...entry.containers.keys()],
+      revision,
+      note: this.#note({ ...note, target: host, details: { ...note.details, was, revision } }),
+    });
+    this.#enrolments.remove(host, serials);
+    this.#closeStream(host);
+    this.#revision = revision;
+    this.#inventory.removeHost(host);
+    this.#history.delete(host);
+    this.#disputes.forget(host);
+    this.#presences.forget(host);
+    this.#intake.forget(host);
+    this.#hostNotes.forget(host);
+    this.#publication.forget(host);
+    this.#addresses.forget(host);
+    this.#ephemeral.forget(host);
+    await this.#addresses.keep();
+    this.#publication.mark('changed');
+    return { was };
+  }
+
+  /** One that is contained stays: whoever took it over must not end that by silence. */
+  async #removeSilent(): Promise<void> {
+    if (this.#holding.isHeld) return;
+    for (const { host, silentMs } of this.#ephemeral.takeSilent()) {
+      const entry = this.#inventory.host(host);
+      if (entry !== undefined && peersKept(entry) !== undefined) continue;
+      const silentMinutes = Math.floor(silentMs / 60_000);
+      await this.#remove(host, { actor: 'control-plane', action: 'ephemeral-removed', details: { silentMinutes } });
+    }
+  }
 
   async #activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
     const revision = this.#revision + 1;
@@ -1068,6 +1094,7 @@ export class Fleet implements AgentBackend {
     this.#addresses.passTime();
     await this.#keepAddresses();
     await this.#addresses.note();
+    await this.#removeSilent();
   }
 
   #watchClaims(): void {

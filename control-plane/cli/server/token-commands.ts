@@ -18,6 +18,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly uses: string;
   readonly ttl: string;
   readonly addresses?: string;
+  readonly ephemeral?: string;
   readonly plan?: true;
   readonly json?: true;
 }
@@ -39,6 +40,10 @@ export function registerTokenCommands(program: Command): void {
     .option('--uses <NUMBER>', 'how many hosts may join with it', '1')
     .option('--ttl <DURATION>', 'how long it may be used', '1h')
     .option('--addresses <CIDRS>', 'addresses that such hosts may claim, with commas')
+    .option(
+      '--ephemeral <DURATION>',
+      'a host that joined with it and is silent for so long is removed: for autoscaling',
+    )
     .option('--plan', 'make none: say which segments a host with these labels is in, and what they enforce')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => create(command.optsWithGlobals())));
@@ -68,6 +73,13 @@ async function create(options: CreateOptions): Promise<void> {
     labels: parseLabelList(options.labels),
     uses: assertNumber(options.uses, '--uses', { least: 1, greatest: mostUses }),
     ttlSeconds: durationSeconds(options.ttl, { option: '--ttl', least: 1, greatestDays: longestTtlDays }),
+    ...(options.ephemeral === undefined
+      ? {}
+      : {
+          ephemeralMinutes: Math.ceil(
+            durationSeconds(options.ephemeral, { option: '--ephemeral', least: 300, greatestDays: 30 }) / 60,
+          ),
+        }),
     ...(options.addresses === undefined ? {} : { addresses: parseCidrList(options.addresses, '--addresses') }),
   };
   const client = await openApiClient(options);

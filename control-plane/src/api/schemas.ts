@@ -545,6 +545,13 @@ export const tokenRequest = z.object({
     .max(365 * 86_400)
     .default(3600),
   addresses: cidrs.optional().describe('ranges of addresses that hosts which join with it may claim'),
+  ephemeralMinutes: z
+    .number()
+    .int()
+    .min(5)
+    .max(43_200)
+    .optional()
+    .describe('a host that joined with it and is silent for so long is removed'),
 });
 export const tokenAnswer = z.object({
   token: z.string(),
@@ -563,6 +570,7 @@ export const joinToken = z.object({
   createdBy: z.string(),
   expiresAt: instant,
   addresses: names.optional(),
+  ephemeralMinutes: count.optional(),
   state: z.enum(['open', 'spent', 'expired', 'revoked']),
 });
 

@@ -23,7 +23,7 @@ export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContex
       schema: { summary: 'Create a join token', tags: ['tokens'], body: tokenRequest, response: { 200: tokenAnswer } },
     },
     async (request) => {
-      const { labels, uses, ttlSeconds, addresses } = request.body;
+      const { labels, uses, ttlSeconds, addresses, ephemeralMinutes } = request.body;
       assertLabelKeys(Object.keys(labels));
       const ranges = addresses === undefined ? undefined : readRanges(addresses);
       if (ranges?.ok === false) throw new ApiError('addresses-invalid', ranges.error);
@@ -39,12 +39,17 @@ export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContex
         uses,
         expiresAt,
         ...(ranges === undefined ? {} : { ranges: ranges.value }),
+        ...(ephemeralMinutes === undefined ? {} : { ephemeralMs: ephemeralMinutes * 60_000 }),
         note: {
           at,
           actor: request.operator.actor,
           action: 'token-created',
           target: id,
-          details: { labels, uses, expiresAt, ...(ranges === undefined ? {} : { addresses: ranges.value }) },
+          details: {
+            ...{ labels, uses, expiresAt },
+            ...(ranges === undefined ? {} : { addresses: ranges.value }),
+            ...(ephemeralMinutes === undefined ? {} : { ephemeralMinutes }),
+          },
         },
       });
       return { token: token.reveal(), id, expiresAt: isoTime(expiresAt), enrol };
@@ -92,6 +97,7 @@ function tokenView(token: JoinToken, now: number): JoinTokenView {
     createdBy,
     expiresAt: isoTime(token.expiresAt),
     ...(token.ranges === undefined ? {} : { addresses: token.ranges }),
+    ...(token.ephemeralMs === undefined ? {} : { ephemeralMinutes: token.ephemeralMs / 60_000 }),
     state: stateOf(token, now),
   };
 }

@@ -36,6 +36,8 @@ export interface StoredHost {
   readonly seen?: { readonly address: string; readonly isShared: boolean };
   /** In the control plane's up time; absent where it was connected to the end. */
   readonly absentSince?: number;
+  /** How long it may be silent before it is removed; absent: for ever. */
+  readonly ephemeralMs?: number;
 }
 
 export interface StoredLabel {
@@ -100,6 +102,7 @@ export async function loadFleet(
       boundedTime<number | null>('last_connected_at').as('last_connected_at'),
       boundedTime<number | null>('absent_since').as('absent_since'),
       boundedTime<number | null>('revoked_at').as('revoked_at'),
+      boundedTime('ephemeral_ms').as('ephemeral_ms'),
       boundedTime('newest_certificate').as('newest_certificate'),
       boundedTime('newest_used_at').as('newest_used_at'),
       sql<number>`case when ${sql.join(hostTimes.map(isBoundedTime), sql` and `)} then 1 else 0 end`.as('is_timed'),
@@ -151,6 +154,7 @@ export async function loadFleet(
       ...(row.last_connected_at === null ? {} : { lastConnectedAt: millis(row.last_connected_at) }),
       ...(row.seen_address === '' ? {} : { seen: { address: row.seen_address, isShared: row.seen_shared !== 0 } }),
       ...(row.absent_since === null ? {} : { absentSince: row.absent_since }),
+      ...(row.ephemeral_ms > 0 ? { ephemeralMs: row.ephemeral_ms } : {}),
     })),
     labels: labels.filter(({ workload, key, value }) => {
       const isGood = labelKeyPattern.test(key) && labelValuePattern.test(value);

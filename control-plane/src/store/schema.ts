@@ -43,6 +43,8 @@ export interface Tables {
     expires_at: number;
     revoked_at: number | null;
     ranges: string;
+    /** How long a host that joins with it may be silent; 0 for ever. */
+    ephemeral_ms: number;
   };
   hosts: {
     tenant: string;
@@ -64,6 +66,8 @@ export interface Tables {
     revoked_at: number | null;
     newest_certificate: number;
     newest_used_at: number;
+    /** As its token had it. */
+    ephemeral_ms: number;
   };
   address_holders: { tenant: string; address: string; host: string };
   labels: { tenant: string; workload: string; key: string; value: string };
@@ -581,6 +585,17 @@ const activationNotes: Migration = {
   },
 };
 
+const ephemeral: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const table of ['join_tokens', 'hosts']) {
+      await db.schema
+        .alterTable(table)
+        .addColumn('ephemeral_ms', 'bigint', (column) => column.notNull().defaultTo(0))
+        .execute();
+    }
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -599,4 +614,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0014-batch-runs': batchRuns,
   '0015-policy-sizes': policySizes,
   '0016-activation-notes': activationNotes,
+  '0017-ephemeral': ephemeral,
 };

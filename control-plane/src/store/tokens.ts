@@ -18,6 +18,8 @@ export interface JoinToken {
   readonly revokedAt?: Millis;
   /** CIDRs that hosts which join with it may claim; absent where it gives none. */
   readonly ranges?: readonly string[];
+  /** How long a host that joins with it may be silent before it is removed; absent: for ever. */
+  readonly ephemeralMs?: number;
 }
 
 export interface NewJoinToken {
@@ -29,6 +31,7 @@ export interface NewJoinToken {
   readonly expiresAt: Millis;
   /** CIDRs. */
   readonly ranges?: readonly string[];
+  readonly ephemeralMs?: number;
   readonly note: AuditNote;
 }
 
@@ -48,6 +51,7 @@ export async function createJoinToken(tx: Transaction, input: NewJoinToken): Pro
       expires_at: input.expiresAt,
       revoked_at: null,
       ranges: input.ranges === undefined ? '' : JSON.stringify(input.ranges),
+      ephemeral_ms: input.ephemeralMs ?? 0,
     })
     .execute();
   await writeAudit(tx, tenant, note);
@@ -78,6 +82,7 @@ export async function listJoinTokens(
       expiresAt: millis(row.expires_at),
       ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
       ...(given.ranges === undefined ? {} : { ranges: given.ranges }),
+      ...(row.ephemeral_ms > 0 ? { ephemeralMs: row.ephemeral_ms } : {}),
     };
   });
 }
@@ -87,6 +92,7 @@ const isGoodToken = sql<boolean>`(${sql.join(
   [
     ...['created_at', 'expires_at', 'revoked_at'].map(isBoundedTime),
     sql`uses_allowed between 0 and 1000000 and uses_spent between 0 and 1000000`,
+    isBoundedTime('ephemeral_ms'),
   ],
   sql` and `,
 )})`;
@@ -125,6 +131,7 @@ export type JoinTokenSpending =
       readonly labels: Readonly<Record<string, string>>;
       /** CIDRs that the host may claim; absent where the token gives none. */
       readonly ranges?: readonly string[];
+      readonly ephemeralMs?: number;
     }
   | { readonly kind: 'refused'; readonly refusal: 'token-unknown' | 'token-spent' | 'token-expired' | 'name-taken' };
 
@@ -186,6 +193,7 @@ export async function spendJoinToken(
       revoked_at: null,
       newest_certificate: 0,
       newest_used_at: 0,
+      ephemeral_ms: token.ephemeral_ms,
     })
     .execute();
   for (const [key, value] of Object.entries(labels)) {
@@ -203,5 +211,10 @@ export async function spendJoinToken(
       ...(input.enrolment === undefined ? {} : { enrolment: input.enrolment }),
     },
   });
-  return { kind: 'joined', tenant, labels, ...(ranges === undefined ? {} : { ranges }) };
+  const { ephemeral_ms: ephemeralMs } = token;
+  return {
+    ...{ kind: 'joined', tenant, labels },
+    ...(ranges === undefined ? {} : { ranges }),
+    ...(ephemeralMs > 0 ? { ephemeralMs } : {}),
+  };
 }
