@@ -87,8 +87,11 @@ const opposite: Readonly<Record<Direction, Direction>> = { inbound: 'outbound', 
 const directions = ['inbound', 'outbound'] as const;
 
 const notSyn = 'tcp flags & (fin|syn|rst|ack) != syn';
-const neighbourDiscovery =
-  'icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert, mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept';
+/** What talks of the link stays on it: neighbour discovery with a hop limit that no router has lowered (RFC 4861), MLD with one that none lets past (RFC 2710). */
+const neighbourDiscovery = [
+  'ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert } icmpv6 code 0 accept',
+  'ip6 hoplimit 1 icmpv6 type { mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report } accept',
+];
 
 /**
  * What destination NAT sends to somewhere else keeps the interface that it was first meant for (Linux 6.18), so that a process of the host
@@ -172,9 +175,9 @@ export function hookChains(request: HookRequest): HookParts {
     const stray = hasUnits || hasContainers ? `stray_${side}` : `new_${side}`;
     if (!chains.has(stray))
       chains.set(stray, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
-    const judged = cutOff.kind === 'some' ? [neighbourDiscovery, `goto ${stray}`] : ['goto odd'];
+    const judged = cutOff.kind === 'some' ? [...neighbourDiscovery, `goto ${stray}`] : ['goto odd'];
     chains.set(`odd_${side}`, {
-      lines: isStrict ? [neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : judged,
+      lines: isStrict ? [...neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : judged,
     });
   }
   if (hasUnits)
@@ -184,7 +187,7 @@ export function hookChains(request: HookRequest): HookParts {
     chains.set('forwarded', { lines: [...containerEndLines('outbound'), ...containerEndLines('inbound'), 'accept'] });
   chains.set('mid', { lines: ['counter name n_mid drop'] });
   chains.set('odd', {
-    lines: isStrict ? [neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
+    lines: isStrict ? [...neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });
   if (request.guests !== undefined && host !== undefined) {
     for (const [name, lines] of hostEndChains(hasContainers)) chains.set(name, { lines });

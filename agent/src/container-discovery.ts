@@ -2,7 +2,7 @@
 // engine: containers are found by their cgroups, their addresses in what the kernel shows of their network under /proc, and their names
 // in what engines leave on disk. Needs no power beyond the agent's own. A container that uses its host's network is its host.
 
-import { type FSWatcher, readdirSync, readFileSync, statSync, watch } from 'node:fs';
+import { closeSync, type FSWatcher, openSync, readdirSync, readFileSync, readSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { type HostSide, judgeContainerAddresses, type RefusedAddress } from '#agent-core/container-addresses.ts';
 import {
@@ -22,6 +22,7 @@ import type { Address } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import { holds } from '#model/code-unit-order.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { limits } from '#wire/limits.ts';
 import { isLinkLocal } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
 import { readLinkView } from './link-view.ts';
@@ -208,10 +209,22 @@ export function readContainers(reading: Reading): ContainerView {
   const claims = claimsOf(found.slice(0, mostContainers), reading);
   const view = readLinkView(claims.map(({ pid }) => pid));
   if (view === undefined) return reading.before;
+  // A container sets as many as it likes in its own network: they are its own to make, and not its host's to carry.
+  const beyond = claims.flatMap(({ name, addresses }) =>
+    addresses.slice(limits.containerAddresses, limits.containerAddresses + 1).map((address) => ({
+      name,
+      address,
+      reason: `is beyond the ${limits.containerAddresses} that a container may have`,
+    })),
+  );
   const judged = judgeContainerAddresses(
     claims.map(({ name, pid, addresses }) => {
       const namespace = view.namespaces.get(pid);
-      return { name, addresses, ...(namespace === undefined ? {} : { namespace }) };
+      return {
+        name,
+        addresses: addresses.slice(0, limits.containerAddresses),
+        ...(namespace === undefined ? {} : { namespace }),
+      };
     }),
     {
       links: view.links,
@@ -233,7 +246,7 @@ export function readContainers(reading: Reading): ContainerView {
   const shared = [...devices].filter(([, count]) => count > 1).map(([device]) => device);
   return {
     containers: uniquelyNamed(containers),
-    refused: judged.refused,
+    refused: [...judged.refused, ...beyond],
     unjudgedBridges: showsBridgedFrames(roots.proc) ? [] : shared.sort(),
   };
 }
@@ -258,7 +271,7 @@ function claimsOf(
     names.set(cgroup.id, name);
     const other = byNetwork.get(network);
     if (other === undefined)
-      byNetwork.set(network, { name, pid: Number(pid), addresses: addressesOf(roots.proc, pid) });
+      byNetwork.set(network, { name, pid: Number(pid), addresses: addressesOf(roots.proc, pid, headOf) });
     else if (name < other.name) byNetwork.set(network, { ...other, name });
   }
   for (const id of names.keys()) if (!seen.has(id)) names.delete(id);
@@ -323,9 +336,9 @@ function firstProcess(cgroup: string, depth = 0): string | undefined {
   return undefined;
 }
 
-function addressesOf(proc: string, pid: string): readonly Address[] {
-  const ipv4 = ownIpv4(textOf(join(proc, pid, 'net/fib_trie')) ?? '');
-  const ipv6 = ownIpv6(textOf(join(proc, pid, 'net/if_inet6')) ?? '');
+function addressesOf(proc: string, pid: string, read = textOf): readonly Address[] {
+  const ipv4 = ownIpv4(read(join(proc, pid, 'net/fib_trie')) ?? '');
+  const ipv6 = ownIpv6(read(join(proc, pid, 'net/if_inet6')) ?? '');
   return [...ipv4, ...ipv6].filter((address) => !isLinkLocal(address));
 }
 
@@ -372,6 +385,28 @@ function foldersIn(path: string): readonly string[] {
 }
 
 /** Undefined where it is not there or may not be read: engines differ in what they keep. */
+let scratch: Buffer | undefined;
+
+/** Its first 256 KiB: how long the kernel's lists of a container's network are is up to the container. */
+function headOf(path: string): string | undefined {
+  scratch ??= Buffer.alloc(256 * 1024);
+  const head = scratch;
+  try {
+    const file = openSync(path, 'r');
+    try {
+      let length = 0;
+      // The kernel gives such files a page or so at a time.
+      for (let read = -1; read !== 0 && length < head.length; length += read)
+        read = readSync(file, head, { offset: length, length: head.length - length });
+      return head.toString('utf8', 0, length);
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
+}
+
 function textOf(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');

@@ -99,7 +99,11 @@ export const bounds = {
   'HostEvent.id': text(limits.factCharacters, 'refuse'),
   'HostEvent.happened_at': time("told as the host's word; the audit log's own time is the server's"),
   'HostEvent.kind': choice,
-  'HostEvent.details': map(limits.facts, `${name}; values of at most ${limits.reasonCharacters} characters`, 'refuse'),
+  'HostEvent.details': map(
+    limits.eventDetails,
+    `${name}; of a value the first ${limits.eventDetailCharacters} characters, control characters as spaces`,
+    'cut',
+  ),
 
   'EnrolRequest.token': text(limits.tokenCharacters, 'refuse'),
   'EnrolRequest.host': text(limits.factCharacters, 'refuse', 'a name by the language, else NAME_INVALID'),

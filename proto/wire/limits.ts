@@ -63,6 +63,9 @@ export const limits = {
   allContainerAddresses: 8192,
   /** Events of a host in one message, and so the most that come before they are written down. */
   events: 32,
+  /** What an event says of itself. The audit log keeps it for months, and one control character takes seven there. */
+  eventDetails: 16,
+  eventDetailCharacters: 512,
   /** A NACK's or a status' text: nft's message with the line it refused. */
   reasonCharacters: 4096,
 } as const;

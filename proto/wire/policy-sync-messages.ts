@@ -22,6 +22,7 @@ import {
   refuse,
   refusing,
   safeCount,
+  withoutControls,
 } from './refusal.ts';
 import { ruleSetDigest } from './rule-set-digest.ts';
 import { decodeDigest, encodeSnapshot, readSnapshot } from './snapshot.ts';
@@ -305,27 +306,28 @@ function readCutOff(names: readonly string[]): { readonly cutOff?: readonly stri
 }
 
 function eventProperties({ id, at, kind, details }: HostEvent): segwall.v1.HostEvent.$Properties {
-  const kept = [...details].slice(0, limits.facts);
+  const kept = [...details].slice(0, limits.eventDetails);
   return {
     id,
     happenedAt: at,
     kind: eventKinds.encode(kind),
-    details: Object.fromEntries(kept.map(([key, value]) => [key, value.slice(0, limits.reasonCharacters)])),
+    details: Object.fromEntries(kept.map(([key, value]) => [key, value.slice(0, limits.eventDetailCharacters)])),
   };
 }
 
 function readEvent(event: segwall.v1.HostEvent.$Properties): HostEvent {
   const details = Object.entries(event.details ?? {});
-  boundedCount(details.length, limits.facts, 'event, details');
   return {
     id: checkedName(event.id ?? '', limits.factCharacters, 'event, id'),
     at: millis(boundedNumber(event.happenedAt, 'HostEvent.happened_at', 'event, time')),
     kind: eventKinds.decode(event.kind ?? 0, 'event'),
     details: new Map(
-      details.map(([key, value]) => [
-        checkedName(key, limits.factCharacters, 'event, detail'),
-        readText(value, 'event, detail'),
-      ]),
+      details
+        .slice(0, limits.eventDetails)
+        .map(([key, value]) => [
+          checkedName(key, limits.factCharacters, 'event, detail'),
+          withoutControls(value.slice(0, limits.eventDetailCharacters)),
+        ]),
     ),
   };
 }

@@ -63,6 +63,8 @@ export function boundedCount(count: number, bound: number, where: string): void 
 // Quoting and terminals are others' work, but nothing of ours has a reason to hold a control character.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it looks for
 const controlCharacters = /[\u0000-\u001f\u007f-\u009f]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the same ones
+const everyControlCharacter = /[\u0000-\u001f\u007f-\u009f]/g;
 
 /** A name: not empty, no control characters, at most `bound` characters. */
 export function checkedName(text: string, bound: number, where: string): string {
@@ -70,6 +72,11 @@ export function checkedName(text: string, bound: number, where: string): string 
   refuseUnless(text.length <= bound, where, () => `${text.length} characters`, `at most ${bound}`);
   refuseUnless(!controlCharacters.test(text), where, () => JSON.stringify(text), 'no control characters');
   return text;
+}
+
+/** Each control character as a space. */
+export function withoutControls(text: string): string {
+  return text.replace(everyControlCharacter, ' ');
 }
 
 /** Whether `checkedName` would take it. */

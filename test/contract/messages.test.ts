@@ -163,6 +163,16 @@ describe('up', () => {
     expect(result.ok && 'host' in result.value ? (result.value.host.cut ?? 0) : 0).toBeGreaterThan(0);
   });
 
+  test('what an event says of itself is cut, and its control characters are spaces', () => {
+    const details = Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`k${at}`, '\u0001'.repeat(4096)]));
+    const bytes = v1.AgentMessage.encode({ events: { events: [{ id: 'e', kind: 1, details }] } }).finish();
+    const result = decodeUpMessage(bytes);
+    const [event] = result.ok && result.value.kind === 'events' ? result.value.events : [];
+    expect([...(event?.details ?? [])]).toEqual(
+      Array.from({ length: limits.eventDetails }, (_, at) => [`k${at}`, ' '.repeat(limits.eventDetailCharacters)]),
+    );
+  });
+
   test('a reason too long is cut by the sender', () => {
     const bytes = encodeUpMessage({ kind: 'nack', revision: 1, reason: 'x'.repeat(9000), nack: 'refused' });
     expect(decodeUpMessage(bytes).ok).toBe(true);

@@ -107,6 +107,17 @@ describe('essential on the link', () => {
     expect(await send(discovery)).toEqual(names(discovery));
   });
 
+  test('what came over a router, or would go over one, is none of it, in quarantine neither', async () => {
+    const routed = discovery.map(([name, source, target, packet]): Row => [name, source, target, packet, 64]);
+    await stage.apply(ruleSet());
+    expect(await send(routed)).toEqual([]);
+    const policy = ruleSet();
+    const quarantine = { name: 'q', peers: { kind: 'sets' as const, ids: [] } };
+    await stage.apply({ ...policy, workloads: policy.workloads.map((rules) => ({ ...rules, quarantine })) });
+    expect(await send(routed)).toEqual([]);
+    expect(await send(discovery)).toEqual(names(discovery));
+  });
+
   test('a redirect that no connection called for does not', async () => {
     const redirect: readonly Row[] = [['redirect', near, 'self', icmp('ipv6', 137, 0, Buffer.alloc(36)), 255]];
     await stage.apply(ruleSet());

@@ -30,6 +30,7 @@ export function operatorCommands(given: {
     'agents remove': { left: 'as revoke' },
     quarantine: ['quarantine', 'web-1'],
     release: ['release', 'web-1'],
+    resume: { left: 'it ends the hold of a store that was put back; see behind.test.ts' },
     workloads: ['workloads'],
     label: ['label', 'web-1', `time=${time}`],
     'tokens create': ['tokens', 'create', '--labels', 'app=shop'],
