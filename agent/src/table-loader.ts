@@ -60,6 +60,12 @@ export interface Loaded {
   readonly epoch: number;
 }
 
+/**
+ * Protocols by number: nft takes their names from /etc/protocols, which a minimal Debian lacks and netbase brings, and a table would be
+ * listed in other words from one start to the next without anyone having touched it.
+ */
+export const listingFlags = ['-s', '-p'] as const;
+
 export interface TableLoader {
   readState(): Promise<TableState | undefined>;
   stands(): Promise<boolean>;
@@ -86,6 +92,7 @@ export interface TableLoader {
   /** What the kernel shows of our table but counters and what the kernel itself put in: equal text, equal rules. */
   listing(options?: ListOptions): Promise<string | undefined>;
   /** Of nft, whose versions list in words of their own. */
+  /** With the flags that it lists by: another wording is no other table. */
   nftVersion(): Promise<string>;
   /** Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is a stranger's. */
   isOwnState(state: string): boolean;
@@ -298,12 +305,14 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
       return loaded;
     },
     listing: async (listOptions) => {
-      const listing = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')], listOptions);
+      const listing = await nft.list([...listingFlags, 'list', 'table', ...tableName.split(' ')], listOptions);
       if (!listing.ok) return undefined;
       return withoutPlacement(listing.value).replaceAll(filledByPackets, '$1');
     },
     nftVersion: () => {
-      version ??= nft.list(['--version']).then((told) => (told.ok ? told.value.trim() : ''));
+      version ??= nft
+        .list(['--version'])
+        .then((told) => (told.ok ? `${told.value.trim()} ${listingFlags.join(' ')}` : ''));
       return version;
     },
   };

@@ -56,7 +56,7 @@ import { HostHappenings } from './host-happenings.ts';
 import { HostNotes } from './host-notes.ts';
 import { HostPresences, presenceProblem } from './host-presence.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
-import { OwedWrites } from './owed-writes.ts';
+import { OwedWrites, type StoreTrouble } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { type Protection, protections } from './protection.ts';
 import { type InForce, Publication } from './publication.ts';
@@ -86,6 +86,9 @@ export interface FlowCounts {
   batchesTaken: number;
   batchesKnown: number;
   records: number;
+  /** Connections that were denied, and that would have been. */
+  denied: number;
+  wouldDeny: number;
 }
 
 export interface FleetOptions {
@@ -120,6 +123,7 @@ const addressesTold = 32;
 const reportPace = { burst: 10, everyMs: 1000 };
 /** Between looks at leases and at holders that are away. */
 const claimsTickMs = 5000;
+const writeProbeMs = 30_000;
 const hostsTold = 32;
 /** Between attempts to store how a canary ended. */
 const canaryRetryMs = 5000;
@@ -142,7 +146,7 @@ interface Activating {
 
 export class Fleet implements AgentBackend {
   readonly sessions = new AgentSessions();
-  readonly flowCounts: FlowCounts = { batchesTaken: 0, batchesKnown: 0, records: 0 };
+  readonly flowCounts: FlowCounts = { batchesTaken: 0, batchesKnown: 0, records: 0, denied: 0, wouldDeny: 0 };
   readonly #store: Store;
   readonly #tenant: string;
   readonly #now: () => Millis;
@@ -160,6 +164,7 @@ export class Fleet implements AgentBackend {
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #happenings: HostHappenings;
   readonly #owed: OwedWrites;
+  readonly #writeProbe: NodeJS.Timeout;
   readonly #hostNotes: HostNotes;
   readonly #holding: StoreHolding;
   readonly #ephemeral = new EphemeralHosts({
@@ -218,6 +223,11 @@ export class Fleet implements AgentBackend {
     this.#holding = new StoreHolding({ ...options, isCutOff }, start.lineage);
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
+    // A store that nobody writes to looks well until somebody must.
+    this.#writeProbe = setInterval(() => {
+      this.#owed.revision(this.#revision);
+      payAgain();
+    }, writeProbeMs).unref();
     const claims = { limits: defaultClaimLimits, reserved: [], proxies: [], ...options.claims };
     this.#inventory = new FleetInventory(new AddressClaims(claims));
     this.#happenings = new HostHappenings({
@@ -402,6 +412,11 @@ export class Fleet implements AgentBackend {
   }
 
   /** How many hosts are known to enforce what; each is looked at, and nothing is made of it. */
+  /** Since when the store takes nothing, and why; undefined where it does. */
+  storeTrouble(): StoreTrouble | undefined {
+    return this.#owed.trouble();
+  }
+
   protectionCounts(): ReadonlyMap<Protection, number> {
     const counts = new Map<Protection, number>(protections.map((protection) => [protection, 0]));
     for (const host of this.#inventory.hostNames()) {
@@ -449,6 +464,7 @@ export class Fleet implements AgentBackend {
     await this.#changes.stop();
     await this.#addresses.close();
     await this.#owed.pay();
+    clearInterval(this.#writeProbe);
     this.#owed.stop();
   }
 
@@ -696,6 +712,10 @@ export class Fleet implements AgentBackend {
     if (kind === 'taken') {
       this.flowCounts.batchesTaken += 1;
       this.flowCounts.records += flows.length;
+      for (const { end, connections } of flows) {
+        if (end.verdict === 'deny') this.flowCounts.denied += connections;
+        else if (end.verdict === 'would-deny') this.flowCounts.wouldDeny += connections;
+      }
       this.#tellRefused(host, refused);
     } else this.flowCounts.batchesKnown += 1;
     return ok({ sequence, kind, refused: refused.counts });

@@ -1,9 +1,11 @@
 // `segwall-control-plane`: reads its settings, runs the control plane until it is told to stop. Exit codes: 0 stopped as asked, 1 could
 // not start, 2 wrong use. Logs go to standard error, one JSON object a line; what the operator needs next to standard output.
 
+import { fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import pino from 'pino';
+import { isJournal, journalLine } from '#model/journal-line.ts';
 import { err, type Result } from '#model/result.ts';
 import { safeText } from '#model/safe-text.ts';
 import { millis } from '#model/time.ts';
@@ -32,9 +34,10 @@ async function run(flags: RunFlags): Promise<void> {
     return;
   }
   const destination = pino.destination({ dest: 2, sync: false });
+  const framed = isJournal(process.env['JOURNAL_STREAM'], fstatSync(2)) ? journalLine : (line: string) => line;
   const log = pino(
     { level: settings.logLevel, base: { program: 'segwall-control-plane' } },
-    { write: (line: string) => destination.write(safeText(line)) },
+    { write: (line: string) => destination.write(framed(safeText(line))) },
   );
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));

@@ -1,6 +1,8 @@
 // The control plane's numbers for Prometheus: counts and times only, no names of hosts or segments, no secrets.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
+import type { AgentStatus } from './agent-backend.ts';
 import type { AgentServerCounts } from './agent-service.ts';
 import type { Fleet } from './fleet.ts';
 
@@ -39,6 +41,8 @@ export function createMetrics({
         this.set(read());
       },
     });
+  const statusCount = (is: (status: AgentStatus) => boolean) =>
+    [...fleet.sessions.all()].filter(({ status }) => status !== undefined && is(status)).length;
   gauge('revision', 'The newest revision', () => fleet.revision);
   gauge('agents_enrolled', 'Hosts enrolled', () => fleet.hostCount);
   gauge('agents_connected', 'Agents with a live stream', () => fleet.sessions.size);
@@ -62,6 +66,32 @@ export function createMetrics({
     'Connected agents that refused a revision',
     () => [...fleet.sessions.all()].filter((agent) => agent.nacked !== undefined).length,
   );
+  gauge('agents_offline', 'Enrolled hosts without a live stream', () => fleet.hostCount - fleet.sessions.size);
+  gauge('hosts_panic', 'Hosts that someone opened at their console', () =>
+    statusCount((status) => status.panic !== undefined),
+  );
+  gauge('hosts_tampered', 'Hosts whose table someone else changed since their agent started', () =>
+    statusCount(({ repairs }) => repairs > 0),
+  );
+  gauge('identities_shared', 'Hosts whose identity a second agent tries to use', () => fleet.sharedIdentities().length);
+  gauge('policy_held', '1 while the active policy is not sent to hosts, which keep what they have', () =>
+    fleet.active.problem === undefined && fleet.hold === undefined ? 0 : 1,
+  );
+  gauge('store_writable', '0 while the store takes nothing', () => (fleet.storeTrouble() === undefined ? 1 : 0));
+  gauge('stored_values_unread', 'Stored values that could not be read and are left out', () => fleet.unread.count);
+  new Gauge({
+    name: 'segwall_host_problems',
+    help: 'Connected hosts by what they say is wrong (docs/reference/host-problems.md)',
+    labelNames: ['code'] as const,
+    registers,
+    collect() {
+      for (const code of toldHostProblems)
+        this.set(
+          { code },
+          statusCount(({ warnings = [] }) => warnings.some((text) => codeOfWarning(text) === code)),
+        );
+    },
+  });
   gauge('workloads', 'Workloads in the inventory', () => fleet.inventory().workloads.size);
   gauge('workloads_quarantined', 'Workloads that an operator quarantined', () => fleet.quarantined().length);
   gauge('hosts_revoked', 'Hosts whose certificates are revoked and that are cut off', () => fleet.revoked().length);
@@ -128,6 +158,12 @@ export function createMetrics({
   counter('flow_batches_total', 'Batches of flows taken', () => fleet.flowCounts.batchesTaken);
   counter('flow_batches_known_total', 'Batches that were sent again', () => fleet.flowCounts.batchesKnown);
   counter('flow_records_total', 'Flow records taken', () => fleet.flowCounts.records);
+  counter('connections_denied_total', 'Connections that hosts reported as denied', () => fleet.flowCounts.denied);
+  counter(
+    'connections_would_deny_total',
+    'Connections that hosts reported as let through, and that enforcement would deny',
+    () => fleet.flowCounts.wouldDeny,
+  );
   const requests = new Histogram({
     name: 'segwall_api_request_seconds',
     help: 'Operator API requests by route and status',

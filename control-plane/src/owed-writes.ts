@@ -15,6 +15,12 @@ export interface OwedWritesOptions {
   readonly payAgain: () => void;
 }
 
+/** The store did not take what was to be written, and has not since. */
+export interface StoreTrouble {
+  readonly since: AuditNote['at'];
+  readonly reason: string;
+}
+
 /** Some hundred bytes each. */
 const notesMost = 1000;
 const payAgainMs = 5000;
@@ -26,9 +32,14 @@ export class OwedWrites {
   #dropped = 0;
   #timer: NodeJS.Timeout | undefined;
   #isBehind = false;
+  #trouble: StoreTrouble | undefined;
 
   constructor(options: OwedWritesOptions) {
     this.#options = options;
+  }
+
+  trouble(): StoreTrouble | undefined {
+    return this.#trouble;
   }
 
   /** A newer one takes its place. */
@@ -68,10 +79,12 @@ export class OwedWrites {
       }
       if (this.#isBehind) log.info('what the store could not take is stored');
       this.#isBehind = false;
+      this.#trouble = undefined;
     } catch (cause) {
       if (!this.#isBehind)
         log.error({ err: cause }, 'revision and audit entries could not be stored; this is tried again');
       this.#isBehind = true;
+      this.#trouble ??= { since: now(), reason: cause instanceof Error ? cause.message : String(cause) };
       this.#timer = setTimeout(payAgain, payAgainMs).unref();
     }
   }

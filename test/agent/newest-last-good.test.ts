@@ -28,15 +28,17 @@ import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 let root: string;
 let state: StateDirectory;
 let fallback: string;
+let elsewhere: string;
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'segwall-newest-'));
   state = openStateDirectory(join(root, 'agent'));
   fallback = fallbackDirectory(state.path);
+  elsewhere = `${fallback}.elsewhere`;
   enrol('one');
 });
 afterEach(() => {
-  rmSync(fallback, { recursive: true, force: true });
+  for (const path of [fallback, elsewhere]) rmSync(path, { recursive: true, force: true });
   rmSync(root, { recursive: true, force: true });
 });
 
@@ -119,8 +121,9 @@ describe('whose copy is not believed', () => {
     [
       'that in a folder that is a link',
       () => {
-        renameSync(fallback, join(root, 'elsewhere'));
-        symlinkSync(join(root, 'elsewhere'), fallback);
+        // Beside it: /run is a file system of its own on a booted machine.
+        renameSync(fallback, elsewhere);
+        symlinkSync(elsewhere, fallback);
       },
     ],
     ['that in a folder of another user', () => chownSync(fallback, 65_534, 65_534)],

@@ -17,7 +17,7 @@ import { createNft, type Nft } from '../nft.ts';
 import { explainRefusal } from '../nft-refusal.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
-import { digestOf } from '../table-loader.ts';
+import { digestOf, listingFlags } from '../table-loader.ts';
 import { readUnitDropIns } from '../unit-drop-ins.ts';
 import { writeWhole } from '../whole-file.ts';
 
@@ -26,7 +26,7 @@ export const keptRulesFile = 'kept-rules.nft';
 
 export async function keepCommand({ state }: { readonly state: string }): Promise<void> {
   const nft = createNft();
-  const listed = await nft.list(['-s', 'list', 'table', ...tableName.split(' ')]);
+  const listed = await nft.list([...listingFlags, 'list', 'table', ...tableName.split(' ')]);
   forgetKept(state);
   const panic = existsSync(state) ? openPanicFlag(state).read() : undefined;
   if (panic !== undefined)

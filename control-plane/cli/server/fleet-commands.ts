@@ -94,6 +94,10 @@ async function status(options: ListOptions): Promise<void> {
   }
   const { agents, policy, lostFlows } = view;
   const lost = Object.values(lostFlows).reduce((sum, count) => sum + count, 0);
+  if (view.store !== undefined)
+    printLine(
+      `STORE      takes nothing since ${timeText(view.store.since)}: ${oneLine(view.store.reason)}; no change can be kept, hosts keep what they have`,
+    );
   printLine(`revision   ${view.revision}`);
   printLine(
     `policy     ${policy.id} since revision ${policy.revision}: ${counted(policy.segments, 'segment')}, ${counted(policy.rules, 'rule')}`,

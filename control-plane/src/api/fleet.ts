@@ -9,6 +9,7 @@ import { selectorText } from '#policy/selector-text.ts';
 import type { AgentView } from '../agent-view.ts';
 import type { Canary } from '../canary.ts';
 import type { Fleet } from '../fleet.ts';
+import type { StoreTrouble } from '../owed-writes.ts';
 import type { Protection } from '../protection.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
@@ -212,6 +213,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     revoked: someOf(fleet.revoked()),
     workloads: fleet.inventory().workloads.size,
     lineage: fleet.lineage,
+    ...storeView(fleet.storeTrouble()),
     ...(fleet.hold === undefined ? {} : { hold: holdView(fleet.hold) }),
     ...(fleet.canary?.state === 'running' ? { canary: canaryOf(fleet.canary.canary) } : {}),
     conflicts: fleet.conflicts(),
@@ -228,6 +230,10 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     skippedFlows,
     unread: { count: fleet.unread.count, names: fleet.unread.samples },
   };
+}
+
+function storeView(trouble: StoreTrouble | undefined): Pick<Status, 'store'> {
+  return trouble === undefined ? {} : { store: { since: isoTime(trouble.since), reason: trouble.reason } };
 }
 
 function canaryOf({ id, revision, hosts }: Canary): NonNullable<Status['canary']> {

@@ -7,7 +7,7 @@ import type { ApiContext } from './context.ts';
 import { ApiError } from './errors.ts';
 
 /** Comes before all other routes: it also times them. */
-export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: Metrics): void {
+export function healthRoutes(app: Api, { store, tenant, fleet }: ApiContext, metrics: Metrics): void {
   app.addHook('onResponse', async (request, reply) => {
     metrics.requestDone(request.routeOptions.url ?? 'none', reply.statusCode, reply.elapsedTime / 1000);
   });
@@ -28,7 +28,7 @@ export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: M
     '/readyz',
     {
       config: { access: 'public' },
-      schema: { summary: 'The store answers', tags: ['health'], response: { 200: answer } },
+      schema: { summary: 'The store answers and takes what is written', tags: ['health'], response: { 200: answer } },
     },
     async () => {
       try {
@@ -36,6 +36,8 @@ export function healthRoutes(app: Api, { store, tenant }: ApiContext, metrics: M
       } catch {
         throw new ApiError('not-ready', 'the store does not answer');
       }
+      // Why, an operator's status says: anybody may ask here.
+      if (fleet.storeTrouble() !== undefined) throw new ApiError('not-ready', 'the store takes nothing');
       return { status: 'ok' as const };
     },
   );

@@ -493,6 +493,12 @@ export const status = z.object({
   revoked: someOf('hosts whose certificates are revoked: all others cut them off until they are removed'),
   workloads: count,
   lineage: z.string().describe('of the store: within it revisions are of one history'),
+  store: z
+    .object({ since: instant, reason: z.string() })
+    .optional()
+    .describe(
+      'the store takes nothing since then: nothing that an operator changes can be kept; hosts keep what they have',
+    ),
   hold: z
     .object({
       kind: z.enum(['restored', 'put-back', 'behind']),

@@ -1,0 +1,21 @@
+// What an agent tells of its host, by code: each of its warnings begins with one. The control plane counts hosts by these and by no others,
+// so that no host's word becomes a name in the metrics.
+
+export const toldHostProblems = [
+  'addresses-left-out',
+  'certificate-ending',
+  'clock-skew',
+  'conntrack-filling',
+  'conntrack-full',
+  'container-addresses',
+  'disk-full',
+  'events-lost',
+  'mark-shared',
+  'others-override',
+  'unjudged-containers',
+] as const;
+
+/** Of a warning; undefined where it is of an agent that has other words. */
+export function codeOfWarning(warning: string): (typeof toldHostProblems)[number] | undefined {
+  return toldHostProblems.find((code) => warning.startsWith(`${code}: `));
+}
