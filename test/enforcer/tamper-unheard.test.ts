@@ -40,8 +40,7 @@ const nft = async (script: string) => {
   expect(result.stderr).toBe('');
 };
 const counts = () => driven.ask({ do: 'counts' });
-const settled = () =>
-  waitFor(async () => (await counts())['settled'] === 'yes', { what: 'what stands is known', timeoutMs: 10_000 });
+const settled = () => waitFor(async () => (await counts())['settled'] === 'yes', { what: 'what stands is known' });
 const bouts = async () => (await driven.ask({ do: 'bouts' })) as unknown as readonly Record<string, string>[];
 /** All that stands but epochs, in an order of its own. */
 async function shape(): Promise<string> {
@@ -110,8 +109,8 @@ describe('notices that are lost', () => {
       await wait();
       const whole = await shape();
       await lose(script);
-      await waitFor(async () => (await shape()) === whole, { what: 'it is put back', timeoutMs: 10_000 });
-      await waitFor(async () => (await bouts()).length > 0, { what: 'it is told', timeoutMs: 10_000 });
+      await waitFor(async () => (await shape()) === whole, { what: 'it is put back' });
+      await waitFor(async () => (await bouts()).length > 0, { what: 'it is told' });
       expect(await bouts()).toMatchObject([
         { by: 'unknown: the notices were lost', what: expect.stringMatching(what), repairs: '1' },
       ]);
@@ -137,7 +136,6 @@ describe('notices that are lost', () => {
     );
     await waitFor(async () => (await bouts()).some(({ what }) => /input/.test(String(what))), {
       what: 'it is told',
-      timeoutMs: 10_000,
     });
     const input = (await host.exec(['nft', 'list', 'chain', 'inet', 'segwall', 'input'])).stdout;
     expect(input).not.toMatch(/;\n\t\taccept/);
