@@ -1,7 +1,7 @@
 // The rules of a host that keeps them without an agent: one script that nft loads by itself at every boot, as the boot unit would load
 // the last good policy. Nobody follows cgroups, names or control planes from then on, so it says what does not hold by itself.
 
-import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import type { DirectionRules, EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { buildTable } from './build-table.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
@@ -28,11 +28,26 @@ const inPlaceOf = `add table ${tableName}\ndelete table ${tableName}\n`;
 
 /** Undefined where the numbers do not fit into the marks. It names no cgroup: at a boot there are none, and nft would refuse all of it. */
 export function keptScript(request: KeptRulesRequest): string | undefined {
-  const { ruleSet, epoch, marks, digestOf } = request;
-  const table = buildTable(request);
+  const { epoch, marks, digestOf } = request;
+  const ruleSet = withoutTimed(request.ruleSet);
+  const table = buildTable({ ...request, ruleSet });
   if (table === undefined) return undefined;
   const state = { revision: ruleSet.revision, epoch, digest: digestOf(table), ...statedMask(marks) };
   return inPlaceOf + bootstrapScript(table, state, nothingStanding);
+}
+
+/** A script knows no time, and what must end must not last: rules that have one grant nothing. */
+function withoutTimed(ruleSet: HostRuleSet): HostRuleSet {
+  const untimed = (rules: DirectionRules) => ({
+    ...rules,
+    grants: rules.grants.filter(({ schedule }) => schedule === undefined),
+  });
+  const workloads = ruleSet.workloads.map((workload) => ({
+    ...workload,
+    inbound: untimed(workload.inbound),
+    outbound: untimed(workload.outbound),
+  }));
+  return { ...ruleSet, workloads };
 }
 
 /** The same of a table as nft lists it, where nothing else is known of it. */
@@ -46,10 +61,19 @@ export interface LeftBehind {
   readonly units: readonly string[];
   /** Domain names that stand for no address any more. */
   readonly names: readonly string[];
+  /** Rules that end or have hours, as SEGMENT/RULE: they grant nothing any more. */
+  readonly timed: readonly string[];
 }
 
 export function leftBehind(ruleSet: HostRuleSet, namedUnits: NamedUnits): LeftBehind {
   const units = ruleSet.workloads.flatMap(({ unit }) => (unit === undefined || namedUnits.has(unit) ? [] : [unit]));
   const names = [...ruleSet.peerSets.values()].flatMap(({ fqdn }) => (fqdn === undefined ? [] : [fqdn]));
-  return { units: [...new Set(units)].sort(), names: [...new Set(names)].sort() };
+  const timed = ruleSet.workloads
+    .flatMap(({ inbound, outbound }) => [...inbound.grants, ...outbound.grants])
+    .flatMap(({ segment, rule, schedule }) => (schedule === undefined ? [] : [`${segment}/${rule}`]));
+  return { units: sorted(units), names: sorted(names), timed: sorted(timed) };
+}
+
+function sorted(words: readonly string[]): readonly string[] {
+  return [...new Set(words)].sort();
 }

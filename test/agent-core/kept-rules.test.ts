@@ -6,7 +6,8 @@ import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import { assertOk } from '#model/result.ts';
-import { fleetOf, ruleSetOf } from '#test/compile/fleet.ts';
+import { FleetCompiler } from '#policy/fleet-compiler.ts';
+import { fleetOf, noon, ruleSetOf } from '#test/compile/fleet.ts';
 
 const inventory = `
 apiVersion: segwall/v1
@@ -65,15 +66,46 @@ describe('the script', () => {
   });
 });
 
+const timedFleet = fleetOf(
+  `${policy('any')}    - { name: until, from: [any], to: [{ workloads: all() }], services: [tcp/22], expires: 2027-03-01T00:00:00Z }
+    - { name: hours, from: [any], to: [{ workloads: all() }], services: [tcp/23], when: { days: [mon], from: "08:00", to: "18:00", zone: UTC } }
+`,
+  inventory,
+);
+const timed = new FleetCompiler({ ...timedFleet, now: noon, schedules: 'carried' }).ruleSetOf('h1', 1);
+
+if (timed === undefined) throw new Error('h1 has a rule set');
+
+test('what ends, or has hours, grants nothing: a script knows no time', () => {
+  const [whole, script] = [ruleSet(), timed].map((each) => keptScript({ ...request, ruleSet: each }));
+  expect(script).toBe(whole);
+});
+
 describe('without an agent', () => {
   test.each([
-    ['units come under their host’s rules', ruleSet(), new Map(), { units: ['a.service', 'b.service'], names: [] }],
-    ['units that systemd tells the kernel of keep theirs', ruleSet(), named, { units: ['b.service'], names: [] }],
+    [
+      'units come under their host’s rules',
+      ruleSet(),
+      new Map(),
+      { units: ['a.service', 'b.service'], names: [], timed: [] },
+    ],
+    [
+      'units that systemd tells the kernel of keep theirs',
+      ruleSet(),
+      named,
+      { units: ['b.service'], names: [], timed: [] },
+    ],
     [
       'domain names stand for nothing',
       ruleSet('{ fqdn: "*.example.org" }, { fqdn: repo.example.org }'),
       new Map([...named, ['b.service', [2]]]),
-      { units: [], names: ['*.example.org', 'repo.example.org'] },
+      { units: [], names: ['*.example.org', 'repo.example.org'], timed: [] },
+    ],
+    [
+      'rules that end or have hours are named',
+      timed,
+      new Map([...named, ['b.service', [2]]]),
+      { units: [], names: [], timed: ['shop/hours', 'shop/until'] },
     ],
   ] as const)('%s', (_, rules, namedUnits, expected) => {
     expect(leftBehind(rules, namedUnits)).toEqual(expected);

@@ -1,5 +1,6 @@
 // `segwall-agent keep`: what removing the package runs, once the agent is stopped. Writes the rules in force as one nft script that a unit of
-// the host loads at every boot, and tries it first as a boot would load it. Changes nothing in the kernel.
+// the host loads at every boot, and tries it first as a boot would load it. Changes the kernel only
+// where rules have a time, which nobody keeps any more.
 
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +36,7 @@ export async function keepCommand({ state }: { readonly state: string }): Promis
   if (stored.kind === 'found') return keep(state, keptOf(stored.record), { nft, stands: listed.ok });
   if (!listed.ok) return say('there are no rules on this host: it is open, and stays open');
   const script = keptListing(listed.value);
-  return keep(state, { script, remarks: [] }, { nft, stands: true });
+  return keep(state, { script, remarks: [], isToLoadNow: false }, { nft, stands: true });
 }
 
 /** What an earlier call wrote must not pass for what holds now. */
@@ -53,6 +54,8 @@ interface Kept {
   readonly script: string;
   /** What does not hold by itself, a line each. */
   readonly remarks: readonly string[];
+  /** What stands in the kernel grants more than may last without an agent. */
+  readonly isToLoadNow: boolean;
 }
 
 function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRecord): Kept {
@@ -70,9 +73,10 @@ function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRec
     digestOf,
   });
   if (script === undefined) throw cannotHold(noRoomText(marks));
-  const { units, names } = leftBehind(ruleSet, namedUnits);
+  const { units, names, timed } = leftBehind(ruleSet, namedUnits);
   return {
     script,
+    isToLoadNow: timed.length > 0,
     remarks: [
       ...(units.length === 0
         ? []
@@ -82,13 +86,18 @@ function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRec
       ...(names.length === 0
         ? []
         : [`without an agent these domain names stand for no address after a reboot: ${names.join(', ')}`]),
+      ...(timed.length === 0
+        ? []
+        : [
+            `without an agent nobody ends rules or turns their hours, so these grant nothing from now on: ${timed.join(', ')}`,
+          ]),
     ],
   };
 }
 
 async function keep(
   state: string,
-  { script, remarks }: Kept,
+  { script, remarks, isToLoadNow }: Kept,
   kernel: { readonly nft: Nft; readonly stands: boolean },
 ): Promise<void> {
   const empty = await nftOfEmptyNamespace();
@@ -99,6 +108,10 @@ async function keep(
   } catch (error) {
     if (!isDiskError(error)) throw error;
     throw cannotHold(`${state} cannot be written (${diskErrorText(error)})`);
+  }
+  if (isToLoadNow && kernel.stands) {
+    const loaded = await kernel.nft.apply(script);
+    if (!loaded.ok) throw cannotHold(`nft refuses them: ${explainRefusal(loaded.error)}`);
   }
   say('this host keeps the rules it has now, also after a reboot');
   if (!kernel.stands) say('no rules are in the kernel now: the kept ones hold from the next boot on');
