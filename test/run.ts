@@ -6,8 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { parseCLI, startVitest } from 'vitest/node';
+import { startVitest } from 'vitest/node';
 import { bundleProgram } from '../packaging/bundle.ts';
+import { runnerOptions } from './runner-options.ts';
 import { bundlesVariable, programSources } from './support/programs.ts';
 import { packagesVariable } from './systemd/packages.ts';
 import { addTallies, createTallyReporter, type Tally } from './tally.ts';
@@ -44,11 +45,8 @@ async function bundlePrograms(): Promise<void> {
 }
 
 async function runSuites(args: readonly string[]): Promise<Tally> {
-  const { filter, options } = parseCLI(['vitest', 'run', ...args]);
-  const reporter = createTallyReporter({ narrowed: options.testNamePattern !== undefined });
-  const usual = options.reporters ?? options.reporter ?? 'default';
-  const reporters = [...(Array.isArray(usual) ? usual : [usual]), reporter];
-  const vitest = await startVitest(filter, { ...options, run: true, watch: false, reporters });
+  const { filter, options, tally: reporter } = runnerOptions(args, createTallyReporter);
+  const vitest = await startVitest(filter, options);
   await vitest.close();
   return reporter.tally() ?? { passed: 0, failed: ['the Vitest run did not end'], skipped: [] };
 }
