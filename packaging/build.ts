@@ -9,10 +9,12 @@ import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { bundleProgram } from './bundle.ts';
 import { sha256Of, signFile, writeChecksums } from './checksums.ts';
+import { describeProgram } from './commands.ts';
+import { shells } from './completions.ts';
 import { buildDeb } from './deb.ts';
 import { renderCopyright } from './licences.ts';
 import { renderManPage } from './man-page.ts';
-import { type Product, type Program, products } from './products.ts';
+import { allPrograms, type Product, type Program, products } from './products.ts';
 import { assertRuntimeDigest } from './runtime-digest.ts';
 import { renderSbom, type SbomInput } from './sbom.ts';
 
@@ -110,23 +112,23 @@ async function stageProgram(
   const home = `/usr/lib/${product.name}`;
   const packages = await bundleProgram({ root, entry: program.entry, name: program.name, outFolder: join(tree, home) });
   await put(join(tree, 'usr/bin', program.name), renderWrapper(home, program), 0o755);
-  const help = await execa(join(tree, home, 'node'), [join(tree, home, `${program.name}.js`), '--help'], {
-    env: { NODE_OPTIONS: '--disable-warning=ExperimentalWarning', COLUMNS: '100' },
-  });
-  const others = products.flatMap((each) => each.programs).filter((each) => each.name !== program.name);
+  const described = describeProgram(program.commands());
+  const others = allPrograms.filter(({ name }) => name !== program.name);
   const page = renderManPage({
-    name: program.name,
+    program: described,
     section: program.manSection,
     summary: program.summary,
     version: build.version,
     epochSeconds: build.epochSeconds,
-    help: help.stdout,
+    environment: program.environment ?? {},
+    files: program.files ?? {},
     seeAlso: others.map((each) => `${each.name}(${each.manSection})`),
   });
   await put(
     join(tree, `usr/share/man/man${program.manSection}/${program.name}.${program.manSection}.gz`),
     gzipSync(page, { level: 9 }),
   );
+  for (const shell of Object.values(shells)) await put(join(tree, shell.path(program.name)), shell.render(described));
   return packages;
 }
 
@@ -162,7 +164,8 @@ async function buildProduct(build: Build, product: Product, runtime: BundledRunt
   await put(join(documents, 'changelog.gz'), gzipSync(await readFile(join(root, 'CHANGELOG.md')), { level: 9 }));
 
   const scripts = new Map<string, string>();
-  for (const name of ['postinst', 'prerm', 'postrm']) scripts.set(name, await readFile(join(sources, name), 'utf8'));
+  for (const name of product.units.length === 0 ? [] : ['postinst', 'prerm', 'postrm'])
+    scripts.set(name, await readFile(join(sources, name), 'utf8'));
   const target = join(dist, `${product.name}_${build.version}_${build.architecture}.deb`);
   await buildDeb({
     tree,

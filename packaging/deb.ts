@@ -11,6 +11,9 @@ export interface DebDescription {
   readonly architecture: 'amd64' | 'arm64';
   readonly depends: string;
   readonly suggests?: string;
+  /** A package that holds some of the same files and gives way to this one. */
+  readonly replaces?: string;
+  readonly provides?: string;
   readonly summary: string;
   /** Lines of the long description, without the leading space. */
   readonly description: readonly string[];
@@ -47,6 +50,13 @@ function renderControl(deb: DebDescription, kibibytes: number): string {
     ['Installed-Size', String(kibibytes)],
     ['Depends', deb.depends],
     ...(deb.suggests === undefined ? [] : [['Suggests', deb.suggests]]),
+    ...(deb.provides === undefined ? [] : [['Provides', deb.provides]]),
+    ...(deb.replaces === undefined
+      ? []
+      : [
+          ['Conflicts', deb.replaces],
+          ['Replaces', deb.replaces],
+        ]),
     ['Section', 'net'],
     ['Priority', 'optional'],
     ['Description', [deb.summary, ...deb.description.map((line) => ` ${line}`)].join('\n')],

@@ -1,30 +1,57 @@
 // What is shipped: each Debian package with its programs, units and settings.
 
+import type { Command } from 'commander';
+import { createProgram as createAgent } from '#agent/program.ts';
+import { createProgram as createOperators } from '#cli/program.ts';
+import { createProgram as createControlPlane } from '#control-plane/program.ts';
 import type { DebDescription } from './deb.ts';
 
 export interface Program {
   readonly name: string;
   /** Entry point, from the package root. */
   readonly entry: string;
+  /** Its commands, never run here: the manual page and the completions are made from them. */
+  readonly commands: () => Command;
   readonly manSection: 1 | 8;
   readonly summary: string;
+  /** For the manual page: variable or path → what it is for. */
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly files?: Readonly<Record<string, string>>;
   /** For the bundled runtime. */
   readonly runtimeFlags?: readonly string[];
 }
 
 export interface Product {
-  readonly name: 'segwall-agent' | 'segwall-control-plane';
+  readonly name: 'segwall' | 'segwall-agent' | 'segwall-control-plane';
   readonly programs: readonly Program[];
   readonly units: readonly string[];
   /** Packages with native code that go beside the bundle. */
   readonly native: 'koffi' | 'none';
   /** Path in packaging/debian/NAME → absolute path on the host. */
   readonly files: Readonly<Record<string, string>>;
-  readonly deb: Pick<DebDescription, 'depends' | 'suggests' | 'summary' | 'description' | 'configurationFiles'>;
+  readonly deb: Pick<
+    DebDescription,
+    'depends' | 'suggests' | 'replaces' | 'provides' | 'summary' | 'description' | 'configurationFiles'
+  >;
 }
 
 // The runtime is linked against the C++ library; the C library's version is what Node 24 asks for, and Debian 12 has it.
 const runtimeDepends = 'libc6 (>= 2.28), libstdc++6, init-system-helpers (>= 1.54)';
+
+const never = () => Promise.reject(new Error('these commands are only described'));
+
+const operators: Program = {
+  name: 'segwall',
+  entry: 'control-plane/cli/main.ts',
+  commands: createOperators,
+  manSection: 1,
+  summary: 'check, test, apply and watch segmentation policy',
+  environment: {
+    SEGWALL_SERVER: 'The control plane, where --server is not given.',
+    SEGWALL_TOKEN_FILE: "A file with the operator's token, where --token-file is not given.",
+    SEGWALL_TOKEN: 'The token itself. A file is better kept from others.',
+  },
+};
 
 export const products: readonly Product[] = [
   {
@@ -33,6 +60,11 @@ export const products: readonly Product[] = [
       {
         name: 'segwall-agent',
         entry: 'agent/src/main.ts',
+        commands: () => createAgent(() => undefined),
+        files: {
+          '/var/lib/segwall-agent': 'Identity, the last good policy, and flows that wait to be sent.',
+          '/var/lib/segwall-agent/agent.yaml': "The host's own settings.",
+        },
         manSection: 8,
         summary: 'enforce this host’s segmentation policy and report its flows',
         // An idle agent holds 5 MB less of its own and 7 MB less in all: the last compiler stage costs 4 MB of its own code (an event is
@@ -60,15 +92,15 @@ export const products: readonly Product[] = [
       {
         name: 'segwall-control-plane',
         entry: 'control-plane/src/main.ts',
+        commands: () => createControlPlane({ run: never, backup: never, restore: never }),
+        files: {
+          '/etc/segwall/control-plane.yaml': 'Settings.',
+          '/var/lib/segwall-control-plane': 'The store, the certificate authority, and the key of the audit log.',
+        },
         manSection: 8,
         summary: 'serve policy to the fleet’s agents and take their flows',
       },
-      {
-        name: 'segwall',
-        entry: 'control-plane/cli/main.ts',
-        manSection: 1,
-        summary: 'check, test, apply and watch segmentation policy',
-      },
+      operators,
     ],
     units: ['segwall-control-plane.service'],
     native: 'none',
@@ -79,6 +111,8 @@ export const products: readonly Product[] = [
     deb: {
       depends: `${runtimeDepends}, systemd`,
       suggests: 'segwall-agent',
+      provides: 'segwall',
+      replaces: 'segwall',
       summary: 'host-based micro-segmentation: the control plane and the segwall command',
       description: [
         'Enrols hosts, compiles policy into the rule sets of each, serves them to the agents,',
@@ -87,4 +121,23 @@ export const products: readonly Product[] = [
       configurationFiles: ['/etc/segwall/control-plane.yaml'],
     },
   },
+  {
+    name: 'segwall',
+    programs: [operators],
+    units: [],
+    native: 'none',
+    files: {},
+    deb: {
+      depends: runtimeDepends,
+      summary: 'host-based micro-segmentation: the segwall command for operators',
+      description: [
+        'Checks, tests and explains policy offline, and applies it to a control plane on',
+        'another machine. The package segwall-control-plane holds this command too.',
+      ],
+      configurationFiles: [],
+    },
+  },
 ];
+
+/** Each program once, whatever packages hold it. */
+export const allPrograms: readonly Program[] = [...new Set(products.flatMap(({ programs }) => programs))];

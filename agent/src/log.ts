@@ -4,8 +4,8 @@ import { fstatSync } from 'node:fs';
 import { type Logger, pino } from 'pino';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { safeText } from '#model/safe-text.ts';
+import type { logLevels } from './log-levels.ts';
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 export function createAgentLog(level: LogLevel): Logger {

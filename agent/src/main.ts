@@ -6,10 +6,8 @@ import { parseArgs } from 'node:util';
 import { guardOutput } from '#model/safe-text.ts';
 import { CommandError, deniedBySystem, renderCommandError } from './command-error.ts';
 import type { RunOptions } from './commands/run.ts';
+import { logLevels } from './log-levels.ts';
 import { packageStateDirectory } from './package-paths.ts';
-import { agentVersion } from './version.ts';
-
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 
 /**
  * `run` as a service manager calls it, read without commander: 6 MB less for as long as the agent runs. Whatever is not plainly
@@ -31,92 +29,6 @@ function readPlainRun(args: readonly string[]): RunOptions | undefined {
   }
 }
 
-async function runProgram(finish: (exitCode: number) => void): Promise<void> {
-  const { Command, Option } = await import('commander');
-  const program = new Command('segwall-agent')
-    .description('Enforces on this host what the control plane says, and reports what it sees.')
-    .version(agentVersion)
-    .exitOverride()
-    .showHelpAfterError();
-  const state = () => new Option('--state <dir>', 'the agent’s state directory').default(packageStateDirectory);
-
-  program
-    .command('enroll')
-    .description('buy this host its certificate with a join token')
-    .requiredOption('--control-plane <host:port>', 'where the control plane listens for agents')
-    .requiredOption('--ca-fingerprint <hex>', 'SHA-256 of the control plane’s CA certificate')
-    .option(
-      '--token-file <file>',
-      'a join token in a file; - for standard input; else the credential segwall-join-token',
-    )
-    .option('--token <token>', 'a join token in the process list, for all users of the host to read')
-    .addOption(state())
-    .option('--proxy <host:port>', 'an HTTP proxy (CONNECT) on the way to the control plane')
-    .option('--name <name>', 'the workload’s name; default: the host name')
-    .action(async (options) => (await import('./commands/enroll.ts')).enrollCommand(options));
-  program
-    .command('run')
-    .description('run the agent until SIGTERM; the rules stay in the kernel')
-    .addOption(state())
-    .option('--config <file>', 'settings; default: agent.yaml in the state directory, if it is there')
-    .addOption(new Option('--log-level <level>', 'what is logged').choices([...logLevels]).default('info'))
-    .action(async (options) => (await import('./commands/run.ts')).runCommand(options));
-  program
-    .command('status')
-    .description('what the running agent says of itself')
-    .addOption(state())
-    .option('--json', 'one JSON document', false)
-    .action(async (options) => finish(await (await import('./commands/status.ts')).statusCommand(options)));
-  program
-    .command('doctor')
-    .description('what keeps this host from being protected or connected, and what to do')
-    .addOption(state())
-    .option('--json', 'one JSON document', false)
-    .action(async (options) => finish(await (await import('./commands/doctor.ts')).doctorCommand(options)));
-  program
-    .command('render')
-    .description('print the nftables script this agent would load from nothing for a rule set')
-    .requiredOption('--rule-set <file>', 'an encoded rule set, or - for standard input')
-    .option('--config <file>', 'settings, for their essential entries and connections.markMask')
-    .option('--control-plane <address:port>', 'where the agent connects, which is essential too')
-    .action(async (options) => (await import('./commands/render.ts')).renderCommand(options));
-  program
-    .command('inventory')
-    .description('what this machine is made of, and which cloud its firmware names')
-    .option('--json', 'one JSON document', false)
-    .action(async (options) => finish(await (await import('./commands/inventory.ts')).inventoryCommand(options)));
-  program
-    .command('restore')
-    .description('put the last good revision into the kernel, before the network is up')
-    .addOption(state())
-    .action(async (options) => (await import('./commands/restore.ts')).restoreCommand(options));
-  program
-    .command('keep')
-    .description('write the rules in force so that boots load them without an agent: what removing the package does')
-    .addOption(state())
-    .action(async (options) => (await import('./commands/keep.ts')).keepCommand(options));
-  program
-    .command('panic')
-    .description(
-      'open this host at once, until resume: from its console, also while the agent or the control plane is dead',
-    )
-    .addOption(state())
-    .option('--reason <text>', 'why, for the audit log')
-    .action(async (options) => (await import('./commands/panic.ts')).panicCommand(options));
-  program
-    .command('resume')
-    .description('end a panic: what policy says is enforced again')
-    .addOption(state())
-    .action(async (options) => (await import('./commands/resume.ts')).resumeCommand(options));
-  program
-    .command('open')
-    .description('remove every rule of segwall from this host: all its traffic passes')
-    .addOption(state())
-    .option('--yes', 'really', false)
-    .action(async (options) => (await import('./commands/open.ts')).openCommand(options));
-  await program.parseAsync();
-}
-
 /** The exit code of DESIGN.md §8: 0 done, 1 does not hold, 2 wrong use, 3 could not reach or not allowed. */
 async function main(): Promise<number> {
   let exitCode = 0;
@@ -124,9 +36,10 @@ async function main(): Promise<number> {
   try {
     if (plainRun !== undefined) await (await import('./commands/run.ts')).runCommand(plainRun);
     else {
-      await runProgram((code) => {
+      const { createProgram } = await import('./program.ts');
+      await createProgram((code) => {
         exitCode = code;
-      });
+      }).parseAsync();
     }
     return exitCode;
   } catch (error) {

@@ -2,35 +2,10 @@
 // `segwall`, the operator's command: offline work on policy directories, and everything that asks a control plane. Exit codes:
 // 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach or not allowed.
 
-import { Command, CommanderError } from 'commander';
+import { CommanderError } from 'commander';
 import { guardOutput } from '#model/safe-text.ts';
-import packageFile from '../../package.json' with { type: 'json' };
-import { registerOfflinePolicyCommands } from './policy/register.ts';
+import { createProgram } from './program.ts';
 import { printFailure } from './server/failure.ts';
-import { registerServerCommands } from './server/register.ts';
-
-/** Every command throws instead of exiting, so that wrong use always ends in 2 here. */
-function createProgram(): Command {
-  const program = new Command('segwall')
-    .description('host-based micro-segmentation for Linux fleets: policy, fleet and flows')
-    .version(packageFile.version, '--version', 'print the version')
-    .showHelpAfterError('(add --help for what is allowed)')
-    .showSuggestionAfterError()
-    .configureHelp({ sortSubcommands: false })
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach the control plane or not allowed.',
-    );
-  registerOfflinePolicyCommands(program);
-  registerServerCommands(program);
-  throwOnExit(program);
-  return program;
-}
-
-function throwOnExit(command: Command): void {
-  command.exitOverride();
-  for (const child of command.commands) throwOnExit(child);
-}
 
 async function main(): Promise<void> {
   enterCallersDirectory();

@@ -3,7 +3,6 @@
 
 import { fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { Command } from 'commander';
 import pino from 'pino';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { err, type Result } from '#model/result.ts';
@@ -11,18 +10,9 @@ import { safeText } from '#model/safe-text.ts';
 import { millis } from '#model/time.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
+import { createProgram, type RunFlags } from './program.ts';
 import { tellServiceManager } from './service-manager.ts';
 import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
-
-interface RunFlags {
-  readonly config?: string;
-  readonly data?: string;
-  readonly agents?: string;
-  readonly api?: string;
-  readonly apiNames?: string;
-  readonly proxies?: string;
-  readonly logLevel?: string;
-}
 
 /** Below what the service manager waits before it kills. */
 const stopMostMs = 15_000;
@@ -141,41 +131,4 @@ if (process.env['npm_lifecycle_event'] === 'segwall-control-plane' && process.en
   process.chdir(process.env['INIT_CWD']);
 }
 
-const program = new Command('segwall-control-plane')
-  .description('Checks and compiles policy, serves it to agents, and takes their flows.')
-  .version(packageFile.version)
-  .exitOverride((error) => {
-    process.exit(error.exitCode === 0 ? 0 : 2);
-  });
-
-program
-  .command('run')
-  .description('Run until SIGTERM or SIGINT')
-  .option('--config <FILE>', 'settings in YAML, by the same names; flags win')
-  .option('--data <DIR>', 'everything the control plane must not lose; created where missing')
-  .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
-  .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
-  .option('--api-names <NAMES>', 'more names by which operators call the API, with commas')
-  .option('--proxies <CIDRS>', 'from where hosts talk that are not theirs: proxies, address translation; with commas')
-  .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
-  .action(run);
-
-program
-  .command('backup')
-  .description(
-    'Copy all that must not be lost into a folder: the store as of one moment, and the keys; while it runs, too',
-  )
-  .requiredOption('--data <DIR>', 'the data directory of the control plane')
-  .requiredOption('--to <DIR>', 'a folder that is empty or is made')
-  .action(backup);
-
-program
-  .command('restore')
-  .description(
-    'Put a backup into an empty data directory; agents keep what they have until an operator says: segwall resume',
-  )
-  .requiredOption('--from <DIR>', 'a folder that backup made')
-  .requiredOption('--data <DIR>', 'the data directory: empty, or made')
-  .action(restore);
-
-await program.parseAsync();
+await createProgram({ run, backup, restore }).parseAsync();

@@ -44,7 +44,15 @@ export const layers: readonly Layer[] = [
       'proto/model': model,
     },
   },
-  { folder: 'packaging', kind: 'edge', imports: {} },
+  {
+    folder: 'packaging',
+    kind: 'edge',
+    imports: {
+      'agent/src': 'its commands are described, for the manual page and the completions',
+      'control-plane/src': 'as above',
+      'control-plane/cli': 'as above',
+    },
+  },
   {
     folder: 'test',
     kind: 'edge',

@@ -267,6 +267,17 @@ describe('on an ordinary day', () => {
     expect(await open()).not.toContain(9090);
   });
 
+  test('the package of the command alone serves an operator elsewhere, and gives way to the control plane’s', async () => {
+    await shell('dpkg --remove segwall-control-plane');
+    await one.install([debOf('segwall')]);
+    expect(await shell('segwall --version && ls /usr/share/bash-completion/completions')).toContain('segwall\n');
+    expect((await one.exec(['segwall', 'status', '--server', 'http://127.0.0.1:7444'])).exitCode).toBe(2);
+    await one.install([debOf('segwall-control-plane')]);
+    expect((await one.exec(['dpkg', '--status', 'segwall'])).stdout).not.toContain('ok installed');
+    await shell('segwall status');
+    await connected();
+  });
+
   test('purging opens the host, and systemd knows nothing of the agent any more', async () => {
     expect(await dpkg('--purge', 'segwall-agent')).toContain('this host is open');
     expect(await open()).toEqual(ports);

@@ -1,0 +1,1 @@
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;

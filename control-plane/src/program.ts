@@ -1,0 +1,61 @@
+// What `segwall-control-plane` takes: every command with its options. The manual page and the completions are made from this too.
+
+import { Command } from 'commander';
+import packageFile from '../../package.json' with { type: 'json' };
+
+export interface RunFlags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly agents?: string;
+  readonly api?: string;
+  readonly apiNames?: string;
+  readonly proxies?: string;
+  readonly logLevel?: string;
+}
+
+/** What each command does. */
+export interface Actions {
+  readonly run: (flags: RunFlags) => Promise<void>;
+  readonly backup: (options: { readonly data: string; readonly to: string }) => Promise<void>;
+  readonly restore: (options: { readonly from: string; readonly data: string }) => Promise<void>;
+}
+
+export function createProgram({ run, backup, restore }: Actions): Command {
+  const program = new Command('segwall-control-plane')
+    .description('Checks and compiles policy, serves it to agents, and takes their flows.')
+    .version(packageFile.version)
+    .exitOverride((error) => {
+      process.exit(error.exitCode === 0 ? 0 : 2);
+    });
+
+  program
+    .command('run')
+    .description('Run until SIGTERM or SIGINT')
+    .option('--config <FILE>', 'settings in YAML, by the same names; flags win')
+    .option('--data <DIR>', 'everything the control plane must not lose; created where missing')
+    .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
+    .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
+    .option('--api-names <NAMES>', 'more names by which operators call the API, with commas')
+    .option('--proxies <CIDRS>', 'from where hosts talk that are not theirs: proxies, address translation; with commas')
+    .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
+    .action(run);
+
+  program
+    .command('backup')
+    .description(
+      'Copy all that must not be lost into a folder: the store as of one moment, and the keys; while it runs, too',
+    )
+    .requiredOption('--data <DIR>', 'the data directory of the control plane')
+    .requiredOption('--to <DIR>', 'a folder that is empty or is made')
+    .action(backup);
+
+  program
+    .command('restore')
+    .description(
+      'Put a backup into an empty data directory; agents keep what they have until an operator says: segwall resume',
+    )
+    .requiredOption('--from <DIR>', 'a folder that backup made')
+    .requiredOption('--data <DIR>', 'the data directory: empty, or made')
+    .action(restore);
+  return program;
+}
