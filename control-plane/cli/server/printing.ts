@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
+import { fitTable } from './table-layout.ts';
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -34,7 +35,7 @@ export function printSkipped(flows: number): void {
     );
 }
 
-/** With `rows` empty, one line that says so. */
+/** With `rows` empty, one line that says so. On a terminal it is no wider than that. */
 export async function printTable(
   head: readonly string[],
   rows: readonly (readonly string[])[],
@@ -42,6 +43,13 @@ export async function printTable(
 ): Promise<void> {
   if (rows.length === 0) {
     printLine(none);
+    return;
+  }
+  const plain = rows.map((row) => row.map(oneLine));
+  const { isTTY, columns } = process.stdout;
+  const fitted = isTTY && columns > 0 ? fitTable(head, plain, columns) : { kind: 'columns' as const, rows: plain };
+  if (fitted.kind === 'blocks') {
+    printLine(fitted.rows.map((lines) => lines.join('\n')).join('\n\n'));
     return;
   }
   const { default: Table } = await import('cli-table3');
@@ -55,7 +63,7 @@ export async function printTable(
     chars: bare,
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   });
-  for (const row of rows) table.push(row.map(oneLine));
+  for (const row of fitted.rows) table.push([...row]);
   const lines = table.toString().split('\n');
   printLine(lines.map((line) => line.trimEnd()).join('\n'));
 }
@@ -73,7 +81,7 @@ export function someText({ count, names }: { readonly count: number; readonly na
   return `${names.join(', ')}${more}`;
 }
 
-/** "2027-03-01 08:00:00" in UTC. */
+/** "2027-03-01 08:00:00Z": in UTC, and says so. */
 export function timeText(iso: string | undefined): string {
-  return iso === undefined ? '' : iso.slice(0, 19).replace('T', ' ');
+  return iso === undefined ? '' : `${iso.slice(0, 19).replace('T', ' ')}Z`;
 }
