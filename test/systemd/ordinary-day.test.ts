@@ -159,7 +159,7 @@ describe('on an ordinary day', () => {
     const [, forControl = '', forHost = '', forPolicy = ''] = blocksOf('README.md', 'Use it: on real servers', 'sh');
     const [firstPolicy = ''] = blocksOf('README.md', 'Use it: on real servers', 'yaml');
     const said = await typed(forControl);
-    const [enroll = '', start = ''] = commandsIn(said);
+    const [enroll = '', start = ''] = commandsIn(said.slice(said.indexOf('On each host')));
     const fingerprint = /"caFingerprint": "([0-9a-f]{64})"/.exec(said)?.[1] ?? '';
     const filled = forHost.replace('CONTROL', '10.86.0.1').replace('HEX', fingerprint);
     // What `tokens create` prints is the same, ready to be typed; and `enroll` says what comes next.
