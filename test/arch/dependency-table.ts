@@ -16,7 +16,7 @@ export const dependencyReasons: Readonly<Record<string, DependencyReason>> = {
   '@grpc/grpc-js': { layers: [wire, agent, server], decision: 'rpc.md' },
   '@peculiar/x509': { layers: [agent, server], decision: 'certificates.md' },
   'cli-table3': { layers: [cli, agent], decision: 'command-line.md' },
-  commander: { layers: [agent, server, cli], decision: 'command-line.md' },
+  commander: { layers: [agent, server, cli, 'packaging'], decision: 'command-line.md' },
   execa: { layers: [agent, cli, 'proto', 'packaging'], decision: 'processes.md' },
   fastify: { layers: [server], decision: 'operator-api.md' },
   'fastify-type-provider-zod': { layers: [server], decision: 'operator-api.md' },

@@ -188,9 +188,11 @@ describe('on an ordinary day', () => {
   });
 
   test('a label is changed, and changed back, as the guide has it', async () => {
-    const [look, change, see, back, ...rest] = blocksOf('docs/guides/day-two.md', 'Change a label', 'sh');
+    const [look, plan, change, see, back, ...rest] = blocksOf('docs/guides/day-two.md', 'Change a label', 'sh');
     expect(rest).toEqual([]);
     expect(await typed(look ?? '')).toContain('web-1-report');
+    await typed(plan ?? '');
+    await expectOpen([8080, 9191]);
     await typed(change ?? '');
     await expectOpen(ports);
     await typed(see ?? '');
