@@ -1,6 +1,6 @@
 // The packages as `npm run package` makes them, once for all suites of a run that install them.
 
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { run } from '#test/support/run-command.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -28,6 +28,8 @@ export async function providePackages(directory: string): Promise<(name: string)
     timeoutMs: 200_000,
     intervalMs: 200,
   });
+  const problem = await readFile(marker, 'utf8');
+  if (problem !== '') throw new Error(`npm run package failed:\n${problem}`);
   const files = await readdir(folder);
   return (name) => {
     const file = files.find((each) => each.startsWith(`${name}_`) && each.endsWith('.deb'));
