@@ -144,6 +144,11 @@ export const hostProblemCatalogue = {
     meaning: 'Containers on a bridge talk to each other without being judged.',
     remedy: 'Load br_netfilter and set net.bridge.bridge-nf-call-iptables and bridge-nf-call-ip6tables to 1.',
   },
+  'unjudged-units': {
+    told: 'agents',
+    meaning: 'A unit uses a network of its own: it is judged as its host, or not at all, never as that unit.',
+    remedy: 'Give the host the rules, or the unit its host’s network.',
+  },
   'conntrack-filling': {
     told: 'agents',
     meaning: 'The kernel’s table of connections is more than 80 % full: when it is full, new connections fail.',

@@ -34,6 +34,8 @@ export interface HostCondition {
   readonly unjudgedBridges: readonly string[];
   /** Addresses of containers that are not believed, in words. */
   readonly claimedAddresses: readonly string[];
+  /** Units whose processes use a network of their own, in words. */
+  readonly unjudgedUnits: readonly string[];
   /** What the policy intake says; empty where nothing is wrong. */
   readonly policyProblem: string;
   /** Revision in force, 0 for none. */
@@ -85,7 +87,12 @@ function policyProblems({ opened, applied, policyProblem }: HostCondition): read
   return problems;
 }
 
-function foreignProblems({ foreign, unjudgedBridges, claimedAddresses }: HostCondition): readonly HostProblem[] {
+function foreignProblems({
+  foreign,
+  unjudgedBridges,
+  claimedAddresses,
+  unjudgedUnits,
+}: HostCondition): readonly HostProblem[] {
   const weakening = foreign.filter(({ effect }) => effect === 'weakens');
   return [
     ...weakening.map(
@@ -97,6 +104,7 @@ function foreignProblems({ foreign, unjudgedBridges, claimedAddresses }: HostCon
     ...foreign
       .filter(({ effect }) => effect === 'misled')
       .map((finding): HostProblem => ({ code: 'mark-read', text: findingText(finding) })),
+    ...unjudgedUnits.map((text): HostProblem => ({ code: 'unjudged-units', text })),
     ...claimedAddresses.map((text): HostProblem => ({ code: 'container-addresses', text })),
     ...unjudgedBridges.map(
       (bridge): HostProblem => ({

@@ -19,9 +19,12 @@ import type { SyncState } from './ports.ts';
 import type { ScheduleWatch } from './schedule-watch.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
+import type { UnitDiscovery } from './unit-discovery.ts';
+import { unitElsewhereText } from './unit-networks.ts';
 import { agentVersion } from './version.ts';
 
 export interface AgentParts {
+  readonly discovery: UnitDiscovery;
   readonly identity: Identity;
   readonly enforcement: Enforcement;
   readonly intake: PolicyIntake;
@@ -56,6 +59,7 @@ export function reportedStatus(parts: AgentParts): ReportedStatus {
     problem: problemOf(parts),
     ...(flag === undefined ? {} : { panic: flag }),
     warnings: warningsOf(parts),
+    unjudgedUnits: parts.discovery.elsewhere().map(({ unit }) => unit),
   };
 }
 
@@ -141,6 +145,7 @@ function conditionOf({
   flows,
   host,
   containers,
+  discovery,
   events,
   panic,
   schedules,
@@ -159,6 +164,7 @@ function conditionOf({
     freeDisk: readFreeDisk(statePath),
     foreign: enforcement.foreign.findings(),
     unjudgedBridges: containers.view()?.unjudgedBridges ?? [],
+    unjudgedUnits: discovery.elsewhere().map(unitElsewhereText),
     claimedAddresses: (containers.view()?.refused ?? []).map(refusedAddressText),
     policyProblem: problemOf({ intake, schedules }),
     applied: enforcement.enforcer.held()?.revision ?? 0,

@@ -226,7 +226,20 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     log,
   });
   const parts: AgentParts = {
-    ...{ identity, enforcement, intake, schedules, flows, host, containers, events, panic, essentials, startedAt },
+    ...{
+      identity,
+      enforcement,
+      intake,
+      schedules,
+      flows,
+      discovery,
+      host,
+      containers,
+      events,
+      panic,
+      essentials,
+      startedAt,
+    },
     sync: () => sync,
     statePath: state.path,
   };

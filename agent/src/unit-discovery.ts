@@ -3,10 +3,13 @@
 
 import { type CgroupRoot, listSlices } from './cgroup-tree.ts';
 import type { UnitSettings } from './settings.ts';
+import { type UnitElsewhere, unitsElsewhere } from './unit-networks.ts';
 
 export interface UnitDiscovery {
   /** In code-unit order; undefined where nothing is discovered. */
   units(): readonly string[] | undefined;
+  /** Those of them that use a network of their own, as of the last look. */
+  elsewhere(): readonly UnitElsewhere[];
   close(): void;
 }
 
@@ -14,28 +17,31 @@ const lookEveryMs = 10_000;
 /** What the control plane takes. */
 const mostUnits = 1024;
 
-/** `changed` is called after services were seen for the first time, but not for those that run now. */
+/** `changed` is called after services were seen for the first time or their networks became others, but not for those that run now. */
 export function createUnitDiscovery(options: {
   readonly settings: UnitSettings;
   readonly root: CgroupRoot | undefined;
   readonly changed: () => void;
 }): UnitDiscovery {
   const { settings, root, changed } = options;
-  if (settings.length === 0 || root === undefined) return { units: () => undefined, close: () => undefined };
+  if (settings.length === 0 || root === undefined)
+    return { units: () => undefined, elsewhere: () => [], close: () => undefined };
   const patterns = settings.map((text) => new RegExp(`^${text.split('*').map(literal).join('.*')}$`));
   const seen = new Set<string>();
+  let elsewhere: readonly UnitElsewhere[] = [];
   const look = () => {
     for (const name of runningServices(root)) {
       if (seen.size < mostUnits && patterns.some((pattern) => pattern.test(name))) seen.add(name);
     }
+    elsewhere = unitsElsewhere(root, seen);
   };
   look();
   const timer = setInterval(() => {
-    const before = seen.size;
+    const before = `${seen.size} ${JSON.stringify(elsewhere)}`;
     look();
-    if (seen.size > before) changed();
+    if (`${seen.size} ${JSON.stringify(elsewhere)}` !== before) changed();
   }, lookEveryMs).unref();
-  return { units: () => [...seen].sort(), close: () => clearInterval(timer) };
+  return { units: () => [...seen].sort(), elsewhere: () => elsewhere, close: () => clearInterval(timer) };
 }
 
 /** By systemd's names: its "_" before names that the kernel uses itself is taken away. */

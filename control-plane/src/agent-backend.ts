@@ -108,6 +108,8 @@ export interface AgentStatus {
   readonly panic?: Panic;
   /** What on the host may keep its rules from holding; absent where there is nothing. */
   readonly warnings?: readonly string[];
+  /** systemd's names of units that are not judged as these units; absent where there are none. */
+  readonly unjudgedUnits?: readonly string[];
 }
 
 /** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */

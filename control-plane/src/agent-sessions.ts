@@ -36,6 +36,8 @@ export interface LiveAgent {
 export class AgentSessions {
   readonly #live = new Map<string, LiveAgent>();
   readonly #waiting = new Set<() => void>();
+  /** As each host said last, also of those that are away. */
+  readonly #unjudged = new Map<string, ReadonlySet<string>>();
 
   get size(): number {
     return this.#live.size;
@@ -47,6 +49,16 @@ export class AgentSessions {
 
   of(host: string): LiveAgent | undefined {
     return this.#live.get(host);
+  }
+
+  /** Whether the host said that a unit's processes use a network of their own, where no cgroup tells them. */
+  isUnjudged(host: string, unit: string): boolean {
+    return this.#unjudged.get(host)?.has(unit) === true;
+  }
+
+  /** The host is removed. */
+  forget(host: string): void {
+    this.#unjudged.delete(host);
   }
 
   /** The live ones of those hosts. */
@@ -93,6 +105,10 @@ export class AgentSessions {
   statusReported(agent: LiveAgent, status: AgentStatus): void {
     const before = agent.status;
     agent.status = status;
+    if (this.#live.get(agent.host) === agent) {
+      if (status.unjudgedUnits === undefined) this.#unjudged.delete(agent.host);
+      else this.#unjudged.set(agent.host, new Set(status.unjudgedUnits));
+    }
     const isNews =
       before?.enforcing !== status.enforcing || (before.panic === undefined) !== (status.panic === undefined);
     if (isNews) this.#changed();

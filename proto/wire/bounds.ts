@@ -92,6 +92,7 @@ export const bounds = {
   'Status.problem': text(limits.reasonCharacters, 'refuse'),
   'Status.panic': message,
   'Status.warnings': list(limits.warnings, `a text of at most ${limits.reasonCharacters} characters`, 'refuse'),
+  'Status.unjudged_units': list(limits.reportedUnits, name, 'refuse'),
   'Panic.since': time("shown as now where it is after the server's clock"),
   'Panic.reason': text(limits.reasonCharacters, 'refuse'),
 

@@ -1759,6 +1759,9 @@ export namespace segwall {
             /** Status warnings. */
             warnings: string[];
 
+            /** Status unjudgedUnits. */
+            unjudgedUnits: string[];
+
             /**
              * Encodes the specified Status message. Does not implicitly {@link segwall.v1.Status.verify|verify} messages.
              * @param message Status message or plain object to encode
@@ -1806,6 +1809,9 @@ export namespace segwall {
 
                 /** Status warnings */
                 warnings?: (string[]|null);
+
+                /** Status unjudgedUnits */
+                unjudgedUnits?: (string[]|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -2689,6 +2689,7 @@ export const segwall = $root.segwall = (() => {
 
             const Status = function (properties) {
                 this.warnings = [];
+                this.unjudgedUnits = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2703,6 +2704,7 @@ export const segwall = $root.segwall = (() => {
             Status.prototype.problem = "";
             Status.prototype.panic = null;
             Status.prototype.warnings = $util.emptyArray;
+            Status.prototype.unjudgedUnits = $util.emptyArray;
 
             Status.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2728,6 +2730,9 @@ export const segwall = $root.segwall = (() => {
                 if (message.warnings != null && message.warnings.length)
                     for (let i = 0; i < message.warnings.length; ++i)
                         writer.uint32(66).string(message.warnings[i]);
+                if (message.unjudgedUnits != null && message.unjudgedUnits.length)
+                    for (let i = 0; i < message.unjudgedUnits.length; ++i)
+                        writer.uint32(74).string(message.unjudgedUnits[i]);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2827,6 +2832,14 @@ export const segwall = $root.segwall = (() => {
                             if (!(message.warnings && message.warnings.length))
                                 message.warnings = [];
                             message.warnings.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.unjudgedUnits && message.unjudgedUnits.length))
+                                message.unjudgedUnits = [];
+                            message.unjudgedUnits.push(reader.stringVerify());
                             continue;
                         }
                     }

@@ -173,6 +173,8 @@ export interface ReportedStatus {
   readonly panic?: Panic;
   /** What on the host may keep its rules from holding; absent where there is nothing. */
   readonly warnings?: readonly string[];
+  /** Discovered units that are not judged as these units; absent where there are none. */
+  readonly unjudgedUnits?: readonly string[];
 }
 
 /** `refused`: not in force, the last good one is. `need-snapshot`: a delta did not fit what is held. */
@@ -332,9 +334,18 @@ function readEvent(event: segwall.v1.HostEvent.$Properties): HostEvent {
   };
 }
 
-function statusProperties({ warnings = [], ...status }: ReportedStatus): segwall.v1.Status.$Properties {
+function statusProperties({
+  warnings = [],
+  unjudgedUnits = [],
+  ...status
+}: ReportedStatus): segwall.v1.Status.$Properties {
   const cut = (text: string) => text.slice(0, limits.reasonCharacters);
-  return { ...status, problem: cut(status.problem), warnings: warnings.slice(0, limits.warnings).map(cut) };
+  return {
+    ...status,
+    problem: cut(status.problem),
+    warnings: warnings.slice(0, limits.warnings).map(cut),
+    unjudgedUnits: unjudgedUnits.slice(0, limits.reportedUnits),
+  };
 }
 
 function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
@@ -354,7 +365,14 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
           },
         }),
     ...readWarnings(status.warnings ?? []),
+    ...readUnjudged(status.unjudgedUnits ?? []),
   };
+}
+
+function readUnjudged(units: readonly string[]): Pick<ReportedStatus, 'unjudgedUnits'> {
+  boundedCount(units.length, limits.reportedUnits, 'status, unjudged units');
+  const named = units.map((unit) => checkedName(unit, limits.factCharacters, 'status, unjudged unit'));
+  return named.length === 0 ? {} : { unjudgedUnits: named };
 }
 
 function readWarnings(warnings: readonly string[]): Pick<ReportedStatus, 'warnings'> {

@@ -221,11 +221,12 @@ async function listWorkloads(options: ListOptions & { readonly format?: string }
       labelsText(one.labels),
       one.addresses.join(' '),
       one.segments.join(' '),
-      one.inbound ?? '',
-      one.outbound ?? '',
-      one.protection ?? '',
+      one.notJudged === undefined ? (one.inbound ?? '') : '-',
+      one.notJudged === undefined ? (one.outbound ?? '') : '-',
+      one.notJudged === undefined ? (one.protection ?? '') : 'not judged',
       [
         containmentText(one),
+        one.notJudged ?? '',
         one.heldBy === undefined ? '' : `held by ${namesText(one.heldBy) || 'nobody now'}`,
         one.conflicting.length === 0 ? '' : `pending: ${one.conflicting.join(' ')}`,
       ]

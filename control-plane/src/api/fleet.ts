@@ -285,6 +285,9 @@ function workloadViews({ fleet }: ApiContext, workloads: readonly Workload[]): W
   return workloads.map((one) => workloadView(one, { fleet, conflicting: conflicts.get(one.name) ?? [] }));
 }
 
+const notJudgedText =
+  'its processes use a network of their own: not judged as this unit, see segwall-agent status on its host';
+
 function workloadView(
   one: Workload,
   { fleet, conflicting }: { readonly fleet: ApiContext['fleet']; readonly conflicting: readonly string[] },
@@ -311,7 +314,8 @@ function workloadView(
     facts,
     segments: fleet.segmentsOf(one),
     ...(rules === undefined ? {} : { inbound: rules.inbound.mode, outbound: rules.outbound.mode }),
-    ...(one.host === undefined ? {} : { protection: fleet.standing.protectionOf(one.host) }),
+    ...(fleet.isUnjudged(one) ? { notJudged: notJudgedText } : {}),
+    ...(one.host === undefined || fleet.isUnjudged(one) ? {} : { protection: fleet.standing.protectionOf(one.host) }),
     ...(quarantine === undefined ? {} : { quarantine: { allow: quarantine } }),
     ...(one.quarantine === undefined ? {} : { quarantinedBy: one.quarantine.name }),
   };

@@ -393,7 +393,11 @@ export const workload = z.object({
   segments: names,
   inbound: mode.optional().describe('what its host was told; see protection'),
   outbound: mode.optional(),
-  protection: protection.optional().describe("its host's, where it has one"),
+  protection: protection.optional().describe("its host's, where it has one and judges this workload"),
+  notJudged: z
+    .string()
+    .optional()
+    .describe('of a unit: why its host does not judge it as this workload, whatever the modes say'),
   quarantine: z.object({ allow: names }).optional().describe('its own'),
   quarantinedBy: z
     .string()

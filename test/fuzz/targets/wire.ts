@@ -148,6 +148,7 @@ const up: fc.Arbitrary<UpMessage> = fc.oneof(
         problem: text,
         panic: fc.record({ since: moment, reason: text }),
         warnings: fc.array(text, { minLength: 1, maxLength: 4 }),
+        unjudgedUnits: fc.array(name, { minLength: 1, maxLength: 4 }),
       },
       { requiredKeys: ['revision', 'enforcing', 'lost', 'spooledBatches', 'repairs', 'problem'] },
     ),
