@@ -78,6 +78,7 @@ interface OpenRecord {
   bytesOriginal: number;
   bytesReply: number;
   readonly unit?: string;
+  askedPort?: number;
   firstSeenAt: Millis;
   lastSeenAt: Millis;
   answered: boolean;
@@ -204,6 +205,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       one.bytesOriginal += difference(entry.bytesOriginal, before.bytesOriginal);
       one.bytesReply += difference(entry.bytesReply, before.bytesReply);
       if (entry.answered === 'yes') one.answered = true;
+      // Of ICMP and of protocols without ports both are 0.
+      if (entry.targetPort !== entry.serverPort && one.port === entry.serverPort) one.askedPort = entry.targetPort;
     }
     return record;
   }

@@ -22,6 +22,8 @@ export interface ObservedFlow {
   readonly connections: number;
   readonly firstSeenAt: Millis;
   readonly lastSeenAt: Millis;
+  /** The port that clients asked for, where NAT on the host made it `port`. */
+  readonly askedPort?: number;
 }
 
 export function serviceOfFlow({ protocol, port }: Pick<ObservedFlow, 'protocol' | 'port'>): Service {

@@ -28,6 +28,8 @@ export interface Pair extends Evidence, FlowEvidence {
   readonly client: Entity;
   readonly server: Entity;
   readonly term: ServiceTerm;
+  /** Ports that the client asked for, where the server's host made another of them; in order. */
+  readonly askedPorts: readonly number[];
 }
 
 /** Why no rule is proposed for a flow. */
@@ -214,6 +216,7 @@ interface MutablePair {
   firstSeenAt: Millis;
   lastSeenAt: Millis;
   evidence: FlowEvidence;
+  askedPorts: readonly number[];
 }
 
 class PairTable {
@@ -231,8 +234,11 @@ class PairTable {
       firstSeenAt,
       lastSeenAt,
       evidence,
+      askedPorts: [],
     };
     pair.evidence = joinedEvidence(pair.evidence, evidence);
+    if (flow.askedPort !== undefined && !pair.askedPorts.includes(flow.askedPort))
+      pair.askedPorts = [...pair.askedPorts, flow.askedPort].sort((a, b) => a - b);
     pair.connections[flow.direction] = addCounts(pair.connections[flow.direction], flow.connections);
     pair.firstSeenAt = millis(Math.min(pair.firstSeenAt, firstSeenAt));
     pair.lastSeenAt = millis(Math.max(pair.lastSeenAt, lastSeenAt));

@@ -57,7 +57,7 @@ export function renderSuggestion({
   for (const rule of suggestion.rules) {
     const node = document.createNode(ruleDocument(rule));
     setFlow(node);
-    node.commentBefore = [evidenceText(rule), ...sidesTexts(rule)].map(comment).join('\n');
+    node.commentBefore = [evidenceText(rule), ...askedTexts(rule), ...sidesTexts(rule)].map(comment).join('\n');
     rules.add(node);
   }
   const notes = notesOf(suggestion).map(comment);
@@ -79,6 +79,13 @@ export function evidenceText({
 }: Pick<SuggestedRule, 'connections' | 'clients' | 'servers' | 'firstSeenAt' | 'lastSeenAt'>): string {
   const seen = `first seen ${instantText(firstSeenAt)}, last seen ${instantText(lastSeenAt)}`;
   return `${count(connections, 'connection')}, distinct peers: ${count(clients, 'client')}, ${count(servers, 'server')}; ${seen}`;
+}
+
+/** A rule for the port that is asked for opens the client's end, one for the port where it ends the server's. */
+function askedTexts({ asked }: SuggestedRule): readonly string[] {
+  const shown = asked.slice(0, mostReporters).map(({ service, askedFor }) => `${service} was asked for as ${askedFor}`);
+  const more = asked.length - shown.length;
+  return more === 0 ? shown : [...shown, `and ${more} more ports were asked for as others`];
 }
 
 /** Who says so, and what of it one end alone says: that is marked, for it rests on one host's word. */

@@ -70,6 +70,8 @@ export interface SuggestedRule extends Evidence {
   readonly reporters: readonly string[];
   readonly ends?: 'both' | 'some' | 'one';
   readonly oneSided: readonly OneSidedPair[];
+  /** Services that clients asked for by another port: "tcp/8080", and which. In order; one entry for each pair of ports. */
+  readonly asked: readonly { readonly service: string; readonly askedFor: string }[];
 }
 
 /** `left` are flows of the segment's members that no rule is proposed for, with the reason; `unsaid` pairs no exact rule exists for. */
@@ -301,6 +303,7 @@ class Drafts {
           clients: new Set(seen.map(({ client }) => client)).size,
           servers: new Set(seen.map(({ server }) => server)).size,
           ...sidesOf(seen, workloads),
+          asked: askedOf(seen),
         };
       });
   }
@@ -319,6 +322,18 @@ function sidesOf(
   const askable = pairs.filter(({ ends }) => ends !== undefined).length;
   if (askable === 0) return { reporters, oneSided };
   return { reporters, ends: oneSided.length === 0 ? 'both' : oneSided.length < askable ? 'some' : 'one', oneSided };
+}
+
+function askedOf(pairs: readonly Pair[]): SuggestedRule['asked'] {
+  const found = new Map<string, { readonly service: string; readonly askedFor: string }>();
+  for (const { term, askedPorts } of pairs) {
+    if (term.kind !== 'ports') continue;
+    for (const port of askedPorts) {
+      const service = serviceTermText(term);
+      found.set(`${service} ${port}`, { service, askedFor: `${term.protocol}/${port}` });
+    }
+  }
+  return sortedByCodeUnits(found.keys()).flatMap((key) => found.get(key) ?? []);
 }
 
 /** Rules in words come before rules in addresses. */

@@ -931,35 +931,6 @@ export class Fleet implements AgentBackend {
   /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */
   async removeAgent(host: string, actor: string): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
     return this.#changes.run(() => this.#remove(host, { actor, action: 'agent-removed' }));
-    return this.#changes.run(async () => {
-      const entry = this.#inventory.host(host);
-      if (entry === undefined) return undefined;
-      const was = peersKept(entry) === undefined ? 'free' : 'contained';
-      const revision = this.#revision + 1;
-      const note = this.#note({ actor, action: 'agent-removed', target: host, details: { was, revision } });
-      const serials = await this.#store.removeHost({
-        tenant: this.#tenant,
-        host,
-        inside: [...entry.units.keys(), ...entry.containers.keys()],
-        revision,
-        note,
-      });
-      this.#enrolments.remove(host, serials);
-      this.#closeStream(host);
-      this.#revision = revision;
-      this.#inventory.removeHost(host);
-      this.#history.delete(host);
-      this.#disputes.forget(host);
-      this.#presences.forget(host);
-      this.#intake.forget(host);
-      this.sessions.forget(host);
-      this.#hostNotes.forget(host);
-      this.#publication.forget(host);
-      this.#addresses.forget(host);
-      await this.#addresses.keep();
-      this.#publication.mark('changed');
-      return { was };
-    });
   }
 
   /** Looks at leases and at holders that are away now, as happens every few seconds by itself. */
@@ -1020,6 +991,7 @@ export class Fleet implements AgentBackend {
     this.#disputes.forget(host);
     this.#presences.forget(host);
     this.#intake.forget(host);
+    this.sessions.forget(host);
     this.#hostNotes.forget(host);
     this.#publication.forget(host);
     this.#addresses.forget(host);

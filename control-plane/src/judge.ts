@@ -287,5 +287,7 @@ function observedFlow(row: ObservedRow): ObservedFlow {
     connections: row.connections,
     firstSeenAt: millis(row.firstSeenAt),
     lastSeenAt: millis(row.lastSeenAt),
+    // No reader asks of the column what it holds: it is for people.
+    ...(row.askedPort > 0 && row.askedPort <= 65_535 ? { askedPort: row.askedPort } : {}),
   };
 }

@@ -26,6 +26,8 @@ export interface FlowRecord {
   readonly firstSeenAt: Millis;
   readonly lastSeenAt: Millis;
   readonly answered: boolean;
+  /** The port that a client asked for, where destination NAT on this host made `port` of it (a published port, REDIRECT). One of them, if there were several. */
+  readonly askedPort?: number;
   readonly unit?: string;
   readonly process?: string;
 }

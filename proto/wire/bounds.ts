@@ -146,6 +146,7 @@ export const bounds = {
   'FlowBatch.answered': column('yes or no'),
   'FlowBatch.unit': column(index),
   'FlowBatch.process': column(index),
+  'FlowBatch.asked_port': column('0 to 65535'),
   'FlowLoss.overruns': number(limits.flowLoss, 'saturate'),
   'FlowLoss.records': number(limits.flowLoss, 'saturate'),
   'FlowLoss.spooled': number(limits.flowLoss, 'saturate'),

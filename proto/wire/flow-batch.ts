@@ -79,6 +79,7 @@ export function encodeFlowBatch(batch: FlowBatch): Uint8Array {
     answered: column((record) => (record.answered ? 1 : 0)).map((value) => value === 1),
     unit: column((record) => interner.index(record.unit)),
     process: column((record) => interner.index(record.process)),
+    askedPort: column((record) => record.askedPort ?? 0),
     strings: interner.strings,
   }).finish();
 }
@@ -146,6 +147,7 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
     const firstSeenAt = instant(startedAt + value('firstSeen'), `flow ${at}, first seen`);
     const unit = strings.optional(value('unit'), `flow ${at}, unit`);
     const process = strings.optional(value('process'), `flow ${at}, process`);
+    const askedPort = bounded(value('askedPort'), 65535, `flow ${at}, asked port`);
     records.push({
       direction,
       local,
@@ -164,6 +166,7 @@ function readFlowBatch(message: segwall.v1.FlowBatch.$Properties): FlowBatch {
       answered: message.answered?.[at] ?? false,
       ...(unit === undefined ? {} : { unit }),
       ...(process === undefined ? {} : { process }),
+      ...(askedPort === 0 ? {} : { askedPort }),
     });
   }
   return {
@@ -204,6 +207,7 @@ const columnNames = [
   'lastSeen',
   'unit',
   'process',
+  'askedPort',
 ] as const;
 type ColumnName = (typeof columnNames)[number];
 
@@ -233,6 +237,7 @@ function readColumns(
     lastSeen: column('lastSeen'),
     unit: column('unit'),
     process: column('process'),
+    askedPort: column('askedPort'),
   };
 }
 

@@ -492,6 +492,9 @@ export namespace segwall {
             /** FlowBatch run. */
             run: Uint8Array;
 
+            /** FlowBatch askedPort. */
+            askedPort: number[];
+
             /**
              * Encodes the specified FlowBatch message. Does not implicitly {@link segwall.v1.FlowBatch.verify|verify} messages.
              * @param message FlowBatch message or plain object to encode
@@ -596,6 +599,9 @@ export namespace segwall {
 
                 /** FlowBatch run */
                 run?: (Uint8Array|null);
+
+                /** FlowBatch askedPort */
+                askedPort?: (number[]|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -582,6 +582,7 @@ export const segwall = $root.segwall = (() => {
                 this.answered = [];
                 this.unit = [];
                 this.process = [];
+                this.askedPort = [];
                 if (properties)
                     for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                         if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -615,6 +616,7 @@ export const segwall = $root.segwall = (() => {
             FlowBatch.prototype.unit = $util.emptyArray;
             FlowBatch.prototype.process = $util.emptyArray;
             FlowBatch.prototype.run = $util.newBuffer([]);
+            FlowBatch.prototype.askedPort = $util.emptyArray;
 
             FlowBatch.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -679,6 +681,8 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(210).uint32s(message.process);
                 if (message.run != null && $Object.hasOwnProperty.call(message, "run") && message.run.length)
                     writer.uint32(218).bytes(message.run);
+                if (message.askedPort != null && message.askedPort.length)
+                    writer.uint32(226).uint32s(message.askedPort);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1033,6 +1037,20 @@ export const segwall = $root.segwall = (() => {
                                 message.run = value;
                             else
                                 delete message.run;
+                            continue;
+                        }
+                    case 28: {
+                            if (wireType === 2) {
+                                if (!(message.askedPort && message.askedPort.length))
+                                    message.askedPort = [];
+                                reader.uint32s(message.askedPort);
+                                continue;
+                            }
+                            if (wireType !== 0)
+                                break;
+                            if (!(message.askedPort && message.askedPort.length))
+                                message.askedPort = [];
+                            message.askedPort.push(reader.uint32());
                             continue;
                         }
                     }

@@ -54,7 +54,7 @@ describe('attribution', () => {
     [
       'the port is where the server listens, not what the client addressed',
       { target: peer, targetPort: 8080, serverPort: 7000, mark: stamped(10) },
-      { port: 7000 },
+      { port: 7000, askedPort: 8080 },
     ],
     ['bits of the mark that belong to others do not matter', { mark: (0x9 << 28) | stamped(10) }, { end: webRule }],
     [

@@ -387,6 +387,15 @@ spec:
 `);
   });
 
+  test('names the port that was asked for beside the one where the server’s host sends it', () => {
+    const both = suggest(fleet, [
+      ...seen(fleet, 'web-1', 'api-1', { port: 80, only: 'outbound' }),
+      ...seen(fleet, 'web-1', 'api-1', { port: 8080, only: 'inbound', rest: { askedPort: 80 } }),
+    ]);
+    expect(both.rules.map(({ services }) => services.map(serviceTermText))).toEqual([['tcp/80', 'tcp/8080']]);
+    expect(renderSuggestion({ suggestion: both, source })).toContain('# tcp/8080 was asked for as tcp/80\n');
+  });
+
   test('written anew has every field of the segment', () => {
     const full = `apiVersion: segwall/v1
 kind: Segment

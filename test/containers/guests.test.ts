@@ -18,6 +18,8 @@ import { addContainers } from './container-lab.ts';
 
 const places = { h1: { ipv4: '10.84.0.1', ipv6: 'fd84::1' }, peer: { ipv4: '10.84.0.2', ipv6: 'fd84::2' } };
 const published = 18080;
+const redirected = 18081;
+const rerouted = 18082;
 const services = [
   { transport: 'tcp', port: 8080 },
   { transport: 'udp', port: 8080 },
@@ -163,6 +165,11 @@ describe('what a host answers for', () => {
   /** IPv4 of the LAN is routed, its IPv6 is masqueraded. */
   const lanNat = `table inet router {
   chain postrouting { type nat hook postrouting priority srcnat; ip6 saddr fd84:50::/64 oifname != "to-lan" masquerade; }
+  chain prerouting {
+    type nat hook prerouting priority dstnat
+    ip daddr ${places.h1.ipv4} tcp dport ${redirected} redirect to :8080
+    ip daddr ${places.h1.ipv4} tcp dport ${rerouted} dnat ip to 172.17.0.1:8080
+  }
 }
 `;
 
@@ -275,6 +282,25 @@ describe('what a host answers for', () => {
     expect(after.slice(0, -1)).toEqual(between.slice(0, -1));
     for (const way of held) await probes.get(ways[way][0])?.release(way);
   });
+
+  // Destination NAT comes before the hooks that judge: the port is the one at which the connection ends.
+  test.each([
+    ['a published port', 'peer to a published port', published],
+    ['a redirected port', 'peer to a redirected port', redirected],
+    ['a port that is sent to another of the host’s own addresses', 'peer to a local port by destination NAT', rerouted],
+  ] as const)(
+    '%s is judged as the port where it ends, never as the one that was asked for',
+    async (_name, way, asked) => {
+      const tried = async (allowIn: string) => {
+        await load(scriptOf({ ...host, inbound: 'enforce', allowIn: [allowIn] }));
+        const [outcome] =
+          (await probes.get('peer')?.probe([{ transport: 'tcp', address: places.h1.ipv4, port: asked }], 1000)) ?? [];
+        return [way, outcome?.kind];
+      };
+      expect(await tried('peer: tcp/8080')).toEqual([way, 'allowed']);
+      expect(await tried(`peer: tcp/${asked}`)).toEqual([way, 'dropped']);
+    },
+  );
 
   test('a host that forwards nothing has the table that it had', () => {
     expect(/guests|own4|host_end/.test(scriptOf(host, 'forwards nothing'))).toBe(false);

@@ -221,6 +221,7 @@ const flow: fc.Arbitrary<FlowRecord> = fc
         answered: fc.boolean(),
         unit: name,
         process: name,
+        askedPort: fc.integer({ min: 1, max: 65535 }),
       },
       {
         requiredKeys: [

@@ -37,6 +37,11 @@ const refusals: readonly (readonly [string, (message: Message) => void, RegExp])
   ['an unknown direction', (m) => set(m.ends[0], 'direction', 3), /direction 3/],
   ['a protocol beyond 255', (m) => set(m.protocol, 0, 256), /protocol: found 256; allowed: 0 to 255/],
   ['a port beyond 65535', (m) => set(m.port, 0, 65536), /0 to 65535/],
+  [
+    'an asked port beyond 65535',
+    (m) => set(m, 'askedPort', [0, 70_000, 0]),
+    /asked port: found 70000; allowed: 0 to 65535/,
+  ],
   ['more records than a batch may hold', (m) => set(m, 'count', 60_000), /at most 50000/],
   ['a time before 1970', (m) => set(m, 'firstSeen', [-(2 ** 52), 0, 0]), /first seen/],
 ];

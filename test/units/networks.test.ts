@@ -97,7 +97,8 @@ test('the fleet shows such a unit as not judged, also while its host is away, un
   connection.hostReported({ addresses: web.addresses, facts: new Map(), units: ['a.service', 'b.service'] });
   await fleet.quiet();
   const status = { revision: fleet.revision, enforcing: true, lost: 0, spooledBatches: 0, repairs: 0, problem: '' };
-  const unjudged = () => [...fleet.inventory().workloads.values()].filter((one) => fleet.isUnjudged(one)).map(({ name }) => name);
+  const unjudged = () =>
+    [...fleet.inventory().workloads.values()].filter((one) => fleet.isUnjudged(one)).map(({ name }) => name);
   connection.statusReported({ ...status, unjudgedUnits: ['a.service', 'unknown.service'] });
   expect(unjudged()).toEqual(['web-1-a']);
   connection.disconnected();

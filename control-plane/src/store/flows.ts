@@ -178,6 +178,7 @@ function compileUpsert(tx: Transaction, row: FlowRow) {
         first_seen: pick('first_seen', '<'),
         last_seen: pick('last_seen', '>'),
         answered: pick('answered', '>'),
+        asked_port: pick('asked_port', '>'),
       }),
     )
     .compile();
@@ -222,6 +223,7 @@ function flowRow(flow: IncomingFlow, from: { readonly tenant: string; readonly h
     first_seen: flow.firstSeenAt,
     last_seen: flow.lastSeenAt,
     answered: flow.answered ? 1 : 0,
+    asked_port: flow.askedPort ?? 0,
   };
 }
 
@@ -318,6 +320,8 @@ export interface ObservedRow {
   readonly connections: number;
   readonly firstSeenAt: number;
   readonly lastSeenAt: number;
+  /** 0 for none. */
+  readonly askedPort: number;
 }
 
 /** Who talked to whom since an instant, added up over all hours: what plans and suggestions are made of. */
@@ -333,6 +337,7 @@ export async function listObserved(
       totalOf('connections').as('connections'),
       fn.min('first_seen').as('firstSeenAt'),
       fn.max('last_seen').as('lastSeenAt'),
+      fn.max('asked_port').as('askedPort'),
     ])
     .where('tenant', '=', input.tenant)
     .where('last_seen', '>=', input.since)

@@ -172,6 +172,7 @@ export interface FlowRow {
   first_seen: number;
   last_seen: number;
   answered: number;
+  asked_port: number;
 }
 
 type ColumnKind = 'text' | 'integer' | 'bigint';
@@ -496,6 +497,16 @@ const unrecordedDenials: Migration = {
   },
 };
 
+/** 0: the port is the one that clients asked for. */
+const askedPorts: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('flows')
+      .addColumn('asked_port', 'integer', (column) => column.notNull().defaultTo(0))
+      .execute();
+  },
+};
+
 const auditCheckpoints: Migration = {
   async up(db: Kysely<unknown>) {
     const text = 'text' as const;
@@ -615,4 +626,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0015-policy-sizes': policySizes,
   '0016-activation-notes': activationNotes,
   '0017-ephemeral': ephemeral,
+  '0018-asked-ports': askedPorts,
 };
