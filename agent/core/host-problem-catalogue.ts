@@ -144,6 +144,12 @@ export const hostProblemCatalogue = {
     meaning: 'Containers on a bridge talk to each other without being judged.',
     remedy: 'Load br_netfilter and set net.bridge.bridge-nf-call-iptables and bridge-nf-call-ip6tables to 1.',
   },
+  'unjudged-guests': {
+    told: 'agents',
+    meaning:
+      'Guests on a bridge that leads outside have addresses of that network: what the agent does not know as a container is not judged there.',
+    remedy: 'Give such guests a bridge of this host, or agents of their own.',
+  },
   'unjudged-units': {
     told: 'agents',
     meaning: 'A unit uses a network of its own: it is judged as its host, or not at all, never as that unit.',

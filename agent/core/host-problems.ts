@@ -36,6 +36,8 @@ export interface HostCondition {
   readonly claimedAddresses: readonly string[];
   /** Units whose processes use a network of their own, in words. */
   readonly unjudgedUnits: readonly string[];
+  /** Bridges that have guests and lead outside. */
+  readonly outwardBridges: readonly string[];
   /** What the policy intake says; empty where nothing is wrong. */
   readonly policyProblem: string;
   /** Revision in force, 0 for none. */
@@ -92,6 +94,7 @@ function foreignProblems({
   unjudgedBridges,
   claimedAddresses,
   unjudgedUnits,
+  outwardBridges,
 }: HostCondition): readonly HostProblem[] {
   const weakening = foreign.filter(({ effect }) => effect === 'weakens');
   return [
@@ -104,6 +107,12 @@ function foreignProblems({
     ...foreign
       .filter(({ effect }) => effect === 'misled')
       .map((finding): HostProblem => ({ code: 'mark-read', text: findingText(finding) })),
+    ...outwardBridges.map(
+      (bridge): HostProblem => ({
+        code: 'unjudged-guests',
+        text: `bridge ${bridge} has guests and leads outside: only those known as containers are judged on it`,
+      }),
+    ),
     ...unjudgedUnits.map((text): HostProblem => ({ code: 'unjudged-units', text })),
     ...claimedAddresses.map((text): HostProblem => ({ code: 'container-addresses', text })),
     ...unjudgedBridges.map(

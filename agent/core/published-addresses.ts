@@ -81,6 +81,18 @@ export function guestInterfaces(seen: SeenNetwork): readonly string[] {
     .sort();
 }
 
+/** By name: bridges that have guests of this host and lead outside too, so that guests on them speak with addresses of that network. */
+export function outwardBridges(seen: SeenNetwork): readonly string[] {
+  const { links, guestPorts } = seen;
+  const inward = hostingBridges(seen);
+  const isGuest = ({ index, kind }: Link) => guestPorts.has(index) || guestKinds.has(kind);
+  const masters = new Set([...links.values()].filter(isGuest).map(({ master }) => master));
+  return [...links.values()]
+    .filter(({ index, kind }) => kind === 'bridge' && masters.has(index) && !inward.has(index))
+    .map(({ name }) => name)
+    .sort();
+}
+
 /** The kernel takes nearly anything for a name; these are what nft reads between quotes as they are. */
 const nameable = /^[A-Za-z0-9._@+-]{1,15}$/;
 

@@ -8,6 +8,7 @@ import {
   guestInterfaces,
   type HeldAddress,
   heldAddresses,
+  outwardBridges,
   type PublishedAddress,
   publishedAddresses,
   type SeenNetwork,
@@ -74,10 +75,25 @@ export function ownAddresses(): readonly Address[] {
   return [...new Set(own)].sort();
 }
 
-/** What of the forward path this host answers for; undefined where it forwards nothing. */
+/** `networks`: what of the forward path this host answers for; absent where it forwards nothing. `outward`: bridges on which it cannot. */
+export interface SeenGuests {
+  readonly networks?: GuestNetworks;
+  readonly outward: readonly string[];
+}
+
+export function readGuests(): SeenGuests {
+  const network = readNetwork();
+  if (network === undefined) return { outward: [] };
+  const networks = guestNetworksOf(network);
+  return { outward: outwardBridges(network), ...(networks === undefined ? {} : { networks }) };
+}
+
 export function readGuestNetworks(): GuestNetworks | undefined {
   const network = readNetwork();
-  if (network === undefined) return undefined;
+  return network === undefined ? undefined : guestNetworksOf(network);
+}
+
+function guestNetworksOf(network: SeenNetwork): GuestNetworks | undefined {
   const interfaces = guestInterfaces(network);
   const forwards = forwardingSwitches.some((path) => readText(path).trim() === '1');
   if (interfaces.length === 0 && !forwards) return undefined;

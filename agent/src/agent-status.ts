@@ -4,6 +4,7 @@ import { entryOf, type HostCondition, type HostProblem, hostProblems, problemTex
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
+import type { SeenGuests } from './addresses.ts';
 import { type ContainerDiscovery, refusedAddressText } from './container-discovery.ts';
 import type { Enforcement } from './enforcement.ts';
 import { essentialText } from './essentials-record.ts';
@@ -25,6 +26,7 @@ import { agentVersion } from './version.ts';
 
 export interface AgentParts {
   readonly discovery: UnitDiscovery;
+  readonly guests: () => SeenGuests;
   readonly identity: Identity;
   readonly enforcement: Enforcement;
   readonly intake: PolicyIntake;
@@ -106,6 +108,7 @@ export function statusDocument(
     workloads: ruleSet?.workloads.length ?? 0,
     peerSets: ruleSet?.peerSets.size ?? 0,
     addresses: host.addresses().published,
+    ...guestsOf(parts.guests()),
     ...(addressStanding === undefined ? {} : { addressStanding }),
     repairs,
     problem: problemOf(parts),
@@ -124,6 +127,10 @@ export function statusDocument(
 
 function problemOf({ intake, schedules }: Pick<AgentParts, 'intake' | 'schedules'>): string {
   return [intake.problem(), schedules.problem()].filter((text) => text !== '').join('; ');
+}
+
+function guestsOf({ networks }: SeenGuests): Pick<AgentStatusDocument, 'forwards'> {
+  return networks === undefined ? {} : { forwards: { guests: networks.interfaces } };
 }
 
 /** What the control plane is told; the rest it knows by itself. */
@@ -146,6 +153,7 @@ function conditionOf({
   host,
   containers,
   discovery,
+  guests,
   events,
   panic,
   schedules,
@@ -164,6 +172,7 @@ function conditionOf({
     freeDisk: readFreeDisk(statePath),
     foreign: enforcement.foreign.findings(),
     unjudgedBridges: containers.view()?.unjudgedBridges ?? [],
+    outwardBridges: guests().outward,
     unjudgedUnits: discovery.elsewhere().map(unitElsewhereText),
     claimedAddresses: (containers.view()?.refused ?? []).map(refusedAddressText),
     policyProblem: problemOf({ intake, schedules }),

@@ -22,7 +22,7 @@ import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import { ownAddresses, readGuestNetworks } from './addresses.ts';
+import { ownAddresses, readGuests } from './addresses.ts';
 import { type AgentParts, reportedStatus, statusDocument } from './agent-status.ts';
 import { findCgroupRoot, parseOwnService } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
@@ -167,13 +167,12 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
   });
   warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);
-  let knownGuests = JSON.stringify(readGuestNetworks());
+  let guests = readGuests();
   interfacesChanged = () => {
     containers.look();
-    const now = JSON.stringify(readGuestNetworks());
-    if (now === knownGuests) return;
-    knownGuests = now;
-    void enforcer.refresh().catch(fail);
+    const before = JSON.stringify(guests.networks);
+    guests = readGuests();
+    if (JSON.stringify(guests.networks) !== before) void enforcer.refresh().catch(fail);
   };
 
   const memory = createMemoryRelease();
@@ -226,6 +225,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     log,
   });
   const parts: AgentParts = {
+    guests: () => guests,
     ...{
       identity,
       enforcement,

@@ -66,6 +66,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
     ['essential', status.essentials?.join('\n')],
     ['addresses', status.addresses && addressesText(status.addresses)],
+    ['forwards', status.forwards && forwardsText(status.forwards)],
     ['NOT ITS OWN', status.addressStanding && pendingText(status.addressStanding)],
     ['names', status.names && namesText(status.names)],
     ['flows lost', status.lost === undefined ? undefined : lostText(status.lost, flows)],
@@ -101,6 +102,12 @@ function namesText({ source, names, lost, unasked, failedLookups }: NamesStatus)
 
 function addressesText(addresses: readonly string[]): string {
   return addresses.join(', ') || 'none that others could reach it by; see the setting interfaces';
+}
+
+function forwardsText({ guests }: NonNullable<AgentStatusDocument['forwards']>): string {
+  const own =
+    guests.length === 0 ? '' : `for guests on ${guests.join(', ')}, judged as this host where they are no workloads; `;
+  return `${own}what passes between other networks is nobody’s, and is not judged`;
 }
 
 /** Claims that the control plane does not believe. */

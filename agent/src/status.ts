@@ -47,6 +47,8 @@ export interface AgentStatusDocument {
   readonly workloads: number;
   readonly peerSets: number;
   readonly addresses: readonly string[];
+  /** Absent where the host forwards nothing. `guests`: interfaces behind which only guests of it are, which it answers for. */
+  readonly forwards?: { readonly guests: readonly string[] };
   /** What the control plane said last of the host's claims to addresses; absent before it did. */
   readonly addressStanding?: AddressStanding;
   readonly repairs: number;

@@ -2,7 +2,7 @@
 // kernel really says of interfaces is in test/agent/addresses-kernel.test.ts.
 
 import { describe, expect, test } from 'vitest';
-import { heldAddresses, hostingBridges } from '#agent-core/published-addresses.ts';
+import { guestInterfaces, heldAddresses, hostingBridges, outwardBridges } from '#agent-core/published-addresses.ts';
 import type { Link } from '#agent-core/route-message.ts';
 import type { Address } from '#model/address.ts';
 
@@ -37,6 +37,69 @@ describe('a bridge hosts guests alone', () => {
     const links = new Map([self, ...ports].map((one) => [one.index, one]));
     const hosting = hostingBridges({ links, addresses: [], guestPorts: new Set(), uplinks: new Set(), ...more });
     expect(hosting.has(bridge) ? 'yes' : 'no').toBe(expected);
+  });
+});
+
+describe('what the host answers for, and where it cannot', () => {
+  const own = (index: number, kind: string) => link(index, kind, { master: 0 });
+  test.each<
+    readonly [
+      string,
+      readonly Link[],
+      object,
+      { readonly guests: readonly string[]; readonly outward: readonly string[] },
+    ]
+  >([
+    ['a bridge without ports: its first will be a guest', [], {}, { guests: ['br-ex'], outward: [] }],
+    [
+      'a bridge of containers and taps',
+      [link(2, 'veth'), link(3, 'tun')],
+      { guestPorts: new Set([2]) },
+      { guests: ['br-ex'], outward: [] },
+    ],
+    [
+      'one that has hardware too',
+      [link(2, 'veth'), link(3, '')],
+      { guestPorts: new Set([2]) },
+      { guests: [], outward: ['br-ex'] },
+    ],
+    ['one that has a tap and hardware', [link(2, 'tun'), link(3, '')], {}, { guests: [], outward: ['br-ex'] }],
+    ['one of hardware alone', [link(2, ''), link(3, 'vlan')], {}, { guests: [], outward: [] }],
+    [
+      'one that the way to everywhere leads through',
+      [link(2, 'veth')],
+      { guestPorts: new Set([2]), uplinks: new Set([1]) },
+      { guests: [], outward: ['br-ex'] },
+    ],
+    [
+      'a veth of its own to a guest',
+      [link(2, ''), own(3, 'veth')],
+      { guestPorts: new Set([3]) },
+      { guests: ['if3'], outward: [] },
+    ],
+    [
+      'a veth of its own that the way to everywhere leads through',
+      [link(2, ''), own(3, 'veth')],
+      { guestPorts: new Set([3]), uplinks: new Set([3]) },
+      { guests: [], outward: [] },
+    ],
+    ['a veth of its own to a switch', [link(2, ''), own(3, 'veth')], {}, { guests: [], outward: [] }],
+    [
+      'a tunnel of its own: who is behind it is not told',
+      [link(2, ''), own(3, 'tun')],
+      {},
+      { guests: [], outward: [] },
+    ],
+    [
+      'a name that nft would not read as it is',
+      [link(2, ''), link(3, 'veth', { master: 0, name: 'a"b' })],
+      { guestPorts: new Set([3]) },
+      { guests: [], outward: [] },
+    ],
+  ])('%s', (_what, ports, more, expected) => {
+    const links = new Map([self, ...ports].map((one) => [one.index, one]));
+    const seen = { links, addresses: [], guestPorts: new Set<number>(), uplinks: new Set<number>(), ...more };
+    expect({ guests: guestInterfaces(seen), outward: outwardBridges(seen) }).toEqual(expected);
   });
 });
 

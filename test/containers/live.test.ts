@@ -70,12 +70,20 @@ test('containers are found, registered, labelled and judged', { timeout: 180_000
     const boxed = await addContainers({
       lab,
       host,
-      bridges: [{ name: 'docker0', ipv4: '172.17.0.1', ipv6: 'fd84:17::1' }],
+      bridges: [
+        { name: 'docker0', ipv4: '172.17.0.1', ipv6: 'fd84:17::1' },
+        { name: 'guests', ipv4: '172.19.0.1', ipv6: 'fd84:19::1' },
+      ],
       containers: [
         { name: 'web', bridge: 'docker0', ipv4: '172.17.0.2', ipv6: 'fd84:17::2' },
         { name: 'api', bridge: 'docker0', ipv4: '172.17.0.3', ipv6: 'fd84:17::3' },
+        // In no cgroup of an engine's: judged as its host.
+        { name: 'guest', bridge: 'guests', ipv4: '172.19.0.2', ipv6: 'fd84:19::2' },
       ],
-      published: [{ port: 18080, container: 'web', containerPort: 8080 }],
+      published: [
+        { port: 18080, container: 'web', containerPort: 8080 },
+        { port: 18090, container: 'guest', containerPort: 8080 },
+      ],
     });
     const probes = new Map<string, HostProbe>();
     for (const place of [host, client, stranger, ...boxed.values()]) {
@@ -138,6 +146,8 @@ test('containers are found, registered, labelled and judged', { timeout: 180_000
       'api > web': await probe('api', '172.17.0.2', 8080),
       'host > api tcp/5432': await probe('h1', '172.17.0.3', 5432),
       'host > api tcp/8080': await probe('h1', '172.17.0.3', 8080),
+      'stranger > guest': await probe('stranger', '10.84.0.1', 18090),
+      'guest > stranger': await probe('guest', '10.84.0.3', 8080),
     });
     const everything = Object.fromEntries(Object.keys(await seen()).map((way) => [way, 'allowed']));
     expect(await seen()).toEqual(everything);
@@ -178,6 +188,20 @@ test('containers are found, registered, labelled and judged', { timeout: 180_000
       timeoutMs: 10_000,
     });
     expect(await seen()).toEqual(enforced);
+    // Nobody's cgroup gives the guest away; its host's quarantine holds for it, both ways, and ends for it.
+    await fleet.segwallJson(['quarantine', 'h1']);
+    await waitFor(async () => (await probe('stranger', '10.84.0.1', 18090)) === 'dropped', {
+      what: 'the quarantine holds for the published port of a guest',
+      timeoutMs: 10_000,
+    });
+    expect(['dropped', 'rejected']).toContain(await probe('guest', '10.84.0.3', 8080));
+    await fleet.segwallJson(['release', 'h1']);
+    await waitFor(async () => (await probe('stranger', '10.84.0.1', 18090)) === 'allowed', {
+      what: 'the quarantine has ended',
+      timeoutMs: 10_000,
+    });
+    const { forwards } = (await agent.status()) as unknown as { readonly forwards: unknown };
+    expect(forwards).toEqual({ guests: ['docker0', 'guests'] });
     const status = (await agent.status()) as unknown as { readonly warnings: unknown; readonly foreign: unknown };
     expect([status.warnings, status.foreign]).toEqual([[], []]);
   } finally {
