@@ -1,7 +1,7 @@
 // One change at a time. Changes that run together are settled together: what follows from them (storing who is where, compiling, sending) is
 // done once for all of them, before any of their callers hears that it is done.
 //
-// Two lanes, each in the order asked. What operators ask goes before what hosts cause, and is settled as soon as no more of it waits; after
+// Each lane in the order asked. Containment goes before what else operators ask, and that before what hosts cause, and is settled as soon as no more of it waits; after
 // each such run one turn of a host goes first, so that neither lane stops the other. An operator's change therefore waits for at most two
 // turns of hosts, however many there are. What may come over and over has a key: of one key at most one turn waits, the newest, in the place of
 // the first.
@@ -13,7 +13,8 @@ export interface ChangeQueueOptions {
   readonly settle: () => void;
 }
 
-export type Lane = 'operators' | 'hosts';
+/** `containment`: quarantine, its release, revocation. They are few, and cannot wait for a pipeline's labels. */
+export type Lane = 'containment' | 'operators' | 'hosts';
 
 /** Changes of operators that wait: beyond this many, who asks is told to ask again. */
 export const mostOfOperators = 1024;
@@ -39,7 +40,11 @@ interface Waiting {
 export class ChangeQueue {
   readonly #options: ChangeQueueOptions;
   /** By key, in the order of the first that came with it. */
-  readonly #lanes: Readonly<Record<Lane, Map<string | symbol, Waiting>>> = { operators: new Map(), hosts: new Map() };
+  readonly #lanes: Readonly<Record<Lane, Map<string | symbol, Waiting>>> = {
+    containment: new Map(),
+    operators: new Map(),
+    hosts: new Map(),
+  };
   #loop: Promise<void> | undefined;
   #isStopped = false;
   #replaced = 0;
@@ -61,7 +66,7 @@ export class ChangeQueue {
   /** Rejects with QueueFull where too many changes of operators wait. Hosts' are bounded by who asks. */
   run<T>(change: () => Promise<T>, lane: Lane = 'operators'): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      if (lane === 'operators' && this.waiting(lane) >= mostOfOperators)
+      if (lane !== 'hosts' && this.waiting(lane) >= mostOfOperators)
         return reject(new QueueFull(`${mostOfOperators} changes wait`));
       const replaced = () => undefined;
       this.#add(lane, Symbol('a turn of its own'), { run: running(change, resolve, reject), fail: reject, replaced });
@@ -113,13 +118,13 @@ export class ChangeQueue {
     // What is asked for in one tick runs together.
     await Promise.resolve();
     let hostsAreDue = false;
-    while (this.waiting('operators') + this.waiting('hosts') > 0) {
+    while (this.waiting('containment') + this.waiting('operators') + this.waiting('hosts') > 0) {
       const together: Waiting[] = [];
       const tellings: (() => void)[] = [];
       let ofOperators = 0;
       while (together.length < mostTogether) {
         const isHosts = hostsAreDue && together.length === 0 && this.waiting('hosts') > 0;
-        const operators = isHosts ? undefined : this.#take('operators');
+        const operators = isHosts ? undefined : (this.#take('containment') ?? this.#take('operators'));
         if (operators !== undefined) ofOperators += 1;
         const next = operators ?? (ofOperators > 0 ? undefined : this.#take('hosts'));
         if (next === undefined) break;

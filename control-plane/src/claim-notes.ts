@@ -77,7 +77,7 @@ function noteOf(host: string, pending: readonly PendingClaim[]): ClaimNote {
 
 function othersNote(others: ReadonlySet<string>): ClaimNote {
   const details = { hosts: others.size, some: [...others].slice(0, hostsMost) };
-  return { actor: 'control-plane', action: 'address-claims-pending', target: 'others', details };
+  return { actor: 'control-plane', action: 'address-claims-pending', target: '(others)', details };
 }
 
 function textOf({ details }: ClaimNote): string {

@@ -446,7 +446,11 @@ export class Fleet implements AgentBackend {
   /** Changes that wait, and turns of hosts that newer ones of the same host made needless. */
   get queue(): { readonly operators: number; readonly hosts: number; readonly replaced: number } {
     const { replaced } = this.#changes;
-    return { operators: this.#changes.waiting('operators'), hosts: this.#changes.waiting('hosts'), replaced };
+    return {
+      operators: this.#changes.waiting('containment') + this.#changes.waiting('operators'),
+      hosts: this.#changes.waiting('hosts'),
+      replaced,
+    };
   }
 
   /** Resolves when every change asked for before is stored and sent. */
@@ -902,7 +906,7 @@ export class Fleet implements AgentBackend {
       managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
       this.#publication.mark(cutOff.length === 0 ? 'changed' : 'always', 'awaited');
       return ok({ revision, host: this.#inventory.hostOf(workload), cutOff });
-    });
+    }, 'containment');
   }
 
   /**
@@ -925,7 +929,7 @@ export class Fleet implements AgentBackend {
       await this.#addresses.keep();
       this.#publication.mark('always', 'awaited');
       return { revision, host, cutOff };
-    });
+    }, 'containment');
   }
 
   /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */

@@ -48,7 +48,7 @@ interface Repeats<Kind extends string, Details> {
 }
 
 const namesTold = 5;
-export const otherSources = 'others';
+export const otherSources = '(others)';
 
 export class RepeatedNotes<Kind extends string, Details> {
   readonly #options: RepeatedNotesOptions<Kind, Details>;

@@ -37,7 +37,7 @@ describe('the notes of hosts', () => {
     expect(told).toHaveLength(257);
     expect(told.at(-1)).toMatchObject({
       actor: 'control-plane',
-      target: 'others',
+      target: '(others)',
       details: { times: 10_000 - 256, names: expect.arrayContaining(['web-256']) },
     });
     expect(vi.getTimerCount()).toBe(0);

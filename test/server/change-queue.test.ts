@@ -68,3 +68,15 @@ test('a stopped queue ends what waits and refuses the rest', async () => {
   await stopping;
   expect(await waiting).toBe(1);
 });
+
+test('containment goes before what else operators ask, however much of it waits', async () => {
+  const order: string[] = [];
+  const queue = new ChangeQueue({ settle: () => order.push('settled') });
+  const change = (name: string) => async () => void order.push(name);
+  const labels = Array.from({ length: 500 }, (_, at) => queue.run(change(`label ${at}`)));
+  const report = queue.soon('report', change('report'));
+  const quarantine = queue.run(change('quarantine'), 'containment');
+  await Promise.all([...labels, report, quarantine]);
+  expect(order.indexOf('quarantine')).toBe(0);
+  expect(order).toHaveLength(502 + order.filter((one) => one === 'settled').length);
+});
