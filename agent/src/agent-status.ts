@@ -62,6 +62,7 @@ export function reportedStatus(parts: AgentParts): ReportedStatus {
     ...(flag === undefined ? {} : { panic: flag }),
     warnings: warningsOf(parts),
     unjudgedUnits: parts.discovery.elsewhere().map(({ unit }) => unit),
+    clock: millis(Date.now()),
   };
 }
 

@@ -42,6 +42,7 @@ import { createOwedChange } from './owed-change.ts';
 import { ownConnectionsTo } from './own-connections.ts';
 import { openPanicFlag } from './panic-flag.ts';
 import { watchPanic } from './panic-watch.ts';
+import { openPolicyClock } from './policy-clock.ts';
 import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync, type PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
@@ -73,7 +74,8 @@ const resolveEveryMs = 60_000;
 export async function runAgent({ state, settings, log, signal }: AgentOptions): Promise<void> {
   const startedAt = new Date().toISOString();
   const manager = openServiceManager(process.env);
-  const opened = await openIdentity({ stateDirectory: state.path, log });
+  const clock = await openPolicyClock(state.path);
+  const opened = await openIdentity({ stateDirectory: state.path, log, now: clock.now });
   if (!opened.ok) {
     throw new CommandError({ ...opened.error, remedy: 'Nothing on this host was changed.', exitCode: 3 });
   }
@@ -119,6 +121,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     essentials,
     way: reach.way,
     panic,
+    clock,
     events,
     eventRecorded: () => eventRecorded(),
     failed: fail,
@@ -216,7 +219,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   });
   const schedules = watchSchedules({
     enforcer,
-    clock: enforcement.clock,
+    clock,
     turned() {
       flows.policyChanged();
       sync.reportNow();
@@ -260,7 +263,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     status: () => reportedStatus(parts),
     events,
     heardTime(sentAt) {
-      enforcement.clock.heard(sentAt);
+      clock.heard(sentAt);
       schedules.look();
     },
     standing(next) {

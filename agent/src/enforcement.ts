@@ -22,7 +22,7 @@ import type { NetlinkReader } from './netlink-loop.ts';
 import { createNft, type Nft } from './nft.ts';
 import { insertOpenSockets } from './open-sockets.ts';
 import type { PanicFlag } from './panic-flag.ts';
-import { openPolicyClock, type PolicyClock } from './policy-clock.ts';
+import type { PolicyClock } from './policy-clock.ts';
 import type { AgentSettings } from './settings.ts';
 import { reportStart } from './start-report.ts';
 import type { StateDirectory } from './state-directory.ts';
@@ -36,7 +36,6 @@ export interface Enforcement {
   readonly nft: Nft;
   readonly enforcer: TableEnforcer;
   readonly names: Names;
-  readonly clock: PolicyClock;
   readonly foreign: ForeignWatch;
   /** Absent where the kernel tells nobody of changes. */
   readonly reader: NetlinkReader | undefined;
@@ -54,6 +53,7 @@ export interface EnforcementOptions {
   /** What no table may deny the agent. */
   readonly way: () => OwnWay;
   readonly panic: PanicFlag;
+  readonly clock: PolicyClock;
   readonly events: EventLog;
   /** An event about the table waits for the control plane. */
   readonly eventRecorded: () => void;
@@ -63,10 +63,9 @@ export interface EnforcementOptions {
 }
 
 export async function openEnforcement(options: EnforcementOptions): Promise<Enforcement> {
-  const { state, settings, essentials, panic, events, log } = options;
+  const { state, settings, essentials, panic, events, clock, log } = options;
   const { marks } = settings.connections;
   const nft = createNft();
-  const clock = await openPolicyClock(state.path);
   const units = createUnitWatch({ root: options.cgroups, log });
   const elements = createElementSocket();
   const names = createNames({
@@ -136,7 +135,6 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     nft,
     enforcer,
     names,
-    clock,
     foreign,
     reader: watch.ok ? watch.value.reader : undefined,
     startProblem: started.kind === 'failed' ? `the last good revision could not be loaded: ${started.problem}` : '',

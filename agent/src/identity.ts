@@ -5,6 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { isRenewalDue, type RenewalState, renewalStartMs, renewalWaitMs } from '#agent-core/renewal-plan.ts';
 import { assertOk, err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { decodeEnrolReply, encodeRenewRequest } from '#wire/enrolment-messages.ts';
@@ -20,6 +21,7 @@ import {
   type IdentityFiles,
   readIdentityFiles,
   writeCertificate,
+  writeIdentityFile,
 } from './identity-files.ts';
 
 export interface Identity {
@@ -30,10 +32,14 @@ export interface Identity {
   /** HOST:PORT of the HTTP proxy on the way, where there is one. */
   readonly proxy: string | undefined;
   times(): CertificateTimes;
+  /** The CA's fingerprints, SHA-256, lower-case hex. */
+  trusts(): readonly string[];
   /** The client of now; take it anew for every call. Connects when first used. */
   client(): Client;
   /** Gives up the client, its connection and its waiting; the next `client()` starts afresh. Calls under way end by themselves. */
   resetClient(): void;
+  /** The control plane does not take the certificate: perhaps it has expired by a clock that is right. Renewal is tried soon. */
+  refused(): void;
   /** Asks for a new certificate now. The error says why there is none; the old one stays. */
   renew(): Promise<Result<CertificateTimes>>;
   /** Renews in time until the signal aborts. Resolves then. */
@@ -49,10 +55,9 @@ export interface IdentityOptions {
   readonly now?: () => Millis;
 }
 
-/** Timers hold at most 24.8 days, and a machine that slept should look again soon. */
-const longestSleepMs = 3_600_000;
 const renewTimeoutMs = 30_000;
-const leastRetryMs = 60_000;
+/** How far a certificate may begin ahead of this host's time. */
+const greatestAheadMs = 5 * 60_000;
 
 export async function openIdentity(options: IdentityOptions): Promise<Result<Identity, IdentityError>> {
   const files = await readIdentityFiles(options.stateDirectory);
@@ -71,12 +76,15 @@ function createIdentity(
   const address = assertOk(parseControlPlaneAddress(files.controlPlane));
   const proxy = files.proxy === undefined ? undefined : assertOk(parseControlPlaneAddress(files.proxy));
   const listeners = new Set<() => void>();
+  let isRefused = false;
+  let wake = (): void => undefined;
   let certificate = files.certificate;
+  let trusted = files.ca;
   let times = certificateTimes(certificate);
   let current: Client | undefined;
 
   const client = (): Client => {
-    current ??= openClient(address, { ca: files.ca, own: { key: files.key, certificate } }, proxy);
+    current ??= openClient(address, { ca: trusted, own: { key: files.key, certificate } }, proxy);
     return current;
   };
 
@@ -88,22 +96,27 @@ function createIdentity(
   async function renew(): Promise<Result<CertificateTimes>> {
     const csr = await createCertificateRequest(files.key, files.host);
     const request = encodeRenewRequest({ csr, clientClock: now() });
-    const answer = await callUnary({
-      client: client(),
-      method: enrolmentService.renew,
-      request,
-      timeoutMs: renewTimeoutMs,
-    });
+    // A client of its own: the other one is given up whenever the stream is lost, which without a certificate that holds is all the time.
+    const own = openClient(address, { ca: trusted, own: { key: files.key, certificate } }, proxy);
+    const asking = { client: own, method: enrolmentService.renew, request, timeoutMs: renewTimeoutMs };
+    const answer = await callUnary(asking).finally(() => own.close());
     if (answer.kind === 'failed') return err(answer.error.details);
     const reply = decodeEnrolReply(answer.bytes);
     if (!reply.ok) return reply;
     if (reply.value.kind === 'refused') return err(`${reply.value.code}: ${reply.value.detail}`);
     const issued = new X509Certificate(reply.value.certificate);
-    const ca = new X509Certificate(files.ca);
-    const own = new X509Certificate(certificate);
-    const isOurs = issued.verify(ca.publicKey) && issued.publicKey.equals(own.publicKey);
+    const ca = new X509Certificate(trusted);
+    const before = new X509Certificate(certificate);
+    const isOurs = issued.verify(ca.publicKey) && issued.publicKey.equals(before.publicKey);
     if (!isOurs) return err('the certificate that came is not for this key, or not by the CA that was enrolled with');
+    const begins = certificateTimes(issued.toString()).notBefore;
+    if (begins > now() + greatestAheadMs)
+      return err(
+        `the certificate that came begins at ${new Date(begins).toISOString()}, and here it is ${new Date(now()).toISOString()}: the clock of the control plane or of this host is wrong; the old one stays`,
+      );
+    const renewedCa = withNewDates(ca, reply.value.caCertificate);
     try {
+      if (renewedCa !== undefined) await writeIdentityFile(stateDirectory, 'ca.pem', renewedCa);
       await writeCertificate(stateDirectory, issued.toString());
     } catch (error) {
       if (!isDiskError(error)) throw error;
@@ -111,6 +124,7 @@ function createIdentity(
         `the new certificate cannot be written to ${stateDirectory} (${diskErrorText(error)}); the old one stays`,
       );
     }
+    trusted = renewedCa ?? trusted;
     certificate = issued.toString();
     times = certificateTimes(certificate);
     resetClient();
@@ -119,23 +133,33 @@ function createIdentity(
   }
 
   async function keepRenewed(signal: AbortSignal): Promise<void> {
-    let failures = 0;
+    let state: RenewalState = { life: times, came: { atMs: performance.now(), wasDue: false }, failures: 0 };
+    // An aborted timer is how this ends. Jittered, so that hosts enrolled or started together do not renew together.
+    const pause = (ms: number) => {
+      const awake = new AbortController();
+      wake = () => awake.abort();
+      return sleep(ms, undefined, { signal: AbortSignal.any([signal, awake.signal]), ref: false }).catch(
+        () => undefined,
+      );
+    };
+    await pause(Math.random() * renewalStartMs);
     while (!signal.aborted) {
-      const dueAt = times.notBefore + ((times.notAfter - times.notBefore) * 2) / 3;
-      const retryMs = failures === 0 ? 0 : Math.min(longestSleepMs, leastRetryMs * 2 ** (failures - 1));
-      const waitMs = Math.min(longestSleepMs, Math.max(dueAt - now(), retryMs));
+      const waitMs = renewalWaitMs({ ...state, wanted: isRefused ? 'now' : 'in-time' }, now(), performance.now());
       if (waitMs > 0) {
-        // Jittered, so that hosts enrolled together do not renew together. An aborted timer is how this ends.
-        await sleep(waitMs * (1 + Math.random() / 10), undefined, { signal, ref: false }).catch(() => undefined);
-        if (signal.aborted) return;
-        if (now() < dueAt) continue;
+        await pause(waitMs * (1 + Math.random() / 10));
+        continue;
       }
+      const triedAtMs = performance.now();
+      isRefused = false;
       const renewed = await renew();
       if (renewed.ok) {
-        failures = 0;
+        const wasDue = isRenewalDue(renewed.value, now());
+        state = { life: renewed.value, came: { atMs: performance.now(), wasDue }, failures: 0, triedAtMs };
         log.info({ notAfter: new Date(renewed.value.notAfter).toISOString() }, 'certificate renewed');
+        if (wasDue)
+          log.warn('the new certificate is due already: the clock of this host or of the control plane is wrong');
       } else {
-        failures += 1;
+        state = { ...state, failures: state.failures + 1, triedAtMs };
         const notAfter = new Date(times.notAfter).toISOString();
         log.warn({ reason: renewed.error, notAfter }, 'certificate could not be renewed; trying again');
       }
@@ -148,9 +172,14 @@ function createIdentity(
     controlPlane: files.controlPlane,
     proxy: files.proxy,
     times: () => times,
+    trusts: () => [new X509Certificate(trusted).fingerprint256.replaceAll(':', '').toLowerCase()],
     client,
     resetClient,
     renew,
+    refused() {
+      if (!isRefused) wake();
+      isRefused = true;
+    },
     keepRenewed,
     onRenewed(listener) {
       listeners.add(listener);
@@ -158,4 +187,12 @@ function createIdentity(
     },
     close: resetClient,
   };
+}
+
+/** The CA that is trusted, where the control plane has given its key another time to hold for; PEM. */
+function withNewDates(trusted: X509Certificate, der: Uint8Array): string | undefined {
+  const told = new X509Certificate(der);
+  const isSameKey = told.publicKey.equals(trusted.publicKey) && told.subject === trusted.subject;
+  const isNews = isSameKey && told.verify(trusted.publicKey) && told.fingerprint256 !== trusted.fingerprint256;
+  return isNews ? told.toString() : undefined;
 }

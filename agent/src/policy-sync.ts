@@ -50,7 +50,7 @@ export interface SyncTimes {
 }
 
 export interface PolicySyncOptions {
-  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed'>;
+  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed' | 'refused'>;
   readonly enforcer: Enforcer;
   readonly agentVersion: string;
   /** Called at every status interval: must be cheap. Addresses in canonical text. */
@@ -259,6 +259,7 @@ class StreamSession {
     this.#stream.on('data', (bytes: Uint8Array) => this.#received(bytes));
     this.#stream.on('error', (error: ServiceError) => {
       const retryAfterMs = pushbackOf(error.metadata);
+      if (error.code === status.UNAUTHENTICATED) options.identity.refused();
       if (error.code === status.ALREADY_EXISTS) this.#lost(error.message, { sharedWith: error.details });
       else
         this.#lost(error.message, {

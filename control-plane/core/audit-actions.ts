@@ -55,6 +55,14 @@ export const auditActions = {
   'address-lease-ended': { by: controlPlane, tells: 'a host that is away lost its addresses' },
   'identity-shared': { by: controlPlane, tells: 'a second agent has the identity of a connected one, and is kept out' },
   'agent-refused': { by: controlPlane, tells: 'a certificate held, and its host was not admitted' },
+  'certificate-renewed-late': {
+    by: controlPlane,
+    tells: 'a host proved the key of a certificate that had expired, and was given a new one',
+  },
+  'certificate-ending': {
+    by: controlPlane,
+    tells: 'a certificate ends within ten days: a host’s that does not renew it, or one of the control plane’s own',
+  },
   'certificate-refused': {
     by: controlPlane,
     tells: 'a certificate of ours that does not hold: revoked, renewed, of an earlier enrolment',

@@ -110,6 +110,10 @@ export interface AgentStatus {
   readonly warnings?: readonly string[];
   /** systemd's names of units that are not judged as these units; absent where there are none. */
   readonly unjudgedUnits?: readonly string[];
+  /** The host's own clock as it was sent. */
+  readonly clock?: Millis;
+  /** How far that is ahead of ours, negative where it is behind; ours to say. */
+  readonly clockAheadMs?: number;
 }
 
 /** One live stream, as the backend sees it. `send` replaces anything not yet sent: only the newest rule set matters. */
@@ -155,6 +159,8 @@ export interface AgentBackend {
   refusalOf(certificate: AgentCertificate, from?: string): string | undefined;
   /** The host connects more often than it may. May be called as often as it likes. */
   helloRefused?(identity: AgentIdentity, refused: { readonly from: string; readonly reason: string }): void;
+  /** A certificate that had expired was renewed, by who has its key. `from`: its address. */
+  renewedExpired?(identity: AgentIdentity, renewed: { readonly from: string; readonly expiredAt: Millis }): void;
   /** An enrolled host holds the address, or was seen there last: who comes from it is served beside strangers, not among them. */
   isHome?(address: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */

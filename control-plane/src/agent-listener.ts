@@ -55,6 +55,8 @@ export interface AgentListenerOptions {
   readonly methods: RpcMethods;
   /** Why a certificate that TLS verified does not hold; it is then a stranger's. */
   readonly problemOf: (certificate: AgentCertificate) => CallStatus | undefined;
+  /** Whether our CA issued a certificate (DER) for an agent, whatever its time. */
+  readonly isOurs: (certificate: Uint8Array) => boolean;
   /** An enrolled host is at home there. */
   readonly isFamiliar: (address: string) => boolean;
   /** Many hosts come from there: a proxy, a balancer, address translation. */
@@ -71,6 +73,7 @@ export interface ListenerCounts {
   readonly refused: Readonly<Record<ConnectionRefusal, number>>;
 }
 
+const outOfTime: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 const lookEveryMs = 500;
 const goneCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 /** Sources from which an agent came lately; the ones longest unseen are forgotten. */
@@ -298,10 +301,12 @@ export class AgentListener {
   }
 
   #certificateOf(socket: TLSSocket): Result<AgentCertificate> | undefined {
-    // Filled in also where OpenSSL refused the chain, the purpose or the time.
-    if (!socket.authorized) return undefined;
     const certificate = socket.getPeerCertificate();
-    return readCertificate(certificate);
+    if (socket.authorized) return readCertificate(certificate);
+    // OpenSSL names one of its reasons: where that is the time, all the others are asked here. That the other end has the key, TLS has
+    // proved in any case. What it may do with a certificate that has expired is each call's to say.
+    const isOutOfTime = outOfTime.has(String(socket.authorizationError)) && certificate.raw !== undefined;
+    return isOutOfTime && this.#options.isOurs(certificate.raw) ? readCertificate(certificate) : undefined;
   }
 
   #look(): void {

@@ -39,6 +39,8 @@ export interface AgentServerOptions {
   readonly policyTime?: () => Millis;
   /** Milliseconds of a clock that only goes forward; the process's own by default. */
   readonly elapsedMs?: () => number;
+  /** How long after its end a certificate may still be renewed. */
+  readonly renewExpiredMs?: number;
   readonly times?: Partial<StreamTimes>;
   readonly limits?: AdmissionLimits;
   /** Many hosts come from such an address: a proxy, a balancer, address translation. */
@@ -67,7 +69,7 @@ export interface AgentServer {
 
 const defaultTimes: StreamTimes = { heartbeatMs: 10_000, silenceMs: 60_000, helloMs: 10_000 };
 const tickMs = 1000;
-const renewalCheckMs = 12 * 3_600_000;
+const renewalCheckMs = 300_000;
 
 /** Listens, or throws with what the system said about the address. */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
@@ -85,6 +87,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const enrolment = createEnrolmentService({
     ...{ pki, backend, log, now, elapsedMs },
     ...(renewals === undefined ? {} : { renewals }),
+    ...(options.renewExpiredMs === undefined ? {} : { renewExpiredMs: options.renewExpiredMs }),
   });
   const methods: RpcMethods = new Map<string, RpcMethod>([
     [enrolmentService.enrol.path, enrolment.enrol],
@@ -101,6 +104,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     limits: admission,
     methods,
     problemOf: (certificate) => certificateProblem(certificate, checks),
+    isOurs: (certificate) => pki.isAgentCertificate(certificate),
     isFamiliar: (address) => backend.isHome?.(address) ?? false,
     isShared: options.isShared ?? (() => false),
     refused: (refused) => {
@@ -126,7 +130,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
         if (isNew) listener.renew(pki.serverTls());
       },
       (error: unknown) =>
-        log.error({ err: error }, 'the server certificate could not be renewed; the next try is in 12 h'),
+        log.error({ err: error }, 'the server certificate could not be renewed; the next try is in five minutes'),
     );
   }, renewalCheckMs);
 

@@ -44,6 +44,10 @@ export interface AgentView extends AddressView, HostPresence {
   readonly spooledBatches: number;
   readonly repairs: number;
   readonly problem: string;
+  /** Of the newest certificate that is known of it. */
+  readonly certificateEndsAt?: Millis;
+  /** How far its clock is ahead of ours, to a second, negative where it is behind; known only while it is connected. */
+  readonly clockAheadSeconds?: number;
   /** What on the host may keep its rules from holding; known only while it is connected. */
   readonly warnings: readonly string[];
   /** Open because someone at its console said so; known only while it is connected. */
@@ -60,6 +64,8 @@ export interface AgentParts {
   readonly presence?: HostPresence;
   readonly due: number;
   readonly addresses: AddressView;
+  readonly certificateEndsAt?: Millis | undefined;
+  readonly now: Millis;
 }
 
 export function agentViewOf({
@@ -72,8 +78,11 @@ export function agentViewOf({
   live,
   due,
   addresses,
+  certificateEndsAt,
+  now,
 }: AgentParts): AgentView {
   const status = live?.status;
+  const clockAheadMs = status?.clockAheadMs;
   const lastConnectedAt = history?.lastConnectedAt;
   const modes = modesInForce(live);
   return {
@@ -98,8 +107,44 @@ export function agentViewOf({
     lost: status?.lost ?? 0,
     spooledBatches: status?.spooledBatches ?? 0,
     repairs: status?.repairs ?? 0,
-    problem: status?.problem ?? '',
+    ...(certificateEndsAt === undefined ? {} : { certificateEndsAt }),
+    ...(clockAheadMs === undefined ? {} : { clockAheadSeconds: Math.round(clockAheadMs / 1000) }),
+    problem: [status?.problem ?? '', clockTrouble(clockAheadMs), endingTrouble(certificateEndsAt, now)]
+      .filter((text) => text !== '')
+      .join('; '),
     warnings: status?.warnings ?? [],
     ...(status?.panic === undefined ? {} : { panic: status.panic }),
   };
+}
+
+const dayMs = 86_400_000;
+/** A certificate that ends so soon was not renewed in time, which is ten days before. */
+export const certificateSoonMs = 10 * dayMs;
+/** Rules follow our clock; a clock that is off by more tells the host's own log and certificates wrong. */
+const skewMs = 60_000;
+
+function clockTrouble(aheadMs = 0): string {
+  if (Math.abs(aheadMs) < skewMs) return '';
+  return `its clock is ${spanText(Math.abs(aheadMs))} ${aheadMs > 0 ? 'ahead' : 'behind'}`;
+}
+
+function endingTrouble(endsAt: Millis | undefined, now: Millis): string {
+  if (endsAt === undefined || endsAt > now + certificateSoonMs) return '';
+  return endsAt > now
+    ? `its certificate ends in ${spanText(endsAt - now)}`
+    : `its certificate ended ${spanText(now - endsAt)} ago`;
+}
+
+/** "3 days", "2 hours", "5 minutes": the largest unit, rounded down. */
+export function spanText(ms: number): string {
+  const units = [
+    ['day', dayMs],
+    ['hour', 3_600_000],
+    ['minute', 60_000],
+  ] as const;
+  for (const [unit, unitMs] of units) {
+    const number = Math.floor(ms / unitMs);
+    if (number > 0) return `${number} ${unit}${number === 1 ? '' : 's'}`;
+  }
+  return 'less than a minute';
 }

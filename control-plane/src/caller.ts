@@ -3,7 +3,7 @@
 import type { PeerCertificate } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { err, ok, type Result } from '#model/result.ts';
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 import type { AgentBackend, AgentCertificate } from './agent-backend.ts';
 import { readAgentCertificate } from './agent-certificate.ts';
 import type { CallStatus } from './call-status.ts';
@@ -16,17 +16,26 @@ export interface CallerChecks {
 
 /** The certificate of a call, or the status to end the call with. */
 export function callerOf(
-  { certificate, address }: RpcPeer,
+  { certificate, address }: Pick<RpcPeer, 'certificate' | 'address'>,
   checks: CallerChecks,
 ): Result<AgentCertificate, CallStatus> {
   if (certificate === undefined) {
     return refused(
-      'no valid client certificate: this call needs the certificate that enrolment gave, unexpired and of this control plane',
+      'no valid client certificate: this call needs the certificate that enrolment gave, of this control plane',
     );
   }
   if (!certificate.ok) return refused(certificate.error);
   const problem = certificateProblem(certificate.value, checks, address);
   return problem === undefined ? ok(certificate.value) : err(problem);
+}
+
+/** Of a call that renews: what has expired holds for it so much longer. */
+export function renewingCallerOf(
+  { certificate, address }: RpcPeer,
+  { backend, now, expiredMs }: CallerChecks & { readonly expiredMs: number },
+): Result<AgentCertificate, CallStatus> {
+  const shifted = { backend, now: () => millis(now() - expiredMs) };
+  return callerOf({ certificate, address }, shifted);
 }
 
 /** Why the certificate is not good any more: asked again while a stream lives, since TLS only looked when it opened. */
@@ -36,7 +45,11 @@ export function certificateProblem(
   from?: string,
 ): CallStatus | undefined {
   const { identity, notAfter } = certificate;
-  if (now() >= notAfter) return statusOf(`the certificate of ${identity.host} has expired; enrol the host anew`);
+  // One that is not yet valid shows that this machine's clock is wrong, or was: nobody else issues them.
+  if (now() >= notAfter)
+    return statusOf(
+      `the certificate of ${identity.host} expired at ${new Date(notAfter).toISOString()}; its agent renews it, or enrol the host anew with --renew-identity`,
+    );
   const refusal = backend.refusalOf(certificate, from);
   return refusal === undefined ? undefined : statusOf(refusal);
 }

@@ -16,7 +16,7 @@ import {
 } from '#wire/enrolment-messages.ts';
 import { type AgentBackend, type AgentCertificate, type EnrolmentRefusal, hostKey } from './agent-backend.ts';
 import { type CallStatus, comeBack } from './call-status.ts';
-import { callerOf } from './caller.ts';
+import { renewingCallerOf } from './caller.ts';
 import type { AgentCertificateRequest, Pki } from './pki.ts';
 import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
 import type { RpcPeer, UnaryMethod } from './rpc-call.ts';
@@ -37,8 +37,11 @@ export interface EnrolmentOptions {
   readonly elapsedMs: () => number;
   /** Of one host; default ten at once, then one in ten minutes. */
   readonly renewals?: RateBudgetOptions;
+  /** How long after its end a certificate may still be renewed, by who has its key; default a year, 0 for never. */
+  readonly renewExpiredMs?: number;
 }
 
+const defaultRenewExpiredMs = 365 * 86_400_000;
 /** The greatest request: a token, a name, and a CSR at its largest. */
 const mostRequestBytes = 16 * 1024;
 const retryAfterMs = 2000;
@@ -48,6 +51,7 @@ export function createEnrolmentService(options: EnrolmentOptions): Readonly<Reco
   const enrolments = places('enrolments', options.log);
   const renewals = places('renewals', options.log);
   const budget = new RateBudget(options.renewals ?? renewalRate);
+  const checks = { ...options, expiredMs: options.renewExpiredMs ?? defaultRenewExpiredMs };
   return {
     enrol: {
       kind: 'unary',
@@ -59,12 +63,12 @@ export function createEnrolmentService(options: EnrolmentOptions): Readonly<Reco
     renew: {
       kind: 'unary',
       mostBytes: mostRequestBytes,
-      refusalOf: (peer) => problemOf(callerOf(peer, options)),
+      refusalOf: (peer) => problemOf(renewingCallerOf(peer, checks)),
       answer: async (request, peer) => {
         // Whether the caller may at all is asked before a place is taken.
-        const caller = callerOf(peer, options);
+        const caller = renewingCallerOf(peer, checks);
         if (!caller.ok) return caller;
-        return renewals(() => renew(request, { caller: caller.value, budget, options }));
+        return renewals(() => renew(request, { caller: caller.value, from: peer.address, budget, options }));
       },
     },
   };
@@ -142,11 +146,16 @@ async function problemBeforeToken(
 
 interface Renewing {
   readonly caller: AgentCertificate;
+  /** Its address. */
+  readonly from: string;
   readonly budget: RateBudget;
   readonly options: EnrolmentOptions;
 }
 
-async function renew(bytes: Uint8Array, { caller, budget, options }: Renewing): Promise<EnrolReply | RequestProblem> {
+async function renew(
+  bytes: Uint8Array,
+  { caller, from, budget, options }: Renewing,
+): Promise<EnrolReply | RequestProblem> {
   const request = decodeRenewRequest(bytes);
   if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
   const { tenant, host } = caller.identity;
@@ -154,7 +163,11 @@ async function renew(bytes: Uint8Array, { caller, budget, options }: Renewing): 
     const details = `${host} renews its certificate too often; try again later`;
     return { kind: 'problem', code: status.RESOURCE_EXHAUSTED, details };
   }
-  return issue({ tenant, host, enrolment: caller.enrolment, csr: request.value.csr }, options);
+  const reply = await issue({ tenant, host, enrolment: caller.enrolment, csr: request.value.csr }, options);
+  const expiredAt = caller.notAfter;
+  if (reply.kind === 'issued' && options.now() >= expiredAt)
+    options.backend.renewedExpired?.(caller.identity, { from, expiredAt });
+  return reply;
 }
 
 /** Gives a certificate away only when it is written down under an enrolment that holds. */

@@ -17,6 +17,8 @@ export interface Enrolment {
 
 export interface StoredEnrolment extends Enrolment {
   readonly host: string;
+  /** When the last of its certificates ends; absent where none is known. */
+  readonly endsAt?: Millis;
 }
 
 export interface EnrolmentsOptions {
@@ -31,9 +33,11 @@ export interface EnrolmentsOptions {
 }
 
 const defaultOverlapMs = 60_000;
+const farAheadMs = 86_400_000;
 
 export class Enrolments {
   readonly #byHost = new Map<string, Enrolment>();
+  readonly #endsAt = new Map<string, Millis>();
   readonly #revokedSerials: Set<string>;
   readonly #now: () => Millis;
   readonly #elapsedMs: () => number;
@@ -42,7 +46,10 @@ export class Enrolments {
   readonly #overlapMs: number;
 
   constructor({ stored, revokedSerials, now, elapsedMs, overlapMs = defaultOverlapMs }: EnrolmentsOptions) {
-    for (const { host, ...enrolment } of stored) this.#byHost.set(host, enrolment);
+    for (const { host, endsAt, ...enrolment } of stored) {
+      this.#byHost.set(host, enrolment);
+      if (endsAt !== undefined) this.#endsAt.set(host, endsAt);
+    }
     this.#revokedSerials = new Set(revokedSerials);
     this.#now = now;
     this.#elapsedMs = elapsedMs;
@@ -51,6 +58,7 @@ export class Enrolments {
 
   begin(host: string, id: string): void {
     this.#usedAt.delete(host);
+    this.#endsAt.delete(host);
     this.#byHost.set(host, { id, newest: millis(0), newestUsedAt: millis(0) });
   }
 
@@ -63,6 +71,7 @@ export class Enrolments {
 
   remove(host: string, serials: readonly string[]): void {
     this.#byHost.delete(host);
+    this.#endsAt.delete(host);
     this.#usedAt.delete(host);
     for (const serial of serials) this.#revokedSerials.add(serial);
   }
@@ -80,7 +89,7 @@ export class Enrolments {
       return `the certificate of ${host} (serial ${serial}) is revoked; enrol the host anew`;
     if (enrolment !== present.id)
       return `the certificate of ${host} (serial ${serial}) is of an earlier enrolment of that name; enrol the host anew`;
-    const isOlder = notBefore < present.newest;
+    const isOlder = notBefore < present.newest && !this.#isOfTheFuture(present.newest);
     const usedAt = this.#usedAt.get(host) ?? Number.NEGATIVE_INFINITY;
     if (isOlder && this.#elapsedMs() - usedAt >= this.#overlapMs)
       return `the certificate of ${host} (serial ${serial}) was renewed, and the newer one is in use; was the disk or state directory put back or copied? enrol the host anew`;
@@ -92,14 +101,30 @@ export class Enrolments {
     return !this.#revokedSerials.has(serial) && this.#byHost.get(host)?.id !== enrolment;
   }
 
+  /** One was issued to the host, or used by it. */
+  knows(host: string, notAfter: Millis): void {
+    if (this.#byHost.has(host)) this.#endsAt.set(host, millis(Math.max(notAfter, this.#endsAt.get(host) ?? 0)));
+  }
+
+  /** When the last certificate of the host ends that is known. */
+  endOf(host: string): Millis | undefined {
+    return this.#endsAt.get(host);
+  }
+
   /** Of a certificate that is good. Gives what is to be stored where it is the newest that was ever used. */
   used({ identity, notBefore }: AgentCertificate): StoredEnrolment | undefined {
     const { host } = identity;
     const present = this.#byHost.get(host);
-    if (present === undefined || notBefore <= present.newest) return undefined;
+    if (present === undefined || this.#isOfTheFuture(notBefore)) return undefined;
+    if (notBefore <= present.newest && !this.#isOfTheFuture(present.newest)) return undefined;
     const enrolment = { ...present, newest: notBefore, newestUsedAt: this.#now() };
     this.#byHost.set(host, enrolment);
     this.#usedAt.set(host, this.#elapsedMs());
     return { host, ...enrolment };
+  }
+
+  /** Issued while this machine's clock was far ahead: it makes no other one older, or who renewed then would be lost once it is right. */
+  #isOfTheFuture(notBefore: Millis): boolean {
+    return notBefore > this.#now() + farAheadMs;
   }
 }

@@ -34,7 +34,7 @@ import type {
   RefusedEnrolment,
 } from './agent-backend.ts';
 import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
-import { type AgentView, agentViewOf, type HostHistory } from './agent-view.ts';
+import { type AgentView, agentViewOf, certificateSoonMs, type HostHistory } from './agent-view.ts';
 import { changedRanges, type RangesChange } from './allowed-ranges.ts';
 import {
   type Canary,
@@ -124,6 +124,8 @@ const reportPace = { burst: 10, everyMs: 1000 };
 /** Between looks at leases and at holders that are away. */
 const claimsTickMs = 5000;
 const writeProbeMs = 30_000;
+/** Between looks at whose certificate ends soon. */
+const certificatesTickMs = 3_600_000;
 const hostsTold = 32;
 /** Between attempts to store how a canary ended. */
 const canaryRetryMs = 5000;
@@ -156,6 +158,7 @@ export class Fleet implements AgentBackend {
   readonly #reportPace = new RateBudget(reportPace);
   readonly #elapsedMs: () => number;
   #claimsTimer: NodeJS.Timeout | undefined;
+  #certificatesTimer: NodeJS.Timeout | undefined;
   readonly #history = new Map<string, HostHistory>();
   readonly #enrolments: Enrolments;
   readonly #disputes = new PlaceDisputes();
@@ -163,6 +166,7 @@ export class Fleet implements AgentBackend {
   readonly #intake = new FlowIntake();
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #happenings: HostHappenings;
+  readonly #toldEnding = new Map<string, Millis>();
   readonly #owed: OwedWrites;
   readonly #writeProbe: NodeJS.Timeout;
   readonly #hostNotes: HostNotes;
@@ -284,6 +288,8 @@ export class Fleet implements AgentBackend {
     await fleet.#addresses.keep();
     await fleet.#addresses.save();
     fleet.#watchClaims();
+    fleet.certificatesEnding();
+    fleet.#certificatesTimer = setInterval(() => fleet.certificatesEnding(), certificatesTickMs).unref();
     fleet.#publication.mark('changed');
     fleet.#publication.publish(fleet.#inForce());
     return fleet;
@@ -472,6 +478,7 @@ export class Fleet implements AgentBackend {
     this.#stopping.abort();
     this.#publication.stop();
     clearInterval(this.#claimsTimer);
+    clearInterval(this.#certificatesTimer);
     await this.#changes.stop();
     await this.#addresses.close();
     await this.#owed.pay();
@@ -526,13 +533,37 @@ export class Fleet implements AgentBackend {
     if (this.#inventory.host(host) !== undefined) this.#happenings.take('agent-refused', host, { ...refused, serial });
   }
 
+  /** Hosts whose certificate ends within ten days, or has ended; told in the audit log, each certificate once. */
+  certificatesEnding(): readonly string[] {
+    const now = this.#now();
+    const ending = [...this.#inventory.hosts()].flatMap(({ name }) => {
+      const endsAt = this.#enrolments.isRevoked(name) ? undefined : this.#enrolments.endOf(name);
+      return endsAt === undefined || endsAt > now + certificateSoonMs ? [] : [{ name, endsAt }];
+    });
+    for (const { name, endsAt } of ending) {
+      if (this.#toldEnding.get(name) === endsAt) continue;
+      this.#toldEnding.set(name, endsAt);
+      this.#happenings.take('certificate-ending', name, { endsAt });
+    }
+    return ending.map(({ name }) => name);
+  }
+
+  renewedExpired(
+    { host, serial }: AgentIdentity,
+    renewed: { readonly from: string; readonly expiredAt: Millis },
+  ): void {
+    this.#happenings.take('certificate-renewed-late', host, { ...renewed, serial });
+  }
+
   enrolmentRefused(refused: RefusedEnrolment): void {
     const { address, host, reason } = refused;
     this.#refusals.take({ address, name: host, reason });
   }
 
   async recordCertificate(certificate: CertificateRecord): Promise<boolean> {
-    return this.#store.recordCertificate({ certificate, at: this.#now() });
+    const isRecorded = await this.#store.recordCertificate({ certificate, at: this.#now() });
+    if (isRecorded) this.#enrolments.knows(certificate.host, certificate.notAfter);
+    return isRecorded;
   }
 
   refusalOf(certificate: AgentCertificate, from?: string): string | undefined {
@@ -1251,6 +1282,8 @@ export class Fleet implements AgentBackend {
       prunedFlows: this.#intake.prunedOf(name),
       skippedEntries: this.#hostNotes.skippedOf(name),
       presence: this.#presences.of(name, this.#elapsedMs()),
+      certificateEndsAt: this.#enrolments.endOf(name),
+      now: this.#now(),
     });
     const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
     const gone = presenceProblem(seen, live === undefined ? 'away' : 'connected');

@@ -12,6 +12,8 @@ export type HostAction = Extract<
   | 'agent-disconnected'
   | 'agent-refused'
   | 'certificate-refused'
+  | 'certificate-renewed-late'
+  | 'certificate-ending'
   | 'facts-changed'
   | 'claims-granted'
   | 'claims-withdrawn'

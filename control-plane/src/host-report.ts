@@ -31,6 +31,10 @@ export function reportedFacts(facts: ReadonlyMap<string, string>, agentVersion: 
 
 /** A host's clock may be ahead: what it says happened, happened by now. */
 export function believedStatus(status: AgentStatus, now: Millis): AgentStatus {
-  const { panic } = status;
-  return panic === undefined ? status : { ...status, panic: { ...panic, since: millis(Math.min(panic.since, now)) } };
+  const { panic, clock } = status;
+  return {
+    ...status,
+    ...(clock === undefined ? {} : { clockAheadMs: clock - now }),
+    ...(panic === undefined ? {} : { panic: { ...panic, since: millis(Math.min(panic.since, now)) } }),
+  };
 }

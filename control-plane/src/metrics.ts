@@ -5,6 +5,7 @@ import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
 import type { AgentStatus } from './agent-backend.ts';
 import type { AgentServerCounts } from './agent-service.ts';
 import type { Fleet } from './fleet.ts';
+import type { Pki } from './pki.ts';
 
 export interface Metrics {
   requestDone(route: string, status: number, seconds: number): void;
@@ -14,6 +15,7 @@ export interface Metrics {
 export interface MetricsParts {
   readonly fleet: Fleet;
   readonly admission: () => AgentServerCounts;
+  readonly certificates: () => ReturnType<Pki['ends']>;
   /** Of connections to the operator API, by cause. */
   readonly apiRefused: Readonly<Record<string, number>>;
   /** Milliseconds of a clock that only goes forward. */
@@ -26,6 +28,7 @@ const keptMs = 1000;
 export function createMetrics({
   fleet,
   admission,
+  certificates,
   apiRefused,
   elapsedMs = () => performance.now(),
 }: MetricsParts): Metrics {
@@ -95,6 +98,27 @@ export function createMetrics({
   gauge('workloads', 'Workloads in the inventory', () => fleet.inventory().workloads.size);
   gauge('workloads_quarantined', 'Workloads that an operator quarantined', () => fleet.quarantined().length);
   gauge('hosts_revoked', 'Hosts whose certificates are revoked and that are cut off', () => fleet.revoked().length);
+  gauge(
+    'host_certificates_ending',
+    'Hosts whose certificate ends within ten days, or has ended',
+    () => fleet.certificatesEnding().length,
+  );
+  new Gauge({
+    name: 'segwall_certificate_end_seconds',
+    help: 'When the control plane’s own certificates end, in seconds since 1970',
+    labelNames: ['of'] as const,
+    registers,
+    collect() {
+      const { ca, server } = certificates();
+      this.set({ of: 'ca' }, ca / 1000);
+      this.set({ of: 'server' }, server / 1000);
+    },
+  });
+  gauge(
+    'host_clocks_off',
+    'Connected hosts whose clock is off by a minute or more',
+    () => [...fleet.sessions.all()].filter((agent) => Math.abs(agent.status?.clockAheadMs ?? 0) >= 60_000).length,
+  );
   gauge('address_conflicts', 'Addresses that more than one workload claims', () => fleet.conflicts().length);
   gauge('address_claims_pending', 'Addresses that a host claims and does not hold', () => fleet.pendingCount());
   gauge('agent_connections', 'Connections with a certificate that holds', () => admission().agents);

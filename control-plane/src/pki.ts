@@ -23,6 +23,8 @@ const serverLifetimeMs = 365 * day;
 const agentBackdateMs = 10 * 60_000;
 const caBackdateMs = day;
 
+const clientAuthOid = '1.3.6.1.5.5.7.3.2';
+
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
 const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
 
@@ -64,8 +66,12 @@ export interface Pki {
   /** SHA-256 over the CA certificate's DER, lower-case hex. */
   readonly caFingerprint: string;
   serverTls(): ServerTls;
-  /** Issues a new server certificate when a third of its lifetime is left; says whether it did. */
+  /** When the CA's certificate and the server's end. */
+  ends(): { readonly ca: Millis; readonly server: Millis };
+  /** Issues a new server certificate when a third of its lifetime is left, or it is not yet valid; says whether it did. */
   renewServerCertificate(): Promise<boolean>;
+  /** Whether it is an agent's (DER), issued by this CA, whatever its time. */
+  isAgentCertificate(der: Uint8Array): boolean;
   /** The error says what is wrong with the request. */
   checkCsr(csr: Uint8Array): Promise<Result<x509.PublicKey>>;
   issueAgentCertificate(request: AgentCertificateRequest): Promise<Result<IssuedCertificate>>;
@@ -73,22 +79,38 @@ export interface Pki {
 
 export async function openPki(options: PkiOptions): Promise<Pki> {
   const { directory, now } = options;
-  const ca = await openAuthority(directory, now());
-  const issuer = new Issuer(ca, now);
+  let issuer = new Issuer(await openAuthority(directory, now()), now);
   let server = await openServerCertificate(issuer, options);
-  const caDer = new Uint8Array(ca.certificate.rawData);
-  const caPem = ca.certificate.toString('pem');
+  let ca = caOf(issuer.certificate);
 
   return {
-    caPem,
-    caDer,
-    caFingerprint: fingerprintOf(caDer),
-    serverTls: () => ({ key: server.key, certificate: `${server.certificate}\n${caPem}\n`, ca: caPem }),
+    get caPem() {
+      return ca.pem;
+    },
+    get caDer() {
+      return ca.der;
+    },
+    get caFingerprint() {
+      return fingerprintOf(ca.der);
+    },
+    serverTls: () => ({ key: server.key, certificate: `${server.certificate}\n${ca.pem}\n`, ca: ca.pem }),
+    ends: () => ({ ca: millis(ca.read.validToDate.getTime()), server: endOf(server.certificate) }),
 
     async renewServerCertificate() {
-      if (!isDue(server.certificate, now())) return false;
+      const isCaDue = isDue(ca.pem, now());
+      if (!isCaDue && !isDue(server.certificate, now())) return false;
+      if (isCaDue) {
+        issuer = new Issuer(await openAuthority(directory, now()), now);
+        ca = caOf(issuer.certificate);
+      }
       server = await createServerCertificate(issuer, options);
       return true;
+    },
+
+    isAgentCertificate(der) {
+      const read = new ReadCertificate(der);
+      const isForClients = read.keyUsage?.includes(clientAuthOid) === true;
+      return isForClients && read.checkIssued(ca.read) && read.verify(ca.read.publicKey);
     },
 
     checkCsr,
@@ -117,6 +139,15 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
       return ok({ der, record });
     },
   };
+}
+
+function caOf(certificate: x509.X509Certificate) {
+  const pem = certificate.toString('pem');
+  return { pem, der: new Uint8Array(certificate.rawData), read: new ReadCertificate(pem) };
+}
+
+function endOf(certificatePem: string): Millis {
+  return millis(new ReadCertificate(certificatePem).validToDate.getTime());
 }
 
 async function checkCsr(csr: Uint8Array): Promise<Result<x509.PublicKey>> {
@@ -148,7 +179,16 @@ async function openAuthority(directory: string, now: Millis): Promise<Authority>
   const keyPem = await readFileIfThere(keyPath);
   const certificatePem = await readFileIfThere(certificatePath);
   if (keyPem !== undefined && certificatePem !== undefined) {
-    return { key: await importKey(keyPem), certificate: new x509.X509Certificate(certificatePem) };
+    const found = { key: await importKey(keyPem), certificate: new x509.X509Certificate(certificatePem) };
+    if (!isDue(certificatePem, now)) return found;
+    // The same key and name: what it signed holds under both, and hosts that know the key take the new dates at their next renewal.
+    const renewed = await selfSigned({
+      now,
+      name: found.certificate.subjectName.toJSON(),
+      keys: { privateKey: found.key, publicKey: await found.certificate.publicKey.export() },
+    });
+    await keepSecretFile(certificatePath, `${renewed.toString('pem')}\n`);
+    return { key: found.key, certificate: renewed };
   }
   // The certificate is written last: with only a key no host can have trusted this CA yet, but a certificate without its key is a loss.
   if (certificatePem !== undefined) {
@@ -157,13 +197,28 @@ async function openAuthority(directory: string, now: Millis): Promise<Authority>
     );
   }
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+  const name = [{ CN: ['Segwall CA'] }, { O: [randomBytes(4).toString('hex')] }];
+  const certificate = await selfSigned({ now, name, keys });
+  await keepSecretFile(keyPath, await exportKey(keys.privateKey));
+  await keepSecretFile(certificatePath, `${certificate.toString('pem')}\n`);
+  return { key: keys.privateKey, certificate };
+}
+
+interface SelfSigned {
+  readonly now: Millis;
+  readonly name: x509.JsonName;
+  readonly keys: { readonly privateKey: webcrypto.CryptoKey; readonly publicKey: webcrypto.CryptoKey };
+}
+
+async function selfSigned({ now, name, keys }: SelfSigned): Promise<x509.X509Certificate> {
+  type Params = Parameters<typeof x509.X509CertificateGenerator.createSelfSigned>[0];
+  return x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(),
-    name: [{ CN: ['Segwall CA'] }, { O: [randomBytes(4).toString('hex')] }],
+    name,
     notBefore: new Date(now - caBackdateMs),
     notAfter: new Date(now + caLifetimeMs),
     signingAlgorithm,
-    keys: keys as Parameters<typeof x509.X509CertificateGenerator.createSelfSigned>[0]['keys'],
+    keys: keys as Params['keys'],
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
@@ -172,9 +227,6 @@ async function openAuthority(directory: string, now: Millis): Promise<Authority>
       ),
     ],
   });
-  await keepSecretFile(keyPath, await exportKey(keys.privateKey));
-  await keepSecretFile(certificatePath, `${certificate.toString('pem')}\n`);
-  return { key: keys.privateKey, certificate };
 }
 
 interface Issue {
@@ -276,9 +328,10 @@ function serverPaths(directory: string): readonly [string, string] {
   return [join(directory, 'server-key.pem'), join(directory, 'server.pem')];
 }
 
-/** Whether two thirds of its lifetime are over. */
+/** Whether two thirds of its lifetime are over, or it has not begun: then it was made while the clock was ahead. */
 function isDue(certificatePem: string, now: Millis): boolean {
   const { validFromDate, validToDate } = new ReadCertificate(certificatePem);
+  if (now < validFromDate.getTime()) return true;
   return now >= validFromDate.getTime() + ((validToDate.getTime() - validFromDate.getTime()) * 2) / 3;
 }
 

@@ -18,7 +18,7 @@ export interface RpcPeer {
   readonly address: string;
   /** With its port. */
   readonly connection: string;
-  /** Of what TLS has verified; absent where it verified none. */
+  /** Of our CA and with its key at the other end, in its time or not; absent where there is none such. */
   readonly certificate: Result<AgentCertificate> | undefined;
 }
 

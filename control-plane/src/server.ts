@@ -164,6 +164,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       backend: fleet,
       log: log.child({ part: 'agents' }),
       renewals: { burst: settings.renewalsAtOnce, everyMs: settings.renewalMinutes * 60_000 },
+      renewExpiredMs: settings.renewExpiredDays * 86_400_000,
       ...admission,
     });
     stops.push(() => agentServer.stop(stopGraceMs));
@@ -192,7 +193,12 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     };
     const tls: { readonly tls?: ServerTls } = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
     const connections = new Connections(tls.tls === undefined ? connectionLimits : tlsConnectionLimits);
-    const metrics = createMetrics({ fleet, admission: () => agentServer.counts(), apiRefused: connections.refused });
+    const metrics = createMetrics({
+      fleet,
+      admission: () => agentServer.counts(),
+      certificates: () => pki.ends(),
+      apiRefused: connections.refused,
+    });
     const failures = new FailedCalls({
       now,
       log: log.child({ part: 'api' }),

@@ -38,6 +38,8 @@ export interface Settings {
   /** How often one host may renew its certificate: so often at once, then once in so many minutes. */
   readonly renewalsAtOnce: number;
   readonly renewalMinutes: number;
+  /** How long after its end a certificate may still be renewed; 0 for never. */
+  readonly renewExpiredDays: number;
   /** The most connections of agents, each with a certificate that holds. */
   readonly agentConnections: number;
   /** The most connections without one, at once, and of them those of one address. */
@@ -92,6 +94,7 @@ const readers: SettingReaders = {
   certificateOverlapSeconds: { fallback: 60, read: (value) => readInteger(value, { least: 1, most: 3600 }) },
   renewalsAtOnce: { fallback: 10, read: (value) => readInteger(value, { least: 1, most: 100 }) },
   renewalMinutes: { fallback: 10, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
+  renewExpiredDays: { fallback: 365, read: (value) => readInteger(value, { least: 0, most: 3650 }) },
   agentConnections: { fallback: 25_000, read: (value) => readInteger(value, { least: 1, most: 1_000_000 }) },
   strangerConnections: { fallback: 1024, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
   strangerConnectionsOfAddress: { fallback: 256, read: (value) => readInteger(value, { least: 4, most: 65_536 }) },

@@ -91,6 +91,7 @@ export const bounds = {
   'Status.repairs': number(mostCount, 'saturate'),
   'Status.problem': text(limits.reasonCharacters, 'refuse'),
   'Status.panic': message,
+  'Status.clock': time('compared with the server’s clock, and shown as how far it is off; believed in nothing'),
   'Status.warnings': list(limits.warnings, `a text of at most ${limits.reasonCharacters} characters`, 'refuse'),
   'Status.unjudged_units': list(limits.reportedUnits, name, 'refuse'),
   'Panic.since': time("shown as now where it is after the server's clock"),

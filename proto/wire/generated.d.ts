@@ -1768,6 +1768,9 @@ export namespace segwall {
             /** Status unjudgedUnits. */
             unjudgedUnits: string[];
 
+            /** Status clock. */
+            clock: number;
+
             /**
              * Encodes the specified Status message. Does not implicitly {@link segwall.v1.Status.verify|verify} messages.
              * @param message Status message or plain object to encode
@@ -1818,6 +1821,9 @@ export namespace segwall {
 
                 /** Status unjudgedUnits */
                 unjudgedUnits?: (string[]|null);
+
+                /** Status clock */
+                clock?: (number|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

@@ -2723,6 +2723,7 @@ export const segwall = $root.segwall = (() => {
             Status.prototype.panic = null;
             Status.prototype.warnings = $util.emptyArray;
             Status.prototype.unjudgedUnits = $util.emptyArray;
+            Status.prototype.clock = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
 
             Status.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2751,6 +2752,8 @@ export const segwall = $root.segwall = (() => {
                 if (message.unjudgedUnits != null && message.unjudgedUnits.length)
                     for (let i = 0; i < message.unjudgedUnits.length; ++i)
                         writer.uint32(74).string(message.unjudgedUnits[i]);
+                if (message.clock != null && $Object.hasOwnProperty.call(message, "clock") && (typeof message.clock === "object" ? message.clock.low || message.clock.high : message.clock !== 0))
+                    writer.uint32(80).uint64(message.clock);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2858,6 +2861,15 @@ export const segwall = $root.segwall = (() => {
                             if (!(message.unjudgedUnits && message.unjudgedUnits.length))
                                 message.unjudgedUnits = [];
                             message.unjudgedUnits.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.clock = value;
+                            else
+                                delete message.clock;
                             continue;
                         }
                     }

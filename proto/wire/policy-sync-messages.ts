@@ -175,6 +175,8 @@ export interface ReportedStatus {
   readonly warnings?: readonly string[];
   /** Discovered units that are not judged as these units; absent where there are none. */
   readonly unjudgedUnits?: readonly string[];
+  /** The host's own clock. */
+  readonly clock?: Millis;
 }
 
 /** `refused`: not in force, the last good one is. `need-snapshot`: a delta did not fit what is held. */
@@ -366,6 +368,7 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
         }),
     ...readWarnings(status.warnings ?? []),
     ...readUnjudged(status.unjudgedUnits ?? []),
+    ...(status.clock ? { clock: millis(boundedNumber(status.clock, 'Status.clock', 'status, clock')) } : {}),
   };
 }
 

@@ -8,7 +8,7 @@ const told = 'an instant that is told or stored, and measured against nothing';
 
 /** Files that read the clock on the wall. */
 const readers: Readonly<Record<string, string>> = {
-  'agent/src/agent-status.ts': 'a certificate’s validity is by this clock',
+  'agent/src/agent-status.ts': 'a certificate’s validity is by this clock, which the control plane is told and compares with its own',
   'agent/src/agent.ts': told,
   'agent/src/commands/doctor.ts': 'a certificate’s validity is by this clock',
   'agent/src/commands/panic.ts': told,
@@ -38,12 +38,16 @@ const readers: Readonly<Record<string, string>> = {
 const comparisons: Readonly<Record<string, readonly [count: number, why: string]>> = {
   'agent/src/control-plane-client.ts': [1, 'as above'],
   'agent/src/flow-collection.ts': [1, 'when the machine booted'],
-  'agent/src/identity.ts': [2, 'a certificate’s validity is by this clock'],
+  'agent/src/identity.ts': [1, 'a certificate’s validity is by this clock'],
   'agent/src/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
   'control-plane/src/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
-  'control-plane/src/caller.ts': [1, 'a certificate’s validity is by this clock'],
-  'control-plane/src/enrolment-service.ts': [1, 'compares a host’s clock with ours'],
+  'control-plane/src/caller.ts': [2, 'a certificate’s validity is by this clock'],
+  'control-plane/src/enrolment-service.ts': [
+    2,
+    'compares a host’s clock with ours; a certificate’s validity is by this clock',
+  ],
+  'control-plane/src/enrolments.ts': [1, 'a certificate’s validity is by this clock'],
   'control-plane/src/flow-retention.ts': [1, 'days that rows are kept outlive the process'],
   'control-plane/src/policy-time.ts': [1, 'rules begin and end by this clock, which is never set back there'],
   'control-plane/src/pki.ts': [2, 'a certificate’s validity is by this clock'],

@@ -79,6 +79,7 @@ describe('up', () => {
         panic: { since: millis(1_800_000_000_000), reason: 'the shop is down' },
         warnings: ['may override ours: ip raw, chain PREROUTING'],
         unjudgedUnits: ['quadlet.service'],
+        clock: millis(1_796_000_000_000),
       },
     },
     { kind: 'host-report', host: { addresses: [], facts: new Map() } },

@@ -182,7 +182,13 @@ describe('what anybody may ask', () => {
     }) as Fleet;
     const admission = () =>
       ({ agents: 0, strangers: 0, agentBytes: 0, strangerBytes: 0, refused: {}, hellos: 0 }) as never;
-    const metrics = createMetrics({ fleet: watched, admission, apiRefused: { evicted: 3 }, elapsedMs: () => at });
+    const metrics = createMetrics({
+      fleet: watched,
+      admission,
+      certificates: () => ({ ca: millis(1), server: millis(1) }),
+      apiRefused: { evicted: 3 },
+      elapsedMs: () => at,
+    });
     const texts = new Set<string>();
     for (let time = 0; time < 500; time += 1) texts.add((await metrics.render()).text);
     expect([counts, texts.size]).toEqual([1, 1]);

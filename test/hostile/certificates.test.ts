@@ -174,3 +174,49 @@ test('a certificate of another tenant or of a host that never was is refused', a
   expect(start.fleet.refusalOf({ ...certificate, identity: { ...identity, host: 'db-1' } })).toMatch(/not enrolled/);
   expect(start.fleet.refusalOf({ ...certificate, enrolment: '' })).toMatch(/earlier enrolment/);
 });
+
+describe('a control plane whose clock was a year ahead when a host renewed', () => {
+  const day = 86_400_000;
+  const of = (serial: string, notBefore: number): AgentCertificate => ({
+    identity: { tenant, host: 'web-1', serial },
+    enrolment: 'e1',
+    notBefore: millis(notBefore),
+    notAfter: millis(notBefore + 30 * day),
+  });
+
+  test('takes what it issued then, and what it issues once its clock is right; what was renewed before stays dead', () => {
+    let now = Date.UTC(2026, 10, 30);
+    let elapsed = 0;
+    const enrolments = new Enrolments({
+      stored: [{ host: 'web-1', id: 'e1', newest: millis(0), newestUsedAt: millis(0) }],
+      revokedSerials: [],
+      now: () => millis(now),
+      elapsedMs: () => elapsed,
+    });
+    const use = (one: AgentCertificate) => {
+      const refusal = enrolments.refusalOf(one);
+      if (refusal === undefined) enrolments.used(one);
+      return refusal;
+    };
+    const [first, second, future, third] = [
+      of('1', now),
+      of('2', now + day),
+      of('3', now + 365 * day),
+      of('4', now + 3 * day),
+    ];
+    expect(use(first)).toBeUndefined();
+    now += 2 * day;
+    expect(use(second)).toBeUndefined();
+    elapsed += 120_000;
+    expect(use(first)).toMatch(/was renewed/);
+    now += 365 * day;
+    expect(use(future)).toBeUndefined();
+    now -= 363 * day;
+    elapsed += 120_000;
+    expect(use(future)).toBeUndefined();
+    expect(use(third)).toBeUndefined();
+    elapsed += 120_000;
+    expect(use(second)).toMatch(/was renewed/);
+    expect(use(third)).toBeUndefined();
+  });
+});

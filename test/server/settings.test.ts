@@ -30,6 +30,7 @@ describe('good settings', () => {
         certificateOverlapSeconds: 60,
         renewalsAtOnce: 10,
         renewalMinutes: 10,
+        renewExpiredDays: 365,
       },
     });
   });

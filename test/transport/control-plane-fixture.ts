@@ -54,6 +54,7 @@ export class FakeBackend implements AgentBackend {
   current: HostRuleSet | undefined;
   readonly homes = new Set<string>();
   readonly refusedHellos: string[] = [];
+  readonly renewedLate: { readonly host: string; readonly from: string; readonly expiredAt: Millis }[] = [];
   isClosedToStreams = false;
   isHeldByAnother = false;
 
@@ -68,6 +69,10 @@ export class FakeBackend implements AgentBackend {
 
   enrolmentRefused(refused: RefusedEnrolment): void {
     this.refused.push(refused);
+  }
+
+  renewedExpired({ host }: AgentIdentity, renewed: { readonly from: string; readonly expiredAt: Millis }): void {
+    this.renewedLate.push({ host, ...renewed });
   }
 
   async recordCertificate(certificate: CertificateRecord): Promise<boolean> {
@@ -131,8 +136,10 @@ export interface Fixture {
   enrolled(name?: string): Promise<Identity>;
   /** A certificate of that host, without an enrolment's round trip. */
   agentTls(name: string): Promise<{ readonly key: string; readonly certificate: string }>;
-  /** On the same port, with the same CA. */
-  restarted(): Promise<void>;
+  /** On the same port; with the same CA unless another is given. */
+  restarted(pki?: Pki): Promise<void>;
+  /** For a new key. */
+  agentCsr(): Promise<Uint8Array>;
   stop(): Promise<void>;
 }
 
@@ -141,6 +148,7 @@ export interface FixtureOptions {
   readonly elapsedMs?: () => number;
   readonly times?: Partial<StreamTimes>;
   readonly agentLifetimeDays?: number;
+  readonly renewExpiredMs?: number;
   readonly admission?: Pick<AgentServerOptions, 'limits' | 'isShared' | 'connectionRefused'>;
 }
 
@@ -151,9 +159,10 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
   const pki = await openPki({ directory: join(folder, 'ca'), serverNames: ['127.0.0.1'], now, agentLifetimeDays });
   const backend = new FakeBackend();
   const times = options.times ?? {};
-  const { elapsedMs } = options;
+  const { elapsedMs, renewExpiredMs } = options;
   const clocks = elapsedMs === undefined ? { now } : { now, elapsedMs };
-  const parts = { pki, backend, log: silent, ...clocks, times, ...options.admission };
+  const late = renewExpiredMs === undefined ? {} : { renewExpiredMs };
+  const parts = { pki, backend, log: silent, ...clocks, times, ...late, ...options.admission };
   let server = await startAgentServer({ address: '127.0.0.1:0', ...parts });
   const identities: Identity[] = [];
   return {
@@ -179,6 +188,7 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       identities.push(identity.value);
       return identity.value;
     },
+    agentCsr: async () => createCertificateRequest(await createHostKey(), 'web-1'),
     async agentTls(name) {
       const key = await createHostKey();
       const csr = await createCertificateRequest(key, name);
@@ -187,10 +197,11 @@ export async function startFixture(options: FixtureOptions = {}): Promise<Fixtur
       await backend.recordCertificate(issued.value.record);
       return { key, certificate: new X509Certificate(issued.value.der).toString() };
     },
-    async restarted() {
+    async restarted(other = pki) {
       const { address } = server;
       await server.stop(200);
-      server = await startAgentServer({ address, ...parts });
+      await other.renewServerCertificate();
+      server = await startAgentServer({ address, ...parts, pki: other });
     },
     async stop() {
       for (const identity of identities) identity.close();

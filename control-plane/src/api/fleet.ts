@@ -259,12 +259,13 @@ function someOf(names: readonly string[]): Status['quarantined'] {
 }
 
 function agentView(view: AgentView): Agent {
-  const { enrolledAt, lastConnectedAt, goneSince, turnedAway, nack, panic, seenFrom, ...rest } = view;
+  const { enrolledAt, lastConnectedAt, goneSince, turnedAway, certificateEndsAt, nack, panic, seenFrom, ...rest } = view;
   return {
     ...rest,
     ...(seenFrom === undefined ? {} : { seenFrom: { ...seenFrom } }),
     ...(nack === undefined ? {} : { nack: { ...nack } }),
     ...(panic === undefined ? {} : { panic: { since: isoTime(panic.since), reason: panic.reason } }),
+    ...(certificateEndsAt === undefined ? {} : { certificateEndsAt: isoTime(certificateEndsAt) }),
     enrolledAt: isoTime(enrolledAt),
     ...(lastConnectedAt === undefined ? {} : { lastConnectedAt: isoTime(lastConnectedAt) }),
     ...(goneSince === undefined ? {} : { goneSince: isoTime(goneSince) }),

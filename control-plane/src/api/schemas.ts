@@ -361,6 +361,11 @@ export const agent = z.object({
   lost: count,
   spooledBatches: count,
   repairs: count.describe('how often its agent put the table back since it started'),
+  certificateEndsAt: instant.optional().describe('of the newest certificate that is known of it'),
+  clockAheadSeconds: z
+    .number()
+    .optional()
+    .describe('how far its clock is ahead of the control plane’s, negative where it is behind; while it is connected'),
   problem: z.string(),
   warnings: names.describe(
     'what on the host may keep its rules from holding: rules of others that override them, frames nobody shows',

@@ -1,6 +1,7 @@
 // Hosts in the store: what they last reported of themselves, the labels operators gave them, quarantines and certificates.
 
 import { sql } from 'kysely';
+import { latestInstant } from '#model/counts.ts';
 import { labelKeyPattern, labelValuePattern } from '#model/label.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { StoredEnrolment } from '../enrolments.ts';
@@ -142,6 +143,17 @@ export async function loadFleet(
     .where('revoked_at', 'is not', null)
     .where('not_after', '>', input.now)
     .execute();
+  const ends = await tx
+    .selectFrom('certificates as c')
+    .innerJoin('hosts as h', (join) =>
+      join.onRef('h.tenant', '=', 'c.tenant').onRef('h.name', '=', 'c.host').onRef('h.enrolment', '=', 'c.enrolment'),
+    )
+    .select(['c.host', ({ fn }) => fn.max('c.not_after').as('not_after')])
+    .where('c.tenant', '=', tenant)
+    .where('c.revoked_at', 'is', null)
+    .groupBy('c.host')
+    .execute();
+  const endOf = new Map(ends.map((row) => [row.host, row.not_after]));
   return {
     revision,
     upMs,
@@ -175,10 +187,16 @@ export async function loadFleet(
       id: row.enrolment,
       newest: millis(row.newest_certificate),
       newestUsedAt: millis(row.newest_used_at),
+      ...endsAtOf(endOf.get(row.name)),
       ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
     })),
     unread: { count: unread.count, samples: unread.samples },
   };
+}
+
+function endsAtOf(notAfter: number | undefined): Pick<StoredEnrolment, 'endsAt'> {
+  const isTime = notAfter !== undefined && notAfter >= 0 && notAfter <= latestInstant;
+  return isTime ? { endsAt: millis(notAfter) } : {};
 }
 
 const hostTimes = [
@@ -371,7 +389,8 @@ export async function useCertificate(
     .where('tenant', '=', input.tenant)
     .where('name', '=', host)
     .where('enrolment', '=', id)
-    .where('newest_certificate', '<', newest)
+    // Later ones begin in the future of the clock that issued them.
+    .where(({ eb, or }) => or([eb('newest_certificate', '<', newest), eb('newest_certificate', '>', newestUsedAt)]))
     .execute();
 }
 

@@ -149,6 +149,7 @@ const up: fc.Arbitrary<UpMessage> = fc.oneof(
         panic: fc.record({ since: moment, reason: text }),
         warnings: fc.array(text, { minLength: 1, maxLength: 4 }),
         unjudgedUnits: fc.array(name, { minLength: 1, maxLength: 4 }),
+        clock: fc.integer({ min: 1, max: 4_000_000_000_000 }).map(millis),
       },
       { requiredKeys: ['revision', 'enforcing', 'lost', 'spooledBatches', 'repairs', 'problem'] },
     ),
