@@ -135,7 +135,7 @@ async function untilHeard<T, E extends Unheard>(attempt: () => Promise<Result<T,
 type CaQuestion = Pick<EnrollRequest, 'caFingerprint'> &
   Pick<Question, 'address' | 'proxyAddress' | 'timeoutMs' | 'now'>;
 
-async function pinnedCaOf(question: CaQuestion): Promise<Result<PinnedCa, EnrollError & Unheard>> {
+export async function pinnedCaOf(question: CaQuestion): Promise<Result<PinnedCa, EnrollError & Unheard>> {
   const { address, proxyAddress: proxy, caFingerprint: fingerprint, timeoutMs, now } = question;
   if (proxy === undefined) return fetchPinnedCa({ ...address, fingerprint, timeoutMs, now });
   const signal = AbortSignal.timeout(timeoutMs);

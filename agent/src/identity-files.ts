@@ -69,11 +69,18 @@ export async function readIdentityFiles(stateDirectory: string): Promise<Result<
 
 /** agent.json is last: until it is there, nothing is. */
 export async function writeIdentityFiles(stateDirectory: string, files: IdentityFiles): Promise<void> {
-  const { controlPlane, host, tenant, proxy } = files;
-  const enrolled = { controlPlane, host, tenant, ...(proxy !== undefined && { proxy }) };
   await writeIdentityFile(stateDirectory, 'key.pem', files.key);
   await writeIdentityFile(stateDirectory, 'ca.pem', files.ca);
   await writeCertificate(stateDirectory, files.certificate);
+  await writeEnrolledHost(stateDirectory, files);
+}
+
+/** agent.json alone. */
+export async function writeEnrolledHost(
+  stateDirectory: string,
+  { controlPlane, host, tenant, proxy }: EnrolledHost,
+): Promise<void> {
+  const enrolled = { controlPlane, host, tenant, ...(proxy !== undefined && { proxy }) };
   await writeIdentityFile(stateDirectory, 'agent.json', `${JSON.stringify(enrolled, null, 2)}\n`);
 }
 

@@ -30,6 +30,13 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .option('--name <name>', 'the workload’s name; default: the host name')
     .action(async (options) => (await import('./commands/enroll.ts')).enrollCommand(options));
   program
+    .command('move')
+    .description('the control plane has another address: look for it there from the next start on')
+    .requiredOption('--control-plane <host:port>', 'where it listens for agents now')
+    .addOption(state())
+    .option('--unchecked', 'without asking it whether it is the one this host was enrolled with', false)
+    .action(async (options) => (await import('./commands/move.ts')).moveCommand(options));
+  program
     .command('run')
     .description('run the agent until SIGTERM; the rules stay in the kernel')
     .addOption(state())

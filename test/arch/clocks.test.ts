@@ -11,6 +11,7 @@ const readers: Readonly<Record<string, string>> = {
   'agent/src/agent-status.ts': 'a certificate’s validity is by this clock, which the control plane is told and compares with its own',
   'agent/src/agent.ts': told,
   'agent/src/commands/doctor.ts': 'a certificate’s validity is by this clock',
+  'agent/src/commands/move.ts': 'a certificate’s validity is by this clock',
   'agent/src/commands/panic.ts': told,
   'agent/src/control-plane-client.ts':
     'grpc-js takes a deadline by this clock, makes it a span at once, and times that by a timer',

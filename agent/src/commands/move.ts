@@ -1,0 +1,49 @@
+// `segwall-agent move`: the control plane has another address. Nothing is written before the new one has shown that it is the same control
+// plane, by the CA that this host was enrolled with; identity, policy and rules stay.
+
+import { X509Certificate } from 'node:crypto';
+import { millis } from '#model/time.ts';
+import { CommandError } from '../command-error.ts';
+import { parseControlPlaneAddress } from '../control-plane-address.ts';
+import { pinnedCaOf } from '../enroll.ts';
+import { readIdentityFiles, writeEnrolledHost } from '../identity-files.ts';
+import { assertStateDirectory } from './state-argument.ts';
+
+export interface MoveOptions {
+  /** HOST:PORT. */
+  readonly controlPlane: string;
+  readonly state: string;
+  /** Written without having been reached. */
+  readonly unchecked: boolean;
+}
+
+const timeoutMs = 10_000;
+
+export async function moveCommand({ controlPlane, state, unchecked }: MoveOptions): Promise<void> {
+  assertStateDirectory(state);
+  const address = parseControlPlaneAddress(controlPlane);
+  if (!address.ok) throw notMoved('control-plane-invalid', address.error, 2);
+  const found = await readIdentityFiles(state);
+  if (!found.ok) throw notMoved(found.error.code, found.error.message, 3);
+  const { host, tenant, proxy, ca } = found.value;
+  if (!unchecked) {
+    const through = proxy === undefined ? undefined : parseControlPlaneAddress(proxy);
+    const reached = await pinnedCaOf({
+      caFingerprint: new X509Certificate(ca).fingerprint256,
+      address: address.value,
+      proxyAddress: through?.ok === true ? through.value : undefined,
+      timeoutMs,
+      now: () => millis(Date.now()),
+    });
+    if (!reached.ok) throw notMoved(reached.error.code, reached.error.message, 3);
+  }
+  await writeEnrolledHost(state, { controlPlane, host, tenant, ...(proxy === undefined ? {} : { proxy }) });
+  process.stdout.write(
+    `${host} looks for its control plane at ${controlPlane} from the next start of its agent on\nnext: systemctl restart segwall-agent; the rules stay in the kernel meanwhile\n`,
+  );
+}
+
+function notMoved(code: string, message: string, exitCode: 2 | 3): CommandError {
+  const remedy = 'Nothing was changed. A control plane that is not up there yet: --unchecked.';
+  return new CommandError({ code, message, remedy, exitCode });
+}
