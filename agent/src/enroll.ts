@@ -15,7 +15,13 @@ import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest, createHostKey } from './certificate-request.ts';
 import { type ControlPlaneAddress, parseControlPlaneAddress } from './control-plane-address.ts';
 import { callUnary, openClient, type ServiceError } from './control-plane-client.ts';
-import { type EnrolledHost, readIdentityFiles, writeIdentityFile, writeIdentityFiles } from './identity-files.ts';
+import {
+  type EnrolledHost,
+  readIdentityFiles,
+  removeIdentityFile,
+  writeIdentityFile,
+  writeIdentityFiles,
+} from './identity-files.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
 import { pushbackOf, withChance } from './pushback.ts';
 
@@ -29,6 +35,8 @@ export interface EnrollRequest {
   readonly stateDirectory: string;
   /** Default: the machine's host name, fitted to the pattern of names. */
   readonly name?: string;
+  /** The host is enrolled, and is to keep its name and what belongs to it. Default: not. */
+  readonly renewIdentity?: boolean;
   /** Of each of the two connections; default 10,000, sensible 1,000 to 60,000. */
   readonly timeoutMs?: number;
   readonly now?: () => Millis;
@@ -61,8 +69,6 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   if (!address.ok) return fail('control-plane-invalid', address.error);
   const proxy = request.proxy === undefined ? undefined : parseControlPlaneAddress(request.proxy);
   if (proxy?.ok === false) return fail('proxy-invalid', proxy.error);
-  const name = request.name ?? nameFrom(hostname());
-  if (!namePattern.test(name)) return fail('name-invalid', `"${name}" is no name for a host; ${nameAdvice}`);
   const unwritable = (error: unknown) =>
     fail(
       'state-unwritable',
@@ -74,18 +80,21 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   } catch (error) {
     return unwritable(error);
   }
-  if (present.ok || present.error.code === 'identity-damaged') {
+  const isRenewal = request.renewIdentity === true;
+  const name = request.name ?? (isRenewal && present.ok ? present.value.host : nameFrom(hostname()));
+  if (!namePattern.test(name)) return fail('name-invalid', `"${name}" is no name for a host; ${nameAdvice}`);
+  if (!isRenewal && (present.ok || present.error.code === 'identity-damaged')) {
     const whom = present.ok ? `${present.value.host} at ${present.value.controlPlane}` : 'an identity that is damaged';
     return fail(
       'already-enrolled',
-      `${stateDirectory}/identity already holds ${whom}; to enrol anew, stop the agent and remove that folder first`,
+      `${stateDirectory}/identity already holds ${whom}; stop the agent, and enrol with --renew-identity to keep its name, or remove that folder first`,
     );
   }
 
   // Before the token is spent: whether the result could be kept at all.
   const key = await createHostKey();
   try {
-    await writeIdentityFile(stateDirectory, 'key.pem', key);
+    await writeIdentityFile(stateDirectory, isRenewal ? 'next-key.pem' : 'key.pem', key);
   } catch (error) {
     return unwritable(error);
   }
@@ -95,7 +104,12 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   );
   if (!pinned.ok) return err({ code: pinned.error.code, message: pinned.error.message });
   const ca = pinned.value.caPem;
-  const question = { ...request, address: address.value, proxyAddress: proxy?.value, ca, name, key, timeoutMs, now };
+  // What is there proves whose name it is, where its CA is still the control plane's.
+  const own =
+    isRenewal && present.ok ? { own: { key: present.value.key, certificate: present.value.certificate } } : {};
+  const renews = isRenewal ? { renewsIdentity: true as const } : {};
+  const addresses = { address: address.value, proxyAddress: proxy?.value };
+  const question = { ...request, ...addresses, ca, name, key, timeoutMs, now, ...own, renews };
   const reply = await untilHeard(() => askForCertificate(question));
   if (!reply.ok) return err({ code: reply.error.code, message: reply.error.message });
   if (reply.value.kind === 'refused') return fail(reply.value.code, refusalMessage(reply.value, { ...request, name }));
@@ -108,6 +122,7 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
     ...(request.proxy !== undefined && { proxy: request.proxy }),
   };
   await writeIdentityFiles(stateDirectory, { ...enrolled, key, certificate, ca });
+  if (isRenewal) await removeIdentityFile(stateDirectory, 'next-key.pem');
   return ok(enrolled);
 }
 
@@ -155,14 +170,23 @@ interface Question {
   readonly key: string;
   readonly timeoutMs: number;
   readonly now: () => Millis;
+  readonly own?: { readonly key: string; readonly certificate: string };
+  readonly renews: { readonly renewsIdentity?: true };
 }
 
 async function askForCertificate(question: Question): Promise<Result<EnrolReply, EnrollError & Unheard>> {
   const { address, ca, token, name, key, timeoutMs, now, controlPlane } = question;
   const csr = await createCertificateRequest(key, name);
-  const client = openClient(address, { ca }, question.proxyAddress);
+  const tls = question.own === undefined ? { ca } : { ca, own: question.own };
+  const client = openClient(address, tls, question.proxyAddress);
   try {
-    const request = encodeEnrolRequest({ token: token.reveal(), host: name, csr, clientClock: now() });
+    const request = encodeEnrolRequest({
+      token: token.reveal(),
+      host: name,
+      csr,
+      clientClock: now(),
+      ...question.renews,
+    });
     const answer = await callUnary({
       client,
       method: enrolmentService.enrol,
@@ -211,7 +235,7 @@ function refusalMessage(
     case 'token-expired':
       return `this token has expired at ${controlPlane}; ${tokenAdvice} --ttl DURATION`;
     case 'name-taken':
-      return `another host is enrolled as ${name} at ${controlPlane}; choose another with --name, or remove that host first`;
+      return `another host is enrolled as ${name} at ${controlPlane}; choose another with --name. Is it this one? Enrol with --renew-identity, where its identity is still here, or with a token made by: segwall tokens create --renews ${name}`;
     case 'name-invalid':
       return `${controlPlane} refused the name: ${detail}; ${nameAdvice}`;
     case 'csr-invalid':

@@ -2,6 +2,7 @@
 // a folder without it is no identity but the rest of an enrolment that did not finish.
 
 import { X509Certificate } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -91,6 +92,10 @@ export async function writeCertificate(stateDirectory: string, certificatePem: s
 
 export async function writeIdentityFile(stateDirectory: string, name: string, text: string): Promise<void> {
   await writeWhole(join(stateDirectory, 'identity', name), Buffer.from(text));
+}
+
+export async function removeIdentityFile(stateDirectory: string, name: string): Promise<void> {
+  await rm(join(stateDirectory, 'identity', name), { force: true });
 }
 
 function readEnrolledHost(json: string): EnrolledHost | undefined {

@@ -34,6 +34,10 @@ export const auditActions = {
   'operator-rotated': { by: operator, tells: 'it was replaced' },
   'operator-revoked': { by: operator, tells: 'tokens of an operator were ended' },
   'audit-pruned': { by: operator, tells: 'entries up to a checkpoint were dropped' },
+  'identity-renewed': {
+    by: agent,
+    tells: 'a host was given a new identity under its name: by which token, shown by its key or by a token made for it',
+  },
   'host-enrolled': { by: agent, tells: 'a join token was spent, by which host, under which enrolment' },
   'certificate-issued': { by: agent, tells: 'at an enrolment or a renewal' },
   'agent-connected': { by: agent, tells: 'a policy stream began: from where, with which certificate and version' },

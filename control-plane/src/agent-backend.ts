@@ -45,6 +45,8 @@ export type EnrolmentRefusal =
 export interface EnrolmentRequest {
   readonly token: Secret;
   readonly host: string;
+  /** The caller has shown the key of the host's present identity, and asks for a new one. */
+  readonly renewal?: 'proven';
 }
 
 /** Someone who was not enrolled. `address` is the caller's, `host` the name claimed, as claimed; never the token. */

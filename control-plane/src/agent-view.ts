@@ -83,6 +83,8 @@ export function agentViewOf({
 }: AgentParts): AgentView {
   const status = live?.status;
   const clockAheadMs = status?.clockAheadMs;
+  // An agent of this version says so itself, with what to do.
+  const isTold = (what: string) => status?.warnings?.some((text) => text.includes(what)) === true;
   const lastConnectedAt = history?.lastConnectedAt;
   const modes = modesInForce(live);
   return {
@@ -109,7 +111,11 @@ export function agentViewOf({
     repairs: status?.repairs ?? 0,
     ...(certificateEndsAt === undefined ? {} : { certificateEndsAt }),
     ...(clockAheadMs === undefined ? {} : { clockAheadSeconds: Math.round(clockAheadMs / 1000) }),
-    problem: [status?.problem ?? '', clockTrouble(clockAheadMs), endingTrouble(certificateEndsAt, now)]
+    problem: [
+      status?.problem ?? '',
+      isTold('the clock') ? '' : clockTrouble(clockAheadMs),
+      isTold('the certificate') ? '' : endingTrouble(certificateEndsAt, now),
+    ]
       .filter((text) => text !== '')
       .join('; '),
     warnings: status?.warnings ?? [],

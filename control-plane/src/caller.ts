@@ -48,7 +48,7 @@ export function certificateProblem(
   // One that is not yet valid shows that this machine's clock is wrong, or was: nobody else issues them.
   if (now() >= notAfter)
     return statusOf(
-      `the certificate of ${identity.host} expired at ${new Date(notAfter).toISOString()}; its agent renews it, or enrol the host anew`,
+      `the certificate of ${identity.host} expired at ${new Date(notAfter).toISOString()}; its agent renews it, or enrol the host anew with --renew-identity`,
     );
   const refusal = backend.refusalOf(certificate, from);
   return refusal === undefined ? undefined : statusOf(refusal);

@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 import {
   decodeEnrolRequest,
   decodeRenewRequest,
@@ -58,7 +58,7 @@ export function createEnrolmentService(options: EnrolmentOptions): Readonly<Reco
       mostBytes: mostRequestBytes,
       // Whoever has a token; it stands in the request.
       refusalOf: () => undefined,
-      answer: (request, peer) => enrolments(() => enrol(request, peer, options)),
+      answer: (request, peer) => enrolments(() => enrol(request, peer, checks)),
     },
     renew: {
       kind: 'unary',
@@ -105,10 +105,11 @@ interface RequestProblem extends CallStatus {
 
 async function enrol(
   bytes: Uint8Array,
-  { address }: RpcPeer,
+  peer: RpcPeer,
   options: EnrolmentOptions,
 ): Promise<EnrolReply | RequestProblem> {
   const { backend, log, now } = options;
+  const { address } = peer;
   const request = decodeEnrolRequest(bytes);
   if (!request.ok) {
     backend.enrolmentRefused({ address, host: '', reason: 'request-malformed' });
@@ -122,10 +123,18 @@ async function enrol(
   const problem = await problemBeforeToken(request.value, options);
   if (problem !== undefined) return refused(problem.code, problem.detail);
   const { token, host, csr } = request.value;
-  const redeemed = await backend.redeemToken({ token: new Secret(token), host });
+  const isProven = request.value.renewsIdentity === true && isOfHost(peer, host, options);
+  const renewal = isProven ? { renewal: 'proven' as const } : {};
+  const redeemed = await backend.redeemToken({ token: new Secret(token), host, ...renewal });
   if (!redeemed.ok) return refused(redeemed.error, '');
   log.info({ host: redeemed.value.host }, 'enrolled');
   return issue({ ...redeemed.value, csr }, options);
+}
+
+/** Whether the caller has the key of the host's present identity, however long ago its certificate expired. */
+function isOfHost(peer: RpcPeer, host: string, { backend }: EnrolmentOptions): boolean {
+  const caller = renewingCallerOf(peer, { backend, now: () => millis(0), expiredMs: 0 });
+  return caller.ok && caller.value.identity.host === host;
 }
 
 async function problemBeforeToken(

@@ -491,7 +491,7 @@ export class Fleet implements AgentBackend {
   async redeemToken(
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>> {
-    const { host } = request;
+    const { host, renewal } = request;
     const isTaken = () =>
       this.#active.policy.workloads.has(host) ||
       this.#runningCanary()?.policy.workloads.has(host) === true ||
@@ -505,8 +505,19 @@ export class Fleet implements AgentBackend {
       if (isTaken()) return err('name-taken');
       const enrolment = randomUUID().replaceAll('-', '');
       const hash = tokenHash(request.token);
-      const spending = await this.#store.spendJoinToken({ hash, host, at: this.#now(), enrolment });
+      const spending = await this.#store.spendJoinToken({
+        hash,
+        host,
+        at: this.#now(),
+        enrolment,
+        ...(renewal === undefined ? {} : { renewal }),
+      });
       if (spending.kind === 'refused') return err(spending.refusal);
+      if (spending.kind === 'renewed') {
+        this.#identityRenewed(host, { enrolment, serials: spending.serials });
+        await this.#advance();
+        return ok({ tenant: spending.tenant, host, enrolment });
+      }
       this.#enrolments.begin(host, enrolment);
       this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
       this.#ephemeral.add(host, spending.ephemeralMs);
@@ -522,6 +533,17 @@ export class Fleet implements AgentBackend {
       await this.#advance();
       return ok({ tenant: spending.tenant, host, enrolment });
     }, 'hosts');
+  }
+
+  /** The name keeps its labels, ranges, addresses and quarantine; a revocation was of the identity that is gone. */
+  #identityRenewed(host: string, given: { readonly enrolment: string; readonly serials: readonly string[] }): void {
+    this.#enrolments.revoke(host, { at: this.#now(), serials: given.serials });
+    this.#enrolments.begin(host, given.enrolment);
+    this.sessions.of(host)?.session.close('this host was given a new identity');
+    const entry = this.#inventory.host(host);
+    if (entry?.isRevoked !== true) return;
+    const { isRevoked: _, ...kept } = entry;
+    this.#inventory.setHost(kept);
   }
 
   isHome(text: string): boolean {

@@ -110,6 +110,7 @@ export const bounds = {
   'EnrolRequest.token': text(limits.tokenCharacters, 'refuse'),
   'EnrolRequest.host': text(limits.factCharacters, 'refuse', 'a name by the language, else NAME_INVALID'),
   'EnrolRequest.csr': { kind: 'bytes', most: limits.csrBytes, beyond: 'refuse' },
+  'EnrolRequest.renews_identity': truth,
   'EnrolRequest.client_clock': time("more than five minutes from the server's clock is CLOCK_SKEW"),
   'RenewRequest.csr': { kind: 'bytes', most: limits.csrBytes, beyond: 'refuse' },
   'RenewRequest.client_clock': time("more than five minutes from the server's clock is CLOCK_SKEW"),

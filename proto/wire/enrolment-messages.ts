@@ -23,6 +23,8 @@ export interface EnrolRequest {
   readonly host: string;
   readonly csr: Uint8Array;
   readonly clientClock: Millis;
+  /** The host of that name is this one, and is to keep what belongs to the name. */
+  readonly renewsIdentity?: true;
 }
 
 export type RenewRequest = Pick<EnrolRequest, 'csr' | 'clientClock'>;
@@ -65,6 +67,7 @@ export function decodeEnrolRequest(bytes: Uint8Array): Result<EnrolRequest> {
       // Whether it is a good name is the control plane's to say, with an error of its own.
       host: checkedName(message.host ?? '', limits.factCharacters, 'enrol request, host'),
       ...readRequest(message, 'enrol request'),
+      ...(message.renewsIdentity === true ? { renewsIdentity: true as const } : {}),
     };
   });
 }

@@ -38,6 +38,9 @@ export namespace segwall {
             /** EnrolRequest clientClock. */
             clientClock: number;
 
+            /** EnrolRequest renewsIdentity. */
+            renewsIdentity: boolean;
+
             /**
              * Encodes the specified EnrolRequest message. Does not implicitly {@link segwall.v1.EnrolRequest.verify|verify} messages.
              * @param message EnrolRequest message or plain object to encode
@@ -73,6 +76,9 @@ export namespace segwall {
 
                 /** EnrolRequest clientClock */
                 clientClock?: (number|null);
+
+                /** EnrolRequest renewsIdentity */
+                renewsIdentity?: (boolean|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];

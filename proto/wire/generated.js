@@ -27,6 +27,7 @@ export const segwall = $root.segwall = (() => {
             EnrolRequest.prototype.host = "";
             EnrolRequest.prototype.csr = $util.newBuffer([]);
             EnrolRequest.prototype.clientClock = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            EnrolRequest.prototype.renewsIdentity = false;
 
             EnrolRequest.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -43,6 +44,8 @@ export const segwall = $root.segwall = (() => {
                     writer.uint32(26).bytes(message.csr);
                 if (message.clientClock != null && $Object.hasOwnProperty.call(message, "clientClock") && (typeof message.clientClock === "object" ? message.clientClock.low || message.clientClock.high : message.clientClock !== 0))
                     writer.uint32(32).uint64(message.clientClock);
+                if (message.renewsIdentity != null && $Object.hasOwnProperty.call(message, "renewsIdentity") && message.renewsIdentity !== false)
+                    writer.uint32(40).bool(message.renewsIdentity);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -110,6 +113,15 @@ export const segwall = $root.segwall = (() => {
                                 message.clientClock = value;
                             else
                                 delete message.clientClock;
+                            continue;
+                        }
+                    case 5: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.renewsIdentity = value;
+                            else
+                                delete message.renewsIdentity;
                             continue;
                         }
                     }

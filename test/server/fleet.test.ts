@@ -1,6 +1,8 @@
 // The fleet's state: who is sent what and when, and that it is all still so after a restart.
 
 import { describe, expect, test, vi } from 'vitest';
+import { tokenHash } from '#control-plane/tokens.ts';
+import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
@@ -478,4 +480,42 @@ test('flows are stored with the workload that held the peer address', async () =
     ['10.0.0.1', 'web-1'],
     ['10.0.0.77', ''],
   ]);
+});
+
+describe('a host that is given a new identity', () => {
+  test.each(['free', 'revoked'] as const)('%s, keeps its labels, loses what it had, and is in again', async (was) => {
+    const given = await fleetUnderTest();
+    const first = await given.enrol('web-1', { app: 'shop' });
+    await given.enrol('web-2', { app: 'other' });
+    const agent = await given.connect('web-1');
+    if (was === 'revoked') await given.fleet.revokeAgent('web-1', 'operator/test');
+    const of = (enrolment: string) => ({
+      identity: { tenant, host: 'web-1', serial: '0a' },
+      enrolment,
+      notBefore: millis(Date.now() - 1000),
+      notAfter: millis(Date.now() + 86_400_000),
+    });
+    const token = new Secret('a token for one host');
+    await given.store.createJoinToken({
+      tenant,
+      id: 'renewing',
+      hash: tokenHash(token),
+      labels: {},
+      uses: 1,
+      expiresAt: millis(Date.now() + 60_000),
+      renews: 'web-1',
+      note: { at: millis(Date.now()), actor: 'operator/test', action: 'token-created', target: 'renewing' },
+    });
+    expect(await given.fleet.redeemToken({ token, host: 'web-2' })).toMatchObject({ error: 'token-unknown' });
+    const renewed = assertOk(await given.fleet.redeemToken({ token, host: 'web-1' }));
+    expect(agent.closed.length).toBeGreaterThan(0);
+    for (const { fleet } of [given, await given.restart()]) {
+      expect(fleet.refusalOf(of(first))).toMatch(/revoked|earlier enrolment/);
+      expect(
+        fleet.refusalOf({ ...of(renewed.enrolment), identity: { tenant, host: 'web-1', serial: '0b' } }),
+      ).toBeUndefined();
+      expect(fleet.revoked()).toEqual([]);
+      expect(Object.fromEntries(fleet.inventory().workloads.get('web-1')?.labels ?? [])).toMatchObject({ app: 'shop' });
+    }
+  });
 });

@@ -44,7 +44,38 @@ describe('join tokens', () => {
     await store.createJoinToken({ ...token, id: 't3', hash: 'h3' });
     await store.revokeJoinToken({ tenant, id: 't3', note });
     const spending = await store.spendJoinToken({ hash, host, at: millis(at) });
-    expect(spending.kind === 'joined' ? 'joined' : spending.refusal).toBe(outcome);
+    expect(spending.kind === 'refused' ? spending.refusal : spending.kind).toBe(outcome);
+  });
+
+  test.each([
+    ['its own host, by itself', 'web-1', undefined, 'renewed'],
+    ['its own host, which shows its key too', 'web-1', 'proven', 'renewed'],
+    ['another host', 'web-2', undefined, 'token-unknown'],
+    ['another host that shows its key', 'web-2', 'proven', 'token-unknown'],
+    ['a name that nobody has', 'web-9', undefined, 'token-unknown'],
+  ] as const)('made to renew a host is good for it alone: %s', async (_, host, renewal, outcome) => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken({ ...token, id: 't0', hash: 'h0', uses: 2 });
+    for (const name of ['web-1', 'web-2']) await store.spendJoinToken({ hash: 'h0', host: name, at });
+    await store.createJoinToken({ ...token, id: 't9', hash: 'h9', uses: 1, renews: 'web-1' });
+    const proof = renewal === undefined ? {} : { renewal };
+    const spending = await store.spendJoinToken({ hash: 'h9', host, at, enrolment: 'e2', ...proof });
+    expect(spending.kind === 'refused' ? spending.refusal : spending.kind).toBe(outcome);
+    const again = await store.spendJoinToken({ hash: 'h9', host, at, enrolment: 'e3', ...proof });
+    expect(again).toMatchObject({ refusal: outcome === 'renewed' ? 'token-spent' : 'token-unknown' });
+  });
+
+  test('of any kind renews who shows the key, and a name without it stays taken', async () => {
+    const { store } = await openScratchStore();
+    await store.createJoinToken({ ...token, uses: 3 });
+    await store.spendJoinToken({ hash: 'h1', host: 'web-1', at, enrolment: 'e1' });
+    expect(await store.spendJoinToken({ hash: 'h1', host: 'web-1', at, enrolment: 'e2' })).toMatchObject({
+      refusal: 'name-taken',
+    });
+    const renewed = await store.spendJoinToken({ hash: 'h1', host: 'web-1', at, enrolment: 'e2', renewal: 'proven' });
+    expect(renewed).toMatchObject({ kind: 'renewed' });
+    const { enrolments } = await store.loadFleet({ tenant, now: at });
+    expect(enrolments).toMatchObject([{ host: 'web-1', id: 'e2' }]);
   });
 
   test('a refused name costs no use', async () => {

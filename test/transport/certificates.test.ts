@@ -2,14 +2,16 @@
 // what begins in the future is not taken; what the control plane made while its clock was wrong is made anew.
 
 import { X509Certificate } from 'node:crypto';
-import { cp } from 'node:fs/promises';
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { callUnary } from '#agent/control-plane-client.ts';
+import { enroll } from '#agent/enroll.ts';
 import { type Identity, openIdentity } from '#agent/identity.ts';
 import { createPolicySync } from '#agent/policy-sync.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { assertOk } from '#model/result.ts';
+import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
 import { flowReportService } from '#wire/services.ts';
 import { eventually, type Fixture, silent, startFixture } from './control-plane-fixture.ts';
@@ -185,3 +187,61 @@ describe('a control plane whose clock was ahead', () => {
 async function requestOf({ agentCsr }: Fixture) {
   return { csr: await agentCsr(), tenant: 'default', host: 'web-1', enrolment: 'e1' };
 }
+
+describe('a host that asks for a new identity', () => {
+  const renewing = (given: { readonly stateDirectory: string; readonly name?: string }) =>
+    enroll({
+      controlPlane: fixture.server.address,
+      caFingerprint: fixture.pki.caFingerprint,
+      token: new Secret('good'),
+      now,
+      renewIdentity: true,
+      ...given,
+    });
+
+  test.each([
+    ['with its certificate', 1],
+    ['with one that expired long ago', 299],
+  ])('shows its key %s, gets another one, and keeps its name', async (_, days) => {
+    const identity = await enrolledAgo(days * day);
+    const stateDirectory = join(fixture.folder, 'agent-web-1-0');
+    const before = identity.trusts();
+    expect(await renewing({ stateDirectory })).toMatchObject({ ok: true, value: { host: 'web-1' } });
+    expect(fixture.backend.renewals).toEqual([undefined, 'proven']);
+    const after = assertOk(await openIdentity({ stateDirectory, log: silent, now }));
+    stops.push(() => after.close());
+    expect(after.trusts()).toEqual(before);
+    expect(await after.renew()).toMatchObject({ ok: true });
+    expect(await readdir(join(stateDirectory, 'identity'))).not.toContain('next-key.pem');
+  });
+
+  const losses: readonly (readonly [string, () => Promise<void>, string])[] = [
+    [
+      'is revoked',
+      async () => {
+        for (const { serial } of fixture.backend.certificates) fixture.backend.revoked.add(serial);
+      },
+      'web-1',
+    ],
+    ['is of another name', async () => undefined, 'web-2'],
+    ['is gone', () => rm(join(fixture.folder, 'agent-web-1-0', 'identity'), { recursive: true }), 'web-1'],
+  ];
+  test.each(losses)('shows nothing where its identity %s', async (_, meanwhile, name) => {
+    await enrolledAgo(1 * day);
+    await meanwhile();
+    await renewing({ stateDirectory: join(fixture.folder, 'agent-web-1-0'), name });
+    expect(fixture.backend.renewals).toEqual([undefined, undefined]);
+  });
+
+  test('keeps what it has where it is refused', async () => {
+    await enrolledAgo(1 * day);
+    const stateDirectory = join(fixture.folder, 'agent-web-1-0');
+    const key = await readFile(join(stateDirectory, 'identity', 'key.pem'), 'utf8');
+    fixture.backend.refusals.set('good', 'token-spent');
+    expect(await renewing({ stateDirectory })).toMatchObject({ ok: false, error: { code: 'token-spent' } });
+    expect(await readFile(join(stateDirectory, 'identity', 'key.pem'), 'utf8')).toBe(key);
+    const kept = assertOk(await openIdentity({ stateDirectory, log: silent, now }));
+    stops.push(() => kept.close());
+    expect(await kept.renew()).toMatchObject({ ok: true });
+  });
+});

@@ -54,11 +54,14 @@ export class FakeBackend implements AgentBackend {
   current: HostRuleSet | undefined;
   readonly homes = new Set<string>();
   readonly refusedHellos: string[] = [];
+  /** Whether who enrolled had shown the key of an earlier identity. */
+  readonly renewals: EnrolmentRequest['renewal'][] = [];
   readonly renewedLate: { readonly host: string; readonly from: string; readonly expiredAt: Millis }[] = [];
   isClosedToStreams = false;
   isHeldByAnother = false;
 
-  async redeemToken({ token, host }: EnrolmentRequest) {
+  async redeemToken({ token, host, renewal }: EnrolmentRequest) {
+    this.renewals.push(renewal);
     const refusal = this.refusals.get(token.reveal());
     return refusal === undefined ? ok({ tenant: 'default', host, enrolment: 'e1' }) : err(refusal);
   }

@@ -14,6 +14,7 @@ export interface EnrollOptions {
   readonly tokenFile?: string;
   readonly state: string;
   readonly name?: string;
+  readonly renewIdentity?: boolean;
 }
 
 /** Wrong use is 2; all else could not be reached or was not allowed. */

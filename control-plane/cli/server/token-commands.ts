@@ -20,6 +20,7 @@ interface CreateOptions extends ConnectionOptions {
   readonly addresses?: string;
   readonly ephemeral?: string;
   readonly plan?: true;
+  readonly renews?: string;
   readonly json?: true;
 }
 
@@ -45,6 +46,7 @@ export function registerTokenCommands(program: Command): void {
       'a host that joined with it and is silent for so long is removed: for autoscaling',
     )
     .option('--plan', 'make none: say which segments a host with these labels is in, and what they enforce')
+    .option('--renews <HOST>', 'for this enrolled host alone: a new identity, with the name and labels it has')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => create(command.optsWithGlobals())));
   tokens
@@ -81,6 +83,7 @@ async function create(options: CreateOptions): Promise<void> {
           ),
         }),
     ...(options.addresses === undefined ? {} : { addresses: parseCidrList(options.addresses, '--addresses') }),
+    ...(options.renews === undefined ? {} : { renews: options.renews }),
   };
   const client = await openApiClient(options);
   const check = await checkLabels(client, { labels: body.labels });
@@ -99,17 +102,21 @@ async function create(options: CreateOptions): Promise<void> {
   if (options.json) printJson(answer);
   else {
     printLine(answer.token);
-    for (const line of enrolLines(answer)) printProgress(line);
+    for (const line of enrolLines(
+      answer,
+      options.renews === undefined ? '' : ` --renew-identity --name ${options.renews}`,
+    ))
+      printProgress(line);
   }
 }
 
 /** On standard error: standard output is the token alone, for a file. A control plane of an earlier version does not say where it is. */
-function enrolLines({ enrol }: Partial<Pick<TokenAnswer, 'enrol'>>): readonly string[] {
+function enrolLines({ enrol }: Partial<Pick<TokenAnswer, 'enrol'>>, more: string): readonly string[] {
   if (enrol === undefined) return [];
   const { controlPlane, caFingerprint } = enrol;
   return [
     'On each host, as root, with the token in a file join.token for root alone:',
-    `  segwall-agent enroll --control-plane ${controlPlane} --ca-fingerprint ${caFingerprint} --token-file join.token`,
+    `  segwall-agent enroll --control-plane ${controlPlane} --ca-fingerprint ${caFingerprint} --token-file join.token${more}`,
     '  systemctl start segwall-agent',
     'Where hosts reach the control plane by another name or address, name that one.',
   ];
@@ -128,7 +135,7 @@ async function list(options: CreateOptions): Promise<void> {
       token.id,
       token.state,
       `${token.spent} of ${token.uses}`,
-      labelsText(token.labels),
+      token.renews === undefined ? labelsText(token.labels) : `renews ${token.renews}`,
       token.addresses?.join(' ') ?? '',
       timeText(token.expiresAt),
       token.createdBy,

@@ -259,7 +259,8 @@ function someOf(names: readonly string[]): Status['quarantined'] {
 }
 
 function agentView(view: AgentView): Agent {
-  const { enrolledAt, lastConnectedAt, goneSince, turnedAway, certificateEndsAt, nack, panic, seenFrom, ...rest } = view;
+  const { enrolledAt, lastConnectedAt, goneSince, turnedAway, certificateEndsAt, nack, panic, seenFrom, ...rest } =
+    view;
   return {
     ...rest,
     ...(seenFrom === undefined ? {} : { seenFrom: { ...seenFrom } }),

@@ -567,6 +567,14 @@ export const tokenRequest = z.object({
     .max(43_200)
     .optional()
     .describe('a host that joined with it and is silent for so long is removed'),
+  renews: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe(
+      'an enrolled host: it is given a new identity by this token and keeps name, labels and ranges; used once, for no other host',
+    ),
 });
 export const tokenAnswer = z.object({
   token: z.string(),
@@ -586,6 +594,7 @@ export const joinToken = z.object({
   expiresAt: instant,
   addresses: names.optional(),
   ephemeralMinutes: count.optional(),
+  renews: z.string().optional().describe('the host whose identity it renews'),
   state: z.enum(['open', 'spent', 'expired', 'revoked']),
 });
 

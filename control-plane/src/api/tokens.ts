@@ -15,7 +15,7 @@ export interface TokenContext extends ApiContext {
   readonly enrol: { readonly controlPlane: string; readonly caFingerprint: string };
 }
 
-export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContext): void {
+export function tokenRoutes(app: Api, { fleet, store, tenant, now, enrol }: TokenContext): void {
   app.post(
     '/api/v1/tokens',
     {
@@ -23,7 +23,8 @@ export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContex
       schema: { summary: 'Create a join token', tags: ['tokens'], body: tokenRequest, response: { 200: tokenAnswer } },
     },
     async (request) => {
-      const { labels, uses, ttlSeconds, addresses, ephemeralMinutes } = request.body;
+      const { labels, uses, ttlSeconds, addresses, ephemeralMinutes, renews } = request.body;
+      assertRenewable(fleet, request.body);
       assertLabelKeys(Object.keys(labels));
       const ranges = addresses === undefined ? undefined : readRanges(addresses);
       if (ranges?.ok === false) throw new ApiError('addresses-invalid', ranges.error);
@@ -40,6 +41,7 @@ export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContex
         expiresAt,
         ...(ranges === undefined ? {} : { ranges: ranges.value }),
         ...(ephemeralMinutes === undefined ? {} : { ephemeralMs: ephemeralMinutes * 60_000 }),
+        ...(renews === undefined ? {} : { renews }),
         note: {
           at,
           actor: request.operator.actor,
@@ -49,6 +51,7 @@ export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContex
             ...{ labels, uses, expiresAt },
             ...(ranges === undefined ? {} : { addresses: ranges.value }),
             ...(ephemeralMinutes === undefined ? {} : { ephemeralMinutes }),
+            ...(renews === undefined ? {} : { renews }),
           },
         },
       });
@@ -86,6 +89,18 @@ export function tokenRoutes(app: Api, { store, tenant, now, enrol }: TokenContex
   );
 }
 
+/** The host keeps what it has: such a token gives nothing more, to nobody else. */
+function assertRenewable(fleet: ApiContext['fleet'], asked: z.infer<typeof tokenRequest>): void {
+  const { renews, labels, uses, addresses, ephemeralMinutes } = asked;
+  if (renews === undefined) return;
+  if (fleet.hostEntry(renews) === undefined) throw new ApiError('not-found', `no host is enrolled as ${renews}`);
+  if (uses !== 1 || Object.keys(labels).length > 0 || addresses !== undefined || ephemeralMinutes !== undefined)
+    throw new ApiError(
+      'bad-request',
+      'a token that renews a host has one use, and no labels or addresses: the host keeps its own',
+    );
+}
+
 function tokenView(token: JoinToken, now: number): JoinTokenView {
   const { id, labels, createdBy } = token;
   return {
@@ -98,6 +113,7 @@ function tokenView(token: JoinToken, now: number): JoinTokenView {
     expiresAt: isoTime(token.expiresAt),
     ...(token.ranges === undefined ? {} : { addresses: token.ranges }),
     ...(token.ephemeralMs === undefined ? {} : { ephemeralMinutes: token.ephemeralMs / 60_000 }),
+    ...(token.renews === undefined ? {} : { renews: token.renews }),
     state: stateOf(token, now),
   };
 }

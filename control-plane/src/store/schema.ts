@@ -45,6 +45,8 @@ export interface Tables {
     ranges: string;
     /** How long a host that joins with it may be silent; 0 for ever. */
     ephemeral_ms: number;
+    /** The host whose identity it renews; empty: it joins new ones. */
+    renews: string;
   };
   hosts: {
     tenant: string;
@@ -607,6 +609,15 @@ const ephemeral: Migration = {
   },
 };
 
+const renewingTokens: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('join_tokens')
+      .addColumn('renews', 'text', (column) => column.notNull().defaultTo(''))
+      .execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -627,4 +638,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0016-activation-notes': activationNotes,
   '0017-ephemeral': ephemeral,
   '0018-asked-ports': askedPorts,
+  '0019-renewing-tokens': renewingTokens,
 };

@@ -20,6 +20,8 @@ export interface JoinToken {
   readonly ranges?: readonly string[];
   /** How long a host that joins with it may be silent before it is removed; absent: for ever. */
   readonly ephemeralMs?: number;
+  /** The one host that it is for: it is given a new identity and keeps its name and what belongs to it. */
+  readonly renews?: string;
 }
 
 export interface NewJoinToken {
@@ -32,6 +34,7 @@ export interface NewJoinToken {
   /** CIDRs. */
   readonly ranges?: readonly string[];
   readonly ephemeralMs?: number;
+  readonly renews?: string;
   readonly note: AuditNote;
 }
 
@@ -52,6 +55,7 @@ export async function createJoinToken(tx: Transaction, input: NewJoinToken): Pro
       revoked_at: null,
       ranges: input.ranges === undefined ? '' : JSON.stringify(input.ranges),
       ephemeral_ms: input.ephemeralMs ?? 0,
+      renews: input.renews ?? '',
     })
     .execute();
   await writeAudit(tx, tenant, note);
@@ -83,6 +87,7 @@ export async function listJoinTokens(
       ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
       ...(given.ranges === undefined ? {} : { ranges: given.ranges }),
       ...(row.ephemeral_ms > 0 ? { ephemeralMs: row.ephemeral_ms } : {}),
+      ...(row.renews === '' ? {} : { renews: row.renews }),
     };
   });
 }
@@ -124,6 +129,29 @@ export async function revokeJoinToken(
   return true;
 }
 
+/** Gives the serials that were good until now. */
+async function renewIdentity(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly host: string; readonly at: Millis; readonly enrolment: string },
+): Promise<readonly string[]> {
+  const { tenant, host, at, enrolment } = input;
+  const ended = await tx
+    .updateTable('certificates')
+    .set({ revoked_at: at })
+    .where('tenant', '=', tenant)
+    .where('host', '=', host)
+    .where('revoked_at', 'is', null)
+    .returning('serial')
+    .execute();
+  await tx
+    .updateTable('hosts')
+    .set({ enrolment, revoked_at: null, newest_certificate: 0, newest_used_at: 0 })
+    .where('tenant', '=', tenant)
+    .where('name', '=', host)
+    .execute();
+  return ended.map(({ serial }) => serial);
+}
+
 export type JoinTokenSpending =
   | {
       readonly kind: 'joined';
@@ -133,6 +161,8 @@ export type JoinTokenSpending =
       readonly ranges?: readonly string[];
       readonly ephemeralMs?: number;
     }
+  /** The host of that name has another identity from now on; the certificates of those before are revoked. */
+  | { readonly kind: 'renewed'; readonly tenant: string; readonly serials: readonly string[] }
   | { readonly kind: 'refused'; readonly refusal: 'token-unknown' | 'token-spent' | 'token-expired' | 'name-taken' };
 
 /** Spends one use and claims the name, or neither. A revoked token is as unknown as one that never was. */
@@ -144,6 +174,8 @@ export async function spendJoinToken(
     readonly at: Millis;
     /** The new enrolment's id; absent in none but tests of tokens. */
     readonly enrolment?: string;
+    /** The present identity's key was shown, and a new one is asked for. */
+    readonly renewal?: 'proven';
   },
 ): Promise<JoinTokenSpending> {
   const { hash, host, at } = input;
@@ -165,7 +197,11 @@ export async function spendJoinToken(
     .where('tenant', '=', tenant)
     .where('name', '=', host)
     .executeTakeFirst();
-  if (holder !== undefined) return { kind: 'refused', refusal: 'name-taken' };
+  const isForHost = token.renews === host;
+  // Made for a host, it is good for nothing else.
+  if (token.renews !== '' && (!isForHost || holder === undefined)) return { kind: 'refused', refusal: 'token-unknown' };
+  const proof = isForHost ? 'token' : input.renewal === 'proven' ? 'key' : undefined;
+  if (holder !== undefined && proof === undefined) return { kind: 'refused', refusal: 'name-taken' };
 
   const { labels, ranges } = given;
   await tx
@@ -173,6 +209,17 @@ export async function spendJoinToken(
     .set({ uses_spent: token.uses_spent + 1 })
     .where('id', '=', token.id)
     .execute();
+  if (holder !== undefined) {
+    const serials = await renewIdentity(tx, { tenant, host, at, enrolment: input.enrolment ?? '' });
+    await writeAudit(tx, tenant, {
+      at,
+      actor: `agent/${host}`,
+      action: 'identity-renewed',
+      target: host,
+      details: { token: token.id, shownBy: proof, enrolment: input.enrolment ?? '', serials: serials.slice(0, 32) },
+    });
+    return { kind: 'renewed', tenant, serials };
+  }
   await tx
     .insertInto('hosts')
     .values({
