@@ -9,13 +9,20 @@ import { healthRoutes } from '#control-plane/api/health.ts';
 import { createMetrics } from '#control-plane/metrics.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
+import { millis } from '#model/time.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from './fleet-under-test.ts';
 
 const admission = () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never;
 let clockMs = 0;
 const metricsOf = ({ fleet }: FleetUnderTest) =>
-  createMetrics({ fleet, admission, apiRefused: {}, elapsedMs: () => (clockMs += 10_000) });
+  createMetrics({
+    certificates: () => ({ ca: millis(1), server: millis(1) }),
+    fleet,
+    admission,
+    apiRefused: {},
+    elapsedMs: () => (clockMs += 10_000),
+  });
 const numberOf = (text: string, name: string) => /^-?[\d.]+/.exec(text.split(`\n${name} `)[1] ?? '')?.[0];
 
 function readyzOf({ fleet, store }: FleetUnderTest): () => Promise<unknown> {
