@@ -68,12 +68,12 @@ async function write(statePath: string, kept: KnownInstant): Promise<void> {
   try {
     await writeWhole(pathIn(statePath), bytes);
     const fallback = trustedFallbackDirectory(statePath);
-    if (fallback !== undefined) removeIfPossible(pathIn(fallback));
+    if (fallback !== undefined) removeIfPossible(join(fallback, interimName));
   } catch (error) {
     if (!isDiskError(error)) throw error;
     // Read-only or full is told by what else is not written; this is small, and tried again in minutes.
     try {
-      await writeWhole(pathIn(makeFallbackDirectory(statePath)), bytes);
+      await writeWhole(join(makeFallbackDirectory(statePath), interimName), bytes);
     } catch (again) {
       if (!isDiskError(again)) throw again;
     }
@@ -83,8 +83,8 @@ async function write(statePath: string, kept: KnownInstant): Promise<void> {
 /** Under /run lies only what the disk did not take. What is not whole is as good as nothing. */
 async function readKept(statePath: string): Promise<KnownInstant | undefined> {
   const fallback = trustedFallbackDirectory(statePath);
-  for (const path of [...(fallback === undefined ? [] : [fallback]), statePath]) {
-    const kept = await readOne(pathIn(path));
+  for (const path of [...(fallback === undefined ? [] : [join(fallback, interimName)]), pathIn(statePath)]) {
+    const kept = await readOne(path);
     if (kept !== undefined) return kept;
   }
   return undefined;
@@ -123,6 +123,9 @@ export function parseKnownInstant(text: string): KnownInstant | undefined {
 function isWhole(value: unknown): value is number {
   return Number.isSafeInteger(value);
 }
+
+/** Under /run the copy of the last good policy is a file called last-good, so this lies beside it. */
+const interimName = 'policy-clock';
 
 function pathIn(directory: string): string {
   return join(directory, 'last-good', 'clock');
