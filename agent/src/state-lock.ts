@@ -3,7 +3,7 @@
 // nobody has waited for yet holds none. What stands in the file names the holder to people. Where the state directory cannot be written, the
 // file is under /run.
 
-import { closeSync, fstatSync, ftruncateSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
@@ -53,12 +53,13 @@ function fallbackOf(path: string): string {
 
 function acquireAt(path: string): Result<StateLock> {
   for (let attempt = 1; ; attempt += 1) {
-    // Closed in what is started from here, as Node opens everything.
-    const file = openSync(path, 'a+', 0o600);
+    closeSync(openSync(path, 'a', 0o600));
+    // Held for reading: a file that is open for writing would keep an administrator from making the file system read-only. Closed in what is
+    // started from here, as Node opens everything.
+    const file = openSync(path, 'r');
     try {
       if (take(file, lockExclusive) && isStill(path, file)) {
-        ftruncateSync(file);
-        writeSync(file, `${process.pid}\n`);
+        writeFileSync(path, `${process.pid}\n`);
         return ok({ release: () => closeSync(file) });
       }
     } catch (error) {
