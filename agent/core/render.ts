@@ -16,6 +16,8 @@ export interface RenderSettings {
   readonly marks?: MarkLayout;
   /** As of buildTable. */
   readonly mostWalks?: number;
+  /** As of buildTable. */
+  readonly dhcpUsers?: readonly number[];
 }
 
 /** The rule set needs more decisions than the mask numbers. */
@@ -23,7 +25,11 @@ export class NoRoomError extends Error {}
 
 export function renderFromNothing(ruleSet: HostRuleSet, settings: RenderSettings): string {
   const { marks = defaultMarks, essentials, mostWalks = mostWalksDefault } = settings;
-  const table = buildTable({ ruleSet, essentials, numbering: emptyNumbering, marks, mostWalks });
+  const { dhcpUsers } = settings;
+  const table = buildTable({
+    ...{ ruleSet, essentials, numbering: emptyNumbering, marks, mostWalks },
+    ...(dhcpUsers === undefined ? {} : { dhcpUsers }),
+  });
   if (table === undefined) throw new NoRoomError(noRoomText(marks));
   const digest = settings.digestOf?.(table) ?? '-';
   return bootstrapScript(

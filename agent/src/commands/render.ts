@@ -8,6 +8,7 @@ import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
 import { parseControlPlaneAddress } from '../control-plane-address.ts';
 import { openControlPlaneReach } from '../control-plane-reach.ts';
+import { readDhcpUsers } from '../dhcp-users.ts';
 import { type AgentSettings, defaultSettings, readSettings } from '../settings.ts';
 import { digestOf } from '../table-loader.ts';
 
@@ -67,6 +68,7 @@ function scriptOf(ruleSet: HostRuleSet, { essentials, connections }: AgentSettin
       essentials,
       marks: connections.marks,
       digestOf,
+      dhcpUsers: readDhcpUsers(),
     });
   } catch (error) {
     if (!(error instanceof NoRoomError)) throw error;
