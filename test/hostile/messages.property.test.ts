@@ -184,7 +184,8 @@ async function holdCommandsTo(where: string): Promise<void> {
   const environment = {
     SEGWALL_SERVER: server.controlPlane.apiUrl,
     SEGWALL_TOKEN: server.token,
-    XDG_STATE_HOME: directory,
+    // Of this round alone: what the round before planned against is not what is active now.
+    XDG_STATE_HOME: await mkdtemp(join(directory, 'state-')),
   };
   const failed: unknown[] = [];
   for (const [path, args] of Object.entries(typed())) {

@@ -110,7 +110,7 @@ describe('judging without an inventory is wrong use', () => {
   ];
   test.concurrent.each(rows)('segwall %s %s', async (...args) => {
     const { code, said } = await segwall(args, { input: query });
-    expect(said).toMatch(/^error: no-inventory: .*--inventory FILE\n$/);
+    expect(said).toMatch(/^error: no-inventory: .*--inventory FILE, or --server URL for a live fleet\n$/);
     expect(code).toBe(2);
   });
 
