@@ -10,9 +10,12 @@ export const toldHostProblems = [
   'container-addresses',
   'disk-full',
   'events-lost',
+  'mark-read',
   'mark-shared',
   'others-override',
   'unjudged-containers',
+  'unjudged-guests',
+  'unjudged-units',
 ] as const;
 
 /** Of a warning; undefined where it is of an agent that has other words. */

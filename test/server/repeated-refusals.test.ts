@@ -101,7 +101,7 @@ test('many sources fill no log: sixteen are told of, the rest is counted by reas
   vi.advanceTimersByTime(windowMs);
   const all = entries();
   expect(all).toHaveLength(16 + 3);
-  expect(all.slice(16)).toEqual(['others token-unknown 992', 'others csr-invalid 992', 'others name-taken 16']);
+  expect(all.slice(16)).toEqual(['(others) token-unknown 992', '(others) csr-invalid 992', '(others) name-taken 16']);
 });
 
 test('what is counted when the process stops is told', () => {
