@@ -3,6 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readDhcpUsers } from '#agent/dhcp-users.ts';
 import { decodeLastGood } from '#agent/last-good-record.ts';
 import { digestOf } from '#agent/table-loader.ts';
 import { unseal } from '#agent/whole-file.ts';
@@ -32,7 +33,13 @@ export async function checkKernel(given: {
     problems.push(`on disk is revision ${record.ruleSet.revision}, wanted ${wanted.revision}`);
   if (!record.essentials.some(({ name }) => name === 'control-plane'))
     problems.push('the control plane is not essential');
-  const table = buildTable({ ruleSet: wanted, essentials: record.essentials, numbering: record.numbering });
+  const table = buildTable({
+    ruleSet: wanted,
+    essentials: record.essentials,
+    numbering: record.numbering,
+    // As the agent under test, which runs on this machine.
+    dhcpUsers: readDhcpUsers(),
+  });
   if (table === undefined) throw new Error('the rule set does not fit a table');
   const digest = digestOf(table);
   const actual = await listing(host);
