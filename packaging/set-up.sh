@@ -19,7 +19,7 @@ kernel='nft:nftables conntrack:conntrack ip:iproute2'
 case $purpose in
   demo | bench) programs=$kernel ;;
   package) programs='strip:binutils dpkg-deb:dpkg' ;;
-  test) programs="$kernel mandoc:mandoc debootstrap:debootstrap systemd-nspawn:systemd-container strip:binutils git:git ssh-keygen:openssh-client" ;;
+  test) programs="$kernel mandoc:mandoc zsh:zsh fish:fish debootstrap:debootstrap systemd-nspawn:systemd-container strip:binutils git:git ssh-keygen:openssh-client" ;;
   *)
     printf 'usage: sh packaging/set-up.sh demo|test|bench|package [COMMAND…]\n' >&2
     exit 2
