@@ -2,7 +2,7 @@
 // engine: containers are found by their cgroups, their addresses in what the kernel shows of their network under /proc, and their names
 // in what engines leave on disk. Needs no power beyond the agent's own. A container that uses its host's network is its host.
 
-import { closeSync, type FSWatcher, openSync, readdirSync, readFileSync, readSync, statSync, watch } from 'node:fs';
+import { closeSync, type FSWatcher, openSync, readSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { type HostSide, judgeContainerAddresses, type RefusedAddress } from '#agent-core/container-addresses.ts';
 import {
@@ -12,8 +12,6 @@ import {
   mayHoldContainers,
   nameInDockerConfig,
   nameOfMonitor,
-  ownIpv4,
-  ownIpv6,
   parseIpv4Routes,
   parseIpv6Routes,
   podInBundle,
@@ -23,9 +21,9 @@ import { rangesContain } from '#model/address-range.ts';
 import { holds } from '#model/code-unit-order.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { limits } from '#wire/limits.ts';
-import { isLinkLocal } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
 import { readLinkView } from './link-view.ts';
+import { addressesOf, foldersIn, networkOf, textOf } from './process-network.ts';
 import type { ContainerSettings } from './settings.ts';
 
 export interface DiscoveredContainer {
@@ -278,11 +276,6 @@ function claimsOf(
   return [...byNetwork.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The kernel makes these files once for a network namespace, so that their number tells it apart: no power is needed to look. */
-function networkOf(proc: string, pid: string): bigint | undefined {
-  return statSync(join(proc, pid, 'net/dev'), { bigint: true, throwIfNoEntry: false })?.ino;
-}
-
 /** Two of one name (in two engines) are told apart by their first address. */
 function uniquelyNamed(containers: readonly DiscoveredContainer[]): readonly DiscoveredContainer[] {
   const taken = new Set<string>();
@@ -336,12 +329,6 @@ function firstProcess(cgroup: string, depth = 0): string | undefined {
   return undefined;
 }
 
-function addressesOf(proc: string, pid: string, read = textOf): readonly Address[] {
-  const ipv4 = ownIpv4(read(join(proc, pid, 'net/fib_trie')) ?? '');
-  const ipv6 = ownIpv6(read(join(proc, pid, 'net/if_inet6')) ?? '');
-  return [...ipv4, ...ipv6].filter((address) => !isLinkLocal(address));
-}
-
 function hostRoutes(proc: string): readonly HostRoute[] {
   const ipv4 = parseIpv4Routes(textOf(join(proc, 'self/net/route')) ?? '');
   return [...ipv4, ...parseIpv6Routes(textOf(join(proc, 'self/net/ipv6_route')) ?? '')];
@@ -373,18 +360,7 @@ function nameOf(cgroup: FoundCgroup, { files, proc }: DiscoveryRoots): string {
   return pods.find((pod) => pod !== undefined) ?? short;
 }
 
-function foldersIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-  } catch {
-    // It went between the listing of its parent and ours.
-    return [];
-  }
-}
-
-/** Undefined where it is not there or may not be read: engines differ in what they keep. */
+/** One for all looks. */
 let scratch: Buffer | undefined;
 
 /** Its first 256 KiB: how long the kernel's lists of a container's network are is up to the container. */
@@ -402,14 +378,6 @@ function headOf(path: string): string | undefined {
     } finally {
       closeSync(file);
     }
-  } catch {
-    return undefined;
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
   } catch {
     return undefined;
   }

@@ -1,13 +1,10 @@
 // Which units have processes in a network of their own: their sockets pass none of the host's own hooks, so that no cgroup tells them
 // there, and what is shown as enforced for the unit is not. Told by the network namespaces of their processes, which takes no power.
 
-import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ownIpv4, ownIpv6 } from '#agent-core/container-identity.ts';
-import type { Address } from '#model/address.ts';
-import { isLinkLocal } from './addresses.ts';
 import { type CgroupRoot, listSlices } from './cgroup-tree.ts';
 import { readLinkView } from './link-view.ts';
+import { addressesOf, foldersIn, networkOf, textOf } from './process-network.ts';
 
 /** `as-host`: the host forwards for it, and answers. `unseen`: no interface of the host leads there. */
 export interface UnitElsewhere {
@@ -56,44 +53,8 @@ export function unitElsewhereText({ unit, judged }: UnitElsewhere): string {
   return `unit ${unit} uses a network of its own: ${what}`;
 }
 
-/**
- * A number for the network namespace of a process. The kernel makes these files once for a namespace, so that theirs tells it apart;
- * unlike /proc/PID/ns/net it may be looked at without power over the process.
- */
-function networkOf(proc: string, pid: string): bigint | undefined {
-  return statSync(join(proc, pid, 'net/dev'), { bigint: true, throwIfNoEntry: false })?.ino;
-}
-
-/** Of the network that the process is in: neither loopback's nor link-local ones. */
-function addressesOf(proc: string, pid: string): readonly Address[] {
-  const ipv4 = ownIpv4(textOf(join(proc, pid, 'net/fib_trie')));
-  const ipv6 = ownIpv6(textOf(join(proc, pid, 'net/if_inet6')));
-  return [...ipv4, ...ipv6].filter((address) => !isLinkLocal(address));
-}
-
 function processesOf(cgroup: string, depth = 0): readonly string[] {
-  const own = textOf(join(cgroup, 'cgroup.procs'))
-    .split('\n')
-    .filter((pid) => pid !== '');
+  const own = (textOf(join(cgroup, 'cgroup.procs')) ?? '').split('\n').filter((pid) => pid !== '');
   if (depth === deepest || own.length >= mostProcesses) return own;
   return [...own, ...foldersIn(cgroup).flatMap((name) => processesOf(join(cgroup, name), depth + 1))];
-}
-
-function foldersIn(path: string): readonly string[] {
-  try {
-    return readdirSync(path, { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name);
-  } catch {
-    // It went meanwhile.
-    return [];
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
