@@ -1,7 +1,7 @@
 // A change that is nothing but peers which come and go: then it is a few elements of peer maps, for which no script need be read.
 
 import { type Address, parseAddress } from '#model/address.ts';
-import type { ElementAnswer, ElementChange } from './element-message.ts';
+import type { ElementAnswer, ElementChange } from './element-change.ts';
 import { tagNumber } from './peer-layout.ts';
 import type { ElementMap, Table } from './table.ts';
 import { mapDifferences } from './transaction.ts';

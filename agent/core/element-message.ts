@@ -3,17 +3,10 @@
 // linux/netfilter/nf_tables.h, "set elements", and linux/netfilter/nfnetlink.h, "batches".
 
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
+import type { ElementAnswer, ElementChange } from './element-change.ts';
 import { attribute, joined, name, nested, number, renderNetfilterRequest } from './netfilter-request.ts';
 import { headerBytes, messageError } from './netlink-attributes.ts';
 import { renderStateChange } from './state-rule-message.ts';
-
-/** Where a map leads: to a chain, or by a tag (peer-layout.ts). */
-export type ElementAnswer = { readonly chain: string } | { readonly tag: number };
-
-/** A key is a cgroup as the kernel numbers it, or an address; a deletion names the key alone. */
-export type ElementChange =
-  | { readonly kind: 'add'; readonly map: string; readonly key: bigint | Address; readonly answer: ElementAnswer }
-  | { readonly kind: 'delete'; readonly map: string; readonly key: bigint | Address };
 
 /** The kernel's messages of one transaction, and how many of them it answers. */
 export interface ElementBatch {

@@ -6,7 +6,8 @@ import { buildTable } from './build-table.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import { type Table, tableName } from './table.ts';
-import { bootstrapScript, nothingStanding, statedMask } from './transaction.ts';
+import { statedMask } from './table-state.ts';
+import { bootstrapScript, nothingStanding } from './transaction.ts';
 import type { NamedUnits } from './unit-sets.ts';
 
 export interface KeptRulesRequest {

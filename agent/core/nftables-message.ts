@@ -4,7 +4,7 @@
 
 import { renderNetfilterRequest } from './netfilter-request.ts';
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './netlink-attributes.ts';
-import { findStateText } from './transaction.ts';
+import { findStateText } from './table-state.ts';
 
 export type NftablesNotice =
   | {

@@ -6,7 +6,8 @@ import { defaultMarks, type MarkLayout, maskText } from './mark-layout.ts';
 import { emptyNumbering } from './numbering.ts';
 import { mostWalksDefault } from './peer-layout.ts';
 import type { Table } from './table.ts';
-import { bootstrapScript, nothingStanding, statedMask } from './transaction.ts';
+import { statedMask } from './table-state.ts';
+import { bootstrapScript, nothingStanding } from './transaction.ts';
 
 export interface RenderSettings {
   readonly essentials: readonly EssentialEntry[];

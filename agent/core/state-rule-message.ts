@@ -4,7 +4,7 @@
 import { attribute, dumpFlags, joined, name, nested, renderNetfilterRequest } from './netfilter-request.ts';
 import { type DatagramOutcome, eachAttribute, eachMessage } from './netlink-attributes.ts';
 
-import { stateChain } from './transaction.ts';
+import { stateChain } from './table-state.ts';
 
 const nftablesSubsystem = 10;
 const newRule = 6;

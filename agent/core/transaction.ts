@@ -1,64 +1,13 @@
 // From what the kernel holds to what it should hold, as one nft transaction: data in, text out. Chains are refilled in place,
 // never deleted while anything could reach them; base chains and denied sets are created once and stay.
 
-import { defaultMarkMask, type MarkLayout, maskText } from './mark-layout.ts';
+import type { MarkLayout } from './mark-layout.ts';
 import type { Chain, ElementMap, Table } from './table.ts';
 import { believesMark, fillEpoch, isEpochLine, tableName } from './table.ts';
+import { stateChain, stateLine, type TableState } from './table-state.ts';
 
 /** Elements of one line of text; nft's parser slows down on very long ones. */
 const elementsPerLine = 1000;
-
-/** What a fresh agent reads back from the kernel: which policy is loaded, and under which epoch. */
-export interface TableState {
-  readonly revision: number;
-  readonly epoch: number;
-  /** SHA-256 of the desired table, hex. */
-  readonly digest: string;
-  /** The bits of the connection mark that the table takes for its own; absent: the default mask's. */
-  readonly markMask?: number;
-  /** Bits in which stamps of another layout or numbering may stand: until they are swept no mark is believed. */
-  readonly unswept?: number;
-}
-
-/** The rule whose comment carries the state: the kernel keeps it, and it changes in the same transaction as the rest. */
-export const stateChain = 'state';
-
-export function stateLine(state: TableState): string {
-  return `counter comment "${stateText(state)}"`;
-}
-
-/** "revision=7 epoch=3 digest=…", and no more where the mask is the default one and no mark in doubt: so older agents wrote it. */
-export function stateText({ revision, epoch, digest, markMask, unswept }: TableState): string {
-  const marks = markMask === undefined || markMask === defaultMarkMask ? '' : ` marks=${maskText(markMask)}`;
-  const doubt = unswept === undefined ? '' : ` unswept=${maskText(unswept)}`;
-  return `revision=${revision} epoch=${epoch} digest=${digest}${marks}${doubt}`;
-}
-
-/** Of a table's state, what says which mask it was made with. */
-export function statedMask({ mask }: MarkLayout): Pick<TableState, 'markMask'> {
-  return mask === defaultMarkMask ? {} : { markMask: mask };
-}
-
-const stateWords =
-  /revision=(\d+) epoch=(\d+) digest=([0-9a-f-]+)(?: marks=(0x[0-9a-f]{8}))?(?: unswept=(0x[0-9a-f]{8}))?/;
-
-export function parseTableState(listing: string): TableState | undefined {
-  const match = new RegExp(`comment "${stateWords.source}"`).exec(listing);
-  if (match === null) return undefined;
-  const [, revision = '', epoch = '', digest = '', marks, unswept] = match;
-  return {
-    revision: Number(revision),
-    epoch: Number(epoch),
-    digest,
-    ...(marks !== undefined && { markMask: Number(marks) }),
-    ...(unswept !== undefined && { unswept: Number(unswept) }),
-  };
-}
-
-/** The words of a state among others. */
-export function findStateText(comment: string): string | undefined {
-  return stateWords.exec(comment)?.[0];
-}
 
 /** Names of what stands in the table now, from `nft -t list table`, so that what is left over can be removed. */
 export interface Standing {

@@ -3,7 +3,7 @@
 // elements alone, by the kernel's ids, which no path is needed for. The element of a cgroup that is gone matches nothing, for the
 // kernel gives no id twice.
 
-import type { ElementChange } from './element-message.ts';
+import type { ElementChange } from './element-change.ts';
 import { type Table, tableName, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 /** One cgroup whose sockets are a unit's. */

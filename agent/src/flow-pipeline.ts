@@ -12,13 +12,27 @@ import { createDeniedSource } from './denied-source.ts';
 import type { Enforcement } from './enforcement.ts';
 import { createFlowCollection } from './flow-collection.ts';
 import { createFlowReporter } from './flow-reporter.ts';
-import { createFlowSender } from './flow-sender.ts';
+import { createFlowSender, type RefusedRecords } from './flow-sender.ts';
 import { openFlowSpool } from './flow-spool.ts';
 import type { Identity } from './identity.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 import type { AgentSettings } from './settings.ts';
 import type { StateDirectory } from './state-directory.ts';
-import type { AgentStatusDocument } from './status.ts';
+
+/** What the agent's status says of its flows, counted since its start. */
+export interface FlowsStatus {
+  readonly events: number;
+  readonly overruns: number;
+  readonly malformed: number;
+  readonly lostRecords: number;
+  /** Denied packets that found no room in the kernel's sets. */
+  readonly unrecordedDenials: { readonly inbound: number; readonly outbound: number };
+  readonly lostConnections: number;
+  readonly spooledBatches: number;
+  readonly spooledBytes: number;
+  /** Records that the control plane did not count, since the agent's start: of workloads or addresses that are not this host's, too old. */
+  readonly refused: RefusedRecords;
+}
 
 export interface FlowPipeline {
   /** Absent where conntrack's events cannot be had. */
@@ -32,7 +46,7 @@ export interface FlowPipeline {
   /** Every flow lost since the start, by any cause. */
   lost(): number;
   spooledBatches(): number;
-  status(): AgentStatusDocument['flows'];
+  status(): FlowsStatus;
   /** Once nothing reads any more. */
   close(): void;
 }

@@ -3,7 +3,7 @@
 import { decodeNftablesNotices, renderGenerationRequest } from '#agent-core/nftables-message.ts';
 import { decodeRuleComments, renderChainRequest } from '#agent-core/state-rule-message.ts';
 import { tableName } from '#agent-core/table.ts';
-import { stateChain } from '#agent-core/transaction.ts';
+import { stateChain } from '#agent-core/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
 

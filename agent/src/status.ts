@@ -9,7 +9,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
-import type { RefusedRecords } from './flow-sender.ts';
+import type { FlowsStatus } from './flow-pipeline.ts';
 import type { NamesStatus } from './names.ts';
 
 /** One quarantine that holds on this host: of the workload `name`, and of what is inside of it. */
@@ -74,19 +74,7 @@ export interface AgentStatusDocument {
   /** What waits for the control plane's audit log, and what was lost before it got there. */
   readonly events: { readonly waiting: number; readonly lost: number };
   readonly names: NamesStatus;
-  readonly flows: {
-    readonly events: number;
-    readonly overruns: number;
-    readonly malformed: number;
-    readonly lostRecords: number;
-    /** Denied packets that found no room in the kernel's sets. */
-    readonly unrecordedDenials: { readonly inbound: number; readonly outbound: number };
-    readonly lostConnections: number;
-    readonly spooledBatches: number;
-    readonly spooledBytes: number;
-    /** Records that the control plane did not count, since the agent's start: of workloads or addresses that are not this host's, too old. */
-    readonly refused: RefusedRecords;
-  };
+  readonly flows: FlowsStatus;
 }
 
 export interface StatusServer {

@@ -9,13 +9,8 @@ import { type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
 import { noRoomText } from '#agent-core/render.ts';
 import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
-import {
-  bootstrapScript,
-  changeScript,
-  nothingStanding,
-  removalScript,
-  type TableState,
-} from '#agent-core/transaction.ts';
+import type { TableState } from '#agent-core/table-state.ts';
+import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/transaction.ts';
 import { isSamePlacement } from '#agent-core/unit-placement.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

@@ -5,15 +5,8 @@
 // quiet for a while: the bout is told → `quiet`. A bout that does not end is told once a minute.
 
 import type { Logger } from 'pino';
+import type { RepairOutcome } from './table-repair.ts';
 import type { ForeignChange } from './table-watch.ts';
-
-/**
- * `opened`: the table is away because someone at the console said so; that is no tampering. `found`: in words, what was not as it
- * should be, where notices did not tell.
- */
-export type RepairOutcome =
-  | { readonly kind: 'repaired'; readonly found: readonly string[] }
-  | { readonly kind: 'untouched' | 'failed' | 'opened' };
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;

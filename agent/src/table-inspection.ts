@@ -6,7 +6,7 @@
 
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/table-differences.ts';
-import { parseTableState, stateText, type TableState } from '#agent-core/transaction.ts';
+import { parseTableState, stateText, type TableState } from '#agent-core/table-state.ts';
 import { type FingerprintRecord, placeOfTables } from './fingerprint-record.ts';
 import { fingerprintOf, type TableLoader } from './table-loader.ts';
 

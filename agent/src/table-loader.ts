@@ -3,22 +3,19 @@
 
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { ElementChange } from '#agent-core/element-message.ts';
+import type { ElementChange } from '#agent-core/element-change.ts';
 import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
 import { tableFrame } from '#agent-core/render.ts';
 import { type Table, tableName } from '#agent-core/table.ts';
+import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table-state.ts';
 import {
   bootstrapScript,
   changeScript,
   nothingStanding,
   parseStanding,
-  parseTableState,
   preparationScript,
   refillsInPlace,
   type Standing,
-  stateChain,
-  stateText,
-  type TableState,
 } from '#agent-core/transaction.ts';
 import {
   type FoundCgroup,

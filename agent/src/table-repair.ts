@@ -5,9 +5,16 @@ import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';
 import type { Held } from './in-force.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
-import type { RepairOutcome } from './table-guard.ts';
 import { whatWasTouched } from './table-inspection.ts';
 import type { TableLoader } from './table-loader.ts';
+
+/**
+ * `opened`: the table is away because someone at the console said so; that is no tampering. `found`: in words, what was not as it
+ * should be, where notices did not tell.
+ */
+export type RepairOutcome =
+  | { readonly kind: 'repaired'; readonly found: readonly string[] }
+  | { readonly kind: 'untouched' | 'failed' | 'opened' };
 
 export interface TableRepairOptions {
   readonly held: Held;

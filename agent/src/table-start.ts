@@ -5,7 +5,7 @@ import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { noRoomText } from '#agent-core/render.ts';
 import type { Table } from '#agent-core/table.ts';
-import type { TableState } from '#agent-core/transaction.ts';
+import type { TableState } from '#agent-core/table-state.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';
 import type { Held } from './in-force.ts';
 import type { LastGoodRecord } from './last-good-record.ts';

@@ -5,7 +5,8 @@
 import type { Logger } from 'pino';
 import { takesFromHost } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
-import { changeScript, type TableState } from '#agent-core/transaction.ts';
+import type { TableState } from '#agent-core/table-state.ts';
+import { changeScript } from '#agent-core/transaction.ts';
 import type { FoundCgroup } from '#agent-core/unit-placement.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
 import { type TableLoader, unitNames } from './table-loader.ts';

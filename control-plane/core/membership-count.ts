@@ -5,7 +5,8 @@
 import type { Selector } from '#model/selector.ts';
 import { combinationOf, selectionKey } from './combination.ts';
 import { LabelIndex, termCount, type WorkloadNumber } from './label-index.ts';
-import type { Peer, Policy, Position, Segment, Workload } from './policy.ts';
+import type { Peer, Policy, Segment, Workload } from './policy.ts';
+import type { Position } from './position.ts';
 import { selectorText } from './selector-text.ts';
 
 /**

@@ -10,13 +10,7 @@ import type { Selector } from '#model/selector.ts';
 import type { Service, ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { DenyAction, EnforcementMode } from '#model/verdict.ts';
-
-/** Where something stood: the file's path relative to the policy directory, line and column from 1. */
-export interface Position {
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
+import type { Position } from './position.ts';
 
 /** `ranges` are normalised and have the exceptions taken out; `source` is "ipList NAME" or the CIDR, for messages. */
 export type Peer =

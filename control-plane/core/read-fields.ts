@@ -10,7 +10,7 @@ import {
   type ScalarNode,
   shortened,
 } from './document-node.ts';
-import type { Position } from './policy.ts';
+import type { Position } from './position.ts';
 import { mostProblemsNoted, type Problem } from './problem.ts';
 import type { Finding, SourceFile } from './source-file.ts';
 

@@ -2,10 +2,9 @@
 
 import { type Millis, millis } from '#model/time.ts';
 import type { DocumentNode } from './document-node.ts';
-import type { TimeWindow, Weekday } from './policy.ts';
+import type { TimeWindow } from './policy.ts';
 import { type ReadContext, readEntries, readFields, readText, readWord, report } from './read-fields.ts';
-
-export const weekdays: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
+import { weekdays } from './time-window.ts';
 
 const instantPattern =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?:[Zz]|[+-](\d{2}):(\d{2}))$/;

@@ -5,7 +5,8 @@ import { domainName } from '#model/domain-name.ts';
 import { factKeys, factPrefix, type Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
-import type { Position, WorkloadKind } from './policy.ts';
+import type { WorkloadKind } from './policy.ts';
+import type { Position } from './position.ts';
 import {
   type Fields,
   type ReadContext,

@@ -1,7 +1,7 @@
 // A file as it was given: where an offset stands, and the line around it. Everything that reports a problem in a file does
 // so through its reporter here.
 
-import type { Position } from './policy.ts';
+import type { Position } from './position.ts';
 import type { Problem } from './problem.ts';
 import { type ProblemCode, severityOf } from './problem-catalogue.ts';
 

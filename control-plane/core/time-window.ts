@@ -2,7 +2,8 @@
 
 import type { Millis } from '#model/time.ts';
 import type { Rule, TimeWindow, Weekday } from './policy.ts';
-import { weekdays } from './read-time.ts';
+
+export const weekdays: readonly Weekday[] = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
 
 export type RuleTime = 'in-force' | 'expired' | 'outside-window';
 

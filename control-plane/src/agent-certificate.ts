@@ -5,7 +5,7 @@
 import { X509Certificate } from 'node:crypto';
 import { err, ok, type Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
-import type { AgentCertificate, AgentIdentity } from './agent-backend.ts';
+import type { AgentCertificate, AgentIdentity } from './agent-identity.ts';
 
 const uriPattern =
   /^segwall:\/\/([A-Za-z0-9._-]{1,63})\/host\/([A-Za-z0-9._-]{1,63})(?:\?enrolment=([a-z0-9]{1,64}))?$/;

@@ -11,7 +11,7 @@ import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
-import { type AgentCertificate, hostKey } from './agent-backend.ts';
+import { type AgentCertificate, hostKey } from './agent-identity.ts';
 import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';

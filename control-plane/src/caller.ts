@@ -4,8 +4,9 @@ import type { PeerCertificate } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { AgentBackend, AgentCertificate } from './agent-backend.ts';
+import type { AgentBackend } from './agent-backend.ts';
 import { readAgentCertificate } from './agent-certificate.ts';
+import type { AgentCertificate } from './agent-identity.ts';
 import type { CallStatus } from './call-status.ts';
 import type { RpcPeer } from './rpc-call.ts';
 

@@ -14,7 +14,8 @@ import {
   type EnrolRequest,
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
-import { type AgentBackend, type AgentCertificate, type EnrolmentRefusal, hostKey } from './agent-backend.ts';
+import type { AgentBackend, EnrolmentRefusal } from './agent-backend.ts';
+import { type AgentCertificate, hostKey } from './agent-identity.ts';
 import { type CallStatus, comeBack } from './call-status.ts';
 import { renewingCallerOf } from './caller.ts';
 import type { AgentCertificateRequest, Pki } from './pki.ts';

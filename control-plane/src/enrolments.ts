@@ -4,7 +4,7 @@
 // for the first time: an agent killed before it had written the newer one down comes back with the older, however much later.
 
 import { type Millis, millis } from '#model/time.ts';
-import type { AgentCertificate } from './agent-backend.ts';
+import type { AgentCertificate } from './agent-identity.ts';
 
 export interface Enrolment {
   /** Empty for hosts that enrolled before certificates named their enrolment. */

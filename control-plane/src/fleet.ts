@@ -21,18 +21,16 @@ import { AddressKeeping } from './address-keeping.ts';
 import { addressProblem, addressViewOf } from './address-view.ts';
 import type {
   AgentBackend,
-  AgentCertificate,
   AgentConnection,
   AgentHello,
-  AgentIdentity,
   AgentSession,
-  CertificateRecord,
   ConnectRefusal,
   EnrolmentRefusal,
   EnrolmentRequest,
   HostReport,
   RefusedEnrolment,
 } from './agent-backend.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from './agent-identity.ts';
 import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, certificateSoonMs, type HostHistory } from './agent-view.ts';
 import { changedRanges, type RangesChange } from './allowed-ranges.ts';

@@ -12,8 +12,8 @@ import * as x509 from '@peculiar/x509';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
-import type { CertificateRecord } from './agent-backend.ts';
 import { agentUri } from './agent-certificate.ts';
+import type { CertificateRecord } from './agent-identity.ts';
 import { keepSecretFile, readFileIfThere } from './secret-file.ts';
 
 const day = 86_400_000;

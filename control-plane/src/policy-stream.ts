@@ -25,7 +25,8 @@ import {
   type UpMessage,
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
-import type { AgentBackend, AgentCertificate, AgentConnection, ConnectRefusal } from './agent-backend.ts';
+import type { AgentBackend, AgentConnection, ConnectRefusal } from './agent-backend.ts';
+import type { AgentCertificate } from './agent-identity.ts';
 import { type CallStatus, violation } from './call-status.ts';
 import { certificateProblem } from './caller.ts';
 import type { StreamCall } from './rpc-call.ts';

@@ -6,7 +6,7 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import type { Result } from '#model/result.ts';
-import type { AgentCertificate } from './agent-backend.ts';
+import type { AgentCertificate } from './agent-identity.ts';
 import type { HeldBytes } from './byte-budget.ts';
 import { type CallStatus, comeBack, statusHeaders, violation } from './call-status.ts';
 import { MessageReader } from './message-reader.ts';

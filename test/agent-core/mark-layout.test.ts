@@ -16,7 +16,7 @@ import {
 } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
-import { parseTableState, stateLine, stateText } from '#agent-core/transaction.ts';
+import { parseTableState, stateLine, stateText } from '#agent-core/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 

@@ -9,7 +9,8 @@ import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
-import { bootstrapScript, nothingStanding, type TableState } from '#agent-core/transaction.ts';
+import type { TableState } from '#agent-core/table-state.ts';
+import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
 import { placementLines } from '#agent-core/unit-placement.ts';
 import { familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';

@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
-import type { AgentCertificate } from '#control-plane/agent-backend.ts';
 import { readAgentCertificate } from '#control-plane/agent-certificate.ts';
+import type { AgentCertificate } from '#control-plane/agent-identity.ts';
 import { Enrolments } from '#control-plane/enrolments.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { assertOk } from '#model/result.ts';

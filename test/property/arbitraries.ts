@@ -19,7 +19,6 @@ import type {
   Inventory,
   Peer,
   Policy,
-  Position,
   Query,
   Rule,
   Segment,
@@ -27,6 +26,7 @@ import type {
   Weekday,
   Workload,
 } from '#policy/policy.ts';
+import type { Position } from '#policy/position.ts';
 import { selectorText } from '#policy/selector-text.ts';
 
 /** The Sunday noon (UTC) after Berlin's clocks went back: Monday already in the far east of the vocabulary's zones. */

@@ -11,16 +11,14 @@ import { enroll } from '#agent/enroll.ts';
 import { type Identity, openIdentity } from '#agent/identity.ts';
 import type {
   AgentBackend,
-  AgentCertificate,
   AgentHello,
-  AgentIdentity,
   AgentSession,
   AgentStatus,
-  CertificateRecord,
   EnrolmentRefusal,
   EnrolmentRequest,
   RefusedEnrolment,
 } from '#control-plane/agent-backend.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
 import { type AgentServer, type AgentServerOptions, startAgentServer } from '#control-plane/agent-service.ts';
 import { openPki, type Pki } from '#control-plane/pki.ts';
 import type { StreamTimes } from '#control-plane/policy-stream.ts';

@@ -3,7 +3,7 @@
 
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { renderFromNothing } from '#agent-core/render.ts';
-import { parseTableState } from '#agent-core/transaction.ts';
+import { parseTableState } from '#agent-core/table-state.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
 import { managedHosts, type Scenario } from './scenario.ts';
