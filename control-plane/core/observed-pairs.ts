@@ -1,7 +1,7 @@
 // From what ends saw to who talked to whom: flows as client, server and service, with both ends' sightings of one pair put
 // together, and every flow that no rule may or need be made of set aside with the reason.
 
-import { type Address, familyOf } from '#model/address.ts';
+import { type Address, familyOf, isGroup } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { addCounts } from '#model/counts.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
@@ -15,7 +15,7 @@ import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import { type ObservedFlow, serviceOfFlow, termOfFlow } from './observed-flow.ts';
 import type { Inventory, Policy, Workload } from './policy.ts';
 
-/** A known workload, or an address that nobody known holds. */
+/** A known workload, or an address that nobody known holds: an outsider's, or a group's. */
 export type Entity = WorkloadNumber | Address;
 
 export interface Evidence {
@@ -30,6 +30,8 @@ export interface Pair extends Evidence, FlowEvidence {
   readonly term: ServiceTerm;
   /** Ports that the client asked for, where the server's host made another of them; in order. */
   readonly askedPorts: readonly number[];
+  /** Where the server is a group: who told of having received it there. */
+  readonly listeners: ReadonlySet<WorkloadNumber>;
 }
 
 /** Why no rule is proposed for a flow. */
@@ -102,14 +104,17 @@ export function pairFlows(request: PairRequest): ObservedPairs {
     const peers = resolver.peersOf(sighting);
     const isExcluded = [own, ...peers].some((entity) => isExcludedBy(request, entity));
     if (isExcluded) left.push({ flow, why: 'excluded' });
-    else if (peers.some((peer) => typeof peer === 'string') && request.outside === 'comment')
-      left.push({ flow, why: 'outside' });
+    else if (peers.some(isOutsider) && request.outside === 'comment') left.push({ flow, why: 'outside' });
     else {
       const evidence = seen.evidenceOf(flow);
       for (const peer of peers) pairs.add(sighting, peer, evidence);
     }
   }
   return { pairs: pairs.all(), left: inOrder(left), coveredFlows };
+}
+
+function isOutsider(entity: Entity): boolean {
+  return typeof entity === 'string' && !isGroup(entity);
 }
 
 function isVirtual({ workloads }: LabelIndex, number: WorkloadNumber): boolean {
@@ -190,7 +195,7 @@ class PeerResolver {
     const opposite = flow.direction === 'inbound' ? 'outbound' : 'inbound';
     const seenBy = held.filter((holder) => {
       const peers = this.#seen.get(sightingKey(holder, opposite, term));
-      return this.#workloads[own]?.addresses.some((address) => peers?.has(address));
+      return [flow.local, ...(this.#workloads[own]?.addresses ?? [])].some((address) => peers?.has(address));
     });
     if (seenBy.length > 0) return seenBy;
     return [held.find((holder) => this.#workloads[holder]?.kind !== 'unit') ?? only];
@@ -217,13 +222,16 @@ interface MutablePair {
   lastSeenAt: Millis;
   evidence: FlowEvidence;
   askedPorts: readonly number[];
+  readonly listeners: Set<WorkloadNumber>;
 }
 
 class PairTable {
   readonly #pairs = new Map<string, MutablePair>();
 
   add({ flow, own, term }: Sighting, peer: Entity, evidence: FlowEvidence): void {
-    const [client, server] = flow.direction === 'outbound' ? [own, peer] : [peer, own];
+    // What many receive is said of the group: a rule for one of them would open its sender's end to that one alone.
+    const listened = flow.direction === 'inbound' && isGroup(flow.local) ? flow.local : undefined;
+    const [client, server] = flow.direction === 'outbound' ? [own, peer] : [peer, listened ?? own];
     const key = `${client} ${server} ${serviceTermText(term)}`;
     const { firstSeenAt, lastSeenAt } = flow;
     const pair = this.#pairs.get(key) ?? {
@@ -235,7 +243,9 @@ class PairTable {
       lastSeenAt,
       evidence,
       askedPorts: [],
+      listeners: new Set(),
     };
+    if (listened !== undefined) pair.listeners.add(own);
     pair.evidence = joinedEvidence(pair.evidence, evidence);
     if (flow.askedPort !== undefined && !pair.askedPorts.includes(flow.askedPort))
       pair.askedPorts = [...pair.askedPorts, flow.askedPort].sort((a, b) => a - b);

@@ -2,12 +2,14 @@
 // there is kept, suggested rules follow with their evidence above them, and what is not proposed is listed at the top.
 
 import { Document, isMap, isScalar, isSeq, parseAllDocuments, visit, YAMLSeq } from 'yaml';
+import { addressFromValue, isGroup } from '#model/address.ts';
 import { countText } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import { farEndText } from './flow-evidence.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import type { LeftFlow, LeftReason } from './observed-pairs.ts';
+import type { Peer } from './policy.ts';
 import { ruleDocument, segmentDocument } from './segment-document.ts';
 import type { OneSidedPair, SuggestedRule, Suggestion } from './suggest.ts';
 
@@ -89,8 +91,10 @@ function askedTexts({ asked }: SuggestedRule): readonly string[] {
 }
 
 /** Who says so, and what of it one end alone says: that is marked, for it rests on one host's word. */
-function sidesTexts({ ends, reporters, oneSided }: SuggestedRule): readonly string[] {
+function sidesTexts({ ends, reporters, oneSided, to }: SuggestedRule): readonly string[] {
   const by = `reported by ${listed(reporters, mostReporters)}`;
+  if (ends === undefined && to.every(isGroupPeer))
+    return [`${by}; the other end is a group, and who listens to it tells nothing`];
   if (ends === undefined) return [`${by}; the other end is no managed host`];
   if (ends === 'both') return [`${by}; both ends saw it`];
   const shown = oneSided.slice(0, mostOneSided).map(oneSidedText);
@@ -100,6 +104,10 @@ function sidesTexts({ ends, reporters, oneSided }: SuggestedRule): readonly stri
     ...shown.map((text) => `  ${text}`),
     ...(more === 0 ? [] : [`  … and ${more} more`]),
   ];
+}
+
+function isGroupPeer(peer: Peer): boolean {
+  return peer.kind === 'ranges' && peer.ranges.every(({ family, first }) => isGroup(addressFromValue(family, first)));
 }
 
 /** "web-1 to api-1 tcp/8080: seen by the client; api-1 reports flows, and not this one". */

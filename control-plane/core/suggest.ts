@@ -156,12 +156,16 @@ interface PairGroup {
   readonly pairs: readonly Pair[];
 }
 
-/** A combination's pairs by service, and by whether they stay inside, leave or enter; outsiders apart from known workloads. */
+/**
+ * A combination's pairs by service, and by whether they stay inside, leave or enter; outsiders apart from known workloads. To a group all leave
+ * where the sender is a member, whoever listens: one rule opens both ends.
+ */
 function groupsOf(combination: Combination, pairs: readonly Pair[]): readonly PairGroup[] {
   const groups = new Map<string, { term: ServiceTerm; nearSide: NearSide; pairs: Pair[] }>();
   const isNear = (entity: Entity) => typeof entity === 'number' && combination.members.has(entity);
   for (const pair of pairs) {
-    const [isClientNear, isServerNear] = [isNear(pair.client), isNear(pair.server)];
+    const isClientNear = isNear(pair.client);
+    const isServerNear = isNear(pair.server) || (!isClientNear && [...pair.listeners].some(isNear));
     if (!isClientNear && !isServerNear) continue;
     const nearSide = isClientNear && isServerNear ? 'both' : isClientNear ? 'clients' : 'servers';
     const far = nearSide === 'clients' ? pair.server : pair.client;

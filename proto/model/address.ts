@@ -49,6 +49,11 @@ export function isShareable(address: Address): boolean {
   return !/^(127\.|0\.|169\.254\.|2(2[4-9]|3\d|4\d|5\d)\.|::1?$|fe[89ab][0-9a-f]:|ff)/.test(address);
 }
 
+/** Whether it is a multicast group or the broadcast to all: who sends there does not know who listens. */
+export function isGroup(address: Address): boolean {
+  return /^(22[4-9]|23\d)\.|^255\.255\.255\.255$|^ff[\da-f]{2}:/.test(address);
+}
+
 /** The greatest value of the family: 2^32 - 1 or 2^128 - 1. */
 export function lastValue(family: Family): bigint {
   return family === 'ipv4' ? 0xffff_ffffn : (1n << 128n) - 1n;

@@ -10,7 +10,7 @@ import type { Direction } from '#model/verdict.ts';
 import type { ObservedFlow } from '#policy/observed-flow.ts';
 import type { Peer } from '#policy/policy.ts';
 import { renderSuggestion } from '#policy/render-suggestion.ts';
-import { type Suggestion, type SuggestRequest, suggestRules } from '#policy/suggest.ts';
+import { applySuggestion, type Suggestion, type SuggestRequest, suggestRules } from '#policy/suggest.ts';
 import { address, type Fleet, fleetOf, host, noon, readFleet, shop } from './fleet.ts';
 
 const bareSegment = `kind: Segment
@@ -285,6 +285,97 @@ kind: Guardrail
 metadata: { name: no-dev }
 spec: { mode: enforce, deny: [{ from: [{ workloads: role == "dev" }], to: [any], services: [any] }] }`);
     expect(suggest(guarded, seen(guarded, 'dev-1', 'db-1'))).toMatchObject({ rules: [], left: [{ why: 'guardrail' }] });
+  });
+});
+
+describe('to a group, whose address is nobody’s', () => {
+  const fleet = fleetOf(bareSegment);
+  const vrrp = { port: 0, protocol: 112 };
+  const mdns = { port: 5353, protocol: 17 };
+
+  /** What `clients` sent to a group, as they and those that listen to it tell. */
+  const sent = (clients: readonly string[], group: string, listeners: readonly string[], service: Seen) =>
+    clients.flatMap((client) => [
+      ...seen(fleet, client, group, service),
+      ...listeners.flatMap((listener) =>
+        seen(fleet, client, listener, { ...service, only: 'inbound', rest: { local: address(group) } }),
+      ),
+    ]);
+  const webs = ['web-1', 'web-2'];
+
+  const table: readonly (readonly [title: string, flows: readonly ObservedFlow[], rules: readonly string[]])[] = [
+    [
+      'VRRP between two of one role',
+      [...sent(['web-1'], '224.0.0.18', ['web-2'], vrrp), ...sent(['web-2'], '224.0.0.18', ['web-1'], vrrp)],
+      ['web-to-224-0-0-18-proto-112: role == "web" -> 224.0.0.18/32 proto/112'],
+    ],
+    [
+      'only its senders tell of it',
+      sent(webs, '224.0.0.251', [], mdns),
+      ['web-to-224-0-0-251-udp-5353: role == "web" -> 224.0.0.251/32 udp/5353'],
+    ],
+    [
+      'one of the senders is heard, the other is not',
+      [...sent(['web-1'], '224.0.0.251', ['db-1'], mdns), ...sent(['web-2'], '224.0.0.251', [], mdns)],
+      ['web-to-224-0-0-251-udp-5353: role == "web" -> 224.0.0.251/32 udp/5353'],
+    ],
+    [
+      'its sender is of no segment',
+      sent(['dev-1'], '224.0.0.251', webs, mdns),
+      ['dev-to-224-0-0-251-udp-5353: tenant role == "dev" -> 224.0.0.251/32 udp/5353'],
+    ],
+    [
+      'in IPv6',
+      seen(fleet, 'web-1', 'ff02::12', { ...vrrp, rest: { local: address('fd00::1') } }),
+      ['web-1-to-ff02-12-proto-112: 10.0.0.1/32 | fd00::1/128 -> ff02::12/128 proto/112'],
+    ],
+    [
+      'to everybody',
+      sent(webs, '255.255.255.255', webs, { port: 9, protocol: 17 }),
+      ['web-to-255-255-255-255-udp-9: role == "web" -> 255.255.255.255/32 udp/9'],
+    ],
+    [
+      'beside the same service of one workload',
+      [...sent(webs, '224.0.0.251', ['db-1'], mdns), ...webs.flatMap((web) => seen(fleet, web, 'db-1', mdns))],
+      [
+        'web-to-db-udp-5353: role == "web" -> role == "db" udp/5353',
+        'web-to-224-0-0-251-udp-5353: role == "web" -> 224.0.0.251/32 udp/5353',
+      ],
+    ],
+  ];
+
+  test.each(table)('%s', (_title, flows, rules) => {
+    const suggestion = suggest(fleet, flows);
+    expect(lines(suggestion)).toEqual(rules);
+    expect(suggestion.left).toEqual([]);
+    // Taken up, it covers what was seen, at senders and at listeners, and proposes nothing more.
+    const taken = { ...fleet, policy: applySuggestion(fleet.policy, suggestion) };
+    const again = suggest(taken, flows);
+    expect({ rules: lines(again), left: again.left, covered: again.coveredFlows }).toEqual({
+      rules: [],
+      left: [],
+      covered: flows.filter(({ workload }) => workload !== 'dev-1').length,
+    });
+  });
+
+  test('who sends without being known is listed as any other', () => {
+    const flows = seen(fleet, '203.0.113.9', 'db-1', { ...mdns, rest: { local: address('224.0.0.251') } });
+    expect(suggest(fleet, flows)).toMatchObject({ rules: [], left: [{ why: 'outside' }] });
+    expect(lines(suggest(fleet, flows, { outside: 'include' }))).toEqual([
+      '203-0-113-9-to-224-0-0-251-udp-5353: 203.0.113.9/32 -> 224.0.0.251/32 udp/5353',
+    ]);
+  });
+
+  test('says who tells of it', () => {
+    const text = (flows: readonly ObservedFlow[]) => renderSuggestion({ suggestion: suggest(fleet, flows) });
+    expect(text(sent(webs, '224.0.0.251', ['db-1'], mdns))).toContain(
+      '# reported by db-1, web-1, web-2; both ends saw it\n',
+    );
+    expect(text(sent(webs, '224.0.0.251', [], mdns))).toContain(
+      '# reported by web-1, web-2; the other end is a group, and who listens to it tells nothing\n',
+    );
+    const heard = sent(['web-1'], '224.0.0.251', ['db-1'], mdns).filter(({ host }) => host === 'db-1');
+    expect(text(heard)).toContain('ONE END ONLY saw all of it:\n');
   });
 });
 

@@ -3,6 +3,7 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { fleetOf, host, ruleSetOf } from '#test/compile/fleet.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { startProbe } from '#test/support/probe.ts';
 import { address, icmp, other, type Payload, tcp, tcpFlags, udp } from './packets.ts';
@@ -23,9 +24,9 @@ beforeAll(async () => {
 async function joinGroups(): Promise<void> {
   const script = `const { createSocket } = require('node:dgram');
 const ipv4 = createSocket('udp4').bind(0, () => {
-  for (const group of ['224.0.0.251', '239.1.1.1']) ipv4.addMembership(group, '${own.ipv4}');
+  for (const group of ['224.0.0.251', '224.0.0.18', '239.1.1.1']) ipv4.addMembership(group, '${own.ipv4}');
   const ipv6 = createSocket('udp6').bind(0, () => {
-    ipv6.addMembership('ff02::fb', '::%eth0');
+    for (const group of ['ff02::fb', 'ff02::12']) ipv6.addMembership(group, '::%eth0');
     console.log('joined');
   });
 });`;
@@ -220,6 +221,42 @@ describe('to many', () => {
       })),
     });
     expect(await send([...groups, ...broadcasts])).toEqual(['mDNS in']);
+  });
+
+  test('one rule as it is written lets holders of one address tell each other by VRRP, and lets nobody else', async () => {
+    const inventory = [
+      host('lb-1', { role: 'lb' }, `${own.ipv4}, "${own.ipv6}"`),
+      host('lb-2', { role: 'lb' }, `${neighbourOwn.ipv4}, "${neighbourOwn.ipv6}"`),
+      host('web-1', { role: 'web' }, '10.79.0.7, "fd79::7"'),
+    ];
+    const rule = 'from: [{ workloads: role == "lb" }], to: [{ cidr: 224.0.0.18/32 }, { cidr: "ff02::12/128" }]';
+    const fleet = fleetOf(
+      `kind: Segment
+metadata: { name: shop }
+spec:
+  selector: has(role)
+  inbound: enforce
+  outbound: enforce
+  rules: [{ name: vrrp, ${rule}, services: [proto/112] }]`,
+      inventory.join('\n'),
+    );
+    await stage.apply(ruleSetOf(fleet, 'lb-1'));
+    const said = other(112, Buffer.alloc(20));
+    const between: readonly Row[] = [
+      ['in', neighbourOwn.ipv4, '224.0.0.18', said, 255],
+      ['out', own.ipv4, '224.0.0.18', said, 255],
+      ['in, IPv6', neighbourOwn.ipv6, 'ff02::12', said, 255],
+      ['out, IPv6', own.ipv6, 'ff02::12', said, 255],
+    ];
+    const others: readonly Row[] = [
+      ['of a host that is none', '10.79.0.7', '224.0.0.18', said, 255],
+      ['to itself alone', neighbourOwn.ipv4, own.ipv4, said, 255],
+      ['another group', neighbourOwn.ipv4, '239.1.1.1', said, 255],
+      ['another protocol', neighbourOwn.ipv4, '224.0.0.18', udp(5353, 5353)],
+    ];
+    expect(await send([...between, ...others])).toEqual(names(between));
+    await stage.apply(ruleSetOf(fleet, 'web-1'));
+    expect(await send([['out of another role', own.ipv4, '224.0.0.18', said, 255]])).toEqual([]);
   });
 
   test('an answer to a group’s own question comes from another address, and is a connection of its own', async () => {
