@@ -56,6 +56,8 @@ export interface AgentHello extends HostReport {
   readonly agentVersion: string;
   /** Revision in force on the host, 0 for none. */
   readonly revision: number;
+  /** Of the rule set in force, as both sides compute it. */
+  readonly digest?: string;
   /** What an earlier stream gave it to show, as it shows it; see revision-proofs.ts. */
   readonly proof?: Uint8Array;
   /** Names of quarantines that it says are in force there. */

@@ -17,6 +17,7 @@ import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.
 import { believeFlows, type RefusedFlows } from '#policy/believed-flows.ts';
 import { combinationOf } from '#policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
+import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { AddressKeeping } from './address-keeping.ts';
 import { addressProblem, addressViewOf } from './address-view.ts';
 import type {
@@ -62,12 +63,12 @@ import { RateBudget } from './rate-budget.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
 import type { RevisionProofs } from './revision-proofs.ts';
 import type { AuditNote } from './store/audit.ts';
-import type { Lineage } from './store/lineage.ts';
 import type { ActivationKind, NewActivation } from './store/policies.ts';
 import type { Store } from './store/store.ts';
 import type { UnreadRows } from './store/stored-values.ts';
 import { type HoldView, StoreHolding } from './store-holding.ts';
 import { tokenHash } from './tokens.ts';
+import { ToldRevisions } from './told-revisions.ts';
 
 export interface ActivePolicy {
   /** The stored policy's id. */
@@ -174,7 +175,9 @@ export class Fleet implements AgentBackend {
     isConnected: (host) => this.sessions.of(host) !== undefined,
     connectedCount: () => this.sessions.size,
   });
-  readonly #proofs: RevisionProofs | undefined;
+  readonly #told: ToldRevisions;
+  /** Connected, and left with what they have until all had time to show what they were told. */
+  readonly #waiting = new Set<LiveAgent>();
   #revision: number;
   #active: ActivePolicy;
   #canary: CanaryState | undefined;
@@ -202,7 +205,7 @@ export class Fleet implements AgentBackend {
       readonly enrolments: readonly StoredEnrolment[];
       readonly active: ActivePolicy;
       readonly upMs: number;
-      readonly lineage: Lineage;
+      readonly holding: StoreHolding;
     },
   ) {
     this.#store = options.store;
@@ -220,9 +223,18 @@ export class Fleet implements AgentBackend {
       ...(overlapMs === undefined ? {} : { overlapMs }),
     });
     this.#active = start.active;
-    const isCutOff = (workload: string) => this.inventory().workloads.get(workload)?.quarantine !== undefined;
-    this.#proofs = options.proofs;
-    this.#holding = new StoreHolding({ ...options, isCutOff }, start.lineage);
+    this.#holding = start.holding;
+    this.#told = new ToldRevisions({
+      proofs: options.proofs,
+      holding: start.holding,
+      revision: () => this.#revision,
+      elapsedMs: this.#elapsedMs,
+      log: options.log,
+      began: () => {
+        this.#publication.mark('changed');
+        this.#soon('hold', () => this.#holding.keep(), 'operators');
+      },
+    });
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
     // A store that nobody writes to looks well until somebody must.
@@ -265,8 +277,14 @@ export class Fleet implements AgentBackend {
     const { store, tenant, now } = options;
     const stored = await store.loadFleet({ tenant, now: now() });
     const { revision, revokedSerials: revoked, enrolments, upMs } = stored;
-    const lineage = await store.readLineage({ tenant });
-    const fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active, lineage });
+    const standingOf = (name: string) => {
+      const workload = fleet.inventory().workloads.get(name);
+      const host = workload?.host;
+      return host === undefined ? undefined : { host, isCutOff: workload?.quarantine !== undefined };
+    };
+    const holding = await StoreHolding.open({ store, tenant, now, startRevision: revision, standingOf });
+    const fleet: Fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active, holding });
+    await fleet.#beginRun();
     fleet.#unread = stored.unread;
     if (stored.unread.count > 0)
       options.log.error(
@@ -464,6 +482,7 @@ export class Fleet implements AgentBackend {
 
   /** Streams that end from here on end for us: nobody's absence begins with it, and nothing is written for each. */
   aboutToStop(): void {
+    this.#prove();
     this.#isStopped = true;
   }
 
@@ -591,7 +610,7 @@ export class Fleet implements AgentBackend {
     const { host, serial } = certificate.identity;
     const isGoodName = namePattern.test(host);
     if (refusal !== undefined && isGoodName && this.#holding.isHeld && this.#enrolments.isUnknown(certificate))
-      this.#holding.noteUnknown(host);
+      this.#holding.noteUnknown(host, from);
     if (refusal !== undefined && this.#inventory.host(host) !== undefined)
       this.#presences.turnedAway(host, this.#now(), refusal);
     if (refusal !== undefined && from !== undefined && isGoodName)
@@ -647,8 +666,9 @@ export class Fleet implements AgentBackend {
     this.#presences.connected(host, connectedAtMs);
     const { agentVersion } = hello;
     this.#happenings.take('agent-connected', host, { from: session.seenFrom, serial, agentVersion });
-    this.#lookAtProof(host, hello);
-    if (!this.#holding.isHeld) this.#publication.greet(agent, hello.revision);
+    const greeting = this.#told.look(host, hello);
+    const isLeft = greeting === 'wait' && !this.#holdsAlready(agent, hello);
+    if (!this.#holding.isHeld && !isLeft) this.#publication.greet(agent, hello.revision);
     /** What could not be stored, on a full disk, is tried again with the agent's next status. */
     let untaken: HostReport | undefined = hello;
     const takeReport = async (): Promise<void> => {
@@ -677,11 +697,15 @@ export class Fleet implements AgentBackend {
         await this.#keepAddresses();
       } finally {
         // Policy reaches it all the same: not welcomed, it would hear of nothing for as long as it stays connected.
-        this.#publication.welcome(agent);
+        if (isLeft && this.#told.isLooking) this.#waiting.add(agent);
+        else this.#publication.welcome(agent);
       }
     });
     return ok({
-      acked: (revision) => this.sessions.acked(agent, revision),
+      acked: (revision) => {
+        this.sessions.acked(agent, revision);
+        if (!this.#owed.owesRevision) this.#told.acked(agent);
+      },
       nacked: (revision, reason) => {
         this.#log.warn({ host, revision, reason }, 'agent refused a revision');
         this.sessions.nacked(agent, { revision, reason });
@@ -718,6 +742,7 @@ export class Fleet implements AgentBackend {
       disconnected: () => {
         clearTimeout(reporting);
         this.sessions.remove(agent);
+        this.#waiting.delete(agent);
         if (this.sessions.of(host) === undefined) this.#presences.disconnected(host, this.#now());
         // At a stop the store goes on taking it for connected: its absence begins when the next process does.
         if (!this.#isStopped) {
@@ -730,29 +755,32 @@ export class Fleet implements AgentBackend {
     });
   }
 
-  /** A store that a host was told more than holds before anything of it goes out. */
-  #lookAtProof(host: string, { proof, cutOff = [] }: AgentHello): void {
-    const told = this.#proofs?.read(host, proof);
-    if (told === undefined || !this.#holding.isBehind(told, this.#revision)) return;
-    const why = `${host} was told revision ${told.revision}, and the store's newest is ${this.#revision}`;
-    if (this.#holding.begin({ kind: 'behind', revision: this.#revision, why }) === 'began') {
-      this.#log.error({ host, told }, 'the store is older than what agents were told: they keep what they have');
-      this.#publication.mark('changed');
-      this.#soon('hold', () => this.#holding.keep(), 'operators');
+  /** What a new stream says it holds is what it would be sent: that takes nothing away. */
+  #holdsAlready({ host }: LiveAgent, { digest }: AgentHello): boolean {
+    if (digest === undefined) return false;
+    const ruleSet = this.#publication.ruleSetOf(host, this.#revision);
+    return ruleSet !== undefined && ruleSetDigest(ruleSet) === digest;
+  }
+
+  #welcomeWaiting(): void {
+    for (const agent of this.#waiting) this.#publication.welcome(agent);
+    this.#waiting.clear();
+  }
+
+  /** A full disk keeps no control plane from starting. It signs nothing for hosts until the store has taken that it runs. */
+  async #beginRun(): Promise<void> {
+    try {
+      await this.#holding.beginRun();
+    } catch (cause) {
+      this.#log.warn({ err: cause }, 'the store did not take that this control plane runs; it is tried again');
     }
-    this.#holding.noteAhead(host, cutOff);
   }
 
   /** What is acknowledged, and stored, can be shown to a store that is put back. */
   #prove(): void {
-    const { lineage } = this.#holding;
-    if (this.#proofs === undefined || this.#holding.isHeld || this.#owed.owesRevision) return;
-    for (const agent of this.sessions.all()) {
-      const { host, acked, proven = 0, session } = agent;
-      if (session.prove === undefined || acked <= proven) continue;
-      session.prove(this.#proofs.issue(host, { lineage, revision: acked }));
-      agent.proven = acked;
-    }
+    if (this.#owed.owesRevision) return;
+    if (this.#holding.ownRun === undefined) this.#soon('run', () => this.#beginRun());
+    else this.#told.prove(this.sessions.all());
   }
 
   async ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<Result<FlowReceipt, ConnectRefusal>> {
@@ -881,9 +909,10 @@ export class Fleet implements AgentBackend {
       if (hold === undefined) return undefined;
       const revision = this.#revision + 1;
       const details = holdDetails(hold);
-      await this.#store.endHold({ tenant: this.#tenant, revision, note: { actor, at: this.#now(), details } });
+      const { shown } = this.#holding;
+      await this.#store.endHold({ tenant: this.#tenant, revision, shown, note: { actor, at: this.#now(), details } });
       this.#revision = revision;
-      await this.#holding.ended();
+      await this.#holdEnded();
       this.#publication.mark('always');
       return { revision, lineage: this.#holding.lineage };
     });
@@ -953,6 +982,7 @@ export class Fleet implements AgentBackend {
       const change = { tenant: this.#tenant, workload, revision, note };
       await this.#store.changeQuarantine(peers === undefined ? change : { ...change, peers });
       this.#revision = revision;
+      this.#told.contained(revision);
       const { quarantine: _before, ...rest } = managed.said;
       managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
       this.#publication.mark(cutOff.length === 0 ? 'changed' : 'always', 'awaited');
@@ -976,6 +1006,7 @@ export class Fleet implements AgentBackend {
       this.#enrolments.revoke(host, { at: note.at, serials });
       this.#closeStream(host);
       this.#revision = revision;
+      this.#told.contained(revision);
       this.#inventory.setHost({ ...(this.#inventory.host(host) ?? entry), isRevoked: true });
       await this.#addresses.keep();
       this.#publication.mark('always', 'awaited');
@@ -1078,10 +1109,10 @@ export class Fleet implements AgentBackend {
       note: { ...input.note, at: this.#now() },
       ...(input.message === undefined ? {} : { message: input.message }),
       ...(input.commit === undefined ? {} : { commit: input.commit }),
-      ...(hold === undefined ? {} : { endsHold: holdDetails(hold) }),
+      ...(hold === undefined ? {} : { endsHold: { details: holdDetails(hold), shown: this.#holding.shown } }),
     });
     this.#revision = revision;
-    if (hold !== undefined) await this.#holding.ended();
+    if (hold !== undefined) await this.#holdEnded();
     this.#active = { id, revision, policy: input.policy };
     const canary = this.#runningCanary();
     if (canary !== undefined) {
@@ -1094,6 +1125,12 @@ export class Fleet implements AgentBackend {
     await this.#addresses.keep();
     this.#publication.mark('always');
     return { revision, policy: id };
+  }
+
+  async #holdEnded(): Promise<void> {
+    await this.#holding.ended(this.#revision);
+    await this.#beginRun();
+    this.#welcomeWaiting();
   }
 
   async #concludeCanary(
@@ -1175,6 +1212,7 @@ export class Fleet implements AgentBackend {
 
   async #claimsChanged(): Promise<void> {
     this.#addresses.passTime();
+    if (!this.#told.isLooking) this.#welcomeWaiting();
     await this.#keepAddresses();
     await this.#addresses.note();
     await this.#removeSilent();
@@ -1332,7 +1370,9 @@ export class Fleet implements AgentBackend {
 }
 
 /** As an audit entry has it. */
-function holdDetails({ kind, ahead, unknown, cutOffSince }: HoldView): Readonly<Record<string, unknown>> {
+function holdDetails({ kind, ahead, unknown, cutOffSince, cutOffSaid }: HoldView): Readonly<Record<string, unknown>> {
   const someOf = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, hostsTold) });
-  return { kind, ahead: someOf(ahead), unknown: someOf(unknown), cutOffSince: someOf(cutOffSince) };
+  const namesOf = (names: HoldView['cutOffSince']) => someOf(names.map(({ name }) => name));
+  const cutOff = { cutOffSince: namesOf(cutOffSince), cutOffSaid: namesOf(cutOffSaid) };
+  return { kind, ahead: someOf(ahead), unknown: someOf(unknown), ...cutOff };
 }

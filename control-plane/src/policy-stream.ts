@@ -381,6 +381,7 @@ function addressCount({ peerSets }: HostRuleSet): number {
 /** The clock of a control plane that runs for real. */
 export const systemClock = (): Millis => millis(Date.now());
 
-function shownIn({ proof, cutOff }: Extract<UpMessage, { kind: 'hello' }>) {
-  return { ...(proof === undefined ? {} : { proof }), ...(cutOff === undefined ? {} : { cutOff }) };
+function shownIn({ held, proof, cutOff }: Extract<UpMessage, { kind: 'hello' }>) {
+  const digest = held === undefined ? {} : { digest: held.digest };
+  return { ...digest, ...(proof === undefined ? {} : { proof }), ...(cutOff === undefined ? {} : { cutOff }) };
 }

@@ -1,8 +1,10 @@
-// Whether the store may speak for the fleet. One that is older than what agents were told (a backup, a file put back) holds: agents keep
+// Whether the store may speak for the fleet. One that lacks history which agents were told (a backup, a file put back) holds: agents keep
 // what they have, and who is ahead of it, unknown to it or cut off since is gathered for the operator, until he resumes or applies a policy.
 
 import type { Millis } from '#model/time.ts';
+import { type CutOffName, CutOffWitnesses } from './cut-off-witnesses.ts';
 import type { ProvenRevision } from './revision-proofs.ts';
+import { RunHistory } from './run-history.ts';
 import type { HoldKind, Lineage, StoreHold } from './store/lineage.ts';
 import type { Store } from './store/store.ts';
 
@@ -11,33 +13,64 @@ export interface HoldView extends StoreHold {
   readonly ahead: readonly string[];
   /** Hosts with a certificate of this CA that the store does not know of, in order. */
   readonly unknown: readonly string[];
-  /** Workloads that hosts ahead of the store cut off, and that it neither has quarantined nor revoked, in order. */
-  readonly cutOffSince: readonly string[];
+  /** More of them came than are kept. */
+  readonly isUnknownCut: boolean;
+  /** Workloads that were cut off by what the store lacks, and that it neither has quarantined nor revoked: to be contained anew. */
+  readonly cutOffSince: readonly CutOffName[];
+  /** As those, but not enough to wait for: what one host alone says, or of workloads that the store does not know. */
+  readonly cutOffSaid: readonly CutOffName[];
 }
 
 export interface StoreHoldingOptions {
-  readonly store: Pick<Store, 'readLineage' | 'beginHold' | 'endHold'>;
+  readonly store: Pick<Store, 'readLineage' | 'listRuns' | 'beginRun' | 'beginHold' | 'endHold'>;
   readonly tenant: string;
   readonly now: () => Millis;
-  /** Whether the store has the workload quarantined or revoked. */
-  readonly isCutOff: (workload: string) => boolean;
+  /** The store's revision at the start of this process. */
+  readonly startRevision: number;
+  /** Whether the store has the workload quarantined or revoked; undefined where it knows of none. */
+  readonly standingOf: (workload: string) => { readonly host: string; readonly isCutOff: boolean } | undefined;
 }
 
-/** Of each list of names: hosts that are in no store can be as many as somebody enrolled. */
-const mostNames = 10_000;
+/** What this process signs for hosts to show. */
+export interface OwnRun {
+  readonly lineage: string;
+  readonly run: { readonly name: string; readonly number: number };
+}
+
+/** Each has a certificate that this CA made. */
+const mostUnknown = 10_000;
+/** Who enrols hosts by the thousand from one address is not to fill the room for them all. */
+const mostUnknownOfOneAddress = 256;
+const mostLineages = 16;
 
 export class StoreHolding {
   readonly #options: StoreHoldingOptions;
   #lineage: string;
   #hold: StoreHold | undefined;
+  /** The store's revision when what this process signs began. */
+  #startRevision: number;
+  #run: string | undefined;
+  #history: RunHistory;
   readonly #ahead = new Set<string>();
   readonly #unknown = new Set<string>();
-  readonly #cutOff = new Set<string>();
+  readonly #unknownFrom = new Map<string, number>();
+  #isUnknownCut = false;
+  readonly #witnesses = new CutOffWitnesses();
+  /** That hosts showed, and this store never had. */
+  readonly #shown = new Set<string>();
 
-  constructor(options: StoreHoldingOptions, { lineage, hold }: Lineage) {
+  private constructor(options: StoreHoldingOptions, { lineage, hold }: Lineage) {
     this.#options = options;
     this.#lineage = lineage;
     this.#hold = hold;
+    this.#startRevision = options.startRevision;
+    this.#history = new RunHistory([], undefined, options);
+  }
+
+  static async open(options: StoreHoldingOptions): Promise<StoreHolding> {
+    const holding = new StoreHolding(options, await options.store.readLineage({ tenant: options.tenant }));
+    await holding.#readRuns();
+    return holding;
   }
 
   get lineage(): string {
@@ -48,11 +81,41 @@ export class StoreHolding {
     return this.#hold !== undefined;
   }
 
+  /** Undefined until the store has taken it: what it does not know of is signed for nobody. */
+  get ownRun(): OwnRun | undefined {
+    const number = this.#run === undefined ? undefined : this.#history.numberOf(this.#run);
+    if (this.#run === undefined || number === undefined) return undefined;
+    return { lineage: this.#lineage, run: { name: this.#run, number } };
+  }
+
+  /** Writes down that this process runs; rejects on a full disk, and may be called again. */
+  async beginRun(): Promise<void> {
+    if (this.#run !== undefined) return;
+    const { store, tenant } = this.#options;
+    this.#run = await store.beginRun({ tenant, revision: this.#startRevision });
+    await this.#readRuns();
+  }
+
   view(): HoldView | undefined {
     if (this.#hold === undefined) return undefined;
-    const { isCutOff } = this.#options;
-    const cutOffSince = [...this.#cutOff].filter((workload) => !isCutOff(workload)).sort();
-    return { ...this.#hold, ahead: [...this.#ahead].sort(), unknown: [...this.#unknown].sort(), cutOffSince };
+    const { standingOf } = this.#options;
+    const missing = this.#witnesses
+      .names((name) => standingOf(name)?.host)
+      .filter(({ name }) => standingOf(name)?.isCutOff !== true);
+    const isAwaited = ({ name, standing }: CutOffName) => standing !== 'said' && standingOf(name) !== undefined;
+    return {
+      ...this.#hold,
+      ahead: [...this.#ahead].sort(),
+      unknown: [...this.#unknown].sort(),
+      isUnknownCut: this.#isUnknownCut,
+      cutOffSince: missing.filter(isAwaited),
+      cutOffSaid: missing.filter((name) => !isAwaited(name)),
+    };
+  }
+
+  /** Lineages that hosts showed, for the store to know once the hold ends. */
+  get shown(): readonly string[] {
+    return [...this.#shown];
   }
 
   /** Holds from this moment on, whether or not the store takes it: `keep`, for a turn of changes, writes it down. */
@@ -62,10 +125,11 @@ export class StoreHolding {
     return 'began';
   }
 
-  /** A host shows that it was told a revision. Whether the store knows of none so high: then it is older than that. */
-  isBehind({ lineage, revision }: ProvenRevision, own: number): boolean {
-    if (this.#hold === undefined) return lineage === this.#lineage && revision > own;
-    return revision > this.#hold.revision;
+  /** A host shows what it was told. Whether this store lacks that; `revision` is its own now. */
+  lacks(told: ProvenRevision, revision: number): boolean {
+    const now = { lineage: this.#lineage, revision, startRevision: this.#startRevision };
+    const held = this.#hold === undefined ? {} : { heldAt: this.#hold.revision };
+    return this.#history.judge(told, { ...now, ...held }) === 'lacking';
   }
 
   async keep(): Promise<void> {
@@ -75,24 +139,38 @@ export class StoreHolding {
     await this.#options.store.beginHold({ tenant: this.#options.tenant, hold: { kind, since, why } });
   }
 
-  noteAhead(host: string, cutOff: readonly string[]): void {
-    add(this.#ahead, host);
-    for (const workload of cutOff) add(this.#cutOff, workload);
+  noteAhead(host: string, told: ProvenRevision, cutOff: readonly string[]): void {
+    this.#ahead.add(host);
+    this.#witnesses.take(host, told, cutOff);
+    const isOurs = told.lineage === this.#lineage || this.#history.knowsLineage(told.lineage);
+    if (!isOurs && told.run !== undefined && this.#shown.size < mostLineages) this.#shown.add(told.lineage);
   }
 
-  noteUnknown(host: string): void {
-    add(this.#unknown, host);
+  noteUnknown(host: string, from = ''): void {
+    if (this.#unknown.has(host)) return;
+    const ofAddress = this.#unknownFrom.get(from) ?? 0;
+    this.#isUnknownCut ||= this.#unknown.size >= mostUnknown || ofAddress >= mostUnknownOfOneAddress;
+    if (this.#unknown.size >= mostUnknown || ofAddress >= mostUnknownOfOneAddress) return;
+    this.#unknown.add(host);
+    this.#unknownFrom.set(from, ofAddress + 1);
   }
 
   /** The store has written down that it ended, and goes on under a new name. */
-  async ended(): Promise<void> {
+  async ended(revision: number): Promise<void> {
     const { store, tenant } = this.#options;
+    this.#startRevision = revision;
     this.#lineage = (await store.readLineage({ tenant })).lineage;
     this.#hold = undefined;
-    for (const names of [this.#ahead, this.#unknown, this.#cutOff]) names.clear();
+    this.#run = undefined;
+    this.#isUnknownCut = false;
+    for (const names of [this.#ahead, this.#unknown, this.#unknownFrom, this.#shown]) names.clear();
+    this.#witnesses.clear();
+    await this.#readRuns();
   }
-}
 
-function add(names: Set<string>, name: string): void {
-  if (names.size < mostNames) names.add(name);
+  async #readRuns(): Promise<void> {
+    const { store, tenant } = this.#options;
+    const startRevision = this.#startRevision;
+    this.#history = new RunHistory(await store.listRuns({ tenant }), this.#run, { startRevision });
+  }
 }

@@ -65,7 +65,11 @@ export const bounds = {
     beyond: 'refuse',
     note: "only what the control plane's own key made says anything",
   },
-  'Hello.cut_off': list(limits.cutOff, `${name}; told while the store is held, and nothing else`, 'refuse'),
+  'Hello.cut_off': list(
+    limits.cutOff,
+    `${name}; told while the store is held, believed where it fits the proof's digest`,
+    'refuse',
+  ),
   'Held.revision': revision('told as `ahead` where the store knows of none so high; never becomes a revision of ours'),
   'Held.digest': { kind: 'bytes', most: 32, beyond: 'refuse', note: 'exactly 32' },
 

@@ -39,6 +39,7 @@ export interface ConnectOptions {
   readonly answer?: 'ack' | 'nack' | 'silence';
   readonly serial?: string;
   readonly revision?: number;
+  readonly digest?: string;
   /** The other end's address. */
   readonly seenFrom?: string;
   /** What its hello shows. */
@@ -105,6 +106,7 @@ export async function fleetUnderTest(
         answer = 'ack',
         serial = `serial-${host}`,
         revision: held = 0,
+        digest,
         seenFrom,
         proof,
         cutOff = [],
@@ -124,7 +126,8 @@ export async function fleetUnderTest(
         connection: undefined,
       };
       const identity = { tenant, host, serial };
-      const hello = { addresses, facts: new Map([['os', 'debian']]), agentVersion: '0.1.0', revision: held, cutOff };
+      const report = { addresses, facts: new Map([['os', 'debian']]), agentVersion: '0.1.0' };
+      const hello = { ...report, revision: held, cutOff, ...(digest === undefined ? {} : { digest }) };
       const connected = fleet.connect(identity, proof === undefined ? hello : { ...hello, proof }, {
         send(ruleSet) {
           agent.sent.push(ruleSet);

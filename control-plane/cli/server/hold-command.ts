@@ -33,11 +33,25 @@ export function printHold(hold: NonNullable<Status['hold']>): void {
   );
   if (hold.ahead.count > 0) printLine(`  ahead    ${someText(hold.ahead)}: told more than the store knows`);
   if (hold.unknown.count > 0)
-    printLine(`  unknown  ${someText(hold.unknown)}: enrolled after the store was copied; enrol them anew`);
+    printLine(
+      `  unknown  ${someText(hold.unknown)}${hold.unknown.isCut ? ' and more' : ''}: enrolled after the store was copied; enrol them anew`,
+    );
   if (hold.cutOffSince.count > 0)
     printLine(
-      `  cut off  ${someText(hold.cutOffSince)}: quarantined or revoked after the store was copied; do so again before you resume`,
+      `  cut off  ${shownText(hold.cutOffSince)}: quarantined or revoked after the store was copied; do so again before you resume`,
     );
+  if (hold.cutOffSaid.count > 0)
+    printLine(
+      `  said     ${shownText(hold.cutOffSaid)}: cut off by one host’s word alone, or not known here; look, nothing waits for it`,
+    );
+}
+
+/** "bad-1 (proven), db-2 (2 hosts)". */
+function shownText({ count, evidence }: NonNullable<Status['hold']>['cutOffSince']): string {
+  const how = (standing: string, hosts: number) =>
+    standing === 'proven' ? 'proven' : hosts === 1 ? '1 host' : `${hosts} hosts`;
+  const names = evidence.slice(0, 10).map(({ name, standing, hosts }) => `${name} (${how(standing, hosts)})`);
+  return someText({ count, names });
 }
 
 async function resume(options: ResumeOptions): Promise<void> {

@@ -33,7 +33,7 @@ export function holdRoutes(app: Api, { fleet }: ApiContext): void {
 
 /** What agents cut off and the store knows nothing of would be let in again. */
 export function assertKeepsCutOff(fleet: Fleet): void {
-  const { cutOffSince = [] } = fleet.hold ?? {};
+  const cutOffSince = (fleet.hold?.cutOffSince ?? []).map(({ name }) => name);
   if (cutOffSince.length === 0) return;
   const names = someText(cutOffSince);
   throw new ApiError(
@@ -51,19 +51,17 @@ export function heldText(fleet: Fleet): string | undefined {
   return active.problem;
 }
 
-export function holdView({
-  kind,
-  since,
-  revision,
-  why,
-  ahead,
-  unknown,
-  cutOffSince,
-}: HoldView): NonNullable<Status['hold']> {
+export function holdView(hold: HoldView): NonNullable<Status['hold']> {
+  const { kind, since, revision, why, ahead, unknown, isUnknownCut, cutOffSince, cutOffSaid } = hold;
   const some = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, namesTold) });
+  const someShown = (all: HoldView['cutOffSince']) => ({
+    ...some(all.map(({ name }) => name)),
+    evidence: all.slice(0, namesTold),
+  });
   return {
     ...{ kind, since: isoTime(since), revision, why },
-    ...{ ahead: some(ahead), unknown: some(unknown), cutOffSince: some(cutOffSince) },
+    ...{ ahead: some(ahead), unknown: { ...some(unknown), isCut: isUnknownCut } },
+    ...{ cutOffSince: someShown(cutOffSince), cutOffSaid: someShown(cutOffSaid) },
   };
 }
 

@@ -480,6 +480,8 @@ export const removeAnswer = z.object({
 
 /** `names` are the first ten, in order. */
 const someOf = (what: string) => z.object({ count, names }).describe(what);
+const evidence = z.object({ name: z.string(), standing: z.enum(['proven', 'witnessed', 'said']), hosts: count });
+const someShown = (what: string) => z.object({ count, names, evidence: z.array(evidence).readonly() }).describe(what);
 
 export const status = z.object({
   version: z.string(),
@@ -515,8 +517,13 @@ export const status = z.object({
       revision: count.describe("the store's when it began"),
       why: z.string(),
       ahead: someOf('hosts that were told more than the store knows'),
-      unknown: someOf('hosts with a certificate of this CA that the store does not know of'),
-      cutOffSince: someOf('what hosts ahead of the store cut off, and it has neither quarantined nor revoked'),
+      unknown: z
+        .object({ count, names, isCut: z.boolean().describe('there are more than are kept') })
+        .describe('hosts with a certificate of this CA that the store does not know of'),
+      cutOffSince: someShown(
+        'what was cut off by what the store lacks, and it has neither quarantined nor revoked: proven by what a control plane signed, or witnessed by that many hosts; an apply or resume is refused meanwhile',
+      ),
+      cutOffSaid: someShown('as those, but said by one host alone, or of workloads that the store does not know'),
     })
     .optional()
     .describe('the store is older than what agents were told: they keep what they have until an operator resumes'),

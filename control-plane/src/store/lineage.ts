@@ -4,6 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
+import { keepLineage, leaveRuns } from './runs.ts';
 import { isObject, isText } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -59,12 +60,19 @@ export async function beginHold(
   return hold;
 }
 
+export interface HoldEnd {
+  readonly tenant: string;
+  readonly revision: number;
+  /** Lineages that hosts showed, and that this store never had. */
+  readonly shown: readonly string[];
+  readonly note: Omit<AuditNote, 'action' | 'target'>;
+}
+
 /** What is numbered from now on is of a lineage of its own. Returns its name. */
-export async function endHold(
-  tx: Transaction,
-  input: { readonly tenant: string; readonly revision: number; readonly note: Omit<AuditNote, 'action' | 'target'> },
-): Promise<string> {
-  const { tenant, revision, note } = input;
+export async function endHold(tx: Transaction, input: HoldEnd): Promise<string> {
+  const { tenant, revision, shown, note } = input;
+  const { lineage: before } = await readLineage(tx, { tenant });
+  await leaveRuns(tx, { tenant, revision, also: [before, ...shown] });
   const lineage = newLineage();
   await tx.updateTable('tenants').set({ lineage, hold: '', revision }).where('name', '=', tenant).execute();
   const details = { ...note.details, lineage, revision };
@@ -74,6 +82,8 @@ export async function endHold(
 
 /** Of a store that is put back: whoever was told anything after it was copied was told so under another name. */
 export async function beginLineage(tx: Transaction, input: { readonly tenant: string }): Promise<void> {
+  const { lineage: before } = await readLineage(tx, input);
+  await keepLineage(tx, { ...input, lineage: before });
   await tx.updateTable('tenants').set({ lineage: newLineage() }).where('name', '=', input.tenant).execute();
 }
 

@@ -37,6 +37,7 @@ import {
   savePolicy,
 } from './policies.ts';
 import { recoverRevision } from './revision-recovery.ts';
+import { beginRun, listRuns } from './runs.ts';
 import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
 
 export const operations = {
@@ -45,6 +46,7 @@ export const operations = {
   beginAuditLineage,
   beginHold,
   beginLineage,
+  beginRun,
   changeLabels,
   changeQuarantine,
   countBadFlows,
@@ -64,6 +66,7 @@ export const operations = {
   listObserved,
   listJoinTokens,
   listOperatorTokens,
+  listRuns,
   loadFleet,
   pruneAudit,
   countFlowRows,

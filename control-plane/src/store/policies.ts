@@ -157,8 +157,8 @@ export interface NewActivation {
   /** Why, and the commit that the files were of. */
   readonly message?: string;
   readonly commit?: string;
-  /** A hold ends with it; what its audit entry tells. */
-  readonly endsHold?: Readonly<Record<string, unknown>>;
+  /** A hold ends with it: what its audit entry tells, and the lineages that hosts showed. */
+  readonly endsHold?: { readonly details: Readonly<Record<string, unknown>>; readonly shown: readonly string[] };
 }
 
 /** Returns the policy's id. */
@@ -178,7 +178,10 @@ export async function activatePolicy(tx: Transaction, input: NewActivation): Pro
     })
     .execute();
   await setRevision(tx, { tenant, revision });
-  if (input.endsHold !== undefined) await endHold(tx, { tenant, revision, note: { ...note, details: input.endsHold } });
+  if (input.endsHold !== undefined) {
+    const { details, shown } = input.endsHold;
+    await endHold(tx, { tenant, revision, shown, note: { ...note, details } });
+  }
   await writeAudit(tx, tenant, { ...note, details: { ...note.details, policy, revision } });
   return policy;
 }

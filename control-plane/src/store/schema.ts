@@ -131,6 +131,14 @@ export interface Tables {
     previous_hash: string;
     hash: string;
   };
+  /** Starts of a control plane, in their order. An empty `run`: of that lineage nothing more is asked. */
+  control_plane_runs: {
+    tenant: string;
+    number: number;
+    lineage: string;
+    run: string;
+    revision: number;
+  };
   audit_checkpoints: {
     tenant: string;
     log: string;
@@ -618,6 +626,16 @@ const renewingTokens: Migration = {
   },
 };
 
+const controlPlaneRuns: Migration = {
+  async up(db: Kysely<unknown>) {
+    await createTable(db, {
+      name: 'control_plane_runs',
+      columns: { tenant: 'text', number: 'bigint', lineage: 'text', run: 'text', revision: 'bigint' },
+      key: ['tenant', 'number'],
+    });
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -639,4 +657,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0017-ephemeral': ephemeral,
   '0018-asked-ports': askedPorts,
   '0019-renewing-tokens': renewingTokens,
+  '0020-control-plane-runs': controlPlaneRuns,
 };
