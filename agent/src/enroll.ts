@@ -3,7 +3,6 @@
 
 import { X509Certificate } from 'node:crypto';
 import { hostname } from 'node:os';
-import { setTimeout } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -15,6 +14,7 @@ import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest, createHostKey } from './certificate-request.ts';
 import { type ControlPlaneAddress, parseControlPlaneAddress } from './control-plane-address.ts';
 import { callUnary, openClient, type ServiceError } from './control-plane-client.ts';
+import { createPatience, type Unheard } from './enrol-patience.ts';
 import {
   type EnrolledHost,
   readIdentityFiles,
@@ -23,7 +23,7 @@ import {
   writeIdentityFiles,
 } from './identity-files.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
-import { pushbackOf, withChance } from './pushback.ts';
+import { pushbackOf } from './pushback.ts';
 
 export interface EnrollRequest {
   /** HOST:PORT. */
@@ -39,6 +39,12 @@ export interface EnrollRequest {
   readonly renewIdentity?: boolean;
   /** Of each of the two connections; default 10,000, sensible 1,000 to 60,000. */
   readonly timeoutMs?: number;
+  /** How long to come again where the control plane has no room now, or went away after it was there; default 300,000. */
+  readonly patienceMs?: number;
+  /** Where nobody answers at all; default `fail`. */
+  readonly unreachable?: 'fail' | 'try-again';
+  /** Called once, before the first wait, with what the first try came to. */
+  readonly waiting?: (problem: string) => void;
   readonly now?: () => Millis;
 }
 
@@ -99,8 +105,11 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
     return unwritable(error);
   }
 
-  const pinned = await untilHeard(() =>
-    pinnedCaOf({ ...request, address: address.value, proxyAddress: proxy?.value, timeoutMs, now }),
+  const { patienceMs: ms = defaultPatienceMs, unreachable = 'fail', waiting = () => undefined } = request;
+  const patience = createPatience({ ms, unreachable, waiting });
+  const addresses = { address: address.value, proxyAddress: proxy?.value };
+  const pinned = await patience.untilHeard(timeoutMs, (tryMs) =>
+    pinnedCaOf({ ...request, ...addresses, timeoutMs: tryMs, now }),
   );
   if (!pinned.ok) return err({ code: pinned.error.code, message: pinned.error.message });
   const ca = pinned.value.caPem;
@@ -108,9 +117,8 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   const own =
     isRenewal && present.ok ? { own: { key: present.value.key, certificate: present.value.certificate } } : {};
   const renews = isRenewal ? { renewsIdentity: true as const } : {};
-  const addresses = { address: address.value, proxyAddress: proxy?.value };
-  const question = { ...request, ...addresses, ca, name, key, timeoutMs, now, ...own, renews };
-  const reply = await untilHeard(() => askForCertificate(question));
+  const question = { ...request, ...addresses, ca, name, key, now, ...own, renews };
+  const reply = await patience.untilHeard(timeoutMs, (tryMs) => askForCertificate({ ...question, timeoutMs: tryMs }));
   if (!reply.ok) return err({ code: reply.error.code, message: reply.error.message });
   if (reply.value.kind === 'refused') return fail(reply.value.code, refusalMessage(reply.value, { ...request, name }));
   const { host, tenant } = reply.value;
@@ -126,38 +134,26 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   return ok(enrolled);
 }
 
-/** How often, and for how long at first, a host comes again that found no place beside many others. */
-const tries = 6;
-const firstWaitMs = 250;
-
-interface Unheard {
-  readonly wasClosed?: true;
-  /** The control plane's own word for when to come back. */
-  readonly retryAfterMs?: number;
-}
-
-/** Comes again where the other side had no room, and nothing has come of it. */
-async function untilHeard<T, E extends Unheard>(attempt: () => Promise<Result<T, E>>): Promise<Result<T, E>> {
-  for (let tried = 1; ; tried += 1) {
-    const result = await attempt();
-    if (result.ok || tried === tries) return result;
-    const { wasClosed, retryAfterMs } = result.error;
-    if (wasClosed !== true && retryAfterMs === undefined) return result;
-    await setTimeout(withChance(retryAfterMs ?? firstWaitMs * 2 ** (tried - 1)));
-  }
-}
+const defaultPatienceMs = 300_000;
 
 type CaQuestion = Pick<EnrollRequest, 'caFingerprint'> &
   Pick<Question, 'address' | 'proxyAddress' | 'timeoutMs' | 'now'>;
 
 export async function pinnedCaOf(question: CaQuestion): Promise<Result<PinnedCa, EnrollError & Unheard>> {
   const { address, proxyAddress: proxy, caFingerprint: fingerprint, timeoutMs, now } = question;
-  if (proxy === undefined) return fetchPinnedCa({ ...address, fingerprint, timeoutMs, now });
+  if (proxy === undefined) return orAway(await fetchPinnedCa({ ...address, fingerprint, timeoutMs, now }));
   const signal = AbortSignal.timeout(timeoutMs);
   const through = await connectThroughProxy({ proxy, target: address, signal });
-  if (through.ok) return fetchPinnedCa({ ...address, fingerprint, timeoutMs, now, socket: through.value });
+  if (through.ok)
+    return orAway(await fetchPinnedCa({ ...address, fingerprint, timeoutMs, now, socket: through.value }));
   const { reason } = through.error;
-  return fail('control-plane-unreachable', `${reason}; check the proxy, and that it lets this host through`);
+  const message = `${reason}; check the proxy, and that it lets this host through`;
+  return err({ code: 'control-plane-unreachable', message, isAway: true });
+}
+
+function orAway(found: Result<PinnedCa, EnrollError & Unheard>): Result<PinnedCa, EnrollError & Unheard> {
+  if (found.ok || found.error.code !== 'control-plane-unreachable') return found;
+  return err({ ...found.error, isAway: true });
 }
 
 interface Question {
@@ -187,13 +183,8 @@ async function askForCertificate(question: Question): Promise<Result<EnrolReply,
       clientClock: now(),
       ...question.renews,
     });
-    const answer = await callUnary({
-      client,
-      method: enrolmentService.enrol,
-      request,
-      timeoutMs,
-      unconnected: 'try-again',
-    });
+    // Whoever comes again because the answer was lost on the way shows the same key, and is given what it was given.
+    const answer = await callUnary({ client, method: enrolmentService.enrol, request, timeoutMs });
     if (answer.kind === 'failed') {
       const retryAfterMs = pushbackOf(answer.error.metadata);
       return err({ ...callError(answer.error, controlPlane), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
@@ -206,12 +197,13 @@ async function askForCertificate(question: Question): Promise<Result<EnrolReply,
   }
 }
 
-function callError(error: ServiceError, controlPlane: string): EnrollError {
+function callError(error: ServiceError, controlPlane: string): EnrollError & Unheard {
   const isAway = error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED;
   if (isAway) {
     return {
       code: 'control-plane-unreachable',
       message: `${controlPlane} did not answer the enrolment (${error.details}); try again, with a new token if this one turns out spent`,
+      isAway: true,
     };
   }
   return {

@@ -28,6 +28,10 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .addOption(state())
     .option('--proxy <host:port>', 'an HTTP proxy (CONNECT) on the way to the control plane')
     .option('--name <name>', 'the workload’s name; default: the host name')
+    .option(
+      '--timeout <duration>',
+      'how long to try, also where nobody answers; default: 5m where the control plane has no room now, once where nobody answers',
+    )
     .option('--renew-identity', 'a new identity for a host that is enrolled: it keeps its name and labels', false)
     .action(async (options) => (await import('./commands/enroll.ts')).enrollCommand(options));
   program

@@ -20,6 +20,7 @@ import { type CallStatus, comeBack } from './call-status.ts';
 import { renewingCallerOf } from './caller.ts';
 import type { AgentCertificateRequest, Pki } from './pki.ts';
 import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
+import { RepeatedEnrolments } from './repeated-enrolments.ts';
 import type { RpcPeer, UnaryMethod } from './rpc-call.ts';
 
 /** How far a host's clock may be off; certificates begin twice that in the past. */
@@ -45,7 +46,10 @@ export interface EnrolmentOptions {
 const defaultRenewExpiredMs = 365 * 86_400_000;
 /** The greatest request: a token, a name, and a CSR at its largest. */
 const mostRequestBytes = 16 * 1024;
-const retryAfterMs = 2000;
+/** Who is sent away comes back in turn: so many in a second find room, at the least that was measured. */
+const perSecond = 100;
+const leastRetryMs = 2000;
+const mostRetryMs = 30_000;
 
 /** Enrolments and renewals have places of their own: neither can keep out the other. */
 export function createEnrolmentService(options: EnrolmentOptions): Readonly<Record<'enrol' | 'renew', UnaryMethod>> {
@@ -53,13 +57,14 @@ export function createEnrolmentService(options: EnrolmentOptions): Readonly<Reco
   const renewals = places('renewals', options.log);
   const budget = new RateBudget(options.renewals ?? renewalRate);
   const checks = { ...options, expiredMs: options.renewExpiredMs ?? defaultRenewExpiredMs };
+  const repeated = new RepeatedEnrolments(options.elapsedMs);
   return {
     enrol: {
       kind: 'unary',
       mostBytes: mostRequestBytes,
       // Whoever has a token; it stands in the request.
       refusalOf: () => undefined,
-      answer: (request, peer) => enrolments(() => enrol(request, peer, checks)),
+      answer: (request, peer) => enrolments(() => enrol(request, peer, { ...checks, repeated })),
     },
     renew: {
       kind: 'unary',
@@ -83,9 +88,15 @@ type Answering = (work: () => Promise<EnrolReply | RequestProblem>) => Promise<R
 
 function places(what: 'enrolments' | 'renewals', log: Logger): Answering {
   let inProgress = 0;
+  /** Since there was room. */
+  let sentAway = 0;
   return async (work) => {
-    if (inProgress >= mostAtOnce)
+    if (inProgress >= mostAtOnce) {
+      sentAway += 1;
+      const retryAfterMs = Math.min(mostRetryMs, leastRetryMs + (sentAway * 1000) / perSecond);
       return err(comeBack(`${mostAtOnce} ${what} are in progress; try again in a moment`, retryAfterMs));
+    }
+    sentAway = 0;
     inProgress += 1;
     try {
       const result = await work();
@@ -107,7 +118,7 @@ interface RequestProblem extends CallStatus {
 async function enrol(
   bytes: Uint8Array,
   peer: RpcPeer,
-  options: EnrolmentOptions,
+  options: EnrolmentOptions & { readonly repeated: RepeatedEnrolments },
 ): Promise<EnrolReply | RequestProblem> {
   const { backend, log, now } = options;
   const { address } = peer;
@@ -121,14 +132,18 @@ async function enrol(
     backend.enrolmentRefused({ address, host: request.value.host, reason: code });
     return { kind: 'refused', code, detail, serverClock: now() };
   };
-  const problem = await problemBeforeToken(request.value, options);
-  if (problem !== undefined) return refused(problem.code, problem.detail);
+  const checked = await checkBeforeToken(request.value, options);
+  if (!checked.ok) return refused(checked.error.code, checked.error.detail);
   const { token, host, csr } = request.value;
   const isProven = request.value.renewsIdentity === true && isOfHost(peer, host, options);
   const renewal = isProven ? { renewal: 'proven' as const } : {};
-  const redeemed = await backend.redeemToken({ token: new Secret(token), host, ...renewal });
+  const redeem = async () => {
+    const redeemed = await backend.redeemToken({ token: new Secret(token), host, ...renewal });
+    if (redeemed.ok) log.info({ host: redeemed.value.host }, 'enrolled');
+    return redeemed;
+  };
+  const redeemed = await options.repeated.redeem({ token, host, publicKey: checked.value }, redeem);
   if (!redeemed.ok) return refused(redeemed.error, '');
-  log.info({ host: redeemed.value.host }, 'enrolled');
   return issue({ ...redeemed.value, csr }, options);
 }
 
@@ -138,20 +153,21 @@ function isOfHost(peer: RpcPeer, host: string, { backend }: EnrolmentOptions): b
   return caller.ok && caller.value.identity.host === host;
 }
 
-async function problemBeforeToken(
+/** The key that the request proves, as SPKI. */
+async function checkBeforeToken(
   { host, csr, clientClock }: EnrolRequest,
   { now, pki }: EnrolmentOptions,
-): Promise<{ readonly code: EnrolmentRefusal; readonly detail: string } | undefined> {
+): Promise<Result<Uint8Array, { readonly code: EnrolmentRefusal; readonly detail: string }>> {
   if (!namePattern.test(host)) {
-    return { code: 'name-invalid', detail: `"${host}" is not of the form ${namePattern.source}` };
+    return err({ code: 'name-invalid', detail: `"${host}" is not of the form ${namePattern.source}` });
   }
   const aheadMs = clientClock - now();
   if (Math.abs(aheadMs) > greatestSkewMs) {
     const seconds = Math.round(Math.abs(aheadMs) / 1000);
-    return { code: 'clock-skew', detail: `the host's clock is ${seconds} s ${aheadMs > 0 ? 'ahead' : 'behind'}` };
+    return err({ code: 'clock-skew', detail: `the host's clock is ${seconds} s ${aheadMs > 0 ? 'ahead' : 'behind'}` });
   }
   const key = await pki.checkCsr(csr);
-  return key.ok ? undefined : { code: 'csr-invalid', detail: key.error };
+  return key.ok ? ok(new Uint8Array(key.value.rawData)) : err({ code: 'csr-invalid', detail: key.error });
 }
 
 interface Renewing {

@@ -33,8 +33,8 @@ export type PinnedTlsErrorCode =
 export interface PinnedTlsError {
   readonly code: PinnedTlsErrorCode;
   readonly message: string;
-  /** The connection ended before the other side said who it is: a control plane that has no place for one more ends it so. */
-  readonly wasClosed?: true;
+  /** A connection came about, and it ended, or the time did, before the other side said who it is: as with a control plane that has no room now. */
+  readonly hadNoRoom?: true;
 }
 
 export async function fetchPinnedCa(request: PinnedCaRequest): Promise<Result<PinnedCa, PinnedTlsError>> {
@@ -98,6 +98,7 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
     const through = request.socket === undefined ? {} : { socket: request.socket };
     const socket = connect({ ...options, ...through, rejectUnauthorized: false });
     let isSecure = false;
+    let isConnected = false;
     const settle = (result: Result<readonly Buffer[], PinnedTlsError>) => {
       clearTimeout(timer);
       socket.destroy();
@@ -105,12 +106,16 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
     };
     const timer = setTimeout(() => {
       settle(
-        fail(
-          'control-plane-unreachable',
-          `no answer from ${at} within ${timeoutMs} ms; check the address, the port and firewalls between`,
-        ),
+        err({
+          code: 'control-plane-unreachable',
+          message: `no answer from ${at} within ${timeoutMs} ms; check the address, the port and firewalls between`,
+          ...(isConnected ? { hadNoRoom: true as const } : {}),
+        }),
       );
     }, timeoutMs);
+    socket.once('connect', () => {
+      isConnected = true;
+    });
     socket.once('secureConnect', () => {
       isSecure = true;
       settle(ok(chainOf(socket)));
@@ -122,7 +127,7 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
           ? err({
               code: 'not-a-control-plane',
               message: `${at} answers, but not in TLS as a control plane does (${tlsProblem(error)}); check the port, and whether this one is meant to be reached without TLS (http://)`,
-              ...(!isSecure && error.code === 'ECONNRESET' ? { wasClosed: true as const } : {}),
+              ...(!isSecure && error.code === 'ECONNRESET' ? { hadNoRoom: true as const } : {}),
             })
           : fail(
               'control-plane-unreachable',

@@ -174,7 +174,8 @@ describe('enrolment fails with a code and what to do', () => {
     await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
     const address = mute.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const result = await enroll(requestWith({ controlPlane: `127.0.0.1:${port}`, timeoutMs: 100 }));
+    const request = requestWith({ controlPlane: `127.0.0.1:${port}`, timeoutMs: 100, patienceMs: 0 });
+    const result = await enroll(request);
     expect(result.ok ? 'enrolled' : result.error.code).toBe('control-plane-unreachable');
     mute.close();
   });

@@ -1,6 +1,8 @@
 // `segwall-agent enroll`: buys this host its certificate with a join token. Nothing is enforced by it yet.
 
 import { join } from 'node:path';
+import { durationForm, parseDurationMs } from '#model/duration.ts';
+import { safeText } from '#model/safe-text.ts';
 import { CommandError, type ExitCode } from '../command-error.ts';
 import { type EnrollErrorCode, enroll } from '../enroll.ts';
 import { type JoinTokenErrorCode, readJoinToken } from '../join-token.ts';
@@ -15,10 +17,15 @@ export interface EnrollOptions {
   readonly state: string;
   readonly name?: string;
   readonly renewIdentity?: boolean;
+  /** A duration; absent: a while where there is no room, and no second try where nobody answers. */
+  readonly timeout?: string;
 }
 
+type FailureCode = EnrollErrorCode | JoinTokenErrorCode | 'timeout-invalid';
+
 /** Wrong use is 2; all else could not be reached or was not allowed. */
-const wrongUse: ReadonlySet<EnrollErrorCode | JoinTokenErrorCode> = new Set([
+const wrongUse: ReadonlySet<FailureCode> = new Set([
+  'timeout-invalid',
   'token-missing',
   'token-twice',
   'token-unreadable',
@@ -29,13 +36,27 @@ const wrongUse: ReadonlySet<EnrollErrorCode | JoinTokenErrorCode> = new Set([
   'fingerprint-invalid',
 ]);
 
-export async function enrollCommand({ state, token, tokenFile, ...options }: EnrollOptions): Promise<void> {
+const mostPatienceMs = 86_400_000;
+
+export async function enrollCommand({ state, token, tokenFile, timeout, ...options }: EnrollOptions): Promise<void> {
+  const patienceMs = timeout === undefined ? undefined : parseDurationMs(timeout);
+  if (timeout !== undefined && (patienceMs === undefined || patienceMs > mostPatienceMs)) {
+    const message = `--timeout is "${timeout}"; allowed is ${durationForm}, at most 1d`;
+    throw notEnrolled({ code: 'timeout-invalid', message });
+  }
   if (tokenFile === '-' && process.stdin.isTTY)
     process.stderr.write('paste the join token, then press Enter and Ctrl-D\n');
   const source = { ...(token !== undefined && { token }), ...(tokenFile !== undefined && { tokenFile }) };
   const secret = await readJoinToken(source, { environment: process.env, input: process.stdin });
   if (!secret.ok) throw notEnrolled(secret.error);
-  const outcome = await enroll({ ...options, token: secret.value, stateDirectory: state });
+  const outcome = await enroll({
+    ...options,
+    token: secret.value,
+    stateDirectory: state,
+    ...(patienceMs === undefined ? {} : { patienceMs, unreachable: 'try-again' as const }),
+    waiting: (problem) =>
+      process.stderr.write(`${safeText(problem)}; trying again for ${timeout ?? '5m'} (--timeout)\n`),
+  });
   if (!outcome.ok) throw notEnrolled(outcome.error);
   const { host, tenant, controlPlane } = outcome.value;
   const isPackages = state === packageStateDirectory;
@@ -52,7 +73,7 @@ export async function enrollCommand({ state, token, tokenFile, ...options }: Enr
 }
 
 interface Failure {
-  readonly code: EnrollErrorCode | JoinTokenErrorCode;
+  readonly code: FailureCode;
   readonly message: string;
 }
 

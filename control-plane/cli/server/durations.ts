@@ -1,28 +1,15 @@
 // Durations and instants as people type them.
 
+import { durationForm, parseDurationMs } from '#model/duration.ts';
 import { CommandFailure } from './failure.ts';
-
-const unitMs: Readonly<Record<string, number>> = {
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-  w: 604_800_000,
-};
 
 /** "500ms", "30s", "15m", "1h", "7d", "2w" in milliseconds. */
 export function durationMs(text: string, option: string): number {
-  const match = /^(\d{1,9})(ms|s|m|h|d|w)$/.exec(text);
-  const unit = unitMs[match?.[2] ?? ''];
-  if (match === null || unit === undefined) {
-    throw new CommandFailure(
-      2,
-      'bad-option',
-      `${option} is "${text}"; allowed is a number with ms, s, m, h, d or w, as in 30s or 7d`,
-    );
+  const ms = parseDurationMs(text);
+  if (ms === undefined) {
+    throw new CommandFailure(2, 'bad-option', `${option} is "${text}"; allowed is ${durationForm}`);
   }
-  return Number(match[1]) * unit;
+  return ms;
 }
 
 /** Whole seconds, rounded up, within bounds. */
