@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createLab, type Lab } from '#test/support/lab.ts';
+import { forgetConnections, nftIn, sweepMarksIn } from '#test/support/inside.ts';
+import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { allCells, cellText, type HostProbe, probeMatrix, startProbe } from '#test/support/probe.ts';
 import type { Listener } from '#test/support/probe-protocol.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -17,7 +18,9 @@ async function standUp(name: string, hosts: readonly string[], services: readonl
   const made = await Promise.all(
     hosts.map((host, at) => lab.addHost({ name: host, ipv4: `10.7.0.${at + 1}`, ipv6: `fd07::${at + 1}` })),
   );
-  const probes = new Map((await Promise.all(made.map(startProbe))).map((probe) => [probe.host.name, probe]));
+  const probes = new Map(
+    (await Promise.all(made.map((host) => startProbe(host)))).map((probe) => [probe.host.name, probe]),
+  );
   await Promise.all([...probes.values()].map((probe) => probe.listen(services)));
   return { lab, probes };
 }
@@ -55,6 +58,87 @@ describe('a lab', () => {
       await waitFor(() => namespacesOf(name).length === 0, { what: `the namespaces of ${name} are gone` });
     },
   );
+});
+
+describe('what works inside a host without a process', () => {
+  const script = `table inet held {
+  set s { type ipv4_addr; flags interval; elements = { 10.0.0.1 comment "one" }; };
+  chain i { type filter hook input priority filter; tcp dport ssh counter packets 3 bytes 7 accept comment "\u00e9"; ip protocol icmp ct mark 0x10 drop; };
+}\n`;
+  let lab: Lab;
+  let a: LabHost;
+  let b: LabHost;
+  beforeAll(async () => {
+    lab = await createLab({ name: 'inside' });
+    a = await lab.addHost({ name: 'a' });
+    b = await lab.addHost({ name: 'b' });
+  });
+  afterAll(() => lab.remove());
+
+  test('nft says and does what its program does', async () => {
+    const both = async (args: readonly string[], input = '') => {
+      const byProgram = await a.exec(['nft', ...args], { input });
+      return [await nftIn(a, args, input), byProgram].map(({ exitCode, stdout, stderr }) => ({
+        exitCode,
+        stdout,
+        stderr: stderr.replace(/^\/dev\/stdin:[\d:-]+ /, ''),
+      }));
+    };
+    expect(await nftIn(a, ['-c', '-f', '-'], script)).toMatchObject({ exitCode: 0 });
+    expect((await nftIn(a, ['list', 'ruleset'])).stdout).toBe('');
+    expect(await nftIn(a, ['-f', '-'], script)).toMatchObject({ exitCode: 0 });
+    for (const options of [[], ['-n'], ['-s', '-p'], ['-t'], ['-a'], ['-j']]) {
+      const [here, there] = await both([...options, 'list', 'table', 'inet', 'held']);
+      expect(here?.stdout).toContain('held');
+      expect(here).toEqual(there);
+    }
+    for (const [args, input] of [
+      [['list', 'table', 'inet', 'nobody'], ''],
+      [['-f', '-'], 'add rule inet held nowhere accept\n'],
+      [['-f', '-'], 'add rool\n'],
+    ] as const) {
+      const [here, there] = await both(args, input);
+      expect(here).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Error') });
+      expect(here).toEqual(there);
+    }
+    // Hosts asked at once are kept apart, and a host that is gone is an error.
+    const rulesets = await Promise.all([b, a, b].map((host) => nftIn(host, ['list', 'ruleset'])));
+    expect(rulesets.map(({ stdout }) => stdout.includes('held'))).toEqual([false, true, false]);
+    await expect(nftIn({ namespace: `${lab.name}.gone` }, ['list', 'ruleset'])).rejects.toThrow('ENOENT');
+  });
+
+  test("connections are forgotten, and their marks swept, in that host's conntrack alone", async () => {
+    const entries = async (host: LabHost) => (await host.exec(['conntrack', '-L'])).stdout.trim().split('\n');
+    for (const host of [a, b])
+      await host.exec([
+        'conntrack',
+        '-I',
+        '-p',
+        'udp',
+        '-s',
+        '192.0.2.1',
+        '-d',
+        '192.0.2.2',
+        '--sport',
+        '7',
+        '--dport',
+        '9',
+        '-t',
+        '600',
+        '-m',
+        '16',
+      ]);
+    expect(await sweepMarksIn(a, { bits: 16, but: 0 })).toEqual({ ok: true, value: 1 });
+    expect([await entries(a), await entries(b)].map(([entry = '']) => /mark=(\d+)/.exec(entry)?.[1])).toEqual([
+      '0',
+      '16',
+    ]);
+    await forgetConnections(a);
+    expect([await entries(a), await entries(b)].map(([entry = '']) => entry.includes('192.0.2.1'))).toEqual([
+      false,
+      true,
+    ]);
+  });
 });
 
 describe('a probe', () => {

@@ -224,8 +224,13 @@ function probeAll(targets: readonly ProbeTarget[], silenceMs: number): Promise<r
   return new Promise((resolve) => {
     const outcomes = new Map<number, ProbeOutcome>();
     const pending = new Map<number, (detail?: string) => void>();
+    // A process that had no time finds its timers due before it has looked at its sockets.
     const silence = setTimeout(() => {
-      for (const giveUp of [...pending.values()]) giveUp();
+      const settledBefore = outcomes.size;
+      setImmediate(() => {
+        if (outcomes.size > settledBefore) silence.refresh();
+        else for (const giveUp of [...pending.values()]) giveUp();
+      });
     }, silenceMs);
     const settle = (index: number, outcome: ProbeOutcome) => {
       if (outcomes.has(index)) return;

@@ -1,10 +1,9 @@
 // Brings a state about the way an agent does: one enforcer a host, in this process, each with its own numbering, epochs and
-// transactions from what stands in the kernel to what should. Only nft runs inside the host.
+// transactions from what stands in the kernel to what should. Only nft's library works inside the host.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import type { Nft } from '#agent/nft.ts';
@@ -12,6 +11,7 @@ import { openStateDirectory } from '#agent/state-directory.ts';
 import { endTowards } from '#agent-core/decision.ts';
 import { parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { err, ok } from '#model/result.ts';
+import { nftIn, sweepMarksIn } from '#test/support/inside.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { endText } from './decided.ts';
@@ -20,12 +20,10 @@ import { differences, expectedReports, type Report, reportText } from './reports
 import { managedHosts, type Scenario } from './scenario.ts';
 import type { Stage } from './table.ts';
 
-const sweepProcess = fileURLToPath(new URL('../support/sweep-process.ts', import.meta.url));
-
-/** nft inside a host of the lab. */
+/** nft inside a host of the lab, without its process. */
 export function labNft(host: LabHost): Nft {
   const nft = async (args: readonly string[], input: string) => {
-    const result = await host.exec(['nft', ...args], { input, timeoutMs: 60_000, env: { LC_ALL: 'C' } });
+    const result = await nftIn(host, args, input);
     return result.exitCode === 0 ? ok(result.stdout) : err(result.stderr.trim());
   };
   const discard = async (args: readonly string[], input: string) => {
@@ -47,10 +45,7 @@ export async function startEnforcer(host: LabHost, directory: string): Promise<T
     log: pino({ level: 'silent' }),
     // On one half of the hosts every peer map answers with tags; in the kernel in memory (traced.ts) on the other.
     ...(isEvenName(host.name) ? { mostWalks: 0 } : {}),
-    sweepMarks: async ({ bits, but }) => {
-      const swept = await host.exec([process.execPath, sweepProcess, String(bits), String(but)]);
-      return swept.exitCode === 0 ? ok(Number(swept.stdout)) : err(swept.stderr.trim());
-    },
+    sweepMarks: (sweep) => sweepMarksIn(host, sweep),
   });
   await enforcer.start();
   return enforcer;
@@ -119,7 +114,7 @@ async function countsOf(lab: Lab, enforcers: ReadonlyMap<string, TableEnforcer>)
   for (const [name, enforcer] of enforcers) {
     const host = lab.hosts.get(name);
     if (host === undefined) throw new Error(`the lab has no host ${name}`);
-    const listing = await host.exec(['nft', '-n', 'list', 'table', 'inet', 'segwall']);
+    const listing = await nftIn(host, ['-n', 'list', 'table', 'inet', 'segwall']);
     for (const [, number, packets] of listing.stdout.matchAll(/counter n_(\d+) \{\s+packets (\d+)/g)) {
       const decision = enforcer.decisionOf(Number(number));
       if (decision !== undefined) add(counterText({ host: name, ...decision }), Number(packets));
@@ -144,5 +139,5 @@ function counterText({ host, direction, end }: Pick<Report, 'host' | 'direction'
 /** The workload has left the fleet: its machine stays, without rules and without memory of them. */
 async function leave(host: LabHost, enforcers: Map<string, TableEnforcer>): Promise<void> {
   if (!enforcers.delete(host.name)) return;
-  await host.exec(['nft', 'delete', 'table', 'inet', 'segwall']);
+  await nftIn(host, ['delete', 'table', 'inet', 'segwall']);
 }

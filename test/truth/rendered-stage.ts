@@ -5,6 +5,7 @@ import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { renderFromNothing } from '#agent-core/render.ts';
 import { parseTableState } from '#agent-core/table-state.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { forgetConnections, nftIn } from '#test/support/inside.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';
 import { managedHosts, type Scenario } from './scenario.ts';
 import type { Stage } from './table.ts';
@@ -38,8 +39,10 @@ export async function loadRuleSet(host: LabHost, ruleSet: HostRuleSet): Promise<
   const mostWalks = ruleSet.revision % 2 === 0 ? 0 : mostWalksDefault;
   const script = renderFromNothing(ruleSet, { essentials: [], mostWalks });
   const input = `add table inet segwall\ndelete table inet segwall\n${script}`;
-  const result = await host.exec(['nft', '-f', '-'], { input });
+  const result = await nftIn(host, ['-f', '-'], input);
   if (result.exitCode !== 0) throw new Error(`${host.name}: nft refused the rendered script: ${result.stderr}`);
+  // A script from nothing begins at epoch 1 each time, so what the step before allowed would count as judged by this one: a UDP probe
+  // that gets a source port used within the last two minutes would pass by the old verdict. (An agent goes on counting.)
   await forgetConnections(host);
   const loaded = await loadedRevision(host);
   if (loaded !== ruleSet.revision) {
@@ -47,22 +50,13 @@ export async function loadRuleSet(host: LabHost, ruleSet: HostRuleSet): Promise<
   }
 }
 
-/**
- * A script from nothing begins at epoch 1 each time, so what the step before allowed would count as judged by this one: a UDP
- * probe that gets a source port used within the last two minutes would pass by the old verdict. (An agent goes on counting.)
- */
-async function forgetConnections(host: LabHost): Promise<void> {
-  const result = await host.exec(['conntrack', '-F']);
-  if (result.exitCode !== 0) throw new Error(`${host.name}: conntrack could not be emptied: ${result.stderr}`);
-}
-
 async function unload(host: LabHost): Promise<void> {
   const input = 'add table inet segwall\ndelete table inet segwall\n';
-  const result = await host.exec(['nft', '-f', '-'], { input });
+  const result = await nftIn(host, ['-f', '-'], input);
   if (result.exitCode !== 0) throw new Error(`${host.name}: nft could not unload: ${result.stderr}`);
 }
 
 export async function loadedRevision(host: LabHost): Promise<number | undefined> {
-  const listing = await host.exec(['nft', 'list', 'chain', 'inet', 'segwall', 'state']);
+  const listing = await nftIn(host, ['list', 'chain', 'inet', 'segwall', 'state']);
   return listing.exitCode === 0 ? parseTableState(listing.stdout)?.revision : undefined;
 }

@@ -6,10 +6,12 @@ import {
   allCells,
   type Cell,
   cellText,
+  defaultSilenceMs,
   type Expected,
   type HostProbe,
   type ProbedCell,
   probeMatrix,
+  shortSilenceMs,
   startProbe,
 } from '#test/support/probe.ts';
 import { type Scenario, type State, stateOf } from './scenario.ts';
@@ -63,7 +65,8 @@ export async function runTable(options: TableOptions): Promise<TableReport> {
       const state = stateOf(scenario, name);
       const world = (options.createWorld ?? createWorld)(scenario, state);
       await stage.enter({ state, world, revision: at + 1 });
-      const probed = await probeStep({ lab, probes, scenario, world });
+      const silenceMs = stage.misreported === undefined ? defaultSilenceMs : shortSilenceMs;
+      const probed = await probeStep({ lab, probes, scenario, world, silenceMs });
       cells += probed.length;
       const step = `${at + 1}. ${name}`;
       mismatches.push(...compare({ step, probed, world }));
@@ -87,7 +90,7 @@ export async function runTable(options: TableOptions): Promise<TableReport> {
 export async function standUp(lab: Lab, scenario: Scenario): Promise<ReadonlyMap<string, HostProbe>> {
   const started = await Promise.all(
     Object.entries(scenario.hosts).map(async ([name, { ipv4, ipv6 }]) => {
-      const probe = await startProbe(await lab.addHost({ name, ipv4, ipv6 }));
+      const probe = await startProbe(await lab.addHost({ name, ipv4, ipv6 }), { rejections: 'swift' });
       await probe.listen(scenario.services);
       return [name, probe] as const;
     }),
@@ -100,11 +103,13 @@ export async function probeStep(input: {
   readonly probes: ReadonlyMap<string, HostProbe>;
   readonly scenario: Scenario;
   readonly world: World;
+  readonly silenceMs?: number;
 }): Promise<readonly ProbedCell[]> {
   const hosts = Object.keys(input.scenario.hosts).flatMap((name) => input.lab.hosts.get(name) ?? []);
   const cells = allCells(hosts, input.scenario.services, input.scenario.families);
   if (cells.length === 0) throw new Error(`the scenario "${input.scenario.name}" has no cells`);
-  return probeMatrix({ probes: input.probes, cells }, (cell) => input.world.expectationOf(cell).outcome);
+  const { probes, silenceMs = defaultSilenceMs } = input;
+  return probeMatrix({ probes, cells, silenceMs }, (cell) => input.world.expectationOf(cell).outcome);
 }
 
 export function compare(input: {
