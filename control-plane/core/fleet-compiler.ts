@@ -108,6 +108,11 @@ export class FleetCompiler {
     return new Set(sortedByCodeUnits(this.#hosts.keys()));
   }
 
+  /** Those whose rule sets were asked for, and are kept up. */
+  *askedHosts(): Generator<string> {
+    for (const { name, compiled } of this.#hosts.values()) if (compiled !== undefined) yield name;
+  }
+
   /** When time alone next changes a rule: call `apply` then, if with no changes. */
   get nextChangeAt(): Millis | undefined {
     return this.#rules.nextChangeAt;

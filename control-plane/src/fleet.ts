@@ -57,6 +57,7 @@ import { HostPresences, presenceProblem } from './host-presence.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { OwedWrites, type StoreTrouble } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
+import { PreparedPolicy } from './prepared-policy.ts';
 import { type Protection, protections } from './protection.ts';
 import { type InForce, Publication } from './publication.ts';
 import { RateBudget } from './rate-budget.ts';
@@ -134,8 +135,23 @@ function presenceKey(host: string): string {
   return `presence/${host}`;
 }
 
-interface Activating {
+/** A policy whose turn may come long after it was judged, and what is looked at once more then. */
+interface Judged {
   readonly policy: Policy;
+  readonly prepared?: PreparedPolicy;
+  /**
+   * `beside`: the revision at which the policy was activated that was in force then. `hostNames`: whether its own workloads may have the names
+   * of hosts that came since.
+   */
+  readonly judged?: { readonly beside: number; readonly hostNames: 'refused' | 'trusted' };
+  /** Throws where something else speaks against it by now; then nothing is changed. */
+  readonly assertStill?: () => void;
+}
+
+/** Another policy came into force since it was judged, or a host that enrolled has the name of one of its workloads. Nothing was changed; it is to be judged again. */
+export type Overtaken = 'overtaken';
+
+interface Activating extends Judged {
   readonly source: NewActivation['source'];
   readonly kind: ActivationKind;
   readonly note: Omit<AuditNote, 'at'>;
@@ -187,6 +203,9 @@ export class Fleet implements AgentBackend {
     settle: () => this.#publication.publish(this.#inForce()),
   });
   readonly #publication: Publication;
+  readonly #policyTime: () => Millis;
+  /** One at a time: each holds the whole fleet's rule sets a second time. */
+  #preparing: Promise<unknown> = Promise.resolve();
   /** Who enforces what, and waiting for it. */
   readonly standing = new FleetStanding({
     sessions: this.sessions,
@@ -268,8 +287,9 @@ export class Fleet implements AgentBackend {
         this.#auditSoon({ actor: 'control-plane', action: 'entries-skipped', target, details }),
     });
     const timeCame = () => this.#soon('time', () => this.#timePassed(), 'operators');
-    const policyTime = options.policyTime ?? options.now;
-    this.#publication = new Publication({ sessions: this.sessions, now: policyTime, timeCame }, this.#inForce());
+    this.#policyTime = options.policyTime ?? options.now;
+    const publishing = { sessions: this.sessions, now: this.#policyTime, timeCame };
+    this.#publication = new Publication(publishing, this.#inForce());
   }
 
   /** Rebuilds the state that the store remembers. `active` is the policy of its last activation, checked. */
@@ -840,28 +860,63 @@ export class Fleet implements AgentBackend {
 
   // What operators do. Each returns once the change is stored and handed to the streams it concerns.
 
+  /**
+   * Compiles a policy beside the one in force, so that activating it is a small step; `hosts` are those it is for, default all that are known.
+   * Waits for those before it.
+   */
+  async prepare(policy: Policy, hosts?: Iterable<string>): Promise<PreparedPolicy> {
+    const make = () =>
+      PreparedPolicy.make({
+        policy,
+        inventory: () => this.inventory(),
+        hosts: () => hosts ?? this.#publication.askedHosts(),
+        now: this.#policyTime,
+      });
+    const prepared = this.#preparing.then(make);
+    this.#preparing = prepared.catch(() => undefined);
+    return prepared;
+  }
+
   /** Makes `policy` the active one and sends it to every connected agent. A canary that runs ends: this is meant for its hosts too. */
   async activate(
     input: Activating,
-  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'revision-changed'>> {
+  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'revision-changed' | Overtaken>> {
     const { expectRevision } = input;
     return this.#changes.run(async () => {
       const isExpected = expectRevision === undefined || this.#active.revision === expectRevision;
-      return isExpected ? ok(await this.#activate(input)) : err('revision-changed');
+      if (!isExpected) return err('revision-changed');
+      if (this.#isOvertaken(input)) return err('overtaken');
+      input.assertStill?.();
+      return ok(await this.#activate(input));
     });
   }
 
+  /**
+   * What happened to the inventory since is no reason to judge again, as it is none after the activation: hosts come, go and are contained
+   * under any policy, and the tests say what held when they were run.
+   */
+  #isOvertaken({ policy, judged }: Judged): boolean {
+    if (judged === undefined) return false;
+    if (judged.beside !== this.#active.revision) return true;
+    if (judged.hostNames === 'trusted') return false;
+    for (const name of policy.workloads.keys()) if (this.#inventory.host(name) !== undefined) return true;
+    return false;
+  }
+
   /** Lets `hosts` alone enforce a policy; it becomes the active one when they hold it, and theirs no more when not. */
-  async startCanary(input: {
-    readonly policy: Policy;
-    readonly source: NewActivation['source'];
-    readonly hosts: readonly string[];
-    readonly limits: CanaryLimits;
-    readonly actor: string;
-  }): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running'>> {
-    const { policy, source, hosts, limits, actor } = input;
+  async startCanary(
+    input: Judged & {
+      readonly source: NewActivation['source'];
+      readonly hosts: readonly string[];
+      readonly limits: CanaryLimits;
+      readonly actor: string;
+    },
+  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running' | Overtaken>> {
+    const { policy, source, hosts, limits, actor, prepared } = input;
     return this.#changes.run(async () => {
       if (this.#canary?.state === 'running') return err('canary-running');
+      if (this.#isOvertaken(input)) return err('overtaken');
+      input.assertStill?.();
       const note = this.#note({
         actor,
         action: 'canary-started',
@@ -878,6 +933,7 @@ export class Fleet implements AgentBackend {
       await this.#advance();
       const canary: Canary = { id, policy, revision: this.#revision, hosts: new Set(hosts), limits };
       this.#canary = { state: 'running', canary };
+      if (prepared !== undefined) this.#publication.prepared(prepared);
       this.#publication.mark('changed');
       void this.#followCanary(canary, actor);
       return ok({ revision: canary.revision, policy: id });
@@ -1114,6 +1170,7 @@ export class Fleet implements AgentBackend {
     this.#revision = revision;
     if (hold !== undefined) await this.#holdEnded();
     this.#active = { id, revision, policy: input.policy };
+    if (input.prepared !== undefined) this.#publication.prepared(input.prepared);
     const canary = this.#runningCanary();
     if (canary !== undefined) {
       this.#canary =
@@ -1135,8 +1192,9 @@ export class Fleet implements AgentBackend {
 
   async #concludeCanary(
     canary: Canary,
-    { verdict, actor }: { readonly verdict: CanaryVerdict; readonly actor: string },
+    given: { readonly verdict: CanaryVerdict; readonly actor: string; readonly prepared: PreparedPolicy | undefined },
   ): Promise<void> {
+    const { verdict, actor, prepared } = given;
     // Somebody may have ended it meanwhile.
     if (this.#runningCanary() !== canary) return;
     if (verdict.kind === 'failed') {
@@ -1145,7 +1203,8 @@ export class Fleet implements AgentBackend {
     }
     const { id, policy, revision } = canary;
     const note = { actor, action: 'policy-applied', target: 'policy', details: { canary: revision } };
-    await this.#activate({ policy, source: { kind: 'stored', policy: id }, kind: 'apply', note });
+    const made = prepared === undefined ? {} : { prepared };
+    await this.#activate({ policy, source: { kind: 'stored', policy: id }, kind: 'apply', note, ...made });
   }
 
   async #dropCanary(canary: Canary, { reason, host }: CanaryFailure, actor: string): Promise<number> {
@@ -1282,7 +1341,8 @@ export class Fleet implements AgentBackend {
       const verdict = await watchCanary({ canary, sessions: this.sessions, isEnrolled, signal });
       if (verdict === undefined) return;
       try {
-        await this.#changes.run(() => this.#concludeCanary(canary, { verdict, actor }));
+        const prepared = verdict.kind === 'failed' ? undefined : await this.prepare(canary.policy);
+        await this.#changes.run(() => this.#concludeCanary(canary, { verdict, actor, prepared }));
       } catch (cause) {
         if (this.#isStopped) return;
         this.#log.error({ err: cause }, 'the end of a canary could not be stored; it is tried again');

@@ -26,7 +26,7 @@ import { ApiError } from './api/errors.ts';
 import { evidenceView } from './api/evidence.ts';
 import { assertGood, failureView, problemView } from './api/review-answer.ts';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from './api/schemas.ts';
-import type { JudgingJob, PlanJob, SuggestJob } from './judging-protocol.ts';
+import type { AnswerJob, PlanJob, SuggestJob } from './judging-protocol.ts';
 import { inventoryUnder, reviewPolicy } from './policy-review.ts';
 import type { ObservedRow } from './store/flows.ts';
 import type { PolicyFile } from './store/policies.ts';
@@ -62,7 +62,7 @@ export interface JudgeParts {
   readonly skipped: () => Promise<number>;
 }
 
-export function judge(job: JudgingJob, parts: JudgeParts): Promise<PlanAnswer | SuggestAnswer> {
+export function judge(job: AnswerJob, parts: JudgeParts): Promise<PlanAnswer | SuggestAnswer> {
   return job.kind === 'plan' ? plan(job, parts) : suggest(job, parts);
 }
 

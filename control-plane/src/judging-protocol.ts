@@ -1,8 +1,10 @@
-// What passes between the judging thread and the one that serves: workloads as far as they changed, one job at a time, and its answer.
+// What passes between a judging thread and the one that serves: workloads as far as they changed, one job at a time, and its answer.
 
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy.ts';
 import type { ApiErrorCode } from './api/errors.ts';
+import type { ApiProblem } from './api/schemas.ts';
+import type { ReviewRequest } from './policy-review.ts';
 import type { PolicyFile } from './store/policies.ts';
 
 export interface PlanJob {
@@ -28,7 +30,18 @@ export interface SuggestJob {
   readonly denied: 'comment' | 'include';
 }
 
-export type JudgingJob = PlanJob | SuggestJob;
+/** Jobs whose answer is the API's. */
+export type AnswerJob = PlanJob | SuggestJob;
+
+/** The check of a policy that is to come into force, and its tests. */
+export interface ReviewJob extends Pick<ReviewRequest, 'tests' | 'testNames'> {
+  readonly kind: 'review';
+  readonly source:
+    | { readonly kind: 'files'; readonly files: readonly PolicyFile[] }
+    | { readonly kind: 'stored'; readonly policy: number };
+}
+
+export type JudgingJob = AnswerJob | ReviewJob;
 
 /** The fleet when the job was begun, beside its workloads: the active policy by its number in the store, its text being read there. */
 export interface JobSetting {
@@ -45,9 +58,20 @@ export type JudgingCall =
   | { readonly kind: 'workloads'; readonly set: readonly Workload[]; readonly removed: readonly string[] }
   | { readonly kind: 'job'; readonly job: JudgingJob; readonly setting: JobSetting };
 
+/** A policy that may come into force, as policy-parts.ts writes it. */
+export interface ReviewReply {
+  readonly kind: 'reviewed';
+  readonly parts: readonly Uint8Array<ArrayBuffer>[];
+  readonly warnings: readonly ApiProblem[];
+  readonly testsPassed: number;
+  /** Whether the active policy is of just these files. */
+  readonly isActive: boolean;
+}
+
 /** `answer` is the JSON text of the API's answer; `refused` what the API is to say instead. */
 export type JudgingReply =
   | { readonly kind: 'answer'; readonly json: Uint8Array }
+  | ReviewReply
   | {
       readonly kind: 'refused';
       readonly code: ApiErrorCode;

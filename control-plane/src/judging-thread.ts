@@ -1,13 +1,24 @@
-// The thread that judges plans and suggestions, so that seconds of work hold up no agent. It keeps the fleet's workloads as it was told of
-// them, reads policy and flows from the store itself, and gives answers as finished JSON. One job at a time; it is ended to stop one.
+// A thread that judges, so that seconds of work hold up no agent. It keeps the fleet's workloads as it was told of them, reads policy and
+// flows from the store itself, and gives answers as finished JSON, or a policy that may come into force in parts. One job at a time; it is
+// ended to stop one.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { millis } from '#model/time.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { ApiError } from './api/errors.ts';
+import { assertGood, problemView } from './api/review-answer.ts';
 import { judge } from './judge.ts';
-import type { JobSetting, JudgingCall, JudgingJob, JudgingReply, JudgingThreadOptions } from './judging-protocol.ts';
-import { reviewStored } from './policy-review.ts';
+import type {
+  JobSetting,
+  JudgingCall,
+  JudgingJob,
+  JudgingReply,
+  JudgingThreadOptions,
+  ReviewJob,
+  ReviewReply,
+} from './judging-protocol.ts';
+import { policyParts } from './policy-parts.ts';
+import { reviewPolicy, reviewStored } from './policy-review.ts';
 import { operations } from './store/operations.ts';
 import type { PolicyFile } from './store/policies.ts';
 import { openSqlite } from './store/sqlite.ts';
@@ -30,11 +41,15 @@ function currentInventory(): Inventory {
   return inventory;
 }
 
+async function storedFiles(id: number): Promise<readonly PolicyFile[] | undefined> {
+  const stored = await db.transaction().execute((tx) => operations.readPolicy(tx, { tenant, id }));
+  return stored?.files;
+}
+
 /** One that this version cannot read counts as empty, as it does where it is in force. */
 async function activePolicy(id: number, setting: JobSetting) {
   if (active?.id === id) return active;
-  const stored = await db.transaction().execute((tx) => operations.readPolicy(tx, { tenant, id }));
-  const files = stored?.files ?? [];
+  const files = (await storedFiles(id)) ?? [];
   const reviewed = reviewStored(files, setting.now);
   const good = reviewed.kind === 'good' ? reviewed : reviewStored([], setting.now);
   if (good.kind !== 'good') throw new Error('an empty policy does not pass its check');
@@ -42,8 +57,36 @@ async function activePolicy(id: number, setting: JobSetting) {
   return active;
 }
 
+/** Throws an ApiError for one that may not come into force. */
+async function review(job: ReviewJob, setting: JobSetting): Promise<ReviewReply> {
+  const { source, tests, testNames } = job;
+  const inForce = await activePolicy(setting.policy, setting);
+  const files = source.kind === 'files' ? source.files : await storedFiles(source.policy);
+  if (files === undefined)
+    throw new ApiError('not-found', `there is no policy ${source.kind === 'stored' ? source.policy : ''}`);
+  const good = assertGood(
+    reviewPolicy({
+      ...{ files, tests, inventory: currentInventory(), now: setting.now, inForce: inForce.policy },
+      ...(testNames === undefined ? {} : { testNames }),
+    }),
+  );
+  return {
+    kind: 'reviewed',
+    parts: policyParts(good.policy),
+    warnings: good.warnings.map(problemView),
+    testsPassed: good.testsPassed,
+    isActive: isOf(inForce.files, files),
+  };
+}
+
+function isOf(some: readonly PolicyFile[], others: readonly PolicyFile[]): boolean {
+  const texts = new Map(some.map(({ path, text }) => [path, text]));
+  return some.length === others.length && others.every(({ path, text }) => texts.get(path) === text);
+}
+
 async function run(job: JudgingJob, setting: JobSetting): Promise<JudgingReply> {
   try {
+    if (job.kind === 'review') return await review(job, setting);
     const { policy, files } = await activePolicy(setting.policy, setting);
     const answer = await judge(job, {
       fleet: {
@@ -78,5 +121,8 @@ parentPort?.on('message', (call: JudgingCall) => {
     inventory = undefined;
     return;
   }
-  void run(call.job, call.setting).then((reply) => parentPort?.postMessage(reply));
+  void run(call.job, call.setting).then((reply) => {
+    const handedOver = reply.kind === 'reviewed' ? reply.parts.map(({ buffer }) => buffer) : [];
+    parentPort?.postMessage(reply, handedOver);
+  });
 });

@@ -1,8 +1,9 @@
-// Plans and suggestions on a thread of their own. Operators take turns; one job runs at a time, within a time and a memory of its own: past
-// either, or when whoever asked is gone, the thread is ended, the request alone fails, and the next job gets a new thread.
+// Operators' work that takes seconds, on a thread of its own: one for plans and suggestions, and one for policies that are to come into force,
+// which wait for no plan. Operators take turns; one job runs at a time, within a time and a memory of its own: past either, or when whoever
+// asked is gone, the thread is ended, the request alone fails, and the next job gets a new thread.
 //
-//   operator API ─► turn queue ─► judging thread (workloads as they changed, then the job) ─► JSON
-//                                      └─ reads policy and flows from the store itself
+//   operator API ─► turn queue ─► judging thread (workloads as they changed, then the job) ─► JSON, or a policy in parts
+//                                      └─ reads policies and flows from the store itself
 
 import { totalmem } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
@@ -12,7 +13,16 @@ import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy.ts';
 import { ApiError } from './api/errors.ts';
 import type { Fleet } from './fleet.ts';
-import type { JudgingCall, JudgingJob, JudgingReply, JudgingThreadOptions } from './judging-protocol.ts';
+import type {
+  AnswerJob,
+  JobSetting,
+  JudgingCall,
+  JudgingJob,
+  JudgingReply,
+  JudgingThreadOptions,
+  ReviewJob,
+  ReviewReply,
+} from './judging-protocol.ts';
 import { TurnQueue } from './judging-queue.ts';
 
 export interface JudgingLimits {
@@ -33,7 +43,24 @@ export const defaultJudgingLimits: JudgingLimits = {
   idleMs: 300_000,
 };
 
+/** What a thread is for, as operators read it. */
+interface Work {
+  readonly many: string;
+  /** What to ask for where it takes too long or too much. */
+  readonly advice: string;
+}
+
+const works: Readonly<Record<'plans' | 'changes', Work>> = {
+  plans: { many: 'plans and suggestions', advice: 'ask for a shorter time (since)' },
+  changes: {
+    many: 'changes of policy',
+    advice:
+      'nothing was changed. Narrow the tests that are over many workloads, or leave them out: segwall apply --skip-tests',
+  },
+};
+
 export interface JudgingOptions extends JudgingThreadOptions {
+  readonly work?: keyof typeof works;
   readonly fleet: Pick<Fleet, 'inventory' | 'active' | 'revision' | 'sessions'>;
   readonly now: () => Millis;
   readonly log: Logger;
@@ -46,11 +73,30 @@ const sliceSize = 250;
 const lookSize = 5000;
 const retryAfterSeconds = 5;
 
+/** Whose turn it takes, and who aborts it when nobody waits for it any more. */
+export interface AskedBy {
+  readonly operator: string;
+  readonly gone: AbortSignal;
+}
+
+type Answer = Extract<JudgingReply, { readonly kind: 'answer' | 'reviewed' }>;
+
+/** `beside`: the revision at which the policy was activated that was in force when it was judged. */
+export interface Reviewed extends ReviewReply {
+  readonly beside: number;
+}
+
 interface Asked {
   readonly operator: string;
   readonly job: JudgingJob;
-  readonly resolve: (json: Uint8Array) => void;
+  readonly resolve: (answered: { readonly answer: Answer; readonly setting: JobSetting }) => void;
   readonly reject: (error: Error) => void;
+}
+
+interface Running {
+  readonly asked: Asked;
+  /** Known once the thread was told the fleet. */
+  setting?: JobSetting;
 }
 
 interface Thread {
@@ -66,7 +112,8 @@ export class Judging {
   #thread: Thread | undefined;
   /** Resolves when the thread that was ended is gone: a call into the store ends when it returns. Until then there is no other. */
   #ending: Promise<unknown> | undefined;
-  #running: Asked | undefined;
+  #running: Running | undefined;
+  readonly #work: Work;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
 
@@ -74,17 +121,31 @@ export class Judging {
     this.#options = options;
     this.#limits = { ...defaultJudgingLimits, ...options.limits };
     this.#queue = new TurnQueue(this.#limits.waiting);
+    this.#work = works[options.work ?? 'plans'];
   }
 
-  /** Gives the answer's JSON text. Rejects with an ApiError; `gone` aborts when nobody waits for it any more. */
-  async ask(job: JudgingJob, by: { readonly operator: string; readonly gone: AbortSignal }): Promise<Uint8Array> {
-    const { operator, gone } = by;
+  /** Gives the answer's JSON text. Rejects with an ApiError. */
+  async ask(job: AnswerJob, by: AskedBy): Promise<Uint8Array> {
+    const { answer } = await this.#ask(job, by);
+    if (answer.kind !== 'answer') throw new Error(`a ${job.kind} was answered with a policy`);
+    return answer.json;
+  }
+
+  /** Rejects with an ApiError where the policy may not come into force. */
+  async review(job: ReviewJob, by: AskedBy): Promise<Reviewed> {
+    const { answer, setting } = await this.#ask(job, by);
+    if (answer.kind !== 'reviewed') throw new Error('a review was answered with JSON');
+    return { ...answer, beside: setting.active };
+  }
+
+  async #ask(job: JudgingJob, { operator, gone }: AskedBy) {
     if (this.#isStopped) throw new ApiError('not-ready', 'the control plane is stopping; ask again when it is back');
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const { promise, resolve, reject } = Promise.withResolvers<Parameters<Asked['resolve']>[0]>();
     const asked: Asked = { operator, job, resolve, reject };
     const queued = this.#queue.add(operator, asked);
     if (queued !== 'queued') {
-      const whose = queued === 'full' ? 'plans and suggestions' : `plans and suggestions of operator ${operator}`;
+      const { many } = this.#work;
+      const whose = queued === 'full' ? many : `${many} of operator ${operator}`;
       throw new ApiError('busy', `too many ${whose} wait; ask again when they are done`, { retryAfterSeconds });
     }
     const leave = () => this.#left(asked);
@@ -98,7 +159,7 @@ export class Judging {
     this.#isStopped = true;
     const error = new ApiError('not-ready', 'the control plane is stopping; ask again when it is back');
     for (let asked = this.#queue.next(); asked !== undefined; asked = this.#queue.next()) asked.reject(error);
-    this.#settle(() => this.#running?.reject(error));
+    this.#settle(() => this.#running?.asked.reject(error));
     await this.#endThread();
   }
 
@@ -110,10 +171,10 @@ export class Judging {
       this.#timer = setTimeout(() => void this.#endThread(), this.#limits.idleMs).unref();
       return;
     }
-    this.#running = asked;
+    this.#running = { asked };
     const { jobMs } = this.#limits;
     this.#timer = setTimeout(() => {
-      const message = `this took longer than ${jobMs / 1000} s and was given up; ask for a shorter time (since)`;
+      const message = `this took longer than ${jobMs / 1000} s and was given up; ${this.#work.advice}`;
       this.#giveUp(asked, new ApiError('judging-timeout', message));
     }, jobMs).unref();
     this.#begin(asked).catch((cause: unknown) => this.#giveUp(asked, asError(cause)));
@@ -123,19 +184,20 @@ export class Judging {
     const { fleet, now } = this.#options;
     this.#thread ??= this.#start();
     const thread = this.#thread;
-    const setting = {
+    const setting: JobSetting = {
       policy: fleet.active.id,
       active: fleet.active.revision,
       revision: fleet.revision,
       connected: [...fleet.sessions.all()].map(({ host }) => host),
       now: now(),
     };
-    const isStill = () => this.#running === asked && this.#thread === thread;
+    const isStill = () => this.#running?.asked === asked && this.#thread === thread;
     for (const call of changesFor(thread, fleet.inventory().workloads)) {
       if (call !== undefined) post(thread, call);
       await setImmediate();
       if (!isStill()) return;
     }
+    this.#running = { asked, setting };
     post(thread, { kind: 'job', job: asked.job, setting });
   }
 
@@ -151,8 +213,8 @@ export class Judging {
     const died = (cause: unknown) => {
       if (this.#thread !== thread) return;
       this.#thread = undefined;
-      log.error({ err: cause }, 'the judging thread ended; the next plan or suggestion gets a new one');
-      this.#settle(() => this.#running?.reject(this.#deathOf(cause)));
+      log.error({ err: cause }, 'a judging thread ended; the next job gets a new one');
+      this.#settle(() => this.#running?.asked.reject(this.#deathOf(cause)));
     };
     worker.on('error', died);
     worker.on('exit', () => died(new Error('it ended')));
@@ -163,15 +225,17 @@ export class Judging {
   }
 
   #answered(reply: JudgingReply): void {
-    if (reply.kind === 'answer') this.#running?.resolve(reply.json);
-    else if (reply.kind === 'refused') this.#running?.reject(new ApiError(reply.code, reply.message, reply.details));
-    else this.#running?.reject(new Error(reply.message));
+    const { asked, setting } = this.#running ?? {};
+    if ((reply.kind === 'answer' || reply.kind === 'reviewed') && setting !== undefined)
+      asked?.resolve({ answer: reply, setting });
+    else if (reply.kind === 'refused') asked?.reject(new ApiError(reply.code, reply.message, reply.details));
+    else asked?.reject(new Error(reply.kind === 'failed' ? reply.message : 'an answer came before the question'));
   }
 
   #deathOf(cause: unknown): Error {
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'ERR_WORKER_OUT_OF_MEMORY'))
       return new Error('the judging thread ended', { cause });
-    const message = `this needs more than the ${this.#limits.memoryMb} MB that plans and suggestions may take; ask for a shorter time (since), or give the machine more memory`;
+    const message = `this needs more than the ${this.#limits.memoryMb} MB that ${this.#work.many} may take; ${this.#work.advice}, or give the machine more memory`;
     return new ApiError('judging-memory', message);
   }
 
@@ -184,7 +248,7 @@ export class Judging {
 
   /** Only the end of its thread ends a job. */
   #giveUp(asked: Asked, error: Error): void {
-    if (this.#running !== asked) return;
+    if (this.#running?.asked !== asked) return;
     void this.#endThread();
     this.#settle(() => asked.reject(error));
   }

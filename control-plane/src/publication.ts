@@ -8,6 +8,7 @@ import { apartFrom, isManaged, virtualAddressesIn } from '#policy/managed-worklo
 import type { Inventory, Policy } from '#policy/policy.ts';
 import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
 import { inventoryUnder } from './policy-review.ts';
+import type { PreparedPolicy } from './prepared-policy.ts';
 
 /** setTimeout fires at once beyond this. */
 const longestTimerMs = 2_147_483_647;
@@ -48,8 +49,10 @@ interface CompiledTrial {
 
 export class Publication {
   readonly #options: PublicationOptions;
-  readonly #compiler: FleetCompiler;
+  #compiler: FleetCompiler;
   #policy: Policy;
+  /** Compiled already, for when they come into force or on trial. */
+  readonly #prepared = new WeakMap<Policy, PreparedPolicy>();
   #trial: CompiledTrial | undefined;
   #due: SendWhen | undefined;
   readonly #newcomers = new Set<LiveAgent>();
@@ -88,6 +91,16 @@ export class Publication {
   mark(when: SendWhen, attention: 'awaited' | 'unwatched' = 'unwatched'): void {
     if (this.#due !== 'always') this.#due = when;
     if (attention === 'awaited') this.#isAwaited = true;
+  }
+
+  /** The next publication that finds its policy in force, or on trial, has nothing left to compile but what changed since. */
+  prepared(one: PreparedPolicy): void {
+    this.#prepared.set(one.policy, one);
+  }
+
+  /** Hosts whose rule sets were asked for. */
+  askedHosts(): Iterable<string> {
+    return this.#compiler.askedHosts();
   }
 
   /** A new stream: the next publication sends it its rule set, where it has not been sent one before. */
@@ -163,13 +176,11 @@ export class Publication {
 
   /** Gives the hosts whose rule set is now another. */
   #compile(inForce: InForce): Iterable<string> {
-    const { policy, takeChanges } = inForce;
+    const { takeChanges } = inForce;
     const { now, timeCame } = this.#options;
     const at = now();
-    const replaced: readonly FleetChange[] = policy === this.#policy ? [] : [{ kind: 'policy-replaced', policy }];
-    this.#policy = policy;
     const changes = takeChanges();
-    const changed = new Set(this.#compiler.apply([...replaced, ...changes], at).keys());
+    const changed = this.#compileActive(inForce, { changes, at });
     this.#compileTrial(inForce, { changes, changed, at });
     clearTimeout(this.#timer);
     const nextChangeAt = this.#nextChangeAt();
@@ -178,6 +189,28 @@ export class Publication {
       this.#timer.unref();
     }
     return changed;
+  }
+
+  #compileActive(
+    { policy, inventory }: InForce,
+    { changes, at }: { readonly changes: readonly FleetChange[]; readonly at: Millis },
+  ): Set<string> {
+    const isReplaced = policy !== this.#policy;
+    this.#policy = policy;
+    const prepared = isReplaced ? this.#takePrepared(policy) : undefined;
+    if (prepared !== undefined) {
+      prepared.bringUpTo(inventory(), at);
+      this.#compiler = prepared.compiler;
+      return new Set(this.#compiler.askedHosts());
+    }
+    const replaced: readonly FleetChange[] = isReplaced ? [{ kind: 'policy-replaced', policy }] : [];
+    return new Set(this.#compiler.apply([...replaced, ...changes], at).keys());
+  }
+
+  #takePrepared(policy: Policy): PreparedPolicy | undefined {
+    const prepared = this.#prepared.get(policy);
+    this.#prepared.delete(policy);
+    return prepared;
   }
 
   /** Where the trial begins or ends all its hosts are told, also of what is the same under both policies: they answer for it. */
@@ -203,12 +236,11 @@ export class Publication {
     this.#trial = undefined;
     if (trial === undefined) return;
     const { policy, hosts } = trial;
-    const compiler = new FleetCompiler({
-      policy,
-      inventory: inventoryUnder(policy, inventory()),
-      now: at,
-      schedules: 'carried',
-    });
+    const under = inventoryUnder(policy, inventory());
+    const prepared = this.#takePrepared(policy);
+    prepared?.bringUpTo(under, at);
+    const compiler =
+      prepared?.compiler ?? new FleetCompiler({ policy, inventory: under, now: at, schedules: 'carried' });
     this.#trial = { trial, compiler };
     for (const host of hosts) changed.add(host);
   }

@@ -2,8 +2,8 @@
 //
 //   agents ══gRPC══► agent service ──► fleet ◄── operator API ◄══REST══ operators
 //                        │  ▲           │ │ ▲         │
-//                        ▼  └─rule sets─┘ │ └─review──┤ (check, tests)
-//                       pki               ▼           ▼  (judging: plans and suggestions, a thread that reads the store)
+//                        ▼  └─rule sets─┘ │ └─judged──┤ (check and tests, in a thread that reads the store; and compiled in slices)
+//                       pki               ▼           ▼  (judging: plans and suggestions, another such thread)
 //                                store (writer and reader threads) ──► DIR/store.db
 //
 // The fleet owns the state that is in force; the store is its memory. Stopping goes from the outside in.
@@ -174,14 +174,14 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       port: Number(agentServer.address.split(':').at(-1)),
     });
 
-    const judging = new Judging({
-      fleet,
-      storePath: directory.value.storePath,
-      tenant,
-      now,
+    const judgingOptions = {
+      ...{ fleet, tenant, now, storePath: directory.value.storePath },
       log: log.child({ part: 'judging' }),
-    });
+    };
+    const judging = new Judging(judgingOptions);
+    const changes = new Judging({ ...judgingOptions, work: 'changes' });
     stops.push(() => judging.stop());
+    stops.push(() => changes.stop());
     const context: ApiContext = {
       fleet,
       store,
@@ -213,7 +213,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const frame = { log, version, operators, isAnsweredHost, failures, connections, ...tls };
     const { app: api, routes } = await createApi(frame, (app) => {
       healthRoutes(app, context, metrics);
-      policyRoutes(app, context);
+      policyRoutes(app, context, changes);
       planRoutes(app, judging);
       fleetRoutes(app, context);
       containmentRoutes(app, context);

@@ -4,12 +4,12 @@
 import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Judging, type JudgingLimits } from '#control-plane/judging.ts';
-import type { JudgingJob } from '#control-plane/judging-protocol.ts';
+import type { AnswerJob } from '#control-plane/judging-protocol.ts';
 import { TurnQueue } from '#control-plane/judging-queue.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';
 
-const suggest: JudgingJob = { kind: 'suggest', segment: 'shop', since: 0, outside: 'comment', denied: 'comment' };
+const suggest: AnswerJob = { kind: 'suggest', segment: 'shop', since: 0, outside: 'comment', denied: 'comment' };
 const forever = new AbortController().signal;
 
 async function judgingUnderTest(limits: Partial<JudgingLimits> = {}) {

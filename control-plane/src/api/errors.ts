@@ -15,6 +15,7 @@ export const apiErrorStatuses = {
   held: 409,
   'not-held': 409,
   'revision-changed': 409,
+  overtaken: 409,
   'canary-running': 409,
   'canary-empty': 409,
   'drafts-full': 409,

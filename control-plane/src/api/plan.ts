@@ -3,8 +3,9 @@
 
 import type { ServerResponse } from 'node:http';
 import type { Judging } from '../judging.ts';
-import type { JudgingJob } from '../judging-protocol.ts';
+import type { AnswerJob } from '../judging-protocol.ts';
 import type { Api } from './app.ts';
+import { whenGone } from './hanging-up.ts';
 import {
   type PlanAnswer,
   planAnswer,
@@ -15,7 +16,7 @@ import {
 } from './schemas.ts';
 
 export function planRoutes(app: Api, judging: Pick<Judging, 'ask'>): void {
-  const answer = (job: JudgingJob, operator: string, raw: ServerResponse) =>
+  const answer = (job: AnswerJob, operator: string, raw: ServerResponse) =>
     judging.ask(job, { operator, gone: whenGone(raw) });
 
   app.post(
@@ -52,13 +53,4 @@ export function planRoutes(app: Api, judging: Pick<Judging, 'ask'>): void {
       return reply.type('application/json').send(json as unknown as SuggestAnswer);
     },
   );
-}
-
-/** Aborts where the connection ends before the answer is sent. */
-function whenGone(raw: ServerResponse): AbortSignal {
-  const gone = new AbortController();
-  raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort();
-  });
-  return gone.signal;
 }

@@ -1,19 +1,23 @@
-// Policy over the operator API: check, apply, roll back. Whatever fails here has changed nothing.
+// Policy over the operator API: apply, roll back, try first, look at. Whatever fails here has changed nothing.
 
 import { z } from 'zod';
 import { parseSelector } from '#model/parse-selector.ts';
+import { err, ok } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Policy } from '#policy/policy.ts';
 import { type CanaryState, chooseHosts } from '../canary.ts';
 import type { Fleet } from '../fleet.ts';
-import { reviewPolicy } from '../policy-review.ts';
-import type { NewActivation, PolicyFile } from '../store/policies.ts';
+import type { Judging } from '../judging.ts';
+import type { ReviewJob } from '../judging-protocol.ts';
+import type { PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { whenGone } from './hanging-up.ts';
 import { assertKeepsCutOff, heldText } from './hold.ts';
-import { assertGood, problemView } from './review-answer.ts';
+import { judgedChange } from './judged-change.ts';
 import {
+  type ApplyAnswer,
   activePolicyAnswer,
   applyAnswer,
   applyRequest,
@@ -31,7 +35,7 @@ const mebibytes = (bytes: number): number => Math.ceil(bytes / 2 ** 20);
 /** A canary that has held ends without a word of any agent. */
 const canaryLookMs = 200;
 
-export function policyRoutes(app: Api, context: ApiContext): void {
+export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judging, 'review'>): void {
   const { fleet, store, tenant, now } = context;
 
   app.get(
@@ -87,7 +91,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         response: { 200: applyAnswer },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { draft, mode, tests, empty, canary, expectRevision, message, commit } = request.body;
       const { actor } = request.operator;
       if (mode === 'save-draft' && canary !== undefined)
@@ -95,13 +99,12 @@ export function policyRoutes(app: Api, context: ApiContext): void {
           'bad-request',
           'canary: a draft is nobody’s to enforce; activate it with a canary, or save it',
         );
-      const files = draft === undefined ? request.body.files : await readFiles(context, draft);
-      if (files === undefined) throw new ApiError('bad-request', 'give files, or the number of a draft');
-      const inForce = fleet.active.policy;
-      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), tests, inForce }));
-      const { policy, testsPassed } = review;
-      const warnings = review.warnings.map(problemView);
+      const source = sourceOf(request.body);
+      const job: ReviewJob = { kind: 'review', source, tests };
+      const by = { operator: request.operator.name, gone: whenGone(reply.raw) };
       if (mode === 'save-draft') {
+        const { warnings, testsPassed } = await judging.review(job, by);
+        const files = source.kind === 'files' ? source.files : await readFiles(context, source.policy);
         const note = { at: now(), actor, action: 'draft-saved', target: 'policy' };
         const saved = await store.saveDraft({ tenant, files, note, limits: draftLimits });
         if (saved.kind === 'full')
@@ -111,38 +114,56 @@ export function policyRoutes(app: Api, context: ApiContext): void {
           );
         return { revision: fleet.revision, policy: saved.id, state: 'draft' as const, warnings, testsPassed };
       }
-      if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
-      assertKeepsCutOff(fleet);
-      await assertExpected(context, expectRevision);
-      const isUnchanged = draft === undefined && (await isActive(context, files));
-      const source: NewActivation['source'] = isUnchanged
-        ? { kind: 'stored', policy: fleet.active.id }
-        : draft === undefined
-          ? { kind: 'files', files }
-          : { kind: 'stored', policy: draft };
-      if (canary !== undefined) {
-        const started = await startCanary(fleet, { policy, source, request: canary, actor });
-        return { ...started, state: 'canary' as const, warnings, testsPassed };
-      }
-      const activated = await fleet.activate({
-        policy,
-        source,
-        kind: 'apply',
-        note: {
-          ...{ actor, action: 'policy-applied', target: 'policy' },
-          details: {
-            tests,
-            ...(message === undefined ? {} : { message }),
-            ...(commit === undefined ? {} : { commit }),
-          },
-        },
+      const details = {
+        tests,
         ...(message === undefined ? {} : { message }),
         ...(commit === undefined ? {} : { commit }),
-        ...(expectRevision === undefined ? {} : { expectRevision }),
-      });
-      if (!activated.ok) throw await revisionChanged(context, expectRevision ?? 0);
-      const unchanged = isUnchanged ? { unchanged: true as const } : {};
-      return { ...activated.value, state: 'active' as const, ...unchanged, warnings, testsPassed };
+      };
+      const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
+        { fleet, judging },
+        {
+          job,
+          by,
+          async assertWanted() {
+            await assertExpected(context, expectRevision);
+            assertKeepsCutOff(fleet);
+            if (canary !== undefined) canaryHosts(fleet, canary.selector);
+          },
+          ...(canary === undefined ? {} : { hosts: () => canaryHosts(fleet, canary.selector) }),
+          async publish({ policy, prepared, beside, isActive, warnings, testsPassed }) {
+            const isUnchanged = draft === undefined && isActive;
+            const judged = {
+              policy,
+              ...(prepared === undefined ? {} : { prepared }),
+              judged: { beside, hostNames: 'refused' as const },
+              source: isUnchanged ? { kind: 'stored' as const, policy: fleet.active.id } : source,
+              assertStill() {
+                if (empty === 'refuse') assertKeepsEnforcing(fleet.active.policy, policy);
+                assertKeepsCutOff(fleet);
+              },
+            };
+            if (canary !== undefined) {
+              await assertExpected(context, expectRevision);
+              const started = await startCanary(fleet, { ...judged, request: canary, actor });
+              return started.ok ? ok({ ...started.value, state: 'canary', warnings, testsPassed }) : started;
+            }
+            const activated = await fleet.activate({
+              ...judged,
+              kind: 'apply',
+              note: { actor, action: 'policy-applied', target: 'policy', details },
+              ...(message === undefined ? {} : { message }),
+              ...(commit === undefined ? {} : { commit }),
+              ...(expectRevision === undefined ? {} : { expectRevision }),
+            });
+            const unchanged = isUnchanged ? { unchanged: true as const } : {};
+            return activated.ok
+              ? ok({ ...activated.value, state: 'active', ...unchanged, warnings, testsPassed })
+              : activated;
+          },
+        },
+      );
+      if (!done.ok) throw await revisionChanged(context, expectRevision ?? 0);
+      return done.value;
     },
   );
 
@@ -201,7 +222,7 @@ export function policyRoutes(app: Api, context: ApiContext): void {
         response: { 200: applyAnswer },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       if (request.body.to === undefined) {
         const ended = await fleet.endCanary({ reason: 'rolled back by an operator', actor: request.operator.actor });
         if (ended !== undefined)
@@ -209,37 +230,60 @@ export function policyRoutes(app: Api, context: ApiContext): void {
       }
       assertKeepsCutOff(fleet);
       const id = await rollbackTarget(context, request.body.to);
-      const files = await readFiles(context, id);
-      // Its tests held when it was applied; a way back must not depend on what has changed since.
-      const inForce = fleet.active.policy;
-      const asBefore = { tests: 'skip', testNames: 'trusted', inForce } as const;
-      const review = assertGood(reviewPolicy({ files, inventory: fleet.inventory(), now: now(), ...asBefore }));
-      const activated = await fleet.activate({
-        policy: review.policy,
-        source: { kind: 'stored', policy: id },
-        kind: 'rollback',
-        note: { actor: request.operator.actor, action: 'policy-rolled-back', target: 'policy' },
-      });
-      if (!activated.ok) throw new Error('nothing was expected of the active policy');
-      return {
-        ...activated.value,
-        state: 'active' as const,
-        warnings: review.warnings.map(problemView),
-        testsPassed: 0,
-      };
+      const source = { kind: 'stored' as const, policy: id };
+      const { actor, name: operator } = request.operator;
+      const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
+        { fleet, judging },
+        {
+          // Its tests held when it was applied; a way back must not depend on what has changed since.
+          job: { kind: 'review', source, tests: 'skip', testNames: 'trusted' },
+          by: { operator, gone: whenGone(reply.raw) },
+          assertWanted: async () => assertKeepsCutOff(fleet),
+          async publish({ policy, prepared, beside, warnings }) {
+            const activated = await fleet.activate({
+              policy,
+              ...(prepared === undefined ? {} : { prepared }),
+              judged: { beside, hostNames: 'trusted' },
+              assertStill: () => assertKeepsCutOff(fleet),
+              source,
+              kind: 'rollback',
+              note: { actor, action: 'policy-rolled-back', target: 'policy' },
+            });
+            return activated.ok ? ok({ ...activated.value, state: 'active', warnings, testsPassed: 0 }) : activated;
+          },
+        },
+      );
+      if (!done.ok) throw new Error('nothing was expected of the active policy');
+      return done.value;
     },
   );
 }
 
-interface CanaryStart {
-  readonly policy: Policy;
-  readonly source: NewActivation['source'];
-  readonly request: NonNullable<z.output<typeof applyRequest>['canary']>;
-  readonly actor: string;
+/** What a policy is made of: files, or a draft that is stored. */
+function sourceOf({ draft, files }: Pick<z.output<typeof applyRequest>, 'draft' | 'files'>): ReviewJob['source'] {
+  if (draft !== undefined) return { kind: 'stored', policy: draft };
+  if (files === undefined) throw new ApiError('bad-request', 'give files, or the number of a draft');
+  return { kind: 'files', files };
 }
 
-async function startCanary(fleet: Fleet, { policy, source, request, actor }: CanaryStart) {
+interface CanaryStart extends Omit<Parameters<Fleet['startCanary']>[0], 'hosts' | 'limits'> {
+  readonly request: NonNullable<z.output<typeof applyRequest>['canary']>;
+}
+
+async function startCanary(fleet: Fleet, { request, ...judged }: CanaryStart) {
   const { selector, ...limits } = request;
+  const hosts = canaryHosts(fleet, selector);
+  const started = await fleet.startCanary({ ...judged, hosts, limits });
+  if (started.ok) return ok({ ...started.value, canary: hosts.toSorted() });
+  if (started.error === 'overtaken') return err(started.error);
+  throw new ApiError(
+    'canary-running',
+    'a canary runs already; wait for its end, or end it: segwall rollback. Nothing was changed',
+  );
+}
+
+/** Throws where nobody would try the policy first. */
+function canaryHosts(fleet: Fleet, selector: string | undefined): readonly string[] {
   const held = heldText(fleet);
   if (held !== undefined)
     throw new ApiError(
@@ -248,16 +292,9 @@ async function startCanary(fleet: Fleet, { policy, source, request, actor }: Can
     );
   const connected = [...fleet.sessions.all()].map(({ host }) => host);
   const hosts = selector === undefined ? chooseHosts(connected) : connected.filter(selectedHost(fleet, selector));
-  if (hosts.length === 0) {
-    const which = selector === undefined ? 'no host is connected' : `no connected host is selected by ${selector}`;
-    throw new ApiError('canary-empty', `${which}, so nobody would try the policy first; nothing was changed`);
-  }
-  const started = await fleet.startCanary({ policy, source, hosts, limits, actor });
-  if (started.ok) return { ...started.value, canary: hosts.toSorted() };
-  throw new ApiError(
-    'canary-running',
-    'a canary runs already; wait for its end, or end it: segwall rollback. Nothing was changed',
-  );
+  if (hosts.length > 0) return hosts;
+  const which = selector === undefined ? 'no host is connected' : `no connected host is selected by ${selector}`;
+  throw new ApiError('canary-empty', `${which}, so nobody would try the policy first; nothing was changed`);
 }
 
 function selectedHost(fleet: Fleet, text: string): (host: string) => boolean {
@@ -318,14 +355,6 @@ async function revisionChanged(context: ApiContext, expected: number): Promise<A
     `the active policy is that of revision ${fleet.active.revision}, not of ${expected}${who}, with ${which}; nothing was changed. Look at it (segwall diff, segwall plan), take it into your directory, and apply again`,
     { active: fleet.active.revision, expected, since: told, files: files.slice(0, 100) },
   );
-}
-
-/** Whether the active policy is of just these files. */
-async function isActive({ fleet, store, tenant }: ApiContext, files: readonly PolicyFile[]): Promise<boolean> {
-  const stored = await store.readPolicy({ tenant, id: fleet.active.id });
-  if (stored === undefined || stored.files.length !== files.length) return false;
-  const texts = new Map(stored.files.map(({ path, text }) => [path, text]));
-  return files.every(({ path, text }) => texts.get(path) === text);
 }
 
 /** A wrong directory must not open the fleet: whoever wants that says so. */

@@ -1,0 +1,67 @@
+// From a policy's files to its being in force, with the long parts of it where they hold up no agent: judged on a thread, taken back in parts,
+// compiled beside the policy in force, and only then given its turn among the changes. The world goes on meanwhile; what it is judged against
+// is the fleet and the active policy as they were when its judging began. In its turn it is compared once more: where another policy came into
+// force, or a host took one of its names, all of it is done again, for as often as `mostRounds` says.
+
+import type { Result } from '#model/result.ts';
+import type { Policy } from '#policy/policy.ts';
+import type { Fleet, Overtaken } from '../fleet.ts';
+import type { AskedBy, Judging, Reviewed } from '../judging.ts';
+import type { ReviewJob } from '../judging-protocol.ts';
+import { readPolicyParts } from '../policy-parts.ts';
+import type { PreparedPolicy } from '../prepared-policy.ts';
+import { ApiError } from './errors.ts';
+
+const mostRounds = 3;
+
+export interface JudgedPolicy extends Omit<Reviewed, 'kind' | 'parts'> {
+  readonly policy: Policy;
+  /** Absent where it is not to come into force now. */
+  readonly prepared?: PreparedPolicy;
+}
+
+export interface ChangeParts {
+  readonly fleet: Pick<Fleet, 'active' | 'prepare'>;
+  readonly judging: Pick<Judging, 'review'>;
+}
+
+/**
+ * `assertWanted` throws where it need not be judged at all, and is asked before each round. `hosts`: those it is prepared for, default all.
+ * `publish` gives `overtaken` where it is to be judged again.
+ */
+export async function judgedChange<Done, Refused extends string>(
+  { fleet, judging }: ChangeParts,
+  change: {
+    readonly job: ReviewJob;
+    readonly by: AskedBy;
+    readonly assertWanted: () => Promise<void>;
+    readonly hosts?: () => readonly string[];
+    readonly publish: (judged: JudgedPolicy) => Promise<Result<Done, Refused | Overtaken>>;
+  },
+): Promise<Result<Done, Exclude<Refused, Overtaken>>> {
+  const { job, by, assertWanted, hosts, publish } = change;
+  for (let round = 1; round <= mostRounds; round += 1) {
+    await assertWanted();
+    const { kind: _, parts, ...reviewed } = await judging.review(job, by);
+    if (reviewed.beside !== fleet.active.revision) continue;
+    const ready = isInForce(fleet, reviewed) ? { policy: fleet.active.policy } : await readied(fleet, parts, hosts?.());
+    if (by.gone.aborted) throw new ApiError('busy', 'whoever asked is gone; nothing was changed');
+    const published = await publish({ ...reviewed, ...ready });
+    if (published.ok || published.error !== 'overtaken') return published as Result<Done, Exclude<Refused, Overtaken>>;
+  }
+  throw new ApiError(
+    'overtaken',
+    `while this policy was judged another came into force (now that of revision ${fleet.active.revision}), ${mostRounds} times in a row; nothing was changed. Look who applies (segwall history), and apply again`,
+    { active: fleet.active.revision },
+  );
+}
+
+/** The files of the active policy again: there is nothing to compile. One that this version cannot read is not what is in force. */
+function isInForce({ active }: ChangeParts['fleet'], { isActive }: Pick<Reviewed, 'isActive'>): boolean {
+  return isActive && active.problem === undefined;
+}
+
+async function readied(fleet: ChangeParts['fleet'], parts: Reviewed['parts'], hosts: readonly string[] | undefined) {
+  const policy = await readPolicyParts(parts);
+  return { policy, prepared: await fleet.prepare(policy, hosts) };
+}
