@@ -159,6 +159,7 @@ async function buildProduct(build: Build, product: Product, runtime: BundledRunt
   }
   for (const [file, path] of Object.entries(product.files))
     await put(join(tree, path), await readFile(join(sources, file)));
+  for (const path of product.directories) await mkdir(join(tree, path), { recursive: true });
   const documents = join(tree, 'usr/share/doc', product.name);
   await put(join(documents, 'copyright'), await renderCopyright({ root, packages, runtime: build.runtime }));
   await put(join(documents, 'changelog.gz'), gzipSync(await readFile(join(root, 'CHANGELOG.md')), { level: 9 }));

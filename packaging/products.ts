@@ -29,6 +29,8 @@ export interface Product {
   readonly native: 'koffi' | 'none';
   /** Path in packaging/debian/NAME → absolute path on the host. */
   readonly files: Readonly<Record<string, string>>;
+  /** Empty ones, for drop-ins. */
+  readonly directories: readonly string[];
   readonly deb: Pick<
     DebDescription,
     'depends' | 'suggests' | 'replaces' | 'provides' | 'summary' | 'description' | 'configurationFiles'
@@ -63,7 +65,8 @@ export const products: readonly Product[] = [
         commands: () => createAgent(() => undefined),
         files: {
           '/var/lib/segwall-agent': 'Identity, the last good policy, and flows that wait to be sent.',
-          '/var/lib/segwall-agent/agent.yaml': "The host's own settings.",
+          '/etc/segwall/agent.yaml, /etc/segwall/agent.d/*.yaml':
+            "The host's own settings: the file, then its drop-ins.",
         },
         manSection: 8,
         summary: 'enforce this host’s segmentation policy and report its flows',
@@ -75,7 +78,8 @@ export const products: readonly Product[] = [
     ],
     units: ['segwall-agent.service', 'segwall-agent-restore.service', 'segwall-agent-enroll.service'],
     native: 'koffi',
-    files: {},
+    files: { 'agent.yaml': '/etc/segwall/agent.yaml' },
+    directories: ['/etc/segwall/agent.d'],
     deb: {
       depends: `${runtimeDepends}, nftables (>= 1.0.6)`,
       summary: 'host-based micro-segmentation: the agent',
@@ -83,7 +87,7 @@ export const products: readonly Product[] = [
         'Pulls the rule sets of this host from a Segwall control plane, keeps them in the',
         'kernel as one nftables table, and reports the flows that the kernel saw.',
       ],
-      configurationFiles: [],
+      configurationFiles: ['/etc/segwall/agent.yaml'],
     },
   },
   {
@@ -92,9 +96,10 @@ export const products: readonly Product[] = [
       {
         name: 'segwall-control-plane',
         entry: 'control-plane/src/main.ts',
-        commands: () => createControlPlane({ run: never, backup: never, restore: never }),
+        commands: () => createControlPlane({ run: never, settings: never, backup: never, restore: never }),
         files: {
-          '/etc/segwall/control-plane.yaml': 'Settings.',
+          '/etc/segwall/control-plane.yaml, /etc/segwall/control-plane.d/*.yaml':
+            'Settings: the file, then its drop-ins.',
           '/var/lib/segwall-control-plane': 'The store, the certificate authority, and the key of the audit log.',
         },
         manSection: 8,
@@ -108,6 +113,7 @@ export const products: readonly Product[] = [
       'sysusers.conf': '/usr/lib/sysusers.d/segwall-control-plane.conf',
       'control-plane.yaml': '/etc/segwall/control-plane.yaml',
     },
+    directories: ['/etc/segwall/control-plane.d'],
     deb: {
       depends: `${runtimeDepends}, systemd`,
       suggests: 'segwall-agent',
@@ -127,6 +133,7 @@ export const products: readonly Product[] = [
     units: [],
     native: 'none',
     files: {},
+    directories: [],
     deb: {
       depends: runtimeDepends,
       summary: 'host-based micro-segmentation: the segwall command for operators',

@@ -31,8 +31,9 @@ export const hostProblemCatalogue = {
   },
   'settings-invalid': {
     told: 'here',
-    meaning: 'A setting in agent.yaml is wrong, and the agent does not start with it.',
-    remedy: 'Correct the setting, then `systemctl restart segwall-agent`.',
+    meaning: 'A setting in agent.yaml or a drop-in of it is wrong, and the agent does not start with it.',
+    remedy:
+      '`segwall-agent settings` names all that is wrong, by file and line; correct it, then `systemctl restart segwall-agent`.',
   },
   'nft-missing': {
     told: 'here',

@@ -45,7 +45,10 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .command('run')
     .description('run the agent until SIGTERM; the rules stay in the kernel')
     .addOption(state())
-    .option('--config <file>', 'settings; default: agent.yaml in the state directory, if it is there')
+    .option(
+      '--config <file>',
+      'settings in place of /etc/segwall/agent.yaml; its drop-ins are in FILE.d, for agent.yaml in agent.d',
+    )
     .addOption(new Option('--log-level <level>', 'what is logged').choices([...logLevels]).default('info'))
     .action(async (options) => (await import('./commands/run.ts')).runCommand(options));
   program
@@ -54,6 +57,13 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .addOption(state())
     .option('--json', 'one JSON document', false)
     .action(async (options) => finish(await (await import('./commands/status.ts')).statusCommand(options)));
+  program
+    .command('settings')
+    .description('the settings that an agent started now would have, and which file says so; all that is wrong in them')
+    .addOption(state())
+    .option('--config <file>', 'as run has it')
+    .option('--json', 'one JSON document', false)
+    .action(async (options) => finish(await (await import('./commands/settings.ts')).settingsCommand(options)));
   program
     .command('doctor')
     .description('what keeps this host from being protected or connected, and what to do')

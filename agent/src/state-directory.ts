@@ -32,7 +32,6 @@ export interface StateDirectory {
   readonly spoolPath: string;
   readonly socketPath: string;
   readonly lockPath: string;
-  readonly settingsPath: string;
   /** The newest whole file. */
   readLastGood(): Promise<LastGood>;
   /** On disk, synced, when it resolves. The one before stays as the fallback. */
@@ -59,7 +58,6 @@ export function openStateDirectory(path: string): StateDirectory {
     spoolPath: join(path, 'spool'),
     socketPath: join(path, 'agent.sock'),
     lockPath: join(path, 'agent.lock'),
-    settingsPath: join(path, 'agent.yaml'),
 
     async readLastGood() {
       const problems: string[] = [];

@@ -1,7 +1,7 @@
 // The outer part of every document: apiVersion, kind, metadata and spec. Collects all documents by kind and name, before any
 // spec is read, so that references can be told from slips.
 
-import { closestName } from './closest-name.ts';
+import { closestName } from '#model/closest-name.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
 import type { Problem } from './problem.ts';
 import {

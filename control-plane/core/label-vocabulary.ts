@@ -1,9 +1,9 @@
 // Which label keys and values a policy speaks of, and which of some labels it does not: a slip in a label gives a host other rules than
 // were meant, or none, and nothing else tells. Bounded by the policy and the fleet.
 
+import { closestName } from '#model/closest-name.ts';
 import { factPrefix, type Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
-import { closestName } from './closest-name.ts';
 import type { Inventory, Peer, Policy, TestEnd } from './policy.ts';
 
 /** Values by key; `any` where some place asks for the key, whatever its value (has, each). */

@@ -1,7 +1,7 @@
 // The small readers that every kind of document is read with: mappings with known keys, strings, lists, one of some words.
 // Each gives the value, or reports what was found and what is allowed and gives undefined.
 
-import { closestName } from './closest-name.ts';
+import { closestName } from '#model/closest-name.ts';
 import {
   type DocumentNode,
   describeNode,

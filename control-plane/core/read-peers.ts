@@ -1,8 +1,8 @@
 // The peers of rules and guardrails, in each of the forms of POLICY.md.
 
 import type { AddressRange } from '#model/address-range.ts';
+import { closestName } from '#model/closest-name.ts';
 import { domainName } from '#model/domain-name.ts';
-import { closestName } from './closest-name.ts';
 import { type DocumentNode, describeNode, type MapNode, shortened } from './document-node.ts';
 import type { Peer } from './policy.ts';
 import { fieldsOf, type ReadContext, readEntries, readFields, readText, report } from './read-fields.ts';

@@ -1,7 +1,7 @@
 // PolicyTest documents: assertions about who reaches whom.
 
 import { parseAddress } from '#model/address.ts';
-import { closestName } from './closest-name.ts';
+import { closestName } from '#model/closest-name.ts';
 import { type DocumentNode, describeNode, shortened } from './document-node.ts';
 import type { Assertion, Judgement, PolicyTest, TestEnd } from './policy.ts';
 import {

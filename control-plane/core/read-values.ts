@@ -3,11 +3,11 @@
 
 import { type Address, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr, subtractRanges } from '#model/address-range.ts';
+import { closestName } from '#model/closest-name.ts';
 import { factPrefix, labelKeyPattern, labelValuePattern, namePattern, reservedKeys } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import type { Selector } from '#model/selector.ts';
 import { parseServiceTerm, type ServiceTerm } from '#model/service.ts';
-import { closestName } from './closest-name.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
 import {
   type Fields,

@@ -13,8 +13,7 @@ export interface ListenAddress {
 /** Reads "127.0.0.1:7443" and "[::1]:7443"; the error says what is allowed. */
 export function parseListenAddress(text: string): Result<ListenAddress> {
   const match = /^(?:\[([^\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text);
-  const allowed =
-    'allowed is ADDRESS:PORT with an IP address and a port from 0 to 65535, as in 0.0.0.0:7443 or [::]:7443';
+  const allowed = 'ADDRESS:PORT with an IP address and a port from 0 to 65535, as in 0.0.0.0:7443 or [::]:7443';
   if (match === null) return err(allowed);
   const address = parseAddress(match[1] ?? match[2] ?? '');
   const port = Number(match[3]);

@@ -2,17 +2,18 @@
 // not start, 2 wrong use. Logs go to standard error, one JSON object a line; what the operator needs next to standard output.
 
 import { fstatSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import pino from 'pino';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { err, type Result } from '#model/result.ts';
 import { safeText } from '#model/safe-text.ts';
+import { effectiveText, type SettingProblem } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
 import { createProgram, type RunFlags } from './program.ts';
 import { tellServiceManager } from './service-manager.ts';
-import { badSettingText, parseSettingsFile, type RawSettings, readSettings, type Settings } from './settings.ts';
+import { badSettingText, type Settings } from './settings.ts';
+import { loadSettings } from './settings-files.ts';
 
 /** Below what the service manager waits before it kills. */
 const stopMostMs = 15_000;
@@ -99,25 +100,28 @@ async function told<T>(code: string, run: () => Promise<Result<T>>): Promise<T |
 }
 
 async function settingsOf({ config, ...flags }: RunFlags): Promise<Settings | undefined> {
-  let file: RawSettings = {};
-  if (config !== undefined) {
-    try {
-      const parsed = parseSettingsFile(await readFile(config, 'utf8'));
-      if (!parsed.ok)
-        return complain([`error: bad-setting: config is "${config}"; it cannot be read: ${parsed.error}`]);
-      file = parsed.value;
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause);
-      return complain([`error: bad-setting: config is "${config}"; allowed is the path of a YAML file: ${reason}`]);
-    }
-  }
-  const settings = readSettings({ ...flags }, file);
-  return settings.ok ? settings.value : complain(settings.error.map(badSettingText));
+  const loaded = await loadSettings(config, { ...flags });
+  if (loaded.ok) return loaded.value.settings;
+  complain(loaded.error);
+  return undefined;
 }
 
-function complain(lines: readonly string[]): undefined {
-  process.stderr.write(`${lines.join('\n')}\n`);
-  return undefined;
+function complain(problems: readonly SettingProblem[]): void {
+  process.stderr.write(problems.map((problem) => `${safeText(badSettingText(problem))}\n`).join(''));
+}
+
+async function settings({ json, config, ...flags }: RunFlags & { readonly json: boolean }): Promise<void> {
+  const loaded = await loadSettings(config, { ...flags });
+  const { effective, passedOver } = loaded.ok ? loaded.value : { effective: [], passedOver: [] };
+  const problems = loaded.ok ? [] : loaded.error;
+  if (json) process.stdout.write(`${JSON.stringify({ settings: effective, passedOver, problems })}\n`);
+  else {
+    for (const setting of effective) process.stdout.write(`${effectiveText(setting)}\n`);
+    for (const path of passedOver)
+      process.stderr.write(`warning: ${path} is not read: the name of a drop-in ends in .yaml\n`);
+    complain(problems);
+  }
+  if (!loaded.ok) process.exitCode = 1;
 }
 
 // Nobody may read what it says, and it goes on all the same.
@@ -131,4 +135,4 @@ if (process.env['npm_lifecycle_event'] === 'segwall-control-plane' && process.en
   process.chdir(process.env['INIT_CWD']);
 }
 
-await createProgram({ run, backup, restore }).parseAsync();
+await createProgram({ run, settings, backup, restore }).parseAsync();

@@ -16,11 +16,12 @@ export interface RunFlags {
 /** What each command does. */
 export interface Actions {
   readonly run: (flags: RunFlags) => Promise<void>;
+  readonly settings: (flags: RunFlags & { readonly json: boolean }) => Promise<void>;
   readonly backup: (options: { readonly data: string; readonly to: string }) => Promise<void>;
   readonly restore: (options: { readonly from: string; readonly data: string }) => Promise<void>;
 }
 
-export function createProgram({ run, backup, restore }: Actions): Command {
+export function createProgram({ run, settings, backup, restore }: Actions): Command {
   const program = new Command('segwall-control-plane')
     .description('Checks and compiles policy, serves it to agents, and takes their flows.')
     .version(packageFile.version)
@@ -31,7 +32,10 @@ export function createProgram({ run, backup, restore }: Actions): Command {
   program
     .command('run')
     .description('Run until SIGTERM or SIGINT')
-    .option('--config <FILE>', 'settings in YAML, by the same names; flags win')
+    .option(
+      '--config <FILE>',
+      'settings in YAML, by the same names, and its drop-ins in FILE.d (control-plane.d); flags win',
+    )
     .option('--data <DIR>', 'everything the control plane must not lose; created where missing')
     .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
     .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
@@ -39,6 +43,13 @@ export function createProgram({ run, backup, restore }: Actions): Command {
     .option('--proxies <CIDRS>', 'from where hosts talk that are not theirs: proxies, address translation; with commas')
     .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
     .action(run);
+
+  program
+    .command('settings')
+    .description('The settings that run would have, and which file says so; or all that is wrong in them')
+    .option('--config <FILE>', 'as run has it', '/etc/segwall/control-plane.yaml')
+    .option('--json', 'one JSON document', false)
+    .action(settings);
 
   program
     .command('backup')

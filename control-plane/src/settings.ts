@@ -1,11 +1,11 @@
-// What `segwall-control-plane run` is told: defaults, under a YAML file, under flags. Every bad setting is reported at once, each
-// by its name, its value and what is allowed.
+// What `segwall-control-plane run` is told: defaults, under a YAML file and its drop-ins (settings-files.ts), under flags. Every bad setting is
+// reported at once, each by its name, its value and what is allowed.
 
-import { parseDocument } from 'yaml';
 import { type Address, parseAddress } from '#model/address.ts';
 import { parseCidr } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { type ListenAddress, parseListenAddress } from './listen-address.ts';
+import { type SettingProblem, settingProblemText, unknownKeyText } from '#model/settings-file.ts';
+import { type ListenAddress, listenAddressText, parseListenAddress } from './listen-address.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -49,12 +49,6 @@ export interface Settings {
   readonly agentMegabytes: number;
 }
 
-export interface BadSetting {
-  readonly setting: string;
-  readonly value: string;
-  readonly allowed: string;
-}
-
 /** As read from the command line or a file, before it is known to be right. */
 export type RawSettings = Readonly<Record<string, unknown>>;
 
@@ -70,8 +64,7 @@ const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silen
 const readers: SettingReaders = {
   data: {
     fallback: undefined,
-    read: (value) =>
-      typeof value === 'string' && value !== '' ? ok(value) : err('allowed is the path of a directory'),
+    read: (value) => (typeof value === 'string' && value !== '' ? ok(value) : err('the path of a directory')),
   },
   agents: { fallback: { address: '::' as Address, port: 7443 }, read: readListenAddress },
   api: { fallback: { address: '127.0.0.1' as Address, port: 7444 }, read: readListenAddress },
@@ -80,7 +73,7 @@ const readers: SettingReaders = {
     fallback: 'info',
     read: (value) => {
       const level = logLevels.find((known) => known === value);
-      return level === undefined ? err(`allowed are ${logLevels.join(', ')}`) : ok(level);
+      return level === undefined ? err(logLevels.join(', ')) : ok(level);
     },
   },
   keepFlowsDays: { fallback: 30, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
@@ -101,54 +94,52 @@ const readers: SettingReaders = {
   agentMegabytes: { fallback: 64, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
 };
 
-const settingNames = Object.keys(readers) as (keyof Settings)[];
+export const settingNames = Object.keys(readers) as (keyof Settings)[];
 
 /** `flags` win over `file`. */
-export function readSettings(flags: RawSettings, file: RawSettings): Result<Settings, readonly BadSetting[]> {
-  const bad: BadSetting[] = [];
-  for (const name of Object.keys(file)) {
-    if (!settingNames.some((known) => known === name)) {
-      bad.push({
-        setting: name,
-        value: valueText(file[name]),
-        allowed: `there is no such setting; allowed are ${settingNames.join(', ')}`,
-      });
-    }
-  }
+export function readSettings(flags: RawSettings, file: RawSettings): Result<Settings, readonly SettingProblem[]> {
+  const bad = checkUnknown(file);
   const values: Partial<Record<keyof Settings, unknown>> = {};
   for (const name of settingNames) {
-    const reader: SettingReader<unknown> = readers[name];
-    const value = flags[name] ?? file[name];
-    if (value === undefined && reader.fallback !== undefined) {
-      values[name] = reader.fallback;
-      continue;
-    }
-    const result = reader.read(value);
+    const result = readOne(name, flags[name] ?? file[name]);
     if (result.ok) values[name] = result.value;
-    else bad.push({ setting: name, value: valueText(value), allowed: result.error });
+    else bad.push(result.error);
   }
   return bad.length > 0 ? err(bad) : ok(values as Settings);
 }
 
-/** The file's settings; an error is the reason why the text is not a YAML mapping. Aliases are none: no setting of ours is used twice. */
-export function parseSettingsFile(text: string): Result<RawSettings> {
-  let value: unknown;
-  try {
-    const document = parseDocument(text);
-    const problem = document.errors[0];
-    if (problem !== undefined) return err(problem.message);
-    value = document.toJS({ maxAliasCount: 0 });
-  } catch (error) {
-    // What the library throws over aliases, and over brackets nested too deep for its stack.
-    return err(`it cannot be read as YAML without aliases: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  if (value === null || value === undefined) return ok({});
-  if (typeof value !== 'object' || Array.isArray(value)) return err('it is not a mapping of settings to values');
-  return ok(value as RawSettings);
+/** What is wrong with what one place says; it need not say all. */
+export function checkSettings(said: RawSettings): readonly SettingProblem[] {
+  const wrong = settingNames.flatMap((name) => {
+    const result = said[name] === undefined || said[name] === null ? ok(undefined) : readOne(name, said[name]);
+    return result.ok ? [] : [result.error];
+  });
+  return [...checkUnknown(said), ...wrong];
 }
 
-export function badSettingText(bad: BadSetting): string {
-  return `error: bad-setting: ${bad.setting} is ${bad.value}; ${bad.allowed}`;
+function checkUnknown(said: RawSettings): SettingProblem[] {
+  return Object.keys(said)
+    .filter((name) => !settingNames.some((known) => known === name))
+    .map((setting) => ({ setting, value: valueText(said[setting]), allowed: unknownKeyText(setting, settingNames) }));
+}
+
+function readOne(name: keyof Settings, value: unknown): Result<unknown, SettingProblem> {
+  const reader: SettingReader<unknown> = readers[name];
+  if ((value === undefined || value === null) && reader.fallback !== undefined) return ok(reader.fallback);
+  const result = reader.read(value);
+  return result.ok ? result : err({ setting: name, value: valueText(value), allowed: result.error });
+}
+
+/** The default, as a file would say it; null where there is none. */
+export function defaultOf(name: keyof Settings): unknown {
+  const { fallback } = readers[name];
+  if (fallback === undefined) return null;
+  if (typeof fallback !== 'object' || !('port' in fallback)) return fallback;
+  return listenAddressText(fallback);
+}
+
+export function badSettingText(bad: SettingProblem): string {
+  return `error: bad-setting: ${settingProblemText(bad)}`;
 }
 
 function readListenAddress(value: unknown): Result<ListenAddress> {
@@ -162,7 +153,7 @@ function readNames(value: unknown): Result<readonly string[]> {
     typeof name === 'string' && (parseAddress(name).ok || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name));
   return names.every(isName) && names.length <= 64
     ? ok(names)
-    : err('allowed are up to 64 host names and IP addresses, without ports, as in segwall.example.com');
+    : err('up to 64 host names and IP addresses, without ports, as in segwall.example.com');
 }
 
 /** A list, or from the command line a text with commas. */
@@ -171,14 +162,14 @@ function readCidrs(value: unknown): Result<readonly string[]> {
   const isCidr = (text: unknown): text is string => typeof text === 'string' && parseCidr(text).ok;
   return texts.every(isCidr) && texts.length <= 256
     ? ok(texts)
-    : err('allowed are up to 256 addresses and CIDRs, as in 10.0.0.0/24');
+    : err('up to 256 addresses and CIDRs, as in 10.0.0.0/24');
 }
 
 function readInteger(value: unknown, bounds: { readonly least: number; readonly most: number }): Result<number> {
   const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
   const isGood =
     typeof number === 'number' && Number.isInteger(number) && number >= bounds.least && number <= bounds.most;
-  return isGood ? ok(number) : err(`allowed is a whole number from ${bounds.least} to ${bounds.most}`);
+  return isGood ? ok(number) : err(`a whole number from ${bounds.least} to ${bounds.most}`);
 }
 
 function valueText(value: unknown): string {

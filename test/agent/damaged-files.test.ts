@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeLastGood } from '#agent/last-good-record.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
-import { readSettings } from '#agent/settings.ts';
-import { parseSettingsFile } from '#control-plane/settings.ts';
+import { readSettings } from '#agent/settings-files.ts';
+import { parseSettingsFile } from '#model/settings-text.ts';
 
 let directory: string;
 beforeAll(() => {
@@ -57,5 +57,5 @@ test.each([
   const path = join(directory, 'agent.yaml');
   writeFileSync(path, text);
   expect(await readSettings(path, 'required')).toMatchObject({ ok: false });
-  expect(parseSettingsFile(text)).toMatchObject({ ok: false });
+  expect(parseSettingsFile(path, text)).toMatchObject({ ok: false });
 });

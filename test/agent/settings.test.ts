@@ -5,11 +5,16 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { isLinkLocal } from '#agent/addresses.ts';
 import { parseOsRelease } from '#agent/host-facts.ts';
-import { defaultSettings, parseSettings, readSettings } from '#agent/settings.ts';
+import { defaultSettings } from '#agent/settings.ts';
+import { readSettings } from '#agent/settings-files.ts';
+import { parseSettings } from '#agent/settings-reader.ts';
 import type { Address } from '#model/address.ts';
 
 const bad: readonly (readonly [string, string])[] = [
-  ['flow: {}', 'flow is {}; allowed: no such setting; the keys here are essential, interfaces, facts, flows'],
+  [
+    'flow: {}',
+    'flow is {}; allowed: no such setting, did you mean flows?; the keys here are essential, interfaces, facts, flows',
+  ],
   ['[]', 'the file is []; allowed: the keys essential, interfaces, facts, flows'],
   ['flows: { windowSeconds: 0 }', 'flows.windowSeconds is 0; allowed: a whole number from 1 to 300'],
   ['flows: { windowSeconds: "5" }', 'flows.windowSeconds is "5"; allowed: a whole number from 1 to 300'],
@@ -40,6 +45,10 @@ const bad: readonly (readonly [string, string])[] = [
   ['names: { holdMilliseconds: 5000 }', 'names.holdMilliseconds is 5000; allowed: a whole number from 0 to 2000'],
   ['names: { addressesPerName: 0 }', 'names.addressesPerName is 0; allowed: a whole number from 1 to 4096'],
   ['names: { grace: 5 }', 'names.grace is 5; allowed: no such setting; the keys here are resolvers, graceSeconds'],
+  [
+    'flows: { windowSecond: 5 }',
+    'flows.windowSecond is 5; allowed: no such setting, did you mean windowSeconds?; the keys here are windowSeconds',
+  ],
   [
     'connections: { markMask: 0x7fff }',
     'connections.markMask is 32767; allowed: a mask of 32 bits, at least 16 of them set, such as 0x0fffffff',
@@ -101,7 +110,7 @@ connections: { markMask: 0xff00ffff }
     expect(await readSettings('/nowhere/agent.yaml', 'optional')).toEqual({ ok: true, value: defaultSettings });
     expect(await readSettings('/nowhere/agent.yaml', 'required')).toEqual({
       ok: false,
-      error: '/nowhere/agent.yaml cannot be read: ENOENT',
+      error: '/nowhere/agent.yaml is not there; allowed: a file that can be read (ENOENT)',
     });
   });
 });

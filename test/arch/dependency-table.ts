@@ -10,6 +10,7 @@ const server = 'control-plane/src';
 const core = 'control-plane/core';
 const cli = 'control-plane/cli';
 const wire = 'proto/wire';
+const model = 'proto/model';
 
 export const dependencyReasons: Readonly<Record<string, DependencyReason>> = {
   '@fastify/swagger': { layers: [server], decision: 'operator-api.md' },
@@ -27,7 +28,7 @@ export const dependencyReasons: Readonly<Record<string, DependencyReason>> = {
   'prom-client': { layers: [server], decision: 'operator-api.md' },
   protobufjs: { layers: [wire], decision: 'rpc.md' },
   'reflect-metadata': { layers: [agent, server], decision: 'certificates.md' },
-  yaml: { layers: [core, cli, agent, server], decision: 'command-line.md' },
+  yaml: { layers: [model, core, cli, server], decision: 'command-line.md' },
   zod: { layers: [server, cli], decision: 'operator-api.md' },
 };
 

@@ -80,5 +80,6 @@ export const layers: readonly Layer[] = [
 
 /** Packages that a pure layer may use, and why. Edge layers: dependency-table.ts. */
 export const purePackages: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'proto/model': { yaml: 'agent and control plane read their settings’ files with the same function' },
   'control-plane/core': { yaml: 'parses text to a tree that keeps line and column, with no IO of its own' },
 };

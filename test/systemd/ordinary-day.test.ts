@@ -175,7 +175,14 @@ describe('on an ordinary day', () => {
   });
 
   test('a service becomes a workload of its own, and policy enforces both', async () => {
-    await writeFile(join(one.tree, 'var/lib/segwall-agent/agent.yaml'), 'units: [report.service]\n');
+    await shell('echo "# ours" >>/etc/segwall/agent.yaml');
+    await writeFile(join(one.tree, 'etc/segwall/agent.d/10-report.yaml'), 'units: [report.service]\n');
+    expect(await shell('segwall-agent settings')).toMatch(
+      /^units +\["report.service"\] +\/etc\/segwall\/agent.d\/10-report.yaml:1$/m,
+    );
+    expect(await shell('segwall-control-plane settings')).toMatch(
+      /^api +127.0.0.1:7444 +\/etc\/segwall\/control-plane.yaml:\d+$/m,
+    );
     // Started is ready: nobody has to wait before asking.
     await shell('systemctl restart segwall-agent && segwall-agent status');
     await waitFor(async () => (await shell('segwall workloads --json')).includes('web-1-report'), {
@@ -257,6 +264,7 @@ describe('on an ordinary day', () => {
       await expectOpen([8080, 9191]);
       await connected();
       expect(await failed()).toEqual([]);
+      expect((await shell('tail -n 1 /etc/segwall/agent.yaml')).trim()).toBe('# ours');
     }
     await expectOpen([8080, 9191]);
   });
@@ -328,6 +336,7 @@ describe('on an ordinary day', () => {
     expect(await dpkg('--purge', 'segwall-agent')).toContain('this host is open');
     await expectOpen(ports);
     expect(await known()).toEqual([]);
-    expect((await one.exec(['ls', '/var/lib/segwall-agent'])).exitCode).not.toBe(0);
+    for (const path of ['/var/lib/segwall-agent', '/etc/segwall/agent.yaml'])
+      expect((await one.exec(['ls', path])).exitCode, path).not.toBe(0);
   });
 });

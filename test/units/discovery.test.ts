@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openUnitCgroups, parseCgroupMount, parseOwnService, unitOf } from '#agent/cgroup-tree.ts';
-import { parseSettings } from '#agent/settings.ts';
+import { parseSettings } from '#agent/settings-reader.ts';
 import { createUnitDiscovery } from '#agent/unit-discovery.ts';
 import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
 import { unitSetName } from '#agent-core/unit-sets.ts';

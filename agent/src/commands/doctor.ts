@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host-problem-catalogue.ts';
 import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host-problems.ts';
 import { tableName } from '#agent-core/table.ts';
+import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
 import { parseControlPlaneAddress } from '../control-plane-address.ts';
 import { openControlPlaneReach } from '../control-plane-reach.ts';
@@ -13,7 +14,7 @@ import { certificateTimes, type IdentityFiles, readIdentityFiles } from '../iden
 import { readFreeDisk } from '../kernel-room.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';
 import { createNft } from '../nft.ts';
-import { readSettings } from '../settings.ts';
+import { loadSettings } from '../settings-files.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 
@@ -122,8 +123,10 @@ async function checkNft(): Promise<Check> {
 
 async function checkSettings(statePath: string): Promise<Check> {
   if (!existsSync(statePath)) return good('settings', 'all defaults');
-  const settings = await readSettings(openStateDirectory(statePath).settingsPath, 'optional');
-  return settings.ok ? good('settings', 'read') : trouble('settings', 'settings-invalid', settings.error);
+  const loaded = await loadSettings({ state: statePath });
+  return loaded.ok
+    ? good('settings', loaded.value.files.length === 0 ? 'all defaults' : `read: ${loaded.value.files.join(', ')}`)
+    : trouble('settings', 'settings-invalid', loaded.error.map(settingProblemText).join('; '));
 }
 
 function checkDisk(statePath: string): Check {

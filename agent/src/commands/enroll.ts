@@ -1,12 +1,11 @@
 // `segwall-agent enroll`: buys this host its certificate with a join token. Nothing is enforced by it yet.
 
-import { join } from 'node:path';
 import { durationForm, parseDurationMs } from '#model/duration.ts';
 import { safeText } from '#model/safe-text.ts';
 import { CommandError, type ExitCode } from '../command-error.ts';
 import { type EnrollErrorCode, enroll } from '../enroll.ts';
 import { type JoinTokenErrorCode, readJoinToken } from '../join-token.ts';
-import { packageStateDirectory } from '../package-paths.ts';
+import { packageStateDirectory, settingsPathOf } from '../package-paths.ts';
 
 export interface EnrollOptions {
   readonly controlPlane: string;
@@ -66,7 +65,7 @@ export async function enrollCommand({ state, token, tokenFile, timeout, ...optio
       `${host} is enrolled with ${controlPlane} (tenant ${tenant})`,
       `next: ${isPackages ? 'systemctl start segwall-agent' : `segwall-agent run${given}`}`,
       `then: segwall-agent status${given} (the host is open until a policy selects and enforces it)`,
-      `before one does: list what must always work, such as ssh of your admins, under essential: in ${join(state, 'agent.yaml')}`,
+      `before one does: list what must always work, such as ssh of your admins, under essential: in ${settingsPathOf(state)}`,
       '',
     ].join('\n'),
   );

@@ -9,7 +9,8 @@ import { CommandError } from '../command-error.ts';
 import { parseControlPlaneAddress } from '../control-plane-address.ts';
 import { openControlPlaneReach } from '../control-plane-reach.ts';
 import { readDhcpUsers } from '../dhcp-users.ts';
-import { type AgentSettings, defaultSettings, readSettings } from '../settings.ts';
+import { type AgentSettings, defaultSettings } from '../settings.ts';
+import { readSettings } from '../settings-files.ts';
 import { digestOf } from '../table-loader.ts';
 
 export interface RenderOptions {

@@ -1,8 +1,9 @@
 // `segwall-agent run`: one agent on one state directory, until SIGTERM or SIGINT.
 
+import { settingProblemText } from '#model/settings-file.ts';
 import { CommandError } from '../command-error.ts';
 import { createAgentLog, type LogLevel } from '../log.ts';
-import { readSettings } from '../settings.ts';
+import { loadSettings } from '../settings-files.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock } from '../state-lock.ts';
 import { assertStateDirectory } from './state-argument.ts';
@@ -16,12 +17,13 @@ export interface RunOptions {
 export async function runCommand({ state: path, config, logLevel }: RunOptions): Promise<void> {
   assertStateDirectory(path);
   const state = openStateDirectory(path);
-  const settings = await readSettings(config ?? state.settingsPath, config === undefined ? 'optional' : 'required');
-  if (!settings.ok) {
+  const loaded = await loadSettings({ state: path, ...(config !== undefined && { config }) });
+  if (!loaded.ok) {
     throw new CommandError({
       code: 'settings-invalid',
-      message: settings.error,
-      remedy: 'Correct the setting and start again; the rules in the kernel stay as they are.',
+      message: loaded.error.map(settingProblemText).join('\n  '),
+      remedy:
+        'Correct what is named and start again (segwall-agent settings tries it); the rules in the kernel stay as they are.',
       exitCode: 2,
     });
   }
@@ -39,7 +41,7 @@ export async function runCommand({ state: path, config, logLevel }: RunOptions):
   process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
   try {
     const { runAgent } = await import('../agent.ts');
-    await runAgent({ state, settings: settings.value, log: createAgentLog(logLevel), signal: stop.signal });
+    await runAgent({ state, settings: loaded.value.settings, log: createAgentLog(logLevel), signal: stop.signal });
   } finally {
     lock.value.release();
   }

@@ -4,8 +4,8 @@
 import { CommandFailure } from '#cli/server/failure.ts';
 import { printJson } from '#cli/server/printing.ts';
 import { type Address, familyOf, parseAddress } from '#model/address.ts';
+import { closestName } from '#model/closest-name.ts';
 import { parseServiceTerm, protocolNumbers, type Service } from '#model/service.ts';
-import { closestName } from '#policy/closest-name.ts';
 import { createOracle } from '#policy/oracle.ts';
 import type { Inventory, Policy, Query } from '#policy/policy.ts';
 import { renderExplanation, renderWhyNot, ruleOutcomes } from './explain-text.ts';

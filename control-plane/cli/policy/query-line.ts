@@ -1,11 +1,11 @@
 // One line of `policy eval`: a query as JSON, read strictly, and its answer with the keys that DESIGN.md §8 promises.
 
 import { type Address, familyOf, parseAddress } from '#model/address.ts';
+import { closestName } from '#model/closest-name.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers, type Service } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { End, Verdict } from '#model/verdict.ts';
-import { closestName } from '#policy/closest-name.ts';
 import { type HeldVirtuals, heldVirtuals } from '#policy/held-virtuals.ts';
 import type { Inventory, Query, Workload } from '#policy/policy.ts';
 import { parseInstant } from '#policy/read-time.ts';

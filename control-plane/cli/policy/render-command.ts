@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { CommandFailure } from '#cli/server/failure.ts';
 import { encodeRuleSetForRender } from '#control-plane/rule-set-export.ts';
-import { closestName } from '#policy/closest-name.ts';
+import { closestName } from '#model/closest-name.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { loadPolicy, type PolicyOptions } from './load-policy.ts';
 

@@ -1,9 +1,9 @@
 // The fleet over the operator API: status, agents, workloads with their labels, and how far a revision has come.
 
 import { z } from 'zod';
+import { closestName } from '#model/closest-name.ts';
 import { sumCounts } from '#model/counts.ts';
 import { factPrefix } from '#model/label.ts';
-import { closestName } from '#policy/closest-name.ts';
 import type { Workload } from '#policy/policy.ts';
 import { selectorText } from '#policy/selector-text.ts';
 import type { AgentView } from '../agent-view.ts';

@@ -13,7 +13,7 @@ import { decodeLastGood, encodeLastGood } from '#agent/last-good-record.ts';
 import { decodeLearntNames, encodeLearntNames } from '#agent/names-file.ts';
 import { readNewestLastGood } from '#agent/newest-last-good.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
-import { readSettings } from '#agent/settings.ts';
+import { readSettings } from '#agent/settings-files.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { lockOwner } from '#agent/state-lock.ts';
 import { seal } from '#agent/whole-file.ts';
@@ -135,7 +135,7 @@ async function readAll(directory: string): Promise<void> {
   const panic = openPanicFlag(directory).read();
   if (panic !== undefined) new Date(panic.since).toISOString();
   await readIdentityFiles(directory);
-  await readSettings(state.settingsPath, 'optional');
+  await readSettings(join(directory, 'agent.yaml'), 'optional');
   lockOwner(state.lockPath);
 }
 

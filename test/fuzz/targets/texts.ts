@@ -11,13 +11,15 @@ import { CommandFailure } from '#cli/server/failure.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
 import { readRanges } from '#control-plane/allowed-ranges.ts';
 import { listenAddressText, parseListenAddress } from '#control-plane/listen-address.ts';
-import { parseSettingsFile, readSettings } from '#control-plane/settings.ts';
+import { checkSettings, readSettings } from '#control-plane/settings.ts';
 import { parseAddress } from '#model/address.ts';
 import { parseCidr, rangeCidrs } from '#model/address-range.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { oneLine, safeText } from '#model/safe-text.ts';
 import { selectorMatches } from '#model/selector.ts';
 import { parseServiceTerm, serviceTermText } from '#model/service.ts';
+import { isMapping, mergeSettings } from '#model/settings-file.ts';
+import { parseSettingsFile } from '#model/settings-text.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { problemText } from '#policy/problem.ts';
@@ -239,8 +241,11 @@ const settingsTarget = pureTarget({
   cost: { ...usualCost, referencesPerKib: 1 },
   inputs: almost({ corpus: [bytesOf(serverSettings)], words: [...words, 'a: &a [*a]\n'], longest: 16_384 }),
   check(input) {
-    const file = parseSettingsFile(textOf(input));
-    if (file.ok) readSettings({}, file.value);
+    const file = parseSettingsFile('control-plane.yaml', textOf(input));
+    if (!file.ok || !isMapping(file.value.value)) return;
+    const { value, lineOf } = file.value;
+    for (const { setting } of checkSettings(value)) must(lineOf([setting]) >= 1, () => setting);
+    readSettings({}, mergeSettings([value, value]));
   },
 });
 
