@@ -81,6 +81,11 @@ export const auditActions = {
     by: controlPlane,
     tells: 'the store is older than what agents were told: they keep what they have until an operator resumes',
   },
+  'names-yielded': {
+    by: controlPlane,
+    tells:
+      'discovered units and containers of a host gave their names to a policy or to a host that enrolled: which is called what now',
+  },
   'ephemeral-removed': {
     by: controlPlane,
     tells: 'a host that joined with an ephemeral token was silent for its time, and was revoked and forgotten',

@@ -17,7 +17,7 @@ import {
   type EnvelopedDocument,
 } from './collect-documents.ts';
 import type { DraftDocument } from './draft-document.ts';
-import { isManaged } from './managed-workload.ts';
+import { besideDeclared, isManaged } from './managed-workload.ts';
 import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from './policy.ts';
 import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from './problem.ts';
 import type { ReadContext } from './read-fields.ts';
@@ -67,7 +67,8 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     inventory: readAll(input.inventoryFiles ?? [], { maxLength: maxInventoryFileLength, problems, lostNames }),
     mode: input.mode,
     problems,
-    taken: managedNames(input.knownWorkloads),
+    live: managedOnes(input.knownWorkloads),
+    hostNames: input.testNames === 'trusted' ? 'told' : 'refused',
   });
   for (const { naming, name } of spare) if (naming === 'misnamed') lostNames.add(name);
   const drafts = readDrafts(documents, problems);
@@ -81,7 +82,7 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
     input.inventoryFiles !== undefined ||
     input.knownWorkloads !== undefined ||
     drafts.some(({ draft }) => isManaged(draft));
-  const workloads = new Map([...(input.knownWorkloads ?? []), ...inventory.workloads]);
+  const workloads = besideDeclared(input.knownWorkloads ?? [], inventory.workloads);
   const { testNames = new Set<string>() } = input;
   const testable =
     isInventoryKnown && testNames !== 'trusted'
@@ -95,7 +96,8 @@ export function checkPolicy(input: CheckInput): CheckedPolicy {
   if (!hasErrors(problems)) problems.push(...membershipProblems({ policy, workloads, inForce: input.inForce }));
   if (!hasErrors(problems) && input.warnings !== 'unwanted') {
     const known = isInventoryKnown ? { ...inventory, workloads } : undefined;
-    for (const warning of warnOfPolicy({ policy, inventory: known, now: input.now })) problems.push(warning);
+    const names = input.mode === 'server' ? 'reported' : 'written';
+    for (const warning of warnOfPolicy({ policy, inventory: known, now: input.now, names })) problems.push(warning);
     if (documents.length === 0 && input.files.length === 0) problems.push(emptyPolicy());
   }
   // Accepted by a version that did not ask: it matches nobody, as it always did, and is no reason to hold a policy that is in force.
@@ -132,8 +134,8 @@ function isConsequence({ code, message }: Problem, lostNames: ReadonlySet<string
   return code === 'dangling-reference' && lostNames.has(/"([^"]*)"/.exec(message)?.[1] ?? '');
 }
 
-function managedNames(known: ReadonlyMap<string, Workload> | undefined): ReadonlySet<string> {
-  return new Set([...(known ?? [])].filter(([, workload]) => isManaged(workload)).map(([name]) => name));
+function managedOnes(known: ReadonlyMap<string, Workload> | undefined): ReadonlyMap<string, Workload> {
+  return new Map([...(known ?? [])].filter(([, workload]) => isManaged(workload)));
 }
 
 function readDrafts(documents: readonly EnvelopedDocument[], problems: Problem[]): readonly DraftDocument[] {

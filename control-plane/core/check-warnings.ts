@@ -8,6 +8,7 @@ import type { Millis } from '#model/time.ts';
 import { createContradictions } from './contradictions.ts';
 import { findCoverings } from './covering-rules.ts';
 import { factOfHolders, factOfMembers, factPeerOf, segmentsNamed } from './fact-grants.ts';
+import { inHost, isDiscovered } from './managed-workload.ts';
 import type { Inventory, Peer, Policy, Rule, Segment } from './policy.ts';
 import { assertionTitle, endpointsOf } from './policy-tests.ts';
 import type { Position } from './position.ts';
@@ -22,12 +23,14 @@ export interface WarnInput {
   /** Undefined: not known, and nothing is said of what matches whom. */
   readonly inventory: Inventory | undefined;
   readonly now: Millis;
+  /** Of a live fleet what is inside of hosts is called as they report it; in a file an operator named it. */
+  readonly names: 'reported' | 'written';
 }
 
 const soonMs = 14 * 24 * 3600 * 1000;
 const mostComparisons = 2_000_000;
 
-export function warnOfPolicy({ policy, inventory, now }: WarnInput): readonly Problem[] {
+export function warnOfPolicy({ policy, inventory, now, names }: WarnInput): readonly Problem[] {
   const problems: Problem[] = [];
   const named = segmentsNamed(policy);
   for (const segment of policy.segments.values()) {
@@ -39,6 +42,7 @@ export function warnOfPolicy({ policy, inventory, now }: WarnInput): readonly Pr
   if (inventory !== undefined) {
     warnOfMatches(policy, inventory, problems);
     warnOfTests(policy, inventory, problems);
+    if (names === 'reported') warnOfReportedNames(policy, inventory, problems);
     warnOfVirtuals(policy, inventory, problems);
   }
   return problems;
@@ -271,6 +275,26 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
     message: `there are so many guardrail entries and rules that ${contradictions.skipped()} rules were not compared with the guardrails: whether one of these denies what they grant is not known`,
     suggestion: 'join guardrail entries',
   });
+}
+
+/** Once a name and test. */
+function warnOfReportedNames(policy: Policy, inventory: Inventory, problems: Problem[]): void {
+  for (const test of policy.tests.values()) {
+    const told = new Set<string>();
+    for (const { from, to, position } of test.tests) {
+      for (const end of [from, to]) {
+        if (end.kind !== 'workload' || told.has(end.workload)) continue;
+        told.add(end.workload);
+        const workload = inventory.workloads.get(end.workload);
+        if (workload === undefined || !isDiscovered(workload)) continue;
+        warn(problems, position, {
+          code: 'test-names-discovered',
+          message: `the test ${test.name} names "${end.workload}", which is ${inHost(workload)}: a host chooses what it reports, and the name is given up where a host or a policy wants it`,
+          suggestion: 'select it by labels, which operators give',
+        });
+      }
+    }
+  }
 }
 
 function warnOfTests(policy: Policy, inventory: Inventory, problems: Problem[]): void {

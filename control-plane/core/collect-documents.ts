@@ -3,6 +3,8 @@
 
 import { closestName } from '#model/closest-name.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
+import { inHost, isDiscovered } from './managed-workload.ts';
+import type { Workload } from './policy.ts';
 import type { Problem } from './problem.ts';
 import {
   type Fields,
@@ -53,8 +55,10 @@ export interface CollectInput {
   readonly inventory: readonly SourceDocument[];
   readonly mode: CheckMode;
   readonly problems: Problem[];
-  /** Names of live workloads, which no document may take. */
-  readonly taken: ReadonlySet<string>;
+  /** Live workloads that agents enforce. */
+  readonly live: ReadonlyMap<string, Workload>;
+  /** Of hosts: whether a document that takes one is refused, or was accepted before the host came. */
+  readonly hostNames: 'refused' | 'told';
 }
 
 /**
@@ -91,18 +95,39 @@ export function collectDocuments(input: CollectInput): CollectedDocuments {
         spare.push(document);
         continue;
       }
-      if (document.kind === 'Workload' && input.taken.has(document.name)) {
-        report(context, {
-          code: 'duplicate-name',
-          at: document.nameAt,
-          message: `"${document.name}" is the name of a live workload; a workload of the policy has a name of its own`,
-        });
-      }
+      if (document.kind === 'Workload') compareWithLive(document, input);
       first.set(address, document);
       documents.push(document);
     }
   }
   return { documents, spare };
+}
+
+/** An operator named the hosts; what is inside of them is called as they report it, and yields. */
+function compareWithLive(document: EnvelopedDocument, { live, hostNames, problems }: CollectInput): void {
+  const { file, name, nameAt } = document;
+  const workload = live.get(name);
+  if (workload === undefined) return;
+  const context = { file, problems };
+  if (isDiscovered(workload)) {
+    report(context, {
+      code: 'name-yielded',
+      at: nameAt,
+      message: `"${name}" is the name of ${inHost(workload)}, which gives it up for one that ends in a digest`,
+    });
+  } else if (hostNames === 'told')
+    report(context, {
+      code: 'name-of-host',
+      at: nameAt,
+      message: `"${name}" is the name of a host by now: the policy's workload of that name stands for nothing`,
+      suggestion: 'give one of them another name',
+    });
+  else
+    report(context, {
+      code: 'duplicate-name',
+      at: nameAt,
+      message: `"${name}" is the name of a live workload; a workload of the policy has a name of its own`,
+    });
 }
 
 function readEnvelope(

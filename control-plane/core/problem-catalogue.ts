@@ -84,6 +84,9 @@ export const problemCatalogue = {
   'comparison-stopped': warning('There are so many rules alike that not all of them were compared.'),
   'shared-address': warning('Two workloads of one host have the same address.'),
   'unit-shared': warning('Two workloads of one host stand for the same unit.'),
+  'name-yielded': warning('A live unit or container has the name of a workload of the policy, and gives it up.'),
+  'name-of-host': warning('A live host has the name of a workload of a policy that was accepted before it came.'),
+  'test-names-discovered': warning('A test names a unit or container by the name that its host’s reports made.'),
   'host-ignored': warning('An external workload names a host, which means nothing.'),
 } satisfies Record<string, CatalogueEntry>;
 

@@ -53,7 +53,8 @@ export class FleetInventory {
   readonly #hosts = new Map<string, HostEntry>();
   /** Name of a unit's or container's workload to its host's. */
   readonly #insideHosts = new Map<string, string>();
-  /** External and virtual workloads of the active policy. */
+  #ofPolicy: ReadonlyMap<string, Workload> = new Map();
+  /** External and virtual workloads of the active policy that no host has the name of. */
   #declared: ReadonlyMap<string, Workload> = new Map();
   #virtual: ReadonlyMap<string, DeclaredVirtual> = new Map();
   readonly #stale = new Set<string>();
@@ -190,10 +191,13 @@ export class FleetInventory {
     this.#stale.add(name);
     this.claims.removed(name, this.#at);
     this.#takeTouched();
+    if (this.#ofPolicy.has(name)) this.setDeclared(this.#ofPolicy);
   }
 
-  /** Replaces the external and virtual workloads by those of a policy. A host's name wins over theirs. */
-  setDeclared(declared: ReadonlyMap<string, Workload>): void {
+  /** Replaces the external and virtual workloads by those of a policy. One that has a host's name is nobody while the host is there. */
+  setDeclared(ofPolicy: ReadonlyMap<string, Workload>): void {
+    this.#ofPolicy = ofPolicy;
+    const declared = new Map([...ofPolicy].filter(([name]) => !this.#hosts.has(name)));
     for (const name of [...this.#declared.keys(), ...declared.keys()]) this.#stale.add(name);
     this.#declared = declared;
     const externals = [...declared.values()].filter(({ kind }) => kind === 'external');
@@ -313,6 +317,12 @@ export class FleetInventory {
     return err(
       `"${text}" is not a peer; allowed are an address, a CIDR, the name of a workload, and a selector such as role == "admin"`,
     );
+  }
+
+  /** The workload that a quarantine's peer names, and the addresses that it stands for; undefined where it is no name. */
+  namedPeer(text: string): { readonly workload: Workload; readonly addresses: readonly Address[] } | undefined {
+    const workload = this.current().workloads.get(text);
+    return workload && { workload, addresses: this.#addressesOf(text) ?? [] };
   }
 
   #workloadOf(name: string): Workload | undefined {

@@ -50,11 +50,12 @@ import { EphemeralHosts } from './ephemeral-hosts.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
-import { reportedEntry, storedEntries } from './host-entries.ts';
+import { reportedEntry, storedEntries, storedInside } from './host-entries.ts';
 import { HostHappenings } from './host-happenings.ts';
 import { HostNotes } from './host-notes.ts';
 import { HostPresences, presenceProblem } from './host-presence.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
+import { type StoredYielding, storedYielding, withCurrentName, yieldingOf } from './name-yielding.ts';
 import { OwedWrites, type StoreTrouble } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { PreparedPolicy } from './prepared-policy.ts';
@@ -320,6 +321,9 @@ export class Fleet implements AgentBackend {
     }
     fleet.#inventory.claims.remembered();
     fleet.#inventory.setDeclared(active.policy.workloads);
+    // Of a store that was written by a version in which they did not yield, or by hand.
+    const wanted = [...active.policy.workloads.keys(), ...fleet.#inventory.hostNames()];
+    if ((await fleet.#yieldNames(wanted, 'control-plane')) === 'yielded') await fleet.#advance();
     fleet.#inventory.passTime(upMs);
     await fleet.#addresses.keep();
     await fleet.#addresses.save();
@@ -410,6 +414,11 @@ export class Fleet implements AgentBackend {
     const found =
       this.#inventory.host(name) ?? this.#inventory.unit(name)?.unit ?? this.#inventory.container(name)?.container;
     return found?.quarantine;
+  }
+
+  /** What a peer of a quarantine names now; undefined where it is an address, a CIDR or a selector. */
+  namedPeer(text: string): ReturnType<FleetInventory['namedPeer']> {
+    return this.#inventory.namedPeer(text);
   }
 
   /** Whether its host's agent said that it cannot judge this unit as itself, since its processes use a network of their own. */
@@ -529,17 +538,13 @@ export class Fleet implements AgentBackend {
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>> {
     const { host, renewal } = request;
-    const isTaken = () =>
-      this.#active.policy.workloads.has(host) ||
-      this.#runningCanary()?.policy.workloads.has(host) === true ||
-      this.#inventory.unit(host) !== undefined ||
-      this.#inventory.container(host) !== undefined;
-    if (!namePattern.test(host) || isTaken()) {
-      return err(namePattern.test(host) ? 'name-taken' : 'name-invalid');
-    }
+    if (!namePattern.test(host)) return err('name-invalid');
+    const isOfPolicy = () => this.#isOfPolicy(host);
+    if (isOfPolicy()) return err('name-taken');
     return this.#changes.run(async () => {
-      // A host's report that was taken before may have given the name to a unit or container.
-      if (isTaken()) return err('name-taken');
+      // A policy that was applied before may have it.
+      if (isOfPolicy()) return err('name-taken');
+      const yielding = this.#yielding([host], `agent/${host}`);
       const enrolment = randomUUID().replaceAll('-', '');
       const hash = tokenHash(request.token);
       const spending = await this.#store.spendJoinToken({
@@ -548,6 +553,7 @@ export class Fleet implements AgentBackend {
         at: this.#now(),
         enrolment,
         ...(renewal === undefined ? {} : { renewal }),
+        ...(yielding === undefined ? {} : { yielding: yielding.change }),
       });
       if (spending.kind === 'refused') return err(spending.refusal);
       if (spending.kind === 'renewed') {
@@ -555,6 +561,7 @@ export class Fleet implements AgentBackend {
         await this.#advance();
         return ok({ tenant: spending.tenant, host, enrolment });
       }
+      if (yielding !== undefined) this.#yielded(yielding);
       this.#enrolments.begin(host, enrolment);
       this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
       this.#ephemeral.add(host, spending.ephemeralMs);
@@ -813,7 +820,8 @@ export class Fleet implements AgentBackend {
     const holderOf = (address: Address) => this.#inventory.holderOf(address);
     const mayHoldVirtual = (address: Address) => this.#inventory.claims.mayHoldVirtual(host, address);
     const reporter = this.#intake.reporterOf(entry, { at: this.#elapsedMs(), holderOf, mayHoldVirtual });
-    const { records, refused } = believeFlows(batch.records, { reporter, now: at });
+    const named = batch.records.map((record) => withCurrentName(entry, record));
+    const { records, refused } = believeFlows(named, { reporter, now: at });
     const flows = records.map((record) => ({ ...record, peerWorkload: holderOf(record.peer) ?? '' }));
     const { sequence, run = '', lost } = batch;
     const kind = await this.#store.ingestFlows({ tenant: this.#tenant, host, serial, run, sequence, flows, lost });
@@ -923,6 +931,7 @@ export class Fleet implements AgentBackend {
         target: 'policy',
         details: { hosts: hosts.slice(0, hostsTold), count: hosts.length, ...limits },
       });
+      await this.#yieldNames(policy.workloads.keys(), actor);
       let id: number;
       if (source.kind === 'files')
         id = await this.#store.savePolicy({ tenant: this.#tenant, files: source.files, note });
@@ -1110,6 +1119,33 @@ export class Fleet implements AgentBackend {
 
   // Inside a turn.
 
+  #isOfPolicy(name: string): boolean {
+    return this.#active.policy.workloads.has(name) || this.#runningCanary()?.policy.workloads.has(name) === true;
+  }
+
+  #isTaken(name: string): boolean {
+    return this.#isOfPolicy(name) || this.#inventory.isTaken(name);
+  }
+
+  #yielding(wanted: Iterable<string>, wantedBy: string): StoredYielding | undefined {
+    const yielding = yieldingOf(wanted, { inventory: this.#inventory, isTaken: (name) => this.#isTaken(name) });
+    return yielding && storedYielding(yielding, { tenant: this.#tenant, at: this.#now(), wantedBy });
+  }
+
+  #yielded({ hosts }: StoredYielding): void {
+    for (const host of hosts) this.#inventory.setHost(host);
+    this.#publication.mark('changed');
+  }
+
+  /** Discovered workloads give these names up. */
+  async #yieldNames(wanted: Iterable<string>, wantedBy: string): Promise<'yielded' | 'none'> {
+    const yielding = this.#yielding(wanted, wantedBy);
+    if (yielding === undefined) return 'none';
+    await this.#store.renameDiscovered(yielding.change);
+    this.#yielded(yielding);
+    return 'yielded';
+  }
+
   async #remove(
     host: string,
     note: Pick<AuditNote, 'actor' | 'action' | 'details'>,
@@ -1155,6 +1191,7 @@ export class Fleet implements AgentBackend {
   }
 
   async #activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
+    await this.#yieldNames(input.policy.workloads.keys(), input.note.actor);
     const revision = this.#revision + 1;
     const hold = this.#holding.view();
     const id = await this.#store.activatePolicy({
@@ -1222,7 +1259,7 @@ export class Fleet implements AgentBackend {
     agent.cut = report.cut ?? 0;
     const before = this.#inventory.host(host);
     if (before === undefined) return;
-    const isTaken = (name: string) => this.#inventory.isTaken(name);
+    const isTaken = (name: string) => this.#isTaken(name);
     const { entry, forgotten, kind } = reportedEntry({ before, report, agentVersion, isTaken });
     const { connectedAt } = agent;
     await this.#store.updateHost({
@@ -1230,13 +1267,7 @@ export class Fleet implements AgentBackend {
       host,
       addresses: entry.addresses,
       facts: Object.fromEntries(entry.facts),
-      units: Object.fromEntries([...entry.units].map(([name, { unit }]) => [name, unit])),
-      containers: Object.fromEntries(
-        [...entry.containers].map(([name, { container, addresses, reachable }]) => [
-          name,
-          { container, addresses, reachable },
-        ]),
-      ),
+      ...storedInside(entry),
       forgotten,
       agentVersion,
       connectedAt,

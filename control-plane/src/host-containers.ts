@@ -2,11 +2,11 @@
 // that is gone is no workload any more; what operators said of it stays under its name, for its engine may make it anew, and its quarantine
 // stays where its host reports none any more: only an operator ends that.
 
-import { createHash } from 'node:crypto';
 import type { Address } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import { limits } from '#wire/limits.ts';
 import type { ReportedContainer } from './agent-backend.ts';
+import { discoveredName } from './discovered-names.ts';
 import { reportedAddresses } from './host-report.ts';
 
 export interface ContainerEntry {
@@ -23,8 +23,6 @@ export interface ContainerEntry {
 
 /** By workload name. */
 export type HostContainers = ReadonlyMap<string, ContainerEntry>;
-
-const longestName = 63;
 
 /** `reported` undefined: the host discovers none. The same object where nothing changed. */
 export function withReportedContainers(request: {
@@ -51,12 +49,11 @@ export function withReportedContainers(request: {
   }));
   const holders = addressHolders(known, read);
   const ofHost = new Set(hostAddresses);
+  const isHere = (name: string) => containers.has(name) || known.has(name) || isTaken(name);
   for (const { name: container, addresses, reachable } of read) {
     const own = addresses.filter((address) => !ofHost.has(address) && holders.get(address) === container);
     if (own.length === 0) continue;
-    const name =
-      nameOf.get(container) ??
-      containerWorkloadName(host, container, (candidate) => containers.has(candidate) || isTaken(candidate));
+    const name = nameOf.get(container) ?? discoveredName({ kind: 'container', host, own: container }, isHere);
     if (containers.size >= limits.reportedContainers && !containers.has(name)) continue;
     nameOf.set(container, name);
     const before = known.get(name);
@@ -91,18 +88,6 @@ function addressHolders(
     }
   }
   return holders;
-}
-
-/** "h1" and "shop_web.1" make "h1-shop-web-1"; a name that is too long or taken ends in a digest of both instead. */
-function containerWorkloadName(host: string, container: string, isTaken: (name: string) => boolean): string {
-  const stem = container
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .replaceAll(/^-+|-+$/g, '');
-  const plain = `${host}-${stem}`;
-  if (stem !== '' && plain.length <= longestName && !isTaken(plain)) return plain;
-  const digest = createHash('sha256').update(`${host} container ${container}`).digest('hex').slice(0, 8);
-  return `${plain.slice(0, longestName - digest.length - 1).replace(/-+$/, '')}-${digest}`;
 }
 
 function isRemembered({ labels, quarantine }: ContainerEntry): boolean {

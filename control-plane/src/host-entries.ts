@@ -75,6 +75,16 @@ function storedHistory({ enrolledAt, agentVersion, lastConnectedAt }: StoredHost
   return { enrolledAt, agentVersion, ...(lastConnectedAt === undefined ? {} : { lastConnectedAt }) };
 }
 
+/** What is inside of it, as the store keeps it. */
+export function storedInside({ units, containers }: HostEntry): Pick<StoredHost, 'units' | 'containers'> {
+  return {
+    units: Object.fromEntries([...units].map(([name, { unit }]) => [name, unit])),
+    containers: Object.fromEntries(
+      [...containers].map(([name, { container, addresses, reachable }]) => [name, { container, addresses, reachable }]),
+    ),
+  };
+}
+
 export interface ReportedEntry {
   readonly entry: HostEntry;
   /** Workloads inside the host that are no more. */

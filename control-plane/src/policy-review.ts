@@ -4,7 +4,7 @@
 
 import type { Millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
-import { isManaged, withVirtualAddressesApart } from '#policy/managed-workload.ts';
+import { besideDeclared, isManaged, withVirtualAddressesApart } from '#policy/managed-workload.ts';
 import type { Assertion, Inventory, Policy } from '#policy/policy.ts';
 import { assertionTitle, runPolicyTests, type TestResult } from '#policy/policy-tests.ts';
 import { compareProblems, type Problem } from '#policy/problem.ts';
@@ -78,7 +78,7 @@ function notRun({ policyTest, title, why, assertion }: TestResult): Problem {
 
 /** The live fleet as it would be under the policy: its external and virtual workloads in place of the active policy's. */
 export function inventoryUnder(policy: Policy, inventory: Inventory): Inventory {
-  const workloads = new Map([...inventory.workloads].filter(([, workload]) => isManaged(workload)));
-  for (const [name, workload] of policy.workloads) workloads.set(name, workload);
+  const live = [...inventory.workloads].filter(([, workload]) => isManaged(workload));
+  const workloads = besideDeclared(live, policy.workloads);
   return { ...inventory, workloads: withVirtualAddressesApart(workloads) };
 }

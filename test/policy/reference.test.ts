@@ -63,6 +63,9 @@ describe('policy-errors.md', () => {
       'kind-not-here',
       'comparison-stopped',
       'test-not-run',
+      'name-yielded',
+      'name-of-host',
+      'test-names-discovered',
     ];
     expect(
       Object.keys(problemCatalogue)

@@ -22,7 +22,22 @@ export function containedOutcome(
   return { judged, lines: [doneText(judged), ownWord(progress, host)] };
 }
 
+/** What is let through by name: a host chooses how its units and containers are called. */
 export function quarantineLines(answer: QuarantineAnswer): readonly string[] {
+  return [...containedLines(answer), ...answer.named.map(namedText)];
+}
+
+function namedText({ name, kind, host, unit, count, addresses }: QuarantineAnswer['named'][number]): string {
+  const what =
+    kind === 'unit'
+      ? `the unit ${unit} of host ${host}`
+      : kind === 'container'
+        ? `a container of host ${host}`
+        : `a workload of kind ${kind}`;
+  return `let through by name: ${name} is ${what}, ${addressesText({ count, addresses })}`;
+}
+
+function containedLines(answer: QuarantineAnswer): readonly string[] {
   const { workload, revision, host, state, quarantinedBy, cutOff } = answer;
   const first = `${workload} is ${state}, as of revision ${revision}`;
   if (state === 'released')

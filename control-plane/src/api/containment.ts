@@ -16,8 +16,8 @@ import {
   revokeAnswer,
 } from './schemas.ts';
 
-/** In one answer. */
-const cutOffTold = 32;
+/** In one answer, of each list. */
+const addressesTold = 32;
 
 export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
   app.put(
@@ -101,7 +101,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
 }
 
 function cutOffView({ cutOff }: Contained): RevokeAnswer['cutOff'] {
-  return { count: cutOff.length, addresses: cutOff.slice(0, cutOffTold) };
+  return { count: cutOff.length, addresses: cutOff.slice(0, addressesTold) };
 }
 
 function quarantineView(
@@ -117,5 +117,22 @@ function quarantineView(
     state: given.state,
     ...(quarantinedBy === undefined ? {} : { quarantinedBy }),
     cutOff: cutOffView(given.contained),
+    named: (given.fleet.quarantineOf(workload) ?? []).flatMap((text) => namedView(given.fleet, text)),
   };
+}
+
+function namedView(fleet: Fleet, text: string): QuarantineAnswer['named'] {
+  const named = fleet.namedPeer(text);
+  if (named === undefined) return [];
+  const { name, kind, host, unit } = named.workload;
+  const { addresses } = named;
+  return [
+    {
+      ...{ name, kind },
+      ...(host === undefined ? {} : { host }),
+      ...(unit === undefined ? {} : { unit }),
+      count: addresses.length,
+      addresses: addresses.slice(0, addressesTold),
+    },
+  ];
 }

@@ -471,6 +471,20 @@ export const quarantineAnswer = z.object({
       'what holds for it now: its own quarantine, or that or the revocation of its host, which a release does not end',
     ),
   cutOff,
+  named: z
+    .array(
+      z.object({
+        name: z.string(),
+        kind: z.enum(['host', 'unit', 'container', 'external', 'virtual']),
+        host: z.string().optional(),
+        unit: z.string().optional(),
+        count,
+        addresses: names,
+      }),
+    )
+    .describe(
+      'peers that were given by name, with what they stand for now; a host chooses how its units and containers are called',
+    ),
 });
 export const revokeAnswer = z.object({ host: z.string(), revision: count, cutOff });
 export const removeAnswer = z.object({

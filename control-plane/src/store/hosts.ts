@@ -20,6 +20,7 @@ import {
 } from './stored-values.ts';
 import { listJoinTokens } from './tokens.ts';
 import type { Transaction } from './transaction.ts';
+import { forgetWorkloads } from './workload-names.ts';
 
 export interface StoredHost {
   readonly name: string;
@@ -272,13 +273,6 @@ export async function updateHost(tx: Transaction, input: HostUpdate): Promise<vo
     .where('name', '=', input.host)
     .execute();
   await forgetWorkloads(tx, input.tenant, input.forgotten);
-}
-
-async function forgetWorkloads(tx: Transaction, tenant: string, names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    await tx.deleteFrom('labels').where('tenant', '=', tenant).where('workload', '=', name).execute();
-    await tx.deleteFrom('quarantines').where('tenant', '=', tenant).where('workload', '=', name).execute();
-  }
 }
 
 export interface LabelChange {

@@ -39,6 +39,7 @@ import {
 import { recoverRevision } from './revision-recovery.ts';
 import { beginRun, listRuns } from './runs.ts';
 import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
+import { renameDiscovered } from './workload-names.ts';
 
 export const operations = {
   activatePolicy,
@@ -78,6 +79,7 @@ export const operations = {
   recordCertificate,
   recoverRevision,
   removeHost,
+  renameDiscovered,
   resignAuditBase,
   revokeCertificates,
   revokeJoinToken,

@@ -46,6 +46,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   recordCertificate: 'urgent',
   recoverRevision: 'urgent',
   removeHost: 'urgent',
+  renameDiscovered: 'urgent',
   resignAuditBase: 'urgent',
   revokeCertificates: 'urgent',
   revokeJoinToken: 'urgent',

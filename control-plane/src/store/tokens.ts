@@ -6,6 +6,7 @@ import { type AuditNote, writeAudit } from './audit.ts';
 import type { Tables } from './schema.ts';
 import { isBoundedTime, isText, storedRecord, storedTexts } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
+import { type NameChange, renameDiscovered } from './workload-names.ts';
 
 export interface JoinToken {
   readonly id: string;
@@ -176,6 +177,8 @@ export async function spendJoinToken(
     readonly enrolment?: string;
     /** The present identity's key was shown, and a new one is asked for. */
     readonly renewal?: 'proven';
+    /** A discovered workload gives its name to the host, where it joins. */
+    readonly yielding?: NameChange;
   },
 ): Promise<JoinTokenSpending> {
   const { hash, host, at } = input;
@@ -220,6 +223,7 @@ export async function spendJoinToken(
     });
     return { kind: 'renewed', tenant, serials };
   }
+  if (input.yielding !== undefined) await renameDiscovered(tx, input.yielding);
   await tx
     .insertInto('hosts')
     .values({
