@@ -668,7 +668,7 @@ export class Fleet implements AgentBackend {
       this.#happenings.take('agent-refused', host, { from: session.seenFrom, serial, reason: notAdmitted });
       return err({ kind: 'not-admitted', text: notAdmitted });
     }
-    if (this.#keepsItsPlace(host, hello)) {
+    if (this.#keepsItsPlace(host, { hello, from: session.seenFrom })) {
       return err({
         kind: 'identity-shared',
         text: `another agent is connected as ${host}; was the disk or state directory copied? enrol the copy anew, as another host`,
@@ -1444,9 +1444,13 @@ export class Fleet implements AgentBackend {
   }
 
   /** Whether the live agent of the host stays, and the one that says hello goes. */
-  #keepsItsPlace(host: string, hello: AgentHello): boolean {
-    if (this.sessions.of(host) === undefined) return false;
-    const verdict = this.#disputes.judge(host, this.#elapsedMs());
+  #keepsItsPlace(
+    host: string,
+    { hello, from }: { readonly hello: AgentHello; readonly from: string | undefined },
+  ): boolean {
+    const live = this.sessions.of(host);
+    if (live === undefined) return false;
+    const verdict = this.#disputes.judge(host, { at: this.#elapsedMs(), from, live: live.session.seenFrom });
     if (verdict === 'yields') return false;
     if (verdict.stays === 'begins') {
       const details = {
