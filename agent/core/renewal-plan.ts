@@ -27,6 +27,27 @@ const leastRetryMs = 60_000;
 /** A host that starts asks within this, so that hosts that start together do not. */
 export const renewalStartMs = 5000;
 
+/** A host that is told of its control plane's next CA: how long it waits before it asks for a certificate of it. */
+export interface MoveState {
+  /** When it was told, or this run began, by the monotonic clock. */
+  readonly toldAtMs: number;
+  /** 0 to 1: its own place among all hosts that were told at once. */
+  readonly chance: number;
+  /** Within which all of them ask. */
+  readonly spreadMs: number;
+  readonly failures: number;
+  readonly triedAtMs?: number;
+}
+
+export function moveWaitMs({ toldAtMs, chance, spreadMs, failures, triedAtMs }: MoveState, nowMs: number): number {
+  const atMs = triedAtMs === undefined ? toldAtMs + chance * spreadMs : triedAtMs + retryMs(failures);
+  return Math.max(0, Math.min(hourMs, atMs - nowMs));
+}
+
+function retryMs(failures: number): number {
+  return Math.min(hourMs, leastRetryMs * 2 ** (failures - 1));
+}
+
 /** By the clock, `now`. */
 export function isRenewalDue({ notBefore, notAfter }: CertificateLife, now: Millis): boolean {
   return now >= notBefore + ((notAfter - notBefore) * 2) / 3;
@@ -40,7 +61,7 @@ export function renewalWaitMs(state: RenewalState, now: Millis, nowMs: number): 
   const inTimeMs = came === undefined ? byClockMs : dueAfterArrivalMs(came, { byClockMs, lifeMs, nowMs });
   const dueInMs = state.wanted === 'now' ? 0 : inTimeMs;
   if (triedAtMs === undefined) return Math.min(hourMs, Math.max(dueInMs, 0));
-  const leastMs = failures === 0 ? hourMs : Math.min(hourMs, leastRetryMs * 2 ** (failures - 1));
+  const leastMs = failures === 0 ? hourMs : retryMs(failures);
   return Math.min(hourMs, Math.max(dueInMs, triedAtMs + leastMs - nowMs, 0));
 }
 

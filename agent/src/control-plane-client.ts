@@ -1,8 +1,10 @@
 // A gRPC client of the control plane: TLS 1.3 that trusts the one CA and the one name, whatever address leads there, and
 // through no proxy but the one it is given. Waiting and trying again are the callers' to decide: a client that failed is closed and another made.
 
-import { createSecureContext } from 'node:tls';
+import { X509Certificate } from 'node:crypto';
+import { checkServerIdentity, createSecureContext } from 'node:tls';
 import { ChannelCredentials, Client, type ClientReadableStream, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { authorityOf, serverNameFor } from '#wire/authority.ts';
 import { limits } from '#wire/limits.ts';
 import { controlPlaneName, type MethodDefinition } from '#wire/services.ts';
 import { type ControlPlaneAddress, grpcTarget } from './control-plane-address.ts';
@@ -22,8 +24,12 @@ export function openClient(address: ControlPlaneAddress, tls: ClientTls, proxy?:
     minVersion: 'TLSv1.3',
     ...(tls.own === undefined ? {} : { key: tls.own.key, cert: tls.own.certificate }),
   });
-  return new Client(grpcTarget(proxy ?? address), ChannelCredentials.createFromSecureContext(context), {
-    'grpc.ssl_target_name_override': controlPlaneName,
+  const credentials = ChannelCredentials.createFromSecureContext(context, {
+    checkServerIdentity: (_asked, certificate) => checkServerIdentity(controlPlaneName, certificate),
+  });
+  return new Client(grpcTarget(proxy ?? address), credentials, {
+    // Asks for the certificate of the CA that is trusted here; whose name is checked stands above.
+    'grpc.ssl_target_name_override': serverNameFor(authorityOf(new X509Certificate(tls.ca))),
     'grpc.default_authority': controlPlaneName,
     // Otherwise clients share connections, and with them the waiting after a failure.
     'grpc.use_local_subchannel_pool': 1,

@@ -21,7 +21,10 @@ export interface EnrolledHost {
 export interface IdentityFiles extends EnrolledHost {
   readonly key: string;
   readonly certificate: string;
+  /** The one CA that is trusted: it issued the certificate. */
   readonly ca: string;
+  /** The one that is to take its place, by its word; not trusted before it has issued a certificate for this host. */
+  readonly nextCa?: string;
 }
 
 export interface IdentityError {
@@ -41,8 +44,8 @@ export function certificateTimes(certificatePem: string): CertificateTimes {
 
 export async function readIdentityFiles(stateDirectory: string): Promise<Result<IdentityFiles, IdentityError>> {
   const folder = join(stateDirectory, 'identity');
-  const [json, key, certificate, ca] = await Promise.all(
-    ['agent.json', 'key.pem', 'cert.pem', 'ca.pem'].map(async (name) => {
+  const [json, key, certificate, ca, nextCa] = await Promise.all(
+    ['agent.json', 'key.pem', 'cert.pem', 'ca.pem', 'next-ca.pem'].map(async (name) => {
       const bytes = await readIfThere(join(folder, name));
       return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
     }),
@@ -65,12 +68,28 @@ export async function readIdentityFiles(stateDirectory: string): Promise<Result<
   } catch (error) {
     return damaged(`cert.pem is not a certificate (${error instanceof Error ? error.message : String(error)})`);
   }
-  return ok({ ...enrolled, key, certificate, ca });
+  const files = { ...enrolled, key, certificate };
+  const next = nextCa === undefined ? undefined : readCertificate(nextCa);
+  if (nextCa === undefined || next === undefined) return ok({ ...files, ca });
+  // Killed between the new certificate and the new CA: the certificate says how far it came.
+  return ok(
+    new X509Certificate(certificate).verify(next.publicKey) ? { ...files, ca: nextCa } : { ...files, ca, nextCa },
+  );
+}
+
+/** What is not one is as good as none: the control plane tells it again. */
+function readCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
+  }
 }
 
 /** agent.json is last: until it is there, nothing is. */
 export async function writeIdentityFiles(stateDirectory: string, files: IdentityFiles): Promise<void> {
   await writeIdentityFile(stateDirectory, 'key.pem', files.key);
+  await removeIdentityFile(stateDirectory, 'next-ca.pem');
   await writeIdentityFile(stateDirectory, 'ca.pem', files.ca);
   await writeCertificate(stateDirectory, files.certificate);
   await writeEnrolledHost(stateDirectory, files);

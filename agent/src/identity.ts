@@ -1,13 +1,24 @@
 // The agent's identity while it runs: its files, the gRPC client that policy sync and flow reports share, and the renewal of
 // the certificate at two thirds of its lifetime. A renewed certificate means a new client; whoever holds a stream is told, so
 // that it can move over. The key stays: one rename on disk is the whole renewal.
+//
+// A control plane that replaces its CA says so on the stream; then the host asks for a certificate of the next one, by whose certificate it
+// knows the control plane in that call, and trusts that CA alone once it has it. Until then nothing is another than before.
 
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { isRenewalDue, type RenewalState, renewalStartMs, renewalWaitMs } from '#agent-core/renewal-plan.ts';
+import {
+  isRenewalDue,
+  type MoveState,
+  moveWaitMs,
+  type RenewalState,
+  renewalStartMs,
+  renewalWaitMs,
+} from '#agent-core/renewal-plan.ts';
 import { assertOk, err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
+import type { NextCa } from '#wire/authority.ts';
 import { decodeEnrolReply, encodeRenewRequest } from '#wire/enrolment-messages.ts';
 import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest } from './certificate-request.ts';
@@ -20,9 +31,11 @@ import {
   type IdentityError,
   type IdentityFiles,
   readIdentityFiles,
+  removeIdentityFile,
   writeCertificate,
   writeIdentityFile,
 } from './identity-files.ts';
+import { endorsedCa } from './next-ca.ts';
 
 export interface Identity {
   readonly host: string;
@@ -40,8 +53,10 @@ export interface Identity {
   resetClient(): void;
   /** The control plane does not take the certificate: perhaps it has expired by a clock that is right. Renewal is tried soon. */
   refused(): void;
-  /** Asks for a new certificate now. The error says why there is none; the old one stays. */
+  /** Asks for a new certificate now, of the CA that is trusted. The error says why there is none; the old one stays. */
   renew(): Promise<Result<CertificateTimes>>;
+  /** The control plane says, over a connection that the trusted CA's certificate holds for, that another CA takes that one's place. */
+  takeNextCa(told: NextCa): Promise<void>;
   /** Renews in time until the signal aborts. Resolves then. */
   keepRenewed(signal: AbortSignal): Promise<void>;
   /** Called after each renewal, when `client()` already gives the new one. Returns the way to stop. */
@@ -53,8 +68,11 @@ export interface IdentityOptions {
   readonly stateDirectory: string;
   readonly log: Logger;
   readonly now?: () => Millis;
+  /** Within which all hosts that are told of another CA at once ask for a certificate of it; default five minutes. */
+  readonly moveSpreadMs?: number;
 }
 
+const defaultMoveSpreadMs = 5 * 60_000;
 const renewTimeoutMs = 30_000;
 /** How far a certificate may begin ahead of this host's time. */
 const greatestAheadMs = 5 * 60_000;
@@ -71,7 +89,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Result<Ide
 
 function createIdentity(
   files: IdentityFiles,
-  { stateDirectory, log, now = () => millis(Date.now()) }: IdentityOptions,
+  { stateDirectory, log, now = () => millis(Date.now()), moveSpreadMs = defaultMoveSpreadMs }: IdentityOptions,
 ): Identity {
   const address = assertOk(parseControlPlaneAddress(files.controlPlane));
   const proxy = files.proxy === undefined ? undefined : assertOk(parseControlPlaneAddress(files.proxy));
@@ -80,6 +98,14 @@ function createIdentity(
   let wake = (): void => undefined;
   let certificate = files.certificate;
   let trusted = files.ca;
+  let next = files.nextCa;
+  const told = (): MoveState => ({
+    toldAtMs: performance.now(),
+    chance: Math.random(),
+    spreadMs: moveSpreadMs,
+    failures: 0,
+  });
+  let move = told();
   let times = certificateTimes(certificate);
   let current: Client | undefined;
 
@@ -93,11 +119,12 @@ function createIdentity(
     current = undefined;
   };
 
-  async function renew(): Promise<Result<CertificateTimes>> {
+  /** By the CA that the control plane is known by in this call. */
+  async function renewUnder(caPem: string): Promise<Result<CertificateTimes>> {
     const csr = await createCertificateRequest(files.key, files.host);
     const request = encodeRenewRequest({ csr, clientClock: now() });
     // A client of its own: the other one is given up whenever the stream is lost, which without a certificate that holds is all the time.
-    const own = openClient(address, { ca: trusted, own: { key: files.key, certificate } }, proxy);
+    const own = openClient(address, { ca: caPem, own: { key: files.key, certificate } }, proxy);
     const asking = { client: own, method: enrolmentService.renew, request, timeoutMs: renewTimeoutMs };
     const answer = await callUnary(asking).finally(() => own.close());
     if (answer.kind === 'failed') return err(answer.error.details);
@@ -105,31 +132,75 @@ function createIdentity(
     if (!reply.ok) return reply;
     if (reply.value.kind === 'refused') return err(`${reply.value.code}: ${reply.value.detail}`);
     const issued = new X509Certificate(reply.value.certificate);
-    const ca = new X509Certificate(trusted);
+    const ca = new X509Certificate(caPem);
     const before = new X509Certificate(certificate);
     const isOurs = issued.verify(ca.publicKey) && issued.publicKey.equals(before.publicKey);
-    if (!isOurs) return err('the certificate that came is not for this key, or not by the CA that was enrolled with');
+    if (!isOurs)
+      return err('the certificate that came is not for this key, or not by the CA that the control plane showed');
     const begins = certificateTimes(issued.toString()).notBefore;
     if (begins > now() + greatestAheadMs)
       return err(
         `the certificate that came begins at ${new Date(begins).toISOString()}, and here it is ${new Date(now()).toISOString()}: the clock of the control plane or of this host is wrong; the old one stays`,
       );
-    const renewedCa = withNewDates(ca, reply.value.caCertificate);
+    const newest = withNewDates(ca, reply.value.caCertificate) ?? caPem;
+    const isMove = caPem === next;
     try {
-      if (renewedCa !== undefined) await writeIdentityFile(stateDirectory, 'ca.pem', renewedCa);
+      if (newest !== caPem && !isMove) await writeIdentityFile(stateDirectory, 'ca.pem', newest);
       await writeCertificate(stateDirectory, issued.toString());
+      // From here on the certificate says which CA is trusted; what is left over of the other is cleared away.
+      if (isMove) await writeIdentityFile(stateDirectory, 'ca.pem', newest);
+      if (isMove) await removeIdentityFile(stateDirectory, 'next-ca.pem');
     } catch (error) {
       if (!isDiskError(error)) throw error;
       return err(
         `the new certificate cannot be written to ${stateDirectory} (${diskErrorText(error)}); the old one stays`,
       );
     }
-    trusted = renewedCa ?? trusted;
+    trusted = newest;
+    if (isMove) next = undefined;
     certificate = issued.toString();
     times = certificateTimes(certificate);
     resetClient();
     for (const listener of listeners) listener();
     return ok(times);
+  }
+
+  async function takeNextCa(nextCa: NextCa): Promise<void> {
+    const ca = endorsedCa(nextCa, trusted);
+    if (!ca.ok) {
+      log.warn({ reason: ca.error }, 'the next CA that the control plane tells of is not taken');
+      return;
+    }
+    if (ca.value === next) return;
+    try {
+      // The trusted one first: after a kill the file may still be that of the CA before.
+      await writeIdentityFile(stateDirectory, 'ca.pem', trusted);
+      await writeIdentityFile(stateDirectory, 'next-ca.pem', ca.value);
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      log.warn({ reason: diskErrorText(error) }, 'the next CA cannot be written down; it is told again');
+      return;
+    }
+    next = ca.value;
+    move = told();
+    log.info('the control plane replaces its CA; this host asks for a certificate of the next one');
+    wake();
+  }
+
+  /** Of the next CA, where there is one. What fails is tried again, and the certificate of the trusted one is renewed in time meanwhile. */
+  async function moveIfDue(): Promise<void> {
+    if (next === undefined || moveWaitMs(move, performance.now()) > 0) return;
+    const triedAtMs = performance.now();
+    const moved = await renewUnder(next);
+    if (moved.ok) {
+      log.info(
+        { notAfter: new Date(moved.value.notAfter).toISOString() },
+        'certificate of the next CA; it is trusted alone',
+      );
+      return;
+    }
+    move = { ...move, failures: move.failures + 1, triedAtMs };
+    log.warn({ reason: moved.error }, 'no certificate of the next CA; trying again');
   }
 
   async function keepRenewed(signal: AbortSignal): Promise<void> {
@@ -144,14 +215,26 @@ function createIdentity(
     };
     await pause(Math.random() * renewalStartMs);
     while (!signal.aborted) {
+      const before = certificate;
+      await moveIfDue();
+      if (certificate !== before) {
+        state = {
+          life: times,
+          came: { atMs: performance.now(), wasDue: false },
+          failures: 0,
+          triedAtMs: performance.now(),
+        };
+        continue;
+      }
       const waitMs = renewalWaitMs({ ...state, wanted: isRefused ? 'now' : 'in-time' }, now(), performance.now());
+      const moveMs = next === undefined ? waitMs : moveWaitMs(move, performance.now());
       if (waitMs > 0) {
-        await pause(waitMs * (1 + Math.random() / 10));
+        await pause(Math.min(waitMs * (1 + Math.random() / 10), moveMs));
         continue;
       }
       const triedAtMs = performance.now();
       isRefused = false;
-      const renewed = await renew();
+      const renewed = await renewUnder(trusted);
       if (renewed.ok) {
         const wasDue = isRenewalDue(renewed.value, now());
         state = { life: renewed.value, came: { atMs: performance.now(), wasDue }, failures: 0, triedAtMs };
@@ -175,7 +258,8 @@ function createIdentity(
     trusts: () => [new X509Certificate(trusted).fingerprint256.replaceAll(':', '').toLowerCase()],
     client,
     resetClient,
-    renew,
+    renew: () => renewUnder(trusted),
+    takeNextCa,
     refused() {
       if (!isRefused) wake();
       isRefused = true;

@@ -50,7 +50,7 @@ export interface SyncTimes {
 }
 
 export interface PolicySyncOptions {
-  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed' | 'refused'>;
+  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed' | 'refused' | 'takeNextCa'>;
   readonly enforcer: Enforcer;
   readonly agentVersion: string;
   /** Called at every status interval: must be cheap. Addresses in canonical text. */
@@ -316,6 +316,7 @@ class StreamSession {
     this.#reportedHost = textOf(host);
     const { standing, heardTime, proof } = this.#options;
     const takes = {
+      takesNextCa: true as const,
       ...(standing === undefined ? {} : { takesStanding: true as const }),
       ...(proof === undefined ? {} : shownOf(proof.current(), held)),
       ...(heardTime === undefined ? {} : { takesSchedules: true as const }),
@@ -351,6 +352,11 @@ class StreamSession {
       this.#options.standing?.(message.value.standing);
     } else if (message.value.kind === 'revision-proof') {
       this.#options.proof?.take(message.value.proof);
+    } else if (message.value.kind === 'next-ca') {
+      this.#options.identity.takeNextCa(message.value.nextCa).catch((error: unknown) => {
+        this.#close();
+        this.#fail(error);
+      });
     } else {
       // Newest wins: what has not begun is not worth applying once something newer is here.
       this.#waiting = message.value;

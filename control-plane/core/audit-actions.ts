@@ -25,6 +25,11 @@ export const auditActions = {
   quarantined: { by: operator, tells: 'a workload was quarantined, with the peers it keeps' },
   'quarantine-released': { by: operator, tells: 'its quarantine ended' },
   'addresses-allowed': { by: operator, tells: 'the ranges that a host may claim addresses in' },
+  'ca-rotation-began': { by: operator, tells: 'the next CA was made, and hosts are told of it' },
+  'ca-retired': {
+    by: operator,
+    tells: 'the next CA took its place: certificates of the old one hold no more, and which hosts are lost by it',
+  },
   'hold-ended': { by: operator, tells: 'agents are sent policy again, in a new lineage of the store' },
   'agent-revoked': { by: operator, tells: "a host's enrolment was revoked, with the serials that held" },
   'agent-removed': { by: operator, tells: 'a host was revoked and forgotten' },

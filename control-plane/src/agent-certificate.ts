@@ -22,8 +22,8 @@ export function agentUri({ tenant, host, enrolment }: CertificateNames): string 
   return uri;
 }
 
-/** Reads a certificate (DER) that TLS has verified. */
-export function readAgentCertificate(der: Uint8Array): Result<AgentCertificate> {
+/** Reads a certificate (DER) that this CA of ours issued. */
+export function readAgentCertificate(der: Uint8Array, authority: string): Result<AgentCertificate> {
   const certificate = new X509Certificate(der);
   // Node quotes a name that could be taken for more than one; ours never needs it.
   const names = certificate.subjectAltName ?? '';
@@ -38,5 +38,6 @@ export function readAgentCertificate(der: Uint8Array): Result<AgentCertificate> 
     enrolment,
     notBefore: millis(certificate.validFromDate.getTime()),
     notAfter: millis(certificate.validToDate.getTime()),
+    authority,
   });
 }

@@ -24,6 +24,8 @@ export interface AgentCertificate {
   readonly enrolment: string;
   readonly notBefore: Millis;
   readonly notAfter: Millis;
+  /** The CA that issued it, by its key. */
+  readonly authority: string;
 }
 
 export interface CertificateRecord {
@@ -35,4 +37,6 @@ export interface CertificateRecord {
   readonly fingerprint: string;
   readonly notBefore: Millis;
   readonly notAfter: Millis;
+  /** The CA that issued it, by its key. */
+  readonly authority: string;
 }

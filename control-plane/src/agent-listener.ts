@@ -7,7 +7,13 @@
 // A stranger's place is taken from the first packet on. What is refused is counted by cause, and told to `refused`.
 
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
+import {
+  createSecureContext,
+  createServer as createTlsServer,
+  type SecureContext,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
 import type { Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
@@ -16,7 +22,7 @@ import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';
 import { readCertificate } from './caller.ts';
-import type { ServerTls } from './pki.ts';
+import type { Pki, ServerTls } from './pki.ts';
 import { RateBudget } from './rate-budget.ts';
 import { sourceOf } from './repeated-refusals.ts';
 import type { RpcMethods, RpcPeer } from './rpc-call.ts';
@@ -50,13 +56,11 @@ export interface RefusedConnection {
 export interface AgentListenerOptions {
   readonly address: string;
   readonly port: number;
-  readonly tls: ServerTls;
+  readonly pki: Pick<Pki, 'serverTls' | 'serverTlsNamed' | 'authorityNamed' | 'issuerOf'>;
   readonly limits: AdmissionLimits;
   readonly methods: RpcMethods;
   /** Why a certificate that TLS verified does not hold; it is then a stranger's. */
   readonly problemOf: (certificate: AgentCertificate) => CallStatus | undefined;
-  /** Whether our CA issued a certificate (DER) for an agent, whatever its time. */
-  readonly isOurs: (certificate: Uint8Array) => boolean;
   /** An enrolled host is at home there. */
   readonly isFamiliar: (address: string) => boolean;
   /** Many hosts come from there: a proxy, a balancer, address translation. */
@@ -104,7 +108,7 @@ export class AgentListener {
 
   constructor(options: AgentListenerOptions) {
     this.#options = options;
-    const { limits, tls } = options;
+    const { limits, pki } = options;
     this.#strangers = new StrangerPlaces(limits.strangerPlaces);
     this.#familiar = new StrangerPlaces(limits.familiarPlaces);
     this.#agents = new AgentPlaces({ all: limits.agents, ofHost: limits.agentsOfHost });
@@ -114,7 +118,8 @@ export class AgentListener {
     this.#ofStrangers = new RateBudget(limits.strangerConnections);
     this.#ofFamiliar = new RateBudget(limits.familiarConnections);
     this.#tls = createTlsServer({
-      ...contextOf(tls),
+      ...contextOf(pki.serverTls()),
+      SNICallback: namedContexts(pki),
       requestCert: true,
       // Enrolment comes without a certificate; what a call may do is asked at each call.
       rejectUnauthorized: false,
@@ -153,9 +158,9 @@ export class AgentListener {
     });
   }
 
-  /** New connections get the new certificate; open ones keep theirs. */
-  renew(tls: ServerTls): void {
-    this.#tls.setSecureContext(contextOf(tls));
+  /** New connections get the PKI's certificates of now; open ones keep theirs. */
+  renew(): void {
+    this.#tls.setSecureContext(contextOf(this.#options.pki.serverTls()));
   }
 
   /** Connections whose certificate holds no more get no more calls; whose calls are under way, ends them. */
@@ -231,7 +236,9 @@ export class AgentListener {
     socket.on('error', () => undefined);
     const read = this.#certificateOf(socket);
     const address = addressOf(socket);
-    const peer: RpcPeer = { address, connection: `${address}:${socket.remotePort ?? 0}`, certificate: read };
+    const connection = `${address}:${socket.remotePort ?? 0}`;
+    const trusts = this.#options.pki.authorityNamed(String(socket.servername ?? ''));
+    const peer: RpcPeer = { address, connection, certificate: read, trusts };
     const holds = read?.ok === true && this.#options.problemOf(read.value) === undefined ? read.value : undefined;
     if (holds === undefined) this.#serveStranger(socket, peer);
     else this.#serveAgent(socket, peer, holds);
@@ -302,11 +309,13 @@ export class AgentListener {
 
   #certificateOf(socket: TLSSocket): Result<AgentCertificate> | undefined {
     const certificate = socket.getPeerCertificate();
-    if (socket.authorized) return readCertificate(certificate);
     // OpenSSL names one of its reasons: where that is the time, all the others are asked here. That the other end has the key, TLS has
-    // proved in any case. What it may do with a certificate that has expired is each call's to say.
-    const isOutOfTime = outOfTime.has(String(socket.authorizationError)) && certificate.raw !== undefined;
-    return isOutOfTime && this.#options.isOurs(certificate.raw) ? readCertificate(certificate) : undefined;
+    // proved in any case. What it may do with a certificate that has expired is each call's to say. A session that is taken up again was
+    // judged when it began, by the CAs of then.
+    const isOutOfTime = outOfTime.has(String(socket.authorizationError));
+    if (certificate.raw === undefined || !(socket.authorized || isOutOfTime)) return undefined;
+    const issuer = this.#options.pki.issuerOf(certificate.raw);
+    return issuer === undefined ? undefined : readCertificate(certificate, issuer);
   }
 
   #look(): void {
@@ -328,6 +337,17 @@ export class AgentListener {
 
 function contextOf({ key, certificate, ca }: ServerTls) {
   return { key, cert: certificate, ca };
+}
+
+/** For who asks by a name of the CA that is about to come. */
+export function namedContexts(pki: Pick<Pki, 'serverTlsNamed'>): NonNullable<TlsOptions['SNICallback']> {
+  let made: { readonly of: ServerTls; readonly context: SecureContext } | undefined;
+  return (name, answer) => {
+    const tls = pki.serverTlsNamed(name);
+    if (tls !== undefined && made?.of !== tls)
+      made = { of: tls, context: createSecureContext({ ...contextOf(tls), minVersion: 'TLSv1.3' }) };
+    answer(null, tls === undefined ? undefined : made?.context);
+  };
 }
 
 function addressOf({ remoteAddress = '' }: Socket): string {

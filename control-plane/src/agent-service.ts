@@ -61,6 +61,8 @@ export interface AgentServer {
   readonly address: string;
   /** Looks at every live stream's certificate now, not at the next tick: call it after a revocation. */
   recheckCertificates(): void;
+  /** The PKI has other CAs or certificates: shown and told from now on, and asked of who is connected. */
+  casChanged(): void;
   /** Live policy streams. */
   streams(): number;
   counts(): AgentServerCounts;
@@ -79,7 +81,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const times = { ...defaultTimes, ...options.times };
   const streams = new Set<PolicyStream>();
   const hellos = new HelloPlaces({ atOnce: admission.hellosAtOnce, ofHost: admission.hellosOfHost });
-  const checks = { backend, now };
+  const checks = { backend, pki, now };
   const policyTime = options.policyTime ?? now;
   const { patienceMs, ...pace } = admission.streamBytesOfHost;
   const bytes = { budget: new RateBudget(pace), patienceMs };
@@ -94,18 +96,17 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     [enrolmentService.enrol.path, enrolment.enrol],
     [enrolmentService.renew.path, enrolment.renew],
     [policySyncService.sync.path, sync],
-    [flowReportService.report.path, createFlowMethod({ backend, log, now, elapsedMs })],
+    [flowReportService.report.path, createFlowMethod({ backend, pki, log, now, elapsedMs })],
   ]);
 
   const asked = parseListenAddress(options.address);
   if (!asked.ok) throw new Error(`cannot listen for agents on ${options.address}: ${asked.error}`);
   const listener = new AgentListener({
     ...asked.value,
-    tls: pki.serverTls(),
+    pki,
     limits: admission,
     methods,
     problemOf: (certificate) => certificateProblem(certificate, checks),
-    isOurs: (certificate) => pki.isAgentCertificate(certificate),
     isFamiliar: (address) => backend.isHome?.(address) ?? false,
     isShared: options.isShared ?? (() => false),
     refused: (refused) => {
@@ -125,10 +126,15 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     listener.recheck();
   };
   const ticking = setInterval(tick, Math.min(tickMs, times.heartbeatMs));
+  const casChanged = (): void => {
+    listener.renew();
+    tick();
+    for (const stream of streams) stream.tellNextCa();
+  };
   const renewing = setInterval(() => {
     pki.renewServerCertificate().then(
       (isNew) => {
-        if (isNew) listener.renew(pki.serverTls());
+        if (isNew) casChanged();
       },
       (error: unknown) =>
         log.error({ err: error }, 'the server certificate could not be renewed; the next try is in five minutes'),
@@ -138,6 +144,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   return {
     address: options.address.replace(/:\d+$/, `:${port}`),
     recheckCertificates: tick,
+    casChanged,
     streams: () => streams.size,
     counts: () => ({ ...listener.counts(), hellos: hellos.taken }),
     async stop(graceMs) {
@@ -152,6 +159,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
 
 interface SyncParts {
   readonly backend: AgentBackend;
+  readonly pki: Pki;
   readonly log: Logger;
   readonly now: () => Millis;
   readonly policyTime: () => Millis;
@@ -163,13 +171,13 @@ interface SyncParts {
 }
 
 function createSyncMethod(parts: SyncParts): StreamMethod {
-  const { backend, log, now, policyTime, elapsedMs, times, streams, hellos, bytes } = parts;
+  const { backend, pki, log, now, policyTime, elapsedMs, times, streams, hellos, bytes } = parts;
   const queue = createSendQueue();
   return {
     kind: 'stream',
     mostBytes: limits.streamMessageBytes,
     refusalOf: (peer) => {
-      const caller = callerOf(peer, { backend, now });
+      const caller = callerOf(peer, { backend, pki, now });
       if (!caller.ok) {
         log.warn({ peer: peer.connection, reason: caller.error.details }, 'policy stream refused');
         return caller.error;
@@ -193,7 +201,7 @@ function createSyncMethod(parts: SyncParts): StreamMethod {
       return comeBack(`${certificate.value.identity.host} sends more than is read of one host`, owedMs);
     },
     open: (call) => {
-      const caller = callerOf(call.peer, { backend, now });
+      const caller = callerOf(call.peer, { backend, pki, now });
       if (!caller.ok) {
         call.end(caller.error);
         return;
@@ -203,6 +211,7 @@ function createSyncMethod(parts: SyncParts): StreamMethod {
         call,
         certificate: caller.value,
         backend,
+        pki,
         queue,
         times,
         now,

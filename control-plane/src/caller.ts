@@ -8,10 +8,12 @@ import type { AgentBackend } from './agent-backend.ts';
 import { readAgentCertificate } from './agent-certificate.ts';
 import type { AgentCertificate } from './agent-identity.ts';
 import type { CallStatus } from './call-status.ts';
+import type { Pki } from './pki.ts';
 import type { RpcPeer } from './rpc-call.ts';
 
 export interface CallerChecks {
   readonly backend: Pick<AgentBackend, 'refusalOf'>;
+  readonly pki: Pick<Pki, 'cas'>;
   readonly now: () => Millis;
 }
 
@@ -22,7 +24,7 @@ export function callerOf(
 ): Result<AgentCertificate, CallStatus> {
   if (certificate === undefined) {
     return refused(
-      'no valid client certificate: this call needs the certificate that enrolment gave, of this control plane',
+      'no valid client certificate: this call needs the certificate that enrolment gave, of this control plane; where its CA was replaced meanwhile, enrol the host anew with --renew-identity',
     );
   }
   if (!certificate.ok) return refused(certificate.error);
@@ -33,19 +35,25 @@ export function callerOf(
 /** Of a call that renews: what has expired holds for it so much longer. */
 export function renewingCallerOf(
   { certificate, address }: RpcPeer,
-  { backend, now, expiredMs }: CallerChecks & { readonly expiredMs: number },
+  { backend, pki, now, expiredMs }: CallerChecks & { readonly expiredMs: number },
 ): Result<AgentCertificate, CallStatus> {
-  const shifted = { backend, now: () => millis(now() - expiredMs) };
+  const shifted = { backend, pki, now: () => millis(now() - expiredMs) };
   return callerOf({ certificate, address }, shifted);
 }
 
 /** Why the certificate is not good any more: asked again while a stream lives, since TLS only looked when it opened. */
 export function certificateProblem(
   certificate: AgentCertificate,
-  { backend, now }: CallerChecks,
+  { backend, pki, now }: CallerChecks,
   from?: string,
 ): CallStatus | undefined {
-  const { identity, notAfter } = certificate;
+  const { identity, notAfter, authority } = certificate;
+  const { present, next } = pki.cas();
+  // Its connection may be older than that.
+  if (authority !== present.id && authority !== next?.id)
+    return statusOf(
+      `the certificate of ${identity.host} is of a CA that was retired; enrol the host anew with --renew-identity`,
+    );
   // One that is not yet valid shows that this machine's clock is wrong, or was: nobody else issues them.
   if (now() >= notAfter)
     return statusOf(
@@ -59,10 +67,13 @@ export function certificateProblem(
 class ReadCertificates {
   readonly #byFingerprint = new Map<string, Result<AgentCertificate>>();
 
-  read({ raw, fingerprint256 }: Pick<PeerCertificate, 'raw' | 'fingerprint256'>): Result<AgentCertificate> {
+  read(
+    { raw, fingerprint256 }: Pick<PeerCertificate, 'raw' | 'fingerprint256'>,
+    authority: string,
+  ): Result<AgentCertificate> {
     const known = this.#byFingerprint.get(fingerprint256);
     if (known !== undefined) return known;
-    const read = readAgentCertificate(raw);
+    const read = readAgentCertificate(raw, authority);
     if (this.#byFingerprint.size >= certificatesKept) {
       const [oldest] = this.#byFingerprint.keys();
       if (oldest !== undefined) this.#byFingerprint.delete(oldest);
@@ -76,11 +87,12 @@ class ReadCertificates {
 const certificatesKept = 20_000;
 const certificates = new ReadCertificates();
 
-/** Of a certificate that OpenSSL verified: its chain to our CA, its purpose and its time. */
+/** Of a certificate that this CA of ours issued. */
 export function readCertificate(
   certificate: Pick<PeerCertificate, 'raw' | 'fingerprint256'>,
+  authority: string,
 ): Result<AgentCertificate> {
-  return certificates.read(certificate);
+  return certificates.read(certificate, authority);
 }
 
 function refused(details: string): { readonly ok: false; readonly error: CallStatus } {

@@ -74,7 +74,7 @@ export function createEnrolmentService(options: EnrolmentOptions): Readonly<Reco
         // Whether the caller may at all is asked before a place is taken.
         const caller = renewingCallerOf(peer, checks);
         if (!caller.ok) return caller;
-        return renewals(() => renew(request, { caller: caller.value, from: peer.address, budget, options }));
+        return renewals(() => renew(request, { caller: caller.value, peer, budget, options }));
       },
     },
   };
@@ -144,12 +144,12 @@ async function enrol(
   };
   const redeemed = await options.repeated.redeem({ token, host, publicKey: checked.value }, redeem);
   if (!redeemed.ok) return refused(redeemed.error, '');
-  return issue({ ...redeemed.value, csr }, options);
+  return issue({ ...redeemed.value, csr, authority: peer.trusts }, options);
 }
 
 /** Whether the caller has the key of the host's present identity, however long ago its certificate expired. */
-function isOfHost(peer: RpcPeer, host: string, { backend }: EnrolmentOptions): boolean {
-  const caller = renewingCallerOf(peer, { backend, now: () => millis(0), expiredMs: 0 });
+function isOfHost(peer: RpcPeer, host: string, { backend, pki }: EnrolmentOptions): boolean {
+  const caller = renewingCallerOf(peer, { backend, pki, now: () => millis(0), expiredMs: 0 });
   return caller.ok && caller.value.identity.host === host;
 }
 
@@ -172,15 +172,14 @@ async function checkBeforeToken(
 
 interface Renewing {
   readonly caller: AgentCertificate;
-  /** Its address. */
-  readonly from: string;
+  readonly peer: RpcPeer;
   readonly budget: RateBudget;
   readonly options: EnrolmentOptions;
 }
 
 async function renew(
   bytes: Uint8Array,
-  { caller, from, budget, options }: Renewing,
+  { caller, peer, budget, options }: Renewing,
 ): Promise<EnrolReply | RequestProblem> {
   const request = decodeRenewRequest(bytes);
   if (!request.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: request.error };
@@ -189,10 +188,11 @@ async function renew(
     const details = `${host} renews its certificate too often; try again later`;
     return { kind: 'problem', code: status.RESOURCE_EXHAUSTED, details };
   }
-  const reply = await issue({ tenant, host, enrolment: caller.enrolment, csr: request.value.csr }, options);
+  const certificate = { tenant, host, enrolment: caller.enrolment, csr: request.value.csr, authority: peer.trusts };
+  const reply = await issue(certificate, options);
   const expiredAt = caller.notAfter;
   if (reply.kind === 'issued' && options.now() >= expiredAt)
-    options.backend.renewedExpired?.(caller.identity, { from, expiredAt });
+    options.backend.renewedExpired?.(caller.identity, { from: peer.address, expiredAt });
   return reply;
 }
 
@@ -208,5 +208,5 @@ async function issue(
     const details = `host ${host} was revoked or removed meanwhile; enrol it anew`;
     return { kind: 'problem', code: status.UNAUTHENTICATED, details };
   }
-  return { kind: 'issued', tenant, host, certificate: issued.value.der, caCertificate: pki.caDer };
+  return { kind: 'issued', tenant, host, certificate: issued.value.der, caCertificate: issued.value.ca };
 }

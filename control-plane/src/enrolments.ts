@@ -13,6 +13,10 @@ export interface Enrolment {
   /** When the newest certificate that was used begins, and when it was used for the first time; 0 before any was. */
   readonly newest: Millis;
   readonly newestUsedAt: Millis;
+  /** The CA of that one, by its key; empty where that is not known. */
+  readonly usedCa: string;
+  /** … and of the one that was issued last. */
+  readonly issuedCa: string;
 }
 
 export interface StoredEnrolment extends Enrolment {
@@ -59,7 +63,7 @@ export class Enrolments {
   begin(host: string, id: string): void {
     this.#usedAt.delete(host);
     this.#endsAt.delete(host);
-    this.#byHost.set(host, { id, newest: millis(0), newestUsedAt: millis(0) });
+    this.#byHost.set(host, { id, newest: millis(0), newestUsedAt: millis(0), usedCa: '', issuedCa: '' });
   }
 
   /** What was issued and named no enrolment is remembered by its serial. */
@@ -101,9 +105,18 @@ export class Enrolments {
     return !this.#revokedSerials.has(serial) && this.#byHost.get(host)?.id !== enrolment;
   }
 
-  /** One was issued to the host, or used by it. */
-  knows(host: string, notAfter: Millis): void {
-    if (this.#byHost.has(host)) this.#endsAt.set(host, millis(Math.max(notAfter, this.#endsAt.get(host) ?? 0)));
+  /** One was issued to the host. */
+  issued(host: string, { notAfter, authority }: Pick<AgentCertificate, 'notAfter' | 'authority'>): void {
+    const present = this.#byHost.get(host);
+    if (present === undefined) return;
+    this.#byHost.set(host, { ...present, issuedCa: authority });
+    this.#endsAt.set(host, millis(Math.max(notAfter, this.#endsAt.get(host) ?? 0)));
+  }
+
+  /** Of a host that is enrolled and not revoked. */
+  casOf(host: string): Pick<Enrolment, 'usedCa' | 'issuedCa'> | undefined {
+    const present = this.#byHost.get(host);
+    return present?.revokedAt === undefined ? present : undefined;
   }
 
   /** When the last certificate of the host ends that is known. */
@@ -112,12 +125,13 @@ export class Enrolments {
   }
 
   /** Of a certificate that is good. Gives what is to be stored where it is the newest that was ever used. */
-  used({ identity, notBefore }: AgentCertificate): StoredEnrolment | undefined {
+  used({ identity, notBefore, authority }: AgentCertificate): StoredEnrolment | undefined {
     const { host } = identity;
     const present = this.#byHost.get(host);
     if (present === undefined || this.#isOfTheFuture(notBefore)) return undefined;
-    if (notBefore <= present.newest && !this.#isOfTheFuture(present.newest)) return undefined;
-    const enrolment = { ...present, newest: notBefore, newestUsedAt: this.#now() };
+    const isOlder = notBefore < present.newest || (notBefore === present.newest && authority === present.usedCa);
+    if (isOlder && !this.#isOfTheFuture(present.newest)) return undefined;
+    const enrolment = { ...present, newest: notBefore, newestUsedAt: this.#now(), usedCa: authority };
     this.#byHost.set(host, enrolment);
     this.#usedAt.set(host, this.#elapsedMs());
     return { host, ...enrolment };

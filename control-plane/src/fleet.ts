@@ -6,6 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type Address, parseAddress } from '#model/address.ts';
+import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { type Labels, namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -15,6 +16,7 @@ import type { Millis } from '#model/time.ts';
 import { AddressClaims, type AddressClaimsOptions } from '#policy/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
 import { believeFlows, type RefusedFlows } from '#policy/believed-flows.ts';
+import type { HostCas } from '#policy/ca-rotation.ts';
 import { combinationOf } from '#policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
@@ -614,6 +616,16 @@ export class Fleet implements AgentBackend {
     return ending.map(({ name }) => name);
   }
 
+  /** Of which CAs the certificates of hosts are that are enrolled and not revoked; in order. */
+  certificateCas(): readonly HostCas[] {
+    return [...this.#inventory.hosts()]
+      .flatMap(({ name }) => {
+        const cas = this.#enrolments.casOf(name);
+        return cas === undefined ? [] : [{ name, used: cas.usedCa, issued: cas.issuedCa }];
+      })
+      .sort((one, other) => compareCodeUnits(one.name, other.name));
+  }
+
   renewedExpired(
     { host, serial }: AgentIdentity,
     renewed: { readonly from: string; readonly expiredAt: Millis },
@@ -628,7 +640,7 @@ export class Fleet implements AgentBackend {
 
   async recordCertificate(certificate: CertificateRecord): Promise<boolean> {
     const isRecorded = await this.#store.recordCertificate({ certificate, at: this.#now() });
-    if (isRecorded) this.#enrolments.knows(certificate.host, certificate.notAfter);
+    if (isRecorded) this.#enrolments.issued(certificate.host, certificate);
     return isRecorded;
   }
 

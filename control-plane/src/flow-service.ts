@@ -10,12 +10,14 @@ import type { AgentBackend } from './agent-backend.ts';
 import { hostKey } from './agent-identity.ts';
 import { type CallStatus, comeBack } from './call-status.ts';
 import { callerOf } from './caller.ts';
+import type { Pki } from './pki.ts';
 import { refusalCodes } from './policy-stream.ts';
 import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
 import type { UnaryMethod } from './rpc-call.ts';
 
 export interface FlowServiceOptions {
   readonly backend: AgentBackend;
+  readonly pki: Pick<Pki, 'cas'>;
   readonly log: Logger;
   readonly now: () => Millis;
   /** Milliseconds of a clock that only goes forward. */

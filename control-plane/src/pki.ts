@@ -1,34 +1,38 @@
 // The control plane's own certificate authority: made at the first start in one folder, used for the server certificate and
-// for one short-lived certificate an agent. P-256 throughout, random serials. The CA key never leaves the folder (mode 0600).
+// for one short-lived certificate an agent. The CA's key never leaves the folder (mode 0600).
 //
 // What a certificate may do stands in it: the server's has the DNS name `segwall-control-plane` and serverAuth, an agent's has the
 // URI segwall://TENANT/host/NAME?enrolment=ID and clientAuth, so neither can be used as the other.
+//
+// States: `steady` (one CA) → rotate → `rotating` (the next one too, with a server certificate of its own, shown to who asks by its name)
+// → retire → `steady` (the next one alone). Files of the next CA begin with `next-`. The one file `next-holds` decides: while it is there
+// a start finishes what the retirement began. Both steps may be done again.
 
 import 'reflect-metadata';
-import { createHash, createPrivateKey, X509Certificate as ReadCertificate, randomBytes, webcrypto } from 'node:crypto';
-import { isIP } from 'node:net';
+import { X509Certificate as ReadCertificate } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { controlPlaneName } from '#wire/services.ts';
+import { type NextCa, serverNameFor } from '#wire/authority.ts';
 import { agentUri } from './agent-certificate.ts';
 import type { CertificateRecord } from './agent-identity.ts';
+import { type Authority, authorityFiles, makeAuthority, openAuthority, redated } from './authority.ts';
+import { fingerprintOf, isDue, keyAlgorithm } from './keys.ts';
 import { keepSecretFile, readFileIfThere } from './secret-file.ts';
+import {
+  makeServerCertificate,
+  openServerCertificate,
+  type ServerCertificate,
+  serverFiles,
+} from './server-certificate.ts';
 
 const day = 86_400_000;
-const caLifetimeMs = 3650 * day;
-const serverLifetimeMs = 365 * day;
-/** Certificates begin a little in the past, for hosts whose clock is behind; CA and server more, so that a clock far off is told by enrolment and not as a TLS failure. */
+/** Certificates begin a little in the past, for hosts whose clock is behind. */
 const agentBackdateMs = 10 * 60_000;
-const caBackdateMs = day;
 
 const clientAuthOid = '1.3.6.1.5.5.7.3.2';
-
-const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256' } as const;
-const signingAlgorithm = { name: 'ECDSA', hash: 'SHA-256' } as const;
-
-x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
 
 export interface PkiOptions {
   /** Where the CA lives; made if missing. */
@@ -40,7 +44,7 @@ export interface PkiOptions {
   readonly agentLifetimeDays?: number;
 }
 
-/** PEM; `certificate` is the chain with the CA, which first contact by fingerprint needs to see. */
+/** PEM; `certificate` is the chain with the CA, which first contact by fingerprint needs to see; `ca` is every CA that agents' certificates may be of. */
 export interface ServerTls {
   readonly key: string;
   readonly certificate: string;
@@ -50,6 +54,8 @@ export interface ServerTls {
 export interface IssuedCertificate {
   readonly der: Uint8Array;
   readonly record: CertificateRecord;
+  /** Of the CA that issued it, DER. */
+  readonly ca: Uint8Array;
 }
 
 export interface AgentCertificateRequest {
@@ -58,66 +64,133 @@ export interface AgentCertificateRequest {
   readonly tenant: string;
   readonly host: string;
   readonly enrolment: string;
+  /** The CA that the caller has shown that it trusts; default the present one. */
+  readonly authority?: string | undefined;
+}
+
+/** Ids name CAs by their keys; see `#wire/authority.ts`. */
+export interface CaView {
+  readonly id: string;
+  readonly fingerprint: string;
+  readonly endsAt: Millis;
 }
 
 export interface Pki {
+  /** Of the CA that hosts enrol with from now on and new tokens name: the next one, where one is about to come. */
   readonly caPem: string;
   readonly caDer: Uint8Array;
   /** SHA-256 over the CA certificate's DER, lower-case hex. */
   readonly caFingerprint: string;
+  cas(): { readonly present: CaView; readonly next?: CaView };
+  /** Of the present CA: for who asks by no name of the next one. */
   serverTls(): ServerTls;
-  /** When the CA's certificate and the server's end. */
+  /** For who asks by a name of the next CA (SNI); undefined otherwise. The same object until it is another. */
+  serverTlsNamed(name: string): ServerTls | undefined;
+  /** The CA that who asks by this name trusts. */
+  authorityNamed(name: string): string;
+  /** When the CA's certificate and the server's end; of the present ones. */
   ends(): { readonly ca: Millis; readonly server: Millis };
-  /** Issues a new server certificate when a third of its lifetime is left, or it is not yet valid; says whether it did. */
+  /** Issues new server certificates when a third of their lifetime is left, or they are not yet valid; says whether it did. */
   renewServerCertificate(): Promise<boolean>;
-  /** Whether it is an agent's (DER), issued by this CA, whatever its time. */
-  isAgentCertificate(der: Uint8Array): boolean;
+  /** The CA of ours that issued an agent's certificate (DER), whatever its time; undefined where none did, or it is no agent's. */
+  issuerOf(der: Uint8Array): string | undefined;
   /** The error says what is wrong with the request. */
   checkCsr(csr: Uint8Array): Promise<Result<x509.PublicKey>>;
   issueAgentCertificate(request: AgentCertificateRequest): Promise<Result<IssuedCertificate>>;
+  /** What agents that trust the present CA are told of the next one. */
+  nextCa(): NextCa | undefined;
+  /** Makes the next CA, where there is none; says whether it did. */
+  rotate(): Promise<boolean>;
+  /** The next CA takes the present one's place, whose key is deleted; says whether there was one. */
+  retire(): Promise<boolean>;
+}
+
+interface Standing {
+  readonly authority: Authority;
+  readonly server: ServerCertificate;
 }
 
 export async function openPki(options: PkiOptions): Promise<Pki> {
   const { directory, now } = options;
-  let issuer = new Issuer(await openAuthority(directory, now()), now);
-  let server = await openServerCertificate(issuer, options);
-  let ca = caOf(issuer.certificate);
+  await finishRetirement(directory);
+  const standingOf = async (authority: Authority, prefix: '' | 'next-'): Promise<Standing> => {
+    const parts = { files: serverFiles(directory, prefix), issuer: authority, serverNames: options.serverNames };
+    return { authority, server: await openServerCertificate({ ...parts, now: now() }) };
+  };
+  const presentFiles = authorityFiles(directory, '');
+  const nextFiles = authorityFiles(directory, 'next-');
+  let present = await standingOf(
+    (await openAuthority(presentFiles, now())) ?? (await makeAuthority(presentFiles, now())),
+    '',
+  );
+  const found = await openAuthority(nextFiles, now());
+  let next = found === undefined ? undefined : await standingOf(found, 'next-');
+  let nextCa = await endorsed(present, next);
+  let tls = tlsOf(present, next);
+
+  /** Two changes of the files are never under way at once. */
+  let turn: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const done = turn.then(work);
+    turn = done.catch(() => undefined);
+    return done;
+  };
+  const changed = async (): Promise<void> => {
+    nextCa = await endorsed(present, next);
+    tls = tlsOf(present, next);
+  };
+  const renewed = async (one: Standing, prefix: '' | 'next-'): Promise<Standing> => {
+    const { authority, server } = one;
+    const isCaDue = isDue(authority.pem, now());
+    if (!isCaDue && !isDue(server.certificate, now())) return one;
+    const files = authorityFiles(directory, prefix);
+    const issuer = isCaDue ? await redated(authority, { files, now: now() }) : authority;
+    const parts = { files: serverFiles(directory, prefix), issuer, serverNames: options.serverNames, now: now() };
+    return { authority: issuer, server: await makeServerCertificate(parts) };
+  };
+  const newest = () => (next ?? present).authority;
 
   return {
     get caPem() {
-      return ca.pem;
+      return newest().pem;
     },
     get caDer() {
-      return ca.der;
+      return newest().der;
     },
     get caFingerprint() {
-      return fingerprintOf(ca.der);
+      return newest().fingerprint;
     },
-    serverTls: () => ({ key: server.key, certificate: `${server.certificate}\n${ca.pem}\n`, ca: ca.pem }),
-    ends: () => ({ ca: millis(ca.read.validToDate.getTime()), server: endOf(server.certificate) }),
+    cas: () => ({ present: present.authority, ...(next === undefined ? {} : { next: next.authority }) }),
+    serverTls: () => tls.present,
+    serverTlsNamed: (name) => (isNamed(name, next) ? tls.next : undefined),
+    authorityNamed: (name) => (next !== undefined && isNamed(name, next) ? next : present).authority.id,
+    ends: () => ({ ca: present.authority.endsAt, server: endOf(present.server.certificate) }),
 
-    async renewServerCertificate() {
-      const isCaDue = isDue(ca.pem, now());
-      if (!isCaDue && !isDue(server.certificate, now())) return false;
-      if (isCaDue) {
-        issuer = new Issuer(await openAuthority(directory, now()), now);
-        ca = caOf(issuer.certificate);
-      }
-      server = await createServerCertificate(issuer, options);
-      return true;
-    },
+    renewServerCertificate: () =>
+      inTurn(async () => {
+        const before = { present, next };
+        present = await renewed(present, '');
+        if (next !== undefined) next = await renewed(next, 'next-');
+        if (present === before.present && next === before.next) return false;
+        await changed();
+        return true;
+      }),
 
-    isAgentCertificate(der) {
+    issuerOf(der) {
       const read = new ReadCertificate(der);
-      const isForClients = read.keyUsage?.includes(clientAuthOid) === true;
-      return isForClients && read.checkIssued(ca.read) && read.verify(ca.read.publicKey);
+      if (read.keyUsage?.includes(clientAuthOid) !== true) return undefined;
+      const issuer = [present, next].find(
+        (one) => one !== undefined && read.checkIssued(one.authority.read) && read.verify(one.authority.read.publicKey),
+      );
+      return issuer?.authority.id;
     },
 
     checkCsr,
 
-    async issueAgentCertificate({ csr, tenant, host, enrolment }) {
+    async issueAgentCertificate({ csr, tenant, host, enrolment, authority }) {
       const publicKey = await checkCsr(csr);
       if (!publicKey.ok) return publicKey;
+      const issuer = (next !== undefined && next.authority.id === authority ? next : present).authority;
       const notBefore = millis(now() - agentBackdateMs);
       const notAfter = millis(now() + (options.agentLifetimeDays ?? 30) * day);
       const uri = agentUri({ tenant, host, enrolment });
@@ -136,14 +209,72 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
       if (from === undefined || until === undefined) throw new Error('a certificate has two dates');
       const fingerprint = fingerprintOf(der);
       const record = { serial, tenant, host, enrolment, fingerprint, notBefore: from, notAfter: until };
-      return ok({ der, record });
+      return ok({ der, record: { ...record, authority: issuer.id }, ca: issuer.der });
     },
+
+    nextCa: () => nextCa,
+
+    rotate: () =>
+      inTurn(async () => {
+        if (next !== undefined) return false;
+        next = await standingOf(await makeAuthority(nextFiles, now()), 'next-');
+        await changed();
+        return true;
+      }),
+
+    retire: () =>
+      inTurn(async () => {
+        if (next === undefined) return false;
+        await keepSecretFile(holdsPath(directory), `${next.authority.fingerprint}\n`);
+        await finishRetirement(directory);
+        present = next;
+        next = undefined;
+        await changed();
+        return true;
+      }),
   };
 }
 
-function caOf(certificate: x509.X509Certificate) {
-  const pem = certificate.toString('pem');
-  return { pem, der: new Uint8Array(certificate.rawData), read: new ReadCertificate(pem) };
+async function endorsed(present: Standing, next: Standing | undefined): Promise<NextCa | undefined> {
+  return next === undefined ? undefined : present.authority.endorse(next.authority);
+}
+
+function tlsOf(
+  present: Standing,
+  next: Standing | undefined,
+): { readonly present: ServerTls; readonly next?: ServerTls } {
+  const ca = [present, next].flatMap((one) => (one === undefined ? [] : one.authority.pem)).join('\n');
+  const of = ({ authority, server }: Standing) => ({
+    key: server.key,
+    certificate: `${server.certificate}\n${authority.pem}\n`,
+    ca,
+  });
+  return { present: of(present), ...(next === undefined ? {} : { next: of(next) }) };
+}
+
+function isNamed(name: string, one: Standing | undefined): boolean {
+  if (one === undefined) return false;
+  const { id, fingerprint } = one.authority;
+  return name === serverNameFor(id) || name === serverNameFor(fingerprint);
+}
+
+function holdsPath(directory: string): string {
+  return join(directory, 'next-holds');
+}
+
+/** Where it was decided: the next CA's files in the present one's place, the decision itself last. */
+async function finishRetirement(directory: string): Promise<void> {
+  if ((await readFileIfThere(holdsPath(directory))) === undefined) return;
+  const [from, to] = (['next-', ''] as const).map((prefix) => {
+    const [authority, server] = [authorityFiles(directory, prefix), serverFiles(directory, prefix)];
+    return [authority.key, authority.certificate, server.key, server.certificate];
+  });
+  for (const [index, path] of (to ?? []).entries()) {
+    const text = await readFileIfThere(from?.[index] ?? '');
+    if (text !== undefined) await keepSecretFile(path, text);
+  }
+  for (const path of from ?? []) await rm(path, { force: true });
+  await rm(holdsPath(directory), { force: true });
 }
 
 function endOf(certificatePem: string): Millis {
@@ -164,195 +295,4 @@ async function checkCsr(csr: Uint8Array): Promise<Result<x509.PublicKey>> {
     // The ASN.1 reader throws on anything that is no certificate request; its bytes are a stranger's.
     return err(`it is not a PKCS #10 request (${error instanceof Error ? error.message : String(error)})`);
   }
-}
-
-// ---- the authority
-
-interface Authority {
-  readonly key: webcrypto.CryptoKey;
-  readonly certificate: x509.X509Certificate;
-}
-
-async function openAuthority(directory: string, now: Millis): Promise<Authority> {
-  const keyPath = join(directory, 'ca-key.pem');
-  const certificatePath = join(directory, 'ca.pem');
-  const keyPem = await readFileIfThere(keyPath);
-  const certificatePem = await readFileIfThere(certificatePath);
-  if (keyPem !== undefined && certificatePem !== undefined) {
-    const found = { key: await importKey(keyPem), certificate: new x509.X509Certificate(certificatePem) };
-    if (!isDue(certificatePem, now)) return found;
-    // The same key and name: what it signed holds under both, and hosts that know the key take the new dates at their next renewal.
-    const renewed = await selfSigned({
-      now,
-      name: found.certificate.subjectName.toJSON(),
-      keys: { privateKey: found.key, publicKey: await found.certificate.publicKey.export() },
-    });
-    await keepSecretFile(certificatePath, `${renewed.toString('pem')}\n`);
-    return { key: found.key, certificate: renewed };
-  }
-  // The certificate is written last: with only a key no host can have trusted this CA yet, but a certificate without its key is a loss.
-  if (certificatePem !== undefined) {
-    throw new Error(
-      `${certificatePath} is there and ${keyPath} is not: restore the key, or move the whole folder away to start a new CA`,
-    );
-  }
-  const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
-  const name = [{ CN: ['Segwall CA'] }, { O: [randomBytes(4).toString('hex')] }];
-  const certificate = await selfSigned({ now, name, keys });
-  await keepSecretFile(keyPath, await exportKey(keys.privateKey));
-  await keepSecretFile(certificatePath, `${certificate.toString('pem')}\n`);
-  return { key: keys.privateKey, certificate };
-}
-
-interface SelfSigned {
-  readonly now: Millis;
-  readonly name: x509.JsonName;
-  readonly keys: { readonly privateKey: webcrypto.CryptoKey; readonly publicKey: webcrypto.CryptoKey };
-}
-
-async function selfSigned({ now, name, keys }: SelfSigned): Promise<x509.X509Certificate> {
-  type Params = Parameters<typeof x509.X509CertificateGenerator.createSelfSigned>[0];
-  return x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: randomSerial(),
-    name,
-    notBefore: new Date(now - caBackdateMs),
-    notAfter: new Date(now + caLifetimeMs),
-    signingAlgorithm,
-    keys: keys as Params['keys'],
-    extensions: [
-      new x509.BasicConstraintsExtension(true, 0, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(
-        keys.publicKey as Parameters<typeof x509.SubjectKeyIdentifierExtension.create>[0],
-      ),
-    ],
-  });
-}
-
-interface Issue {
-  readonly subject: string;
-  readonly publicKey: x509.PublicKey | webcrypto.CryptoKey;
-  readonly names: readonly x509.JsonGeneralName[];
-  readonly usage: x509.ExtendedKeyUsage;
-  readonly notBefore: Millis;
-  readonly notAfter: Millis;
-}
-
-class Issuer {
-  readonly #ca: Authority;
-  readonly now: () => Millis;
-
-  constructor(ca: Authority, now: () => Millis) {
-    this.#ca = ca;
-    this.now = now;
-  }
-
-  get certificate(): x509.X509Certificate {
-    return this.#ca.certificate;
-  }
-
-  async issue({ subject, publicKey, names, usage, notBefore, notAfter }: Issue): Promise<x509.X509Certificate> {
-    type Params = x509.X509CertificateCreateWithKeyParams;
-    return x509.X509CertificateGenerator.create({
-      serialNumber: randomSerial(),
-      subject: [{ CN: [subject] }],
-      issuer: this.#ca.certificate.subjectName.toJSON(),
-      notBefore: new Date(notBefore),
-      notAfter: new Date(notAfter),
-      signingAlgorithm,
-      publicKey: publicKey as Params['publicKey'],
-      signingKey: this.#ca.key as Params['signingKey'],
-      extensions: [
-        new x509.BasicConstraintsExtension(false, undefined, true),
-        new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-        new x509.ExtendedKeyUsageExtension([usage], true),
-        new x509.SubjectAlternativeNameExtension([...names]),
-        await x509.AuthorityKeyIdentifierExtension.create(this.#ca.certificate),
-      ],
-    });
-  }
-}
-
-// ---- the server's certificate
-
-interface ServerCertificate {
-  readonly key: string;
-  readonly certificate: string;
-}
-
-async function openServerCertificate(issuer: Issuer, options: PkiOptions): Promise<ServerCertificate> {
-  const [key, certificate] = await Promise.all(serverPaths(options.directory).map(readFileIfThere));
-  if (key !== undefined && certificate !== undefined && isUsable({ key, certificate }, issuer, options)) {
-    return { key, certificate };
-  }
-  return createServerCertificate(issuer, options);
-}
-
-function isUsable({ key, certificate }: ServerCertificate, issuer: Issuer, { serverNames, now }: PkiOptions): boolean {
-  const read = new ReadCertificate(certificate);
-  const ca = new ReadCertificate(issuer.certificate.toString('pem'));
-  const namesEverything = serverNames.every((name) =>
-    isIP(name) === 0 ? read.checkHost(name) !== undefined : read.checkIP(name) !== undefined,
-  );
-  return (
-    namesEverything &&
-    read.checkPrivateKey(createPrivateKey(key)) &&
-    read.verify(ca.publicKey) &&
-    !isDue(certificate, now())
-  );
-}
-
-async function createServerCertificate(
-  issuer: Issuer,
-  { directory, serverNames }: PkiOptions,
-): Promise<ServerCertificate> {
-  const now = issuer.now();
-  const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
-  const names = [...new Set([controlPlaneName, ...serverNames])];
-  const certificate = await issuer.issue({
-    subject: controlPlaneName,
-    publicKey: keys.publicKey,
-    names: names.map((name) => ({ type: isIP(name) === 0 ? 'dns' : 'ip', value: name })),
-    usage: x509.ExtendedKeyUsage.serverAuth,
-    notBefore: millis(now - caBackdateMs),
-    notAfter: millis(now + serverLifetimeMs),
-  });
-  const server = { key: await exportKey(keys.privateKey), certificate: certificate.toString('pem') };
-  const [keyPath, certificatePath] = serverPaths(directory);
-  await keepSecretFile(keyPath, server.key);
-  await keepSecretFile(certificatePath, server.certificate);
-  return server;
-}
-
-function serverPaths(directory: string): readonly [string, string] {
-  return [join(directory, 'server-key.pem'), join(directory, 'server.pem')];
-}
-
-/** Whether two thirds of its lifetime are over, or it has not begun: then it was made while the clock was ahead. */
-function isDue(certificatePem: string, now: Millis): boolean {
-  const { validFromDate, validToDate } = new ReadCertificate(certificatePem);
-  if (now < validFromDate.getTime()) return true;
-  return now >= validFromDate.getTime() + ((validToDate.getTime() - validFromDate.getTime()) * 2) / 3;
-}
-
-// ---- keys
-
-/** 128 bits; the first byte is neither 0 nor negative, so that every printer prints the same 32 digits. */
-function randomSerial(): string {
-  const bytes = randomBytes(16);
-  bytes[0] = 0x40 | ((bytes[0] ?? 0) & 0x3f);
-  return bytes.toString('hex');
-}
-
-function fingerprintOf(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex');
-}
-
-async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
-  const der = await webcrypto.subtle.exportKey('pkcs8', key);
-  return `${x509.PemConverter.encode(der, x509.PemConverter.PrivateKeyTag)}\n`;
-}
-
-async function importKey(pem: string): Promise<webcrypto.CryptoKey> {
-  return webcrypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(pem), keyAlgorithm, false, ['sign']);
 }

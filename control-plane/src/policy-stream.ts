@@ -19,6 +19,7 @@ import {
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
+  encodeNextCa,
   encodeRevisionProof,
   encodeSnapshotMessage,
   type HeldRuleSet,
@@ -29,6 +30,7 @@ import type { AgentBackend, AgentConnection, ConnectRefusal } from './agent-back
 import type { AgentCertificate } from './agent-identity.ts';
 import { type CallStatus, violation } from './call-status.ts';
 import { certificateProblem } from './caller.ts';
+import type { Pki } from './pki.ts';
 import type { StreamCall } from './rpc-call.ts';
 import type { SendQueue } from './send-queue.ts';
 
@@ -48,6 +50,7 @@ export interface PolicyStreamOptions {
   readonly call: StreamCall;
   readonly certificate: AgentCertificate;
   readonly backend: AgentBackend;
+  readonly pki: Pick<Pki, 'cas' | 'nextCa'>;
   readonly queue: SendQueue;
   readonly times: StreamTimes;
   readonly now: () => Millis;
@@ -82,6 +85,7 @@ export class PolicyStream {
   /** Of an agent that judges no schedules: what was offered last, and when time alone makes it another. */
   #timed: { readonly ruleSet: HostRuleSet; readonly turnsAt: Millis } | undefined;
   #takesSchedules = false;
+  #takesNextCa = false;
   #isDraining = false;
   #isTakingEvents = false;
   /** Waits for the pipe to drain. */
@@ -180,6 +184,7 @@ export class PolicyStream {
     this.#held = hello.held;
     this.#state = 'open';
     this.#takesSchedules = hello.takesSchedules === true;
+    this.#takesNextCa = hello.takesNextCa === true;
     const connection = this.#options.backend.connect(
       { ...this.#options.certificate.identity, connection: this.#options.call.peer.connection },
       { ...hello.host, agentVersion: hello.agentVersion, revision: hello.held?.revision ?? 0, ...shownIn(hello) },
@@ -200,6 +205,7 @@ export class PolicyStream {
     this.#connection = connection.value;
     // The agent takes the first message for "connected": do not let it wait for a rule set that may not come.
     this.#write(encodeHeartbeat(this.#options.policyTime()));
+    this.tellNextCa();
     if (this.#inFlight === undefined && this.#next === undefined) this.#options.greeted();
     this.#log.info({ revision: hello.held?.revision ?? 0, agentVersion: hello.agentVersion }, 'agent connected');
     return undefined;
@@ -302,6 +308,14 @@ export class PolicyStream {
   /** One that finds the pipe full is made anew: it is told again until a newer one is due. */
   #tellProof(proof: Uint8Array): void {
     if (this.#state === 'open') this.#write(encodeRevisionProof(proof));
+  }
+
+  /** That another CA takes the place of the one that this host's connection rests on. One that finds the pipe full is told with the next stream. */
+  tellNextCa(): void {
+    const { pki, call } = this.#options;
+    const nextCa = pki.nextCa();
+    if (this.#state !== 'open' || !this.#takesNextCa || nextCa === undefined) return;
+    if (call.peer.trusts === pki.cas().present.id) this.#write(encodeNextCa(nextCa));
   }
 
   #tellStanding(standing: AddressStanding): void {

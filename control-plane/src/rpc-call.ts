@@ -20,6 +20,8 @@ export interface RpcPeer {
   readonly connection: string;
   /** Of our CA and with its key at the other end, in its time or not; absent where there is none such. */
   readonly certificate: Result<AgentCertificate> | undefined;
+  /** The CA of ours that it trusts, having asked for it and gone on with what it was shown; by its key. */
+  readonly trusts: string;
 }
 
 interface MethodFrame {

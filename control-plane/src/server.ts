@@ -20,6 +20,7 @@ import { allowAddressesRoutes } from './api/allow-addresses.ts';
 import { createHostCheck } from './api/answered-hosts.ts';
 import { type Api, createApi } from './api/app.ts';
 import { auditRoutes } from './api/audit.ts';
+import { caRoutes } from './api/ca.ts';
 import { Connections, connectionLimits, tlsConnectionLimits } from './api/connections.ts';
 import { containmentRoutes } from './api/containment.ts';
 import type { ApiContext } from './api/context.ts';
@@ -37,6 +38,7 @@ import { RowBudget } from './api/row-budget.ts';
 import { tokenRoutes } from './api/tokens.ts';
 import { AuditCheckpoints } from './audit-checkpoints.ts';
 import { AuditPruner } from './audit-pruning.ts';
+import { CaRotation } from './ca-rotation.ts';
 import { claimsOptions } from './claims-options.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refreshFirstStart } from './first-start.ts';
@@ -46,7 +48,7 @@ import { Judging } from './judging.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { createMetrics } from './metrics.ts';
 import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts';
-import { openPki, type ServerTls } from './pki.ts';
+import { openPki, type Pki, type ServerTls } from './pki.ts';
 import { reviewStored } from './policy-review.ts';
 import { createPolicyTime } from './policy-time.ts';
 import { openRevisionProofs } from './revision-proofs.ts';
@@ -191,7 +193,19 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       version,
       prunedFlows: retention.pruned,
     };
-    const tls: { readonly tls?: ServerTls } = isLoopback(settings.api.address) ? {} : { tls: pki.serverTls() };
+    let shown: Api | undefined;
+    const rotation = new CaRotation({
+      ...{ pki, fleet, operators, store, tenant, now },
+      api: isLoopback(settings.api.address) ? 'http' : 'https',
+      log: log.child({ part: 'ca' }),
+      changed: () => {
+        agentServer.casChanged();
+        if (shown !== undefined) renewTls(shown, pki.serverTls());
+      },
+    });
+    const tls: { readonly tls?: Pick<Pki, 'serverTls' | 'serverTlsNamed'> } = isLoopback(settings.api.address)
+      ? {}
+      : { tls: pki };
     const connections = new Connections(tls.tls === undefined ? connectionLimits : tlsConnectionLimits);
     const metrics = createMetrics({
       fleet,
@@ -220,11 +234,13 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       allowAddressesRoutes(app, context);
       holdRoutes(app, context);
       labelRoutes(app, context);
-      tokenRoutes(app, { ...context, enrol: { controlPlane: agents, caFingerprint: pki.caFingerprint } });
-      operatorRoutes(app, { ...context, operators, caFingerprint: pki.caFingerprint });
+      tokenRoutes(app, { ...context, enrol: () => ({ controlPlane: agents, caFingerprint: pki.caFingerprint }) });
+      operatorRoutes(app, { ...context, operators, caFingerprint: () => pki.caFingerprint });
+      caRoutes(app, { ...context, rotation });
       flowRoutes(app, context);
       auditRoutes(app, { ...context, checkpoints, pruner });
     });
+    shown = api;
     stops.push(() => api.close());
     if (tls.tls !== undefined) {
       const refreshing = setInterval(() => renewTls(api, pki.serverTls()), tlsRefreshMs);
@@ -273,7 +289,14 @@ async function leaveAdminToken(parts: FirstStartParts): Promise<'first' | 'later
   const hash = tokenHash(adminToken);
   await prepareFirstStart(data, { apiUrl, adminToken: adminToken.reveal(), caFingerprint, agents });
   const note = { at: now, actor: 'control-plane', action: 'operator-created', target: 'admin' };
-  const made = await store.createOperatorToken({ hash, id: newTokenId(), tenant, name: 'admin', note });
+  const made = await store.createOperatorToken({
+    hash,
+    id: newTokenId(),
+    tenant,
+    name: 'admin',
+    ca: caFingerprint,
+    note,
+  });
   if (made.kind === 'refused') throw new Error('operator admin has a token that holds, and none does');
   operators.put(made.changed);
   await publishFirstStart(data);

@@ -59,6 +59,7 @@ export const bounds = {
   'Hello.takes_address_standing': truth,
   'Hello.takes_schedules': truth,
   'Hello.takes_proof': truth,
+  'Hello.takes_next_ca': truth,
   'Hello.proof': {
     kind: 'bytes',
     most: limits.proofBytes,

@@ -1103,8 +1103,11 @@ export namespace segwall {
             /** ControlPlaneMessage revisionProof. */
             revisionProof?: (segwall.v1.RevisionProof.$Properties|null);
 
+            /** ControlPlaneMessage nextCa. */
+            nextCa?: (segwall.v1.NextCa.$Properties|null);
+
             /** ControlPlaneMessage kind. */
-            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof");
+            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof"|"nextCa");
 
             /**
              * Encodes the specified ControlPlaneMessage message. Does not implicitly {@link segwall.v1.ControlPlaneMessage.verify|verify} messages.
@@ -1148,8 +1151,11 @@ export namespace segwall {
                 /** ControlPlaneMessage revisionProof */
                 revisionProof?: (segwall.v1.RevisionProof.$Properties|null);
 
+                /** ControlPlaneMessage nextCa */
+                nextCa?: (segwall.v1.NextCa.$Properties|null);
+
                 /** ControlPlaneMessage kind */
-                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof");
+                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof"|"nextCa");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1163,9 +1169,10 @@ export namespace segwall {
               eventsTaken?: segwall.v1.EventsTaken.$Shape|null;
               addressStanding?: segwall.v1.AddressStanding.$Shape|null;
               revisionProof?: segwall.v1.RevisionProof.$Shape|null;
+              nextCa?: segwall.v1.NextCa.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null; revisionProof?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null; revisionProof?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape; revisionProof?: null }|{ kind?: "revisionProof"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof: segwall.v1.RevisionProof.$Shape })
+              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape; revisionProof?: null; nextCa?: null }|{ kind?: "revisionProof"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof: segwall.v1.RevisionProof.$Shape; nextCa?: null }|{ kind?: "nextCa"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa: segwall.v1.NextCa.$Shape })
             );
         }
 
@@ -1211,6 +1218,9 @@ export namespace segwall {
 
             /** Hello cutOff. */
             cutOff: string[];
+
+            /** Hello takesNextCa. */
+            takesNextCa: boolean;
 
             /**
              * Encodes the specified Hello message. Does not implicitly {@link segwall.v1.Hello.verify|verify} messages.
@@ -1259,6 +1269,9 @@ export namespace segwall {
 
                 /** Hello cutOff */
                 cutOff?: (string[]|null);
+
+                /** Hello takesNextCa */
+                takesNextCa?: (boolean|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -2309,6 +2322,69 @@ export namespace segwall {
 
             /** Shape of a RevisionProof. */
             type $Shape = segwall.v1.RevisionProof.$Properties;
+        }
+
+        /**
+         * Properties of a NextCa.
+         * @deprecated Use segwall.v1.NextCa.$Properties instead.
+         */
+        interface INextCa extends segwall.v1.NextCa.$Properties {
+        }
+
+        /** Represents a NextCa. */
+        class NextCa {
+
+            /**
+             * Constructs a new NextCa.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.NextCa.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** NextCa certificate. */
+            certificate: Uint8Array;
+
+            /** NextCa signature. */
+            signature: Uint8Array;
+
+            /**
+             * Encodes the specified NextCa message. Does not implicitly {@link segwall.v1.NextCa.verify|verify} messages.
+             * @param message NextCa message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.NextCa.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a NextCa message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.NextCa & segwall.v1.NextCa.$Shape} NextCa
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.NextCa & segwall.v1.NextCa.$Shape;
+        }
+
+        namespace NextCa {
+
+            /** Properties of a NextCa. */
+            interface $Properties {
+
+                /** NextCa certificate */
+                certificate?: (Uint8Array|null);
+
+                /** NextCa signature */
+                signature?: (Uint8Array|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a NextCa. */
+            type $Shape = segwall.v1.NextCa.$Properties;
         }
 
         /**

@@ -1726,11 +1726,12 @@ export const segwall = $root.segwall = (() => {
             ControlPlaneMessage.prototype.eventsTaken = null;
             ControlPlaneMessage.prototype.addressStanding = null;
             ControlPlaneMessage.prototype.revisionProof = null;
+            ControlPlaneMessage.prototype.nextCa = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ControlPlaneMessage.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding", "revisionProof"]),
+                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding", "revisionProof", "nextCa"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1753,6 +1754,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.AddressStanding.encode(message.addressStanding, writer.uint32(42).fork(), _depth + 1).ldelim();
                 if (message.revisionProof != null && $Object.hasOwnProperty.call(message, "revisionProof"))
                     $root.segwall.v1.RevisionProof.encode(message.revisionProof, writer.uint32(50).fork(), _depth + 1).ldelim();
+                if (message.nextCa != null && $Object.hasOwnProperty.call(message, "nextCa"))
+                    $root.segwall.v1.NextCa.encode(message.nextCa, writer.uint32(58).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1828,6 +1831,13 @@ export const segwall = $root.segwall = (() => {
                             message.kind = "revisionProof";
                             continue;
                         }
+                    case 7: {
+                            if (wireType !== 2)
+                                break;
+                            message.nextCa = $root.segwall.v1.NextCa.decode(reader, reader.size(), $undefined, _depth + 1, message.nextCa);
+                            message.kind = "nextCa";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1866,6 +1876,7 @@ export const segwall = $root.segwall = (() => {
             Hello.prototype.takesProof = false;
             Hello.prototype.proof = $util.newBuffer([]);
             Hello.prototype.cutOff = $util.emptyArray;
+            Hello.prototype.takesNextCa = false;
 
             Hello.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1891,6 +1902,8 @@ export const segwall = $root.segwall = (() => {
                 if (message.cutOff != null && message.cutOff.length)
                     for (let i = 0; i < message.cutOff.length; ++i)
                         writer.uint32(66).string(message.cutOff[i]);
+                if (message.takesNextCa != null && $Object.hasOwnProperty.call(message, "takesNextCa") && message.takesNextCa !== false)
+                    writer.uint32(72).bool(message.takesNextCa);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1987,6 +2000,15 @@ export const segwall = $root.segwall = (() => {
                             if (!(message.cutOff && message.cutOff.length))
                                 message.cutOff = [];
                             message.cutOff.push(reader.stringVerify());
+                            continue;
+                        }
+                    case 9: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.takesNextCa = value;
+                            else
+                                delete message.takesNextCa;
                             continue;
                         }
                     }
@@ -3626,6 +3648,100 @@ export const segwall = $root.segwall = (() => {
             };
 
             return RevisionProof;
+        })();
+
+        v1.NextCa = (function() {
+
+            const NextCa = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            NextCa.prototype.certificate = $util.newBuffer([]);
+            NextCa.prototype.signature = $util.newBuffer([]);
+
+            NextCa.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.certificate != null && $Object.hasOwnProperty.call(message, "certificate") && message.certificate.length)
+                    writer.uint32(10).bytes(message.certificate);
+                if (message.signature != null && $Object.hasOwnProperty.call(message, "signature") && message.signature.length)
+                    writer.uint32(18).bytes(message.signature);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            NextCa.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.NextCa();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.certificate = value;
+                            else
+                                delete message.certificate;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.bytes()).length)
+                                message.signature = value;
+                            else
+                                delete message.signature;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return NextCa;
         })();
 
         v1.EventsTaken = (function() {

@@ -49,6 +49,9 @@ export const limits = {
   standingAddresses: 64,
   /** A proof of a revision: bytes of the control plane's own. */
   proofBytes: 128,
+  /** Ours has some 400 bytes, and its signature 64. */
+  caBytes: 4096,
+  caSignatureBytes: 128,
   /** Quarantines in force that a host names in its hello. */
   cutOff: 1024,
   facts: 64,

@@ -5,6 +5,7 @@ import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import { err, ok, type Result } from '#model/result.ts';
+import { serverNameFor } from './authority.ts';
 import { controlPlaneName } from './services.ts';
 
 export interface PinnedCaRequest {
@@ -45,7 +46,7 @@ export async function fetchPinnedCa(request: PinnedCaRequest): Promise<Result<Pi
       `"${request.fingerprint}" is not a CA fingerprint: it is 64 hex digits of SHA-256, as the control plane printed at its first start`,
     );
   }
-  const presented = await presentedCertificates(request);
+  const presented = await presentedCertificates({ ...request, fingerprint });
   if (!presented.ok) return presented;
   return checkChain(presented.value, { ...request, fingerprint });
 }
@@ -93,8 +94,8 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
   const { host, port, timeoutMs } = request;
   const at = `${host}:${port}`;
   return new Promise((resolve) => {
-    // Nothing is trusted yet, and nothing is sent: the chain is judged by checkChain.
-    const options = { host, port, servername: controlPlaneName, ALPNProtocols: ['h2', 'http/1.1'] };
+    // Nothing is trusted yet, and nothing is sent but the name: the chain is judged by checkChain.
+    const options = { host, port, servername: serverNameFor(request.fingerprint), ALPNProtocols: ['h2', 'http/1.1'] };
     const through = request.socket === undefined ? {} : { socket: request.socket };
     const socket = connect({ ...options, ...through, rejectUnauthorized: false });
     let isSecure = false;

@@ -8,6 +8,7 @@ import type { Result } from '#model/result.ts';
 import { err } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
+import type { NextCa } from './authority.ts';
 import { encodeDelta, readDelta, type WireDelta } from './delta.ts';
 import { createEnumCodec } from './enum-codec.ts';
 import type { segwall } from './generated.js';
@@ -35,7 +36,8 @@ export type DownMessage =
   | { readonly kind: 'heartbeat'; readonly sentAt: Millis; readonly takesEvents: boolean }
   | { readonly kind: 'events-taken'; readonly ids: readonly string[] }
   | { readonly kind: 'address-standing'; readonly standing: AddressStanding }
-  | { readonly kind: 'revision-proof'; readonly proof: Uint8Array };
+  | { readonly kind: 'revision-proof'; readonly proof: Uint8Array }
+  | { readonly kind: 'next-ca'; readonly nextCa: NextCa };
 
 /** What a host's claims to addresses have come to: the first few, and how many there are. Reasons are in words. */
 export interface AddressStanding {
@@ -79,6 +81,10 @@ export function encodeRevisionProof(proof: Uint8Array): Uint8Array {
   return v1.ControlPlaneMessage.encode({ revisionProof: { proof } }).finish();
 }
 
+export function encodeNextCa(nextCa: NextCa): Uint8Array {
+  return v1.ControlPlaneMessage.encode({ nextCa }).finish();
+}
+
 export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, UnreadableDown> {
   let revision = 0;
   const read = refusing((): DownMessage => {
@@ -98,10 +104,11 @@ export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, Unread
     }
     if (message.addressStanding) return { kind: 'address-standing', standing: readStanding(message.addressStanding) };
     if (message.revisionProof) return { kind: 'revision-proof', proof: readProof(message.revisionProof.proof) };
+    if (message.nextCa) return { kind: 'next-ca', nextCa: readNextCa(message.nextCa) };
     return refuse(
       'control plane message',
       'none of its kinds',
-      'snapshot, delta, heartbeat, events_taken, address_standing, revision_proof',
+      'snapshot, delta, heartbeat, events_taken, address_standing, revision_proof, next_ca',
     );
   });
   return read.ok ? read : err({ revision, reason: read.error });
@@ -111,6 +118,14 @@ function readProof(proof: Uint8Array | null | undefined): Uint8Array {
   const bytes = proof ?? new Uint8Array(0);
   boundedCount(bytes.length, limits.proofBytes, 'revision proof, bytes');
   return bytes;
+}
+
+function readNextCa(message: segwall.v1.NextCa.$Properties): NextCa {
+  const certificate = message.certificate ?? new Uint8Array(0);
+  const signature = message.signature ?? new Uint8Array(0);
+  boundedCount(certificate.length, limits.caBytes, 'next CA, bytes');
+  boundedCount(signature.length, limits.caSignatureBytes, 'next CA, bytes of the signature');
+  return { certificate, signature };
 }
 
 function readStanding(standing: segwall.v1.AddressStanding.$Properties): AddressStanding {
@@ -192,6 +207,7 @@ export type UpMessage =
       /** Absent: rule sets are to hold what grants now, and no schedules. */
       readonly takesSchedules?: true;
       readonly takesProof?: true;
+      readonly takesNextCa?: true;
       /** The newest that came. */
       readonly proof?: Uint8Array;
       /** Names of quarantines in force; absent where there are none. */
@@ -232,13 +248,23 @@ export function decodeUpMessage(bytes: Uint8Array): Result<UpMessage> {
 function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
   switch (message.kind) {
     case 'hello': {
-      const { agentVersion, held, takesStanding, takesSchedules, takesProof, proof, cutOff = [] } = message;
+      const {
+        agentVersion,
+        held,
+        takesStanding,
+        takesSchedules,
+        takesProof,
+        takesNextCa,
+        proof,
+        cutOff = [],
+      } = message;
       const hello = {
         agentVersion,
         report: hostProperties(message.host),
         takesAddressStanding: takesStanding ?? false,
         takesSchedules: takesSchedules ?? false,
         takesProof: takesProof ?? false,
+        takesNextCa: takesNextCa ?? false,
         ...(proof === undefined ? {} : { proof }),
         cutOff: cutOff.slice(0, limits.cutOff),
       };
@@ -273,6 +299,7 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
       ...(hello.takesAddressStanding === true ? { takesStanding: true as const } : {}),
       ...(hello.takesSchedules === true ? { takesSchedules: true as const } : {}),
       ...(hello.takesProof === true ? { takesProof: true as const } : {}),
+      ...(hello.takesNextCa === true ? { takesNextCa: true as const } : {}),
       ...((hello.proof?.length ?? 0) === 0 ? {} : { proof: readProof(hello.proof) }),
       ...readCutOff(hello.cutOff ?? []),
     };

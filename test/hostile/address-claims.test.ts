@@ -94,6 +94,7 @@ describe('an enrolled host', () => {
       host: 'web-1',
       enrolment: '',
       fingerprint: 'f',
+      authority: 'ca',
       notBefore: millis(0),
       notAfter: millis(1e15),
     };

@@ -134,7 +134,7 @@ describe('under TLS', () => {
     const pki = await openPki({ directory, serverNames: ['127.0.0.1'], now: () => millis(Date.now()) });
     let at = 0;
     const connections = new Connections(tlsConnectionLimits, () => at);
-    const server = createListener({ handler: (_, response) => response.end('ok'), connections, tls: pki.serverTls() });
+    const server = createListener({ handler: (_, response) => response.end('ok'), connections, tls: pki });
     let handshakes = 0;
     server.on('secureConnection', () => (handshakes += 1));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

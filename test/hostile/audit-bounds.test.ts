@@ -94,7 +94,7 @@ describe('a fleet', () => {
     const id = await under.enrol('web-1');
     await under.fleet.revokeAgent('web-1', 'operator/test');
     const identity = { tenant, host: 'web-1', serial: 'ab' };
-    const times = { notBefore: millis(0), notAfter: millis(1e15) };
+    const times = { notBefore: millis(0), notAfter: millis(1e15), authority: 'ca' };
     for (let time = 0; time < 50; time += 1)
       under.fleet.refusalOf({ identity, enrolment: id, ...times }, '203.0.113.9');
     under.fleet.refusalOf({ identity, enrolment: id, ...times });

@@ -23,7 +23,7 @@ async function world(now: () => Millis = () => millis(Date.now())) {
   const issue = async ({ fleet }: FleetUnderTest, enrolment: string): Promise<AgentCertificate | undefined> => {
     const issued = assertOk(await pki.issueAgentCertificate({ csr, tenant, host: 'web-1', enrolment }));
     const isRecorded = await fleet.recordCertificate(issued.record);
-    return isRecorded ? assertOk(readAgentCertificate(issued.der)) : undefined;
+    return isRecorded ? assertOk(readAgentCertificate(issued.der, issued.record.authority)) : undefined;
   };
   return { start, issue };
 }
@@ -157,6 +157,7 @@ test('how long the older one holds beside the newer is a setting', () => {
     enrolment: 'e',
     notBefore: millis(notBefore),
     notAfter: millis(2_000_000),
+    authority: 'ca',
   });
   enrolments.used(issued('b', 200));
   at = millis(at + 4999);
@@ -182,13 +183,14 @@ describe('a control plane whose clock was a year ahead when a host renewed', () 
     enrolment: 'e1',
     notBefore: millis(notBefore),
     notAfter: millis(notBefore + 30 * day),
+    authority: 'ca',
   });
 
   test('takes what it issued then, and what it issues once its clock is right; what was renewed before stays dead', () => {
     let now = Date.UTC(2026, 10, 30);
     let elapsed = 0;
     const enrolments = new Enrolments({
-      stored: [{ host: 'web-1', id: 'e1', newest: millis(0), newestUsedAt: millis(0) }],
+      stored: [{ host: 'web-1', id: 'e1', newest: millis(0), newestUsedAt: millis(0), usedCa: '', issuedCa: '' }],
       revokedSerials: [],
       now: () => millis(now),
       elapsedMs: () => elapsed,

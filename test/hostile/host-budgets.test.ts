@@ -85,6 +85,8 @@ test('a host that chooses the numbers of its batches leaves no more of them behi
   expect(database.prepare('select count(*) as rows from batches').get()).toEqual({ rows: 7 });
 });
 
+const pki = { cas: () => ({ present: { id: 'ca', fingerprint: '', endsAt: millis(4e12) } }) };
+
 const peer = (host: string): RpcPeer => ({
   address: '10.0.0.1',
   connection: '10.0.0.1:1',
@@ -93,13 +95,22 @@ const peer = (host: string): RpcPeer => ({
     enrolment: '',
     notBefore: millis(0),
     notAfter: millis(4e12),
+    authority: 'ca',
   }),
+  trusts: 'ca',
 });
 
 test('what is refused as no batch costs its host what reading it cost', async () => {
   const records = { burst: 10, everyMs: 100 };
   const elapsedMs = () => 1000;
-  const method = createFlowMethod({ backend: new FakeBackend(), log, now: () => millis(1000), elapsedMs, records });
+  const method = createFlowMethod({
+    backend: new FakeBackend(),
+    pki,
+    log,
+    now: () => millis(1000),
+    elapsedMs,
+    records,
+  });
   const noBatch = Buffer.alloc(800, 0xff);
   expect(await method.answer(noBatch, peer('web-1'))).toMatchObject({ ok: false, error: { code: 3 } });
   expect(await method.answer(noBatch, peer('web-1'))).toMatchObject({ ok: false, error: { code: 8 } });
@@ -110,6 +121,7 @@ test('a host that reports more records than the store takes of one is told when 
   let clock = 1_800_000_000_000;
   const method = createFlowMethod({
     backend: new FakeBackend(),
+    pki,
     log,
     now: () => millis(clock),
     elapsedMs: () => clock,

@@ -175,6 +175,7 @@ test('a token ends by its time with the clock alone, and its uses are written on
   const note = { at, actor: 'test', action: 'operator-created', target: 'ann' };
   const made = await store.createOperatorToken({
     hash: tokenHash(token),
+    ca: 'f',
     id: '0123456789',
     tenant: 'default',
     name: 'ann',
@@ -214,7 +215,16 @@ test('tokens hold over a restart, and where none holds the owner of the data dir
   // As if time had ended them all.
   for (const { hash, id, name } of await store.listOperatorTokens({ tenant: 'default' })) {
     const note = { at: millis(Date.now()), actor: 'test', action: 'operator-rotated', target: name };
-    const rotation = { hash: `${hash}x`, id: `${id.slice(1)}x`, tenant: 'default', name, ttlMs: 0, overlapMs: 0, note };
+    const rotation = {
+      hash: `${hash}x`,
+      id: `${id.slice(1)}x`,
+      ca: 'f',
+      tenant: 'default',
+      name,
+      ttlMs: 0,
+      overlapMs: 0,
+      note,
+    };
     await store.rotateOperatorToken(rotation);
   }
   await store.close();

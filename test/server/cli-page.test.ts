@@ -7,7 +7,7 @@ import { registerServerCommands } from '#cli/server/register.ts';
 
 function pathsOf(command: Command, path: string): readonly string[] {
   const own = command.commands.flatMap((child) => pathsOf(child, `${path} ${child.name()}`));
-  const isGroup = command.commands.length > 0 && !['agents', 'audit'].includes(command.name());
+  const isGroup = command.commands.length > 0 && !['agents', 'audit', 'ca'].includes(command.name());
   return isGroup ? own : [path, ...own];
 }
 

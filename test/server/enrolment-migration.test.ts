@@ -65,7 +65,7 @@ async function storeOfBefore(path: string): Promise<void> {
 function presented({ serial, host, issued }: Row): AgentCertificate {
   const at = enrolledAt + issued * day;
   const times = { notBefore: millis(at - 10 * minute), notAfter: millis(at + 30 * day) };
-  return { identity: { tenant, host, serial }, enrolment: '', ...times };
+  return { identity: { tenant, host, serial }, enrolment: '', authority: 'ca', ...times };
 }
 
 async function migrated(): Promise<FleetUnderTest> {
@@ -94,11 +94,11 @@ test('whoever was good goes on, and nobody else', async () => {
 
 test('a host of before connects, renews, and its older certificate dies after the overlap', async () => {
   const start = await migrated();
-  const record = { serial: 'next', tenant, host: 'good-1', enrolment: '', fingerprint: '' };
+  const record = { serial: 'next', tenant, host: 'good-1', enrolment: '', fingerprint: '', authority: 'ca' };
   const times = { notBefore: millis(now - 10 * minute), notAfter: millis(now + 30 * day) };
   expect(await start.fleet.recordCertificate({ ...record, ...times })).toBe(true);
   expect((await start.connect('good-1')).sent.length).toBeGreaterThan(0);
-  const next = { identity: { tenant, host: 'good-1', serial: 'next' }, enrolment: '', ...times };
+  const next = { identity: { tenant, host: 'good-1', serial: 'next' }, enrolment: '', authority: 'ca', ...times };
   expect(start.fleet.refusalOf(next)).toBeUndefined();
   const later = await start.restart();
   expect(later.fleet.refusalOf(next)).toBeUndefined();

@@ -494,6 +494,7 @@ describe('a host that is given a new identity', () => {
       enrolment,
       notBefore: millis(Date.now() - 1000),
       notAfter: millis(Date.now() + 86_400_000),
+      authority: 'ca',
     });
     const token = new Secret('a token for one host');
     await given.store.createJoinToken({

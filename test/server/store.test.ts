@@ -130,6 +130,7 @@ describe('the fleet', () => {
         host: 'web-1',
         enrolment: '',
         fingerprint: 'ff',
+        authority: 'ca',
         notBefore: at,
         notAfter: millis(9_000),
       },
@@ -161,7 +162,7 @@ describe('the fleet', () => {
       labels: [{ workload: 'web-1', key: 'role', value: 'web' }],
       quarantines: [{ workload: 'web-1', peers: ['10.9.0.0/16'], createdAt: at, createdBy: 'operator/test' }],
       revokedSerials: ['aa'],
-      enrolments: [{ host: 'web-1', id: '', newest: 0, newestUsedAt: 0, revokedAt: at }],
+      enrolments: [{ host: 'web-1', id: '', newest: 0, newestUsedAt: 0, usedCa: '', issuedCa: 'ca', revokedAt: at }],
     });
   });
 
@@ -176,6 +177,7 @@ describe('the fleet', () => {
         host: 'web-1',
         enrolment: '',
         fingerprint: 'ff',
+        authority: 'ca',
         notBefore: at,
         notAfter: millis(9_000),
       },

@@ -5,7 +5,7 @@ import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { enroll } from '#agent/enroll.ts';
 import { createFlowReporter } from '#agent/flow-reporter.ts';
-import { openIdentity } from '#agent/identity.ts';
+import { type Identity, openIdentity } from '#agent/identity.ts';
 import { createPolicySync } from '#agent/policy-sync.ts';
 import type { ApplyOutcome, FlowReporter } from '#agent/ports.ts';
 import { parseAddress } from '#model/address.ts';
@@ -19,6 +19,8 @@ export interface WireAgent {
   /** The rule set in force, once `holds` of it. */
   until(holds: (ruleSet: HostRuleSet) => boolean): Promise<HostRuleSet>;
   readonly flows: FlowReporter;
+  readonly stateDirectory: string;
+  readonly identity: Identity;
   /** That it was told a revision, as the control plane gave it. */
   proof(): Uint8Array | undefined;
   stop(): Promise<void>;
@@ -32,6 +34,8 @@ export interface WireAgentOptions {
   readonly addresses: readonly string[];
   /** Why the kernel would refuse it, or undefined. */
   readonly refuse?: (ruleSet: HostRuleSet) => string | undefined;
+  /** Its certificate is renewed in time, and it moves to another CA at once. Default not. */
+  readonly renews?: true;
 }
 
 export async function startWireAgent(options: WireAgentOptions): Promise<WireAgent> {
@@ -39,8 +43,9 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
   const stateDirectory = join(await scratchDirectory(), name);
   const log = pino({ level: 'silent' });
   assertOk(await enroll({ controlPlane, caFingerprint, token: new Secret(token), name, stateDirectory }));
-  const identity = assertOk(await openIdentity({ stateDirectory, log }));
+  const identity = assertOk(await openIdentity({ stateDirectory, log, moveSpreadMs: 0 }));
   const abort = new AbortController();
+  const renewing = options.renews ? identity.keepRenewed(abort.signal) : undefined;
   const applied: HostRuleSet[] = [];
   const watchers = new Set<() => void>();
   let proof: Uint8Array | undefined;
@@ -82,10 +87,12 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
   });
   const stop = async () => {
     abort.abort();
-    await sync.done;
+    await Promise.all([sync.done, renewing]);
   };
   onTestFinished(stop);
   return {
+    stateDirectory,
+    identity,
     applied,
     flows: createFlowReporter({ identity }),
     proof: () => proof,

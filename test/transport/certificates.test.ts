@@ -124,11 +124,11 @@ describe('an agent whose certificate has expired', () => {
       serverNames: [],
       now: () => millis(Date.now() - 40 * day),
     });
-    for (const { der } of [{ der: other.caDer }]) expect(fixture.pki.isAgentCertificate(der)).toBe(false);
+    for (const { der } of [{ der: other.caDer }]) expect(fixture.pki.issuerOf(der)).toBeUndefined();
     const [server] = fixture.pki.serverTls().certificate.split('-----END CERTIFICATE-----');
     const own = new X509Certificate(`${server}-----END CERTIFICATE-----`);
-    expect(fixture.pki.isAgentCertificate(own.raw)).toBe(false);
-    expect(fixture.pki.isAgentCertificate(fixture.pki.caDer)).toBe(false);
+    expect(fixture.pki.issuerOf(own.raw)).toBeUndefined();
+    expect(fixture.pki.issuerOf(fixture.pki.caDer)).toBeUndefined();
   });
 });
 
@@ -170,9 +170,9 @@ describe('a control plane whose clock was ahead', () => {
     expect(ca.validFromDate.getTime()).toBeLessThan(Date.now());
     expect(ca.publicKey.equals(new X509Certificate(fixture.pki.caPem).publicKey)).toBe(true);
     expect(new X509Certificate(back.serverTls().certificate).validFromDate.getTime()).toBeLessThan(Date.now());
-    expect(
-      back.isAgentCertificate(assertOk(await fixture.pki.issueAgentCertificate(await requestOf(fixture))).der),
-    ).toBe(true);
+    expect(back.issuerOf(assertOk(await fixture.pki.issueAgentCertificate(await requestOf(fixture))).der)).toBe(
+      fixture.pki.cas().present.id,
+    );
     await fixture.restarted(back);
     expect((await identity.renew()).ok).toBe(true);
     const trusted = assertOk(

@@ -84,6 +84,8 @@ export async function openApiClient(
 interface PinnedTls {
   readonly caPem: string;
   readonly name: string;
+  /** Which CA's certificate is asked for. */
+  readonly asked: string;
 }
 
 async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
@@ -95,7 +97,7 @@ async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
       'this token does not end in the fingerprint of a CA, which https needs; use the token as it was given out',
     );
   }
-  const { controlPlaneName, fetchPinnedCa } = await import('#control-plane/pinned-api.ts');
+  const { controlPlaneName, fetchPinnedCa, serverNameFor } = await import('#control-plane/pinned-api.ts');
   const pinned = await fetchPinnedCa({
     host: server.hostname.replace(/^\[|\]$/g, ''),
     port: Number(server.port || '443'),
@@ -103,7 +105,7 @@ async function pinnedTls({ server, token }: Connection): Promise<PinnedTls> {
     timeoutMs: connectTimeoutMs,
   });
   if (!pinned.ok) throw new CommandFailure(3, pinned.error.code, pinned.error.message);
-  return { caPem: pinned.value.caPem, name: controlPlaneName };
+  return { caPem: pinned.value.caPem, name: controlPlaneName, asked: serverNameFor(fingerprint) };
 }
 
 /** The end of every token that a control plane gives out. */
@@ -153,7 +155,7 @@ async function exchange({ url, method, token, body, tls }: Exchange): Promise<Ex
                 headers,
                 agent: false,
                 ca: tls.caPem,
-                servername: tls.name,
+                servername: tls.asked,
                 checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.name, certificate),
               },
               resolve,

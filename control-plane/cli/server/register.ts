@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import { registerAuditCommands } from './audit-commands.ts';
+import { registerCaCommands } from './ca-commands.ts';
 import { registerFleetCommands } from './fleet-commands.ts';
 import { registerFlowCommands } from './flow-commands.ts';
 import { registerOperatorCommands } from './operator-commands.ts';
@@ -26,6 +27,7 @@ export function registerServerCommands(program: Command): void {
   registerPolicyCommands(program);
   registerPlanCommands(program);
   registerFleetCommands(program);
+  registerCaCommands(program);
   registerTokenCommands(program);
   registerOperatorCommands(program);
   registerFlowCommands(program);

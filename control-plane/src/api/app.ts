@@ -11,7 +11,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { OperatorTokens } from '../operator-tokens.ts';
-import type { ServerTls } from '../pki.ts';
+import type { Pki } from '../pki.ts';
 import type { HostCheck } from './answered-hosts.ts';
 import { admit, type Door, invite, type Operator } from './authentication.ts';
 import { BodyBudget, mostBodyBytes } from './body-budget.ts';
@@ -29,7 +29,7 @@ export interface ApiFrame {
   readonly isAnsweredHost: HostCheck;
   readonly failures: FailedCalls;
   /** Absent: plain HTTP, for loopback only. */
-  readonly tls?: ServerTls;
+  readonly tls?: Pick<Pki, 'serverTls' | 'serverTlsNamed'>;
   readonly connections: Connections;
 }
 

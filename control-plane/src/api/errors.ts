@@ -14,6 +14,8 @@ export const apiErrorStatuses = {
   'nothing-to-roll-back': 409,
   held: 409,
   'not-held': 409,
+  'not-rotating': 409,
+  'not-moved': 409,
   'revision-changed': 409,
   overtaken: 409,
   'canary-running': 409,

@@ -4,7 +4,8 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { ServerTls } from '../pki.ts';
+import { namedContexts } from '../agent-listener.ts';
+import type { Pki } from '../pki.ts';
 import type { Connections } from './connections.ts';
 
 export const listenerLimits = {
@@ -28,7 +29,7 @@ export interface ListenerParts {
   readonly handler: RequestListener;
   readonly connections: Connections;
   /** Absent: plain HTTP. */
-  readonly tls: ServerTls | undefined;
+  readonly tls: Pick<Pki, 'serverTls' | 'serverTlsNamed'> | undefined;
 }
 
 export function createListener({ handler: unbounded, connections, tls }: ListenerParts): Server {
@@ -49,8 +50,9 @@ export function createListener({ handler: unbounded, connections, tls }: Listene
         (createHttpsServer(
           {
             ...options,
-            key: tls.key,
-            cert: tls.certificate,
+            key: tls.serverTls().key,
+            cert: tls.serverTls().certificate,
+            SNICallback: namedContexts(tls),
             minVersion: 'TLSv1.3',
             handshakeTimeout: listenerLimits.headersMs,
           },

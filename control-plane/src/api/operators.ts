@@ -19,13 +19,15 @@ import {
 
 export interface OperatorRoutesParts extends ApiContext {
   readonly operators: OperatorTokens;
-  readonly caFingerprint: string;
+  /** Of the CA that new tokens name. */
+  readonly caFingerprint: () => string;
 }
 
 export function operatorRoutes(app: Api, { store, tenant, now, operators, caFingerprint }: OperatorRoutesParts): void {
   const create = () => {
-    const token = newOperatorToken(caFingerprint);
-    return { token, hash: tokenHash(token), id: newTokenId() };
+    const ca = caFingerprint();
+    const token = newOperatorToken(ca);
+    return { token, made: { hash: tokenHash(token), id: newTokenId(), ca } };
   };
 
   app.get(
@@ -50,10 +52,10 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
     },
     async (request) => {
       const { name, ttlSeconds } = request.body;
-      const { token, hash, id } = create();
+      const { token, made: kept } = create();
       const note = { at: now(), actor: request.operator.actor, action: 'operator-created', target: name };
       const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
-      const made = await store.createOperatorToken({ hash, id, tenant, name, ...ttl, note });
+      const made = await store.createOperatorToken({ ...kept, tenant, name, ...ttl, note });
       if (made.kind === 'refused') {
         throw new ApiError(
           'operator-exists',
@@ -61,7 +63,7 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
         );
       }
       operators.put(made.changed);
-      return { token: token.reveal(), ...answerOf(made.changed, id), replaced: [] };
+      return { token: token.reveal(), ...answerOf(made.changed, kept.id), replaced: [] };
     },
   );
 
@@ -80,11 +82,11 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
     async (request) => {
       const { name } = request.params;
       const { ttlSeconds, overlapSeconds } = request.body;
-      const { token, hash, id } = create();
+      const { token, made: kept } = create();
       const note = { at: now(), actor: request.operator.actor, action: 'operator-rotated', target: name };
       const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
       const overlapMs = overlapSeconds * 1000;
-      const made = await store.rotateOperatorToken({ hash, id, tenant, name, ...ttl, overlapMs, note });
+      const made = await store.rotateOperatorToken({ ...kept, tenant, name, ...ttl, overlapMs, note });
       if (made.kind === 'refused') {
         throw new ApiError(
           'not-found',
@@ -93,9 +95,9 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
       }
       operators.put(made.changed);
       const replaced = made.changed
-        .filter((one) => one.id !== id)
+        .filter((one) => one.id !== kept.id)
         .map((one) => ({ id: one.id, endsAt: isoTime(one.revokedAt ?? one.expiresAt ?? millis(note.at)) }));
-      return { token: token.reveal(), ...answerOf(made.changed, id), replaced };
+      return { token: token.reveal(), ...answerOf(made.changed, kept.id), replaced };
     },
   );
 

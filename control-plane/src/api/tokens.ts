@@ -12,7 +12,7 @@ import { assertLabelKeys } from './label-keys.ts';
 import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from './schemas.ts';
 
 export interface TokenContext extends ApiContext {
-  readonly enrol: { readonly controlPlane: string; readonly caFingerprint: string };
+  readonly enrol: () => { readonly controlPlane: string; readonly caFingerprint: string };
 }
 
 export function tokenRoutes(app: Api, { fleet, store, tenant, now, enrol }: TokenContext): void {
@@ -55,7 +55,7 @@ export function tokenRoutes(app: Api, { fleet, store, tenant, now, enrol }: Toke
           },
         },
       });
-      return { token: token.reveal(), id, expiresAt: isoTime(expiresAt), enrol };
+      return { token: token.reveal(), id, expiresAt: isoTime(expiresAt), enrol: enrol() };
     },
   );
 

@@ -97,6 +97,8 @@ export async function loadFleet(
       'ranges',
       'seen_address',
       'enrolment',
+      'used_ca',
+      'issued_ca',
     ])
     .select([
       sql<number>`case when seen_shared = 0 then 0 else 1 end`.as('seen_shared'),
@@ -188,6 +190,8 @@ export async function loadFleet(
       id: row.enrolment,
       newest: millis(row.newest_certificate),
       newestUsedAt: millis(row.newest_used_at),
+      usedCa: row.used_ca,
+      issuedCa: row.issued_ca,
       ...endsAtOf(endOf.get(row.name)),
       ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
     })),
@@ -331,6 +335,8 @@ export interface HostCertificate {
   readonly fingerprint: string;
   readonly notBefore: Millis;
   readonly notAfter: Millis;
+  /** The CA that issued it, by its key. */
+  readonly authority: string;
 }
 
 /** False, and nothing is kept, where the enrolment is revoked or no longer the host's: revoking and recording are in one order, the store's. */
@@ -338,7 +344,7 @@ export async function recordCertificate(
   tx: Transaction,
   input: { readonly certificate: HostCertificate; readonly at: Millis },
 ): Promise<boolean> {
-  const { serial, tenant, host, enrolment, fingerprint, notBefore, notAfter } = input.certificate;
+  const { serial, tenant, host, enrolment, fingerprint, notBefore, notAfter, authority } = input.certificate;
   const enrolled = await tx
     .selectFrom('hosts')
     .select('name')
@@ -361,12 +367,18 @@ export async function recordCertificate(
       revoked_at: null,
     })
     .execute();
+  await tx
+    .updateTable('hosts')
+    .set({ issued_ca: authority })
+    .where('tenant', '=', tenant)
+    .where('name', '=', host)
+    .execute();
   await writeAudit(tx, tenant, {
     at: input.at,
     actor: `agent/${host}`,
     action: 'certificate-issued',
     target: host,
-    details: { serial, fingerprint, notAfter, enrolment },
+    details: { serial, fingerprint, notAfter, enrolment, ca: authority },
   });
   return true;
 }
@@ -376,15 +388,15 @@ export async function useCertificate(
   tx: Transaction,
   input: { readonly tenant: string; readonly enrolment: StoredEnrolment },
 ): Promise<void> {
-  const { host, id, newest, newestUsedAt } = input.enrolment;
+  const { host, id, newest, newestUsedAt, usedCa } = input.enrolment;
   await tx
     .updateTable('hosts')
-    .set({ newest_certificate: newest, newest_used_at: newestUsedAt })
+    .set({ newest_certificate: newest, newest_used_at: newestUsedAt, used_ca: usedCa })
     .where('tenant', '=', input.tenant)
     .where('name', '=', host)
     .where('enrolment', '=', id)
     // Later ones begin in the future of the clock that issued them.
-    .where(({ eb, or }) => or([eb('newest_certificate', '<', newest), eb('newest_certificate', '>', newestUsedAt)]))
+    .where(({ eb, or }) => or([eb('newest_certificate', '<=', newest), eb('newest_certificate', '>', newestUsedAt)]))
     .execute();
 }
 

@@ -20,6 +20,8 @@ export interface OperatorToken {
   readonly revokedAt?: Millis;
   /** To the hour. */
   readonly lastUsedAt?: Millis;
+  /** Fingerprint of the CA that its text names; empty in tokens of before that was written down. */
+  readonly ca: string;
 }
 
 export interface NewOperatorToken {
@@ -28,6 +30,7 @@ export interface NewOperatorToken {
   readonly tenant: string;
   readonly name: string;
   readonly ttlMs?: number;
+  readonly ca: string;
   /** Its `at` is when the token begins, its `actor` who made it. */
   readonly note: Omit<AuditNote, 'details'>;
 }
@@ -141,7 +144,7 @@ async function holding(
 }
 
 async function insert(tx: Transaction, input: NewOperatorToken): Promise<OperatorToken> {
-  const { hash, id, tenant, name, ttlMs, note } = input;
+  const { hash, id, tenant, name, ttlMs, ca, note } = input;
   const longAgo = note.at - keepEndedMs;
   await tx
     .deleteFrom('operator_tokens')
@@ -158,6 +161,7 @@ async function insert(tx: Transaction, input: NewOperatorToken): Promise<Operato
     expires_at: ttlMs === undefined ? null : note.at + ttlMs,
     revoked_at: null,
     last_used_at: null,
+    ca,
   };
   await tx.insertInto('operator_tokens').values(row).execute();
   return tokenOf(row);
@@ -184,6 +188,7 @@ function tokenOf(row: Row): OperatorToken {
     name: row.name,
     createdAt: millis(row.created_at),
     createdBy: row.created_by,
+    ca: row.ca,
     ...(row.expires_at === null ? {} : { expiresAt: millis(row.expires_at) }),
     ...(row.revoked_at === null ? {} : { revokedAt: millis(row.revoked_at) }),
     ...(row.last_used_at === null ? {} : { lastUsedAt: millis(row.last_used_at) }),

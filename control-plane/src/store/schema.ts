@@ -30,6 +30,8 @@ export interface Tables {
     expires_at: number | null;
     revoked_at: number | null;
     last_used_at: number | null;
+    /** Fingerprint of the CA that its text names; "" where that is not known. */
+    ca: string;
   };
   join_tokens: {
     id: string;
@@ -68,6 +70,9 @@ export interface Tables {
     revoked_at: number | null;
     newest_certificate: number;
     newest_used_at: number;
+    /** CAs, by their keys: of the certificate that it used last, and of the one that was issued to it last; "" where that is not known. */
+    used_ca: string;
+    issued_ca: string;
     /** As its token had it. */
     ephemeral_ms: number;
   };
@@ -636,6 +641,22 @@ const controlPlaneRuns: Migration = {
   },
 };
 
+/** What was there before is of the CA that was there alone. */
+const authorities: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const [table, name] of [
+      ['hosts', 'used_ca'],
+      ['hosts', 'issued_ca'],
+      ['operator_tokens', 'ca'],
+    ] as const) {
+      await db.schema
+        .alterTable(table)
+        .addColumn(name, 'text', (column) => column.notNull().defaultTo(''))
+        .execute();
+    }
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -658,4 +679,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0018-asked-ports': askedPorts,
   '0019-renewing-tokens': renewingTokens,
   '0020-control-plane-runs': controlPlaneRuns,
+  '0021-authorities': authorities,
 };

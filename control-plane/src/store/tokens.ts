@@ -146,7 +146,7 @@ async function renewIdentity(
     .execute();
   await tx
     .updateTable('hosts')
-    .set({ enrolment, revoked_at: null, newest_certificate: 0, newest_used_at: 0 })
+    .set({ enrolment, revoked_at: null, newest_certificate: 0, newest_used_at: 0, used_ca: '', issued_ca: '' })
     .where('tenant', '=', tenant)
     .where('name', '=', host)
     .execute();
@@ -244,6 +244,8 @@ export async function spendJoinToken(
       revoked_at: null,
       newest_certificate: 0,
       newest_used_at: 0,
+      used_ca: '',
+      issued_ca: '',
       ephemeral_ms: token.ephemeral_ms,
     })
     .execute();

@@ -25,6 +25,7 @@ import {
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
+  encodeNextCa,
   encodeRevisionProof,
   encodeSnapshotMessage,
   encodeUpMessage,
@@ -126,6 +127,7 @@ const up: fc.Arbitrary<UpMessage> = fc.oneof(
       held,
       takesStanding: fc.constant(true),
       takesSchedules: fc.constant(true),
+      takesNextCa: fc.constant(true),
     },
     { requiredKeys: ['kind', 'agentVersion', 'host'] },
   ),
@@ -200,6 +202,9 @@ const down: fc.Arbitrary<MadeDown> = fc.oneof(
     .uint8Array({ maxLength: limits.proofBytes })
     .map((proof): MadeDown => ({ message: { kind: 'revision-proof', proof }, bytes: encodeRevisionProof(proof) })),
   fc
+    .record({ certificate: bytes, signature: fc.uint8Array({ maxLength: limits.caSignatureBytes }) })
+    .map((nextCa): MadeDown => ({ message: { kind: 'next-ca', nextCa }, bytes: encodeNextCa(nextCa) })),
+  fc
     .array(name, { maxLength: 4 })
     .map((ids): MadeDown => ({ message: { kind: 'events-taken', ids }, bytes: encodeEventsTaken(ids) })),
   fc
@@ -231,6 +236,8 @@ function encodeDown(message: DownMessage): Uint8Array | undefined {
       return encodeAddressStanding(message.standing);
     case 'revision-proof':
       return encodeRevisionProof(message.proof);
+    case 'next-ca':
+      return encodeNextCa(message.nextCa);
   }
 }
 

@@ -1,0 +1,89 @@
+// The control plane's CA: which it is, and its replacement by another, step by step. See ca-rotation.ts.
+
+import type { CaRotation, CaStanding } from '../ca-rotation.ts';
+import type { Api } from './app.ts';
+import { caRetirement, caRetirementAnswer, caRotationAnswer, caStanding } from './ca-schemas.ts';
+import { type ApiContext, isoTime } from './context.ts';
+import { ApiError } from './errors.ts';
+
+const namesTold = 100;
+
+export function caRoutes(app: Api, { rotation }: ApiContext & { readonly rotation: CaRotation }): void {
+  app.get(
+    '/api/v1/ca',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'The CA that hosts trust, and how far they have come on their way to the next one',
+        tags: ['fleet'],
+        response: { 200: caStanding },
+      },
+    },
+    async () => viewOf(rotation.standing()),
+  );
+
+  app.post(
+    '/api/v1/ca/rotate',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Make the next CA and tell hosts of it; where there is one, nothing is changed',
+        tags: ['fleet'],
+        response: { 200: caRotationAnswer },
+      },
+    },
+    async (request) => {
+      const hasBegun = await rotation.rotate(request.operator.actor);
+      return { began: hasBegun ? ('now' as const) : ('before' as const), ...viewOf(rotation.standing()) };
+    },
+  );
+
+  app.post(
+    '/api/v1/ca/retire',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary:
+          'Put the next CA in the place of the old one, whose certificates hold no more; refused where hosts would be lost',
+        tags: ['fleet'],
+        body: caRetirement,
+        response: { 200: caRetirementAnswer },
+      },
+    },
+    async (request) => {
+      const retired = await rotation.retire(request.operator.actor, request.body.losing);
+      if (retired === undefined)
+        throw new ApiError('not-rotating', 'the CA is not being replaced; begin with segwall ca rotate');
+      if (!retired.ok)
+        throw new ApiError(
+          'not-moved',
+          `${retired.error}: they would be lost; nothing was changed. Wait for hosts (segwall ca), replace tokens (segwall operators rotate NAME), remove hosts that are gone (segwall agents remove), or accept it: segwall ca retire --yes`,
+        );
+      const { left, operators } = retired.value;
+      return { ...viewOf(rotation.standing()), lost: someOf(left), operators: [...operators] };
+    },
+  );
+}
+
+function viewOf({ present, next }: CaStanding) {
+  return {
+    present: certificateOf(present),
+    ...(next === undefined
+      ? {}
+      : {
+          next: {
+            ...certificateOf(next),
+            ...{ hosts: next.hosts, trusting: next.trusting, moved: next.moved },
+            ...{ left: someOf(next.left), operators: [...next.operators] },
+          },
+        }),
+  };
+}
+
+function certificateOf({ fingerprint, endsAt }: CaStanding['present']) {
+  return { fingerprint, endsAt: isoTime(endsAt) };
+}
+
+function someOf(names: readonly string[]) {
+  return { count: names.length, names: names.slice(0, namesTold) };
+}
