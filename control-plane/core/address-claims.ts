@@ -122,6 +122,11 @@ export class AddressClaims {
     return this.#seen.talkers(address);
   }
 
+  /** In up time; undefined where it is connected, or is no host. */
+  absentSinceOf(host: string): number | undefined {
+    return this.#hosts.get(host)?.absentSince;
+  }
+
   // ---- changes
 
   /** To be called for every host before the first change, then `remembered`. */

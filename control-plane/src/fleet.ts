@@ -58,6 +58,7 @@ import { HostNotes } from './host-notes.ts';
 import { HostPresences, presenceProblem } from './host-presence.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { type StoredYielding, storedYielding, withCurrentName, yieldingOf } from './name-yielding.ts';
+import { type Naming, namingOf, type OfflineAsked, type OfflineHost, offlineHosts } from './offline-hosts.ts';
 import { OwedWrites, type StoreTrouble } from './owed-writes.ts';
 import { PlaceDisputes } from './place-disputes.ts';
 import { PreparedPolicy } from './prepared-policy.ts';
@@ -130,6 +131,8 @@ const writeProbeMs = 30_000;
 /** Between looks at whose certificate ends soon. */
 const certificatesTickMs = 3_600_000;
 const hostsTold = 32;
+/** In one turn, after which others have theirs. */
+const removedAtOnce = 50;
 /** Between attempts to store how a canary ended. */
 const canaryRetryMs = 5000;
 
@@ -405,6 +408,31 @@ export class Fleet implements AgentBackend {
   /** Hosts with claims that are pending. */
   claimants(): readonly string[] {
     return [...this.#inventory.claims.pendingHosts()].sort();
+  }
+
+  /** Hosts that were without a stream for as long as that, in order. */
+  offline(asked: OfflineAsked): readonly OfflineHost[] {
+    const inventory = this.#inventory;
+    const labelsOf = ({ name }: HostEntry) => this.inventory().workloads.get(name)?.labels ?? new Map();
+    return offlineHosts(
+      { hosts: () => inventory.hosts(), offlineMsOf: (host) => this.#offlineMsOf(host), labelsOf },
+      asked,
+    );
+  }
+
+  /** When its last stream began. */
+  lastConnectedAt(host: string): Millis | undefined {
+    return this.#history.get(host)?.lastConnectedAt;
+  }
+
+  /** Who names each of them. */
+  namingOf(hosts: readonly OfflineHost[]): ReadonlyMap<string, Naming> {
+    return namingOf(hosts, { policy: this.#active.policy, hosts: this.#inventory.hosts() });
+  }
+
+  #offlineMsOf(host: string): number | undefined {
+    const since = this.#inventory.claims.absentSinceOf(host);
+    return since === undefined || this.sessions.of(host) !== undefined ? undefined : this.#addresses.upMs() - since;
   }
 
   hostEntry(name: string): HostEntry | undefined {
@@ -1094,6 +1122,29 @@ export class Fleet implements AgentBackend {
   /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */
   async removeAgent(host: string, actor: string): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
     return this.#changes.run(() => this.#remove(host, { actor, action: 'agent-removed' }));
+  }
+
+  /**
+   * Removes those of the hosts that are still as they were found: one that came back stays, and so does one that is contained. Gives the names
+   * of those that went, in order; each has an audit entry of its own.
+   */
+  async removeOffline(found: readonly OfflineHost[], given: { readonly offlineForMs: number; readonly actor: string }) {
+    const { offlineForMs, actor } = given;
+    const removed: string[] = [];
+    for (let at = 0; at < found.length; at += removedAtOnce) {
+      await this.#changes.run(async () => {
+        for (const { entry } of found.slice(at, at + removedAtOnce)) {
+          const now = this.#inventory.host(entry.name);
+          const offlineMs = this.#offlineMsOf(entry.name);
+          if (now === undefined || peersKept(now) !== undefined) continue;
+          if (offlineMs === undefined || offlineMs < offlineForMs) continue;
+          const details = { offlineMinutes: Math.floor(offlineMs / 60_000) };
+          await this.#remove(entry.name, { actor, action: 'agent-removed', details });
+          removed.push(entry.name);
+        }
+      });
+    }
+    return removed;
   }
 
   /** Looks at leases and at holders that are away now, as happens every few seconds by itself. */

@@ -9,6 +9,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { printJson, printLine, printProgress } from './printing.ts';
 import { problemLine } from './review-output.ts';
 import {
+  answersOf,
   exitCodeOf,
   longestAskMs,
   printTroubles,
@@ -49,9 +50,9 @@ function printProgressOf(progress: Progress, { wait }: WaitOptions): void {
   printTroubles(wait ? progress : { ...progress, pending: progress.offline });
 }
 
-function appliedJson(answer: ApplyAnswer, { acked, nacked, pending, offline, open }: Progress) {
+function appliedJson(answer: ApplyAnswer, progress: Progress) {
   const { revision, policy, testsPassed, warnings } = answer;
-  return { revision, acked, nacked, pending, offline, open, policy, testsPassed, warnings };
+  return { revision, ...answersOf(progress), policy, testsPassed, warnings };
 }
 
 function testsText({ testsPassed }: ApplyAnswer): string {

@@ -7,9 +7,10 @@ import { type ApiClient, openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { containedOutcome, quarantineLines, removeLines, revokeLines, type Told } from './containment-text.ts';
 import { durationMs } from './durations.ts';
-import { guarded } from './failure.ts';
+import { CommandFailure, guarded } from './failure.ts';
 import { printJson, printLine } from './printing.ts';
-import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+import { type RemoveOfflineOptions, removeOffline } from './remove-offline.ts';
+import { answersOf, exitCodeOf, printTroubles, type WaitingOptions, waitForAgents, withWaiting } from './waiting.ts';
 
 interface Options extends ConnectionOptions, WaitingOptions {
   readonly json?: true;
@@ -23,42 +24,56 @@ export function registerContainmentCommands(program: Command, agents: Command): 
       .description('deny a workload everything, but for some peers, at its own host and at all others')
       .argument('<WORKLOAD>')
       .option('--allow <PEER...>', 'addresses, CIDRs, names of workloads, or selectors that stay allowed'),
-  ).action(
-    guarded(async (workload: string, _options: unknown, command: Command) => {
-      const options = command.optsWithGlobals<Options>();
-      const body = { allow: options.allow ?? [] };
-      await changeQuarantine(workload, options, (client, path) => client.call('PUT', path, body));
-    }),
-  );
-  withWaiting(program.command('release').description('end the quarantine of a workload').argument('<WORKLOAD>')).action(
-    guarded(async (workload: string, _options: unknown, command: Command) =>
-      changeQuarantine(workload, command.optsWithGlobals(), (client, path) => client.call('DELETE', path)),
-    ),
-  );
+  )
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (workload: string, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<Options>();
+        const body = { allow: options.allow ?? [] };
+        await changeQuarantine(workload, options, (client, path) => client.call('PUT', path, body));
+      }),
+    );
+  withWaiting(program.command('release').description('end the quarantine of a workload').argument('<WORKLOAD>'))
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (workload: string, _options: unknown, command: Command) =>
+        changeQuarantine(workload, command.optsWithGlobals(), (client, path) => client.call('DELETE', path)),
+      ),
+    );
   withWaiting(
     agents
       .command('revoke')
       .description("revoke a host's certificates at once, and have all other hosts cut it off; its workload stays")
       .argument('<NAME>'),
-  ).action(
-    guarded(async (name: string, _options: unknown, command: Command) => revoke(name, command.optsWithGlobals())),
-  );
-  agents
-    .command('remove')
-    .description('revoke and forget a host; nobody cuts it off any more, and its name may be enrolled again')
-    .argument('<NAME>')
+  )
     .option('--json', 'one JSON document')
     .action(
-      guarded(async (name: string, _options: unknown, command: Command) => remove(name, command.optsWithGlobals())),
+      guarded(async (name: string, _options: unknown, command: Command) => revoke(name, command.optsWithGlobals())),
     );
-}
-
-function withWaiting(command: Command): Command {
-  return command
-    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
-    .option('--json', 'one JSON document');
+  agents
+    .command('remove')
+    .description(
+      'revoke and forget a host, or all that are offline for long; nobody cuts it off any more, and its name may be enrolled again',
+    )
+    .argument('[NAME]')
+    .option('--offline-for <DURATION>', 'without NAME: all hosts that are offline for so long, after showing them')
+    .option('--selector <SELECTOR>', 'with --offline-for: of these hosts alone, by their labels')
+    .option('--plan', 'with --offline-for: change nothing, and show which hosts would go and what names them')
+    .option('--yes', 'with --offline-for: do not ask')
+    .option('--json', 'one JSON document')
+    .action(
+      guarded(async (name: string | undefined, _options: unknown, command: Command) => {
+        const options = command.optsWithGlobals<RemoveOfflineOptions>();
+        const { offlineFor } = options;
+        if (name !== undefined && offlineFor === undefined) return remove(name, command.optsWithGlobals());
+        if (name === undefined && offlineFor !== undefined) return removeOffline(offlineFor, options);
+        throw new CommandFailure(
+          2,
+          'bad-option',
+          'give the NAME of a host, or --offline-for DURATION for all that are gone for so long',
+        );
+      }),
+    );
 }
 
 async function changeQuarantine(
@@ -115,8 +130,7 @@ async function finish(
   const progress = await waitForAgents(client, { revision: answer.revision, timeoutMs });
   const { judged, lines } = containedOutcome(progress, { told, host });
   if (options.json) {
-    const { acked, nacked, pending, offline, open } = progress;
-    printJson({ ...answer, acked, nacked, pending, offline, open });
+    printJson({ ...answer, ...answersOf(progress) });
   } else {
     for (const line of [...given.lines, ...lines]) printLine(line);
     printTroubles(judged);

@@ -87,10 +87,10 @@ function ownWord({ acked, nacked, offline }: Progress, host: string): string {
     : `${host} itself has not answered; the others hold all the same`;
 }
 
-function withoutHost({ revision, acked, nacked, pending, offline, open }: Progress, host: string): Progress {
+function withoutHost({ acked, nacked, pending, offline, open, ...rest }: Progress, host: string): Progress {
   const others = (names: readonly string[]) => names.filter((name) => name !== host);
   return {
-    revision,
+    ...rest,
     acked: others(acked),
     nacked: nacked.filter((one) => one.host !== host),
     pending: others(pending),

@@ -25,7 +25,15 @@ import {
   timeText,
 } from './printing.ts';
 import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
-import { exitCodeOf, namesText, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+import {
+  answersOf,
+  exitCodeOf,
+  namesText,
+  printTroubles,
+  type WaitingOptions,
+  waitForAgents,
+  withWaiting,
+} from './waiting.ts';
 
 const conflictsShown = 10;
 const warningsShown = 3;
@@ -67,16 +75,15 @@ export function registerFleetCommands(program: Command): void {
     .option('--json', 'the same as --format json')
     .action(guarded(async (_options: unknown, command: Command) => listWorkloads(command.optsWithGlobals())));
 
-  program
-    .command('label')
-    .description('change labels: KEY=VALUE sets, KEY- takes away')
-    .argument('<WORKLOAD>')
-    .argument('<LABELS...>')
-    .option('--plan', 'change nothing: say what would change, and which observed flows would fare differently')
-    .option('--yes', 'do not ask, also where something is denied at the workload')
-    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
+  withWaiting(
+    program
+      .command('label')
+      .description('change labels: KEY=VALUE sets, KEY- takes away')
+      .argument('<WORKLOAD>')
+      .argument('<LABELS...>')
+      .option('--plan', 'change nothing: say what would change, and which observed flows would fare differently')
+      .option('--yes', 'do not ask, also where something is denied at the workload'),
+  )
     .option('--json', 'one JSON document')
     .action(
       guarded(async (workload: string, edits: string[], _options: unknown, command: Command) =>
@@ -272,8 +279,7 @@ async function finishChange(
   const { revision } = answer;
   const progress = options.wait ? await waitForAgents(client, { revision, timeoutMs }) : undefined;
   if (options.json) {
-    const { acked, nacked, pending, offline, open } = progress ?? {};
-    printJson(progress === undefined ? answer : { ...answer, acked, nacked, pending, offline, open });
+    printJson(progress === undefined ? answer : { ...answer, ...answersOf(progress) });
   } else {
     printLine(`${text}, as of revision ${revision}`);
     if (progress !== undefined) printTroubles(progress);

@@ -8,7 +8,7 @@ import type { ConnectionOptions } from './connection.ts';
 import { durationMs } from './durations.ts';
 import { guarded } from './failure.ts';
 import { printJson, printLine, someText, timeText } from './printing.ts';
-import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents } from './waiting.ts';
+import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents, withWaiting } from './waiting.ts';
 
 interface ResumeOptions extends ConnectionOptions, WaitingOptions {
   readonly yes?: true;
@@ -16,13 +16,12 @@ interface ResumeOptions extends ConnectionOptions, WaitingOptions {
 }
 
 export function registerResume(program: Command): void {
-  program
-    .command('resume')
-    .description('send policy again after the store was put back from a copy: agents get what it has')
-    .option('--yes', 'also where hosts cut off what the store knows nothing of, so that it is let in again')
-    .option('--wait', 'return once every connected agent has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
+  withWaiting(
+    program
+      .command('resume')
+      .description('send policy again after the store was put back from a copy: agents get what it has')
+      .option('--yes', 'also where hosts cut off what the store knows nothing of, so that it is let in again'),
+  )
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => resume(command.optsWithGlobals())));
 }

@@ -1,8 +1,8 @@
 // Before labels are given: what they would change, slips in them, and the question whether that is meant.
 
-import { createInterface } from 'node:readline/promises';
 import type { LabelCheckAnswer, PlanAnswer } from '#control-plane/api/schemas.ts';
 import type { ApiClient } from './api-client.ts';
+import { ask } from './asking.ts';
 import { CommandFailure } from './failure.ts';
 import type { LabelEdit } from './labels.ts';
 import { printPlan } from './plan-commands.ts';
@@ -25,15 +25,10 @@ export async function planLabels(
   else await printPlan(answer);
 }
 
-/** Asks whoever sits at a terminal. A program cannot answer, and meant it. */
+/** A program cannot answer, and meant it. */
 export async function assertMeant(what: string, { yes }: { readonly yes?: true }): Promise<void> {
-  if (yes === true || process.stdin.isTTY !== true || process.stderr.isTTY !== true) return;
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    const answer = await terminal.question(`${what}. See what would change with --plan. Go on? [y/N] `);
-    if (/^y(es)?$/i.test(answer.trim())) return;
-  } finally {
-    terminal.close();
-  }
+  if (yes === true) return;
+  const answer = await ask(`${what}. See what would change with --plan. Go on?`);
+  if (answer !== 'declined') return;
   throw new CommandFailure(1, 'not-meant', 'nothing was changed');
 }

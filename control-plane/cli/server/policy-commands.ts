@@ -14,6 +14,7 @@ import { forgetPlanned, type PlannedPlace, plannedRevision } from './planned-aga
 import { readPolicyFiles } from './policy-files.ts';
 import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, problemLine } from './review-output.ts';
+import { withWaiting } from './waiting.ts';
 
 interface ApplyOptions extends WaitOptions {
   readonly draft?: true;
@@ -27,13 +28,12 @@ interface ApplyOptions extends WaitOptions {
 }
 
 export function registerPolicyCommands(program: Command): void {
-  program
-    .command('apply')
-    .description('check a policy directory, run its tests against the live fleet, and make it the active policy')
-    .argument('[DIR]', 'the policy directory')
-    .option('--wait', 'return once every connected agent has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
+  withWaiting(
+    program
+      .command('apply')
+      .description('check a policy directory, run its tests against the live fleet, and make it the active policy')
+      .argument('[DIR]', 'the policy directory'),
+  )
     .option('--draft', 'check and save it without activating it')
     .option(
       '--canary [SELECTOR]',
@@ -55,15 +55,14 @@ export function registerPolicyCommands(program: Command): void {
       ),
     );
 
-  program
-    .command('rollback')
-    .description(
-      'activate the policy before the active one again, or the one in force at a revision; while a canary runs, end it',
-    )
-    .option('--to <REVISION>', 'the revision whose policy to return to')
-    .option('--wait', 'return once every connected agent has acknowledged or refused it')
-    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
-    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail')
+  withWaiting(
+    program
+      .command('rollback')
+      .description(
+        'activate the policy before the active one again, or the one in force at a revision; while a canary runs, end it',
+      )
+      .option('--to <REVISION>', 'the revision whose policy to return to'),
+  )
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => rollback(command.optsWithGlobals())));
 

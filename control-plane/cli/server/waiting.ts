@@ -1,6 +1,7 @@
 // Following a revision to the agents: --wait asks until no connected one has yet to answer or the time is up, and tells of it on standard
 // error. What it was asked about holds where every host it concerns enforces it: one that is offline is no success, and not waited for.
 
+import type { Command } from 'commander';
 import type { Progress } from '#control-plane/api/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import type { ApiClient } from './api-client.ts';
@@ -17,6 +18,14 @@ export interface WaitingOptions {
   readonly wait?: true;
   readonly timeout: string;
   readonly ignoreOffline?: true;
+}
+
+/** Of every command that changes what hosts enforce, alike. */
+export function withWaiting(command: Command): Command {
+  return command
+    .option('--wait', 'return once every connected agent it concerns has acknowledged or refused it')
+    .option('--timeout <DURATION>', 'how long --wait waits', '30s')
+    .option('--ignore-offline', 'with --wait: hosts whose agents are offline do not make it fail');
 }
 
 export async function progressOf(client: ApiClient, revision: number): Promise<Progress> {
@@ -77,10 +86,18 @@ export function printTroubles(progress: Progress): void {
   if (offline.length > 0) printProgress(`offline, and sent the newest when they come back: ${namesText(offline)}`);
 }
 
-/** 1 where a host that it concerns is not known to enforce it. */
-export function exitCodeOf({ nacked, pending, offline, open }: Progress, { ignoreOffline }: WaitingOptions): 0 | 1 {
+/** 1 where a host that it concerns is not known to enforce it, or nothing is sent to any. */
+export function exitCodeOf(
+  { nacked, pending, offline, open, held }: Progress,
+  { ignoreOffline }: WaitingOptions,
+): 0 | 1 {
   const missing = ignoreOffline === true ? pending.length - offline.length : pending.length;
-  return nacked.length + missing + open.length > 0 ? 1 : 0;
+  return held !== undefined || nacked.length + missing + open.length > 0 ? 1 : 0;
+}
+
+/** What every such command prints with --json beside its own answer. */
+export function answersOf({ acked, nacked, pending, offline, open, held }: Progress): Omit<Progress, 'revision'> {
+  return { acked, nacked, pending, offline, open, ...(held === undefined ? {} : { held }) };
 }
 
 export function namesText(names: readonly string[]): string {

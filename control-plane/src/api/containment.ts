@@ -1,21 +1,31 @@
 // Containing a host or workload over the operator API: quarantine and release, revoke and remove. Each answers when the change is on its way to
 // the agents; who has cut it off, the progress of the revision says.
 
+import type { z } from 'zod';
+import { parseSelector } from '#model/parse-selector.ts';
+import { peersKept } from '../containment.ts';
 import type { Contained, Fleet } from '../fleet.ts';
+import type { Naming, OfflineHost } from '../offline-hosts.ts';
 import type { Api } from './app.ts';
-import type { ApiContext } from './context.ts';
+import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
 import { noSuchHost, noSuchWorkload } from './fleet.ts';
+import { heldText } from './hold.ts';
 import {
+  mostRemoved,
   nameParams,
   type QuarantineAnswer,
   quarantineAnswer,
   quarantineRequest,
+  type RemoveOfflineAnswer,
   type RevokeAnswer,
   removeAnswer,
+  removeOfflineAnswer,
+  removeOfflineRequest,
   revokeAnswer,
 } from './schemas.ts';
 
+const namesTold = 10;
 /** In one answer, of each list. */
 const addressesTold = 32;
 
@@ -80,6 +90,20 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
     },
   );
 
+  app.post(
+    '/api/v1/agents/remove-offline',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Revoke and forget the hosts that are offline for long; or show which, and who names them',
+        tags: ['fleet'],
+        body: removeOfflineRequest,
+        response: { 200: removeOfflineAnswer },
+      },
+    },
+    async (request) => removeOffline(fleet, request.body, request.operator.actor),
+  );
+
   app.delete(
     '/api/v1/agents/:name',
     {
@@ -98,6 +122,56 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
       return { host, was: removed.was };
     },
   );
+}
+
+async function removeOffline(
+  fleet: Fleet,
+  asked: z.output<typeof removeOfflineRequest>,
+  actor: string,
+): Promise<RemoveOfflineAnswer> {
+  const { offlineForMs, hosts, mode } = asked;
+  const selector = asked.selector === undefined ? undefined : parseSelector(asked.selector);
+  if (selector?.ok === false) throw new ApiError('bad-request', `selector: ${selector.error.message}`);
+  const all = fleet.offline({ offlineForMs, selector: selector?.value, hosts: hosts && new Set(hosts) });
+  const { free = [], contained = [] } = Object.groupBy(all, ({ entry }) =>
+    peersKept(entry) === undefined ? 'free' : 'contained',
+  );
+  const connected = fleet.sessions.size;
+  const first = free.slice(0, mostRemoved);
+  const naming = fleet.namingOf(first);
+  const views = first.map((host) => offlineView(fleet, host, naming.get(host.entry.name)));
+  const kept = someOf(contained.map(({ entry }) => entry.name));
+  if (mode === 'preview') return { mode, count: free.length, hosts: views, kept, connected };
+  const held = heldText(fleet);
+  if (held !== undefined) throw new ApiError('held', `nobody is removed by silence while ${held}; nothing was changed`);
+  if (connected === 0)
+    throw new ApiError(
+      'nobody-connected',
+      'no host at all is connected: the control plane is more likely cut off than every host gone; nothing was changed. Remove hosts by name where they are',
+    );
+  const removed = new Set(await fleet.removeOffline(first, { offlineForMs, actor }));
+  return { mode, count: removed.size, hosts: views.filter(({ host }) => removed.has(host)), kept, connected };
+}
+
+function offlineView(
+  fleet: Fleet,
+  { entry, offlineMs }: OfflineHost,
+  naming: Naming | undefined,
+): RemoveOfflineAnswer['hosts'][number] {
+  const lastConnectedAt = fleet.lastConnectedAt(entry.name);
+  return {
+    host: entry.name,
+    offlineMs,
+    ...(lastConnectedAt === undefined ? {} : { lastConnectedAt: isoTime(lastConnectedAt) }),
+    workloads: entry.units.size + entry.containers.size,
+    tests: someOf(naming?.tests ?? []),
+    rules: someOf(naming?.rules ?? []),
+    quarantines: someOf(naming?.quarantines ?? []),
+  };
+}
+
+function someOf(names: readonly string[]) {
+  return { count: names.length, names: names.slice(0, namesTold) };
 }
 
 function cutOffView({ cutOff }: Contained): RevokeAnswer['cutOff'] {

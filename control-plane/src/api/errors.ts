@@ -22,6 +22,7 @@ export const apiErrorStatuses = {
   'canary-empty': 409,
   'drafts-full': 409,
   'draft-kept': 409,
+  'nobody-connected': 409,
   'operator-exists': 409,
   'operator-last': 409,
   'checkpoint-unknown': 409,

@@ -487,13 +487,47 @@ export const quarantineAnswer = z.object({
     ),
 });
 export const revokeAnswer = z.object({ host: z.string(), revision: count, cutOff });
+/** `names` are the first ten, in order. */
+const someOf = (what: string) => z.object({ count, names }).describe(what);
+
+/** The most hosts of one removal, and of its answer. */
+export const mostRemoved = 1000;
+export const removeOfflineRequest = z.object({
+  offlineForMs: z
+    .number()
+    .int()
+    .min(60_000)
+    .max(10 * 366 * 86_400_000)
+    .describe('without a stream for as long, in time that the control plane was up'),
+  selector: z.string().min(1).max(4096).optional().describe('over the labels of hosts'),
+  hosts: z.array(askedName).max(mostRemoved).optional().describe('of these alone: what was shown'),
+  mode: z.enum(['preview', 'remove']).default('preview'),
+});
+export const removeOfflineAnswer = z.object({
+  mode: z.enum(['preview', 'remove']),
+  count: count.describe('preview: how many would go; remove: how many went'),
+  hosts: z
+    .array(
+      z.object({
+        host: z.string(),
+        offlineMs: count,
+        lastConnectedAt: instant.optional(),
+        workloads: count.describe('units and containers that go with it'),
+        tests: someOf('PolicyTests that name it, or what is inside of it'),
+        rules: someOf('SEGMENT/RULE and guardrails with an address of its own as a peer'),
+        quarantines: someOf('workloads whose quarantine lets it in by name'),
+      }),
+    )
+    .describe(`the first ${mostRemoved}, by name`),
+  kept: someOf(
+    'hosts that are offline for so long and stay, since they are quarantined or revoked: removing one lets it in again',
+  ),
+  connected: count.describe('hosts that are connected'),
+});
 export const removeAnswer = z.object({
   host: z.string(),
   was: z.enum(['contained', 'free']).describe('contained: it was quarantined or revoked, and is cut off by nobody now'),
 });
-
-/** `names` are the first ten, in order. */
-const someOf = (what: string) => z.object({ count, names }).describe(what);
 const evidence = z.object({ name: z.string(), standing: z.enum(['proven', 'witnessed', 'said']), hosts: count });
 const someShown = (what: string) => z.object({ count, names, evidence: z.array(evidence).readonly() }).describe(what);
 
@@ -695,6 +729,7 @@ export type LabelAnswer = z.output<typeof labelAnswer>;
 export type QuarantineAnswer = z.output<typeof quarantineAnswer>;
 export type RevokeAnswer = z.output<typeof revokeAnswer>;
 export type RemoveAnswer = z.output<typeof removeAnswer>;
+export type RemoveOfflineAnswer = z.output<typeof removeOfflineAnswer>;
 export type ProtectionAnswer = z.output<typeof protectionAnswer>;
 export type Status = z.output<typeof status>;
 export type LabelCheckAnswer = z.output<typeof labelCheckAnswer>;

@@ -12,6 +12,7 @@ const expected: Readonly<Record<string, 'operator' | 'public'>> = {
   'GET /api/v1/agents': 'operator',
   'POST /api/v1/agents/:name/revoke': 'operator',
   'DELETE /api/v1/agents/:name': 'operator',
+  'POST /api/v1/agents/remove-offline': 'operator',
   'PUT /api/v1/agents/:name/addresses': 'operator',
   'GET /api/v1/workloads': 'operator',
   'PATCH /api/v1/workloads/:name/labels': 'operator',
