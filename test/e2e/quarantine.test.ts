@@ -1,4 +1,4 @@
-// An operator quarantines a host of a running fleet: within a second its open connections are silent, both ways and both families,
+// An operator quarantines a host of a running fleet: its open connections fall silent, both ways and both families,
 // but for those with the peers that the quarantine names; a release lets it speak again.
 
 import { mkdtemp } from 'node:fs/promises';
