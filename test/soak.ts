@@ -1,12 +1,15 @@
 // `npm run soak -- RUN`, for what takes too long for every commit; the last line sums up, exit 1 if something was wrong.
 //   truth [MINUTES]      the truth tables again and again (default 10, at most 600); a bare number means this
 //   kill [COUNT] [SEED]  kill -9 of the agent at so many random instants of a stream of changes (default 200)
+//   demo [TIMES]         the demo so many times (default 20), the second half of them with every core busy beside it twice over
 //   changes [COUNT]      policy changes of every kind under traffic that is allowed and traffic that is not (default 1000)
 
+import { type ChildProcess, spawn } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-const usage = 'usage: npm run soak -- [truth] [MINUTES] | kill [COUNT] [SEED] | changes [COUNT]';
+const usage = 'usage: npm run soak -- [truth] [MINUTES] | kill [COUNT] [SEED] | changes [COUNT] | demo [TIMES]';
 
 /** Each gives its exit code, after its last line. */
 const runs: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
@@ -47,6 +50,37 @@ const runs: Readonly<Record<string, (args: readonly string[]) => Promise<number>
     );
     return problems.length === 0 && lost === 0 ? 0 : 1;
   },
+  demo: async ([count = '20']) => {
+    const times = wanted(count, { most: 1000 });
+    const alone = Math.ceil(times / 2);
+    const busy: ChildProcess[] = [];
+    const wrong: string[] = [];
+    let matrices: string | undefined;
+    try {
+      for (let time = 1; time <= times; time += 1) {
+        while (time > alone && busy.length < 2 * availableParallelism())
+          busy.push(spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+        const demo = await execa(process.execPath, [join(import.meta.dirname, 'demo/demo.ts'), '--json'], {
+          reject: false,
+          all: true,
+        });
+        const took = `${(demo.durationMs / 1000).toFixed(0)} s${busy.length === 0 ? '' : `, beside ${busy.length} busy processes`}`;
+        const shown = matricesIn(demo.stdout);
+        matrices ??= shown;
+        const isSame = shown === matrices;
+        console.log(
+          `demo ${time} of ${times}: exit ${demo.exitCode}, ${took}${isSame ? '' : ', other matrices than the first'}`,
+        );
+        if (demo.exitCode === 0 && isSame) continue;
+        wrong.push(String(time));
+        console.log(demo.all);
+      }
+    } finally {
+      for (const child of busy) child.kill('SIGKILL');
+    }
+    console.log(`${times} demos, ${wrong.length === 0 ? 'none' : wrong.join(', ')} wrong`);
+    return wrong.length === 0 ? 0 : 1;
+  },
   changes: async ([count = '1000']) => {
     const { changeWithoutGap, gapFaults } = await import('./dataplane/change-without-gap.ts');
     const tally = await changeWithoutGap({ changes: wanted(count, { most: 100_000 }) });
@@ -60,6 +94,19 @@ const runs: Readonly<Record<string, (args: readonly string[]) => Promise<number>
     return faults.length === 0 ? 0 : 1;
   },
 };
+
+/** The connectivity matrices that the demo printed, and what it said of each; not when. */
+function matricesIn(said: string): string {
+  let isInside = false;
+  return said
+    .split('\n')
+    .filter((line) => {
+      isInside = line.includes('from \\ to') || (isInside && !line.startsWith('['));
+      return isInside || line.includes(' cells open, ');
+    })
+    .map((line) => line.replace(/^\[ *[\d.]+s\] /, ''))
+    .join('\n');
+}
 
 function wanted(text: string, { most }: { readonly most: number }): number {
   const value = Number(text);
