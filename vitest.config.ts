@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -7,8 +8,8 @@ import { bundlesVariable } from './test/support/programs.ts';
 
 const bundles = process.env[bundlesVariable];
 
-// Two files at a time, each in a process of its own: the machine has two cores, and suites that use the kernel work in
-// network namespaces of their own, so files do not meet.
+// Files run in processes of their own, one more at a time than there are cores: suites wait a fifth of their time for silence, systemd or
+// a packet. Those that use the kernel work in network namespaces of their own, so files do not meet.
 export default defineConfig({
   plugins:
     bundles === undefined ? [] : [{ name: 'bundled-workers', enforce: 'pre', transform: startBundledWorkers(bundles) }],
@@ -20,7 +21,7 @@ export default defineConfig({
     restoreMocks: true,
     // Programs that the tests start find their compiled code here, also where Vitest is run by itself.
     env: { NODE_COMPILE_CACHE: resolve(import.meta.dirname, 'node_modules/.cache/segwall-compiled') },
-    maxWorkers: 2,
+    maxWorkers: Math.min(availableParallelism() + 1, 8),
     sequence: { sequencer: SlowestFirst },
   },
 });

@@ -1,5 +1,5 @@
 // `npm test`: types, lint and every Vitest suite, summed up in one last line, `N passed, N failed, N skipped`; exit 1 if anything failed.
-// A step (types, lint) counts as one test. A skipped test is listed with its reason.
+// A step (types, lint) counts as one test. A skipped test is listed with its reason. Exit 3: the machine lacks what the suites need.
 // `npm test -- FILTER…` hands its arguments to Vitest and leaves the steps out.
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { startVitest } from 'vitest/node';
 import { bundleProgram } from '../packaging/bundle.ts';
+import { readMachine, statement, whatIsMissing } from './machine-needs.ts';
 import { runnerOptions } from './runner-options.ts';
 import { bundlesVariable, programSources } from './support/programs.ts';
 import { packagesVariable } from './systemd/packages.ts';
@@ -53,6 +54,14 @@ async function runSuites(args: readonly string[]): Promise<Tally> {
 
 const args = process.argv.slice(2);
 const tallies: Tally[] = [];
+if (args.length === 0) {
+  console.log(`npm test ${statement()}`);
+  const missing = whatIsMissing(await readMachine());
+  if (missing !== undefined) {
+    console.error(missing);
+    process.exit(3);
+  }
+}
 if (args.length === 0) for (const step of steps) tallies.push(await runStep(step));
 await bundlePrograms();
 const packages = await mkdtemp(join(tmpdir(), 'segwall-packages-'));
