@@ -76,6 +76,14 @@ export function scriptOf({ chains, maps }: FakeTable): Script {
   };
 }
 
+/** A pattern of `eat` at the beginning of what is left, compiled once: some hundred thousand lines are followed. */
+const compiled = new Map<string, RegExp>();
+function wordsOf({ source }: RegExp): RegExp {
+  const known = compiled.get(source) ?? new RegExp(`^(?:${source})(?: |$)`);
+  compiled.set(source, known);
+  return known;
+}
+
 export function trace(script: Script, packet: TracedPacket): TraceOutcome {
   let mark = packet.mark;
   let priority = '0:0';
@@ -94,7 +102,7 @@ export function trace(script: Script, packet: TracedPacket): TraceOutcome {
   const follow = (line: string): TraceOutcome['verdict'] | undefined | 'next' => {
     let rest = line;
     const eat = (pattern: RegExp): RegExpExecArray | undefined => {
-      const match = new RegExp(`^(?:${pattern.source})(?: |$)`).exec(rest);
+      const match = wordsOf(pattern).exec(rest);
       if (match === null) return undefined;
       rest = rest.slice(match[0].length);
       return match;
