@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { CgroupRoot } from '#agent/cgroup-tree.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { LabHost } from '#test/support/lab.ts';
+import { programPath } from '#test/support/programs.ts';
 
-const driver = fileURLToPath(new URL('driver.ts', import.meta.url));
+const driver = programPath('test-driver');
 
 /** `markMask`: which bits of the connection mark are the agent's. `sweep`: what clearing marks comes to. `noticeBytes`: room for notices. */
 export interface DriverSettings {

@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
 import { checkPolicy } from '#policy/check-policy.ts';
 import { maxPolicyFileLength } from '#policy/yaml-documents.ts';
+import { programPath } from '#test/support/programs.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';
 import { noon, segment } from './world.ts';
 
@@ -173,7 +173,7 @@ test('a document that is not plain does not make the file of many too large', ()
 });
 
 describe('in a process of its own', () => {
-  const child = fileURLToPath(new URL('./hostile-child.ts', import.meta.url));
+  const child = programPath('test-hostile-child');
   const folder = mkdtempSync(join(tmpdir(), `segwall-hostile-${process.pid}-`));
   afterAll(() => rmSync(folder, { recursive: true }));
 

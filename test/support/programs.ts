@@ -1,4 +1,4 @@
-// The three programs as tests start them. `npm test` bundles them once, as the packages do, and names the folder in the variable below:
+// The three programs as tests start them, and what tests start a hundred times beside them. `npm test` bundles them once, as the packages do, and names the folder in the variable below:
 // a start then costs a third of one from source, and what is tested is what is shipped. Without the variable they run from source.
 
 import { join } from 'node:path';
@@ -10,6 +10,8 @@ export const programSources = {
   segwall: 'control-plane/cli/main.ts',
   'segwall-control-plane': 'control-plane/src/main.ts',
   'segwall-agent': 'agent/src/main.ts',
+  'test-driver': 'test/enforcer/driver.ts',
+  'test-hostile-child': 'test/policy/hostile-child.ts',
 } as const;
 
 /** What Node runs: an absolute path. */

@@ -169,11 +169,7 @@ export const cells = {
   },
   'change the rules on a host': {
     stranger: none('no port of the agent listens: a stranger reaches nothing that could change rules'),
-    enrolled: cell(
-      'put back, and told',
-      'enforcer/tamper',
-      'it is put back, and told once',
-    ),
+    enrolled: cell('put back, and told', 'enforcer/tamper', 'it is put back, and told once'),
     revoked: cell('others hold', 'hostile/contained-host', 'stays cut off through a restart of the control plane'),
     operator: means,
     'local user': cell(
