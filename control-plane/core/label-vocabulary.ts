@@ -19,29 +19,34 @@ export interface UnknownLabel {
   readonly closest?: string;
 }
 
-/** What the policy selects by, and what workloads other than `except` have: both are what people mean by a label. */
-export function labelVocabulary(
-  { policy, inventory }: { readonly policy: Policy; readonly inventory: Inventory },
-  except?: string,
-): LabelVocabulary {
+/** What selectors ask of labels: values by key, keys whatever their value, and keys by which segments are divided. */
+export interface SelectedLabels extends LabelVocabulary {
+  readonly each: ReadonlySet<string>;
+}
+
+/** What the policy, quarantines and holders of virtual workloads select by. */
+export function selectedLabels({
+  policy,
+  inventory,
+}: {
+  readonly policy: Policy;
+  readonly inventory: Inventory;
+}): SelectedLabels {
   const values = new Map<string, Set<string>>();
   const any = new Set<string>();
-  const add = (key: string, value: string) => {
-    const known = values.get(key) ?? new Set<string>();
-    values.set(key, known.add(value));
-  };
-  const addLabels = (labels: Labels) => {
-    for (const [key, value] of labels) if (!key.startsWith(factPrefix)) add(key, value);
-  };
+  const each = new Set<string>();
   const visit = (selector: Selector | undefined): void => {
     switch (selector?.kind) {
       case 'has':
         any.add(selector.key);
         return;
       case 'in':
-      case 'not-in':
-        for (const value of selector.values) add(selector.key, value);
+      case 'not-in': {
+        const known = values.get(selector.key) ?? new Set<string>();
+        values.set(selector.key, known);
+        for (const value of selector.values) known.add(value);
         return;
+      }
       case 'not':
         visit(selector.term);
         return;
@@ -55,19 +60,38 @@ export function labelVocabulary(
   };
   for (const segment of policy.segments.values()) {
     visit(segment.selector);
-    for (const key of segment.each) any.add(key);
+    for (const key of segment.each) each.add(key);
     for (const { from, to } of segment.rules) [...from, ...to].forEach(visitPeer);
   }
   for (const { deny } of policy.guardrails.values())
     for (const { from, to } of deny) [...from, ...to].forEach(visitPeer);
+  for (const { holders, quarantine } of inventory.workloads.values()) {
+    visit(holders);
+    quarantine?.peers.forEach(visitPeer);
+  }
+  return { values, any, each };
+}
+
+/** What the policy selects by, and what workloads other than `except` have: both are what people mean by a label. */
+export function labelVocabulary(
+  { policy, inventory }: { readonly policy: Policy; readonly inventory: Inventory },
+  except?: string,
+): LabelVocabulary {
+  const selected = selectedLabels({ policy, inventory });
+  const values = new Map([...selected.values].map(([key, known]) => [key, new Set(known)]));
+  const any = new Set([...selected.any, ...selected.each]);
+  const add = (key: string, value: string) => {
+    const known = values.get(key) ?? new Set<string>();
+    values.set(key, known.add(value));
+  };
+  const addLabels = (labels: Labels) => {
+    for (const [key, value] of labels) if (!key.startsWith(factPrefix)) add(key, value);
+  };
   const ends = [...policy.tests.values()].flatMap(({ tests }) =>
     tests.flatMap(({ from, to }): TestEnd[] => [from, to]),
   );
   for (const end of ends) if (end.kind === 'labels') addLabels(end.labels);
-  for (const { name, labels, holders } of inventory.workloads.values()) {
-    visit(holders);
-    if (name !== except) addLabels(labels);
-  }
+  for (const { name, labels } of inventory.workloads.values()) if (name !== except) addLabels(labels);
   return { values, any };
 }
 

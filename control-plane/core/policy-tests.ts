@@ -1,12 +1,17 @@
 // Runs the assertions of PolicyTests against the oracle. One over many holds only if every pair of different workloads and
-// every pair of their addresses of one family does, for every service it names; one that finds nothing to try does not hold.
+// every pair of their addresses of one family does, for every service it names; one that finds nothing to try does not hold. Pairs that the
+// policy cannot tell apart are judged once, and what is judged is bounded: a test beyond that does not hold either, and says so.
 
 import { type Address, type Family, familyOf } from '#model/address.ts';
 import { type Service, type ServiceTerm, serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Verdict } from '#model/verdict.ts';
+import { EndClasses, type Endpoint } from './end-classes.ts';
+import { type JudgingBudget, judgePairs, type Pair } from './judged-pairs.ts';
 import { createOracle, type Oracle } from './oracle.ts';
 import type { Assertion, Inventory, Judgement, Policy, Query, Segment, TestEnd, Workload } from './policy.ts';
+import type { Problem } from './problem.ts';
+import { severityOf } from './problem-catalogue.ts';
 import { policyTerms, representativeServices, type ServiceCuts, serviceCuts } from './representative-services.ts';
 
 /** A connection that came out otherwise than expected. */
@@ -20,7 +25,7 @@ export interface Counterexample {
   readonly why: string;
 }
 
-/** `tried` counts connections judged; judging stops at `mostCounterexamples`, so of a failed test it may not be all. */
+/** `tried` counts connections judged, each by itself or by one that is alike; judging stops at `mostCounterexamples`, so of a failed test it may not be all. */
 export interface TestResult {
   readonly policyTest: string;
   readonly assertion: Assertion;
@@ -33,18 +38,31 @@ export interface TestResult {
   /** Why it fails; empty where it holds. */
   readonly why: string;
   readonly counterexamples: readonly Counterexample[];
+  /** Why the policy that holds the test may not come into force at all. */
+  readonly problem?: Problem;
 }
 
 const mostCounterexamples = 5;
+
+/** Connections judged by all tests of a policy together: about a minute's work. */
+const mostJudged = 20_000_000;
 
 export interface TestRun {
   readonly policy: Policy;
   readonly inventory: Inventory;
   readonly now: Millis;
+  readonly mostJudged?: number;
 }
 
 /** Results in the order of the tests' names, and of the assertions in each. */
-export function runPolicyTests({ policy, inventory, now }: TestRun): readonly TestResult[] {
+export function runPolicyTests({
+  policy,
+  inventory,
+  now,
+  mostJudged: most = mostJudged,
+}: TestRun): readonly TestResult[] {
+  const budget: JudgingBudget = { left: most };
+  let classes: EndClasses | undefined;
   const oracles = new Map<Judgement, Oracle>();
   const oracleFor = (judge: Judgement) => {
     const oracle =
@@ -56,9 +74,13 @@ export function runPolicyTests({ policy, inventory, now }: TestRun): readonly Te
   const results: TestResult[] = [];
   for (const test of policy.tests.values()) {
     for (const assertion of test.tests) {
+      classes ??= new EndClasses({ policy, inventory });
       const cuts = serviceCuts([...terms, ...assertion.services]);
       results.push(
-        runAssertion({ oracle: oracleFor(test.judge), inventory, at: now, cuts, assertion, policyTest: test.name }),
+        runAssertion({
+          ...{ oracle: oracleFor(test.judge), classes, budget, most, inventory, at: now, cuts, assertion },
+          policyTest: test.name,
+        }),
       );
     }
   }
@@ -73,6 +95,9 @@ function asEnforced(policy: Policy): Policy {
 
 interface AssertionRun {
   readonly oracle: Oracle;
+  readonly classes: EndClasses;
+  readonly budget: JudgingBudget;
+  readonly most: number;
   readonly inventory: Inventory;
   readonly at: Millis;
   readonly cuts: ServiceCuts;
@@ -80,33 +105,29 @@ interface AssertionRun {
   readonly policyTest: string;
 }
 
-/** One end that an assertion stands for: an address, and the workload, where the assertion names it or its labels. */
-export interface Endpoint {
-  readonly address: Address;
-  readonly workload?: Workload;
-}
-
-function runAssertion({ oracle, inventory, at, cuts, assertion, policyTest }: AssertionRun): TestResult {
+function runAssertion(run: AssertionRun): TestResult {
+  const { oracle, classes, budget, most, inventory, at, cuts, assertion, policyTest } = run;
   const from = endpointsOf(assertion.from, inventory);
   const to = endpointsOf(assertion.to, inventory);
   const services = {
     ipv4: representativeServices(assertion.services, 'ipv4', cuts),
     ipv6: representativeServices(assertion.services, 'ipv6', cuts),
   };
-  const counterexamples: Counterexample[] = [];
-  let tried = 0;
-  for (const source of from) {
-    for (const destination of to) {
-      if (!isPair(oracle, { assertion, source, destination })) continue;
-      for (const service of services[familyOf(source.address)]) {
-        if (counterexamples.length === mostCounterexamples) break;
-        tried += 1;
-        const found = tryOne(oracle, { assertion, source, destination, service, at });
-        if (found !== undefined) counterexamples.push(found);
-      }
-    }
-  }
-  const why = reasonOf({ assertion, from, to, tried, counterexamples });
+  const isOverMany = isOverLabels(assertion);
+  const judged = judgePairs({
+    ...{ from, to, budget },
+    classes: isOverMany ? classes : undefined,
+    ownerOf: ({ address, workload }) => (isOverMany ? (workload ?? oracle.workloadAt(address)) : undefined),
+    serviceCounts: { ipv4: services.ipv4.length, ipv6: services.ipv6.length },
+    judge(pair, number) {
+      const service = services[familyOf(pair.source.address)][number];
+      return service === undefined ? undefined : tryOne(oracle, { assertion, ...pair, service, at });
+    },
+    mostFailures: mostCounterexamples,
+  });
+  const { failures: counterexamples, tried } = judged;
+  const problem = judged.end === 'over-budget' ? tooWide(assertion, most) : undefined;
+  const why = problem?.message ?? reasonOf({ assertion, from, to, tried, counterexamples });
   const title = assertionTitle(assertion);
   return {
     policyTest,
@@ -117,7 +138,22 @@ function runAssertion({ oracle, inventory, at, cuts, assertion, policyTest }: As
     tried,
     why,
     counterexamples,
+    ...(problem === undefined ? {} : { problem }),
   };
+}
+
+function tooWide(assertion: Assertion, most: number): Problem {
+  return {
+    severity: severityOf('tests-too-wide'),
+    code: 'tests-too-wide',
+    ...assertion.position,
+    message: `not judged to its end: the tests are over more than ${most} connections that the policy can tell apart, in all`,
+    suggestion: 'name fewer workloads or services in the tests, or split the labels that they are over',
+  };
+}
+
+function isOverLabels({ from, to }: Assertion): boolean {
+  return from.kind === 'labels' || to.kind === 'labels';
 }
 
 /** Of one family, and of different workloads unless the assertion itself names both ends, each as one thing. */
@@ -130,7 +166,7 @@ export function isPair(
   }: { readonly assertion: Assertion; readonly source: Endpoint; readonly destination: Endpoint },
 ): boolean {
   if (familyOf(source.address) !== familyOf(destination.address)) return false;
-  if (assertion.from.kind !== 'labels' && assertion.to.kind !== 'labels') return true;
+  if (!isOverLabels(assertion)) return true;
   const workloads = [source, destination].map(({ address, workload }) => workload ?? oracle.workloadAt(address));
   return workloads[0] === undefined || workloads[0] !== workloads[1];
 }
@@ -164,10 +200,8 @@ function hasLabels(workload: Workload, labels: ReadonlyMap<string, string>): boo
   return true;
 }
 
-interface Attempt {
+interface Attempt extends Pair {
   readonly assertion: Assertion;
-  readonly source: Endpoint;
-  readonly destination: Endpoint;
   readonly service: Service;
   readonly at: Millis;
 }

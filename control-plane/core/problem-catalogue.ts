@@ -59,6 +59,7 @@ export const problemCatalogue = {
   'duplicate-entry': error('A list names one thing twice where that has no meaning.'),
   // Sizes.
   'too-many-memberships': error('The selectors match more workloads, all together, than are compiled.'),
+  'tests-too-wide': error('The tests are over more connections, all together, than are judged.'),
   // What is allowed but looks wrong.
   'empty-policy': warning('The directory holds no policy document.'),
   'description-split': warning('A description in braces holds a comma and is not in quotes.'),

@@ -42,6 +42,8 @@ export function reviewPolicy({ files, inventory, now, tests, inForce, testNames 
   if (policy === undefined) return { kind: 'invalid', problems };
   if (tests === 'skip') return { kind: 'good', policy, warnings: problems, testsPassed: 0 };
   const results = runPolicyTests({ policy, inventory: inventoryUnder(policy, inventory), now });
+  const tooWide = results.flatMap(({ problem }) => problem ?? []);
+  if (tooWide.length > 0) return { kind: 'invalid', problems: [...problems, ...tooWide].sort(compareProblems) };
   const known = new Set(before.map(assertionTitle));
   const isIdle = ({ outcome, tried, title }: TestResult) => outcome === 'fails' && tried === 0 && known.has(title);
   const failures = results.filter((result) => result.outcome !== 'holds' && !isIdle(result));

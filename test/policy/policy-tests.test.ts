@@ -125,3 +125,21 @@ describe('of a segment for each combination of three labels', () => {
     expect(runPolicyTests({ ...world, now: noon }).map((result) => result.outcome)).toEqual([outcome]);
   });
 });
+
+test('tests over more connections than are judged say so, and what to do, instead of holding', () => {
+  const wide = 'from: { labels: { env: prod } }, to: { labels: { env: prod } }, service: any, expect: deny';
+  const world = createWorld(policy + document('PolicyTest', 't', `tests:\n  - { ${wide} }`), fleet);
+  const [result] = runPolicyTests({ ...world, now: noon, mostJudged: 3 });
+  expect(result).toMatchObject({ outcome: 'fails', problem: { code: 'tests-too-wide', severity: 'error' } });
+  expect(result?.why).toContain('more than 3 connections');
+});
+
+test('of thousands of workloads that are alike one pair is judged', () => {
+  const many = workloads(
+    ...Array.from({ length: 2000 }, (_, at) => `w${at} h${at} 10.${at >> 8}.${at & 255}.1 role=web,env=prod`),
+  );
+  const all = 'from: { labels: { role: web } }, to: { labels: { role: web } }, service: tcp/22, expect: deny';
+  const world = createWorld(policy + document('PolicyTest', 't', `tests:\n  - { ${all} }`), many);
+  const [result] = runPolicyTests({ ...world, now: noon, mostJudged: 50 });
+  expect(result).toMatchObject({ outcome: 'holds', tried: 2000 * 1999 });
+});

@@ -66,6 +66,7 @@ describe('policy-errors.md', () => {
       'name-yielded',
       'name-of-host',
       'test-names-discovered',
+      'tests-too-wide',
     ];
     expect(
       Object.keys(problemCatalogue)

@@ -37,7 +37,7 @@ function renderText(results: readonly TestResult[], failed: number): string {
       `${isGood ? 'holds' : 'FAILS'}  ${result.policyTest}: ${result.title}${isGood ? '' : `  (${file}:${line})`}`,
     );
     if (isGood) continue;
-    lines.push(`       ${result.why}`);
+    lines.push(`       ${result.why}${result.problem === undefined ? '' : ` [${result.problem.code}]`}`);
     for (const { src, dst, service, verdict } of result.counterexamples) {
       lines.push(
         `       ${src} → ${dst} ${service}: outbound ${endText(verdict.outbound)}, inbound ${endText(verdict.inbound)}`,
