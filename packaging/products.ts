@@ -96,7 +96,8 @@ export const products: readonly Product[] = [
       {
         name: 'segwall-control-plane',
         entry: 'control-plane/src/main.ts',
-        commands: () => createControlPlane({ run: never, settings: never, backup: never, restore: never }),
+        commands: () =>
+          createControlPlane({ run: never, settings: never, backup: never, restore: never, newCa: never }),
         files: {
           '/etc/segwall/control-plane.yaml, /etc/segwall/control-plane.d/*.yaml':
             'Settings: the file, then its drop-ins.',

@@ -207,7 +207,7 @@ async function emptyFolder(path: string): Promise<Result<void>> {
 }
 
 /** Root restores for the user that the service runs as, who owns the data directory or else the folder that it is in. */
-async function giveAway(data: string): Promise<void> {
+export async function giveAway(data: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(data);
   for (const name of await readdir(data, { recursive: true })) await chown(join(data, name), uid, gid);

@@ -90,6 +90,19 @@ async function restore({ from, data }: { readonly from: string; readonly data: s
     );
 }
 
+async function newCa({ data }: { readonly data: string }): Promise<void> {
+  const { makeLostCa } = await import('./lost-ca.ts');
+  const made = await told('cannot-make-ca', () => makeLostCa({ data, now: millis(Date.now()) }));
+  if (made !== undefined)
+    process.stdout.write(
+      [
+        `CA fingerprint ${made}. Start the control plane; no host trusts this CA yet, and each keeps what it has.`,
+        'Enrol each anew: segwall tokens create --renews NAME, and on the host segwall-agent enroll --renew-identity.',
+        '',
+      ].join('\n'),
+    );
+}
+
 /** The error, for people, where there is one. */
 async function told<T>(code: string, run: () => Promise<Result<T>>): Promise<T | undefined> {
   const result = await run().catch((cause: unknown) => err(cause instanceof Error ? cause.message : String(cause)));
@@ -135,4 +148,4 @@ if (process.env['npm_lifecycle_event'] === 'segwall-control-plane' && process.en
   process.chdir(process.env['INIT_CWD']);
 }
 
-await createProgram({ run, settings, backup, restore }).parseAsync();
+await createProgram({ run, settings, backup, restore, newCa }).parseAsync();

@@ -18,10 +18,11 @@ export interface Actions {
   readonly run: (flags: RunFlags) => Promise<void>;
   readonly settings: (flags: RunFlags & { readonly json: boolean }) => Promise<void>;
   readonly backup: (options: { readonly data: string; readonly to: string }) => Promise<void>;
+  readonly newCa: (options: { readonly data: string }) => Promise<void>;
   readonly restore: (options: { readonly from: string; readonly data: string }) => Promise<void>;
 }
 
-export function createProgram({ run, settings, backup, restore }: Actions): Command {
+export function createProgram({ run, settings, backup, restore, newCa }: Actions): Command {
   const program = new Command('segwall-control-plane')
     .description('Checks and compiles policy, serves it to agents, and takes their flows.')
     .version(packageFile.version)
@@ -68,5 +69,13 @@ export function createProgram({ run, settings, backup, restore }: Actions): Comm
     .requiredOption('--from <DIR>', 'a folder that backup made')
     .requiredOption('--data <DIR>', 'the data directory: empty, or made')
     .action(restore);
+
+  program
+    .command('new-ca')
+    .description(
+      'Make another CA where the one that hosts trust is lost; every host is then to be enrolled anew with --renew-identity',
+    )
+    .requiredOption('--data <DIR>', 'the data directory of a control plane that is stopped')
+    .action(newCa);
   return program;
 }

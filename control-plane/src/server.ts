@@ -46,6 +46,7 @@ import { type ActivePolicy, Fleet } from './fleet.ts';
 import { keepFlowsBounded } from './flow-retention.ts';
 import { Judging } from './judging.ts';
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
+import { assertCaIsThere } from './lost-ca.ts';
 import { createMetrics } from './metrics.ts';
 import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts';
 import { openPki, type Pki, type ServerTls } from './pki.ts';
@@ -124,6 +125,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       );
     }
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
+    await assertCaIsThere({ directory: directory.value, store, tenant, now: now() });
     const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
 
     const used: OperatorTokensOptions['used'] = (use) =>

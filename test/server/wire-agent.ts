@@ -41,8 +41,16 @@ export interface WireAgentOptions {
 export async function startWireAgent(options: WireAgentOptions): Promise<WireAgent> {
   const { controlPlane, caFingerprint, token, name } = options;
   const stateDirectory = join(await scratchDirectory(), name);
-  const log = pino({ level: 'silent' });
   assertOk(await enroll({ controlPlane, caFingerprint, token: new Secret(token), name, stateDirectory }));
+  return connectWireAgent(stateDirectory, options);
+}
+
+/** One that is enrolled. */
+export async function connectWireAgent(
+  stateDirectory: string,
+  options: Pick<WireAgentOptions, 'addresses' | 'refuse' | 'renews'>,
+): Promise<WireAgent> {
+  const log = pino({ level: 'silent' });
   const identity = assertOk(await openIdentity({ stateDirectory, log, moveSpreadMs: 0 }));
   const abort = new AbortController();
   const renewing = options.renews ? identity.keepRenewed(abort.signal) : undefined;
