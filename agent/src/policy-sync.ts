@@ -3,7 +3,7 @@
 //
 // States: `connecting` (a stream is being opened) → `connected` (the control plane has answered) → `disconnected` (waiting with
 // jittered exponential backoff) → `connecting` … The backoff starts over once a stream has been connected. A control plane
-// that falls silent for three heartbeats is taken for gone.
+// that falls silent for three heartbeats is taken for gone; so is one whose words come so much later than they did at first.
 //
 // A rule set that cut the host off, and was put back for it, may take its NACK down with the stream. So the last refusal is
 // remembered, and the same revision with the same content, sent again, is refused again without trying.
@@ -15,6 +15,7 @@
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { ConnectionStanding } from '#agent-core/host-problems.ts';
+import { type WordsHeard, wordHeard } from '#agent-core/late-words.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -43,7 +44,7 @@ export interface SyncTimes {
   readonly backoffMostMs: number;
   /** Default 10,000: from opening a stream to the first message. */
   readonly connectMs: number;
-  /** Default 35,000: three heartbeats and a little. */
+  /** Default 35,000: three heartbeats and a little. As much later than at first may a word come. */
   readonly silenceMs: number;
   /** Default 5,000: how often status and a changed host report go up. The control plane takes a minute's silence for gone. */
   readonly statusMs: number;
@@ -243,6 +244,7 @@ class StreamSession {
   #waiting: RuleSetMessage | undefined;
   #applying: Promise<void> | undefined;
   #reportedHost = '';
+  #words: WordsHeard | undefined;
 
   constructor(options: PolicySyncOptions, times: SyncTimes, memory: Memory) {
     this.#memory = memory;
@@ -340,8 +342,15 @@ class StreamSession {
       this.#options.log.error({ revision, reason }, 'message from the control plane refused');
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
     } else if (message.value.kind === 'heartbeat') {
+      const { sentAt } = message.value;
+      this.#words = wordHeard(this.#words, { sentAt, atMs: performance.now() });
+      if (this.#words.lateMs > this.#times.silenceMs) {
+        const lateSeconds = Math.round(this.#words.lateMs / 1000);
+        this.#lost(`what the control plane sends comes ${lateSeconds} s late: something on the way holds it back`);
+        return;
+      }
       this.#takesEvents = message.value.takesEvents;
-      this.#options.heardTime?.(message.value.sentAt);
+      this.#options.heardTime?.(sentAt);
       this.#memory.clockAheadMs = Date.now() - message.value.sentAt;
       this.#sendEvents();
     } else if (message.value.kind === 'events-taken') {

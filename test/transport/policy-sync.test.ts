@@ -235,6 +235,20 @@ describe('after an interruption', () => {
     expect(agent.states.slice(0, 4)).toEqual(['connecting', 'connected', 'disconnected', 'connecting']);
   });
 
+  test('a control plane whose words come ever later is taken for gone, and its next stream is heard', async () => {
+    const heardTimes: number[] = [];
+    const agent = await startAgent({ heardTime: (sentAt) => heardTimes.push(sentAt) });
+    await eventually('the time', () => heardTimes.length > 0);
+    // As behind a relay that ends nothing: what comes now was sent a minute and a half before.
+    clock = -90_000;
+    await eventually('a second stream', () => fixture.backend.streams.length >= 2);
+    await eventually('the time', () => heardTimes.some((at) => at < Date.now() - 60_000));
+    const heartbeats = heardTimes.length;
+    await eventually('more', () => heardTimes.length > heartbeats + 2);
+    expect(agent.states.filter((state) => state === 'connected')).toHaveLength(2);
+    expect(heardTimes.findIndex((at) => at < Date.now() - 60_000)).toBeGreaterThan(0);
+  });
+
   test('an agent that falls silent is taken for gone', async () => {
     await fixture.stop();
     fixture = await startFixture({ times: { heartbeatMs: 20, silenceMs: 60 } });
