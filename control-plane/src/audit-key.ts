@@ -20,6 +20,11 @@ export interface AuditKey {
 export async function openAuditKey(directory: string): Promise<AuditKey> {
   const path = join(directory, 'key.pem');
   const kept = await readFileIfThere(path);
+  if (kept === undefined && (await readFileIfThere(lastPath(directory))) !== undefined) {
+    throw new Error(
+      `${path} is missing, and ${lastPath(directory)} is there, which it signed: put the key back from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR). Without it move ${lastPath(directory)} away too: then a new key signs, and operators must trust it anew`,
+    );
+  }
   const privateKey = kept === undefined ? await makeKey(path) : readKey(path, kept);
   const der = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   const key = der.subarray(spkiPrefix.length).toString('hex');
@@ -48,7 +53,7 @@ function readKey(path: string, pem: string): KeyObject {
     // Said below, in words that help.
   }
   throw new Error(
-    `${path} is no Ed25519 key; put back the copy from your backup, or move it away: then a new key signs, and operators must trust it anew`,
+    `${path} is no Ed25519 key; put back the copy from your backup, or move it and checkpoint.json beside it away: then a new key signs, and operators must trust it anew`,
   );
 }
 

@@ -44,7 +44,8 @@ export async function takeBackup(given: {
       // One that is being written has its name when it is whole.
       if (file.endsWith('.tmp')) continue;
       await mkdir(join(to, folder), { recursive: true, mode: 0o700 });
-      await copyFile(join(data, folder, file), join(to, folder, file));
+      // A copy would keep its owner: the backup is of who takes it, and nobody else's.
+      await writeFile(join(to, folder, file), await readFile(join(data, folder, file)), { mode: 0o600, flush: true });
       paths.push(join(folder, file));
     }
   }

@@ -105,6 +105,18 @@ export interface Pki {
   retire(): Promise<boolean>;
 }
 
+/** With a new CA no host that is enrolled would know this control plane: none is made where one was. */
+async function firstAuthority(directory: string, now: Millis): Promise<Authority> {
+  const files = authorityFiles(directory, '');
+  const { certificate: issued } = serverFiles(directory, '');
+  if ((await readFileIfThere(issued)) === undefined) return makeAuthority(files, now);
+  const isKeyThere = (await readFileIfThere(files.key)) !== undefined;
+  const missing = isKeyThere ? `${files.certificate} is` : `${files.key} and ${files.certificate} are`;
+  throw new Error(
+    `${missing} missing, and ${issued}, which that CA issued, is there: put back what is missing from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away`,
+  );
+}
+
 interface Standing {
   readonly authority: Authority;
   readonly server: ServerCertificate;
@@ -120,7 +132,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
   const presentFiles = authorityFiles(directory, '');
   const nextFiles = authorityFiles(directory, 'next-');
   let present = await standingOf(
-    (await openAuthority(presentFiles, now())) ?? (await makeAuthority(presentFiles, now())),
+    (await openAuthority(presentFiles, now())) ?? (await firstAuthority(directory, now())),
     '',
   );
   const found = await openAuthority(nextFiles, now());

@@ -77,12 +77,18 @@ export function namesDigest(names: Iterable<string>): string {
     .slice(0, 2 * nameBytes);
 }
 
+export interface OpenedProofs {
+  readonly proofs: RevisionProofs;
+  readonly path: string;
+  readonly origin: 'made' | 'kept';
+}
+
 /** Made at the first start, in a folder of its own. One that cannot be read is made anew: proofs of before then say nothing. */
-export async function openRevisionProofs(directory: string): Promise<RevisionProofs> {
+export async function openRevisionProofs(directory: string): Promise<OpenedProofs> {
   const path = join(directory, 'revision.key');
   const kept = Buffer.from((await readFileIfThere(path)) ?? '', 'hex');
-  if (kept.length === keyBytes) return new RevisionProofs(kept);
+  if (kept.length === keyBytes) return { proofs: new RevisionProofs(kept), path, origin: 'kept' };
   const key = randomBytes(keyBytes);
   await keepSecretFile(path, `${key.toString('hex')}\n`);
-  return new RevisionProofs(key);
+  return { proofs: new RevisionProofs(key), path, origin: 'made' };
 }

@@ -52,10 +52,10 @@ import { OperatorTokens, type OperatorTokensOptions } from './operator-tokens.ts
 import { openPki, type Pki, type ServerTls } from './pki.ts';
 import { reviewStored } from './policy-review.ts';
 import { createPolicyTime } from './policy-time.ts';
-import { openRevisionProofs } from './revision-proofs.ts';
+import { type OpenedProofs, openRevisionProofs } from './revision-proofs.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
-import { prepareStore } from './store-file.ts';
+import { markLog, prepareStore } from './store-file.ts';
 import { newOperatorToken, newTokenId, tokenHash } from './tokens.ts';
 
 const tenant = 'default';
@@ -106,8 +106,11 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       log: log.child({ part: 'audit' }),
     });
     stops.push(() => checkpoints.stop());
+    const told = await openRevisionProofs(directory.value.keysPath);
     const older =
-      found.value === 'put-back' ? 'the file of the store is another than was used last' : checkpoints.departure;
+      found.value === 'put-back'
+        ? 'the file of the store is another than was used last'
+        : (checkpoints.departure ?? (await keyLoss(store, told)));
     if (older !== undefined) {
       const hold = await store.beginHold({ tenant, hold: { kind: 'put-back', since: now(), why: older } });
       log.error(
@@ -133,12 +136,13 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now, used });
     const claims = claimsOptions(settings);
     const certificateOverlapMs = settings.certificateOverlapSeconds * 1000;
-    const proofs = await openRevisionProofs(directory.value.keysPath);
+    const { proofs } = told;
     const fleet = await Fleet.open(
       { store, tenant, now, policyTime: policyTime.now, log, claims, certificateOverlapMs, proofs },
       await loadActivePolicy({ store, now, log }),
     );
     stops.push(() => fleet.stop());
+    markLog(directory.value);
     const retention = keepFlowsBounded({
       ...{ store, tenant, settings, log },
       taken: () => fleet.flowCounts.records,
@@ -266,6 +270,15 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     await stop();
     throw cause;
   }
+}
+
+/** Without the key by which hosts show what they were told nobody can tell whether the store lacks some of it. */
+async function keyLoss(store: Store, { path, origin }: OpenedProofs): Promise<string | undefined> {
+  if (origin === 'kept') return undefined;
+  const isUsed = (await store.listRuns({ tenant })).some(({ run }) => run !== '');
+  return isUsed
+    ? `${path}, by which hosts show what they were told, was missing or damaged, and is made anew`
+    : undefined;
 }
 
 interface FirstStartParts {

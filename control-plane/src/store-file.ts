@@ -1,9 +1,20 @@
 // The store's file before anything is read from it: whether it is there, whole, and the one that was used last. What cannot be trusted is
 // refused with what to do. Each use marks the file with a number that is kept beside it too, so that a file that was put in another's
-// place is told: quietly where nothing is mixed, and as a refusal where the log of writes (-wal) of the file before lies beside it.
+// place is told: quietly where nothing is mixed, and as a refusal where the log of writes (-wal) of the file before lies beside it. So is a
+// log of another store beside the right file: SQLite would write its pages into it, and tell nobody.
 
 import { randomInt } from 'node:crypto';
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { err, ok, type Result } from '#model/result.ts';
@@ -14,6 +25,7 @@ export interface StorePlaces {
   readonly storePath: string;
   readonly pkiPath: string;
   readonly auditPath: string;
+  readonly keysPath: string;
 }
 
 /** `put-back`: whole, and not the file that was used here last. */
@@ -28,6 +40,8 @@ interface Header {
 /** https://www.sqlite.org/fileformat.html */
 const headerLength = 100;
 const magic = 'SQLite format 3\0';
+/** Of one run: two years of one a second. One in sixty logs of others passes for ours so, and the audit log is to tell it. */
+const mostBegins = 2 ** 26;
 
 /** Rows of what hosts observed: most of a store, and not what decides. Looked through only where something is amiss. */
 const bulkTables = new Set(['flows', 'batches', 'batch_runs', 'host_events']);
@@ -41,9 +55,10 @@ export function prepareStore(places: StorePlaces): Result<StoreFound> {
   const log = `${storePath}-wal`;
   const isLogged = existsSync(log) && statSync(log).size > 0;
   if (!existsSync(storePath)) {
-    const key = [join(places.pkiPath, 'ca-key.pem'), join(places.auditPath, 'key.pem')].find((file) =>
-      existsSync(file),
-    );
+    const keys = [[places.pkiPath, 'ca-key.pem'] as const, [places.auditPath, 'key.pem'] as const];
+    const key = [...keys, [places.keysPath, 'revision.key'] as const]
+      .map(([folder, name]) => join(folder, name))
+      .find((file) => existsSync(file));
     if (key === undefined && !isLogged) return opened(places, 'new');
     return err(
       `${storePath} is missing, and ${key ?? log} is there: without it nothing is known of hosts, policy and operators; ${howToRestore(path)}. To begin anew, with every host to be enrolled again, move ${path} away`,
@@ -56,6 +71,11 @@ export function prepareStore(places: StorePlaces): Result<StoreFound> {
   if (!isLogged && size < header.length) return damaged(`it is cut off at ${size} of ${header.length} bytes`);
   const marks = readMarks(path);
   const isPutBack = marks !== undefined && !marks.includes(header.mark);
+  if (isLogged && !isPutBack && !isOwnLog(log, path)) {
+    return err(
+      `${log} is not the log of writes of ${storePath}: it is of another store, or another program wrote it, and together they would be neither. If you know that what it holds is of no use, move it away; else ${howToRestore(path)}`,
+    );
+  }
   if (isPutBack && isLogged) {
     return err(
       `${storePath} is not the file that was used here last, and ${log} is what was written to that one; together they are neither. If you put a copy of the store back, take it from a backup instead: ${howToRestore(path)}`,
@@ -105,9 +125,42 @@ function markUsed(database: DatabaseSync, path: string): void {
     database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma user_version = ${mark};`);
     // Into the file itself: it is read there without its log.
     database.exec('pragma wal_checkpoint(truncate)');
+    rmSync(logMarkPath(path), { force: true });
     keepMarks(path, [mark]);
   } catch {
     // What cannot be written is told where it matters: by the store, at its first write.
+  }
+}
+
+/** Once this process has written to the store: keeps which log it began, for the next start to know it by. */
+export function markLog({ path, storePath }: Pick<StorePlaces, 'path' | 'storePath'>): void {
+  const begun = readLogSalt(`${storePath}-wal`);
+  if (begun === undefined) return;
+  try {
+    writeWhole(logMarkPath(path), `${begun}\n`);
+  } catch {
+    // On a full disk: then the log is taken as it is found.
+  }
+}
+
+/** A log goes on under its first number, one more each time that it begins anew; those of others begin at random. */
+function isOwnLog(log: string, path: string): boolean {
+  const found = readLogSalt(log);
+  const file = logMarkPath(path);
+  const begun = existsSync(file) ? Number(readFileSync(file, 'utf8')) : Number.NaN;
+  if (found === undefined || !Number.isInteger(begun)) return true;
+  return (found - begun) >>> 0 < mostBegins;
+}
+
+/** Its first salt; undefined where there is no log that SQLite would read. https://www.sqlite.org/fileformat.html#walformat */
+function readLogSalt(log: string): number | undefined {
+  const bytes = Buffer.alloc(32);
+  if (!existsSync(log)) return undefined;
+  const file = openSync(log, 'r');
+  try {
+    return readSync(file, bytes, 0, 32, 0) === 32 ? bytes.readUInt32BE(16) : undefined;
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -134,9 +187,16 @@ function readMarks(path: string): readonly number[] | undefined {
 }
 
 function keepMarks(path: string, marks: readonly number[]): void {
-  const place = `${markPath(path)}.new`;
-  writeFileSync(place, `${marks.join('\n')}\n`, { mode: 0o600, flush: true });
-  renameSync(place, markPath(path));
+  writeWhole(markPath(path), `${marks.join('\n')}\n`);
+}
+
+function writeWhole(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600, flush: true });
+  renameSync(`${path}.new`, path);
+}
+
+function logMarkPath(path: string): string {
+  return join(path, 'store.wal-mark');
 }
 
 function markPath(path: string): string {

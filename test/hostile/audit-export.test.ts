@@ -195,6 +195,8 @@ test('a pruned log whose key is lost is whole by the new key, and told to whoeve
   await pruning.stop();
   await before.close();
   await rm(join(data, 'audit/key.pem'));
+  await expect(openAuditLog(data)).rejects.toThrow(/key\.pem is missing, .*move .*checkpoint\.json away too/);
+  await forgetSigned(data);
   const log = await openAuditLog(data);
   onTestFinished(() => log.close());
   expect(await verifyLog(log.client, undefined)).toMatchObject({ kind: 'intact', since: written.early.seq });

@@ -2,7 +2,7 @@
 // an operator says so; and a store that cannot be trusted is refused at the start, with what to do.
 
 import { existsSync } from 'node:fs';
-import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -64,19 +64,22 @@ async function shop() {
 
 let first: Promise<string> | undefined;
 
-/** The data directory of a control plane that ran twice and was stopped, and what it was between the two. */
+/** The data directory of a control plane that ran twice and was stopped, what it was between the two, and as it was killed in the second. */
 async function stopped() {
   first ??= (async () => {
     const root = await mkdtemp(join(tmpdir(), 'segwall-restore-'));
     const data = join(root, 'data');
     await (await startApiServer({ directory: data })).close();
     await cp(data, join(root, 'older'), { recursive: true });
-    await (await startApiServer({ directory: data })).close();
+    const second = await startApiServer({ directory: data });
+    await operatorOf(second).call('POST', '/api/v1/policy/apply', files(shopPolicy({ mode: 'observe' })));
+    await cp(data, join(root, 'killed'), { recursive: true });
+    await second.close();
     return root;
   })();
   const root = await scratchDirectory();
   await cp(await first, root, { recursive: true });
-  return { root, data: join(root, 'data'), older: join(root, 'older') };
+  return { root, data: join(root, 'data'), older: join(root, 'older'), killed: join(root, 'killed') };
 }
 afterAll(async () => {
   if (first !== undefined) await rm(await first, { recursive: true, force: true });
@@ -141,6 +144,38 @@ test('the file of the store put back by hand: the same, over a restart too, and 
   expect((await call('GET', '/status')).body).not.toHaveProperty('hold');
 });
 
+test('the whole directory put back by hand, which has counted on since: found out by the first host that comes back', async () => {
+  const { data, root, call, host, modes, enforce, stop, start, connected } = await shop();
+  await stop();
+  const older = join(root, 'older');
+  await cp(data, older, { recursive: true });
+  await start();
+  await connected();
+  await enforce();
+  const before = host.proof();
+  await expect.poll(() => host.proof() !== before, { timeout: 60_000 }).toBe(true);
+  await stop();
+  const told = host.applied.length;
+  await rm(data, { recursive: true });
+  await cp(older, data, { recursive: true });
+  // Where no host reaches it, it counts on further than hosts were told.
+  const alone = await startApiServer({ directory: data });
+  for (const role of ['a', 'b', 'c', 'd', 'e', 'f'])
+    await operatorOf(alone).call('PATCH', '/api/v1/workloads/web-1/labels', { set: { role } });
+  const { body } = await operatorOf(alone).call('GET', '/api/v1/status');
+  expect((body as { revision: number }).revision).toBeGreaterThan(host.applied.at(-1)?.revision ?? 0);
+  await alone.close();
+  await start();
+  await connected();
+  expect((await call('GET', '/status')).body).toMatchObject({
+    ...holds('behind'),
+    hold: { ahead: { names: ['web-1'] } },
+  });
+  expect([host.applied.length, modes().at(-1)]).toEqual([told, 'enforce']);
+  await call('POST', '/resume', {});
+  await host.until(({ workloads }) => workloads[0]?.inbound.mode === 'observe');
+});
+
 describe('a store that cannot be trusted is refused at the start, with what to do', () => {
   const cases: readonly [string, (data: string, older: string) => Promise<unknown>, RegExp][] = [
     [
@@ -148,11 +183,42 @@ describe('a store that cannot be trusted is refused at the start, with what to d
       (data) => rm(join(data, 'store.db')),
       /store\.db is missing, and .*ca-key\.pem is there/,
     ],
+    [
+      'missing beside the key of proofs alone',
+      async (data) => {
+        await rm(join(data, 'store.db'));
+        for (const folder of ['pki', 'audit']) await rm(join(data, folder), { recursive: true });
+      },
+      /store\.db is missing, and .*revision\.key is there/,
+    ],
     ['no database', (data) => writeFile(join(data, 'store.db'), 'x'.repeat(5000)), /does not begin as an SQLite/],
     ['empty', (data) => truncate(join(data, 'store.db'), 0), /does not begin as an SQLite/],
     ['cut off', (data) => truncate(join(data, 'store.db'), 40_960), /cut off at 40960 of \d+ bytes/],
     ['overwritten in the middle', scribble, /is damaged: /],
     ['put in the place of one that left a log of writes', putUnderLog, /together they are neither/],
+    ['whole, beside the log of writes of another store', putLogBeside, /is not the log of writes of .*store\.db/],
+    [
+      'without the key of its CA',
+      (data) => rm(join(data, 'pki/ca-key.pem')),
+      /ca\.pem is there and .*ca-key\.pem is not/,
+    ],
+    [
+      'without the certificate of its CA',
+      (data) => rm(join(data, 'pki/ca.pem')),
+      /ca\.pem is missing, and .*server\.pem/,
+    ],
+    [
+      'without both',
+      async (data) => {
+        for (const name of ['ca.pem', 'ca-key.pem']) await rm(join(data, 'pki', name));
+      },
+      /ca-key\.pem and .*ca\.pem are missing/,
+    ],
+    [
+      'without the key of its audit log',
+      (data) => rm(join(data, 'audit/key.pem')),
+      /key\.pem is missing, and .*checkpoint\.json is there/,
+    ],
   ];
   test.each(cases)('%s', async (_, damage, problem) => {
     const { data, older } = await stopped();
@@ -164,21 +230,47 @@ describe('a store that cannot be trusted is refused at the start, with what to d
   });
 
   test('a log of writes that a killed one left is its own, and taken', async () => {
+    const { data, killed } = await stopped();
+    expect((await stat(join(killed, 'store.db-wal'))).size).toBeGreaterThan(0);
+    const [{ revision }, before] = [revisionIn(data), revisionIn(killed, 'immutable')];
+    expect(before.revision).toBeLessThan(revision);
+    const server = await startApiServer({ directory: killed });
+    onTestFinished(() => server.close());
+    const { body } = await operatorOf(server).call('GET', '/api/v1/status');
+    expect(body).toMatchObject({ revision });
+    expect(body).not.toHaveProperty('hold');
+  });
+
+  test('the shared memory of another store beside it says nothing, and is made anew', async () => {
+    const { data, killed } = await stopped();
+    await copyFile(join(killed, 'store.db-shm'), join(data, 'store.db-shm'));
+    const { revision } = revisionIn(data);
+    const server = await startApiServer({ directory: data });
+    onTestFinished(() => server.close());
+    expect((await operatorOf(server).call('GET', '/api/v1/status')).body).toMatchObject({ revision });
+  });
+
+  test('without the key by which hosts show what they were told it starts, and holds', async () => {
     const { data } = await stopped();
-    const left = join(data, 'left');
-    await mkdir(left);
-    const store = new DatabaseSync(join(data, 'store.db'));
-    store.exec('update tenants set revision = 77');
-    for (const end of ['', '-wal']) await copyFile(join(data, `store.db${end}`), join(left, `store.db${end}`));
-    store.close();
-    for (const end of ['', '-wal']) await copyFile(join(left, `store.db${end}`), join(data, `store.db${end}`));
+    await rm(join(data, 'keys'), { recursive: true });
     const server = await startApiServer({ directory: data });
     onTestFinished(() => server.close());
     const { body } = await operatorOf(server).call('GET', '/api/v1/status');
-    expect(body).toMatchObject({ revision: 77 });
-    expect(body).not.toHaveProperty('hold');
+    expect(body).toMatchObject({ hold: { kind: 'put-back', why: expect.stringContaining('revision.key') } });
+    expect(await operatorOf(server).call('POST', '/api/v1/resume', {})).toMatchObject({ status: 200 });
   });
 });
+
+/** `immutable`: of the file alone, without its log of writes. */
+function revisionIn(data: string, how: 'whole' | 'immutable' = 'whole'): { readonly revision: number } {
+  const path = join(data, 'store.db');
+  const store = new DatabaseSync(how === 'whole' ? path : `file:${path}?immutable=1`, { readOnly: true });
+  try {
+    return { revision: Number(store.prepare('select revision from tenants').get()?.['revision']) };
+  } finally {
+    store.close();
+  }
+}
 
 async function scribble(data: string): Promise<void> {
   const path = join(data, 'store.db');
@@ -194,6 +286,15 @@ async function putUnderLog(data: string, older: string): Promise<void> {
   const log = await readFile(join(data, 'store.db-wal'));
   store.close();
   await copyFile(join(older, 'store.db'), join(data, 'store.db'));
+  await writeFile(join(data, 'store.db-wal'), log);
+}
+
+/** Of another control plane, which was killed. */
+async function putLogBeside(data: string, older: string): Promise<void> {
+  const store = new DatabaseSync(join(older, 'store.db'));
+  store.exec('update tenants set revision = 77');
+  const log = await readFile(join(older, 'store.db-wal'));
+  store.close();
   await writeFile(join(data, 'store.db-wal'), log);
 }
 
