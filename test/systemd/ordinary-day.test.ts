@@ -37,6 +37,8 @@ spec:
     - { name: in, from: [any], to: [{ workloads: 'all()' }], services: [tcp/9191] }
 `;
 const ports = [8080, 9090, 9191];
+const data = '/var/lib/segwall-control-plane';
+const service = 'segwall-control-plane';
 
 let lab: Lab;
 let directory: string;
@@ -117,6 +119,11 @@ async function copyIn(packages: readonly string[]): Promise<void> {
 /** Both outputs of dpkg: what the package's scripts say and what goes wrong in them. */
 async function dpkg(...words: string[]): Promise<string> {
   return shell(`dpkg ${words.join(' ')} 2>&1`);
+}
+
+/** What others than the owner may look into, or somebody else owns. */
+async function notOnlyOf(owner: string, folder: string): Promise<string> {
+  return shell(`find ${folder} ! -user ${owner} -o ! -group ${owner} -o -perm /077 | xargs -r ls -ld`);
 }
 
 beforeAll(async () => {
@@ -275,6 +282,45 @@ describe('on an ordinary day', () => {
     await connected();
     expect(await failed()).toEqual([]);
     await expectOpen([8080, 9191]);
+  });
+
+  test('a backup while it runs, and put back with it stopped, as the guides have it: the files stay the service’s own', async () => {
+    const [backup = '', ...more] = blocksOf('docs/guides/operating.md', 'Back up and restore', 'sh');
+    const [restore = '', ...rest] = blocksOf('docs/guides/day-two.md', 'Restore from an old backup', 'sh');
+    expect([more, rest]).toEqual([[], []]);
+    const folder = '/var/backups/segwall-$(date +%F)';
+    expect(await typed(backup)).toContain('backed up');
+    expect(await notOnlyOf('root', folder)).toBe('');
+    expect(await notOnlyOf(service, data)).toBe('');
+    await shell('segwall label web-1 role=idle --wait');
+    await expectOpen(ports);
+    await typed(restore.replaceAll(/\/var\/backups\/\S+/g, folder));
+    expect(await notOnlyOf(service, data)).toBe('');
+    // Tokens hold as of the backup; the file with the first one is no part of it.
+    await shell(`cp -a ${data}.old/first-start.json ${data}`);
+    await connected();
+    expect(await shell('segwall status')).toMatch(
+      /HOLD +since .*: restored from a backup of .*\n +ahead +web-1: told more/,
+    );
+    await expectOpen(ports);
+    await shell('segwall resume --wait');
+    await expectOpen([8080, 9191]);
+    expect(await failed()).toEqual([]);
+  });
+
+  test('… also by the service’s own user, and of a control plane that is stopped', async () => {
+    const by = (command: string) => shell(`runuser -u ${service} -- segwall-control-plane ${command} 2>&1`);
+    await shell(`install -d -o ${service} -g ${service} -m 700 /var/backups/own /srv/anew`);
+    expect(await by(`backup --data ${data} --to /var/backups/own/one`)).toContain('backed up');
+    await shell(`systemctl stop ${service}`);
+    expect(await by(`backup --data ${data} --to /var/backups/own/two`)).toContain('backed up');
+    expect(await shell(`segwall-control-plane backup --data ${data} --to /var/backups/three`)).toContain('backed up');
+    expect(await notOnlyOf(service, `${data} /var/backups/own`)).toBe('');
+    expect(await by(`restore --from /var/backups/own/two --data /srv/anew`)).toContain('segwall resume');
+    expect(await notOnlyOf(service, '/srv/anew')).toBe('');
+    await shell(`systemctl start ${service}`);
+    await connected();
+    expect(await shell('segwall status')).not.toContain('HOLD');
   });
 
   test('removal keeps the rules, says which units lose their own, and holds over a reboot', async () => {
