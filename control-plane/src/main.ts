@@ -31,7 +31,7 @@ async function run(flags: RunFlags): Promise<void> {
     { write: (line: string) => destination.write(framed(safeText(line))) },
   );
   const stopped = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => resolve(signal));
   });
   try {
     // Only now: wrong use is to be told of without loading all there is.

@@ -37,11 +37,13 @@ export interface FleetAgent {
   pid(): number;
   /** Starts `segwall-agent run` unless it runs. */
   start(): void;
-  /** Returns once the process is gone. */
-  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
+  /** Returns once the process is gone, with its exit code, or the signal that ended it. */
+  kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<ProcessEnd>;
   status(): Promise<AgentStatusView | undefined>;
   log(): string;
 }
+
+export type ProcessEnd = number | NodeJS.Signals | undefined;
 
 export interface AgentOptions {
   /** Of `segwall-agent run`; for a test that puts another nft in its PATH. */
@@ -72,7 +74,7 @@ export interface Fleet {
   connected(count: number): Promise<void>;
   /** Returns once the newest policy is in force at these hosts. */
   inForce(hosts: readonly string[]): Promise<void>;
-  killControlPlane(): Promise<void>;
+  killControlPlane(signal?: 'SIGKILL' | 'SIGTERM'): Promise<ProcessEnd>;
   startControlPlane(): Promise<void>;
   controlPlaneLog(): string;
   /** The last lines of every process. */
@@ -225,9 +227,7 @@ export async function startFleet(input: {
         `--- control plane\n${tail(logFile)}`,
         ...[...agents].map(([name, agent]) => `--- agent of ${name}\n${agent.log()}`),
       ].join('\n'),
-    killControlPlane: async () => {
-      if (process_ !== undefined) await endProcess(process_, 'SIGKILL');
-    },
+    killControlPlane: async (signal = 'SIGKILL') => (process_ === undefined ? undefined : endProcess(process_, signal)),
     startControlPlane,
     controlPlaneLog: () => tail(logFile),
     stop: async () => {
@@ -264,9 +264,7 @@ function createAgent(input: {
         env: input.env,
       });
     },
-    kill: async (signal) => {
-      if (child !== undefined) await endProcess(child, signal);
-    },
+    kill: async (signal) => (child === undefined ? undefined : endProcess(child, signal)),
     status: async () => {
       const result = await host.exec([...programs.agent, 'status', '--state', stateDirectory, '--json']);
       return result.exitCode === 0 ? (JSON.parse(result.stdout) as AgentStatusView) : undefined;
@@ -291,11 +289,13 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function endProcess(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-  if (hasEnded(child)) return;
-  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill(signal);
-  await gone;
+async function endProcess(child: ChildProcess, signal: 'SIGKILL' | 'SIGTERM'): Promise<ProcessEnd> {
+  if (!hasEnded(child)) {
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill(signal);
+    await gone;
+  }
+  return child.exitCode ?? child.signalCode ?? undefined;
 }
 
 async function readJson<T>(file: string): Promise<T | undefined> {

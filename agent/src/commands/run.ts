@@ -14,6 +14,9 @@ export interface RunOptions {
   readonly logLevel: LogLevel;
 }
 
+/** Below what the service manager waits before it kills. */
+const stopMostMs = 10_000;
+
 export async function runCommand({ state: path, config, logLevel }: RunOptions): Promise<void> {
   assertStateDirectory(path);
   const state = openStateDirectory(path);
@@ -37,12 +40,23 @@ export async function runCommand({ state: path, config, logLevel }: RunOptions):
     });
   }
   const stop = new AbortController();
-  const onSignal = () => stop.abort();
-  process.once('SIGTERM', onSignal).once('SIGINT', onSignal);
+  const log = createAgentLog(logLevel);
+  const onSignal = () => {
+    if (stop.signal.aborted) return;
+    stop.abort();
+    setTimeout(() => {
+      log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; the rules stay in the kernel');
+      process.exit(1);
+    }, stopMostMs).unref();
+  };
+  // Not `once`: where nobody listens any more, execa's signal-exit, which does while a program of ours runs, ends the process by the signal.
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   try {
     const { runAgent } = await import('../agent.ts');
-    await runAgent({ state, settings: loaded.value.settings, log: createAgentLog(logLevel), signal: stop.signal });
+    await runAgent({ state, settings: loaded.value.settings, log, signal: stop.signal });
   } finally {
     lock.value.release();
   }
+  // A connection to a peer that is gone is no reason to stay until the kernel gives it up.
+  process.exit();
 }
