@@ -103,6 +103,10 @@ export function statusDocument(
     lost: flows.lost(),
     running: true,
     controlPlane: identity.controlPlane,
+    controlPlanes: identity.addresses.standing().map(({ problem, ...one }) => ({
+      ...one,
+      ...(problem === undefined ? {} : { problem: { reason: problem.reason, at: new Date(problem.at).toISOString() } }),
+    })),
     version: agentVersion,
     startedAt,
     pid: process.pid,

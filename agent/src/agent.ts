@@ -27,9 +27,9 @@ import { type AgentParts, reportedStatus, statusDocument } from './agent-status.
 import { findCgroupRoot, parseOwnService } from './cgroup-tree.ts';
 import { CommandError } from './command-error.ts';
 import { createContainerDiscovery, isPeersAddress } from './container-discovery.ts';
-import { parseControlPlaneAddress } from './control-plane-address.ts';
+import { controlPlaneText, parseControlPlaneAddress } from './control-plane-address.ts';
 import { readControlPlaneDenials } from './control-plane-denials.ts';
-import { openControlPlaneReach, reachNames } from './control-plane-reach.ts';
+import { openControlPlaneReach } from './control-plane-reach.ts';
 import { openEnforcement } from './enforcement.ts';
 import { noteEssentials } from './essentials-record.ts';
 import { openEventLog } from './event-log.ts';
@@ -80,8 +80,6 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     throw new CommandError({ ...opened.error, remedy: 'Nothing on this host was changed.', exitCode: 3 });
   }
   const identity = opened.value;
-  const controlPlane = parseControlPlaneAddress(identity.controlPlane);
-  if (!controlPlane.ok) throw new Error(controlPlane.error);
 
   // One failure takes the agent down in order; the kernel keeps its rules and the service manager starts it again.
   const failure = new AbortController();
@@ -97,13 +95,14 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const owner = { uid: process.getuid?.() ?? 0 };
   const proxy = identity.proxy === undefined ? undefined : parseControlPlaneAddress(identity.proxy);
   const reach = await openControlPlaneReach({
-    controlPlane: controlPlane.value,
+    controlPlanes: identity.addresses.all,
+    current: () => identity.addresses.current(),
     ...(proxy?.ok === true && { proxy: proxy.value }),
     stateDirectory: state.path,
     owner,
     unit: parseOwnService(readFileSync('/proc/self/cgroup', 'utf8')),
   });
-  if (!reach.essentials().some(({ name }) => name === reachNames.connection)) await reach.resolve();
+  if (reach.way().addresses.length === 0) await reach.resolve();
   const essentials = () => [...reach.essentials(), ...settings.essentials];
   const events = openEventLog(state.path);
   events.tellUnfinished();
@@ -157,11 +156,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     settings: settings.containers,
     root: cgroups,
     others: () => ({
-      reserved: new Set([
-        ...reach.way().addresses,
-        ...reach.way().resolvers,
-        ...readResolvers(settings.names.resolvers),
-      ]),
+      reserved: new Set([...reach.addresses(), ...readResolvers(settings.names.resolvers)]),
       isPeers: (address) => isPeersAddress(enforcer.held(), address),
     }),
     changed: () => {
@@ -276,8 +271,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     onState(next, peer) {
       if (next !== 'connecting') reach.streamIsWith(peer);
       if (next === 'connected') {
-        log.info({ controlPlane: identity.controlPlane }, 'connected to the control plane');
-        manager.status(`connected to ${identity.controlPlane}`);
+        const controlPlane = controlPlaneText(identity.addresses.current());
+        log.info({ controlPlane }, 'connected to the control plane');
+        manager.status(`connected to ${controlPlane}`);
         flows.nudge();
         // What it was found by now may be another address than the one that is essential.
         void lookUpAgain().catch(fail);

@@ -25,6 +25,30 @@ export function parseControlPlaneAddress(text: string): Result<ControlPlaneAddre
   return ok({ host: bracketed ?? plain ?? '', port });
 }
 
+/** Of one host; each is a hole in its rules. */
+export const controlPlanesMost = 8;
+
+/** Reads one or several, with commas between, in the order in which they are tried. */
+export function parseControlPlaneAddresses(text: string): Result<readonly ControlPlaneAddress[]> {
+  const texts = text.split(',').map((one) => one.trim());
+  if (texts.length > controlPlanesMost)
+    return err(`there are ${texts.length} addresses of the control plane; allowed are ${controlPlanesMost}`);
+  const twice = texts.find((one, at) => texts.indexOf(one) !== at);
+  if (twice !== undefined) return err(`"${twice}" is there twice; allowed is each address once`);
+  const addresses: ControlPlaneAddress[] = [];
+  for (const one of texts) {
+    const address = parseControlPlaneAddress(one);
+    if (!address.ok) return address;
+    addresses.push(address.value);
+  }
+  return ok(addresses);
+}
+
+/** As people write it. */
+export function controlPlaneText({ host, port }: ControlPlaneAddress): string {
+  return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /** For gRPC: addresses are not looked up, names are, at every connection. */
 export function grpcTarget({ host, port }: ControlPlaneAddress): string {
   switch (isIP(host)) {

@@ -3,7 +3,14 @@
 
 import { X509Certificate } from 'node:crypto';
 import { checkServerIdentity, createSecureContext } from 'node:tls';
-import { ChannelCredentials, Client, type ClientReadableStream, Metadata, type ServiceError } from '@grpc/grpc-js';
+import {
+  ChannelCredentials,
+  Client,
+  type ClientReadableStream,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { authorityOf, serverNameFor } from '#wire/authority.ts';
 import { limits } from '#wire/limits.ts';
 import { controlPlaneName, type MethodDefinition } from '#wire/services.ts';
@@ -48,29 +55,25 @@ export interface UnaryCall {
   readonly request: Uint8Array;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
-  /** Default `fail`: where no connection comes about, to try again until the time is over. */
-  readonly unconnected?: 'fail' | 'try-again';
 }
 
 export type UnaryAnswer =
   | { readonly kind: 'answered'; readonly bytes: Uint8Array }
   | { readonly kind: 'failed'; readonly error: ServiceError };
 
-export function callUnary({
-  client,
-  method,
-  request,
-  timeoutMs,
-  signal,
-  unconnected,
-}: UnaryCall): Promise<UnaryAnswer> {
+/** Nobody answered in time, whatever became of the request. */
+export function isAway({ code }: ServiceError): boolean {
+  return code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED;
+}
+
+export function callUnary({ client, method, request, timeoutMs, signal }: UnaryCall): Promise<UnaryAnswer> {
   return new Promise((resolve) => {
     const call = client.makeUnaryRequest<Uint8Array, Uint8Array>(
       method.path,
       method.requestSerialize,
       method.responseDeserialize,
       request,
-      new Metadata({ waitForReady: unconnected === 'try-again' }),
+      new Metadata(),
       { deadline: Date.now() + timeoutMs },
       (error, bytes) => {
         signal?.removeEventListener('abort', cancel);

@@ -1,6 +1,6 @@
 // How the host reaches its control plane, whatever policy says: the addresses its name stands for, or its proxy's, and the resolvers
 // that tell them, are essential entries, and a connection can be tried. The last known addresses stay on disk, for a start
-// without a resolver.
+// without a resolver. Where there are several control planes to try, the way to each is essential at its own port alone.
 
 import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
@@ -23,8 +23,10 @@ export const reachNames = { connection: 'control-plane', names: 'control-plane-d
 export interface ControlPlaneReach {
   /** None while no address is known. */
   essentials(): readonly EssentialEntry[];
-  /** What the entries are to let through, for whoever looks whether they do. */
+  /** What the entries are to let through to the control plane that is tried or in use, for whoever looks whether they do. */
   way(): OwnWay;
+  /** All that the entries open, whichever control plane is in use, and who tells their addresses. */
+  addresses(): readonly Address[];
   /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing; addresses in use and of earlier answers stay for a time. */
   resolve(): Promise<'changed' | 'same'>;
   /** Where the policy stream is connected to, as gRPC tells it ("10.0.0.9:8443"); undefined: nowhere now. */
@@ -34,7 +36,10 @@ export interface ControlPlaneReach {
 }
 
 export interface ReachOptions {
-  readonly controlPlane: ControlPlaneAddress;
+  /** In the order in which they are tried. */
+  readonly controlPlanes: readonly ControlPlaneAddress[];
+  /** Which of them is tried or in use; default the first. */
+  readonly current?: () => ControlPlaneAddress;
   /** The HTTP proxy on the way, where there is one: then it is what this host must reach. */
   readonly proxy?: ControlPlaneAddress;
   readonly stateDirectory: string;
@@ -47,9 +52,69 @@ export interface ReachOptions {
 }
 
 export async function openControlPlaneReach(options: ReachOptions): Promise<ControlPlaneReach> {
-  const { controlPlane, proxy, stateDirectory, owner, unit } = options;
+  const { controlPlanes, current, proxy } = options;
+  // Behind a proxy it is the proxy that is reached, whichever control plane is asked for.
+  const targets = proxy === undefined ? controlPlanes : controlPlanes.slice(0, 1);
+  const ways = await Promise.all(targets.map((target, at) => openReachOf(target, { ...options, at })));
+  const [first] = ways;
+  if (first === undefined) throw new Error('a host has at least one address of its control plane');
+  const inUse = () => ways[current === undefined ? 0 : targets.indexOf(current())] ?? first;
+  if (ways.length === 1) return first;
+  return {
+    essentials: () => mergeEntries(ways.flatMap((way) => way.essentials())),
+    way: () => inUse().way(),
+    addresses: () => [...new Set(ways.flatMap((way) => way.addresses()))],
+    async resolve() {
+      const outcomes = await Promise.all(ways.map((way) => way.resolve()));
+      return outcomes.includes('changed') ? 'changed' : 'same';
+    },
+    streamIsWith(peer) {
+      for (const way of ways) way.streamIsWith(way === inUse() ? peer : undefined);
+    },
+    async tryConnect(signal) {
+      const reached = new AbortController();
+      const until = AbortSignal.any([signal, reached.signal]);
+      const tries = ways.map(async (way) => {
+        const outcome = await way.tryConnect(until);
+        if (!outcome.ok) throw new Error(outcome.error);
+      });
+      const outcome = await Promise.any(tries).then(
+        () => ok(undefined),
+        (error: AggregateError) => err(error.errors.map((failure: Error) => failure.message).join('; ')),
+      );
+      reached.abort();
+      return outcome;
+    },
+  };
+}
+
+/** Entries that differ in their peers alone are one. A name is of one entry: those of other ports than the first's have their port in it. */
+function mergeEntries(entries: readonly EssentialEntry[]): readonly EssentialEntry[] {
+  const merged = new Map<string, EssentialEntry>();
+  for (const entry of entries) {
+    const key = JSON.stringify([entry.name, entry.services]);
+    const before = merged.get(key);
+    const isNamed = [...merged.values()].some(({ name }) => name === entry.name);
+    const [service] = entry.services;
+    const port = service?.kind === 'ports' ? service.low : 0;
+    if (before === undefined && isNamed) merged.set(key, { ...entry, name: `${entry.name}-${port}` });
+    else if (before?.peers.kind !== 'ranges' || entry.peers.kind !== 'ranges') merged.set(key, entry);
+    else {
+      const ranges = normaliseRanges([...before.peers.ranges, ...entry.peers.ranges]);
+      merged.set(key, { ...before, peers: { kind: 'ranges', ranges } });
+    }
+  }
+  return [...merged.values()];
+}
+
+/** `at`: of the first, the file has no name but its own, as before there were several. */
+async function openReachOf(
+  controlPlane: ControlPlaneAddress,
+  options: ReachOptions & { readonly at: number },
+): Promise<ControlPlaneReach> {
+  const { proxy, stateDirectory, owner, unit, at } = options;
   const { host, port } = proxy ?? controlPlane;
-  const path = join(stateDirectory, 'control-plane-addresses');
+  const path = join(stateDirectory, at === 0 ? 'control-plane-addresses' : `control-plane-addresses.${host}`);
   const literal = parseAddress(host);
   const { lookUp = askResolver } = options;
   const startedMs = performance.now();
@@ -67,6 +132,8 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
       if (resolvers.length > 0) entries.push(outbound(reachNames.names, resolvers, [udp(53), tcp(53)]));
       return entries;
     },
+
+    addresses: () => [...addressesNow(), ...resolvers],
 
     way: () => ({ host, port, addresses: addressesNow(), resolvers, ...(unit !== undefined && { unit }) }),
 

@@ -12,8 +12,13 @@ import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enr
 import { fetchPinnedCa, type PinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
 import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest, createHostKey } from './certificate-request.ts';
-import { type ControlPlaneAddress, parseControlPlaneAddress } from './control-plane-address.ts';
-import { callUnary, openClient, type ServiceError } from './control-plane-client.ts';
+import {
+  type ControlPlaneAddress,
+  controlPlaneText,
+  parseControlPlaneAddress,
+  parseControlPlaneAddresses,
+} from './control-plane-address.ts';
+import { callUnary, isAway, openClient, type ServiceError } from './control-plane-client.ts';
 import { createPatience, type Unheard } from './enrol-patience.ts';
 import {
   type EnrolledHost,
@@ -26,7 +31,7 @@ import { connectThroughProxy } from './proxy-connect.ts';
 import { pushbackOf } from './pushback.ts';
 
 export interface EnrollRequest {
-  /** HOST:PORT. */
+  /** HOST:PORT, or several with commas between, which are tried in order and kept with the identity. */
   readonly controlPlane: string;
   /** HOST:PORT of an HTTP proxy on the way there; it is kept with the identity. */
   readonly proxy?: string;
@@ -71,8 +76,8 @@ export interface EnrollError {
 /** On success the identity is on disk and `segwall-agent run` can start. */
 export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHost, EnrollError>> {
   const { stateDirectory, timeoutMs = 10_000, now = () => millis(Date.now()) } = request;
-  const address = parseControlPlaneAddress(request.controlPlane);
-  if (!address.ok) return fail('control-plane-invalid', address.error);
+  const found = parseControlPlaneAddresses(request.controlPlane);
+  if (!found.ok) return fail('control-plane-invalid', found.error);
   const proxy = request.proxy === undefined ? undefined : parseControlPlaneAddress(request.proxy);
   if (proxy?.ok === false) return fail('proxy-invalid', proxy.error);
   const unwritable = (error: unknown) =>
@@ -107,9 +112,9 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
 
   const { patienceMs: ms = defaultPatienceMs, unreachable = 'fail', waiting = () => undefined } = request;
   const patience = createPatience({ ms, unreachable, waiting });
-  const addresses = { address: address.value, proxyAddress: proxy?.value };
+  const proxyAddress = proxy?.value;
   const pinned = await patience.untilHeard(timeoutMs, (tryMs) =>
-    pinnedCaOf({ ...request, ...addresses, timeoutMs: tryMs, now }),
+    firstThere(found.value, (address) => pinnedCaOf({ ...request, address, proxyAddress, timeoutMs: tryMs, now })),
   );
   if (!pinned.ok) return err({ code: pinned.error.code, message: pinned.error.message });
   const ca = pinned.value.caPem;
@@ -117,8 +122,12 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
   const own =
     isRenewal && present.ok ? { own: { key: present.value.key, certificate: present.value.certificate } } : {};
   const renews = isRenewal ? { renewsIdentity: true as const } : {};
-  const question = { ...request, ...addresses, ca, name, key, now, ...own, renews };
-  const reply = await patience.untilHeard(timeoutMs, (tryMs) => askForCertificate({ ...question, timeoutMs: tryMs }));
+  const question = { ...request, proxyAddress, ca, name, key, now, ...own, renews };
+  const reply = await patience.untilHeard(timeoutMs, (tryMs) =>
+    firstThere(found.value, (address) =>
+      askForCertificate({ ...question, address, controlPlane: controlPlaneText(address), timeoutMs: tryMs }),
+    ),
+  );
   if (!reply.ok) return err({ code: reply.error.code, message: reply.error.message });
   if (reply.value.kind === 'refused') return fail(reply.value.code, refusalMessage(reply.value, { ...request, name }));
   const { host, tenant } = reply.value;
@@ -135,6 +144,25 @@ export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHos
 }
 
 const defaultPatienceMs = 300_000;
+
+/** What the first says that is there; where none is, what was wrong with each. */
+async function firstThere<T, E extends Unheard & { readonly message: string }>(
+  addresses: readonly ControlPlaneAddress[],
+  ask: (address: ControlPlaneAddress) => Promise<Result<T, E>>,
+): Promise<Result<T, E>> {
+  const messages: string[] = [];
+  let hadNoRoom = false;
+  for (let at = 0; ; at += 1) {
+    const address = addresses[at];
+    if (address === undefined) throw new Error('there is at least one address');
+    const result = await ask(address);
+    if (result.ok || result.error.isAway !== true) return result;
+    messages.push(result.error.message);
+    hadNoRoom ||= result.error.hadNoRoom === true;
+    if (at < addresses.length - 1) continue;
+    return err({ ...result.error, message: messages.join('; '), ...(hadNoRoom ? { hadNoRoom } : {}) });
+  }
+}
 
 type CaQuestion = Pick<EnrollRequest, 'caFingerprint'> &
   Pick<Question, 'address' | 'proxyAddress' | 'timeoutMs' | 'now'>;
@@ -198,8 +226,7 @@ async function askForCertificate(question: Question): Promise<Result<EnrolReply,
 }
 
 function callError(error: ServiceError, controlPlane: string): EnrollError & Unheard {
-  const isAway = error.code === status.UNAVAILABLE || error.code === status.DEADLINE_EXCEEDED;
-  if (isAway) {
+  if (isAway(error)) {
     return {
       code: 'control-plane-unreachable',
       message: `${controlPlane} did not answer the enrolment (${error.details}); try again, with a new token if this one turns out spent`,

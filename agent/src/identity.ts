@@ -22,8 +22,9 @@ import type { NextCa } from '#wire/authority.ts';
 import { decodeEnrolReply, encodeRenewRequest } from '#wire/enrolment-messages.ts';
 import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest } from './certificate-request.ts';
-import { parseControlPlaneAddress } from './control-plane-address.ts';
-import { type Client, callUnary, openClient } from './control-plane-client.ts';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from './control-plane-address.ts';
+import { type Client, callUnary, isAway, openClient, type UnaryAnswer } from './control-plane-client.ts';
+import { type ControlPlaneList, createControlPlaneList } from './control-plane-list.ts';
 import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import {
   type CertificateTimes,
@@ -40,8 +41,10 @@ import { endorsedCa } from './next-ca.ts';
 export interface Identity {
   readonly host: string;
   readonly tenant: string;
-  /** HOST:PORT. */
+  /** HOST:PORT, or several with commas between. */
   readonly controlPlane: string;
+  /** Which of them the client goes to. */
+  readonly addresses: ControlPlaneList;
   /** HOST:PORT of the HTTP proxy on the way, where there is one. */
   readonly proxy: string | undefined;
   times(): CertificateTimes;
@@ -53,8 +56,8 @@ export interface Identity {
   resetClient(): void;
   /** The control plane does not take the certificate: perhaps it has expired by a clock that is right. Renewal is tried soon. */
   refused(): void;
-  /** Asks for a new certificate now, of the CA that is trusted. The error says why there is none; the old one stays. */
-  renew(): Promise<Result<CertificateTimes>>;
+  /** Asks for a new certificate now, of the CA that is trusted. The error says why there is none; the old one stays. The signal ends the asking. */
+  renew(signal?: AbortSignal): Promise<Result<CertificateTimes>>;
   /** The control plane says, over a connection that the trusted CA's certificate holds for, that another CA takes that one's place. */
   takeNextCa(told: NextCa): Promise<void>;
   /** Renews in time until the signal aborts. Resolves then. */
@@ -80,8 +83,8 @@ const greatestAheadMs = 5 * 60_000;
 export async function openIdentity(options: IdentityOptions): Promise<Result<Identity, IdentityError>> {
   const files = await readIdentityFiles(options.stateDirectory);
   if (!files.ok) return files;
-  const address = parseControlPlaneAddress(files.value.controlPlane);
-  if (!address.ok) return err({ code: 'identity-damaged', message: `agent.json, controlPlane: ${address.error}` });
+  const addresses = parseControlPlaneAddresses(files.value.controlPlane);
+  if (!addresses.ok) return err({ code: 'identity-damaged', message: `agent.json, controlPlane: ${addresses.error}` });
   const proxy = files.value.proxy === undefined ? undefined : parseControlPlaneAddress(files.value.proxy);
   if (proxy?.ok === false) return err({ code: 'identity-damaged', message: `agent.json, proxy: ${proxy.error}` });
   return ok(createIdentity(files.value, options));
@@ -91,7 +94,7 @@ function createIdentity(
   files: IdentityFiles,
   { stateDirectory, log, now = () => millis(Date.now()), moveSpreadMs = defaultMoveSpreadMs }: IdentityOptions,
 ): Identity {
-  const address = assertOk(parseControlPlaneAddress(files.controlPlane));
+  const addresses = createControlPlaneList(assertOk(parseControlPlaneAddresses(files.controlPlane)));
   const proxy = files.proxy === undefined ? undefined : assertOk(parseControlPlaneAddress(files.proxy));
   const listeners = new Set<() => void>();
   let isRefused = false;
@@ -110,7 +113,7 @@ function createIdentity(
   let current: Client | undefined;
 
   const client = (): Client => {
-    current ??= openClient(address, { ca: trusted, own: { key: files.key, certificate } }, proxy);
+    current ??= openClient(addresses.current(), { ca: trusted, own: { key: files.key, certificate } }, proxy);
     return current;
   };
 
@@ -119,14 +122,27 @@ function createIdentity(
     current = undefined;
   };
 
+  /** The address in use first; the next where nobody answers. */
+  async function askForRenewal(caPem: string, request: Uint8Array, signal?: AbortSignal): Promise<UnaryAnswer> {
+    const first = addresses.current();
+    const until = signal === undefined ? {} : { signal };
+    let answer: UnaryAnswer | undefined;
+    for (const address of [first, ...addresses.all.filter((one) => one !== first)]) {
+      // A client of its own: the other one is given up whenever the stream is lost, which without a certificate that holds is all the time.
+      const own = openClient(address, { ca: caPem, own: { key: files.key, certificate } }, proxy);
+      const asking = { client: own, method: enrolmentService.renew, request, timeoutMs: renewTimeoutMs, ...until };
+      answer = await callUnary(asking).finally(() => own.close());
+      if (answer.kind === 'answered' || !isAway(answer.error) || signal?.aborted === true) break;
+    }
+    if (answer === undefined) throw new Error('a host has at least one address of its control plane');
+    return answer;
+  }
+
   /** By the CA that the control plane is known by in this call. */
-  async function renewUnder(caPem: string): Promise<Result<CertificateTimes>> {
+  async function renewUnder(caPem: string, signal?: AbortSignal): Promise<Result<CertificateTimes>> {
     const csr = await createCertificateRequest(files.key, files.host);
     const request = encodeRenewRequest({ csr, clientClock: now() });
-    // A client of its own: the other one is given up whenever the stream is lost, which without a certificate that holds is all the time.
-    const own = openClient(address, { ca: caPem, own: { key: files.key, certificate } }, proxy);
-    const asking = { client: own, method: enrolmentService.renew, request, timeoutMs: renewTimeoutMs };
-    const answer = await callUnary(asking).finally(() => own.close());
+    const answer = await askForRenewal(caPem, request, signal);
     if (answer.kind === 'failed') return err(answer.error.details);
     const reply = decodeEnrolReply(answer.bytes);
     if (!reply.ok) return reply;
@@ -188,10 +204,11 @@ function createIdentity(
   }
 
   /** Of the next CA, where there is one. What fails is tried again, and the certificate of the trusted one is renewed in time meanwhile. */
-  async function moveIfDue(): Promise<void> {
+  async function moveIfDue(signal: AbortSignal): Promise<void> {
     if (next === undefined || moveWaitMs(move, performance.now()) > 0) return;
     const triedAtMs = performance.now();
-    const moved = await renewUnder(next);
+    const moved = await renewUnder(next, signal);
+    if (signal.aborted && !moved.ok) return;
     if (moved.ok) {
       log.info(
         { notAfter: new Date(moved.value.notAfter).toISOString() },
@@ -216,7 +233,7 @@ function createIdentity(
     await pause(Math.random() * renewalStartMs);
     while (!signal.aborted) {
       const before = certificate;
-      await moveIfDue();
+      await moveIfDue(signal);
       if (certificate !== before) {
         state = {
           life: times,
@@ -234,7 +251,8 @@ function createIdentity(
       }
       const triedAtMs = performance.now();
       isRefused = false;
-      const renewed = await renewUnder(trusted);
+      const renewed = await renewUnder(trusted, signal);
+      if (signal.aborted && !renewed.ok) return;
       if (renewed.ok) {
         const wasDue = isRenewalDue(renewed.value, now());
         state = { life: renewed.value, came: { atMs: performance.now(), wasDue }, failures: 0, triedAtMs };
@@ -253,12 +271,13 @@ function createIdentity(
     host: files.host,
     tenant: files.tenant,
     controlPlane: files.controlPlane,
+    addresses,
     proxy: files.proxy,
     times: () => times,
     trusts: () => [new X509Certificate(trusted).fingerprint256.replaceAll(':', '').toLowerCase()],
     client,
     resetClient,
-    renew: () => renewUnder(trusted),
+    renew: (signal) => renewUnder(trusted, signal),
     takeNextCa,
     refused() {
       if (!isRefused) wake();

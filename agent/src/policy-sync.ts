@@ -42,7 +42,7 @@ export interface SyncTimes {
   /** Default 250 and 30,000. */
   readonly backoffLeastMs: number;
   readonly backoffMostMs: number;
-  /** Default 10,000: from opening a stream to the first message. */
+  /** Default 10,000: from opening a stream to the first message; after tries in vain up to three times as long, or a control plane that is slow for all would be so for ever. */
   readonly connectMs: number;
   /** Default 35,000: three heartbeats and a little. As much later than at first may a word come. */
   readonly silenceMs: number;
@@ -51,7 +51,7 @@ export interface SyncTimes {
 }
 
 export interface PolicySyncOptions {
-  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed' | 'refused' | 'takeNextCa'>;
+  readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed' | 'refused' | 'takeNextCa' | 'addresses'>;
   readonly enforcer: Enforcer;
   readonly agentVersion: string;
   /** Called at every status interval: must be cheap. Addresses in canonical text. */
@@ -110,6 +110,8 @@ const defaultTimes: SyncTimes = {
   statusMs: 5_000,
 };
 
+const mostStretch = 3;
+
 type Stream = ClientDuplexStream<Uint8Array, Uint8Array>;
 /** How one stream ended. */
 type Ending =
@@ -157,13 +159,15 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     reason: '',
     cause: 'unreached',
   };
-  const onState = (state: SyncState): void => {
+  const { addresses } = options.identity;
+  const onState = (state: SyncState, peer?: string): void => {
     const { kind, since } = standing;
+    if (state === 'connected') addresses.connected();
     if (state === 'connected') standing = { kind: 'connected', since: millis(Date.now()) };
     else if (kind === 'connected')
       standing = { kind: 'not-connected', since: millis(Date.now()), reason: '', cause: 'unreached' };
     else standing = { ...standing, since };
-    options.onState(state);
+    options.onState(state, peer);
   };
   let session: StreamSession | undefined;
   let shared: SharedIdentity | undefined;
@@ -175,7 +179,9 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     let lastReason = '';
     while (!signal.aborted) {
       onState('connecting');
-      session = new StreamSession({ ...options, onState }, times, memory);
+      const inVain = Math.floor(failures / addresses.all.length);
+      const connectMs = times.connectMs * Math.min(mostStretch, 1.5 ** inVain);
+      session = new StreamSession({ ...options, onState }, { ...times, connectMs }, memory);
       const ending = await session.ended;
       session = undefined;
       if (signal.aborted) break;
@@ -193,13 +199,18 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
         shared = { since: shared?.since ?? millis(Date.now()), reason: ending.sharedWith };
       else if (ending.wasConnected) shared = undefined;
       onState('disconnected');
+      // Who says when to come back, or that another is there, has answered: that is where this agent comes back to.
+      const hasAnswered = ending.retryAfterMs !== undefined || ending.sharedWith !== undefined;
+      addresses.lost(hasAnswered ? 'answered' : ending.wasConnected ? 'connected' : 'tried', ending.reason);
       const cause = ending.sharedWith === undefined ? (ending.refusal ?? 'unreached') : 'shared';
       standing = { kind: 'not-connected', since: standing.since, reason: ending.reason, cause };
       soon = new AbortController();
       // The client waits by itself after a failure; a new one does not.
       options.identity.resetClient();
       failures = ending.wasConnected ? 1 : failures + 1;
-      const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (failures - 1));
+      // A round over all addresses is one failure.
+      const rounds = Math.ceil(failures / addresses.all.length);
+      const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (rounds - 1));
       const ownMs = mostMs * (0.5 + Math.random() / 2);
       const delayMs = Math.max(ownMs, withChance(ending.retryAfterMs ?? 0));
       // News once: a control plane that is back may say no for another reason than the one it was missed for.

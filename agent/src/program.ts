@@ -18,7 +18,10 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   program
     .command('enroll')
     .description('buy this host its certificate with a join token')
-    .requiredOption('--control-plane <host:port>', 'where the control plane listens for agents')
+    .requiredOption(
+      '--control-plane <host:port>',
+      'where the control plane listens for agents; several, with commas between, are tried in order',
+    )
     .requiredOption('--ca-fingerprint <hex>', 'SHA-256 of the control plane’s CA certificate')
     .option(
       '--token-file <file>',
@@ -37,7 +40,10 @@ export function createProgram(finish: (exitCode: number) => void): Command {
   program
     .command('move')
     .description('the control plane has another address: look for it there from the next start on')
-    .requiredOption('--control-plane <host:port>', 'where it listens for agents now')
+    .requiredOption(
+      '--control-plane <host:port>',
+      'where it listens for agents now; several, with commas between, are tried in order',
+    )
     .addOption(state())
     .option('--unchecked', 'without asking it whether it is the one this host was enrolled with', false)
     .action(async (options) => (await import('./commands/move.ts')).moveCommand(options));

@@ -22,7 +22,7 @@ import {
 const anyAddress = (['ipv4', 'ipv6'] as const).map((family) => ({ family, first: 0n, last: lastValue(family) }));
 
 /** Names that the agent itself gives to essential entries. */
-const takenNames: ReadonlySet<string> = new Set(['control-plane', 'control-plane-dns']);
+const takenNames = /^control-plane(-dns|-\d+)?$/;
 
 export interface BadSetting {
   readonly place: SettingPlace;
@@ -169,9 +169,9 @@ class SettingsReader {
     const entry = this.#keys(place, value, ['name', 'direction', 'peers', 'services']);
     if (!isMapping(value)) throw new Refused();
     const name = entry['name'];
-    if (typeof name !== 'string' || !namePattern.test(name) || takenNames.has(name)) {
+    if (typeof name !== 'string' || !namePattern.test(name) || takenNames.test(name)) {
       const allowed =
-        'lower-case letters, digits and "-", at most 63 characters, and not control-plane or control-plane-dns';
+        'lower-case letters, digits and "-", at most 63 characters, and not control-plane, control-plane-dns or control-plane-PORT';
       this.#note([...place, 'name'], name, allowed);
     }
     const direction = entry['direction'];

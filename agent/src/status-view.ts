@@ -61,6 +61,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ],
     ['agent', status.running === true ? `running, process ${status.pid}, since ${status.startedAt}` : 'not running'],
     ['control plane', status.controlPlane && `${status.controlPlane} (${connection(status)})`],
+    ['addresses of it', status.controlPlanes && controlPlanesText(status.controlPlanes)],
     ['certificate', status.certificateEnds && `ends ${status.certificateEnds}`],
     ['revision', revisionText(applied, revision)],
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
@@ -79,6 +80,25 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ...problemRows(status),
   ];
   return rows.flatMap(([name, value]) => (value === undefined || value === '' ? [] : [[name, value] as const]));
+}
+
+const standingTexts: Readonly<Record<NonNullable<AgentStatusDocument['controlPlanes']>[number]['state'], string>> = {
+  'in-use': 'in use',
+  trying: 'tried now',
+  failed: 'not tried now',
+  waiting: 'not needed',
+};
+
+/** One address has its say beside the name already. */
+function controlPlanesText(standings: NonNullable<AgentStatusDocument['controlPlanes']>): string {
+  if (standings.length < 2) return '';
+  return standings
+    .map(({ address, state, problem }) =>
+      problem === undefined
+        ? `${address}: ${standingTexts[state]}`
+        : `${address}: ${standingTexts[state]}; at ${problem.at}: ${problem.reason}`,
+    )
+    .join('\n');
 }
 
 const sourceTexts: Readonly<Record<NamesStatus['source'], string>> = {

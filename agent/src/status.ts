@@ -8,6 +8,7 @@ import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
+import type { ControlPlaneStanding } from './control-plane-list.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 import type { FlowsStatus } from './flow-pipeline.ts';
 import type { NamesStatus } from './names.ts';
@@ -41,6 +42,12 @@ export interface AgentStatusDocument {
   readonly lost: number;
   readonly running: boolean;
   readonly controlPlane: string;
+  /** Each address of it, in the order in which they are tried; `at` in ISO 8601. */
+  readonly controlPlanes?: readonly {
+    readonly address: string;
+    readonly state: ControlPlaneStanding['state'];
+    readonly problem?: { readonly reason: string; readonly at: string };
+  }[];
   readonly version: string;
   readonly startedAt: string;
   readonly pid: number;

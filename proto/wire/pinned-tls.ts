@@ -34,7 +34,7 @@ export type PinnedTlsErrorCode =
 export interface PinnedTlsError {
   readonly code: PinnedTlsErrorCode;
   readonly message: string;
-  /** A connection came about, and it ended, or the time did, before the other side said who it is: as with a control plane that has no room now. */
+  /** The connection ended, or the time did, before the other side said who it is: as with a control plane that has no room now. */
   readonly hadNoRoom?: true;
 }
 
@@ -99,10 +99,11 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
     const through = request.socket === undefined ? {} : { socket: request.socket };
     const socket = connect({ ...options, ...through, rejectUnauthorized: false });
     let isSecure = false;
-    let isConnected = false;
     const settle = (result: Result<readonly Buffer[], PinnedTlsError>) => {
       clearTimeout(timer);
-      socket.destroy();
+      // The end of our handshake is still to go out, or the other side takes it for one that failed.
+      if (result.ok) socket.destroySoon();
+      else socket.destroy();
       resolve(result);
     };
     const timer = setTimeout(() => {
@@ -110,13 +111,10 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
         err({
           code: 'control-plane-unreachable',
           message: `no answer from ${at} within ${timeoutMs} ms; check the address, the port and firewalls between`,
-          ...(isConnected ? { hadNoRoom: true as const } : {}),
+          hadNoRoom: true,
         }),
       );
     }, timeoutMs);
-    socket.once('connect', () => {
-      isConnected = true;
-    });
     socket.once('secureConnect', () => {
       isSecure = true;
       settle(ok(chainOf(socket)));

@@ -66,7 +66,7 @@ const essential = (reach: ControlPlaneReach): readonly string[] =>
 test('a name with another address in each answer keeps the way to the one in use, and to the earlier ones', async () => {
   let answer: readonly string[] = [];
   const reach = await openControlPlaneReach({
-    controlPlane: { host: 'cp.test', port: 8443 },
+    controlPlanes: [{ host: 'cp.test', port: 8443 }],
     stateDirectory: directory,
     owner: { uid: 0 },
     lookUp: async () => answer,
@@ -92,7 +92,7 @@ test('a name with another address in each answer keeps the way to the one in use
     'changed: 10.0.0.1-10.0.0.2 fd00::9',
   ]);
   const next = await openControlPlaneReach({
-    controlPlane: { host: 'cp.test', port: 8443 },
+    controlPlanes: [{ host: 'cp.test', port: 8443 }],
     stateDirectory: directory,
     owner: { uid: 0 },
     lookUp: async () => [],
@@ -120,7 +120,7 @@ test('an address that never answers delays no try, and is let go when another wa
   });
   try {
     const reach = await openControlPlaneReach({
-      controlPlane: { host: 'cp.test', port: 8443 },
+      controlPlanes: [{ host: 'cp.test', port: 8443 }],
       proxy: { host: 'proxy.test', port },
       stateDirectory: directory,
       owner: { uid: 0 },
@@ -140,7 +140,7 @@ test('an address that never answers delays no try, and is let go when another wa
 
 test('where no address answers, the error names each', async () => {
   const reach = await openControlPlaneReach({
-    controlPlane: { host: 'cp.test', port: 8443 },
+    controlPlanes: [{ host: 'cp.test', port: 8443 }],
     stateDirectory: directory,
     owner: { uid: 0 },
     lookUp: async () => ['127.0.0.1', '127.0.0.2'],
@@ -148,4 +148,30 @@ test('where no address answers, the error names each', async () => {
   await reach.resolve();
   const tried = await reach.tryConnect(AbortSignal.abort());
   expect(tried.ok ? '' : tried.error).toBe('127.0.0.1: ABORT_ERR; 127.0.0.2: ABORT_ERR');
+});
+
+test('of several control planes each is opened at its own port alone, and a way to any of them is a way', async () => {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const first = { host: '127.0.0.3', port: 9 };
+  const reach = await openControlPlaneReach({
+    controlPlanes: [first, { host: '10.0.0.1', port: 9 }, { host: '127.0.0.1', port }],
+    stateDirectory: directory,
+    owner: { uid: 0 },
+  });
+  const entries = reach.essentials().map(({ name, peers, services, owner }) => ({
+    entry: `${name}: ${peers.kind === 'ranges' ? peers.ranges.map(rangeText).join(' ') : 'any'}`,
+    services,
+    owner,
+  }));
+  const at = (one: number) => [{ kind: 'ports', protocol: 'tcp', low: one, high: one }];
+  expect(entries).toEqual([
+    { entry: 'control-plane: 10.0.0.1 127.0.0.3', services: at(9), owner: { uid: 0 } },
+    { entry: `control-plane-${port}: 127.0.0.1`, services: at(port), owner: { uid: 0 } },
+  ]);
+  expect(reach.way()).toMatchObject({ host: '127.0.0.3', port: 9, addresses: ['127.0.0.3'] });
+  expect(await reach.tryConnect(new AbortController().signal)).toMatchObject({ ok: true });
+  server.close();
 });

@@ -16,6 +16,7 @@ const readers: Readonly<Record<string, string>> = {
   'agent/src/commands/panic.ts': told,
   'agent/src/control-plane-client.ts':
     'grpc-js takes a deadline by this clock, makes it a span at once, and times that by a timer',
+  'agent/src/control-plane-list.ts': told,
   'agent/src/enroll.ts': 'told to the control plane, which compares the two clocks',
   'agent/src/event-log.ts': told,
   'agent/src/flow-collection.ts': 'instants of flows, and of the boot, which only this clock knows',

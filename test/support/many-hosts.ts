@@ -20,7 +20,8 @@ export interface Enrolling extends ManyHosts {
   /** HOST:PORT for that host. */
   readonly controlPlaneOf: (n: number) => string;
   readonly caFingerprint: string;
-  readonly token: string;
+  /** Taken in turn. */
+  readonly tokens: readonly string[];
   readonly patienceMs: number;
 }
 
@@ -37,14 +38,14 @@ const numbersOf = ({ from, count }: ManyHosts) => Array.from({ length: count }, 
 
 /** All at once, as machines that one template makes. */
 export async function enrolMany(given: Enrolling): Promise<EnrolledMany> {
-  const { directory, controlPlaneOf, caFingerprint, token, patienceMs } = given;
+  const { directory, controlPlaneOf, caFingerprint, tokens, patienceMs } = given;
   const began = performance.now();
   const outcomes = await Promise.all(
     numbersOf(given).map((n) =>
       enroll({
         controlPlane: controlPlaneOf(n),
         caFingerprint,
-        token: new Secret(token),
+        token: new Secret(tokens[n % tokens.length] ?? ''),
         name: nameOf(n),
         stateDirectory: stateOf(directory, n),
         patienceMs,

@@ -245,3 +245,19 @@ describe('a host that asks for a new identity', () => {
     expect(await kept.renew()).toMatchObject({ ok: true });
   });
 });
+
+test('a renewal that nobody answers does not hold up an agent that is told to stop', async () => {
+  const identity = await enrolledAgo(day);
+  const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  fixture.backend.recordCertificate = async () => {
+    asked.resolve();
+    await answer.promise;
+    return true;
+  };
+  const stop = new AbortController();
+  const renewing = identity.renew(stop.signal);
+  await asked.promise;
+  stop.abort();
+  expect(await renewing).toEqual({ ok: false, error: 'Cancelled on client' });
+  answer.resolve();
+});

@@ -40,7 +40,7 @@ function requestWith(change: Partial<EnrollRequest>): EnrollRequest {
     token: new Secret('good'),
     stateDirectory,
     name: 'web-1',
-    timeoutMs: 3000,
+    timeoutMs: 60_000,
     ...change,
   };
 }

@@ -40,7 +40,7 @@ test('hosts behind one address that come faster than it may all get in, and none
     count,
     controlPlaneOf: () => fixture.server.address,
     caFingerprint: fixture.pki.caFingerprint,
-    token: 'good',
+    tokens: ['good'],
     patienceMs: 120_000,
   });
   expect(failures).toEqual([]);
@@ -100,7 +100,7 @@ test('agents are all back after a restart of the control plane, and an operator 
     ...['tokens', 'create', '--labels', 'app=shop', '--uses', String(count), '--ttl', '1h'],
   ]);
   const hosts = { directory, from: 0, count };
-  const enrolling = { controlPlaneOf: () => agents, caFingerprint, token, patienceMs: 120_000 };
+  const enrolling = { controlPlaneOf: () => agents, caFingerprint, tokens: [token], patienceMs: 120_000 };
   expect((await enrolMany({ ...hosts, ...enrolling })).failures).toEqual([]);
   const running = await runMany({ ...hosts, addressOf: (n) => `10.66.0.${n}` });
   onTestFinished(() => running.stop());

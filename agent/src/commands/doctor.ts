@@ -8,7 +8,7 @@ import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host
 import { tableName } from '#agent-core/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
-import { parseControlPlaneAddress } from '../control-plane-address.ts';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from '../control-plane-address.ts';
 import { openControlPlaneReach } from '../control-plane-reach.ts';
 import { certificateTimes, type IdentityFiles, readIdentityFiles } from '../identity-files.ts';
 import { readFreeDisk } from '../kernel-room.ts';
@@ -138,11 +138,11 @@ function checkDisk(statePath: string): Check {
 
 /** With the rules of now, from this process: a table that lets the agent alone through denies nothing to root. */
 async function checkReach(statePath: string, identity: IdentityFiles): Promise<Check> {
-  const controlPlane = parseControlPlaneAddress(identity.controlPlane);
-  if (!controlPlane.ok) return trouble('control plane', 'identity-damaged', controlPlane.error);
+  const controlPlanes = parseControlPlaneAddresses(identity.controlPlane);
+  if (!controlPlanes.ok) return trouble('control plane', 'identity-damaged', controlPlanes.error);
   const proxy = identity.proxy === undefined ? undefined : parseControlPlaneAddress(identity.proxy);
   const reach = await openControlPlaneReach({
-    controlPlane: controlPlane.value,
+    controlPlanes: controlPlanes.value,
     ...(proxy?.ok === true && { proxy: proxy.value }),
     stateDirectory: statePath,
     owner: { uid: 0 },

@@ -4,13 +4,13 @@
 import { X509Certificate } from 'node:crypto';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
-import { parseControlPlaneAddress } from '../control-plane-address.ts';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from '../control-plane-address.ts';
 import { pinnedCaOf } from '../enroll.ts';
 import { readIdentityFiles, writeEnrolledHost } from '../identity-files.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface MoveOptions {
-  /** HOST:PORT. */
+  /** HOST:PORT, or several with commas between. */
   readonly controlPlane: string;
   readonly state: string;
   /** Written without having been reached. */
@@ -21,21 +21,23 @@ const timeoutMs = 10_000;
 
 export async function moveCommand({ controlPlane, state, unchecked }: MoveOptions): Promise<void> {
   assertStateDirectory(state);
-  const address = parseControlPlaneAddress(controlPlane);
-  if (!address.ok) throw notMoved('control-plane-invalid', address.error, 2);
+  const addresses = parseControlPlaneAddresses(controlPlane);
+  if (!addresses.ok) throw notMoved('control-plane-invalid', addresses.error, 2);
   const found = await readIdentityFiles(state);
   if (!found.ok) throw notMoved(found.error.code, found.error.message, 3);
   const { host, tenant, proxy, ca } = found.value;
   if (!unchecked) {
     const through = proxy === undefined ? undefined : parseControlPlaneAddress(proxy);
-    const reached = await pinnedCaOf({
-      caFingerprint: new X509Certificate(ca).fingerprint256,
-      address: address.value,
-      proxyAddress: through?.ok === true ? through.value : undefined,
-      timeoutMs,
-      now: () => millis(Date.now()),
-    });
-    if (!reached.ok) throw notMoved(reached.error.code, reached.error.message, 3);
+    for (const address of addresses.value) {
+      const reached = await pinnedCaOf({
+        caFingerprint: new X509Certificate(ca).fingerprint256,
+        address,
+        proxyAddress: through?.ok === true ? through.value : undefined,
+        timeoutMs,
+        now: () => millis(Date.now()),
+      });
+      if (!reached.ok) throw notMoved(reached.error.code, reached.error.message, 3);
+    }
   }
   await writeEnrolledHost(state, { controlPlane, host, tenant, ...(proxy === undefined ? {} : { proxy }) });
   process.stdout.write(

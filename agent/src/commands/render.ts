@@ -6,7 +6,7 @@ import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
-import { parseControlPlaneAddress } from '../control-plane-address.ts';
+import { parseControlPlaneAddresses } from '../control-plane-address.ts';
 import { openControlPlaneReach } from '../control-plane-reach.ts';
 import { readDhcpUsers } from '../dhcp-users.ts';
 import { type AgentSettings, defaultSettings } from '../settings.ts';
@@ -50,11 +50,12 @@ export async function renderCommand({ ruleSet: source, config, controlPlane }: R
 
 /** A name stands for what the host's own resolver says, which is not asked here. */
 async function wayTo(text: string): Promise<readonly EssentialEntry[]> {
-  const controlPlane = parseControlPlaneAddress(text);
-  if (controlPlane.ok && parseAddress(controlPlane.value.host).ok)
-    return (
-      await openControlPlaneReach({ controlPlane: controlPlane.value, stateDirectory: '', owner: { uid: 0 } })
-    ).essentials();
+  const controlPlanes = parseControlPlaneAddresses(text);
+  if (controlPlanes.ok && controlPlanes.value.every(({ host }) => parseAddress(host).ok)) {
+    const owner = { uid: 0 };
+    const reach = await openControlPlaneReach({ controlPlanes: controlPlanes.value, stateDirectory: '', owner });
+    return reach.essentials();
+  }
   throw new CommandError({
     code: 'control-plane-invalid',
     message: `"${text}" is not ADDRESS:PORT`,

@@ -19,15 +19,21 @@ const ports = { agents: 7443, api: 7444 };
 const natAddress = '10.99.0.1';
 const patienceMs = 300_000;
 
-const policy = `apiVersion: segwall/v1
+/** Of 50 hosts each. */
+const apps = Array.from({ length: 20 }, (_, at) => `app-${at}`);
+const policy = apps
+  .map(
+    (app) => `apiVersion: segwall/v1
 kind: Segment
-metadata: { name: shop }
+metadata: { name: ${app} }
 spec:
-  selector: app == "shop"
+  selector: app == "${app}"
   inbound: enforce
   rules:
-    - { name: in, from: [{ workloads: 'app == "shop"' }], to: [{ workloads: 'app == "shop"' }], services: [tcp/8080] }
-`;
+    - { name: in, from: [{ workloads: 'app == "${app}"' }], to: [{ workloads: 'app == "${app}"' }], services: [tcp/8080] }
+`,
+  )
+  .join('---\n');
 
 interface ControlPlane {
   readonly child: ChildProcess;
@@ -129,16 +135,17 @@ async function measure(): Promise<BenchReport> {
       readonly caFingerprint: string;
     };
     await ask(first, { path: '/api/v1/policy/apply', body: { files: [{ path: 'shop.yaml', text: policy }] } });
-    const made = await ask(first, {
-      path: '/api/v1/tokens',
-      body: { labels: { app: 'shop' }, uses: 2 * half, ttlSeconds: 3600 },
-    });
+    const tokens: string[] = [];
+    for (const app of apps) {
+      const body = { labels: { app }, uses: 2 * half, ttlSeconds: 3600 };
+      tokens.push(String((await ask(first, { path: '/api/v1/tokens', body }))['token']));
+    }
     const enrolling = {
       kind: 'enrol',
       directory,
       port: ports.agents,
       caFingerprint: first.caFingerprint,
-      token: String(made['token']),
+      tokens,
       patienceMs,
     } as const;
     const all = [behindOne, apart];
@@ -186,7 +193,7 @@ async function measure(): Promise<BenchReport> {
     watching.abort();
     const waits = await answers;
     return {
-      method: `${half} hosts enrol at once behind one address, then ${half} each from its own; with all ${2 * half} connected under a policy that selects them the control plane is stopped by SIGTERM and started again, and an operator asks for the status every 50 ms until all are back. One run; hosts are the agent's own code in two processes on the same machine.`,
+      method: `${half} hosts enrol at once behind one address, then ${half} each from its own; with all ${2 * half} connected under a policy of 20 segments the control plane is stopped by SIGTERM and started again, and an operator asks for the status every 50 ms until all are back. One run; hosts are the agent's own code in two processes on the same machine.`,
       results: [
         seconds('500 hosts behind one address have enrolled', nat.tookMs, 60),
         seconds('500 hosts with addresses of their own have enrolled', own.tookMs, 60),

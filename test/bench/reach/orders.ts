@@ -10,7 +10,8 @@ export type HostsOrder =
       /** From where the control plane sees them come. */
       readonly from: { readonly kind: 'own' } | { readonly kind: 'one'; readonly address: string };
       readonly caFingerprint: string;
-      readonly token: string;
+      /** Taken in turn. */
+      readonly tokens: readonly string[];
       readonly patienceMs: number;
     }
   /** Answered when all are connected. */
