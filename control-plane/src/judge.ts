@@ -21,6 +21,7 @@ import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import { renderSuggestion } from '#policy/render-suggestion.ts';
 import { type SuggestedRule, suggestRules } from '#policy/suggest.ts';
+import { likeness, unknownInSelector } from '#policy/unknown-names.ts';
 import { isoTime } from './api/context.ts';
 import { ApiError } from './api/errors.ts';
 import { evidenceView } from './api/evidence.ts';
@@ -71,8 +72,13 @@ async function suggest(job: SuggestJob, { fleet, observed, skipped }: JudgeParts
   const { policy, files, inventory, connected, now } = fleet;
   const known = policy.segments.get(segment);
   if (known === undefined) {
-    const names = [...policy.segments.keys()].join(', ') || 'none';
-    throw new ApiError('not-found', `the active policy has no segment ${segment}; it has ${names}`);
+    const names = [...policy.segments.keys()];
+    const shown = names.length === 0 ? 'none' : names.slice(0, 20).join(', ');
+    const more = names.length > 20 ? ` and ${names.length - 20} more` : '';
+    throw new ApiError(
+      'not-found',
+      `the active policy has no segment "${segment}"${likeness(segment, names)}; it has ${shown}${more}`,
+    );
   }
   const selector = exclude === undefined ? undefined : parseSelector(exclude);
   if (selector?.ok === false) throw new ApiError('bad-request', `exclude: ${selector.error.message}`);
@@ -89,6 +95,7 @@ async function suggest(job: SuggestJob, { fleet, observed, skipped }: JudgeParts
     left: suggestion.left.length,
     coveredFlows: suggestion.coveredFlows,
     skippedFlows: await skipped(),
+    unknown: selector === undefined ? [] : unknownInSelector(selector.value, inventory.workloads.values()),
   };
 }
 

@@ -25,6 +25,8 @@ export interface Page<Entry> {
   readonly entries: readonly Entry[];
   /** Stored rows that are read nowhere, since they are bad. */
   readonly skipped: number;
+  /** Of the filters, what nobody has. */
+  readonly unknown: readonly string[];
 }
 
 export interface PagingClient extends ApiClient {
@@ -56,7 +58,7 @@ export async function openApiClient(
     const response = await exchange({ url, method, token: connection.token, body, tls });
     const answer = parseBody(response.text);
     if (response.status >= 200 && response.status < 300)
-      return { answer, next: response.next, skipped: response.skipped };
+      return { answer, next: response.next, skipped: response.skipped, unknown: response.unknown };
     if (response.status >= 300 && response.status < 400) throw redirected(url, response.status);
     throw new ApiRefusal(response.status, response.status === 401 ? tokenRefused(url, answer) : errorOf(answer));
   };
@@ -67,8 +69,8 @@ export async function openApiClient(
     async *pages<Entry>(path: string) {
       let at: string | undefined = path;
       while (at !== undefined) {
-        const { answer, next, skipped }: Awaited<ReturnType<typeof ask>> = await ask('GET', at);
-        yield { entries: answer as readonly Entry[], skipped };
+        const { answer, next, skipped, unknown }: Awaited<ReturnType<typeof ask>> = await ask('GET', at);
+        yield { entries: answer as readonly Entry[], skipped, unknown };
         if (next === at)
           throw new CommandFailure(
             3,
@@ -127,11 +129,22 @@ interface Exchanged {
   /** Of the next page, without the /api/v1. */
   readonly next: string | undefined;
   readonly skipped: number;
+  readonly unknown: readonly string[];
 }
 
 /** Only a path of this API is followed: the token goes to no other server. */
 export function nextPath(link: string | string[] | undefined): string | undefined {
   return /<\/api\/v1(\/[^>\s]*)>; *rel="next"/.exec(String(link ?? ''))?.[1];
+}
+
+/** What is not as the control plane writes it is left out: it only explains. */
+function textsIn(header: string | string[] | undefined): readonly string[] {
+  try {
+    const texts: unknown = JSON.parse(decodeURIComponent(String(header ?? '[]')));
+    return Array.isArray(texts) ? texts.map(String) : [];
+  } catch {
+    return [];
+  }
 }
 
 async function exchange({ url, method, token, body, tls }: Exchange): Promise<Exchanged> {
@@ -181,7 +194,8 @@ async function exchange({ url, method, token, body, tls }: Exchange): Promise<Ex
     for await (const chunk of response) chunks.push(chunk as Buffer);
     const text = Buffer.concat(chunks).toString('utf8');
     const skipped = Number(response.headers['segwall-skipped-flows'] ?? 0);
-    return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']), skipped };
+    const unknown = textsIn(response.headers['segwall-unknown-names']);
+    return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']), skipped, unknown };
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
     if (tls === undefined && (code === 'ECONNRESET' || code.startsWith('HPE_'))) {

@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
 import { addCounts, countText } from '#model/counts.ts';
+import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
@@ -62,6 +63,7 @@ async function flows(options: FlowOptions): Promise<void> {
   let skippedFlows = 0;
   for await (const page of client.pages<FlowView>(`/flows?${query}`)) {
     skippedFlows = page.skipped;
+    for (const text of page.unknown) printProgress(oneLine(text));
     const taken = page.entries.slice(0, limit - count);
     count += taken.length;
     if (options.json) for (const flow of taken) await streamLine(JSON.stringify(flow));
@@ -137,6 +139,8 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
     ]),
     'the active policy has no rules',
   );
+  if (view.rules.some(({ connections }) => connections > 0))
+    printLine('(a connection that both its ends reported is counted once)');
   printLine('');
   await printTable(
     ['WOULD BE DENIED BY', 'DIRECTION', 'CONNECTIONS'],

@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
 import { countText } from '#model/counts.ts';
+import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/flow-evidence.ts';
 import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
@@ -184,6 +185,7 @@ async function suggest(options: SuggestOptions): Promise<void> {
   else if (options.out === undefined) process.stdout.write(answer.yaml);
   const { rules, left, coveredFlows } = answer;
   printSkipped(answer.skippedFlows);
+  for (const text of answer.unknown) printProgress(`--exclude: ${oneLine(text)}`);
   const alone = rules.filter(({ ends }) => ends === 'one').length;
   printProgress(
     `${counted(rules.length, 'rule')} suggested${alone === 0 ? '' : ` (${alone} on what ONE END ONLY saw: read its comment first)`}; ${counted(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,

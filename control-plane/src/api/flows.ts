@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { addCounts, atLeast } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
+import { unknownFlowNames } from '#policy/unknown-names.ts';
 import type { Fleet } from '../fleet.ts';
 import type { FlowPlace, ListedFlow } from '../store/flows.ts';
 import type { Api } from './app.ts';
@@ -20,6 +21,9 @@ const flowsPaged: Paged<FlowPlace> = {
 
 /** How many stored rows are read nowhere, since their numbers are beyond all bounds. */
 const skippedHeader = 'segwall-skipped-flows';
+
+/** Where no flow matches: sentences on filters that ask for what nobody has, as JSON in percent-encoding. */
+const unknownHeader = 'segwall-unknown-names';
 
 export function flowRoutes(app: Api, context: ApiContext): void {
   const { store, tenant } = context;
@@ -53,6 +57,12 @@ export function flowRoutes(app: Api, context: ApiContext): void {
       if (skipped > 0) reply.header(skippedHeader, String(skipped));
       const placeAt = ({ last_seen, key }: ListedFlow) => ({ lastSeenAt: millis(last_seen), key });
       const page = pageOf(rows, { paged: flowsPaged, reply, placeAt });
+      if (rows.length === 0 && after === undefined) {
+        const { workloads } = context.fleet.inventory();
+        const segments = context.fleet.active.policy.segments.keys();
+        const unknown = unknownFlowNames({ from, to, segment, unit }, { workloads, segments });
+        if (unknown.length > 0) reply.header(unknownHeader, encodeURIComponent(JSON.stringify(unknown)));
+      }
       return page.map((row) => flowView(row, context.fleet));
     },
   );

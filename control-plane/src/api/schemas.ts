@@ -292,6 +292,7 @@ export const suggestAnswer = z.object({
   left: count.describe('flows that no rule is proposed for; the YAML says why'),
   coveredFlows: count.describe('flows that the rules there are allow already'),
   skippedFlows,
+  unknown: names.describe('what the selector of exclude asks for and no workload has'),
 });
 
 // Fleet

@@ -2,11 +2,11 @@
 // is taken once, however often it is sent.
 
 import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
+import { type FunctionModule, sql } from 'kysely';
 import { mostCount } from '#model/counts.ts';
 import type { FlowLoss, FlowRecord } from '#model/flow.ts';
 import type { Millis } from '#model/time.ts';
-import { type FlowRow, goodFlowRow } from './schema.ts';
+import { type FlowRow, goodFlowRow, type Tables } from './schema.ts';
 import type { Transaction } from './transaction.ts';
 
 export const bucketMs = 3_600_000;
@@ -349,6 +349,7 @@ export async function listObserved(
 }
 
 export interface DecisionCount {
+  /** '' of a rule, which lets the same connection through at both its ends. */
   readonly direction: string;
   readonly verdict: string;
   readonly reason: string;
@@ -364,18 +365,43 @@ export async function countDecisions(
   tx: Transaction,
   input: { readonly tenant: string; readonly since: Millis },
 ): Promise<readonly DecisionCount[]> {
-  return tx
+  const decided = tx
     .selectFrom('flows')
-    .select(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail'])
-    .select(({ fn }) => [totalOf('connections').as('connections'), fn.max('last_seen').as('lastSeenAt')])
     .where('tenant', '=', input.tenant)
     .where('last_seen', '>=', input.since)
-    .where(isGoodRow)
+    .where(isGoodRow);
+  const seen = ({ fn }: { readonly fn: FunctionModule<Tables, 'flows'> }) => fn.max('last_seen').as('lastSeenAt');
+  const others = await decided
+    .where('reason', '<>', 'rule')
+    .select(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail', seen])
+    .select(totalOf('connections').as('connections'))
     .groupBy(['direction', 'verdict', 'reason', 'segment', 'rule', 'guardrail'])
+    .orderBy('segment')
+    .execute();
+  // Both ends of a connection that one rule lets through report it: of each pair and service the end that saw more counts.
+  const at = (direction: 'inbound' | 'outbound') =>
+    sql<number>`sum(case when direction = ${direction} then cast(connections as double precision) else 0 end)`;
+  const pairs = decided
+    .where('reason', '=', 'rule')
+    .select(['verdict', 'segment', 'rule', 'guardrail', 'protocol', 'port', seen])
+    .select([clientOf.as('client'), serverOf.as('server'), at('inbound').as('inbound'), at('outbound').as('outbound')])
+    .groupBy(['verdict', 'segment', 'rule', 'guardrail', 'protocol', 'port', clientOf, serverOf])
+    .as('pairs');
+  const most = sql.raw(String(mostCount));
+  const total = sql<number>`sum(case when inbound > outbound then inbound else outbound end)`;
+  const rules = await tx
+    .selectFrom(pairs)
+    .select(['verdict', 'segment', 'rule', 'guardrail', sql<number>`max(pairs.lastSeenAt)`.as('lastSeenAt')])
+    .select(sql<number>`case when ${total} >= ${most} then ${most} else cast(${total} as bigint) end`.as('connections'))
+    .groupBy(['verdict', 'segment', 'rule', 'guardrail'])
     .orderBy('segment')
     .orderBy('rule')
     .execute();
+  return [...rules.map((one) => ({ ...one, reason: 'rule', direction: '' })), ...others];
 }
+
+const clientOf = sql<string>`case when direction = 'outbound' then local else peer end`;
+const serverOf = sql<string>`case when direction = 'outbound' then peer else local end`;
 
 /** Rows that are skipped wherever flows are read, since their numbers are beyond all bounds: none that this version wrote. */
 export async function countBadFlows(tx: Transaction, input: { readonly tenant: string }): Promise<number> {
