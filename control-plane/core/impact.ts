@@ -23,6 +23,7 @@ import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
 import { Comparisons } from './comparisons.ts';
 import { type CompiledFleet, compileFleet } from './compile.ts';
 import { type FlowEvidence, FlowSightings } from './flow-evidence.ts';
+import { type NewCover, newCovers } from './new-covers.ts';
 import { type ObservedFlow, serviceOfFlow } from './observed-flow.ts';
 import type { Inventory, Policy } from './policy.ts';
 import { RulesByService } from './rules-by-service.ts';
@@ -50,6 +51,8 @@ export interface GrantRef extends SegmentRef {
 export interface DirectionImpact {
   readonly mode?: { readonly before: EnforcementMode; readonly after: EnforcementMode };
   readonly grants: Changes<GrantRef>;
+  /** What new and changed grants cover that none covered before, whether or not it was seen. */
+  readonly covers: readonly NewCover[];
   readonly guardrails: Changes<string>;
   /** What the default denies or with which action, the selective services: all else that may differ. */
   readonly defaults: 'same' | 'changed';
@@ -190,9 +193,13 @@ function directionImpact(
   const [left, right] = [before?.[direction], after?.[direction]];
   const isSameMode = left === undefined || right === undefined || left.mode === right.mode;
   const content = { old, next, sets };
+  const grants = changesOf<Grant, GrantRef>(left?.grants ?? [], right?.grants ?? [], { ...content, nameOf: grantRef });
+  const names = new Set([...grants.added, ...grants.changed].map((ref) => JSON.stringify(ref)));
+  const fresh = (right?.grants ?? []).filter((grant) => names.has(JSON.stringify(grantRef(grant))));
   return {
     ...(isSameMode ? {} : { mode: { before: left.mode, after: right.mode } }),
-    grants: changesOf<Grant, GrantRef>(left?.grants ?? [], right?.grants ?? [], { ...content, nameOf: grantRef }),
+    grants,
+    covers: newCovers(fresh, { before: left?.grants ?? [], old, next }),
     guardrails: changesOf<GuardrailDeny, string>(left?.guardrails ?? [], right?.guardrails ?? [], {
       ...content,
       nameOf: ({ guardrail }) => guardrail,

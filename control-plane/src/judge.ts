@@ -2,7 +2,7 @@
 // seconds in a large fleet, so it runs in the judging thread; throws an ApiError for what cannot be asked.
 
 import type { Address } from '#model/address.ts';
-import { atLeast } from '#model/counts.ts';
+import { addCounts, atLeast } from '#model/counts.ts';
 import type { Labels } from '#model/label.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { serviceTermText, serviceText } from '#model/service.ts';
@@ -38,6 +38,9 @@ const fewNames = 20;
 
 /** Flows listed of each kind; all are counted. */
 const mostListed = 1000;
+const mostCoveredRules = 100;
+const mostServices = 20;
+const mostExamples = 3;
 
 /** Of a suggested rule: reporters, and pairs that one end alone saw. */
 const mostWitnesses = 100;
@@ -186,6 +189,7 @@ async function plan(job: PlanJob, { fleet, observed, skipped }: JudgeParts): Pro
       outbound: directionPlan(outbound),
     })),
     unchangedWorkloads: impact.unchangedWorkloads,
+    newlyCovered: coveredView(impact.workloads, holder),
     newlyDenied: listed(impact.flows.newlyDenied),
     newlyAllowed: listed(impact.flows.newlyAllowed),
     newlyWouldDeny: listed(impact.flows.newlyWouldDeny),
@@ -195,6 +199,48 @@ async function plan(job: PlanJob, { fleet, observed, skipped }: JudgeParts): Pro
     warnings,
     testsPassed,
     testFailures: failures,
+  };
+}
+
+/** By rule and direction, in the order of workloads. */
+function coveredView(
+  workloads: readonly WorkloadImpact[],
+  holderOf: (address: Address) => string | undefined,
+): PlanAnswer['newlyCovered'] {
+  const byRule = new Map<
+    string,
+    {
+      rule: string;
+      direction: Direction;
+      workloads: number;
+      pairs: number;
+      services: Set<string>;
+      examples: { workload: string; peer: string }[];
+    }
+  >();
+  for (const impact of workloads) {
+    for (const direction of ['inbound', 'outbound'] as const) {
+      for (const { grant, services, peers, examples } of impact[direction].covers) {
+        const rule = ruleText(grant);
+        const key = `${direction} ${rule}`;
+        const known = byRule.get(key) ?? { rule, direction, workloads: 0, pairs: 0, services: new Set(), examples: [] };
+        byRule.set(key, known);
+        known.workloads += 1;
+        known.pairs = addCounts(known.pairs, peers);
+        for (const service of services) known.services.add(service);
+        for (const peer of examples.slice(0, mostExamples - known.examples.length))
+          known.examples.push({ workload: impact.workload, peer: holderOf(peer as Address) ?? peer });
+      }
+    }
+  }
+  const rules = [...byRule.values()];
+  return {
+    count: rules.length,
+    rules: rules.slice(0, mostCoveredRules).map((one) => ({
+      ...one,
+      ...atLeast(one.pairs),
+      services: [...one.services].slice(0, mostServices),
+    })),
   };
 }
 

@@ -35,7 +35,7 @@ function impact(current: Fleet, draft: Fleet, flows: readonly ObservedFlow[] = [
 }
 
 const none = { added: [], removed: [], changed: [] };
-const untouched = { grants: none, guardrails: none, defaults: 'same' };
+const untouched = { grants: none, covers: [], guardrails: none, defaults: 'same' };
 
 describe('workloads', () => {
   test('that are as before are only counted', () => {
@@ -45,11 +45,13 @@ describe('workloads', () => {
   test('a rule more is a grant at the ends it lands on, and nowhere else', () => {
     const { workloads, unchangedWorkloads } = impact(fleet(), fleet({ rules: [webToApi] }));
     const added = { ...untouched, grants: { ...none, added: [{ segment: 'shop', rule: 'web-to-api' }] } };
+    const covers = [expect.objectContaining({ services: ['tcp/8080'], peers: expect.any(Number) })];
+    const opened = { ...added, covers };
     expect(workloads).toEqual([
-      { host: 'api-1', workload: 'api-1', change: 'changed', inbound: added, outbound: untouched },
-      { host: 'api-2', workload: 'api-2', change: 'changed', inbound: added, outbound: untouched },
-      { host: 'web-1', workload: 'web-1', change: 'changed', inbound: untouched, outbound: added },
-      { host: 'web-2', workload: 'web-2', change: 'changed', inbound: untouched, outbound: added },
+      { host: 'api-1', workload: 'api-1', change: 'changed', inbound: opened, outbound: untouched },
+      { host: 'api-2', workload: 'api-2', change: 'changed', inbound: opened, outbound: untouched },
+      { host: 'web-1', workload: 'web-1', change: 'changed', inbound: untouched, outbound: opened },
+      { host: 'web-2', workload: 'web-2', change: 'changed', inbound: untouched, outbound: opened },
     ]);
     expect(unchangedWorkloads).toBe(2);
   });

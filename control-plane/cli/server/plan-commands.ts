@@ -101,6 +101,7 @@ export async function printPlan(answer: PlanAnswer): Promise<void> {
   );
   const same = answer.unchangedWorkloads;
   printLine(`${counted(same, 'workload')} ${same === 1 ? 'does' : 'do'} not change`);
+  await printCovered(answer.newlyCovered);
   await printFlows('observed flows that would be denied', answer.newlyDenied);
   await printFlows('observed flows that would be allowed again', answer.newlyAllowed);
   await printFlows('observed flows that would pass, recorded as would-deny', answer.newlyWouldDeny);
@@ -113,6 +114,30 @@ export async function printPlan(answer: PlanAnswer): Promise<void> {
     printLine(`${counted(failing, 'test')} ${failing === 1 ? 'fails' : 'fail'}: apply would refuse this`);
   else if (answer.testsPassed > 0)
     printLine(`${counted(answer.testsPassed, 'test')} ${answer.testsPassed === 1 ? 'holds' : 'hold'}`);
+}
+
+/** Seen or not: what a rule opens beyond what was asked for is told here alone. */
+async function printCovered({ count, rules }: PlanAnswer['newlyCovered']): Promise<void> {
+  if (count === 0) return;
+  printLine(
+    `\nwhat rules cover that none covered before, seen or not: ${counted(count, 'rule')}${count > mostShown ? `, the first ${mostShown}` : ''}`,
+  );
+  await printTable(
+    ['RULE', 'DIRECTION', 'WORKLOADS', 'PAIRS', 'SERVICES', 'FOR EXAMPLE'],
+    rules
+      .slice(0, mostShown)
+      .map((one) => [
+        one.rule,
+        one.direction,
+        String(one.workloads),
+        countText(one.pairs),
+        one.services.join(', '),
+        one.examples
+          .map(({ workload, peer }) => `${workload} ${one.direction === 'inbound' ? '←' : '→'} ${peer}`)
+          .join('\n'),
+      ]),
+    '',
+  );
 }
 
 function changesText(changes: {

@@ -238,6 +238,22 @@ export const planAnswer = z.object({
     )
     .readonly(),
   unchangedWorkloads: count,
+  newlyCovered: z
+    .object({
+      count,
+      rules: z.array(
+        z.object({
+          rule: z.string(),
+          direction: z.enum(['inbound', 'outbound']),
+          workloads: count.describe('at which the rule covers something new'),
+          pairs: count.describe('of such a workload and a peer: an address, a range or a name'),
+          atLeast,
+          services: names,
+          examples: z.array(z.object({ workload: z.string(), peer: z.string() })),
+        }),
+      ),
+    })
+    .describe('what rules cover that none covered before, whether or not it was seen; the first 100 rules'),
   newlyDenied: plannedFlows,
   newlyAllowed: plannedFlows,
   newlyWouldDeny: plannedFlows,
