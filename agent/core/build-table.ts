@@ -32,6 +32,7 @@ import {
   type Table,
 } from './table.ts';
 import type { NamedUnits } from './unit-sets.ts';
+import { deniesByPolicy, withoutStamps } from './unstamped-table.ts';
 
 /**
  * A decision's own line at the end of the lines that find it spares first packets a jump (0.009 of a new connection's cost), and is
@@ -57,6 +58,8 @@ export interface TableRequest {
   readonly previous?: Table;
   /** Elements of verdict maps that a change may have the kernel walk through (peer-layout.ts). */
   readonly mostWalks?: number;
+  /** Of what its own policy denies nothing: whether it stamps connections all the same. Default: it does. */
+  readonly whileObserving?: 'stamp' | 'withhold';
 }
 
 /** What a process of the host sends from when a published port is asked for over loopback. */
@@ -188,7 +191,7 @@ export function buildTable(request: TableRequest): Table | undefined {
   };
   if (isExhausted) return undefined;
   const capacities = new Capacities(request.numbering.capacities);
-  return assemble({
+  const table = assemble({
     marks,
     workloads,
     gates,
@@ -221,6 +224,7 @@ export function buildTable(request: TableRequest): Table | undefined {
       capacities: capacities.chosen,
     }),
   });
+  return request.whileObserving === 'withhold' && !deniesByPolicy(table) ? withoutStamps(table) : table;
 }
 
 function assemble(parts: {
@@ -336,6 +340,7 @@ function assemble(parts: {
   }
   return {
     marks,
+    stamps: 'written',
     chains,
     maps,
     counters: new Set([

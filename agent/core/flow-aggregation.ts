@@ -13,6 +13,7 @@ import type { ConntrackEntry } from './conntrack-message.ts';
 import { isQueryable } from './conntrack-query.ts';
 import { type DeniedCount, deniedTimeoutMinutes } from './denied-sets.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
+import type { Table } from './table.ts';
 
 /** One end of one connection, as it is judged. */
 export interface LocalEnd {
@@ -29,6 +30,8 @@ export interface Attribution {
   readonly localAddresses: ReadonlySet<Address>;
   /** By which address of this host others know what ends at an address that is not its own: a guest's, which it answers for. */
   readonly standsFor?: (local: Address) => Address;
+  /** Whether marks are stamped; `withheld`: they say nothing but that a connection was denied. Default: they are. */
+  readonly stamps?: Table['stamps'];
   /** The decision that a connection's mark names; undefined for a number no longer known. */
   readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
   /** What a decision says to this peer: one that cuts off from quarantined peers is one for all of them. As it stands by default. */
@@ -128,8 +131,14 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   let purpose: ListPurpose = { kind: 'progress' };
   let denied = new Map<string, { readonly packets: number; readonly expiresAt: number }>();
 
-  /** A number with epoch 0: the decision it names denies. */
-  const isDenied = (mark: number) => marks.epochOf(mark) === 0 && marks.numberOf(mark) !== 0;
+  const areStamped = () => attribution?.stamps !== 'withheld';
+  /** A number with epoch 0: the decision it names denies. Where marks are others', theirs may look so. */
+  const isDenied = (mark: number) => {
+    const number = marks.numberOf(mark);
+    if (marks.epochOf(mark) !== 0 || number === 0) return false;
+    return areStamped() || attribution?.decisionOf(number)?.end.verdict === 'deny';
+  };
+  const numberIn = (mark: number) => (areStamped() ? marks.numberOf(mark) : 0);
 
   function place(request: {
     readonly end: LocalEnd;
@@ -177,7 +186,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   /** The record of a connection, or undefined where it is none of ours or nothing is to be counted for it. */
   function recordOf(entry: ConntrackEntry, at: Millis): OpenRecord | undefined {
     if (attribution === undefined) return undefined;
-    const number = marks.numberOf(entry.mark);
+    const number = numberIn(entry.mark);
     const decided = number === 0 ? undefined : attribution.decisionOf(number);
     if (decided !== undefined) {
       return place({ end: localEnd(entry, decided.direction), number, decided: decided.end, at });
@@ -213,7 +222,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 
   /** Where a container's other end is of this host too, both were judged and the mark names one. */
   function otherRecordOf(entry: ConntrackEntry, at: Millis): OpenRecord | undefined {
-    const decided = attribution?.decisionOf(marks.numberOf(entry.mark));
+    const decided = attribution?.decisionOf(numberIn(entry.mark));
     if (attribution === undefined || decided === undefined || entry.client === entry.server) return undefined;
     const other = decided.direction === 'inbound' ? 'outbound' : 'inbound';
     const end = localEnd(entry, other);

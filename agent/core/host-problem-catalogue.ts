@@ -125,9 +125,9 @@ export const hostProblemCatalogue = {
   'mark-read': {
     told: 'agents',
     meaning:
-      'Rules of another program read bits of the connection mark that are Segwall’s, as routing by connection mark does: what they see there changes with each policy.',
+      'Rules of another program read bits of the connection mark that are Segwall’s, as routing by connection mark does. While nothing is denied on this host Segwall writes none; once anything is, what they see there changes with each policy.',
     remedy:
-      'Have it read its own bits alone, or give Segwall others with `connections: { markMask: … }`, as the finding says.',
+      'Before you enforce: have it read its own bits alone, or give Segwall others with `connections: { markMask: … }`, as the finding says.',
   },
   'others-override': {
     told: 'agents',

@@ -4,6 +4,7 @@
 import type { Millis } from '#model/time.ts';
 import { type ForeignFinding, findingText } from './foreign-rules.ts';
 import { type HostProblemCode, type HostProblemEntry, hostProblemCatalogue } from './host-problem-catalogue.ts';
+import type { Table } from './table.ts';
 
 export interface HostProblem {
   readonly code: HostProblemCode;
@@ -31,6 +32,8 @@ export interface HostCondition {
   readonly conntrack: { readonly entries: number; readonly most: number } | undefined;
   readonly freeDisk: { readonly bytes: number; readonly blocks: 'some' | 'none' } | undefined;
   readonly foreign: readonly ForeignFinding[];
+  /** Whether what is in force stamps connections. */
+  readonly stamps: Table['stamps'];
   readonly unjudgedBridges: readonly string[];
   /** Addresses of containers that are not believed, in words. */
   readonly claimedAddresses: readonly string[];
@@ -89,24 +92,30 @@ function policyProblems({ opened, applied, policyProblem }: HostCondition): read
   return problems;
 }
 
+/** What is not told apart meanwhile. */
+const withheldText =
+  '; while nothing is denied none is written, and connections are told by the host’s rules: not by those of its units, nor those between its own workloads';
+
 function foreignProblems({
   foreign,
+  stamps,
   unjudgedBridges,
   claimedAddresses,
   unjudgedUnits,
   outwardBridges,
 }: HostCondition): readonly HostProblem[] {
+  const markText = (finding: ForeignFinding) => `${findingText(finding)}${stamps === 'withheld' ? withheldText : ''}`;
   const weakening = foreign.filter(({ effect }) => effect === 'weakens');
   return [
     ...weakening.map(
       (finding): HostProblem => ({
         code: finding.kind === 'mark' ? 'mark-shared' : 'others-override',
-        text: findingText(finding),
+        text: finding.kind === 'mark' ? markText(finding) : findingText(finding),
       }),
     ),
     ...foreign
       .filter(({ effect }) => effect === 'misled')
-      .map((finding): HostProblem => ({ code: 'mark-read', text: findingText(finding) })),
+      .map((finding): HostProblem => ({ code: 'mark-read', text: markText(finding) })),
     ...outwardBridges.map(
       (bridge): HostProblem => ({
         code: 'unjudged-guests',

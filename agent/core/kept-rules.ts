@@ -6,7 +6,7 @@ import { buildTable } from './build-table.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import type { Numbering } from './numbering.ts';
 import { type Table, tableName } from './table.ts';
-import { statedMask } from './table-state.ts';
+import { statedMarks } from './table-state.ts';
 import { bootstrapScript, nothingStanding } from './transaction.ts';
 import type { NamedUnits } from './unit-sets.ts';
 
@@ -17,6 +17,8 @@ export interface KeptRulesRequest {
   readonly numbering: Numbering;
   readonly epoch: number;
   readonly marks: MarkLayout;
+  /** As of buildTable. */
+  readonly whileObserving?: 'stamp' | 'withhold';
   /** Units that systemd itself tells the kernel of. */
   readonly namedUnits: NamedUnits;
   /** Whose sockets may be a DHCP client's or server's. */
@@ -29,11 +31,11 @@ const inPlaceOf = `add table ${tableName}\ndelete table ${tableName}\n`;
 
 /** Undefined where the numbers do not fit into the marks. It names no cgroup: at a boot there are none, and nft would refuse all of it. */
 export function keptScript(request: KeptRulesRequest): string | undefined {
-  const { epoch, marks, digestOf } = request;
+  const { epoch, digestOf } = request;
   const ruleSet = withoutTimed(request.ruleSet);
   const table = buildTable({ ...request, ruleSet });
   if (table === undefined) return undefined;
-  const state = { revision: ruleSet.revision, epoch, digest: digestOf(table), ...statedMask(marks) };
+  const state = { revision: ruleSet.revision, epoch, digest: digestOf(table), ...statedMarks(table) };
   return inPlaceOf + bootstrapScript(table, state, nothingStanding);
 }
 

@@ -9,14 +9,15 @@ const attribute = { tupleOriginal: 1, mark: 8, zone: 18, markMask: 21 } as const
 const flagRequest = 1;
 const nested = 0x8000;
 
-/** Clears `bits` in every mark where they are not as in `but`. */
+/** Clears `bits` in every mark where they are not as in `but`; given `where`, only in marks for which it holds. */
 export interface MarkSweep {
   readonly bits: number;
   readonly but: number;
+  readonly where?: (mark: number) => boolean;
 }
 
 /** One update for each entry of a dump's datagram whose bits are neither 0 nor `but`, written one after the other. */
-export function sweepRequests(bytes: Uint8Array, { bits, but }: MarkSweep): readonly Uint8Array[] {
+export function sweepRequests(bytes: Uint8Array, { bits, but, where }: MarkSweep): readonly Uint8Array[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const updates: Uint8Array[] = [];
   eachMessage(view, ({ subsystem, from, to }) => {
@@ -31,7 +32,7 @@ export function sweepRequests(bytes: Uint8Array, { bits, but }: MarkSweep): read
       return true;
     });
     const standing = (mark & bits) >>> 0;
-    if (tuple === undefined || standing === 0 || standing === but) return true;
+    if (tuple === undefined || standing === 0 || standing === but || where?.(mark) === false) return true;
     updates.push(updateMessage({ family: view.getUint8(from - familyHeaderBytes), tuple, zone, bits }));
     return true;
   });

@@ -2,6 +2,7 @@
 // changes in the same transaction as the rest.
 
 import { defaultMarkMask, type MarkLayout, maskText } from './mark-layout.ts';
+import type { Table } from './table.ts';
 
 /** What a fresh agent reads back from the kernel: which policy is loaded, and under which epoch. */
 export interface TableState {
@@ -11,7 +12,7 @@ export interface TableState {
   readonly digest: string;
   /** The bits of the connection mark that the table takes for its own; absent: the default mask's. */
   readonly markMask?: number;
-  /** Bits in which stamps of another layout or numbering may stand: until they are swept no mark is believed. */
+  /** Bits in which stamps of another layout or numbering may stand, or others' values: until they are swept no mark is believed. */
   readonly unswept?: number;
 }
 
@@ -32,6 +33,14 @@ export function stateText({ revision, epoch, digest, markMask, unswept }: TableS
 /** Of a table's state, what says which mask it was made with. */
 export function statedMask({ mask }: MarkLayout): Pick<TableState, 'markMask'> {
   return mask === defaultMarkMask ? {} : { markMask: mask };
+}
+
+/** The same, and that a table which withholds stamps leaves marks as they are: whoever stamps after it must sweep them first. */
+export function statedMarks({
+  marks,
+  stamps,
+}: Pick<Table, 'marks' | 'stamps'>): Pick<TableState, 'markMask' | 'unswept'> {
+  return { ...statedMask(marks), ...(stamps === 'withheld' && { unswept: marks.mask }) };
 }
 
 const stateWords =

@@ -119,6 +119,8 @@ export interface UnitTargets {
 export interface Table {
   /** By which its rules stamp, and believe stamps. */
   readonly marks: MarkLayout;
+  /** `withheld`: it writes no mark on what it lets pass, and believes none (unstamped-table.ts). */
+  readonly stamps: 'written' | 'withheld';
   /** In order of creation; a chain that a map names is among them. */
   readonly chains: ReadonlyMap<string, Chain>;
   readonly maps: ReadonlyMap<string, ElementMap>;

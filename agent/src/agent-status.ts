@@ -176,6 +176,7 @@ function conditionOf({
     conntrack: readConntrackRoom(),
     freeDisk: readFreeDisk(statePath),
     foreign: enforcement.foreign.findings(),
+    stamps: enforcement.enforcer.stamps(),
     unjudgedBridges: containers.view()?.unjudgedBridges ?? [],
     outwardBridges: guests().outward,
     unjudgedUnits: discovery.elsewhere().map(unitElsewhereText),

@@ -126,7 +126,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     failed: fail,
     log,
   });
-  const { enforcer, names, foreign } = enforcement;
+  const { enforcer, names } = enforcement;
 
   // ---- what is seen
 
@@ -333,7 +333,6 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
   resolving.unref();
   const statusServer = await serveStatus(state.socketPath, () => statusDocument(parts, { syncState, addressStanding }));
-  void foreign.look().catch(fail);
 
   // ---- running, until stopped
 

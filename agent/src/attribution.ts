@@ -15,6 +15,7 @@ export interface AttributionRequest {
   /** Those of them that others can reach it by. */
   readonly published: readonly Address[];
   readonly essentials: readonly EssentialEntry[];
+  readonly stamps?: NonNullable<Attribution['stamps']>;
   readonly decisionOf: Attribution['decisionOf'];
 }
 
@@ -24,6 +25,7 @@ export function attributionOf({
   hostAddresses,
   published,
   essentials,
+  stamps = 'written',
   decisionOf,
 }: AttributionRequest): Attribution {
   const holders = new Map<Address, string>();
@@ -66,6 +68,7 @@ export function attributionOf({
     // Groups and broadcasts are not shareable: what the host listens to is told as it is.
     standsFor: (local) =>
       localAddresses.has(local) || !isShareable(local) ? local : (known[familyOf(local)] ?? local),
+    stamps,
     decisionOf,
     ...(ruleSet === undefined
       ? {}

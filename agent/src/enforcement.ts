@@ -17,10 +17,12 @@ import type { EventLog } from './event-log.ts';
 import { createForeignWatch, type ForeignWatch } from './foreign-watch.ts';
 import { livePeersAmong } from './live-peers.ts';
 import { sweepMarks } from './mark-sweep.ts';
+import { createMarkUse } from './mark-use.ts';
 import { createNames, type Names } from './names.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 import { createNft, type Nft } from './nft.ts';
 import { insertOpenSockets } from './open-sockets.ts';
+import { createOwedChange } from './owed-change.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyClock } from './policy-clock.ts';
 import type { AgentSettings } from './settings.ts';
@@ -73,8 +75,17 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     stateDirectory: state.path,
     nft,
     log,
-    liveAmong: (addresses) => livePeersAmong(addresses, marks),
+    liveAmong: (addresses) => livePeersAmong(addresses, { marks, stamps: enforcer.stamps() }),
     learning: 'on',
+  });
+  let othersTold: () => void = () => undefined;
+  const foreign = createForeignWatch({ nft, marks, log, told: () => othersTold() });
+  // Before the first table: nothing is stamped that others use.
+  await foreign.look();
+  const markUse = createMarkUse({
+    setting: settings.connections.stamps,
+    findings: foreign.findings,
+    changed: () => void stampsChange.ask().catch(options.failed),
   });
   const enforcer = createEnforcer({
     nft,
@@ -95,11 +106,18 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     elements,
     names,
     policyTime: clock.now,
+    markUse,
     panic,
     async hearStrangers() {
       if (watch.ok) await watch.value.hearAll();
       return guard.state();
     },
+  });
+  const stampsChange = createOwedChange({
+    make: () => enforcer.refresh(),
+    what: 'the table could not follow what others do with connection marks',
+    failed: options.failed,
+    log,
   });
   // Before the start, or what it loads would be heard of too late to be known as ours.
   const withRevision = (details: ReadonlyMap<string, string>) =>
@@ -119,7 +137,6 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     },
     log,
   });
-  const foreign = createForeignWatch({ nft, marks, log });
   const watch = openTableWatch({
     table: tableName.split(' ')[1] ?? '',
     isOwn: (text) => enforcer.isOwnState(text),
@@ -131,6 +148,8 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
   if (!watch.ok) log.error({ reason: watch.error }, 'changes of the table by others will not be noticed');
   const started = await enforcer.start();
   reportStart(started, { log, events });
+  othersTold = markUse.look;
+  markUse.look();
   return {
     nft,
     enforcer,
@@ -140,6 +159,8 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     startProblem: started.kind === 'failed' ? `the last good revision could not be loaded: ${started.problem}` : '',
     close() {
       guard.close();
+      stampsChange.close();
+      markUse.close();
       units.close();
       elements.close();
       foreign.close();

@@ -15,7 +15,8 @@ import type { Decision } from '#agent-core/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import type { OwnWay } from '#agent-core/own-way.ts';
-import { statedMask } from '#agent-core/table-state.ts';
+import type { Table } from '#agent-core/table.ts';
+import { statedMarks } from '#agent-core/table-state.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { createDecisionNames } from './decision-names.ts';
@@ -71,6 +72,8 @@ export interface TableEnforcer extends Enforcer {
   start(): Promise<StartOutcome>;
   /** Whoever let a connection in or denied it, by the number in its mark. Also for rules that are gone. */
   decisionOf(number: number): Decision | undefined;
+  /** Whether what is in force stamps connections; where nothing is in force, as if it did. */
+  stamps(): Table['stamps'];
   /** The rule set in force loaded again under settings that changed (essential entries). */
   refresh(): Promise<ApplyOutcome | undefined>;
   /** By which time what is in force was made, and when time alone makes it another; `refresh` then. */
@@ -152,7 +155,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   const held: Held = {
     current: () => inForce,
     isOpened: () => isOpened,
-    stateOf: (state) => ({ ...state, ...statedMask(marks) }),
+    stateOf: (state, table) => ({ ...state, ...statedMarks(table) }),
     found: (next) => {
       inForce = next;
     },
@@ -187,7 +190,11 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
           current() {
             if (isOpened || inForce === undefined) return undefined;
             const { ruleSet, table, epoch, digest } = inForce;
-            return { table, epoch, stateAt: (at) => held.stateOf({ revision: ruleSet.revision, epoch: at, digest }) };
+            return {
+              table,
+              epoch,
+              stateAt: (at) => held.stateOf({ revision: ruleSet.revision, epoch: at, digest }, table),
+            };
           },
           begun(epoch) {
             if (inForce === undefined) return;
@@ -251,7 +258,10 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     const { revision } = ruleSet;
     const epoch = await epochs.next(before);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
-    const loaded = await loader.loadOnUnsureGround(table, held.stateOf({ revision, epoch: epoch.value, digest }));
+    const loaded = await loader.loadOnUnsureGround(
+      table,
+      held.stateOf({ revision, epoch: epoch.value, digest }, table),
+    );
     if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
     isOpened = false;
     await held.keep({ ruleSet, table, digest, ...loaded.value });
@@ -274,6 +284,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     refresh: () => inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet))),
     relearn: () =>
       inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, { saving: 'soon' }))),
+    stamps: () => inForce?.table.stamps ?? 'written',
     judged: () => (inForce === undefined ? undefined : making.judged(inForce.table)),
     isOwnState: loader.isOwnState,
     heedPanic: () => inTurn(async () => undefined),

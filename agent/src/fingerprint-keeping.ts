@@ -79,8 +79,8 @@ export function createFingerprintKeeping(options: {
   const remember = async (listing: string): Promise<void> => {
     const inForce = held.current();
     if (inForce === undefined) return;
-    const { ruleSet, epoch, digest } = inForce;
-    const state = stateText(held.stateOf({ revision: ruleSet.revision, epoch, digest }));
+    const { ruleSet, table, epoch, digest } = inForce;
+    const state = stateText(held.stateOf({ revision: ruleSet.revision, epoch, digest }, table));
     const nftVersion = await loader.nftVersion();
     await saving.writeFingerprint({ state, listing, nftVersion, place: placeOfTables() });
   };

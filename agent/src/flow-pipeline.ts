@@ -93,6 +93,7 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
         hostAddresses: options.hostAddresses().all,
         published: options.hostAddresses().published,
         essentials: options.essentials(),
+        stamps: enforcer.stamps(),
         decisionOf: (number) => enforcer.decisionOf(number),
       }),
     log,

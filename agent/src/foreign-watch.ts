@@ -17,9 +17,13 @@ export interface ForeignWatch {
   close(): void;
 }
 
-/** Proxies of clusters rewrite thousands of rules every few seconds; listing them costs CPU. */
+/**
+ * Proxies of clusters rewrite thousands of rules every few seconds, and listing them costs CPU: a twentieth of the time at the most, and
+ * whatever it costs once a minute, since others' rules may route by marks that we write (mark-use.ts).
+ */
 const settleMs = 2000;
-const apartMs = 60_000;
+const apartMostMs = 60_000;
+const apartTimes = 20;
 
 export function createForeignWatch(options: {
   readonly nft: Nft;
@@ -33,6 +37,7 @@ export function createForeignWatch(options: {
   const { nft, marks, log, root = '/' } = options;
   let findings: readonly ForeignFinding[] = [];
   let lastLookAt = Number.NEGATIVE_INFINITY;
+  let lookTookMs = 0;
   let waiting: NodeJS.Timeout | undefined;
   let hasFailed = false;
 
@@ -41,6 +46,7 @@ export function createForeignWatch(options: {
     waiting = undefined;
     lastLookAt = performance.now();
     const listing = await listOthers(nft);
+    lookTookMs = performance.now() - lastLookAt;
     if (listing === undefined) {
       if (!hasFailed) log.warn('the tables of others could not be listed: whether they override ours is not known');
       hasFailed = true;
@@ -62,6 +68,7 @@ export function createForeignWatch(options: {
   return {
     findings: () => findings,
     changed() {
+      const apartMs = Math.min(apartMostMs, lookTookMs * apartTimes);
       const waitMs = Math.max(settleMs, lastLookAt + apartMs - performance.now());
       waiting ??= setTimeout(() => void look(), waitMs).unref();
     },
@@ -106,6 +113,19 @@ function findOutside(root: string): readonly ForeignFinding[] {
       .split('\n')
       .filter((name) => name !== '');
     if (names.length === 0) continue;
+    if (
+      /^connmark$/im.test(
+        textOf(`${root}proc/net/${family}_tables_matches`) + textOf(`${root}proc/net/${family}_tables_targets`),
+      )
+    )
+      findings.push({
+        effect: 'misled',
+        kind: 'mark-read',
+        table: `${family}tables-legacy`,
+        chain: '',
+        rule: names.join(', '),
+        text: 'rules of the older iptables are in use, which cannot be looked into here, and what reads and writes connection marks in them is loaded; if none does, say connections: { stampWhileObserving: always } in agent.yaml',
+      });
     findings.push({
       effect: 'denies',
       kind: 'unseen',

@@ -22,6 +22,6 @@ export interface Held {
   keep(next: InForce, when?: Saving): Promise<void>;
   /** Whether someone at the console opened the host: what is held then is not in the kernel. */
   isOpened(): boolean;
-  /** With what our state rule says of the layout of marks. */
-  stateOf(state: Pick<TableState, 'revision' | 'epoch' | 'digest'>): TableState;
+  /** With what our state rule says of marks. */
+  stateOf(state: Pick<TableState, 'revision' | 'epoch' | 'digest'>, table: Table): TableState;
 }

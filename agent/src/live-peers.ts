@@ -3,13 +3,17 @@
 
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
+import type { Table } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
 
 export async function livePeersAmong(
   addresses: ReadonlySet<Address>,
-  marks: MarkLayout = defaultMarks,
+  { marks, stamps }: { readonly marks: MarkLayout; readonly stamps: Table['stamps'] } = {
+    marks: defaultMarks,
+    stamps: 'written',
+  },
 ): Promise<Result<ReadonlySet<Address>>> {
   const live = new Set<Address>();
   const decoder = createConntrackDecoder();
@@ -18,8 +22,8 @@ export async function livePeersAmong(
     message: renderDumpRequest(1),
     take: (bytes) =>
       decoder.decode(bytes, ({ server, mark }) => {
-        // Without an epoch it was denied, or nobody judged it.
-        if (marks.epochOf(mark) !== 0 && addresses.has(server)) live.add(server);
+        // Without an epoch it was denied, or nobody judged it; where none is stamped, it may have been let pass.
+        if ((stamps === 'withheld' || marks.epochOf(mark) !== 0) && addresses.has(server)) live.add(server);
       }),
   });
   return listed.ok ? ok(live) : listed;

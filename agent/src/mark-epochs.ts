@@ -20,6 +20,8 @@ export interface MarkEpochs {
   sweepAll(): Promise<Result<void>>;
   /** Clears these bits of all marks; gives of how many. */
   sweep(bits: number): Promise<Result<number>>;
+  /** Clears all of ours in the marks that look like a stamp of a decision up to this number; others' are left. */
+  takeBack(lastDecision: number): Promise<Result<number>>;
   /** Whether marks that this layout and numbering would misread may stand. */
   isInDoubt(): boolean;
   /** The bits in which marks may mislead: of the epoch alone where none is in doubt. */
@@ -50,6 +52,13 @@ export function createMarkEpochs(options: {
       staleBits = marks.epochMask;
     },
     sweep: (bits) => sweepMarks({ bits, but: 0 }),
+    takeBack(lastDecision) {
+      const isStamp = (mark: number) => {
+        const number = marks.numberOf(mark);
+        return marks.epochOf(mark) !== 0 && number !== 0 && number <= lastDecision;
+      };
+      return sweepMarks({ bits: marks.mask, but: 0, where: isStamp });
+    },
     next: async (current) => {
       const last = given !== undefined && isAfter(given, current) ? given : current;
       const next = last < lastEpoch ? last + 1 : firstEpoch;
@@ -81,7 +90,14 @@ export function needsSweep(current: number): boolean {
   return current === middleEpoch || current >= lastEpoch;
 }
 
-/** What a state says of marks that a layout would misread, as bits to be swept; 0: none. */
-export function misreadBits(marks: MarkLayout, { markMask = defaultMarkMask, unswept = 0 }: TableState): number {
-  return markMask === marks.mask && unswept === 0 ? 0 : (markMask | unswept) >>> 0;
+/**
+ * What a state says of marks that a layout would misread, as bits to be swept; 0: none. Of a table that withheld its stamps the marks are all
+ * others', who keep what is not ours now.
+ */
+export function misreadBits(
+  marks: MarkLayout,
+  { markMask = defaultMarkMask, unswept = 0 }: Pick<TableState, 'markMask' | 'unswept'>,
+): number {
+  if (markMask === marks.mask && unswept === 0) return 0;
+  return unswept === markMask ? marks.mask : (markMask | unswept) >>> 0;
 }

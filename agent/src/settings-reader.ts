@@ -16,6 +16,7 @@ import {
   defaultSettings,
   type NameSettings,
   namesMost,
+  stampSettings,
   type UnitSettings,
 } from './settings.ts';
 
@@ -142,13 +143,20 @@ class SettingsReader {
   }
 
   #connections(value: unknown): ConnectionSettings {
-    const { markMask } = this.#keys(['connections'], value, ['markMask']);
-    if (markMask === undefined) return defaultSettings.connections;
+    const { markMask, stampWhileObserving = defaultSettings.connections.stamps } = this.#keys(['connections'], value, [
+      'markMask',
+      'stampWhileObserving',
+    ]);
+    const chosen = stampSettings.find((setting) => setting === stampWhileObserving);
+    if (chosen === undefined)
+      this.#note(['connections', 'stampWhileObserving'], stampWhileObserving, stampSettings.join(', '));
+    const connections = { ...defaultSettings.connections, stamps: chosen ?? defaultSettings.connections.stamps };
+    if (markMask === undefined) return connections;
     const mask = typeof markMask === 'string' && /^0x[0-9a-f]{1,8}$/i.test(markMask) ? Number(markMask) : markMask;
     const layout = typeof mask === 'number' ? markLayoutOf(mask) : markLayoutOf(0);
-    if (layout.ok) return { marks: layout.value };
+    if (layout.ok) return { ...connections, marks: layout.value };
     this.#note(['connections', 'markMask'], markMask, layout.error);
-    return defaultSettings.connections;
+    return connections;
   }
 
   #essentials(value: unknown): readonly EssentialEntry[] {
@@ -291,5 +299,8 @@ export const defaultKeys: Readonly<Record<string, unknown>> = {
   },
   units: 'off',
   containers: 'off',
-  connections: { markMask: `0x${defaultSettings.connections.marks.mask.toString(16).padStart(8, '0')}` },
+  connections: {
+    markMask: `0x${defaultSettings.connections.marks.mask.toString(16).padStart(8, '0')}`,
+    stampWhileObserving: defaultSettings.connections.stamps,
+  },
 };

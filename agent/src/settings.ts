@@ -37,9 +37,14 @@ export type ContainerSettings =
   | { readonly kind: 'off' }
   | { readonly kind: 'discover'; readonly reachable: readonly AddressRange[] };
 
-/** `marks`: which bits of the connection mark are ours; other programs have the rest. */
+/** `unless-used`: by what is found of others. `never`: for users of the mark that are not found, such as tc or eBPF. */
+export type StampSetting = 'unless-used' | 'never' | 'always';
+export const stampSettings: readonly StampSetting[] = ['unless-used', 'never', 'always'];
+
+/** `marks`: which bits of the connection mark are ours; other programs have the rest. `stamps`: whether they are written where nothing is denied. */
 export interface ConnectionSettings {
   readonly marks: MarkLayout;
+  readonly stamps: StampSetting;
 }
 
 export interface AgentSettings {
@@ -65,7 +70,7 @@ export const defaultSettings: AgentSettings = {
   },
   units: [],
   containers: { kind: 'off' },
-  connections: { marks: defaultMarks },
+  connections: { marks: defaultMarks, stamps: 'unless-used' },
 };
 
 /** The most that settings allow, of one name and in all. */

@@ -68,13 +68,14 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const isNewTable =
       before === undefined ||
       numbered === undefined ||
+      before.table.stamps !== table.stamps ||
       revokesAnything(before.table, table) ||
       !isSamePlacement(before.table, table);
     const digest = digestOf(table);
     if (held.isOpened()) {
       // Kept as it would be loaded, so that what nft would refuse is refused now.
       if (numbered === undefined) epochs.doubt(marks.mask);
-      const state = held.stateOf({ revision, epoch: before?.epoch ?? firstEpoch, digest });
+      const state = held.stateOf({ revision, epoch: before?.epoch ?? firstEpoch, digest }, table);
       // The check wakes conntrack for a moment, which would take whoever speaks just then for the client of a connection it never saw begin.
       await options.beforeFirstTable?.();
       const checked = await nft.check(bootstrapScript(table, state, nothingStanding));
@@ -93,14 +94,14 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     if (isNewTable) await beforeNarrowing?.();
     const epoch = isNewTable ? await epochs.next(current) : ok(current);
     if (!epoch.ok) return refused(epoch.error);
-    const state = held.stateOf({ revision, epoch: epoch.value, digest });
+    const state = held.stateOf({ revision, epoch: epoch.value, digest }, table);
     let loaded: Result<Loaded>;
     if (before === undefined) {
       // Of a table that stands nothing but its state is known, least of all what its numbers mean.
       loaded = await (standing === undefined
         ? loader.loadOnUnsureGround(table, state)
         : loader.loadOverOtherMarks(table, state, misreadBits(marks, standing)));
-    } else if (numbered === undefined || epochs.isInDoubt()) {
+    } else if (numbered === undefined || !isSureOfMarks(before.table, table)) {
       loaded = await loader.loadOverOtherMarks(table, state, marks.mask);
     } else {
       loaded = await changeOrLoad(before, table, { state, isNewEpoch: isNewTable });
@@ -109,6 +110,10 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     await held.keep({ ruleSet, table, digest, ...loaded.value }, saving);
     return { kind: 'applied', revision };
   };
+
+  /** Whether the change may keep the marks as they are: none is in doubt, or nothing reads them before and after. */
+  const isSureOfMarks = (before: Table, next: Table): boolean =>
+    next.stamps === 'withheld' ? before.stamps === 'withheld' : !epochs.isInDoubt();
 
   const changeOrLoad = async (before: InForce, table: Table, given: Change): Promise<Result<Loaded>> => {
     const { state } = given;

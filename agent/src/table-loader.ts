@@ -269,6 +269,18 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     return loaded;
   };
 
+  /** What our stamps say in marks that are others' too, nobody but others reads from now on: they go. Others' values stay. */
+  const loadWithheld = async (table: Table, state: TableState): Promise<Result<Loaded>> => {
+    const hasStamped = !epochs.isInDoubt();
+    epochs.doubt((epochs.staleBits() | marks.mask) >>> 0);
+    const loaded = await bootstrap(table, { ...state, unswept: marks.mask });
+    if (!loaded.ok || !hasStamped) return loaded;
+    const taken = await epochs.takeBack(table.numbering.nextDecision - 1);
+    if (!taken.ok) log.error({ reason: taken.error }, 'stamps could not be taken out of marks that others use');
+    else log.info({ connections: taken.value }, 'stamps taken out of connection marks, which others use');
+    return loaded;
+  };
+
   return {
     readState,
     stands,
@@ -276,7 +288,8 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     commitElements,
     prepare,
     withUnits,
-    loadOverOtherMarks,
+    loadOverOtherMarks: (table, state, bits) =>
+      table.stamps === 'withheld' ? loadWithheld(table, state) : loadOverOtherMarks(table, state, bits),
     isOwnState,
     transactions: () => transactions,
     withWhoseHands: async (work) => {
@@ -288,9 +301,12 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
       return { value, hands: isOurs ? 'ours' : 'not-ours-alone' };
     },
     remove: () => removeTable(nft),
-    load: (table, state) =>
-      epochs.isInDoubt() ? loadOverOtherMarks(table, state, epochs.staleBits()) : bootstrap(table, state),
+    load(table, state) {
+      if (table.stamps === 'withheld') return loadWithheld(table, state);
+      return epochs.isInDoubt() ? loadOverOtherMarks(table, state, epochs.staleBits()) : bootstrap(table, state);
+    },
     loadOnUnsureGround: async (table, state) => {
+      if (table.stamps === 'withheld') return loadWithheld(table, state);
       const before = await epochs.sweepAll();
       if (!before.ok) return before;
       const stood = await stands();

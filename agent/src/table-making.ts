@@ -1,7 +1,7 @@
 // Makes the table of a rule set, with the host's own part of it (essential entries, addresses, units that systemd tells of, what names
 // stand for) and what grants as it is at that moment.
 
-import { buildTable } from '#agent-core/build-table.ts';
+import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
 import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import type { Numbering } from '#agent-core/numbering.ts';
@@ -29,8 +29,17 @@ export interface TableMakingOptions {
   readonly namedUnits?: () => NamedUnits;
   /** Absent, the sets of domain names hold what the rule set says. */
   readonly names?: NamesOfTable;
+  /** Whether connections are stamped where nothing is denied, read at every change. Absent: they are. */
+  readonly markUse?: MarkUse;
   /** The time by which rules end and windows turn. Absent: the host's own clock. */
   readonly policyTime?: () => Millis;
+}
+
+/** What others do with the connection mark (mark-use.ts). */
+export interface MarkUse {
+  whileObserving(): NonNullable<TableRequest['whileObserving']>;
+  /** What was in force before withheld its stamps, or had not come to them. */
+  wereLeft(): void;
 }
 
 /** Undefined where the numbers do not fit into the marks. */
@@ -41,6 +50,8 @@ export interface TableMaking {
   of(ruleSet: HostRuleSet, previous?: Table): MakeTable;
   /** By which time a table was made here. */
   judged(table: Table): Judged | undefined;
+  /** A start found marks that what was in force left as they were. */
+  marksWereLeft(): void;
   /** The table is also what would be made now, as `made` was. */
   judgedAgain(table: Table, made: Table): void;
 }
@@ -72,6 +83,7 @@ export function createTableMaking(options: TableMakingOptions): TableMaking {
       essentials: essentials(),
       ownAddresses: ownAddresses?.() ?? [],
       namedUnits: namedUnits?.() ?? new Map(),
+      whileObserving: options.markUse?.whileObserving() ?? 'stamp',
       ...(guests === undefined ? {} : { guests }),
       ...(options.dhcpUsers === undefined ? {} : { dhcpUsers: options.dhcpUsers() }),
       ...(mostWalks === undefined ? {} : { mostWalks }),
@@ -87,6 +99,7 @@ export function createTableMaking(options: TableMakingOptions): TableMaking {
   return {
     of,
     judged: (table) => judgements.get(table),
+    marksWereLeft: () => options.markUse?.wereLeft(),
     judgedAgain(table, made) {
       const judged = judgements.get(made);
       if (judged !== undefined) judgements.set(table, judged);

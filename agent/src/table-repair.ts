@@ -39,7 +39,7 @@ export function createTableRepair(options: TableRepairOptions): TableRepair {
     // Notices that were lost may have been of our own last change, or of a stranger's beside it: what stands tells.
     const isUnheard = cause === 'overrun';
     const inspection = isUnheard
-      ? await fingerprints.inspect(held.stateOf({ revision, epoch: inForce.epoch, digest }))
+      ? await fingerprints.inspect(held.stateOf({ revision, epoch: inForce.epoch, digest }, table))
       : undefined;
     if (inspection?.kind === 'as-left') {
       fingerprints.again();
@@ -47,7 +47,7 @@ export function createTableRepair(options: TableRepairOptions): TableRepair {
     }
     const epoch = await epochs.next(inForce.epoch);
     const chosen = epoch.ok ? epoch.value : inForce.epoch;
-    const state = held.stateOf({ revision, epoch: chosen, digest });
+    const state = held.stateOf({ revision, epoch: chosen, digest }, table);
     const { value, hands } = await loader.withWhoseHands(async () => {
       const result = await loader.load(table, state);
       return { loaded: result, listing: inspection === undefined ? undefined : await fingerprints.listInTurn() };

@@ -83,7 +83,8 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
       return { kind: 'panic', revision, ...problem };
     }
     const last = { record, table, digest, inspection: await fingerprints.inspect(kernel) };
-    if (kernel === undefined || kernel.digest !== digest || epochs.isInDoubt()) {
+    const isBelieved = table.stamps === 'withheld' || !epochs.isInDoubt();
+    if (kernel === undefined || kernel.digest !== digest || !isBelieved) {
       return withProblem(await loadLast(last, kernel));
     }
     held.found({ ruleSet: record.ruleSet, table, epoch: kernel.epoch, digest });
@@ -98,7 +99,9 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
   const make = async (record: LastGoodRecord, kernel: TableState | undefined): Promise<Table | undefined> => {
     const { ruleSet, numbering, markMask, unswept = 0 } = record;
     const isSameMask = markMask === marks.mask && unswept === 0;
-    const otherBits = kernel === undefined ? (isSameMask ? 0 : markMask | unswept) : misreadBits(marks, kernel);
+    // Whoever wrote this may have known others that use these marks, and that are not there yet at a boot.
+    if (unswept !== 0 || kernel?.unswept !== undefined) making.marksWereLeft();
+    const otherBits = misreadBits(marks, kernel ?? { markMask, unswept });
     if (otherBits === 0) epochs.believe();
     else epochs.doubt((otherBits | marks.mask) >>> 0);
     const makeUnder = making.of(ruleSet);
@@ -112,7 +115,10 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
     const { ruleSet } = last.record;
     const next = await epochs.next(kernel.epoch);
     if (!next.ok) return { kind: 'failed', problem: next.error };
-    const loaded = await loader.load(table, held.stateOf({ revision: ruleSet.revision, epoch: next.value, digest }));
+    const loaded = await loader.load(
+      table,
+      held.stateOf({ revision: ruleSet.revision, epoch: next.value, digest }, table),
+    );
     if (!loaded.ok) return { kind: 'failed', problem: loaded.error };
     await held.keep({ ruleSet, table, digest, ...loaded.value });
     return told(last, { epoch: loaded.value.epoch, loaded: 'same-table' });
@@ -124,7 +130,7 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
     // The kernel's own word goes first: the disk may have missed a wrap, or be full since yesterday.
     const epoch = await epochs.next(kernel?.epoch ?? record.epoch);
     if (!epoch.ok) return { kind: 'failed', problem: epoch.error };
-    const state = held.stateOf({ revision: ruleSet.revision, epoch: epoch.value, digest });
+    const state = held.stateOf({ revision: ruleSet.revision, epoch: epoch.value, digest }, table);
     const loaded = await (kernel === undefined ? loader.loadOnUnsureGround(table, state) : loader.load(table, state));
     if (!loaded.ok)
       return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };

@@ -15,6 +15,7 @@ const well: HostCondition = {
   conntrack: { entries: 100, most: 262_144 },
   freeDisk: { bytes: 1 << 30, blocks: 'some' },
   foreign: [],
+  stamps: 'written',
   unjudgedBridges: [],
   claimedAddresses: [],
   unjudgedUnits: [],

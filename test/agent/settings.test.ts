@@ -54,9 +54,16 @@ const bad: readonly (readonly [string, string])[] = [
     'connections.markMask is 32767; allowed: a mask of 32 bits, at least 16 of them set, such as 0x0fffffff',
   ],
   ['connections: { markMask: "0xfffffffff" }', 'connections.markMask is "0xfffffffff"; allowed: a mask of 32 bits'],
+  [
+    'connections: { stampWhileObserving: yes }',
+    'connections.stampWhileObserving is "yes"; allowed: unless-used, never, always',
+  ],
   ['connections: { markMask: -1 }', 'connections.markMask is -1; allowed: a mask of 32 bits'],
-  ['connections: { mask: 1 }', 'connections.mask is 1; allowed: no such setting; the keys here are markMask'],
-  ['connections: 0xffff', 'connections is 65535; allowed: the keys markMask'],
+  [
+    'connections: { mask: 1 }',
+    'connections.mask is 1; allowed: no such setting; the keys here are markMask, stampWhileObserving',
+  ],
+  ['connections: 0xffff', 'connections is 65535; allowed: the keys markMask, stampWhileObserving'],
   ['facts: { region: "a b" }', 'facts.region is "a b"; allowed: letters, digits'],
 ];
 

@@ -58,7 +58,7 @@ interface Kept {
   readonly isToLoadNow: boolean;
 }
 
-function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRecord): Kept {
+function keptOf({ ruleSet, essentials, numbering, epoch, markMask, unswept }: LastGoodRecord): Kept {
   const layout = markLayoutOf(markMask);
   const marks = layout.ok ? layout.value : defaultMarks;
   const namedUnits = readUnitDropIns();
@@ -68,6 +68,7 @@ function keptOf({ ruleSet, essentials, numbering, epoch, markMask }: LastGoodRec
     numbering,
     epoch,
     marks,
+    whileObserving: unswept === undefined ? 'stamp' : 'withhold',
     namedUnits,
     dhcpUsers: readDhcpUsers(),
     digestOf,

@@ -35,6 +35,8 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
     const essentials = stored.kind === 'found' ? stored.record.essentials : [];
     const layout = stored.kind === 'found' ? markLayoutOf(stored.record.markMask) : undefined;
     const marks = layout?.ok === true ? layout.value : defaultMarks;
+    // Others that use these marks may come later in the boot.
+    const whileObserving = stored.kind === 'found' && stored.record.unswept !== undefined ? 'withhold' : 'stamp';
     const nft = createNft();
     const log = createAgentLog('warn');
     // What was known of names still holds until its time is up; nothing is learnt before there is a network.
@@ -43,7 +45,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       stateDirectory: state,
       nft,
       log,
-      liveAmong: (addresses) => livePeersAmong(addresses, marks),
+      liveAmong: (addresses) => livePeersAmong(addresses, { marks, stamps: enforcer.stamps() }),
       learning: 'off',
     });
     const clock = await openPolicyClock(state);
@@ -65,6 +67,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       },
       names,
       policyTime: clock.now,
+      markUse: { whileObserving: () => whileObserving, wereLeft: () => undefined },
       panic: openPanicFlag(state),
     });
     const outcome = await enforcer.start();
