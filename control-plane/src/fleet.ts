@@ -55,7 +55,7 @@ import { FlowIntake } from './flow-intake.ts';
 import { reportedEntry, storedEntries, storedInside } from './host-entries.ts';
 import { HostHappenings } from './host-happenings.ts';
 import { HostNotes } from './host-notes.ts';
-import { HostPresences, presenceProblem } from './host-presence.ts';
+import { HostPresences, type PresenceCounts, presenceProblem } from './host-presence.ts';
 import { believedStatus, reportedAddresses } from './host-report.ts';
 import { type StoredYielding, storedYielding, withCurrentName, yieldingOf } from './name-yielding.ts';
 import { type Naming, namingOf, type OfflineAsked, type OfflineHost, offlineHosts } from './offline-hosts.ts';
@@ -321,8 +321,11 @@ export class Fleet implements AgentBackend {
       fleet.#history.set(entry.name, history);
       fleet.#inventory.rememberHost(entry, remembered);
     }
-    for (const { name, ephemeralMs, absentSince } of stored.hosts) {
+    for (const { name, ephemeralMs, absentSince = upMs, lastConnectedAt } of stored.hosts) {
       fleet.#ephemeral.add(name, ephemeralMs, absentSince);
+      // Absence is counted in the time that a control plane was up: so this is no earlier than it was.
+      if (lastConnectedAt !== undefined)
+        fleet.#presences.remember(name, { lastConnectedAt, goneMs: upMs - absentSince, now: now() });
     }
     fleet.#inventory.claims.remembered();
     fleet.#inventory.setDeclared(active.policy.workloads);
@@ -474,6 +477,10 @@ export class Fleet implements AgentBackend {
       if (text !== undefined) names.push(text === '' ? segment.name : `${segment.name}(${text})`);
     }
     return names;
+  }
+
+  presenceCounts(): PresenceCounts {
+    return this.#presences.counts(this.#elapsedMs());
   }
 
   /** Hosts whose identity a second agent tries to use, in order. */
@@ -1500,7 +1507,7 @@ export class Fleet implements AgentBackend {
     const trouble = live === undefined ? '' : addressProblem(this.#inventory, name);
     const gone = presenceProblem(seen, live === undefined ? 'away' : 'connected');
     const view = { ...seen, problem: [seen.problem, trouble, gone].filter((text) => text !== '').join('; ') };
-    if (!this.#disputes.isDisputed(name, this.#now())) return view;
+    if (!this.#disputes.isDisputed(name, this.#elapsedMs())) return view;
     const dispute =
       'a second agent with this identity is kept out; was the disk or state directory copied? See segwall audit';
     return { ...view, problem: view.problem === '' ? dispute : `${dispute}; ${view.problem}` };

@@ -1,15 +1,24 @@
 // Since when hosts are gone, why they were turned away last, and how often they come back: what an operator asks of a host that is not
-// there. In memory, since this process began: a restart knows nothing of before. Bounded by the hosts that are enrolled.
+// there. In memory: after a restart it is known since when a host is gone, as the store tells, and nothing else of before. Bounded by the hosts
+// that are enrolled.
 
-import type { Millis } from '#model/time.ts';
+import { type Millis, millis } from '#model/time.ts';
 
 export interface HostPresence {
-  /** When its stream ended; absent while it has one, and where that was before this process began. */
+  /** When its stream ended; absent while it has one. Of before this process began: no earlier than it was. */
   readonly goneSince?: Millis;
   /** The newest refusal since it was connected last. */
   readonly turnedAway?: { readonly at: Millis; readonly reason: string };
   /** Streams opened within the last ten minutes. */
   readonly recentConnects: number;
+}
+
+export interface PresenceCounts {
+  readonly startingOver: number;
+  /** Of hosts that are away. */
+  readonly turnedAway: number;
+  /** Since when the host is gone that is gone for longest. */
+  readonly goneSince?: Millis;
 }
 
 const windowMs = 10 * 60_000;
@@ -39,6 +48,15 @@ export class HostPresences {
     this.#of(host).goneSince = at;
   }
 
+  /** Of a host that was gone for so long, of what an earlier process knows. */
+  remember(
+    host: string,
+    given: { readonly lastConnectedAt: Millis; readonly goneMs: number; readonly now: Millis },
+  ): void {
+    const { lastConnectedAt, goneMs, now } = given;
+    this.disconnected(host, millis(Math.max(lastConnectedAt, now - Math.max(0, goneMs))));
+  }
+
   /** Call it for enrolled hosts only. */
   turnedAway(host: string, at: Millis, reason: string): void {
     this.#of(host).turnedAway = { at, reason };
@@ -57,6 +75,20 @@ export class HostPresences {
       ...(turnedAway === undefined ? {} : { turnedAway }),
       recentConnects: connects.filter((one) => elapsedMs - one < windowMs).length,
     };
+  }
+
+  counts(elapsedMs: number): PresenceCounts {
+    let startingOver = 0;
+    let turnedAway = 0;
+    const gone: Millis[] = [];
+    for (const [host, kept] of this.#byHost) {
+      if (this.of(host, elapsedMs).recentConnects >= manyConnects) startingOver += 1;
+      const isHere = kept.goneSince === undefined && kept.connects.length > 0;
+      if (!isHere && kept.turnedAway !== undefined) turnedAway += 1;
+      if (kept.goneSince !== undefined) gone.push(kept.goneSince);
+    }
+    const [goneSince] = gone.sort((a, b) => a - b);
+    return { startingOver, turnedAway, ...(goneSince === undefined ? {} : { goneSince }) };
   }
 
   #of(host: string): Kept {

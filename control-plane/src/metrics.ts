@@ -70,6 +70,21 @@ export function createMetrics({
     () => [...fleet.sessions.all()].filter((agent) => agent.nacked !== undefined).length,
   );
   gauge('agents_offline', 'Enrolled hosts without a live stream', () => fleet.hostCount - fleet.sessions.size);
+  gauge(
+    'agents_starting_over',
+    'Hosts whose agent connected five times or more within ten minutes',
+    () => fleet.presenceCounts().startingOver,
+  );
+  gauge(
+    'agents_turned_away',
+    'Hosts that are away and were refused when they came last',
+    () => fleet.presenceCounts().turnedAway,
+  );
+  gauge(
+    'gone_since_seconds',
+    'Since when the host is gone that is gone for longest, in seconds since 1970; 0 where none is',
+    () => (fleet.presenceCounts().goneSince ?? 0) / 1000,
+  );
   gauge('hosts_panic', 'Hosts that someone opened at their console', () =>
     statusCount((status) => status.panic !== undefined),
   );

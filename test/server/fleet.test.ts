@@ -257,8 +257,9 @@ describe('streams', () => {
   });
 
   test('two agents with one identity do not take turns: the connected one stays, and it is told', async () => {
-    let at = Date.now();
-    const { connect, fleet, store } = await fleetUnderTest({ now: () => millis(at), elapsedMs: () => at });
+    const begunAt = Date.now();
+    let at = begunAt;
+    const { connect, fleet, store } = await fleetUnderTest({ now: () => millis(at), elapsedMs: () => at - begunAt });
     const copy = { ...web, addresses: ['10.0.0.9'] };
     for (const agent of [web, copy, web]) {
       at += 400;

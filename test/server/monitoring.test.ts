@@ -93,6 +93,84 @@ test('the sample alert rules are rules, and name only numbers that exist', async
   }
 });
 
+/** Numbers that stand for no trouble by themselves, or for one that another number says. */
+const noAlertFor: Readonly<Record<string, string>> = {
+  revision: 'counts policies',
+  agents_enrolled: 'the size of the fleet',
+  agents_connected: 'what is not is offline',
+  agents_behind: 'segwall_hosts says which of them are not reached in time',
+  workloads: 'the size of the fleet',
+  hosts_revoked: 'an operator did it',
+  agent_connections: 'refused ones are counted',
+  stranger_connections: 'refused ones are counted',
+  agent_message_bytes: 'bounded, and hosts wait',
+  hellos_in_progress: 'bounded, and hosts wait',
+  host_entries_skipped_total: 'the audit log says whose',
+  host_turns_replaced_total: 'the newest one is taken',
+  flow_batches_total: 'work done',
+  flow_batches_known_total: 'work done',
+  flow_records_total: 'work done',
+  connections_would_deny_total: 'nothing is denied',
+  api_request_seconds: 'work done',
+  gone_since_seconds: 'segwall_agents_offline says that there is one',
+};
+
+test('every number that stands for a trouble has a sample alert', async () => {
+  const rules = readFileSync(new URL('../../packaging/monitoring/segwall-alerts.yaml', import.meta.url), 'utf8');
+  const { text } = await metricsOf(await fleetUnderTest()).render();
+  const ours = [...text.matchAll(/^# TYPE segwall_(\w+)/gm)]
+    .map(([, name = '']) => name)
+    .filter((name) => !/^(process|nodejs)_/.test(name));
+  const isTold = (name: string) => new RegExp(`segwall_${name}\\b`).test(rules);
+  expect(ours.filter((name) => !isTold(name) && noAlertFor[name] === undefined)).toEqual([]);
+  expect(Object.keys(noAlertFor).filter((name) => isTold(name) || !ours.includes(name))).toEqual([]);
+});
+
+test('an agent that starts over and over, one that was turned away, and since when the longest is gone', async () => {
+  let nowMs = 1_700_000_000_000;
+  const under = await fleetUnderTest({ now: () => millis(nowMs) });
+  const numbers = async () => {
+    const { text } = await metricsOf(under).render();
+    return ['agents_starting_over', 'agents_turned_away', 'gone_since_seconds'].map((name) =>
+      numberOf(text, `segwall_${name}`),
+    );
+  };
+  expect(await numbers()).toEqual(['0', '0', '0']);
+  for (let connects = 0; connects < 5; connects += 1) {
+    const { connection } = await under.connect('web-1');
+    if (connects < 4) connection.disconnected();
+  }
+  const { connection } = await under.connect('web-2');
+  expect(await numbers()).toEqual(['1', '0', '0']);
+  connection.disconnected();
+  nowMs += 90_000;
+  expect(await numbers()).toEqual(['1', '0', String(nowMs / 1000 - 90)]);
+  await under.fleet.revokeAgent('web-2', 'operator/test');
+  const identity = { tenant, host: 'web-2', serial: 'serial-web-2' };
+  const certificate = { identity, enrolment: 'any', notBefore: millis(nowMs), notAfter: millis(nowMs + 1) };
+  expect(under.fleet.refusalOf(certificate as never)).toBeDefined();
+  expect(await numbers()).toEqual(['1', '1', String(nowMs / 1000 - 90)]);
+});
+
+test('since when a host is gone is known after a restart, as far as anybody was there to see it', async () => {
+  let nowMs = 1_700_000_000_000;
+  const under = await fleetUnderTest({ now: () => millis(nowMs) });
+  const { connection } = await under.connect('web-1');
+  await under.connect('web-2');
+  connection.disconnected();
+  await under.fleet.quiet();
+  const gone = (fleet: FleetUnderTest['fleet'], name: string) =>
+    fleet.agents().find(({ host }) => host === name)?.goneSince;
+  const goneAt = gone(under.fleet, 'web-1');
+  expect(goneAt).toBe(nowMs);
+  nowMs += 60_000;
+  const again = await under.restart();
+  // No earlier than it was, and no later than this life began; of who was there to the end, since this life began.
+  expect(gone(again.fleet, 'web-1')).toBeGreaterThanOrEqual(goneAt ?? Number.NaN);
+  expect(gone(again.fleet, 'web-1')).toBeLessThanOrEqual(nowMs);
+  expect(gone(again.fleet, 'web-2')).toBe(nowMs);
+});
+
 test.each([
   ['{"level":60,"msg":"x"}', '<2>'],
   ['{"level":50,"msg":"x"}', '<3>'],
