@@ -1,10 +1,12 @@
 // One change at a time. Changes that run together are settled together: what follows from them (storing who is where, compiling, sending) is
 // done once for all of them, before any of their callers hears that it is done.
 //
-// Each lane in the order asked. Containment goes before what else operators ask, and that before what hosts cause, and is settled as soon as no more of it waits; after
+// In each lane operators take turns, each in his own order: a pipeline that changes labels over five hundred connections is one of them. Containment goes before what else operators ask, and that before what hosts cause, and is settled as soon as no more of it waits; after
 // each such run one turn of a host goes first, so that neither lane stops the other. An operator's change therefore waits for at most two
 // turns of hosts, however many there are. What may come over and over has a key: of one key at most one turn waits, the newest, in the place of
 // the first.
+
+import { WaitingTurns } from './waiting-turns.ts';
 
 export interface ChangeQueueOptions {
   /** Called before each settling; what it does for several changes at once is then in time for their callers. Must not reject. */
@@ -16,8 +18,9 @@ export interface ChangeQueueOptions {
 /** `containment`: quarantine, its release, revocation. They are few, and cannot wait for a pipeline's labels. */
 export type Lane = 'containment' | 'operators' | 'hosts';
 
-/** Changes of operators that wait: beyond this many, who asks is told to ask again. */
+/** Changes of operators that wait: beyond this many, who asks is told to ask again. One alone may have half of them wait. */
 export const mostOfOperators = 1024;
+export const mostOfOne = mostOfOperators / 2;
 
 /** More than this in one run would keep the first waiting for long. */
 const mostTogether = 32;
@@ -30,6 +33,12 @@ export class QueueFull extends Error {
 /** `replaced`: a newer turn with the same key took its place before its time came. */
 export type TurnOutcome = 'done' | 'replaced';
 
+/** Whose turn it is: an operator, or nobody in particular. */
+export interface Asker {
+  readonly lane: Lane;
+  readonly who: string;
+}
+
 interface Waiting {
   /** Runs the change; gives what tells its caller how it ended. Never rejects. */
   readonly run: () => Promise<() => void>;
@@ -37,13 +46,15 @@ interface Waiting {
   readonly replaced: () => void;
 }
 
+const ownTurn: Asker = { lane: 'operators', who: '' };
+const hostsTurn: Asker = { lane: 'hosts', who: '' };
+
 export class ChangeQueue {
   readonly #options: ChangeQueueOptions;
-  /** By key, in the order of the first that came with it. */
-  readonly #lanes: Readonly<Record<Lane, Map<string | symbol, Waiting>>> = {
-    containment: new Map(),
-    operators: new Map(),
-    hosts: new Map(),
+  readonly #lanes: Readonly<Record<Lane, WaitingTurns<Waiting>>> = {
+    containment: new WaitingTurns(),
+    operators: new WaitingTurns(),
+    hosts: new WaitingTurns(),
   };
   #loop: Promise<void> | undefined;
   #isStopped = false;
@@ -63,13 +74,17 @@ export class ChangeQueue {
     return this.#replaced;
   }
 
-  /** Rejects with QueueFull where too many changes of operators wait. Hosts' are bounded by who asks. */
-  run<T>(change: () => Promise<T>, lane: Lane = 'operators'): Promise<T> {
+  /** Rejects with QueueFull where too many changes of operators wait, or of this one. Hosts' are bounded by who asks. */
+  run<T>(change: () => Promise<T>, by: Asker | 'hosts' = ownTurn): Promise<T> {
+    const asker = by === 'hosts' ? hostsTurn : by;
+    const { lane, who } = asker;
     return new Promise<T>((resolve, reject) => {
-      if (lane !== 'hosts' && this.waiting(lane) >= mostOfOperators)
-        return reject(new QueueFull(`${mostOfOperators} changes wait`));
+      const most = who === '' ? mostOfOperators : mostOfOne;
+      if (lane !== 'hosts' && (this.waiting(lane) >= mostOfOperators || this.#lanes[lane].sizeOf(who) >= most))
+        return reject(new QueueFull(`${this.waiting(lane)} changes wait, ${this.#lanes[lane].sizeOf(who)} of one`));
       const replaced = () => undefined;
-      this.#add(lane, Symbol('a turn of its own'), { run: running(change, resolve, reject), fail: reject, replaced });
+      const turn = { run: running(change, resolve, reject), fail: reject, replaced };
+      this.#add(asker, Symbol('a turn of its own'), turn);
     });
   }
 
@@ -77,7 +92,7 @@ export class ChangeQueue {
   soon(key: string, change: () => Promise<void>, lane: Lane = 'hosts'): Promise<TurnOutcome> {
     return new Promise<TurnOutcome>((resolve, reject) => {
       const run = running(change, () => resolve('done'), reject);
-      this.#add(lane, key, { run, fail: reject, replaced: () => resolve('replaced') });
+      this.#add({ lane, who: '' }, key, { run, fail: reject, replaced: () => resolve('replaced') });
     });
   }
 
@@ -92,26 +107,17 @@ export class ChangeQueue {
     await this.#loop;
   }
 
-  #add(lane: Lane, key: string | symbol, turn: Waiting): void {
+  #add({ lane, who }: Asker, key: string | symbol, turn: Waiting): void {
     if (this.#isStopped) {
       turn.fail(new Error('the control plane is stopping'));
       return;
     }
-    const before = this.#lanes[lane].get(key);
-    this.#lanes[lane].set(key, turn);
+    const before = this.#lanes[lane].add(who, key, turn);
     if (before !== undefined) {
       this.#replaced += 1;
       before.replaced();
     }
     this.#loop ??= this.#drain();
-  }
-
-  #take(lane: Lane): Waiting | undefined {
-    for (const [key, turn] of this.#lanes[lane]) {
-      this.#lanes[lane].delete(key);
-      return turn;
-    }
-    return undefined;
   }
 
   async #drain(): Promise<void> {
@@ -124,9 +130,9 @@ export class ChangeQueue {
       let ofOperators = 0;
       while (together.length < mostTogether) {
         const isHosts = hostsAreDue && together.length === 0 && this.waiting('hosts') > 0;
-        const operators = isHosts ? undefined : (this.#take('containment') ?? this.#take('operators'));
+        const operators = isHosts ? undefined : (this.#lanes.containment.take() ?? this.#lanes.operators.take());
         if (operators !== undefined) ofOperators += 1;
-        const next = operators ?? (ofOperators > 0 ? undefined : this.#take('hosts'));
+        const next = operators ?? (ofOperators > 0 ? undefined : this.#lanes.hosts.take());
         if (next === undefined) break;
         together.push(next);
         tellings.push(await next.run());

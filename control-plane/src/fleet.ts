@@ -937,7 +937,7 @@ export class Fleet implements AgentBackend {
     input: Activating,
   ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'revision-changed' | Overtaken>> {
     const { expectRevision } = input;
-    return this.#changes.run(async () => {
+    return this.#asked(input.note.actor, async () => {
       const isExpected = expectRevision === undefined || this.#active.revision === expectRevision;
       if (!isExpected) return err('revision-changed');
       if (this.#isOvertaken(input)) return err('overtaken');
@@ -968,7 +968,7 @@ export class Fleet implements AgentBackend {
     },
   ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running' | Overtaken>> {
     const { policy, source, hosts, limits, actor, prepared } = input;
-    return this.#changes.run(async () => {
+    return this.#asked(actor, async () => {
       if (this.#canary?.state === 'running') return err('canary-running');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
@@ -999,7 +999,7 @@ export class Fleet implements AgentBackend {
   /** `on-trial`: a canary tries it. */
   async deleteDraft(input: { readonly id: number; readonly actor: string }): Promise<DraftDeletion> {
     const { id, actor } = input;
-    return this.#changes.run(async () => {
+    return this.#asked(actor, async () => {
       if (this.#runningCanary()?.id === id) return 'on-trial';
       const note = this.#note({ actor, action: 'draft-deleted', target: 'policy' });
       return this.#store.deleteDraft({ tenant: this.#tenant, id, note });
@@ -1008,7 +1008,7 @@ export class Fleet implements AgentBackend {
 
   /** Its hosts are put back under the active policy. Undefined where no canary runs. */
   async endCanary(input: { readonly reason: string; readonly actor: string }): Promise<number | undefined> {
-    return this.#changes.run(async () => {
+    return this.#asked(input.actor, async () => {
       const canary = this.#runningCanary();
       return canary === undefined ? undefined : this.#dropCanary(canary, { reason: input.reason }, input.actor);
     });
@@ -1016,7 +1016,7 @@ export class Fleet implements AgentBackend {
 
   /** Sends policy again, as the store has it. Undefined where nothing is held. */
   async resume(actor: string): Promise<{ readonly revision: number; readonly lineage: string } | undefined> {
-    return this.#changes.run(async () => {
+    return this.#asked(actor, async () => {
       const hold = this.#holding.view();
       if (hold === undefined) return undefined;
       const revision = this.#revision + 1;
@@ -1040,7 +1040,7 @@ export class Fleet implements AgentBackend {
     readonly remove: readonly string[];
     readonly actor: string;
   }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
-    return this.#changes.run(async () => {
+    return this.#asked(input.actor, async () => {
       const { workload } = input;
       const managed = this.#inventory.operated(workload);
       if (managed === undefined) return undefined;
@@ -1074,7 +1074,7 @@ export class Fleet implements AgentBackend {
     readonly peers?: readonly string[];
     readonly actor: string;
   }): Promise<Result<Contained> | undefined> {
-    return this.#changes.run(async () => {
+    return this.#contained(input.actor, async () => {
       const { workload, peers, actor } = input;
       const managed = this.#inventory.operated(workload);
       if (managed === undefined) return undefined;
@@ -1099,7 +1099,7 @@ export class Fleet implements AgentBackend {
       managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
       this.#publication.mark(cutOff.length === 0 ? 'changed' : 'always', 'awaited');
       return ok({ revision, host: this.#inventory.hostOf(workload), cutOff });
-    }, 'containment');
+    });
   }
 
   /**
@@ -1107,7 +1107,7 @@ export class Fleet implements AgentBackend {
    * there is none. Again for one that is revoked, so that it can be asked again who has cut it off.
    */
   async revokeAgent(host: string, actor: string): Promise<Contained | undefined> {
-    return this.#changes.run(async () => {
+    return this.#contained(actor, async () => {
       const entry = this.#inventory.host(host);
       if (entry === undefined) return undefined;
       const revision = this.#revision + 1;
@@ -1123,12 +1123,12 @@ export class Fleet implements AgentBackend {
       await this.#addresses.keep();
       this.#publication.mark('always', 'awaited');
       return { revision, host, cutOff };
-    }, 'containment');
+    });
   }
 
   /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */
   async removeAgent(host: string, actor: string): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
-    return this.#changes.run(() => this.#remove(host, { actor, action: 'agent-removed' }));
+    return this.#asked(actor, () => this.#remove(host, { actor, action: 'agent-removed' }));
   }
 
   /**
@@ -1166,7 +1166,7 @@ export class Fleet implements AgentBackend {
     readonly change: RangesChange;
     readonly actor: string;
   }): Promise<Result<{ readonly revision: number; readonly ranges: readonly string[] }> | undefined> {
-    return this.#changes.run(async () => {
+    return this.#asked(input.actor, async () => {
       const { host, change, actor } = input;
       const before = this.#inventory.host(host);
       if (before === undefined) return undefined;
@@ -1185,6 +1185,14 @@ export class Fleet implements AgentBackend {
       this.#publication.mark('changed');
       return ok({ revision, ranges: ranges ?? [] });
     });
+  }
+
+  #asked<T>(who: string, change: () => Promise<T>): Promise<T> {
+    return this.#changes.run(change, { lane: 'operators', who });
+  }
+
+  #contained<T>(who: string, change: () => Promise<T>): Promise<T> {
+    return this.#changes.run(change, { lane: 'containment', who });
   }
 
   // Inside a turn.

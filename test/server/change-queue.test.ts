@@ -1,7 +1,7 @@
 // The queue of changes: one at a time, settled together, and nobody hears of a change before it is settled.
 
 import { expect, test } from 'vitest';
-import { ChangeQueue } from '#control-plane/change-queue.ts';
+import { ChangeQueue, mostOfOne, QueueFull } from '#control-plane/change-queue.ts';
 
 test('changes run in order, and those that wait together are settled once, before their callers hear', async () => {
   const log: string[] = [];
@@ -75,8 +75,29 @@ test('containment goes before what else operators ask, however much of it waits'
   const change = (name: string) => async () => void order.push(name);
   const labels = Array.from({ length: 500 }, (_, at) => queue.run(change(`label ${at}`)));
   const report = queue.soon('report', change('report'));
-  const quarantine = queue.run(change('quarantine'), 'containment');
+  const quarantine = queue.run(change('quarantine'), { lane: 'containment', who: 'ann' });
   await Promise.all([...labels, report, quarantine]);
   expect(order.indexOf('quarantine')).toBe(0);
   expect(order).toHaveLength(502 + order.filter((one) => one === 'settled').length);
+});
+
+test('operators take turns: one whose pipeline asks hundreds of changes keeps nobody waiting behind all of them', async () => {
+  const order: string[] = [];
+  const queue = new ChangeQueue({ settle: () => order.push('settled') });
+  const change = (who: string, at: number) =>
+    queue.run(async () => void order.push(`${who} ${at}`), { lane: 'operators', who });
+  const pipeline = Array.from({ length: 500 }, (_, at) => change('ci', at));
+  await Promise.all([change('ann', 0), change('ann', 1)]);
+  expect(order.slice(0, 4)).toEqual(['ci 0', 'ann 0', 'ci 1', 'ann 1']);
+  await Promise.all(pipeline);
+  expect(order.filter((one) => one.startsWith('ci'))).toEqual(pipeline.map((_, at) => `ci ${at}`));
+});
+
+test('one operator alone leaves others half of the room', async () => {
+  const queue = new ChangeQueue({ settle: () => undefined });
+  const ask = (who: string) => queue.run(async () => who, { lane: 'operators', who });
+  const asked = await Promise.allSettled([...Array.from({ length: mostOfOne + 2 }, () => ask('ci')), ask('ann')]);
+  const refused = asked.flatMap((one) => (one.status === 'rejected' ? [one.reason instanceof QueueFull] : []));
+  expect(refused).toEqual([true, true]);
+  expect(asked.at(-1)).toEqual({ status: 'fulfilled', value: 'ann' });
 });

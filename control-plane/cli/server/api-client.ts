@@ -9,6 +9,10 @@ import { type Connection, type ConnectionOptions, resolveConnection } from './co
 import { CommandFailure } from './failure.ts';
 
 const connectTimeoutMs = 10_000;
+/** Once more, and once more after that: what ended the first connection is over by then, or it is no accident. */
+const mostResets = 2;
+/** To ask them twice is to ask them once. */
+const repeatable: ReadonlySet<Method> = new Set(['GET', 'PUT', 'PATCH']);
 /** A body beyond it is sent once the server has read the headers and wants it. */
 const largeBytes = 64 * 1024;
 
@@ -30,6 +34,8 @@ export interface Page<Entry> {
 }
 
 export interface PagingClient extends ApiClient {
+  /** For what is the same where it is done twice, whatever its method: asked again where the connection is reset before an answer. */
+  ensure<Answer>(method: Method, path: string): Promise<Answer>;
   /** The pages of a listing, each asked for when the one before is done with. */
   pages<Entry>(path: string): AsyncGenerator<Page<Entry>>;
 }
@@ -53,9 +59,14 @@ export async function openApiClient(
 ): Promise<PagingClient> {
   const connection = await resolveConnection(options, environment);
   const tls = connection.server.protocol === 'https:' ? await pinnedTls(connection) : undefined;
-  const ask = async (method: Method, path: string, body?: unknown) => {
+  const ask = async (
+    method: Method,
+    path: string,
+    body?: unknown,
+    resets = repeatable.has(method) ? mostResets : 0,
+  ) => {
     const url = new URL(`/api/v1${path}`, connection.server);
-    const response = await exchange({ url, method, token: connection.token, body, tls });
+    const response = await exchange({ url, method, token: connection.token, body, tls }, resets);
     const answer = parseBody(response.text);
     if (response.status >= 200 && response.status < 300)
       return { answer, next: response.next, skipped: response.skipped, unknown: response.unknown };
@@ -66,6 +77,8 @@ export async function openApiClient(
     controlPlane: fingerprintOf(connection.token) ?? connection.server.origin,
     call: async <Answer>(method: Method, path: string, body?: unknown) =>
       (await ask(method, path, body)).answer as Answer,
+    ensure: async <Answer>(method: Method, path: string) =>
+      (await ask(method, path, undefined, mostResets)).answer as Answer,
     async *pages<Entry>(path: string) {
       let at: string | undefined = path;
       while (at !== undefined) {
@@ -147,7 +160,18 @@ function textsIn(header: string | string[] | undefined): readonly string[] {
   }
 }
 
-async function exchange({ url, method, token, body, tls }: Exchange): Promise<Exchanged> {
+/** `resets`: how many connections may be reset before it is given up. */
+async function exchange(asked: Exchange, resets: number): Promise<Exchanged> {
+  for (let left = resets; ; left -= 1) {
+    try {
+      return await exchangeOnce(asked);
+    } catch (cause) {
+      if (left === 0 || codeOf(cause) !== 'ECONNRESET') throw unreachable(asked, cause);
+    }
+  }
+}
+
+async function exchangeOnce({ url, method, token, body, tls }: Exchange): Promise<Exchanged> {
   const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const isLarge = payload !== undefined && payload.length > largeBytes;
   const headers = {
@@ -156,63 +180,65 @@ async function exchange({ url, method, token, body, tls }: Exchange): Promise<Ex
     ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': payload.length }),
     ...(isLarge ? { expect: '100-continue' } : {}),
   };
-  try {
-    const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      const request =
-        tls === undefined
-          ? httpRequest(url, { method, headers, agent: false }, resolve)
-          : httpsRequest(
-              url,
-              {
-                method,
-                headers,
-                agent: false,
-                ca: tls.caPem,
-                servername: tls.asked,
-                checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.name, certificate),
-              },
-              resolve,
-            );
-      request.once('error', reject);
-      // Only connecting is timed: an answer may take as long as a large policy takes to compile.
-      const timer = setTimeout(
-        () => request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`)),
-        connectTimeoutMs,
-      );
-      request.once('socket', (socket) => {
-        if (!socket.connecting) clearTimeout(timer);
-        socket.once('connect', () => clearTimeout(timer));
-      });
-      request.once('close', () => clearTimeout(timer));
-      // Whoever refuses from the headers alone would otherwise end the connection under the body, and the reason be lost.
-      if (isLarge) {
-        request.once('continue', () => request.end(payload));
-        request.flushHeaders();
-      } else request.end(payload);
-    });
-    const chunks: Buffer[] = [];
-    for await (const chunk of response) chunks.push(chunk as Buffer);
-    const text = Buffer.concat(chunks).toString('utf8');
-    const skipped = Number(response.headers['segwall-skipped-flows'] ?? 0);
-    const unknown = textsIn(response.headers['segwall-unknown-names']);
-    return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']), skipped, unknown };
-  } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
-    if (tls === undefined && (code === 'ECONNRESET' || code.startsWith('HPE_'))) {
-      throw new CommandFailure(
-        3,
-        'not-http',
-        `${url.origin} answers, but not in plain HTTP; if it speaks TLS, say https://${url.host}`,
-      );
-    }
-    const reason =
-      cause instanceof Error ? cause.message || ('code' in cause ? String(cause.code) : cause.name) : String(cause);
-    throw new CommandFailure(
-      3,
-      'unreachable',
-      `cannot reach the control plane at ${url.origin}: ${reason}; is it running, and is this its address?`,
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const request =
+      tls === undefined
+        ? httpRequest(url, { method, headers, agent: false }, resolve)
+        : httpsRequest(
+            url,
+            {
+              method,
+              headers,
+              agent: false,
+              ca: tls.caPem,
+              servername: tls.asked,
+              checkServerIdentity: (_host, certificate) => checkServerIdentity(tls.name, certificate),
+            },
+            resolve,
+          );
+    request.once('error', reject);
+    // Only connecting is timed: an answer may take as long as a large policy takes to compile.
+    const timer = setTimeout(
+      () => request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`)),
+      connectTimeoutMs,
     );
-  }
+    request.once('socket', (socket) => {
+      if (!socket.connecting) clearTimeout(timer);
+      socket.once('connect', () => clearTimeout(timer));
+    });
+    request.once('close', () => clearTimeout(timer));
+    // Whoever refuses from the headers alone would otherwise end the connection under the body, and the reason be lost.
+    if (isLarge) {
+      request.once('continue', () => request.end(payload));
+      request.flushHeaders();
+    } else request.end(payload);
+  });
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  const text = Buffer.concat(chunks).toString('utf8');
+  const skipped = Number(response.headers['segwall-skipped-flows'] ?? 0);
+  const unknown = textsIn(response.headers['segwall-unknown-names']);
+  return { status: response.statusCode ?? 0, text, next: nextPath(response.headers['link']), skipped, unknown };
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+}
+
+function unreachable({ url, tls }: Exchange, cause: unknown): CommandFailure {
+  const code = codeOf(cause);
+  if (tls === undefined && (code === 'ECONNRESET' || code.startsWith('HPE_')))
+    return new CommandFailure(
+      3,
+      'not-http',
+      `${url.origin} answers, but not in plain HTTP; if it speaks TLS, say https://${url.host}`,
+    );
+  const reason = cause instanceof Error ? cause.message || code || cause.name : String(cause);
+  return new CommandFailure(
+    3,
+    'unreachable',
+    `cannot reach the control plane at ${url.origin}: ${reason}; is it running, and is this its address?`,
+  );
 }
 
 /** Never followed: the token is for the server that was named. */

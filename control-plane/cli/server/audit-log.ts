@@ -37,7 +37,8 @@ export async function* readEntries(client: ApiClient, after: number): AsyncGener
       last = entry.seq;
       yield { ...entry, at: millis(entry.at) };
     }
-    if (entries.length < page) return;
+    // Large entries make a page short.
+    if (entries.length === 0) return;
   }
 }
 

@@ -3,7 +3,7 @@
 
 import type { Command } from 'commander';
 import type { QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/api/schemas.ts';
-import { type ApiClient, openApiClient } from './api-client.ts';
+import { openApiClient, type PagingClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { containedOutcome, quarantineLines, removeLines, revokeLines, type Told } from './containment-text.ts';
 import { durationMs } from './durations.ts';
@@ -37,7 +37,7 @@ export function registerContainmentCommands(program: Command, agents: Command): 
     .option('--json', 'one JSON document')
     .action(
       guarded(async (workload: string, _options: unknown, command: Command) =>
-        changeQuarantine(workload, command.optsWithGlobals(), (client, path) => client.call('DELETE', path)),
+        changeQuarantine(workload, command.optsWithGlobals(), (client, path) => client.ensure('DELETE', path)),
       ),
     );
   withWaiting(
@@ -79,7 +79,7 @@ export function registerContainmentCommands(program: Command, agents: Command): 
 async function changeQuarantine(
   workload: string,
   options: Options,
-  change: (client: ApiClient, path: string) => Promise<QuarantineAnswer>,
+  change: (client: PagingClient, path: string) => Promise<QuarantineAnswer>,
 ): Promise<void> {
   const timeoutMs = durationMs(options.timeout, '--timeout');
   const client = await openApiClient(options);
@@ -94,7 +94,7 @@ async function changeQuarantine(
 async function revoke(name: string, options: Options): Promise<void> {
   const timeoutMs = durationMs(options.timeout, '--timeout');
   const client = await openApiClient(options);
-  const answer = await client.call<RevokeAnswer>('POST', `/agents/${encodeURIComponent(name)}/revoke`);
+  const answer = await client.ensure<RevokeAnswer>('POST', `/agents/${encodeURIComponent(name)}/revoke`);
   const lines = revokeLines(answer);
   await finish(answer, { lines, options, timeoutMs, client, told: 'done', host: name });
 }
@@ -116,7 +116,7 @@ async function finish(
     readonly lines: readonly string[];
     readonly options: Options;
     readonly timeoutMs: number;
-    readonly client: ApiClient;
+    readonly client: PagingClient;
     readonly told: Told;
     readonly host: string;
   },

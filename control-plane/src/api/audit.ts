@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { millis } from '#model/time.ts';
 import type { AuditCheckpoints } from '../audit-checkpoints.ts';
 import type { AuditPruner } from '../audit-pruning.ts';
+import { mostAuditBytes } from '../store/audit.ts';
 import type { Api } from './app.ts';
 import {
   auditCheckpoint,
@@ -18,6 +19,9 @@ import {
 import type { ApiContext } from './context.ts';
 import { ApiError } from './errors.ts';
 
+/** What a page by its bytes weighs in rows of flows, of some 500 bytes each. */
+const pageWeight = mostAuditBytes / 500;
+
 export interface AuditContext extends ApiContext {
   readonly checkpoints: AuditCheckpoints;
   readonly pruner: AuditPruner;
@@ -29,7 +33,8 @@ export function auditRoutes(app: Api, { store, tenant, rows, checkpoints, pruner
     {
       config: { access: 'operator' },
       schema: {
-        summary: 'Audit entries, oldest first, from after a sequence number',
+        summary:
+          'Audit entries, oldest first, from after a sequence number: fewer than `limit` where they are large; none where there are no more',
         tags: ['audit'],
         querystring: auditQuery,
         response: { 200: z.array(auditEntry).readonly() },
@@ -37,7 +42,7 @@ export function auditRoutes(app: Api, { store, tenant, rows, checkpoints, pruner
     },
     async (request, reply) => {
       const { after, limit } = request.query;
-      rows.take(limit, reply.raw);
+      rows.take(Math.max(limit, pageWeight), reply.raw);
       return store.listAudit({ tenant, afterSeq: after, limit });
     },
   );

@@ -30,15 +30,16 @@ export interface ListenerParts {
   readonly connections: Connections;
   /** Absent: plain HTTP. */
   readonly tls: Pick<Pki, 'serverTls' | 'serverTlsNamed'> | undefined;
+  readonly keepAliveMs?: number;
 }
 
-export function createListener({ handler: unbounded, connections, tls }: ListenerParts): Server {
+export function createListener({ handler: unbounded, connections, tls, keepAliveMs }: ListenerParts): Server {
   const handler = boundPipelines(unbounded);
   const options: ServerOptions = {
     maxHeaderSize: listenerLimits.headerBytes,
     headersTimeout: listenerLimits.headersMs,
     requestTimeout: listenerLimits.requestMs,
-    keepAliveTimeout: listenerLimits.keepAliveMs,
+    keepAliveTimeout: keepAliveMs ?? listenerLimits.keepAliveMs,
     connectionsCheckingInterval: listenerLimits.lookMs,
     insecureHTTPParser: false,
     requireHostHeader: true,
@@ -60,10 +61,22 @@ export function createListener({ handler: unbounded, connections, tls }: Listene
         ) as unknown as Server);
   server.maxHeadersCount = listenerLimits.headers;
   server.setTimeout(listenerLimits.idleMs);
+  server.on('timeout', endIfSilent);
   // Node would invite the body of whoever asks; the handler does once it knows who that is.
   server.on('checkContinue', handler);
   connections.watch(server);
   return server;
+}
+
+/**
+ * Timers run before sockets are read: where the thread was at other work for longer than a connection may be idle, a request waits on it. So
+ * its end is put off until the sockets were read.
+ */
+function endIfSilent(socket: Socket): void {
+  const read = socket.bytesRead;
+  setImmediate(() => {
+    if (socket.bytesRead === read) socket.destroy();
+  });
 }
 
 /** One packet may hold hundreds of requests, and Node begins with all of them at once, whether or not an answer is ever read. */

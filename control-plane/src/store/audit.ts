@@ -82,20 +82,28 @@ export async function appendAudit(
 
 const texts = ['actor', 'action', 'target', 'details', 'previous_hash', 'hash'] as const;
 
-/** Oldest first, from after `afterSeq`, and from after what was pruned. */
+/** Of details in one listing; as JSON within JSON they may take several times as much. */
+export const mostAuditBytes = 4 * 2 ** 20;
+
+/**
+ * Oldest first, from after `afterSeq`, and from after what was pruned: at most `limit`, and no more than `mostAuditBytes` of details, but at
+ * least one where there is one.
+ */
 export async function listAudit(
   tx: Transaction,
   input: { readonly tenant: string; readonly afterSeq: number; readonly limit: number },
 ): Promise<readonly AuditEntry[]> {
-  const rows = await tx
+  const asked = tx
     .selectFrom('audit')
-    .select(['seq', boundedTime('at').as('at'), ...texts.map((name) => storedText(name).as(name))])
     .where('tenant', '=', input.tenant)
     .where(isEntry())
     .where('seq', '>', input.afterSeq)
     .where('seq', '>', (from) => from.selectFrom('tenants').select('audit_base').where('name', '=', input.tenant))
-    .orderBy('seq')
-    .limit(input.limit)
+    .orderBy('seq');
+  const sizes = await asked.select(sql<number>`octet_length(details)`.as('bytes')).limit(input.limit).execute();
+  const rows = await asked
+    .select(['seq', boundedTime('at').as('at'), ...texts.map((name) => storedText(name).as(name))])
+    .limit(fitting(sizes))
     .execute();
   return rows.map(({ seq, at, actor, action, target, details, previous_hash, hash }) => ({
     seq,
@@ -107,4 +115,14 @@ export async function listAudit(
     previousHash: previous_hash,
     hash,
   }));
+}
+
+/** How many of the first together are within the bound. */
+function fitting(sizes: readonly { readonly bytes: number }[]): number {
+  let left = mostAuditBytes;
+  for (const [at, { bytes }] of sizes.entries()) {
+    left -= bytes;
+    if (left < 0) return Math.max(1, at);
+  }
+  return sizes.length;
 }

@@ -1,0 +1,68 @@
+// A connection that ends before its answer: the server ends none on which a request waits, and the command asks again what may be asked twice.
+
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { expect, onTestFinished, test } from 'vitest';
+import { openApiClient } from '#cli/server/api-client.ts';
+import { Connections, connectionLimits } from '#control-plane/api/connections.ts';
+import { createListener } from '#control-plane/api/listener.ts';
+
+const portOf = (server: { address(): string | AddressInfo | null }) => (server.address() as AddressInfo).port;
+
+test('a request that came while the thread was at other work is answered, however long its connection was idle', async () => {
+  const server = createListener({
+    handler: (_request, response) => response.end('answer'),
+    connections: new Connections(connectionLimits),
+    tls: undefined,
+    keepAliveMs: 1000,
+  });
+  server.keepAliveTimeoutBuffer = 0;
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const client = connect(portOf(server), '127.0.0.1');
+  const ask = () => client.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  ask();
+  const [first] = await once(client, 'data');
+  expect(String(first)).toContain('answer');
+  // In the kernel's hands before the server has another turn, in which its timers are first.
+  ask();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1100);
+  const [second] = await once(client, 'data');
+  expect(String(second)).toContain('answer');
+  await once(client, 'close');
+});
+
+async function resetting(times: number) {
+  const asked: string[] = [];
+  const server = createServer((socket: Socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', (bytes) => {
+      asked.push(String(bytes).split('\r\n', 1)[0] ?? '');
+      if (asked.length <= times) socket.resetAndDestroy();
+      else socket.end('HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}');
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => void server.close());
+  const environment = { SEGWALL_SERVER: `http://127.0.0.1:${portOf(server)}`, SEGWALL_TOKEN: 'a-token' };
+  return { asked, client: await openApiClient({}, environment) };
+}
+
+test.each([
+  ['GET', 'call', 3],
+  ['PUT', 'call', 3],
+  ['PATCH', 'call', 3],
+  ['DELETE', 'ensure', 3],
+  ['POST', 'ensure', 3],
+  // Done twice, they are not the same: a second policy, a second token.
+  ['POST', 'call', 1],
+  ['DELETE', 'call', 1],
+] as const)('%s by %s is asked %i times where connections are reset', async (method, how, times) => {
+  const { asked, client } = await resetting(2);
+  const answer = client[how](method, '/status');
+  if (times === 3) expect(await answer).toEqual({});
+  else await expect(answer).rejects.toMatchObject({ code: 'not-http' });
+  expect(asked).toEqual(Array.from({ length: times }, () => `${method} /api/v1/status HTTP/1.1`));
+});
