@@ -6,7 +6,8 @@ import type { Scenario, State } from './scenario.ts';
 import { scenarios, scenarioTagged } from './scenarios.ts';
 import { mismatchText, runTable } from './table.ts';
 
-const timeout = 180_000;
+/** Only to end what is stuck. */
+const timeout = 600_000;
 
 test.each(scenarios)('rules changed in place decide as the oracle does: $name', { timeout }, async (scenario) => {
   const report = await runTable({ scenario, stage: enforcerStage() });

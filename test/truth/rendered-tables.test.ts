@@ -7,7 +7,7 @@ import { mismatchText, runTable } from './table.ts';
 
 test.each(scenarios)(
   'rules loaded from nothing decide as the oracle does: $name',
-  { timeout: 180_000 },
+  { timeout: 600_000 },
   async (scenario) => {
     // From nothing, what was before is nothing: each state once.
     const steps = [...new Set(scenario.steps)];
