@@ -12,6 +12,7 @@ import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';
+import type { Millis } from '#model/time.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
 export interface WireAgent {
@@ -36,6 +37,8 @@ export interface WireAgentOptions {
   readonly refuse?: (ruleSet: HostRuleSet) => string | undefined;
   /** Its certificate is renewed in time, and it moves to another CA at once. Default not. */
   readonly renews?: true;
+  /** It takes schedules, and judges them by itself. Default: it is sent what grants. */
+  readonly heardTime?: (sentAt: Millis) => void;
 }
 
 export async function startWireAgent(options: WireAgentOptions): Promise<WireAgent> {
@@ -48,7 +51,7 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
 /** One that is enrolled. */
 export async function connectWireAgent(
   stateDirectory: string,
-  options: Pick<WireAgentOptions, 'addresses' | 'refuse' | 'renews'>,
+  options: Pick<WireAgentOptions, 'addresses' | 'refuse' | 'renews' | 'heardTime'>,
 ): Promise<WireAgent> {
   const log = pino({ level: 'silent' });
   const identity = assertOk(await openIdentity({ stateDirectory, log, moveSpreadMs: 0 }));
@@ -88,6 +91,7 @@ export async function connectWireAgent(
         proof = next;
       },
     },
+    ...(options.heardTime === undefined ? {} : { heardTime: options.heardTime }),
     signal: abort.signal,
     log,
     onState: () => undefined,
