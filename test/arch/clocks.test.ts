@@ -57,6 +57,17 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   'control-plane/src/publication.ts': [1, 'rules begin and end by this clock'],
 };
 
+/** Lines that compare or add to what was read from it before and kept under a name; that name's other uses in the file count as well. */
+const keptComparisons: Readonly<Record<string, readonly [count: number, why: string]>> = {
+  'control-plane/src/api/tokens.ts': [1, 'when a token ends, which is told and stored'],
+  'control-plane/src/fleet.ts': [
+    3,
+    'a certificate’s validity is by this clock; the others are counts of the same name',
+  ],
+  'control-plane/src/operator-tokens.ts': [1, 'a token ends by this clock'],
+  'control-plane/src/publication.ts': [3, 'rules begin and end by this clock'],
+};
+
 /** A clock that only goes forward, under the name of `now`. */
 const monotonic = /\b(?:const )?now = \(\) => performance\.now\(\)|const now = performance\.now\(\)/;
 const wall = String.raw`(?:Date\.now\(\)|(?<!performance\.|clock\.)\bnow\(\)|#now\(\))`;
@@ -64,6 +75,18 @@ const comparison = new RegExp(
   String.raw`${wall} *(?:[-<]|>=?|\+) |[-<>+]=? (?:\w+\.)*(?:this\.)?(?:#?options\.)?${wall}`,
 );
 const budget = new RegExp(String.raw`\.(?:take|takeMany|spend)\([^;]*${wall}`);
+
+const keptName = new RegExp(
+  String.raw`(?:const|let) (\w+) = (?:millis\()?(?:\w+\.)*(?:this\.)?(?:#?options\.)?${wall}\)?;`,
+  'g',
+);
+const keptComparison = (name: string) => new RegExp(String.raw`\b${name}\b *(?:[-<]|>=?|\+) |[-<>+]=? \b${name}\b`);
+
+/** Of a source's lines, those that compare what it read from the clock on the wall and kept. */
+function keptIn(text: string): readonly string[] {
+  const names = new Set([...text.matchAll(keptName)].map(([, name = '']) => name));
+  return text.split('\n').filter((line) => [...names].some((name) => keptComparison(name).test(line)));
+}
 
 const sources = [...(await readSources())].filter(([path]) => /^(agent\/src|control-plane\/(src|cli))\//.test(path));
 const code = (text: string) => text.replace(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
@@ -84,6 +107,25 @@ test('who compares or subtracts it stands here with the reason, line by line', (
   expect(Object.fromEntries(found)).toEqual(
     Object.fromEntries(Object.entries(comparisons).map(([path, [count]]) => [path, count])),
   );
+});
+
+test('… and so does who compares what was read before and kept', () => {
+  const found = sources.flatMap(([path, text]) => {
+    const lines = monotonic.test(text) ? [] : keptIn(code(text));
+    return lines.length === 0 ? [] : [[path, lines.length]];
+  });
+  expect(Object.fromEntries(found)).toEqual(
+    Object.fromEntries(Object.entries(keptComparisons).map(([path, [count]]) => [path, count])),
+  );
+});
+
+test.each([
+  ['const at = now();\nif (at - since > quietMs) close();', 1],
+  ['const at = millis(Date.now());\nconst leftMs = until - at;', 1],
+  ['const at = this.#options.now();\nnote({ at });', 0],
+  ['const at = performance.now();\nif (at - since > quietMs) close();', 0],
+])('what is kept is seen for what it is: %j', (text, count) => {
+  expect(keptIn(text)).toHaveLength(count);
 });
 
 test('no budget is spent by it', () => {
