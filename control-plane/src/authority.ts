@@ -100,7 +100,7 @@ export async function openAuthority(files: AuthorityFiles, now: Millis): Promise
   if (certificatePem === undefined) return undefined;
   if (keyPem === undefined) {
     throw new Error(
-      `${files.certificate} is there and ${files.key} is not: put the key back from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away`,
+      `${files.certificate} is there and ${files.key} is not: put the key back from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away, and segwall-control-plane new-ca`,
     );
   }
   const found = new Authority(await importKey(keyPem), new x509.X509Certificate(certificatePem));

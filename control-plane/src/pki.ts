@@ -113,7 +113,7 @@ async function firstAuthority(directory: string, now: Millis): Promise<Authority
   const isKeyThere = (await readFileIfThere(files.key)) !== undefined;
   const missing = isKeyThere ? `${files.certificate} is` : `${files.key} and ${files.certificate} are`;
   throw new Error(
-    `${missing} missing, and ${issued}, which that CA issued, is there: put back what is missing from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away`,
+    `${missing} missing, and ${issued}, which that CA issued, is there: put back what is missing from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away, and segwall-control-plane new-ca`,
   );
 }
 
