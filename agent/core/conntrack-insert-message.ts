@@ -1,4 +1,4 @@
-// The request that gives a TCP connection the conntrack entry it would have if conntrack had seen it open: established,
+// The requests that give a TCP connection the conntrack entry it would have if conntrack had seen it open: established,
 // answered, mark 0, so that its next packet is judged by its true direction. Without one, whoever sends first counts as client.
 
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
@@ -7,6 +7,7 @@ import type { TcpConnection } from './open-socket.ts';
 
 const conntrackSubsystem = 1;
 const messageNew = 0;
+const messageDelete = 2;
 /** REQUEST, EXCL, CREATE: an entry that is there already, and so knows more than we do, is left alone (EEXIST). */
 const flags = 0x01 | 0x200 | 0x400;
 const protocolTcp = 6;
@@ -41,6 +42,17 @@ export function insertRequest(connection: TcpConnection): Uint8Array {
   ];
   const family = familyNumbers[familyOf(client)];
   return renderNetfilterRequest({ subsystem: conntrackSubsystem, message: messageNew, flags, family, attributes });
+}
+
+/** Takes away the entry that has this connection in the wrong direction: server to client. */
+export function deleteReversedRequest({ client, clientPort, server, serverPort }: TcpConnection): Uint8Array {
+  return renderNetfilterRequest({
+    subsystem: conntrackSubsystem,
+    message: messageDelete,
+    flags: 0x01,
+    family: familyNumbers[familyOf(client)],
+    attributes: [attribute(1 | nested, tuple({ from: server, fromPort: serverPort, to: client, toPort: clientPort }))],
+  });
 }
 
 function tuple(ends: {

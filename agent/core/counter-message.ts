@@ -23,6 +23,21 @@ export function renderCountersRequest(table: string): Uint8Array {
   });
 }
 
+/** Asks for one of them. */
+export function renderCounterRequest(table: string, counter: string): Uint8Array {
+  return renderNetfilterRequest({
+    subsystem: nftablesSubsystem,
+    message: getObject,
+    flags: 0x01,
+    family: familyInet,
+    attributes: [
+      attribute(attributes.table, name(table)),
+      attribute(attributes.name, name(counter)),
+      attribute(attributes.type, number(counterType, 4)),
+    ],
+  });
+}
+
 export function decodeCounters(bytes: Uint8Array, take: (name: string, packets: number) => void): DatagramOutcome {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return eachMessage(view, ({ subsystem, message, from, to }) => {

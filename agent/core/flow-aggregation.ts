@@ -13,6 +13,7 @@ import type { ConntrackEntry } from './conntrack-message.ts';
 import { isQueryable } from './conntrack-query.ts';
 import { type DeniedCount, deniedTimeoutMinutes } from './denied-sets.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
+import { isReversed, reversed } from './opened-as.ts';
 import type { Table } from './table.ts';
 
 /** One end of one connection, as it is judged. */
@@ -127,6 +128,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   // In the order of asking: who was asked for last stands last.
   const progress = new Map<number, Progress>();
   let neverAsked: number[] = [];
+  /** Connections taken up in their midst by their server's packet, of which an end does not say so. */
+  const takenUp = new Set<number>();
   let listNumber = 0;
   let purpose: ListPurpose = { kind: 'progress' };
   let denied = new Map<string, { readonly packets: number; readonly expiresAt: number }>();
@@ -229,6 +232,14 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     return attribution.localAddresses.has(end.local) ? place({ end, number: 0, decided: undefined, at }) : undefined;
   }
 
+  function opened(entry: ConntrackEntry): ConntrackEntry {
+    const key = connectionKey(entry);
+    if (takenUp.has(key)) return reversed(entry);
+    if (!isReversed(entry)) return entry;
+    if (takenUp.size < progressMost) takenUp.add(key);
+    return reversed(entry);
+  }
+
   function remember(key: number, entry: ConntrackEntry): void {
     const known = progress.get(key);
     if (known !== undefined) {
@@ -251,7 +262,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       attribution = next;
     },
 
-    observe(entry, at) {
+    observe(seen, at) {
+      const entry = opened(seen);
       if (entry.event === 'opened') {
         if (isDenied(entry.mark) || count(entry, entry, 1, at) === undefined) return;
         const key = connectionKey(entry);
@@ -263,6 +275,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       const key = connectionKey(entry);
       const before = progress.get(key)?.shown ?? noCounters;
       progress.delete(key);
+      takenUp.delete(connectionKey(seen));
       if (!isDenied(entry.mark)) count(entry, before, 0, at);
     },
 
@@ -271,7 +284,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       purpose = next;
     },
 
-    observeListed(entry, at) {
+    observeListed(seen, at) {
+      const entry = opened(seen);
       const known = progress.get(connectionKey(entry))?.shown;
       // What opened since we listen has its event; it may still be on the way.
       const isOurs = purpose.kind === 'progress' || known !== undefined || entry.startedAtNanos / 1e6 >= startedAt;
@@ -305,7 +319,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       return chosen;
     },
 
-    observeProgress(entry, at) {
+    observeProgress(seen, at) {
+      const entry = opened(seen);
       const known = progress.get(connectionKey(entry))?.shown;
       if (known !== undefined) countProgress(entry, known, at);
     },

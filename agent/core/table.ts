@@ -14,6 +14,9 @@ import type { PeerLayout } from './peer-layout.ts';
 /** Everything of ours lives in this one table, and nothing else is ever touched. */
 export const tableName = 'inet segwall';
 
+/** Counts dropped TCP that has no conntrack entry and does not begin with a SYN. */
+export const midCounter = 'n_mid';
+
 const epochSlot = '<epoch>';
 const stampPattern = /<stamp (\d+)>/g;
 

@@ -36,6 +36,7 @@ import { openEventLog } from './event-log.ts';
 import { openFlowPipeline } from './flow-pipeline.ts';
 import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
+import { createLostConnections } from './lost-connections.ts';
 import { createMemoryRelease } from './memory.ts';
 import { runNetlinkLoop } from './netlink-loop.ts';
 import { createOwedChange } from './owed-change.ts';
@@ -138,6 +139,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     () => interfacesChanged(),
   );
+  const lost = createLostConnections({ counts: () => enforcer.countsLost(), log });
   const flows = await openFlowPipeline({
     state,
     settings,
@@ -145,6 +147,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     enforcement,
     hostAddresses: () => host.addresses(),
     essentials,
+    pickedUp: lost.pickedUp,
     log,
   });
   const discovery = createUnitDiscovery({
@@ -350,6 +353,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     sync.done,
     ...flows.run(stop),
     identity.keepRenewed(stop),
+    lost.run(stop),
     names.run({ relearn: relearnNames, signal: stop }),
     runNetlinkLoop(
       readers.filter((reader) => reader !== undefined),

@@ -29,6 +29,8 @@ export interface ConntrackCounts {
 
 export interface ConntrackSourceOptions {
   readonly take: (entry: ConntrackEntry) => void;
+  /** The kernel took up a TCP connection in its midst: its direction may be wrong. */
+  readonly pickedUp?: () => void;
   /** Events were lost: a list is due. */
   readonly overrun: () => void;
 }
@@ -52,6 +54,7 @@ export function openConntrackSource(options: ConntrackSourceOptions): Result<Con
 
   const take = (entry: ConntrackEntry) => {
     events += 1;
+    if (entry.event === 'opened' && entry.begun === 'in-the-midst') options.pickedUp?.();
     options.take(entry);
   };
 

@@ -15,6 +15,7 @@ import type { Decision } from '#agent-core/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import type { OwnWay } from '#agent-core/own-way.ts';
+
 import type { Table } from '#agent-core/table.ts';
 import { statedMarks } from '#agent-core/table-state.ts';
 import type { Result } from '#model/result.ts';
@@ -74,6 +75,8 @@ export interface TableEnforcer extends Enforcer {
   decisionOf(number: number): Decision | undefined;
   /** Whether what is in force stamps connections; where nothing is in force, as if it did. */
   stamps(): Table['stamps'];
+  /** Whether a table stands that counts packets of connections that conntrack has lost. */
+  countsLost(): 'yes' | 'no';
   /** The rule set in force loaded again under settings that changed (essential entries). */
   refresh(): Promise<ApplyOutcome | undefined>;
   /** By which time what is in force was made, and when time alone makes it another; `refresh` then. */
@@ -285,6 +288,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     relearn: () =>
       inTurn(async () => (inForce === undefined ? undefined : change(inForce.ruleSet, { saving: 'soon' }))),
     stamps: () => inForce?.table.stamps ?? 'written',
+    countsLost: () => (!isOpened && inForce !== undefined ? 'yes' : 'no'),
     judged: () => (inForce === undefined ? undefined : making.judged(inForce.table)),
     isOwnState: loader.isOwnState,
     heedPanic: () => inTurn(async () => undefined),

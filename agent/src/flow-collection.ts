@@ -47,6 +47,8 @@ export interface FlowCollectionOptions {
   /** Asked at every window and every change of policy: cheap. */
   readonly attribution: () => Attribution;
   readonly log: Logger;
+  /** The kernel took up a TCP connection in its midst. */
+  readonly pickedUp?: () => void;
   /** A batch is in the spool. */
   readonly spooled: () => void;
 }
@@ -74,6 +76,7 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
     overrun: () => {
       isListDue = true;
     },
+    ...(options.pickedUp === undefined ? {} : { pickedUp: options.pickedUp }),
   });
   if (!opened.ok) log.error({ reason: opened.error }, 'flows cannot be observed; enforcement is not affected');
   const source: ConntrackSource | undefined = opened.ok ? opened.value : undefined;

@@ -58,6 +58,8 @@ export interface FlowPipelineOptions {
   readonly enforcement: Pick<Enforcement, 'nft' | 'enforcer' | 'names'>;
   readonly hostAddresses: () => Pick<HostAddresses, 'all' | 'published'>;
   readonly essentials: () => readonly EssentialEntry[];
+  /** The kernel took up a TCP connection in its midst. */
+  readonly pickedUp: () => void;
   readonly log: Logger;
 }
 
@@ -96,6 +98,7 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
         stamps: enforcer.stamps(),
         decisionOf: (number) => enforcer.decisionOf(number),
       }),
+    pickedUp: options.pickedUp,
     log,
     spooled: () => sender.nudge(),
   });

@@ -1,17 +1,26 @@
-// Gives the TCP connections that are open now a conntrack entry each, so that the first table ever loaded in this network
-// namespace judges them by who opened them and not by who happens to speak next. Best effort: what could not be entered is
-// counted, and such a connection is cut once a direction is enforced. Only this namespace's own sockets, not what it forwards.
+// Gives the TCP connections that are open now a conntrack entry each, so that they are judged by who opened them and not by who happens
+// to speak next: before the first table ever loaded in this network namespace, and where entries were lost. Best effort: what could not
+// be entered is counted, and such a connection is cut once a direction is enforced. Only this namespace's own sockets, not what it forwards.
 
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
-import { insertRequest } from '#agent-core/conntrack-insert-message.ts';
+import { deleteReversedRequest, insertRequest } from '#agent-core/conntrack-insert-message.ts';
+import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
 import { eachMessage } from '#agent-core/netlink-attributes.ts';
-import { connectionsOf, type EphemeralPorts, type OpenSocket, parseSocketLine } from '#agent-core/open-socket.ts';
+import {
+  connectionsOf,
+  type EphemeralPorts,
+  type OpenSocket,
+  parseSocketLine,
+  type TcpConnection,
+} from '#agent-core/open-socket.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import { protocolNumbers } from '#model/service.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
+import { dumpNetfilter } from './netlink-dump.ts';
 
 export interface InsertedSockets {
   readonly inserted: number;
@@ -30,10 +39,10 @@ const bufferBytes = 2 << 20;
 const defaultEphemeral: EphemeralPorts = { low: 32_768, high: 60_999 };
 
 /**
- * Call it where no table of ours is loaded yet, just before the first one is. The error says that nothing could be listed, or that
- * the kernel takes no entries at all (no CAP_NET_ADMIN, no ctnetlink).
+ * The error says that nothing could be listed, or that the kernel takes no entries at all (no CAP_NET_ADMIN, no ctnetlink).
+ * `reversed`: entries that have the server for the client, as the kernel makes them where the server speaks first, make room.
  */
-export async function insertOpenSockets(): Promise<Result<InsertedSockets>> {
+export async function insertOpenSockets(reversed: 'kept' | 'replaced' = 'kept'): Promise<Result<InsertedSockets>> {
   const sockets: OpenSocket[] = [];
   let beyond = 0;
   for (const family of ['tcp', 'tcp6']) {
@@ -52,18 +61,24 @@ export async function insertOpenSockets(): Promise<Result<InsertedSockets>> {
   if (!opened.ok) return opened;
   const socket = opened.value;
   try {
+    const wrong = reversed === 'kept' ? new Set<TcpConnection>() : await reversedAmong(connections);
     let [inserted, failed, known] = [0, beyond, 0];
     let refusal: string | undefined;
     for (let at = 0; at < connections.length; at += requestsPerCall) {
       const part = connections.slice(at, at + requestsPerCall);
-      const sent = socket.send(Buffer.concat(part.map(insertRequest)));
+      const requests = part.flatMap((one) => [
+        ...(wrong.has(one) ? [deleteReversedRequest(one)] : []),
+        insertRequest(one),
+      ]);
+      const sent = socket.send(Buffer.concat(requests));
       if (!sent.ok) {
         failed += part.length;
         refusal ??= sent.error;
         continue;
       }
       // The kernel has answered by the time send returns, and answers only what it refuses.
-      const refusals = readRefusals(socket);
+      // What is not there to be taken away went by itself.
+      const refusals = readRefusals(socket).filter((errno) => errno !== constants.errno.ENOENT);
       const there = refusals.filter((errno) => errno === constants.errno.EEXIST).length;
       const other = refusals.find((errno) => errno !== constants.errno.EEXIST);
       if (other !== undefined) refusal ??= errnoName(other);
@@ -76,6 +91,26 @@ export async function insertOpenSockets(): Promise<Result<InsertedSockets>> {
   } finally {
     socket.close();
   }
+}
+
+/** Those whose entry begins at the server. Without the list of entries, none. */
+async function reversedAmong(connections: readonly TcpConnection[]): Promise<ReadonlySet<TcpConnection>> {
+  const decoder = createConntrackDecoder();
+  const entries = new Set<string>();
+  const key = (...ends: readonly (string | number)[]) => ends.join(' ');
+  await dumpNetfilter({
+    what: 'the list of connections',
+    message: renderDumpRequest(1),
+    take: (bytes) =>
+      decoder.decode(bytes, ({ protocol, client, clientPort, target, targetPort }) => {
+        if (protocol === protocolNumbers.tcp) entries.add(key(client, clientPort, target, targetPort));
+      }),
+  });
+  return new Set(
+    connections.filter(({ client, clientPort, server, serverPort }) =>
+      entries.has(key(server, serverPort, client, clientPort)),
+    ),
+  );
 }
 
 function readRefusals(socket: NetlinkSocket): readonly number[] {

@@ -56,6 +56,20 @@ describe('attribution', () => {
       { target: peer, targetPort: 8080, serverPort: 7000, mark: stamped(10) },
       { port: 7000, askedPort: 8080 },
     ],
+    [
+      'one taken up at its server’s packet keeps its direction, and its mark says nothing',
+      {
+        begun: 'in-the-midst',
+        ...{ client: me, clientPort: 443, target: peer, targetPort: 40_000, server: peer, serverPort: 40_000 },
+        mark: stamped(12),
+      },
+      { direction: 'inbound', local: me, peer, port: 443, end: judged, connections: 1 },
+    ],
+    [
+      'one taken up at its client’s packet is what it looks like',
+      { begun: 'in-the-midst', mark: stamped(10) },
+      { direction: 'inbound', local: me, peer, port: 443, end: webRule, connections: 1 },
+    ],
     ['bits of the mark that belong to others do not matter', { mark: (0x9 << 28) | stamped(10) }, { end: webRule }],
     [
       'a unit’s connection names the unit',
@@ -264,6 +278,18 @@ describe('counting', () => {
   });
 });
 
+test('the end of a connection that was taken up at its server’s packet does not say so, and counts as its beginning did', () => {
+  const flows = open();
+  const taken: Partial<ConntrackEntry> = {
+    ...{ client: me, clientPort: 443, target: peer, targetPort: 40_000, server: peer, serverPort: 40_000 },
+  };
+  flows.observe(connection({ ...taken, begun: 'in-the-midst' }), at);
+  flows.observe(connection({ ...taken, event: 'closed', ...counters(3, 2) }), at);
+  expect(records(flows)).toMatchObject([
+    { direction: 'inbound', port: 443, connections: 1, packetsOriginal: 2, packetsReply: 3 },
+  ]);
+});
+
 describe('denied sets', () => {
   test('count by what was added since the last reading', () => {
     const flows = open();
@@ -396,6 +422,7 @@ function connection(given: Partial<ConntrackEntry>): ConntrackEntry {
     zone: 0,
     mark: 0,
     answered: 'no',
+    begun: 'here',
     packetsOriginal: 0,
     bytesOriginal: 0,
     packetsReply: 0,

@@ -1,0 +1,92 @@
+// Gives open TCP connections of this host the conntrack entries that they lost (reboot of what tracked them, flush, failover, timeout), in the
+// direction in which they were opened. Hears of them in two ways: while anything is denied, the table drops and counts TCP that has no entry
+// and does not begin, which is asked every second; while nothing is, the kernel takes it up by itself, by whoever speaks first, and
+// tells. What a connection sends again is then judged, or told, as what it is. Strangers can move that counter: what they cause is bounded.
+
+import { setTimeout } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { decodeCounters, renderCounterRequest } from '#agent-core/counter-message.ts';
+import { midCounter, tableName } from '#agent-core/table.ts';
+import { err, ok, type Result } from '#model/result.ts';
+import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
+import { insertOpenSockets } from './open-sockets.ts';
+
+export interface LostConnections {
+  /** The kernel took one up. */
+  pickedUp(): void;
+  /** Until the signal aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** TCP sends again after 0.2 s, and then after twice as long each time: the third or fourth try meets the entry. */
+const everyMs = 1000;
+/** Of the time, what reading sockets may take at the most: one part in so many. */
+const apartTimes = 20;
+
+export function createLostConnections(options: {
+  /** Whether what is in force counts them. */
+  readonly counts: () => 'yes' | 'no';
+  readonly log: Logger;
+}): LostConnections {
+  const { counts, log } = options;
+  // What was dropped while no agent ran may wait still.
+  let known = 0;
+  let isOwed = false;
+  let notBefore = 0;
+
+  const look = (): void => {
+    if (counts() === 'no') {
+      known = 0;
+      return;
+    }
+    const read = readLost();
+    if (!read.ok) return;
+    if (read.value !== known) isOwed = true;
+    known = read.value;
+  };
+
+  const enter = async (): Promise<void> => {
+    isOwed = false;
+    const startedAt = performance.now();
+    const entered = await insertOpenSockets('replaced');
+    notBefore = performance.now() + (performance.now() - startedAt) * apartTimes;
+    if (!entered.ok) log.warn({ reason: entered.error }, 'connections that conntrack has lost could not be entered');
+    else if (entered.value.inserted > 0)
+      log.info({ ...entered.value }, 'connections that conntrack had lost were entered as they were opened');
+  };
+
+  return {
+    pickedUp() {
+      isOwed = true;
+    },
+    async run(signal) {
+      while (!signal.aborted) {
+        look();
+        if (isOwed && performance.now() >= notBefore) await enter();
+        await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
+      }
+    },
+  };
+}
+
+/** Packets dropped so far; one question and one answer. */
+function readLost(): Result<number> {
+  const [, table = ''] = tableName.split(' ');
+  const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: 16 << 10 });
+  if (!opened.ok) return opened;
+  const socket = opened.value;
+  let lost: number | undefined;
+  try {
+    const sent = socket.send(renderCounterRequest(table, midCounter));
+    if (!sent.ok) return sent;
+    const outcome = socket.receive((bytes) => {
+      decodeCounters(bytes, (_, packets) => {
+        lost = packets;
+      });
+    });
+    if (lost !== undefined) return ok(lost);
+    return err(outcome.kind === 'failed' ? errnoName(outcome.errno) : 'there is no such counter');
+  } finally {
+    socket.close();
+  }
+}
