@@ -9,6 +9,7 @@ const unset = {
   mark: 0,
   icmpType: -1,
   answered: 'no',
+  begun: 'here',
   packetsOriginal: 0,
   bytesOriginal: 0,
   packetsReply: 0,
