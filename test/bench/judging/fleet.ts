@@ -10,7 +10,13 @@ export type ServerOrder = 'watch' | 'report' | 'judge-here' | 'stop';
 export type ServerLine =
   | { readonly kind: 'ready'; readonly apiUrl: string; readonly token: string }
   | { readonly kind: 'watching' }
-  | { readonly kind: 'waits'; readonly p99Ms: number; readonly mostMs: number; readonly ownP99Ms: number };
+  | {
+      readonly kind: 'waits';
+      readonly p99Ms: number;
+      readonly mostMs: number;
+      readonly ownP99Ms: number;
+      readonly ownMostMs: number;
+    };
 
 const apps = 100;
 const roles = ['web', 'api', 'db', 'cache'] as const;
@@ -41,6 +47,14 @@ spec:
     - { name: api-to-db, from: [{ workloads: role == "api" }], to: [{ workloads: role == "db" }], services: [tcp/5432] }`;
   return Array.from({ length: apps }, (_, at) => segment(at)).join('\n---\n');
 }
+
+/** Over a sixteenth of all pairs of hosts. */
+export const broadTest = `---
+apiVersion: segwall/v1
+kind: PolicyTest
+metadata: { name: broad }
+spec: { tests: [{ from: { labels: { role: web } }, to: { labels: { role: db } }, service: any, expect: deny }] }
+`;
 
 /** Each host's flows, both ends, with others of its application and a few of the next one. */
 export function* benchFlows(

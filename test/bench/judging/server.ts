@@ -80,7 +80,8 @@ class Watch {
     this.#sample();
     const total = performance.now() - this.#startedAt;
     const own = p99Of(this.#works, total);
-    return { kind: 'waits', p99Ms: p99Of(this.#blocks, total), mostMs: Math.max(...this.#blocks), ownP99Ms: own };
+    const most = { mostMs: Math.max(...this.#blocks), ownMostMs: Math.max(...this.#works) };
+    return { kind: 'waits', p99Ms: p99Of(this.#blocks, total), ...most, ownP99Ms: own };
   }
 
   #sample(): void {
