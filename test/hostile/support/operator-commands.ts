@@ -46,6 +46,9 @@ export function operatorCommands(given: {
     'audit key': ['audit', 'key'],
     'audit export': ['audit', 'export', '--out', `${scratch}/audit-${time}.ndjson`],
     'audit verify': { left: 'it asks no server; see audit-export.test.ts' },
+    ca: ['ca'],
+    'ca rotate': { left: 'it replaces the CA of the host that the messages come from; see ca-rotation.test.ts' },
+    'ca retire': { left: 'as ca rotate' },
     'audit prune': { left: 'it takes away what the restart is to find; see audit-export.test.ts' },
   };
 }
@@ -59,6 +62,6 @@ export function existingCommands(): readonly string[] {
 
 function pathsOf(command: Command, path: string): readonly string[] {
   const own = command.commands.flatMap((child) => pathsOf(child, `${path} ${child.name()}`));
-  const isGroup = command.commands.length > 0 && !['agents', 'audit'].includes(command.name());
+  const isGroup = command.commands.length > 0 && !['agents', 'audit', 'ca'].includes(command.name());
   return isGroup ? own : [path, ...own];
 }
