@@ -93,7 +93,7 @@ async function answer(command: Command): Promise<unknown> {
     case 'sweep':
       return sweepMarks({ bits: marks.epochMask, but: marks.stamp(0, command.current) });
     case 'counts':
-      return { ...enforcer.counts(), overruns };
+      return { ...enforcer.counts(), overruns, guard: guard.state() };
     case 'state-rule':
       return readStateRule();
     case 'units':

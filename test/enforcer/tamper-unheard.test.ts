@@ -76,6 +76,8 @@ describe('notices that are lost', () => {
   });
 
   const lose = async (script: string) => {
+    // What is done between the look of a repair that is under way and its load is put back, and not told.
+    await waitFor(async () => (await counts())['guard'] === 'whole', { what: 'no repair is due' });
     const before = Number((await counts())['overruns']);
     driven.pause();
     await nft(script);
