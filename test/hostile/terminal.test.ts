@@ -32,8 +32,12 @@ let url: string;
 
 beforeAll(async () => {
   server = createServer((request, reply) => {
-    const isAudit = request.url?.startsWith('/api/v1/audit') === true;
-    const body = isAudit ? entries : { error: { code: 'bad-request', message: words.join(' and ') } };
+    const asked = new URL(request.url ?? '/', 'http://localhost');
+    const isAudit = asked.pathname === '/api/v1/audit';
+    const after = Number(asked.searchParams.get('after') ?? 0);
+    const body = isAudit
+      ? entries.filter(({ seq }) => seq > after)
+      : { error: { code: 'bad-request', message: words.join(' and ') } };
     reply.writeHead(isAudit ? 200 : 400, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
