@@ -148,12 +148,15 @@ async function judgeHere(): Promise<ServerLine> {
   return waits;
 }
 
-await fillStore();
 const settings = assertOk(readSettings({ data: directory, agents: '127.0.0.1:0', api: '127.0.0.1:0' }, {}));
 const died = (error: Error) => {
   throw error;
 };
-const controlPlane = await startControlPlane({ settings, log: pino({ level: 'silent' }), version: '0', died });
+const start = () => startControlPlane({ settings, log: pino({ level: 'silent' }), version: '0', died });
+// Its CA has to be there before its store knows hosts.
+await (await start()).stop();
+await fillStore();
+const controlPlane = await start();
 const { adminToken } = JSON.parse(await readFile(join(directory, 'first-start.json'), 'utf8')) as {
   adminToken: string;
 };
