@@ -5,6 +5,7 @@ import type { Api } from './app.ts';
 import { caRetirement, caRetirementAnswer, caRotationAnswer, caStanding } from './ca-schemas.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
+import { someOf } from './some-names.ts';
 
 const namesTold = 100;
 
@@ -60,7 +61,7 @@ export function caRoutes(app: Api, { rotation }: ApiContext & { readonly rotatio
           `${retired.error}: they would be lost; nothing was changed. Wait for hosts (segwall ca), replace tokens (segwall operators rotate NAME), remove hosts that are gone (segwall agents remove), or accept it: segwall ca retire --yes`,
         );
       const { left, operators } = retired.value;
-      return { ...viewOf(rotation.standing()), lost: someOf(left), operators: [...operators] };
+      return { ...viewOf(rotation.standing()), lost: someOf(left, namesTold), operators: [...operators] };
     },
   );
 }
@@ -74,7 +75,7 @@ function viewOf({ present, next }: CaStanding) {
           next: {
             ...certificateOf(next),
             ...{ hosts: next.hosts, trusting: next.trusting, moved: next.moved },
-            ...{ left: someOf(next.left), operators: [...next.operators] },
+            ...{ left: someOf(next.left, namesTold), operators: [...next.operators] },
           },
         }),
   };
@@ -82,8 +83,4 @@ function viewOf({ present, next }: CaStanding) {
 
 function certificateOf({ fingerprint, endsAt }: CaStanding['present']) {
   return { fingerprint, endsAt: isoTime(endsAt) };
-}
-
-function someOf(names: readonly string[]) {
-  return { count: names.length, names: names.slice(0, namesTold) };
 }

@@ -24,8 +24,8 @@ import {
   removeOfflineRequest,
   revokeAnswer,
 } from './schemas.ts';
+import { someOf } from './some-names.ts';
 
-const namesTold = 10;
 /** In one answer, of each list. */
 const addressesTold = 32;
 
@@ -168,10 +168,6 @@ function offlineView(
     rules: someOf(naming?.rules ?? []),
     quarantines: someOf(naming?.quarantines ?? []),
   };
-}
-
-function someOf(names: readonly string[]) {
-  return { count: names.length, names: names.slice(0, namesTold) };
 }
 
 function cutOffView({ cutOff }: Contained): RevokeAnswer['cutOff'] {

@@ -34,6 +34,7 @@ import {
   type WorkloadView,
   workload,
 } from './schemas.ts';
+import { someOf } from './some-names.ts';
 
 const agentsPaged = byName('agents');
 const workloadsPaged = byName('workloads');
@@ -252,10 +253,6 @@ function protectionCounts(agents: readonly AgentView[]): Status['agents']['prote
   const counts = { 'in-force': 0, behind: 0, none: 0, open: 0, unknown: 0 };
   for (const { protection } of agents) counts[protection] += 1;
   return counts;
-}
-
-function someOf(names: readonly string[]): Status['quarantined'] {
-  return { count: names.length, names: names.slice(0, 10) };
 }
 
 function agentView(view: AgentView): Agent {

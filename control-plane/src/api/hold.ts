@@ -6,6 +6,7 @@ import type { Api } from './app.ts';
 import { type ApiContext, isoTime } from './context.ts';
 import { ApiError } from './errors.ts';
 import { resumeAnswer, resumeRequest, type Status } from './schemas.ts';
+import { someOf } from './some-names.ts';
 
 const namesTold = 100;
 
@@ -53,7 +54,7 @@ export function heldText(fleet: Fleet): string | undefined {
 
 export function holdView(hold: HoldView): NonNullable<Status['hold']> {
   const { kind, since, revision, why, ahead, unknown, isUnknownCut, cutOffSince, cutOffSaid } = hold;
-  const some = (names: readonly string[]) => ({ count: names.length, names: names.slice(0, namesTold) });
+  const some = (names: readonly string[]) => someOf(names, namesTold);
   const someShown = (all: HoldView['cutOffSince']) => ({
     ...some(all.map(({ name }) => name)),
     evidence: all.slice(0, namesTold),
