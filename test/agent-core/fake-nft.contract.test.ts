@@ -1,9 +1,10 @@
 // The nft in memory and the real one take the same scripts, refuse the same scripts, and then hold the same things.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createNft } from '#agent/nft.ts';
 import { parseStanding } from '#agent-core/transaction.ts';
 import { createFakeNft } from '#test/support/fake-nft.ts';
-import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
+import { createLab, insideNamespace, type Lab, type LabHost } from '#test/support/lab.ts';
 import { labNft } from '#test/truth/enforcer-stage.ts';
 
 let lab: Lab;
@@ -148,6 +149,17 @@ test.each(cases.map(([what, ...scripts]) => ({ what, scripts })))('$what', async
     if (!ofReal.ok || !ofFake.ok) continue;
     expect(parseStanding(ofFake.value)).toEqual(parseStanding(ofReal.value));
     expect(await comments(fake.list)).toEqual(await comments(real.list));
+  }
+});
+
+test('a host that is gone is a failure told, never an exception', async () => {
+  const gone = await lab.addHost({ name: 'gone', ipv4: '10.76.0.2' });
+  await gone.remove();
+  const [program, ...leading] = insideNamespace(gone.namespace, ['nft']);
+  for (const nft of [labNft(gone), createNft([program ?? '', ...leading])]) {
+    expect(await nft.list(['tables'])).toMatchObject({ ok: false });
+    expect(await nft.check('add table inet segwall\n')).toMatchObject({ ok: false });
+    expect(await nft.apply('add table inet segwall\n')).toMatchObject({ ok: false });
   }
 });
 

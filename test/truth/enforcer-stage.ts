@@ -20,11 +20,15 @@ import { differences, expectedReports, type Report, reportText } from './reports
 import { managedHosts, type Scenario } from './scenario.ts';
 import type { Stage } from './table.ts';
 
-/** nft inside a host of the lab, without its process. */
+/** nft inside a host of the lab, without its process. As the agent's, it never rejects: a host that is gone is a failure told. */
 export function labNft(host: LabHost): Nft {
   const nft = async (args: readonly string[], input: string) => {
-    const result = await nftIn(host, args, input);
-    return result.exitCode === 0 ? ok(result.stdout) : err(result.stderr.trim());
+    try {
+      const result = await nftIn(host, args, input);
+      return result.exitCode === 0 ? ok(result.stdout) : err(result.stderr.trim());
+    } catch (error) {
+      return err((error as Error).message);
+    }
   };
   const discard = async (args: readonly string[], input: string) => {
     const result = await nft(args, input);
