@@ -6,14 +6,9 @@ import type { AddressView } from './address-view.ts';
 import type { LiveAgent, Nack } from './agent-sessions.ts';
 import type { HostEntry } from './fleet-inventory.ts';
 import { noneRefused, type RefusalTally } from './flow-intake.ts';
+import type { HostHistory } from './host-entries.ts';
 import type { HostPresence } from './host-presence.ts';
 import { type HostModes, modesInForce, type Protection, protectionOf } from './protection.ts';
-
-export interface HostHistory {
-  readonly enrolledAt: Millis;
-  readonly agentVersion: string;
-  readonly lastConnectedAt?: Millis;
-}
 
 export interface AgentView extends AddressView, HostPresence {
   readonly host: string;

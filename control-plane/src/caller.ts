@@ -1,11 +1,9 @@
 // Who makes a call: an agent whose certificate our CA issued, is in its time and not revoked, or nobody, with the reason.
 
-import type { PeerCertificate } from 'node:tls';
 import { status } from '@grpc/grpc-js';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { AgentBackend } from './agent-backend.ts';
-import { readAgentCertificate } from './agent-certificate.ts';
 import type { AgentCertificate } from './agent-identity.ts';
 import type { CallStatus } from './call-status.ts';
 import type { Pki } from './pki.ts';
@@ -61,38 +59,6 @@ export function certificateProblem(
     );
   const refusal = backend.refusalOf(certificate, from);
   return refusal === undefined ? undefined : statusOf(refusal);
-}
-
-/** A connection makes many calls with one certificate; what the newest say is kept, by their SHA-256 (which node computes). */
-class ReadCertificates {
-  readonly #byFingerprint = new Map<string, Result<AgentCertificate>>();
-
-  read(
-    { raw, fingerprint256 }: Pick<PeerCertificate, 'raw' | 'fingerprint256'>,
-    authority: string,
-  ): Result<AgentCertificate> {
-    const known = this.#byFingerprint.get(fingerprint256);
-    if (known !== undefined) return known;
-    const read = readAgentCertificate(raw, authority);
-    if (this.#byFingerprint.size >= certificatesKept) {
-      const [oldest] = this.#byFingerprint.keys();
-      if (oldest !== undefined) this.#byFingerprint.delete(oldest);
-    }
-    this.#byFingerprint.set(fingerprint256, read);
-    return read;
-  }
-}
-
-/** Some 300 bytes each; only our own CA's come here. */
-const certificatesKept = 20_000;
-const certificates = new ReadCertificates();
-
-/** Of a certificate that this CA of ours issued. */
-export function readCertificate(
-  certificate: Pick<PeerCertificate, 'raw' | 'fingerprint256'>,
-  authority: string,
-): Result<AgentCertificate> {
-  return certificates.read(certificate, authority);
 }
 
 function refused(details: string): { readonly ok: false; readonly error: CallStatus } {

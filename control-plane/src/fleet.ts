@@ -35,7 +35,7 @@ import type {
 } from './agent-backend.ts';
 import type { AgentCertificate, AgentIdentity, CertificateRecord } from './agent-identity.ts';
 import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
-import { type AgentView, agentViewOf, certificateSoonMs, type HostHistory } from './agent-view.ts';
+import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts';
 import { changedRanges, type RangesChange } from './allowed-ranges.ts';
 import {
   type Canary,
@@ -52,7 +52,7 @@ import { EphemeralHosts } from './ephemeral-hosts.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
-import { reportedEntry, storedEntries, storedInside } from './host-entries.ts';
+import { type HostHistory, reportedEntry, storedEntries, storedInside } from './host-entries.ts';
 import { HostHappenings } from './host-happenings.ts';
 import { HostNotes } from './host-notes.ts';
 import { HostPresences, type PresenceCounts, presenceProblem } from './host-presence.ts';

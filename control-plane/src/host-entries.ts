@@ -2,13 +2,20 @@
 
 import { parseAddress } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
+import type { Millis } from '#model/time.ts';
 import type { HostReport } from './agent-backend.ts';
-import type { HostHistory } from './agent-view.ts';
 import { type HostEntry, operatorsWord, type RememberedClaims } from './fleet-inventory.ts';
 import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';
 import { type UnitEntry, withReportedUnits } from './host-units.ts';
 import type { StoredFleet, StoredHost } from './store/hosts.ts';
+
+/** What the store remembers of an agent, beside what is live. */
+export interface HostHistory {
+  readonly enrolledAt: Millis;
+  readonly agentVersion: string;
+  readonly lastConnectedAt?: Millis;
+}
 
 /** Every host as the store remembers it, with what its agent was last known by. */
 export function storedEntries(

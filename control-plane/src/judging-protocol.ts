@@ -2,8 +2,8 @@
 
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy.ts';
-import type { ApiErrorCode } from './api/errors.ts';
-import type { ApiProblem } from './api/schemas.ts';
+import type { ApiErrorCode } from './answers/api-error.ts';
+import type { ApiProblem } from './answers/schemas.ts';
 import type { ReviewRequest } from './policy-review.ts';
 import type { PolicyFile } from './store/policies.ts';
 

@@ -11,7 +11,7 @@ import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy.ts';
-import { ApiError } from './api/errors.ts';
+import { ApiError } from './answers/api-error.ts';
 import type { Fleet } from './fleet.ts';
 import type {
   AnswerJob,

@@ -5,18 +5,7 @@
 // Runs are numbered in the order of their starts. The oldest are forgotten in the end; what names a number below those is judged by height.
 
 import type { ProvenRevision } from './revision-proofs.ts';
-
-/** As the store has it. `run` empty: of that lineage nothing more is asked, an operator went on from it. */
-export interface StoredRun {
-  readonly number: number;
-  readonly lineage: string;
-  readonly run: string;
-  /** The store's when it began: what ran before told nothing beyond it. */
-  readonly revision: number;
-}
-
-/** Some ten years of a start a day; 400 KB in the store. */
-export const mostRuns = 4096;
+import type { StoredRun } from './store/runs.ts';
 
 export interface HistoryNow {
   readonly lineage: string;

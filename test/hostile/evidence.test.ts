@@ -8,7 +8,7 @@ import {
   planAnswer,
   type SuggestAnswer,
   suggestAnswer,
-} from '#control-plane/api/schemas.ts';
+} from '#control-plane/answers/schemas.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
 import { FlowSightings } from '#policy/flow-evidence.ts';

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import type { FlowView } from '#control-plane/api/schemas.ts';
+import type { FlowView } from '#control-plane/answers/schemas.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';

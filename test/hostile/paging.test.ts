@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { nextPath, openApiClient } from '#cli/server/api-client.ts';
-import type { FlowView } from '#control-plane/api/schemas.ts';
+import type { FlowView } from '#control-plane/answers/schemas.ts';
 import { millis } from '#model/time.ts';
 import { tenant } from '#test/server/fleet-under-test.ts';
 import { flowRecord, nothingLost } from '#test/server/flow-records.ts';

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { apiErrorStatuses } from '#control-plane/api/errors.ts';
+import { apiErrorStatuses } from '#control-plane/answers/api-error.ts';
 import { type ControlPlane, startControlPlane } from '#control-plane/server.ts';
 import { readSettings } from '#control-plane/settings.ts';
 import { assertOk } from '#model/result.ts';

@@ -16,7 +16,7 @@ import type {
   RevokeAnswer,
   Status,
   WorkloadView,
-} from '#control-plane/api/schemas.ts';
+} from '#control-plane/answers/schemas.ts';
 import { apiUnderTest } from '#test/hostile/support/api-under-test.ts';
 import { shopPolicy } from './fleet-under-test.ts';
 

@@ -2,7 +2,7 @@
 // ends report it.
 
 import { expect, test } from 'vitest';
-import type { Coverage } from '#control-plane/api/schemas.ts';
+import type { Coverage } from '#control-plane/answers/schemas.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';

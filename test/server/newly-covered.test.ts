@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { PlanAnswer } from '#control-plane/api/schemas.ts';
+import type { PlanAnswer } from '#control-plane/answers/schemas.ts';
 import { apiUnderTest } from '../hostile/support/api-under-test.ts';
 import { runSegwall } from '../hostile/support/segwall.ts';
 import { scratchDirectory } from './scratch-directory.ts';

@@ -1,7 +1,7 @@
 // Removing the hosts that are gone: which they are, what is shown of them before, and who stays all the same.
 
 import { expect, test } from 'vitest';
-import type { RemoveOfflineAnswer } from '#control-plane/api/schemas.ts';
+import type { RemoveOfflineAnswer } from '#control-plane/answers/schemas.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import { apiUnderTest } from '../hostile/support/api-under-test.ts';

@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { namesDigest, type ProvenRevision, RevisionProofs } from '#control-plane/revision-proofs.ts';
-import { type HistoryNow, RunHistory, type StoredRun } from '#control-plane/run-history.ts';
+import { type HistoryNow, RunHistory } from '#control-plane/run-history.ts';
+import type { StoredRun } from '#control-plane/store/runs.ts';
 
 const [ours, past, strange] = ['0a', '0b', '0c'].map((byte) => byte.repeat(16)) as [string, string, string];
 const nameOf = (number: number, copy = 0) => `${number.toString(16).padStart(8, '0')}${copy}`.padEnd(32, '0');

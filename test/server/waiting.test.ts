@@ -5,7 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exitCodeOf } from '#cli/server/waiting.ts';
-import type { Agent, Progress, Status } from '#control-plane/api/schemas.ts';
+import type { Agent, Progress, Status } from '#control-plane/answers/schemas.ts';
 import { type ApiServer, startApiServer } from '../hostile/support/api-server.ts';
 import { enrolFakeAgent, type FakeStream } from '../hostile/support/fake-agent.ts';
 import { operatorOf } from '../hostile/support/operator.ts';

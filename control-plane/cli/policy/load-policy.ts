@@ -2,7 +2,7 @@
 // standard error as `policy check` would, and ends the command with exit code 1.
 
 import { CommandFailure } from '#cli/server/failure.ts';
-import type { WorkloadView } from '#control-plane/api/schemas.ts';
+import type { WorkloadView } from '#control-plane/answers/schemas.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type CheckedPolicy, checkPolicy } from '#policy/check-policy.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';

@@ -1,7 +1,7 @@
 // `segwall agents allow-addresses`: which addresses a host may claim.
 
 import type { Command } from 'commander';
-import type { AllowAddressesAnswer } from '#control-plane/api/schemas.ts';
+import type { AllowAddressesAnswer } from '#control-plane/answers/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { CommandFailure, guarded } from './failure.ts';

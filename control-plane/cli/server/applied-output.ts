@@ -1,7 +1,7 @@
 // What became of a policy that was handed to the control plane, as a whole or to its canary first: told, waited for where that is
 // asked, and the exit code.
 
-import type { ApplyAnswer, CanaryView, Progress } from '#control-plane/api/schemas.ts';
+import type { ApplyAnswer, CanaryView, Progress } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
 import type { ApiClient } from './api-client.ts';

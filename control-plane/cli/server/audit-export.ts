@@ -2,7 +2,7 @@
 // without a server, and what may be dropped here once it is there.
 
 import type { Command } from 'commander';
-import type { AuditPruneAnswer } from '#control-plane/api/audit-schemas.ts';
+import type { AuditPruneAnswer } from '#control-plane/answers/audit-schemas.ts';
 import { type AuditCheckpoint, isAuditKey } from '#policy/audit-checkpoint.ts';
 import type { AuditVerdict, AuditVerifierOptions } from '#policy/audit-verifier.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';

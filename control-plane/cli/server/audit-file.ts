@@ -4,7 +4,7 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { auditEntry } from '#control-plane/api/audit-schemas.ts';
+import { auditEntry } from '#control-plane/answers/audit-schemas.ts';
 import { millis } from '#model/time.ts';
 import type { ChainPlace } from '#policy/audit-chain.ts';
 import { parseCheckpoint } from '#policy/audit-checkpoint.ts';

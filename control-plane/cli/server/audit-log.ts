@@ -2,7 +2,7 @@
 // signed at this moment. However long the log is, one page of it is held.
 
 import { createHash } from 'node:crypto';
-import type { AuditCheckpointView, AuditEntryView, AuditLogView } from '#control-plane/api/audit-schemas.ts';
+import type { AuditCheckpointView, AuditEntryView, AuditLogView } from '#control-plane/answers/audit-schemas.ts';
 import { isSigned } from '#control-plane/audit-key.ts';
 import { millis } from '#model/time.ts';
 import type { AuditEntry } from '#policy/audit-chain.ts';

@@ -1,7 +1,7 @@
 // `segwall ca`: which CA hosts trust, and its replacement by another, in steps that may be done again.
 
 import type { Command } from 'commander';
-import type { CaRetirementAnswer, CaRotationAnswer, CaStandingAnswer } from '#control-plane/api/ca-schemas.ts';
+import type { CaRetirementAnswer, CaRotationAnswer, CaStandingAnswer } from '#control-plane/answers/ca-schemas.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { guarded } from './failure.ts';

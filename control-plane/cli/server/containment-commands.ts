@@ -2,7 +2,7 @@
 // off. What counts is what the others say: the word of a host that may be lost is shown and decides nothing.
 
 import type { Command } from 'commander';
-import type { QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/api/schemas.ts';
+import type { QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/answers/schemas.ts';
 import { openApiClient, type PagingClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { containedOutcome, quarantineLines, removeLines, revokeLines, type Told } from './containment-text.ts';

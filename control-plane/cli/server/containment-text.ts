@@ -1,7 +1,7 @@
 // What the commands that contain a host say for people, and which answers decide whether it holds. The word of a host that may be lost is shown
 // and decides nothing. Pure.
 
-import type { Progress, QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/api/schemas.ts';
+import type { Progress, QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/answers/schemas.ts';
 import { counted } from '../counted.ts';
 import { namesText } from './waiting.ts';
 

@@ -1,7 +1,7 @@
 // The commands about hosts: status, agents, workloads, label.
 
 import { type Command, Option } from 'commander';
-import type { Agent, LabelAnswer, Status, WorkloadView } from '#control-plane/api/schemas.ts';
+import type { Agent, LabelAnswer, Status, WorkloadView } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { counted } from '../counted.ts';
 import { registerAllowAddresses } from './allow-addresses-command.ts';

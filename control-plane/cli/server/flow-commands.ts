@@ -1,7 +1,7 @@
 // The commands about what was observed: flows and coverage.
 
 import type { Command } from 'commander';
-import type { Coverage, FlowView } from '#control-plane/api/schemas.ts';
+import type { Coverage, FlowView } from '#control-plane/answers/schemas.ts';
 import { addCounts, countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/flow-evidence.ts';

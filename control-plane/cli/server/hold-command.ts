@@ -1,7 +1,7 @@
 // A store that was put back holds: what it is told of in `status`, and `resume`, which ends it.
 
 import type { Command } from 'commander';
-import type { ResumeAnswer, Status } from '#control-plane/api/schemas.ts';
+import type { ResumeAnswer, Status } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';

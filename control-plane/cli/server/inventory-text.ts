@@ -1,7 +1,7 @@
 // The live fleet as the documents that `--inventory` takes. What the policy itself declares (external and virtual workloads) stands in its
 // directory and is left out; what nobody could judge by, a host of which no address is known, is left out too, and named in a comment.
 
-import type { WorkloadView } from '#control-plane/api/schemas.ts';
+import type { WorkloadView } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 
 export function inventoryText(workloads: readonly WorkloadView[], from: string): string {

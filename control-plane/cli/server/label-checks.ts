@@ -1,6 +1,6 @@
 // Before labels are given: what they would change, slips in them, and the question whether that is meant.
 
-import type { LabelCheckAnswer, PlanAnswer } from '#control-plane/api/schemas.ts';
+import type { LabelCheckAnswer, PlanAnswer } from '#control-plane/answers/schemas.ts';
 import type { ApiClient } from './api-client.ts';
 import { ask } from './asking.ts';
 import { CommandFailure } from './failure.ts';

@@ -1,7 +1,7 @@
 // The commands about operators and their tokens.
 
 import type { Command } from 'commander';
-import type { OperatorAnswer, OperatorRevocation, OperatorTokenView } from '#control-plane/api/operator-schemas.ts';
+import type { OperatorAnswer, OperatorRevocation, OperatorTokenView } from '#control-plane/answers/operator-schemas.ts';
 import { Secret } from '#model/secret.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';

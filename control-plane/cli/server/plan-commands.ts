@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/api/schemas.ts';
+import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
 import { countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/flow-evidence.ts';

@@ -2,7 +2,7 @@
 // errors read is the same as offline.
 
 import type { Command } from 'commander';
-import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory } from '#control-plane/api/schemas.ts';
+import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory } from '#control-plane/answers/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import { finish, finishCanary, type WaitOptions } from './applied-output.ts';
 import type { ConnectionOptions } from './connection.ts';

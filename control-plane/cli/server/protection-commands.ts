@@ -2,7 +2,7 @@
 // it is what they are to enforce.
 
 import type { Command } from 'commander';
-import type { Agent, ProtectionAnswer, Status } from '#control-plane/api/schemas.ts';
+import type { Agent, ProtectionAnswer, Status } from '#control-plane/answers/schemas.ts';
 import { counted } from '../counted.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';

@@ -1,7 +1,7 @@
 // agents remove --offline-for: shows which hosts are gone for so long and what names them, asks, and removes those that were shown and have not
 // come back meanwhile.
 
-import type { RemoveOfflineAnswer } from '#control-plane/api/schemas.ts';
+import type { RemoveOfflineAnswer } from '#control-plane/answers/schemas.ts';
 import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import { ask } from './asking.ts';

@@ -1,6 +1,6 @@
 // How a policy that the server refuses is told of: as `policy check` and `policy test` tell of it, exit code 1.
 
-import type { ApiProblem, ApiTestFailure } from '#control-plane/api/schemas.ts';
+import type { ApiProblem, ApiTestFailure } from '#control-plane/answers/schemas.ts';
 import { type ApiClient, ApiRefusal } from './api-client.ts';
 import { printJson, printLine } from './printing.ts';
 

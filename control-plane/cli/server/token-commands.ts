@@ -1,7 +1,7 @@
 // The commands about join tokens.
 
 import type { Command } from 'commander';
-import type { JoinTokenView, TokenAnswer } from '#control-plane/api/schemas.ts';
+import type { JoinTokenView, TokenAnswer } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { parseCidrList } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';

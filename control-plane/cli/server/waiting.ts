@@ -2,7 +2,7 @@
 // error. What it was asked about holds where every host it concerns enforces it: one that is offline is no success, and not waited for.
 
 import type { Command } from 'commander';
-import type { Progress } from '#control-plane/api/schemas.ts';
+import type { Progress } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import type { ApiClient } from './api-client.ts';
 import { printProgress, someText } from './printing.ts';

@@ -1,10 +1,10 @@
 // Which addresses a host may claim, by an operator's word: added, replaced, or taken away.
 
+import { ApiError } from '../answers/api-error.ts';
+import { allowAddressesAnswer, allowAddressesRequest, nameParams } from '../answers/schemas.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
-import { ApiError } from './errors.ts';
 import { noSuchHost } from './fleet.ts';
-import { allowAddressesAnswer, allowAddressesRequest, nameParams } from './schemas.ts';
 
 export function allowAddressesRoutes(app: Api, { fleet }: ApiContext): void {
   app.put(

@@ -3,10 +3,7 @@
 
 import { z } from 'zod';
 import { millis } from '#model/time.ts';
-import type { AuditCheckpoints } from '../audit-checkpoints.ts';
-import type { AuditPruner } from '../audit-pruning.ts';
-import { mostAuditBytes } from '../store/audit.ts';
-import type { Api } from './app.ts';
+import { ApiError } from '../answers/api-error.ts';
 import {
   auditCheckpoint,
   auditEntry,
@@ -15,9 +12,12 @@ import {
   auditPruneAnswer,
   auditQuery,
   checkpointQuery,
-} from './audit-schemas.ts';
+} from '../answers/audit-schemas.ts';
+import type { AuditCheckpoints } from '../audit-checkpoints.ts';
+import type { AuditPruner } from '../audit-pruning.ts';
+import { mostAuditBytes } from '../store/audit.ts';
+import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
-import { ApiError } from './errors.ts';
 
 /** What a page by its bytes weighs in rows of flows, of some 500 bytes each. */
 const pageWeight = mostAuditBytes / 500;

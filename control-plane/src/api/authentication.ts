@@ -3,9 +3,9 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Secret } from '#model/secret.ts';
+import { ApiError } from '../answers/api-error.ts';
 import { type FoundOperator, type OperatorTokens, tokenStateText } from '../operator-tokens.ts';
 import type { HostCheck } from './answered-hosts.ts';
-import { ApiError } from './errors.ts';
 import type { CallRefusal, FailedCalls } from './failed-calls.ts';
 
 /** A name for the operator, as it stands in the audit log. */

@@ -2,7 +2,7 @@
 // is answered. Small ones need none, so that a quarantine passes beside any number of policies; one operator may not take all of it.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../answers/api-error.ts';
 
 /** A policy directory at its largest, with room. */
 export const mostBodyBytes = 64 * 1024 * 1024;

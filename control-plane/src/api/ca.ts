@@ -1,10 +1,11 @@
 // The control plane's CA: which it is, and its replacement by another, step by step. See ca-rotation.ts.
 
+import { ApiError } from '../answers/api-error.ts';
+import { caRetirement, caRetirementAnswer, caRotationAnswer, caStanding } from '../answers/ca-schemas.ts';
+import { isoTime } from '../answers/iso-time.ts';
 import type { CaRotation, CaStanding } from '../ca-rotation.ts';
 import type { Api } from './app.ts';
-import { caRetirement, caRetirementAnswer, caRotationAnswer, caStanding } from './ca-schemas.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
+import type { ApiContext } from './context.ts';
 import { someOf } from './some-names.ts';
 
 const namesTold = 100;

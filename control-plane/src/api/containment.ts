@@ -3,14 +3,8 @@
 
 import type { z } from 'zod';
 import { parseSelector } from '#model/parse-selector.ts';
-import { peersKept } from '../containment.ts';
-import type { Contained, Fleet } from '../fleet.ts';
-import type { Naming, OfflineHost } from '../offline-hosts.ts';
-import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
-import { noSuchHost, noSuchWorkload } from './fleet.ts';
-import { heldText } from './hold.ts';
+import { ApiError } from '../answers/api-error.ts';
+import { isoTime } from '../answers/iso-time.ts';
 import {
   mostRemoved,
   nameParams,
@@ -23,7 +17,14 @@ import {
   removeOfflineAnswer,
   removeOfflineRequest,
   revokeAnswer,
-} from './schemas.ts';
+} from '../answers/schemas.ts';
+import { peersKept } from '../containment.ts';
+import type { Contained, Fleet } from '../fleet.ts';
+import type { Naming, OfflineHost } from '../offline-hosts.ts';
+import type { Api } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { noSuchHost, noSuchWorkload } from './fleet.ts';
+import { heldText } from './hold.ts';
 import { someOf } from './some-names.ts';
 
 /** In one answer, of each list. */

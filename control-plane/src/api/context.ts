@@ -15,7 +15,3 @@ export interface ApiContext {
   /** Flow rows that went for want of room, since the process started. */
   readonly prunedFlows: () => number;
 }
-
-export function isoTime(at: Millis | number): string {
-  return new Date(at).toISOString();
-}

@@ -2,10 +2,10 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { ApiError } from '../answers/api-error.ts';
 import { QueueFull } from '../change-queue.ts';
 import { StoreError } from '../store/store.ts';
 import { mostBodyBytes } from './body-budget.ts';
-import { ApiError } from './errors.ts';
 
 /** Ends the connection where a body is left unread, or its sender is nobody: neither may keep a place. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {

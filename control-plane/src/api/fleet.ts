@@ -7,16 +7,9 @@ import { factPrefix } from '#model/label.ts';
 import type { Workload } from '#policy/policy.ts';
 import { selectorText } from '#policy/selector-text.ts';
 import type { AgentView } from '../agent-view.ts';
-import type { Canary } from '../canary.ts';
-import type { Fleet } from '../fleet.ts';
-import type { StoreTrouble } from '../owed-writes.ts';
-import type { Protection } from '../protection.ts';
-import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
-import { heldText, holdView } from './hold.ts';
-import { assertLabelKeys } from './label-keys.ts';
-import { byName, pageOf, pageQuery, placeOf } from './paging.ts';
+import { ApiError } from '../answers/api-error.ts';
+import { isoTime } from '../answers/iso-time.ts';
+import { byName, pageOf, pageQuery, placeOf } from '../answers/paging.ts';
 import {
   type Agent,
   agent,
@@ -33,7 +26,15 @@ import {
   status,
   type WorkloadView,
   workload,
-} from './schemas.ts';
+} from '../answers/schemas.ts';
+import type { Canary } from '../canary.ts';
+import type { Fleet } from '../fleet.ts';
+import type { StoreTrouble } from '../owed-writes.ts';
+import type { Protection } from '../protection.ts';
+import type { Api } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { heldText, holdView } from './hold.ts';
+import { assertLabelKeys } from './label-keys.ts';
 import { someOf } from './some-names.ts';
 
 const agentsPaged = byName('agents');

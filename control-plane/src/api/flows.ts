@@ -5,13 +5,14 @@ import { addCounts, atLeast } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import { unknownFlowNames } from '#policy/unknown-names.ts';
+import { rowEvidence } from '../answers/evidence.ts';
+import { isoTime } from '../answers/iso-time.ts';
+import { type Paged, pageOf, placeOf } from '../answers/paging.ts';
+import { type Coverage, coverage, coverageQuery, type FlowView, flow, flowQuery } from '../answers/schemas.ts';
 import type { Fleet } from '../fleet.ts';
 import type { FlowPlace, ListedFlow } from '../store/flows.ts';
 import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { rowEvidence } from './evidence.ts';
-import { type Paged, pageOf, placeOf } from './paging.ts';
-import { type Coverage, coverage, coverageQuery, type FlowView, flow, flowQuery } from './schemas.ts';
+import type { ApiContext } from './context.ts';
 
 /** By when they were seen last; one that is seen again while pages are read moves to the newest, and is found by the next listing. */
 const flowsPaged: Paged<FlowPlace> = {

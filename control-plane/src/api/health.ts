@@ -1,10 +1,10 @@
 // Whether the process lives, whether it can serve, and its numbers: open to whoever reaches the port, and so without names or secrets.
 
 import { z } from 'zod';
+import { ApiError } from '../answers/api-error.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
-import { ApiError } from './errors.ts';
 
 /** Comes before all other routes: it also times them. */
 export function healthRoutes(app: Api, { store, tenant, fleet }: ApiContext, metrics: Metrics): void {

@@ -1,11 +1,12 @@
 // The hold of a store that is older than what agents were told: how it is shown, and how an operator ends it.
 
+import { ApiError } from '../answers/api-error.ts';
+import { isoTime } from '../answers/iso-time.ts';
+import { resumeAnswer, resumeRequest, type Status } from '../answers/schemas.ts';
 import type { Fleet } from '../fleet.ts';
 import type { HoldView } from '../store-holding.ts';
 import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
-import { resumeAnswer, resumeRequest, type Status } from './schemas.ts';
+import type { ApiContext } from './context.ts';
 import { someOf } from './some-names.ts';
 
 const namesTold = 100;

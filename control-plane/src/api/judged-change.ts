@@ -5,12 +5,12 @@
 
 import type { Result } from '#model/result.ts';
 import type { Policy } from '#policy/policy.ts';
+import { ApiError } from '../answers/api-error.ts';
 import type { Fleet, Overtaken } from '../fleet.ts';
 import type { AskedBy, Judging, Reviewed } from '../judging.ts';
 import type { ReviewJob } from '../judging-protocol.ts';
 import { readPolicyParts } from '../policy-parts.ts';
 import type { PreparedPolicy } from '../prepared-policy.ts';
-import { ApiError } from './errors.ts';
 
 const mostRounds = 3;
 

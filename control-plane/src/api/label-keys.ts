@@ -1,7 +1,7 @@
 // Which keys an operator may give as labels: neither facts, which agents report, nor words of the selector language.
 
 import { factPrefix, reservedKeys } from '#model/label.ts';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../answers/api-error.ts';
 
 /** Throws an ApiError for the first that may not be. */
 export function assertLabelKeys(keys: readonly string[]): void {

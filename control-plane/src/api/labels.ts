@@ -3,11 +3,11 @@
 import type { Labels } from '#model/label.ts';
 import { selectorMatches } from '#model/selector.ts';
 import { labelVocabulary, unknownLabels, unknownLabelText } from '#policy/label-vocabulary.ts';
+import { labelCheckAnswer, labelCheckRequest } from '../answers/schemas.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { noSuchWorkload } from './fleet.ts';
 import { assertLabelKeys } from './label-keys.ts';
-import { labelCheckAnswer, labelCheckRequest } from './schemas.ts';
 
 export function labelRoutes(app: Api, { fleet }: ApiContext): void {
   app.post(

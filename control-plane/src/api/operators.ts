@@ -2,12 +2,8 @@
 // is what the audit log says of whoever uses it. What is answered holds at once, without a restart.
 
 import { millis } from '#model/time.ts';
-import type { OperatorTokens } from '../operator-tokens.ts';
-import type { OperatorToken } from '../store/operator-tokens.ts';
-import { newOperatorToken, newTokenId, tokenHash } from '../tokens.ts';
-import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../answers/api-error.ts';
+import { isoTime } from '../answers/iso-time.ts';
 import {
   operatorAnswer,
   operatorList,
@@ -15,7 +11,12 @@ import {
   operatorRequest,
   operatorRevocation,
   operatorRotation,
-} from './operator-schemas.ts';
+} from '../answers/operator-schemas.ts';
+import type { OperatorTokens } from '../operator-tokens.ts';
+import type { OperatorToken } from '../store/operator-tokens.ts';
+import { newOperatorToken, newTokenId, tokenHash } from '../tokens.ts';
+import type { Api } from './app.ts';
+import type { ApiContext } from './context.ts';
 
 export interface OperatorRoutesParts extends ApiContext {
   readonly operators: OperatorTokens;

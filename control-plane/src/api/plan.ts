@@ -2,10 +2,6 @@
 // thread of their own.
 
 import type { ServerResponse } from 'node:http';
-import type { Judging } from '../judging.ts';
-import type { AnswerJob } from '../judging-protocol.ts';
-import type { Api } from './app.ts';
-import { whenGone } from './hanging-up.ts';
 import {
   type PlanAnswer,
   planAnswer,
@@ -13,7 +9,11 @@ import {
   type SuggestAnswer,
   suggestAnswer,
   suggestRequest,
-} from './schemas.ts';
+} from '../answers/schemas.ts';
+import type { Judging } from '../judging.ts';
+import type { AnswerJob } from '../judging-protocol.ts';
+import type { Api } from './app.ts';
+import { whenGone } from './hanging-up.ts';
 
 export function planRoutes(app: Api, judging: Pick<Judging, 'ask'>): void {
   const answer = (job: AnswerJob, operator: string, raw: ServerResponse) =>

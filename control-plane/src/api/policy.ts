@@ -5,17 +5,8 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Policy } from '#policy/policy.ts';
-import { type CanaryState, chooseHosts } from '../canary.ts';
-import type { Fleet } from '../fleet.ts';
-import type { Judging } from '../judging.ts';
-import type { ReviewJob } from '../judging-protocol.ts';
-import type { PolicyFile } from '../store/policies.ts';
-import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
-import { whenGone } from './hanging-up.ts';
-import { assertKeepsCutOff, heldText } from './hold.ts';
-import { judgedChange } from './judged-change.ts';
+import { ApiError } from '../answers/api-error.ts';
+import { isoTime } from '../answers/iso-time.ts';
 import {
   type ApplyAnswer,
   activePolicyAnswer,
@@ -26,7 +17,17 @@ import {
   policyHistory,
   progressQuery,
   rollbackRequest,
-} from './schemas.ts';
+} from '../answers/schemas.ts';
+import { type CanaryState, chooseHosts } from '../canary.ts';
+import type { Fleet } from '../fleet.ts';
+import type { Judging } from '../judging.ts';
+import type { ReviewJob } from '../judging-protocol.ts';
+import type { PolicyFile } from '../store/policies.ts';
+import type { Api } from './app.ts';
+import type { ApiContext } from './context.ts';
+import { whenGone } from './hanging-up.ts';
+import { assertKeepsCutOff, heldText } from './hold.ts';
+import { judgedChange } from './judged-change.ts';
 
 /** Activations and drafts listed. */
 const historyLength = 100;

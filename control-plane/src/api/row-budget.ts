@@ -2,7 +2,7 @@
 // take their place before they are read and give it back when the answer is sent, or its reader is gone.
 
 import type { ServerResponse } from 'node:http';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../answers/api-error.ts';
 
 /** Two of the largest pages of flows, some 100 MB. */
 const mostRows = 200_000;

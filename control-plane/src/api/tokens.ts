@@ -3,13 +3,14 @@
 import { z } from 'zod';
 import { millis } from '#model/time.ts';
 import { readRanges } from '../allowed-ranges.ts';
+import { ApiError } from '../answers/api-error.ts';
+import { isoTime } from '../answers/iso-time.ts';
+import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from '../answers/schemas.ts';
 import type { JoinToken } from '../store/tokens.ts';
 import { newJoinToken, newTokenId, tokenHash } from '../tokens.ts';
 import type { Api } from './app.ts';
-import { type ApiContext, isoTime } from './context.ts';
-import { ApiError } from './errors.ts';
+import type { ApiContext } from './context.ts';
 import { assertLabelKeys } from './label-keys.ts';
-import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from './schemas.ts';
 
 export interface TokenContext extends ApiContext {
   readonly enrol: () => { readonly controlPlane: string; readonly caFingerprint: string };

@@ -2,9 +2,20 @@
 // store is of from that of a copy, however high either counts (run-history.ts).
 
 import { randomBytes } from 'node:crypto';
-import { mostRuns, type StoredRun } from '../run-history.ts';
 import { storedText } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
+
+/** As the store has it. `run` empty: of that lineage nothing more is asked, an operator went on from it. */
+export interface StoredRun {
+  readonly number: number;
+  readonly lineage: string;
+  readonly run: string;
+  /** The store's when it began: what ran before told nothing beyond it. */
+  readonly revision: number;
+}
+
+/** Some ten years of a start a day; 400 KB in the store. */
+export const mostRuns = 4096;
 
 /** As many as a proof can name. */
 const mostNumber = 2 ** 32 - 1;

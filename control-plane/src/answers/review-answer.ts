@@ -3,7 +3,7 @@
 import type { TestResult } from '#policy/policy-tests.ts';
 import type { Problem } from '#policy/problem.ts';
 import type { Review } from '../policy-review.ts';
-import { ApiError } from './errors.ts';
+import { ApiError } from './api-error.ts';
 import type { ApiProblem, ApiTestFailure } from './schemas.ts';
 
 export function assertGood(review: Review): Extract<Review, { kind: 'good' }> {

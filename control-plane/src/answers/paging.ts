@@ -3,7 +3,7 @@
 
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { ApiError } from './errors.ts';
+import { ApiError } from './api-error.ts';
 
 /** What is made of them takes the serving thread some milliseconds. */
 export const mostOnPage = 1000;

@@ -1,0 +1,5 @@
+import type { Millis } from '#model/time.ts';
+
+export function isoTime(at: Millis | number): string {
+  return new Date(at).toISOString();
+}
