@@ -3,7 +3,6 @@
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import {
   guestInterfaces,
   type HeldAddress,
@@ -13,7 +12,8 @@ import {
   publishedAddresses,
   type SeenNetwork,
   undecidedPorts,
-} from '#agent-core/published-addresses.ts';
+} from '#agent-core/addresses/published-addresses.ts';
+import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import {
   addressesRequest,
   type Link,

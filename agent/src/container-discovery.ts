@@ -4,7 +4,11 @@
 
 import { closeSync, type FSWatcher, openSync, readSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import { type HostSide, judgeContainerAddresses, type RefusedAddress } from '#agent-core/container-addresses.ts';
+import {
+  type HostSide,
+  judgeContainerAddresses,
+  type RefusedAddress,
+} from '#agent-core/addresses/container-addresses.ts';
 import {
   type ContainerCgroup,
   containerCgroup,

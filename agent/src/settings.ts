@@ -1,9 +1,9 @@
 // The host's own settings: what passes before any policy, which interfaces count, how flows are kept. What files say is read by
 // settings-reader.ts, and which files by settings-files.ts, once, at the start.
 
+import type { InterfacePatterns } from '#agent-core/addresses/published-addresses.ts';
 import type { NameBounds } from '#agent-core/learnt-names.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
-import type { InterfacePatterns } from '#agent-core/published-addresses.ts';
 import type { Address } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';

@@ -2,7 +2,12 @@
 // kernel really says of interfaces is in test/agent/addresses-kernel.test.ts.
 
 import { describe, expect, test } from 'vitest';
-import { guestInterfaces, heldAddresses, hostingBridges, outwardBridges } from '#agent-core/published-addresses.ts';
+import {
+  guestInterfaces,
+  heldAddresses,
+  hostingBridges,
+  outwardBridges,
+} from '#agent-core/addresses/published-addresses.ts';
 import type { Link } from '#agent-core/route-message.ts';
 import type { Address } from '#model/address.ts';
 

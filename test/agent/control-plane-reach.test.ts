@@ -8,7 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type ControlPlaneReach, openControlPlaneReach, reachNames } from '#agent/control-plane-reach.ts';
-import { addressesKeptMs, type KeptAddresses, keepAddresses, keptAddressesMost } from '#agent-core/kept-addresses.ts';
+import {
+  addressesKeptMs,
+  type KeptAddresses,
+  keepAddresses,
+  keptAddressesMost,
+} from '#agent-core/addresses/kept-addresses.ts';
 import type { Address } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 

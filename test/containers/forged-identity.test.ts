@@ -2,8 +2,12 @@
 // and whose packets it is judged by. None of it is the container's to say.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type ContainerClaim,
+  type HostSide,
+  judgeContainerAddresses,
+} from '#agent-core/addresses/container-addresses.ts';
 import { buildTable } from '#agent-core/build-table.ts';
-import { type ContainerClaim, type HostSide, judgeContainerAddresses } from '#agent-core/container-addresses.ts';
 import { parseIpv4Routes } from '#agent-core/container-identity.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { deniedWay } from '#agent-core/own-way.ts';
