@@ -3,7 +3,7 @@
 
 import { closeSync, constants, fstatSync, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FoundCgroup, UnitCgroup } from '#agent-core/unit-placement.ts';
+import type { FoundCgroup, UnitCgroup } from '#agent-core/change/unit-placement.ts';
 
 /** A folder in which slices and units are; `level` is its depth below the root of the tree, which is 0. */
 export interface CgroupRoot {

@@ -2,16 +2,16 @@
 // by loading the whole table. Whatever fails is a refusal, and leaves what was in force.
 
 import type { Logger } from 'pino';
-import { elementChanges } from '#agent-core/element-changes.ts';
+import { elementChanges } from '#agent-core/change/element-changes.ts';
+import { noRoomText } from '#agent-core/change/render-table.ts';
+import { revokesAnything } from '#agent-core/change/revocation.ts';
+import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/change/transaction.ts';
+import { isSamePlacement } from '#agent-core/change/unit-placement.ts';
 import { firstEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
-import { noRoomText } from '#agent-core/render.ts';
-import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';
-import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/transaction.ts';
-import { isSamePlacement } from '#agent-core/unit-placement.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { unknownZoneIn } from '#model/rules-at.ts';

@@ -4,8 +4,8 @@
 // `as-left`: nobody touched it. `touched`: somebody did. `unsettled`: the agent ended before it had listed its last change, or another
 // nft lists now, so that only a load tells. `nothing`: nothing of ours stood here, nor should it.
 
+import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
-import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/table-differences.ts';
 import { parseTableState, stateText, type TableState } from '#agent-core/table-state.ts';
 import { type FingerprintRecord, placeOfTables } from './fingerprint-record.ts';
 import { fingerprintOf, type TableLoader } from './table-loader.ts';

@@ -3,11 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { ElementChange } from '#agent-core/element-change.ts';
-import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
-import { tableFrame } from '#agent-core/render.ts';
-import { type Table, tableName } from '#agent-core/table.ts';
-import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table-state.ts';
+import { tableFrame } from '#agent-core/change/render-table.ts';
 import {
   bootstrapScript,
   changeScript,
@@ -16,14 +12,18 @@ import {
   preparationScript,
   refillsInPlace,
   type Standing,
-} from '#agent-core/transaction.ts';
+} from '#agent-core/change/transaction.ts';
 import {
   type FoundCgroup,
   type Placed,
   placementLines,
   type UnitCgroup,
   withoutPlacement,
-} from '#agent-core/unit-placement.ts';
+} from '#agent-core/change/unit-placement.ts';
+import type { ElementChange } from '#agent-core/element-change.ts';
+import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
+import { type Table, tableName } from '#agent-core/table.ts';
+import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { ElementSocket } from './element-socket.ts';

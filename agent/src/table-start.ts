@@ -1,9 +1,9 @@
 // How a start finds the host, and what it makes of that: it adopts what the kernel holds where that is what was last in force, untouched; it
 // loads that otherwise; and what it knows nothing of it leaves alone. Says what someone else changed meanwhile.
 
+import { noRoomText } from '#agent-core/change/render-table.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
-import { noRoomText } from '#agent-core/render.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';

@@ -3,11 +3,11 @@
 // done in turns of the enforcer's.
 
 import type { Logger } from 'pino';
-import { takesFromHost } from '#agent-core/revocation.ts';
+import { takesFromHost } from '#agent-core/change/revocation.ts';
+import { changeScript } from '#agent-core/change/transaction.ts';
+import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';
-import { changeScript } from '#agent-core/transaction.ts';
-import type { FoundCgroup } from '#agent-core/unit-placement.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
 import { type TableLoader, unitNames } from './table-loader.ts';
 import type { UnitPlacer } from './unit-placer.ts';

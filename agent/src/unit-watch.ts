@@ -5,7 +5,7 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { FoundCgroup } from '#agent-core/unit-placement.ts';
+import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
 import {
   type CgroupRoot,
   findUnitCgroup,

@@ -4,17 +4,17 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import { revokesAnything } from '#agent-core/revocation.ts';
-import type { Table } from '#agent-core/table.ts';
+import { revokesAnything } from '#agent-core/change/revocation.ts';
 import {
   bootstrapScript,
   changeScript,
   nothingStanding,
   parseStanding,
   removalScript,
-} from '#agent-core/transaction.ts';
+} from '#agent-core/change/transaction.ts';
+import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
+import type { Table } from '#agent-core/table.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';

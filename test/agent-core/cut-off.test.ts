@@ -1,7 +1,7 @@
 // What quarantined peers put into a host's table: nothing where there are none, one decision for all of them, and no further look-up.
 
 import { expect, test } from 'vitest';
-import { renderFromNothing } from '#agent-core/render.ts';
+import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet, PeerSet } from '#model/rule-set.ts';

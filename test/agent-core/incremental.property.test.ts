@@ -4,13 +4,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { tableFrame } from '#agent-core/change/render-table.ts';
+import { revokesAnything } from '#agent-core/change/revocation.ts';
+import { changeScript, preparationScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/numbering.ts';
 import { patchedMap } from '#agent-core/patched-map.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import { tableFrame } from '#agent-core/render.ts';
-import { revokesAnything } from '#agent-core/revocation.ts';
 import type { Table } from '#agent-core/table.ts';
-import { changeScript, preparationScript } from '#agent-core/transaction.ts';
 import type { Address } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import { assertOk } from '#model/result.ts';

@@ -1,7 +1,7 @@
 // Rules that a host keeps without an agent: a script that every boot can load, and what it says does not hold by itself.
 
 import { describe, expect, test } from 'vitest';
-import { keptListing, keptScript, leftBehind } from '#agent-core/kept-rules.ts';
+import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';

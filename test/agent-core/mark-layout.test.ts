@@ -4,6 +4,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { findForeignRules } from '#agent-core/foreign-rules.ts';
 import {
   complement,
@@ -15,7 +16,6 @@ import {
   maskText,
 } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
-import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
 import { parseTableState, stateLine, stateText } from '#agent-core/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

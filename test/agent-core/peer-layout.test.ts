@@ -2,17 +2,17 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
-import { mostWalksDefault, tagText } from '#agent-core/peer-layout.ts';
-import { renderFromNothing } from '#agent-core/render.ts';
-import type { Table } from '#agent-core/table.ts';
+import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import {
   bootstrapScript,
   changeScript,
   nothingStanding,
   preparationScript,
   removalScript,
-} from '#agent-core/transaction.ts';
+} from '#agent-core/change/transaction.ts';
+import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault, tagText } from '#agent-core/peer-layout.ts';
+import type { Table } from '#agent-core/table.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { startProbe } from '#test/support/probe.ts';

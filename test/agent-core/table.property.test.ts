@@ -4,14 +4,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { placementLines } from '#agent-core/change/unit-placement.ts';
 import { endTowards } from '#agent-core/decision.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';
-import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
-import { placementLines } from '#agent-core/unit-placement.ts';
 import { familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import { assertOk } from '#model/result.ts';

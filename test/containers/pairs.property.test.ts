@@ -4,10 +4,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { endTowards } from '#agent-core/decision.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { Service } from '#model/service.ts';

@@ -3,9 +3,9 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import { bootstrapScript, nothingStanding } from '#agent-core/transaction.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

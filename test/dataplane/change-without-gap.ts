@@ -2,7 +2,7 @@
 // both families, and counts what should not be: denied packets that arrive, allowed datagrams and exchanges that do not.
 // The first host always enforces what comes in, the second what goes out, and the mode of the other direction changes too.
 
-import { renderFromNothing } from '#agent-core/render.ts';
+import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -2,8 +2,8 @@
 // before the first table is loaded, they obey it as if they had been seen from their first packet, whoever speaks next.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { connectionsOf, parseSocketLine } from '#agent-core/open-socket.ts';
-import { renderFromNothing } from '#agent-core/render.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';

@@ -3,13 +3,13 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
+import { elementChanges } from '#agent-core/change/element-changes.ts';
+import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import type { ElementChange } from '#agent-core/element-change.ts';
-import { elementChanges } from '#agent-core/element-changes.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { tagNumber, tagText } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import { stateText } from '#agent-core/table-state.ts';
-import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/transaction.ts';
 import { type LineProcess, startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { hostRuleSet } from './rule-sets.ts';

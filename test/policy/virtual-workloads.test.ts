@@ -2,7 +2,7 @@
 // policy tests and plans. What the language says of them is in sentences/addresses.ts; random worlds have them in test/property.
 
 import { expect, test } from 'vitest';
-import { renderFromNothing } from '#agent-core/render.ts';
+import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { renderExplanation } from '#cli/policy/explain-text.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { rangeText } from '#model/address-range.ts';

@@ -1,8 +1,8 @@
 // Brings a state about the short way: compile, render each host's script from nothing, load it with nft inside the host, and
 // read the revision back. What `segwall policy render` prints is what is loaded here.
 
+import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import { renderFromNothing } from '#agent-core/render.ts';
 import { parseTableState } from '#agent-core/table-state.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { forgetConnections, nftIn } from '#test/support/inside.ts';

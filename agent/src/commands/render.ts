@@ -1,7 +1,7 @@
 // `segwall-agent render`: the script this agent would load from nothing for a rule set, as nft reads it. Touches no kernel.
 
 import { readFile } from 'node:fs/promises';
-import { NoRoomError, renderFromNothing } from '#agent-core/render.ts';
+import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { buildTable } from '#agent-core/build-table.ts';
-import { elementChanges } from '#agent-core/element-changes.ts';
+import { elementChanges } from '#agent-core/change/element-changes.ts';
+import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { Table } from '#agent-core/table.ts';
 import { stateText, type TableState } from '#agent-core/table-state.ts';
-import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/transaction.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';

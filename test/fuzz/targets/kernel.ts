@@ -3,6 +3,7 @@
 
 import fc from 'fast-check';
 import { readPacket } from '#agent-core/captured-packet.ts';
+import { parseStanding } from '#agent-core/change/transaction.ts';
 import { createConntrackDecoder } from '#agent-core/conntrack-message.ts';
 import { isQueryable, renderQuery } from '#agent-core/conntrack-query.ts';
 import { decodeCounters } from '#agent-core/counter-message.ts';
@@ -20,7 +21,6 @@ import { readHandedPackets } from '#agent-core/packet-queue-message.ts';
 import { readRouteDatagram } from '#agent-core/route-message.ts';
 import { decodeRuleComments } from '#agent-core/state-rule-message.ts';
 import { parseTableState } from '#agent-core/table-state.ts';
-import { parseStanding } from '#agent-core/transaction.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import * as captures from '#test/agent/conntrack-captures.ts';
 import { dnsAnswer } from '#test/names/dns-bytes.ts';

@@ -1,12 +1,12 @@
 // The script a host would load from nothing: what `segwall policy render` shows, and what an agent with an empty kernel applies.
 
+import { buildTable } from '#agent-core/build-table.ts';
+import { defaultMarks, type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
+import { emptyNumbering } from '#agent-core/numbering.ts';
+import { mostWalksDefault } from '#agent-core/peer-layout.ts';
+import type { Table } from '#agent-core/table.ts';
+import { statedMask } from '#agent-core/table-state.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
-import { buildTable } from './build-table.ts';
-import { defaultMarks, type MarkLayout, maskText } from './mark-layout.ts';
-import { emptyNumbering } from './numbering.ts';
-import { mostWalksDefault } from './peer-layout.ts';
-import type { Table } from './table.ts';
-import { statedMask } from './table-state.ts';
 import { bootstrapScript, nothingStanding } from './transaction.ts';
 
 export interface RenderSettings {

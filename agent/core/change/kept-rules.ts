@@ -1,14 +1,14 @@
 // The rules of a host that keeps them without an agent: one script that nft loads by itself at every boot, as the boot unit would load
 // the last good policy. Nobody follows cgroups, names or control planes from then on, so it says what does not hold by itself.
 
+import { buildTable } from '#agent-core/build-table.ts';
+import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { Numbering } from '#agent-core/numbering.ts';
+import { type Table, tableName } from '#agent-core/table.ts';
+import { statedMarks } from '#agent-core/table-state.ts';
+import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { DirectionRules, EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
-import { buildTable } from './build-table.ts';
-import type { MarkLayout } from './mark-layout.ts';
-import type { Numbering } from './numbering.ts';
-import { type Table, tableName } from './table.ts';
-import { statedMarks } from './table-state.ts';
 import { bootstrapScript, nothingStanding } from './transaction.ts';
-import type { NamedUnits } from './unit-sets.ts';
 
 export interface KeptRulesRequest {
   readonly ruleSet: HostRuleSet;

@@ -1,9 +1,9 @@
 // A change that is nothing but peers which come and go: then it is a few elements of peer maps, for which no script need be read.
 
+import type { ElementAnswer, ElementChange } from '#agent-core/element-change.ts';
+import { tagNumber } from '#agent-core/peer-layout.ts';
+import type { ElementMap, Table } from '#agent-core/table.ts';
 import { type Address, parseAddress } from '#model/address.ts';
-import type { ElementAnswer, ElementChange } from './element-change.ts';
-import { tagNumber } from './peer-layout.ts';
-import type { ElementMap, Table } from './table.ts';
 import { mapDifferences } from './transaction.ts';
 
 /** Undefined where anything else differs too. What goes comes first, as an element has one value at a time. */
