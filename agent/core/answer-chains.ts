@@ -7,9 +7,9 @@
 // An agent that is stopped listens still, for all that the kernel knows, and would hold answers until it goes on. So the kernel holds
 // only while it hears from the agent: a packet over loopback each second (heartbeat.ts) keeps an element in a set for three.
 
+import { namesOf } from '#agent-core/dns/learnt-names.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import { namesOf } from './learnt-names.ts';
 import type { Chain, ElementMap, Table } from './table.ts';
 
 export type AnswerSource = 'held' | 'copied';

@@ -2,7 +2,7 @@
 // connects, and also where no answer can be seen (DNS over TLS or HTTPS). Names with "*." cannot be asked for.
 
 import { Resolver } from 'node:dns/promises';
-import type { AnsweredAddress } from '#agent-core/dns-message.ts';
+import type { AnsweredAddress } from '#agent-core/dns/dns-answer.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 
 export interface NameLookups {

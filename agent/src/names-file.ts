@@ -1,7 +1,7 @@
 // What the names of the policy stood for, as the state directory keeps it: one line of JSON. Whatever is in it that is no such
 // entry is left out: it only saves a start from asking again.
 
-import type { LearntAddress } from '#agent-core/learnt-names.ts';
+import type { LearntAddress } from '#agent-core/dns/learnt-names.ts';
 import { parseAddress } from '#model/address.ts';
 import { domainName } from '#model/domain-name.ts';
 

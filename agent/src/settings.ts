@@ -2,7 +2,7 @@
 // settings-reader.ts, and which files by settings-files.ts, once, at the start.
 
 import type { InterfacePatterns } from '#agent-core/addresses/published-addresses.ts';
-import type { NameBounds } from '#agent-core/learnt-names.ts';
+import type { NameBounds } from '#agent-core/dns/learnt-names.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { AskedQuestions, type AskedWay } from '#agent-core/asked-questions.ts';
-import type { CapturedPacket } from '#agent-core/captured-packet.ts';
-import { DnsExchanges } from '#agent-core/dns-exchanges.ts';
-import { readDnsQuestion } from '#agent-core/dns-question.ts';
+import { AskedQuestions, type AskedWay } from '#agent-core/dns/asked-questions.ts';
+import { DnsExchanges } from '#agent-core/dns/dns-exchanges.ts';
+import { readDnsQuestion } from '#agent-core/dns/dns-question.ts';
+import type { CapturedPacket } from '#agent-core/dns/ip-packet.ts';
 import type { Address } from '#model/address.ts';
 import { dnsAnswer, dnsName, dnsQuery } from './dns-bytes.ts';
 

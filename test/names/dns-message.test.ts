@@ -3,9 +3,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readPacket } from '#agent-core/captured-packet.ts';
-import { readDnsAnswer } from '#agent-core/dns-message.ts';
-import { DnsStreams } from '#agent-core/dns-streams.ts';
+import { readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
+import { DnsStreams } from '#agent-core/dns/dns-over-tcp.ts';
+import { readPacket } from '#agent-core/dns/ip-packet.ts';
 import { readHandedPackets } from '#agent-core/packet-queue-message.ts';
 import type { Address } from '#model/address.ts';
 import { packet, tcp, udp } from '#test/protocols/packets.ts';

@@ -10,7 +10,7 @@ import { readResolvers } from '#agent/resolvers.ts';
 import { answerLines, withAnswerChains } from '#agent-core/answer-chains.ts';
 import { buildTable } from '#agent-core/build-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
-import { LearntNames, type NameBounds, namesOf } from '#agent-core/learnt-names.ts';
+import { LearntNames, type NameBounds, namesOf } from '#agent-core/dns/learnt-names.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { Address } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';

@@ -2,16 +2,16 @@
 // but the kernel writes the first, but what stands in them (a packet, a name, a comment, another program's rules) is others'.
 
 import fc from 'fast-check';
-import { readPacket } from '#agent-core/captured-packet.ts';
 import { parseStanding } from '#agent-core/change/transaction.ts';
 import { createConntrackDecoder } from '#agent-core/conntrack-message.ts';
 import { isQueryable, renderQuery } from '#agent-core/conntrack-query.ts';
 import { decodeCounters } from '#agent-core/counter-message.ts';
 import { parseDecisionKey } from '#agent-core/decision.ts';
 import { parseDeniedSets } from '#agent-core/denied-sets.ts';
-import { readDnsAnswer } from '#agent-core/dns-message.ts';
-import { readDnsQuestion } from '#agent-core/dns-question.ts';
-import { DnsStreams } from '#agent-core/dns-streams.ts';
+import { readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
+import { DnsStreams } from '#agent-core/dns/dns-over-tcp.ts';
+import { readDnsQuestion } from '#agent-core/dns/dns-question.ts';
+import { readPacket } from '#agent-core/dns/ip-packet.ts';
 import { decodeBatchAnswer } from '#agent-core/element-message.ts';
 import { findForeignRules, findingText } from '#agent-core/foreign-rules.ts';
 import { attribute, renderNetfilterRequest } from '#agent-core/netfilter-request.ts';

@@ -3,9 +3,9 @@
 
 import type { Address } from '#model/address.ts';
 import { type AskedLimits, AskedQuestions, type AskedWay } from './asked-questions.ts';
-import type { CapturedPacket } from './captured-packet.ts';
+import { DnsStreams } from './dns-over-tcp.ts';
 import { readDnsQuestion } from './dns-question.ts';
-import { DnsStreams } from './dns-streams.ts';
+import type { CapturedPacket } from './ip-packet.ts';
 
 const dnsPort = 53;
 

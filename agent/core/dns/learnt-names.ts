@@ -6,7 +6,7 @@ import { type Address, addressValue, familyOf } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import { patternsOf } from '#model/domain-name.ts';
 import type { HostRuleSet, PeerSet } from '#model/rule-set.ts';
-import type { AnsweredAddress } from './dns-message.ts';
+import type { AnsweredAddress } from './dns-answer.ts';
 
 export interface NameBounds {
   /** Added to every TTL. */

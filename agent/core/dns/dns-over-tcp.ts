@@ -2,7 +2,7 @@
 // order is used; a stream with a gap, or one that began before it was seen, is given up. Bounded in streams and in bytes of each;
 // what is given up for a bound is counted.
 
-import type { CapturedPacket } from './captured-packet.ts';
+import type { CapturedPacket } from './ip-packet.ts';
 
 const streamsMost = 64;
 /** The longest message, and the length before it. */
