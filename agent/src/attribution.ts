@@ -2,7 +2,7 @@
 // into what flow aggregation asks.
 
 import { endTowards } from '#agent-core/decision.ts';
-import type { Attribution, LocalEnd } from '#agent-core/flow-aggregation.ts';
+import type { Attribution, LocalEnd } from '#agent-core/flows/flow-window.ts';
 import { type Address, familyOf, isShareable } from '#model/address.ts';
 import { essentialFor, evaluateEnd } from '#model/evaluate.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';

@@ -5,9 +5,9 @@
 import { uptime } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flow-aggregation.ts';
+import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';
+import { type DenialCounts, UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
-import { type DenialCounts, UnrecordedDenials } from '#agent-core/unrecorded-denials.ts';
 import { millis } from '#model/time.ts';
 import { type ConntrackSource, enableConntrackAccounting, openConntrackSource } from './conntrack-source.ts';
 import type { DeniedSource } from './denied-source.ts';

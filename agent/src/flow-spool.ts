@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { DenialCounts } from '#agent-core/unrecorded-denials.ts';
+import type { DenialCounts } from '#agent-core/flows/unrecorded-denials.ts';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';

@@ -5,7 +5,7 @@
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DenialCounts, noDenials } from '#agent-core/unrecorded-denials.ts';
+import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { isDiskError } from './fallback-directory.ts';
 import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';

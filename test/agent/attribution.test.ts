@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { attributionOf } from '#agent/attribution.ts';
-import type { LocalEnd } from '#agent-core/flow-aggregation.ts';
+import type { LocalEnd } from '#agent-core/flows/flow-window.ts';
 import { parseAddress } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';

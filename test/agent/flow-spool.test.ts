@@ -8,7 +8,7 @@ import { createFlowSender } from '#agent/flow-sender.ts';
 import { type FlowSpool, openFlowSpool } from '#agent/flow-spool.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
 import { seal } from '#agent/whole-file.ts';
-import { noDenials } from '#agent-core/unrecorded-denials.ts';
+import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowBatch, FlowRecord } from '#model/flow.ts';
 import { err, ok } from '#model/result.ts';

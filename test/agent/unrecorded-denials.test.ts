@@ -1,7 +1,7 @@
 // Whatever becomes of the kernel's counters, what is told is never negative and nothing is told twice.
 
 import { expect, test } from 'vitest';
-import { UnrecordedDenials } from '#agent-core/unrecorded-denials.ts';
+import { UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 
 const of = (inbound: number, outbound = 0) => ({ inbound, outbound });
 

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { type FlowSpool, openFlowSpool } from '#agent/flow-spool.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { noDenials } from '#agent-core/unrecorded-denials.ts';
+import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';

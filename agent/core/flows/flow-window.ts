@@ -4,17 +4,17 @@
 // A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever it was asked for or
 // a list of all connections shows how far it came. What was shown is remembered per connection: nothing is counted twice.
 
+import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
+import { isQueryable } from '#agent-core/conntrack-query.ts';
+import { type DeniedCount, deniedTimeoutMinutes } from '#agent-core/denied-sets.ts';
+import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
+import type { Table } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import type { Service } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
-import type { ConntrackEntry } from './conntrack-message.ts';
-import { isQueryable } from './conntrack-query.ts';
-import { type DeniedCount, deniedTimeoutMinutes } from './denied-sets.ts';
-import { defaultMarks, type MarkLayout } from './mark-layout.ts';
-import { isReversed, reversed } from './opened-as.ts';
-import type { Table } from './table.ts';
+import { isReversed, reversed } from './connection-direction.ts';
 
 /** One end of one connection, as it is judged. */
 export interface LocalEnd {
