@@ -1,9 +1,9 @@
 // The requests that give a TCP connection the conntrack entry it would have if conntrack had seen it open: established,
 // answered, mark 0, so that its next packet is judged by its true direction. Without one, whoever sends first counts as client.
 
+import type { TcpConnection } from '#agent-core/host/open-tcp-connections.ts';
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
 import { attribute, joined, nested, number, renderNetfilterRequest } from './netfilter-request.ts';
-import type { TcpConnection } from './open-socket.ts';
 
 const conntrackSubsystem = 1;
 const messageNew = 0;

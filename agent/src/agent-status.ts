@@ -1,6 +1,12 @@
 // What the agent says of itself, from its parts as they are when asked: to the control plane every few seconds, and to whoever asks here.
 
-import { entryOf, type HostCondition, type HostProblem, hostProblems, problemText } from '#agent-core/host-problems.ts';
+import {
+  entryOf,
+  type HostCondition,
+  type HostProblem,
+  hostProblems,
+  problemText,
+} from '#agent-core/host/host-problems.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';

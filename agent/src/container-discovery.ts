@@ -19,7 +19,7 @@ import {
   parseIpv4Routes,
   parseIpv6Routes,
   podInBundle,
-} from '#agent-core/container-identity.ts';
+} from '#agent-core/host/container-identity.ts';
 import type { Address } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import { holds } from '#model/code-unit-order.ts';

@@ -1,7 +1,7 @@
 // How much room is left where running out keeps a host from working: the kernel's table of connections, and the state directory's disk.
 
 import { readFileSync, statfsSync } from 'node:fs';
-import type { HostCondition } from '#agent-core/host-problems.ts';
+import type { HostCondition } from '#agent-core/host/host-problems.ts';
 
 /** Of this network namespace; undefined where conntrack is not loaded or /proc does not tell. Two small files, some 20 µs. */
 export function readConntrackRoom(root = '/proc/sys/net/netfilter'): HostCondition['conntrack'] {

@@ -2,7 +2,7 @@
 // who read the mark may route by it: so none is written while any rule of others uses our bits, unless the settings say otherwise. What
 // denies is stamped in any case.
 
-import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
+import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
 import type { StampSetting } from './settings.ts';
 import type { MarkUse } from './table-making.ts';
 

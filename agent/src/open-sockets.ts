@@ -9,14 +9,14 @@ import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
 import { deleteReversedRequest, insertRequest } from '#agent-core/conntrack-insert-message.ts';
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
-import { eachMessage } from '#agent-core/netlink-attributes.ts';
 import {
   connectionsOf,
   type EphemeralPorts,
   type OpenSocket,
   parseSocketLine,
   type TcpConnection,
-} from '#agent-core/open-socket.ts';
+} from '#agent-core/host/open-tcp-connections.ts';
+import { eachMessage } from '#agent-core/netlink-attributes.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';

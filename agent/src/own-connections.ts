@@ -2,7 +2,7 @@
 // nothing it sends arrives anywhere, and nothing tells it so but its own patience.
 
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { parseOwnSocket } from '#agent-core/open-socket.ts';
+import { parseOwnSocket } from '#agent-core/host/open-tcp-connections.ts';
 import type { Address } from '#model/address.ts';
 
 /** Local addresses of this process' TCP connections to that port. Empty where /proc does not tell. Costs a walk over the host's sockets. */

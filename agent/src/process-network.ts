@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ownIpv4, ownIpv6 } from '#agent-core/container-identity.ts';
+import { ownIpv4, ownIpv6 } from '#agent-core/host/container-identity.ts';
 import type { Address } from '#model/address.ts';
 import { isLinkLocal } from './addresses.ts';
 

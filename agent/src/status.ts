@@ -4,7 +4,7 @@
 import { chmodSync, closeSync, existsSync, openSync, unlinkSync } from 'node:fs';
 import { createConnection, createServer, type Server } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
+import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';

@@ -1,8 +1,8 @@
 // What is told of a host, by its condition: one row a reason, each beside a condition that has nothing wrong.
 
 import { describe, expect, test } from 'vitest';
-import type { ForeignFinding } from '#agent-core/foreign-rules.ts';
-import { type HostCondition, hostProblems, problemText } from '#agent-core/host-problems.ts';
+import { type HostCondition, hostProblems, problemText } from '#agent-core/host/host-problems.ts';
+import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
 import { millis } from '#model/time.ts';
 
 const day = 86_400_000;

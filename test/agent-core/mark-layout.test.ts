@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
-import { findForeignRules } from '#agent-core/foreign-rules.ts';
+import { findForeignRules } from '#agent-core/host/other-tables.ts';
 import {
   complement,
   defaultMarkMask,

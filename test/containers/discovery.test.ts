@@ -17,7 +17,7 @@ import {
   parseIpv4Routes,
   parseIpv6Routes,
   podInBundle,
-} from '#agent-core/container-identity.ts';
+} from '#agent-core/host/container-identity.ts';
 import { parseAddress } from '#model/address.ts';
 import { parseCidr } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';

@@ -9,7 +9,7 @@ import {
 } from '#agent-core/addresses/container-addresses.ts';
 import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { parseIpv4Routes } from '#agent-core/container-identity.ts';
+import { parseIpv4Routes } from '#agent-core/host/container-identity.ts';
 import { emptyNumbering } from '#agent-core/numbering.ts';
 import { deniedWay } from '#agent-core/own-way.ts';
 import { withReportedContainers } from '#control-plane/host-containers.ts';

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
-import { connectionsOf, parseSocketLine } from '#agent-core/open-socket.ts';
+import { connectionsOf, parseSocketLine } from '#agent-core/host/open-tcp-connections.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';

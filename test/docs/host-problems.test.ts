@@ -1,7 +1,7 @@
 // The table of a host's problems: the page has what the catalogue has, the catalogue what the code tells, and the other way round.
 
 import { expect, test } from 'vitest';
-import { hostProblemCatalogue } from '#agent-core/host-problem-catalogue.ts';
+import { hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { listTrackedFiles, readText } from '#test/arch/sources.ts';
 
 const catalogue = Object.keys(hostProblemCatalogue).sort();

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
-import { hostProblemCatalogue } from '#agent-core/host-problem-catalogue.ts';
+import { hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { healthRoutes } from '#control-plane/api/health.ts';
 import { createMetrics } from '#control-plane/metrics.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';

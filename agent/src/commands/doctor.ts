@@ -3,8 +3,8 @@
 
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host-problem-catalogue.ts';
-import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host-problems.ts';
+import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
+import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host/host-problems.ts';
 import { tableName } from '#agent-core/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
