@@ -2,6 +2,17 @@
 // load. The shape is the proven one: an established connection with today's epoch passes at the first rule; anything else is
 // judged as its connection's first packet would be, once per epoch, and stamped or denied.
 
+import { type CutOff, createCutOff, cutOffFromContainers } from '#agent-core/judge/cut-off.ts';
+import { createInterner, type Decision, isCutOff } from '#agent-core/judge/decision.ts';
+import { chooseGates, type WorkloadGates } from '#agent-core/judge/gate.ts';
+import { Numberer, type Numbering, numberClasses } from '#agent-core/judge/numbers.ts';
+import {
+  classAt,
+  classifyPeers,
+  type NamedGate,
+  type PeerClass,
+  type PeerClasses,
+} from '#agent-core/judge/peer-classes.ts';
 import type { Address, Family } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
@@ -9,16 +20,11 @@ import { serviceTermText } from '#model/service.ts';
 import { planes, type ServiceMap } from '#model/service-map.ts';
 import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classChains, countEndings, soleDecision } from './class-chain.ts';
-import { type CutOff, createCutOff, cutOffFromContainers } from './cut-off.ts';
-import { createInterner, type Decision, isCutOff } from './decision.ts';
 import { type DhcpServerPort, type DhcpWays, denialChains, dhcpServerChain, dhcpServerPorts } from './denial-chains.ts';
 import { deniedSets, unrecordedCounter } from './denied-sets.ts';
-import { chooseGates, type WorkloadGates } from './gate.ts';
 import { type GuestNetworks, hookChains, tagParts } from './hook-chains.ts';
 import { defaultMarks, type MarkLayout } from './mark-layout.ts';
-import { Numberer, type Numbering, numberClasses } from './numbering.ts';
 import { ownerChain } from './owner-chain.ts';
-import { classAt, classifyPeers, type NamedGate, type PeerClass, type PeerClasses } from './peer-classes.ts';
 import { chooseLayouts, mostWalksDefault, tagText } from './peer-layout.ts';
 import { Capacities, type ClassTarget, peerMapsOf } from './peer-maps.ts';
 import {

@@ -2,8 +2,8 @@
 // packet (`ct reply proto-src` is the port the server really listens on, also behind NAT and for ICMP errors); only a
 // connection's first packet meets the shorter lines that read its header. Every way ends in a decision.
 
+import type { Decision } from '#agent-core/judge/decision.ts';
 import { lastOfPlane, type Plane, planes, type ServiceMap, type Span } from '#model/service-map.ts';
-import type { Decision } from './decision.ts';
 
 /** The chain of a decision, by the number it has on this host. */
 export type ChainOf = (decision: Decision) => string;

@@ -3,15 +3,15 @@
 // the connection's tuple, whose client is `ct original saddr` and whose server is `ct reply saddr`, whatever the packet's way.
 // A container's ends are judged where its packets pass: on the forward path, and at the host's own hooks where the host is the other end.
 
+import type { ContainerCutOff } from '#agent-core/judge/cut-off.ts';
+import { type Gate, gateAt, type WorkloadGates } from '#agent-core/judge/gate.ts';
+import type { Numbering } from '#agent-core/judge/numbers.ts';
+import type { NamedGate, PeerClass } from '#agent-core/judge/peer-classes.ts';
 import { type Address, type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { ContainerCutOff } from './cut-off.ts';
-import { type Gate, gateAt, type WorkloadGates } from './gate.ts';
 import type { MarkLayout } from './mark-layout.ts';
-import type { Numbering } from './numbering.ts';
-import type { NamedGate, PeerClass } from './peer-classes.ts';
 import type { ClassTarget } from './peer-maps.ts';
 import {
   type Chain,

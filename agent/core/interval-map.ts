@@ -2,10 +2,10 @@
 // that is refilled in place answers with its old content for a moment under the new epoch: 8 of 51 revocations did not hold. So
 // content makes the name: changed content is a fresh map, filled by a transaction of its own before any rule looks in it.
 
+import type { NamedGate, PeerClass } from '#agent-core/judge/peer-classes.ts';
 import type { Family } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { hashText } from '#model/text-hash.ts';
-import type { NamedGate, PeerClass } from './peer-classes.ts';
 
 export interface IntervalMap {
   readonly name: string;

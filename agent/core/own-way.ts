@@ -2,13 +2,13 @@
 // anything is. Essential entries come first in every class, so this finds what went wrong with them: no address is known, settings lost
 // one, the table was made from others. What other tables deny, or the network, is in no table of ours.
 
+import type { Decision } from '#agent-core/judge/decision.ts';
+import { classAt, type PeerClass } from '#agent-core/judge/peer-classes.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { pointOf } from '#model/service-map.ts';
-import type { Decision } from './decision.ts';
 import { gateNamesIn, podSetNames } from './hook-chains.ts';
 import { changeOf } from './lock-out.ts';
-import { classAt, type PeerClass } from './peer-classes.ts';
 import type { JudgedGate, Table } from './table.ts';
 
 /** What the agent must reach, whatever policy says. */

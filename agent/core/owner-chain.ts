@@ -2,7 +2,7 @@
 // everybody's. Packets that show no full socket (TIME-WAIT, the kernel's own answers) go by the decision in the mark, which only a
 // socket of the owner can have brought there.
 
-import type { Decision } from './decision.ts';
+import type { Decision } from '#agent-core/judge/decision.ts';
 import type { MarkLayout } from './mark-layout.ts';
 import { decisionWords } from './table.ts';
 

@@ -3,8 +3,8 @@
 // chain in a second, small map, and is never walked. So the largest peer maps of a host answer with tags, and only where verdicts
 // would make every change slow.
 
+import type { NamedGate } from '#agent-core/judge/peer-classes.ts';
 import type { Family } from '#model/address.ts';
-import type { NamedGate } from './peer-classes.ts';
 
 export type PeerLayout = 'verdicts' | 'tags';
 

@@ -3,11 +3,11 @@
 // that are prefixes of a few lengths are hash maps of masked addresses too. Others go to one interval map (interval-map.ts).
 // What is empty is neither made nor looked in. Whether they answer with the chain or with a tag of it, peer-layout.ts says.
 
+import { patchedMap } from '#agent-core/judge/patched-map.ts';
+import type { NamedGate, PeerClass, PeerClasses } from '#agent-core/judge/peer-classes.ts';
 import { addressFromValue, bitsOf, type Family, familyOf, lastValue } from '#model/address.ts';
 import { rangeCidrs } from '#model/address-range.ts';
 import { intervalMapOf } from './interval-map.ts';
-import { patchedMap } from './patched-map.ts';
-import type { NamedGate, PeerClass, PeerClasses } from './peer-classes.ts';
 import { layoutName, type PeerLayout } from './peer-layout.ts';
 import type { ElementMap, PeerMap } from './table.ts';
 

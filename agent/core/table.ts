@@ -2,13 +2,13 @@
 // every revocation: the epoch stands in them as a mark that is filled in when the text is made, so that equal policy is equal
 // data whatever the epoch.
 
+import type { Decision } from '#agent-core/judge/decision.ts';
+import type { Numbering } from '#agent-core/judge/numbers.ts';
+import type { PeerClass, PeerClasses } from '#agent-core/judge/peer-classes.ts';
 import type { Family } from '#model/address.ts';
 import type { HostRuleSet, ManagedKind } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { Decision } from './decision.ts';
 import { complement, type MarkLayout, maskText } from './mark-layout.ts';
-import type { Numbering } from './numbering.ts';
-import type { PeerClass, PeerClasses } from './peer-classes.ts';
 import type { PeerLayout } from './peer-layout.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */

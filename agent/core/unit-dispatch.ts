@@ -3,10 +3,10 @@
 // sockets of a unit that is gone have no cgroup to show). Whatever neither tells falls to the host's rules.
 // The objects named here are declared empty; unit-placement.ts says what fills them.
 
+import { parseDecisionKey } from '#agent-core/judge/decision.ts';
+import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { Direction } from '#model/verdict.ts';
-import { parseDecisionKey } from './decision.ts';
 import type { MarkLayout } from './mark-layout.ts';
-import type { Numbering } from './numbering.ts';
 import { decisionWords, type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 const markMaps: Readonly<Record<Direction, string>> = { inbound: 'units_mark_in', outbound: 'units_mark_out' };

@@ -3,7 +3,7 @@
 // is told as its host's. Where a quarantine of others cuts peers off, every packet is judged, which is slow and right, and what is
 // denied is marked as ever: no packet of it goes anywhere that others could route it to.
 
-import { isCutOff } from './decision.ts';
+import { isCutOff } from '#agent-core/judge/decision.ts';
 import { epochWords, giveEpochWords, type Table } from './table.ts';
 
 const stampPattern = / ?ct mark set ct mark and 0x[0-9a-f]{8} or <stamp \d+>/g;

@@ -1,8 +1,8 @@
 // Whose connection is it and what decided: joins the rule set in force, the kernel's decision numbers and this host's addresses
 // into what flow aggregation asks.
 
-import { endTowards } from '#agent-core/decision.ts';
 import type { Attribution, LocalEnd } from '#agent-core/flows/flow-window.ts';
+import { endTowards } from '#agent-core/judge/decision.ts';
 import { type Address, familyOf, isShareable } from '#model/address.ts';
 import { essentialFor, evaluateEnd } from '#model/evaluate.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';

@@ -1,7 +1,7 @@
 // Which decision a number in a connection's mark names: also of rules that are gone, by the numbering that outlives them.
 
-import { type Decision, parseDecisionKey } from '#agent-core/decision.ts';
-import type { Numbering } from '#agent-core/numbering.ts';
+import { type Decision, parseDecisionKey } from '#agent-core/judge/decision.ts';
+import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { Table } from '#agent-core/table.ts';
 
 export interface DecisionNames {

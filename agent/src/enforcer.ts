@@ -11,7 +11,7 @@
 // cannot be written stops nothing: what is in force then is kept under /run, which is said until it is on disk.
 
 import type { Logger } from 'pino';
-import type { Decision } from '#agent-core/decision.ts';
+import type { Decision } from '#agent-core/judge/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import type { OwnWay } from '#agent-core/own-way.ts';

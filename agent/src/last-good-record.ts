@@ -1,8 +1,8 @@
 // What the last good file holds: the rule set, and what it takes to load it again as it was — epoch, numbers, and the essential
 // settings of the moment, so that a boot without network or control plane enforces exactly what was enforced before.
 
+import type { Numbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarkMask } from '#agent-core/mark-layout.ts';
-import type { Numbering } from '#agent-core/numbering.ts';
 import { normaliseRanges, parseCidr, rangeCidrs } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet, SocketOwner } from '#model/rule-set.ts';

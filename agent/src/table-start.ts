@@ -2,8 +2,8 @@
 // loads that otherwise; and what it knows nothing of it leaves alone. Says what someone else changed meanwhile.
 
 import { noRoomText } from '#agent-core/change/render-table.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';

@@ -12,7 +12,7 @@ import {
   parseStanding,
   removalScript,
 } from '#agent-core/change/transaction.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

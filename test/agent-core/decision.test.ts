@@ -1,7 +1,7 @@
 // What a class of peers may do, service by service.
 
 import { describe, expect, test } from 'vitest';
-import { createInterner, decideServices, type Layers } from '#agent-core/decision.ts';
+import { createInterner, decideServices, type Layers } from '#agent-core/judge/decision.ts';
 import type { SelectiveServices } from '#model/rule-set.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';
 

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { findForeignRules } from '#agent-core/host/other-tables.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import {
   complement,
   defaultMarkMask,
@@ -15,7 +16,6 @@ import {
   markLayoutOf,
   maskText,
 } from '#agent-core/mark-layout.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
 import { parseTableState, stateLine, stateText } from '#agent-core/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

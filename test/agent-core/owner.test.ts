@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { believesMark, type Table } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';

@@ -10,7 +10,7 @@ import {
   preparationScript,
   removalScript,
 } from '#agent-core/change/transaction.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { mostWalksDefault, tagText } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';

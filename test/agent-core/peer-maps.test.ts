@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/change/transaction.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { Capacities } from '#agent-core/peer-maps.ts';
 import type { Table } from '#agent-core/table.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -21,8 +21,8 @@ import { decodeLastGood, encodeLastGood } from '#agent/last-good-record.ts';
 import { readNewestLastGood } from '#agent/newest-last-good.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks } from '#agent-core/mark-layout.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 
 let root: string;

@@ -10,7 +10,7 @@ import {
 import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { parseIpv4Routes } from '#agent-core/host/container-identity.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { deniedWay } from '#agent-core/own-way.ts';
 import { withReportedContainers } from '#control-plane/host-containers.ts';
 import type { Address } from '#model/address.ts';

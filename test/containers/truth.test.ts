@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';

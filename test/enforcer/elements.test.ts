@@ -6,7 +6,7 @@ import { buildTable } from '#agent-core/build-table.ts';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
 import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import type { ElementChange } from '#agent-core/element-change.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { tagNumber, tagText } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import { stateText } from '#agent-core/table-state.ts';

@@ -11,7 +11,7 @@ import { answerLines, withAnswerChains } from '#agent-core/answer-chains.ts';
 import { buildTable } from '#agent-core/build-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { LearntNames, type NameBounds, namesOf } from '#agent-core/dns/learnt-names.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { Address } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

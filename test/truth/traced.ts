@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { endTowards } from '#agent-core/decision.ts';
+import { endTowards } from '#agent-core/judge/decision.ts';
 import { defaultMarks } from '#agent-core/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import { ok } from '#model/result.ts';

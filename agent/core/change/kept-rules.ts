@@ -2,8 +2,8 @@
 // the last good policy. Nobody follows cgroups, names or control planes from then on, so it says what does not hold by itself.
 
 import { buildTable } from '#agent-core/build-table.ts';
+import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/mark-layout.ts';
-import type { Numbering } from '#agent-core/numbering.ts';
 import { type Table, tableName } from '#agent-core/table.ts';
 import { statedMarks } from '#agent-core/table-state.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';

@@ -1,8 +1,8 @@
 // The script a host would load from nothing: what `segwall policy render` shows, and what an agent with an empty kernel applies.
 
 import { buildTable } from '#agent-core/build-table.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks, type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import { statedMask } from '#agent-core/table-state.ts';

@@ -11,7 +11,7 @@ import { createInterface } from 'node:readline';
 import { buildTable } from '#agent-core/build-table.ts';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
 import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { Table } from '#agent-core/table.ts';
 import { stateText, type TableState } from '#agent-core/table-state.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

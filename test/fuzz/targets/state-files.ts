@@ -18,7 +18,7 @@ import { openStateDirectory } from '#agent/state-directory.ts';
 import { lockOwner } from '#agent/state-lock.ts';
 import { seal } from '#agent/whole-file.ts';
 import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
-import { emptyNumbering } from '#agent-core/numbering.ts';
+import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { Address } from '#model/address.ts';
 import { millis } from '#model/time.ts';
 import { flowBatches, ruleSets } from '#test/contract/arbitraries.ts';
