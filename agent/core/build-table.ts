@@ -13,6 +13,7 @@ import {
   type PeerClass,
   type PeerClasses,
 } from '#agent-core/judge/peer-classes.ts';
+import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Address, Family } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
@@ -23,7 +24,6 @@ import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { type DhcpServerPort, type DhcpWays, denialChains, dhcpServerChain, dhcpServerPorts } from './denial-chains.ts';
 import { deniedSets, unrecordedCounter } from './denied-sets.ts';
 import { type GuestNetworks, hookChains, tagParts } from './hook-chains.ts';
-import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 import { ownerChain } from './owner-chain.ts';
 import { chooseLayouts, mostWalksDefault, tagText } from './peer-layout.ts';
 import { Capacities, type ClassTarget, peerMapsOf } from './peer-maps.ts';

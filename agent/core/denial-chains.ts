@@ -10,6 +10,7 @@
 // When a set is full, the rest of the rule is skipped: so each rule that records ends in `return`, and who comes to the next was not
 // recorded. A place lasts five minutes and is asked for anew, so that no source can hold more than its share by keeping it alive.
 
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Direction } from '#model/verdict.ts';
 import {
   type DeniedFamily,
@@ -19,7 +20,6 @@ import {
   type Side,
   unrecordedCounter,
 } from './denied-sets.ts';
-import type { MarkLayout } from './mark-layout.ts';
 import { decisionWords } from './table.ts';
 
 /** A client's port and its server's. */

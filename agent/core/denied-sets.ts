@@ -2,9 +2,9 @@
 // is the connection (real client, real server, service) and its mark, which names the decision that denied it. Declared here are the
 // sets, and their listings are read; denial-chains.ts has the rules that fill them.
 
+import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
-import { defaultMarks, type MarkLayout } from './mark-layout.ts';
 
 /** Of each set, in elements: some 2 MB each when full. */
 export const deniedRoom = 16_384;

@@ -7,11 +7,11 @@ import type { ContainerCutOff } from '#agent-core/judge/cut-off.ts';
 import { type Gate, gateAt, type WorkloadGates } from '#agent-core/judge/gate.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { NamedGate, PeerClass } from '#agent-core/judge/peer-classes.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { type Address, type Family, familyOf } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { MarkLayout } from './mark-layout.ts';
 import type { ClassTarget } from './peer-maps.ts';
 import {
   type Chain,

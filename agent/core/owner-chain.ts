@@ -3,7 +3,7 @@
 // socket of the owner can have brought there.
 
 import type { Decision } from '#agent-core/judge/decision.ts';
-import type { MarkLayout } from './mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { decisionWords } from './table.ts';
 
 /** `own` and `others`: the numbers of the essential decision and of everybody's. */

@@ -1,7 +1,7 @@
 // What a table of ours says of itself: which policy it is of, and under which epoch. It stands in the comment of one rule, so that it
 // changes in the same transaction as the rest.
 
-import { defaultMarkMask, type MarkLayout, maskText } from './mark-layout.ts';
+import { defaultMarkMask, type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
 import type { Table } from './table.ts';
 
 /** What a fresh agent reads back from the kernel: which policy is loaded, and under which epoch. */

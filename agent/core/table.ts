@@ -5,10 +5,10 @@
 import type { Decision } from '#agent-core/judge/decision.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { PeerClass, PeerClasses } from '#agent-core/judge/peer-classes.ts';
+import { complement, type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
 import type { Family } from '#model/address.ts';
 import type { HostRuleSet, ManagedKind } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
-import { complement, type MarkLayout, maskText } from './mark-layout.ts';
 import type { PeerLayout } from './peer-layout.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */

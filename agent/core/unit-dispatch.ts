@@ -5,8 +5,8 @@
 
 import { parseDecisionKey } from '#agent-core/judge/decision.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { MarkLayout } from './mark-layout.ts';
 import { decisionWords, type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 const markMaps: Readonly<Record<Direction, string>> = { inbound: 'units_mark_in', outbound: 'units_mark_out' };

@@ -4,7 +4,7 @@
 
 import { parseDeniedSets, unrecordedCounter } from '#agent-core/denied-sets.ts';
 import { denialsAmong, type WayDenials } from '#agent-core/lock-out.ts';
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';

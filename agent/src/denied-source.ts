@@ -4,7 +4,7 @@
 import { decodeCounters, renderCountersRequest } from '#agent-core/counter-message.ts';
 import { type DeniedCount, listedSets, parseDeniedSets, unrecordedCounter } from '#agent-core/denied-sets.ts';
 import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { Direction } from '#model/verdict.ts';

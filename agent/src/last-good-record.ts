@@ -2,7 +2,7 @@
 // settings of the moment, so that a boot without network or control plane enforces exactly what was enforced before.
 
 import type { Numbering } from '#agent-core/judge/numbers.ts';
-import { defaultMarkMask } from '#agent-core/mark-layout.ts';
+import { defaultMarkMask } from '#agent-core/marks/mark-layout.ts';
 import { normaliseRanges, parseCidr, rangeCidrs } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, HostRuleSet, SocketOwner } from '#model/rule-set.ts';

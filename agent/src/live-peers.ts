@@ -2,7 +2,7 @@
 // for only when something is to be taken out.
 
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
-import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
+import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';

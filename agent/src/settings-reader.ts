@@ -1,7 +1,7 @@
 // From what YAML gave to the host's settings. Everything that is wrong is told at once: each names itself, its value and what is allowed;
 // nothing is guessed.
 
-import { markLayoutOf } from '#agent-core/mark-layout.ts';
+import { markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { type Address, lastValue, parseAddress } from '#model/address.ts';
 import { normaliseRanges, parseCidr } from '#model/address-range.ts';
 import { namePattern } from '#model/label.ts';

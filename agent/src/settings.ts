@@ -3,7 +3,7 @@
 
 import type { InterfacePatterns } from '#agent-core/addresses/published-addresses.ts';
 import type { NameBounds } from '#agent-core/dns/learnt-names.ts';
-import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
+import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';

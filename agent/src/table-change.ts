@@ -8,7 +8,7 @@ import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/change/transaction.ts';
 import { isSamePlacement } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { firstEpoch, type MarkLayout } from '#agent-core/mark-layout.ts';
+import { firstEpoch, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';

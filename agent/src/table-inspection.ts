@@ -5,7 +5,7 @@
 // nft lists now, so that only a load tells. `nothing`: nothing of ours stood here, nor should it.
 
 import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { parseTableState, stateText, type TableState } from '#agent-core/table-state.ts';
 import { type FingerprintRecord, placeOfTables } from './fingerprint-record.ts';
 import { fingerprintOf, type TableLoader } from './table-loader.ts';

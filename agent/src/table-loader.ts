@@ -21,7 +21,7 @@ import {
   withoutPlacement,
 } from '#agent-core/change/unit-placement.ts';
 import type { ElementChange } from '#agent-core/element-change.ts';
-import { type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
+import { type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
 import { type Table, tableName } from '#agent-core/table.ts';
 import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';

@@ -4,7 +4,7 @@
 import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
 import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';
 import type { Address } from '#model/address.ts';

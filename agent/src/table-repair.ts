@@ -1,7 +1,7 @@
 // Puts our table back where a stranger changed it, with a new epoch, since what passed meanwhile may carry today's.
 
 import type { Logger } from 'pino';
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';
 import type { Held } from './in-force.ts';
 import type { MarkEpochs } from './mark-epochs.ts';

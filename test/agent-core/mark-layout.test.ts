@@ -15,7 +15,7 @@ import {
   type MarkLayout,
   markLayoutOf,
   maskText,
-} from '#agent-core/mark-layout.ts';
+} from '#agent-core/marks/mark-layout.ts';
 import { parseTableState, stateLine, stateText } from '#agent-core/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

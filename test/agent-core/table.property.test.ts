@@ -8,7 +8,7 @@ import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction
 import { placementLines } from '#agent-core/change/unit-placement.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { TableState } from '#agent-core/table-state.ts';

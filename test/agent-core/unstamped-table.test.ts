@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { statedMarks } from '#agent-core/table-state.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';

@@ -8,7 +8,7 @@ import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
 import { isQueryable } from '#agent-core/conntrack-query.ts';
-import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 
 const keptMost = 200;
 

@@ -2,7 +2,7 @@
 
 import { createDeniedSource } from '#agent/denied-source.ts';
 import { createNft } from '#agent/nft.ts';
-import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { err } from '#model/result.ts';
 
 const source = createDeniedSource({

@@ -22,7 +22,7 @@ import { readNewestLastGood } from '#agent/newest-last-good.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 
 let root: string;

@@ -8,7 +8,7 @@ import { createForeignWatch } from '#agent/foreign-watch.ts';
 import { createNft } from '#agent/nft.ts';
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { findForeignRules } from '#agent-core/host/other-tables.ts';
-import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import type { HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

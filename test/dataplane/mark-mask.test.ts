@@ -3,7 +3,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
-import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { parseTableState, type TableState } from '#agent-core/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';

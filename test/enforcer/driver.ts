@@ -13,7 +13,7 @@ import { readGeneration, readStateRule } from '#agent/state-rule.ts';
 import { createTableGuard } from '#agent/table-guard.ts';
 import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
-import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { assertOk, err } from '#model/result.ts';
 import { type HostPolicy, hostRuleSet } from './rule-sets.ts';
 

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import { createEnforcer } from '#agent/enforcer.ts';
 import { createMarkEpochs } from '#agent/mark-epochs.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { assertOk, err, ok } from '#model/result.ts';
 import { createFakeNft } from '#test/support/fake-nft.ts';
 import { hostRuleSet } from './rule-sets.ts';

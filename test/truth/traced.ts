@@ -10,7 +10,7 @@ import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
-import { defaultMarks } from '#agent-core/mark-layout.ts';
+import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import { ok } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';

@@ -3,7 +3,7 @@
 
 import { buildTable } from '#agent-core/build-table.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { type Table, tableName } from '#agent-core/table.ts';
 import { statedMarks } from '#agent-core/table-state.ts';
 import type { NamedUnits } from '#agent-core/unit-sets.ts';

@@ -1,7 +1,7 @@
 // What stood in our table that should not have, or the other way round, told object by object: from nft's listings before a load of
 // ours and after it. For people who must know what a stranger did while nobody listened; nothing is decided by it.
 
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 
 /** `text`: of `nft -s list table`; `epoch`: under which its rules were made, so that another epoch alone is no difference. */
 export interface ListedTable {

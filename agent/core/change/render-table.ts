@@ -2,7 +2,7 @@
 
 import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { defaultMarks, type MarkLayout, maskText } from '#agent-core/mark-layout.ts';
+import { defaultMarks, type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
 import { mostWalksDefault } from '#agent-core/peer-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import { statedMask } from '#agent-core/table-state.ts';

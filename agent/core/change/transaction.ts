@@ -1,7 +1,7 @@
 // From what the kernel holds to what it should hold, as one nft transaction: data in, text out. Chains are refilled in place,
 // never deleted while anything could reach them; base chains and denied sets are created once and stay.
 
-import type { MarkLayout } from '#agent-core/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Chain, ElementMap, Table } from '#agent-core/table.ts';
 import { believesMark, fillEpoch, isEpochLine, tableName } from '#agent-core/table.ts';
 import { stateChain, stateLine, type TableState } from '#agent-core/table-state.ts';

@@ -7,7 +7,7 @@
 import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
 import { isQueryable } from '#agent-core/conntrack-query.ts';
 import { type DeniedCount, deniedTimeoutMinutes } from '#agent-core/denied-sets.ts';
-import { defaultMarks, type MarkLayout } from '#agent-core/mark-layout.ts';
+import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Table } from '#agent-core/table.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowRecord } from '#model/flow.ts';

@@ -2,7 +2,7 @@
 // base chain has its say. What can: taking packets out of connection tracking or out of the hooks, writing our bits of a connection's
 // mark, rewriting addresses where conntrack does not know. And what they deny stays denied, whatever we allow. Nothing of theirs is touched.
 
-import { complement, defaultMarks, type MarkLayout, markLayoutOf, maskText } from '#agent-core/mark-layout.ts';
+import { complement, defaultMarks, type MarkLayout, markLayoutOf, maskText } from '#agent-core/marks/mark-layout.ts';
 
 /**
  * `weakens`: a denial of ours may not hold. `misled`: it reads bits of the connection mark that we write, and may then do another thing than it

@@ -6,7 +6,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
-import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table.ts';
 import { CommandError } from '../command-error.ts';
 import { readDhcpUsers } from '../dhcp-users.ts';

@@ -2,7 +2,7 @@
 // the essential entries and the bits of the connection mark it was last loaded with. Needs no network, no control plane and no settings.
 
 import { existsSync } from 'node:fs';
-import { defaultMarks, markLayoutOf } from '#agent-core/mark-layout.ts';
+import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
 import { readDhcpUsers } from '../dhcp-users.ts';
