@@ -23,7 +23,7 @@ import {
   type RouteMessage,
   readRouteDatagram,
   routeRequest,
-} from '#agent-core/route-message.ts';
+} from '#agent-core/netlink/route-message.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { limits } from '#wire/limits.ts';
 import { type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';

@@ -3,7 +3,7 @@
 // while it hears from us (heartbeat.ts).
 
 import { type AnswerSource, answerQueue, trialScript } from '#agent-core/answer-chains.ts';
-import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/packet-queue-message.ts';
+import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/netlink/queued-packet.ts';
 import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { startHeartbeat } from './heartbeat.ts';

@@ -3,8 +3,8 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
-import { renderQuery } from '#agent-core/conntrack-query.ts';
+import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
+import { renderQuery } from '#agent-core/netlink/conntrack-query.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import { dumpNetfilter } from './netlink-dump.ts';

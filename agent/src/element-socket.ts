@@ -2,7 +2,7 @@
 // the caller's time. Whoever hears of the transaction knows it as ours by the socket's port. Opens the socket when first needed.
 
 import type { ElementChange } from '#agent-core/element-change.ts';
-import { decodeBatchAnswer, renderElementBatch } from '#agent-core/element-message.ts';
+import { decodeBatchAnswer, renderElementBatch } from '#agent-core/netlink/element-message.ts';
 import { tableName } from '#agent-core/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';

@@ -12,8 +12,8 @@
 
 import type { Logger } from 'pino';
 import type { Decision } from '#agent-core/judge/decision.ts';
-import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
+import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
 import type { OwnWay } from '#agent-core/own-way.ts';
 
 import type { Table } from '#agent-core/table.ts';

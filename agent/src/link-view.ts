@@ -9,7 +9,7 @@ import {
   renderLinkDump,
   renderNamespaceQuestion,
   renderNeighbourDump,
-} from '#agent-core/link-message.ts';
+} from '#agent-core/netlink/link-message.ts';
 import { netlinkProtocols, openNetlink } from './netlink.ts';
 
 export interface LinkView {

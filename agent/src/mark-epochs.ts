@@ -2,8 +2,8 @@
 // that carry it are cleared; marks of an older life, of another layout or of another numbering are cleared before any is believed.
 
 import type { Logger } from 'pino';
-import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
 import { defaultMarkMask, firstEpoch, lastEpoch, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
+import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
 import type { TableState } from '#agent-core/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 

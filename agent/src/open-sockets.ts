@@ -7,8 +7,6 @@ import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
-import { deleteReversedRequest, insertRequest } from '#agent-core/conntrack-insert-message.ts';
-import { createConntrackDecoder, renderDumpRequest } from '#agent-core/conntrack-message.ts';
 import {
   connectionsOf,
   type EphemeralPorts,
@@ -16,7 +14,9 @@ import {
   parseSocketLine,
   type TcpConnection,
 } from '#agent-core/host/open-tcp-connections.ts';
-import { eachMessage } from '#agent-core/netlink-attributes.ts';
+import { eachMessage } from '#agent-core/netlink/attributes.ts';
+import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
+import { deleteReversedRequest, insertRequest } from '#agent-core/netlink/conntrack-insert.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';

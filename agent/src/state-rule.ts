@@ -1,7 +1,7 @@
 // The words of our state rule as the kernel has them, and the number of its last transaction: 0.2 ms whatever the table holds.
 
-import { decodeNftablesNotices, renderGenerationRequest } from '#agent-core/nftables-message.ts';
-import { decodeRuleComments, renderChainRequest } from '#agent-core/state-rule-message.ts';
+import { decodeNftablesNotices, renderGenerationRequest } from '#agent-core/netlink/nftables-notice.ts';
+import { decodeRuleComments, renderChainRequest } from '#agent-core/netlink/state-rule-message.ts';
 import { tableName } from '#agent-core/table.ts';
 import { stateChain } from '#agent-core/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';

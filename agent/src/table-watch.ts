@@ -3,7 +3,7 @@
 // stranger's by lacking both.
 
 import { setImmediate } from 'node:timers/promises';
-import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/nftables-message.ts';
+import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/netlink/nftables-notice.ts';
 import { isUnitSet } from '#agent-core/unit-sets.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';

@@ -8,7 +8,7 @@ import {
   hostingBridges,
   outwardBridges,
 } from '#agent-core/addresses/published-addresses.ts';
-import type { Link } from '#agent-core/route-message.ts';
+import type { Link } from '#agent-core/netlink/route-message.ts';
 import type { Address } from '#model/address.ts';
 
 const bridge = 1;

@@ -6,9 +6,9 @@ import { createInterface } from 'node:readline';
 import { enableConntrackAccounting, openConntrackSource } from '#agent/conntrack-source.ts';
 import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
-import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
-import { isQueryable } from '#agent-core/conntrack-query.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
+import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
+import { isQueryable } from '#agent-core/netlink/conntrack-query.ts';
 
 const keptMost = 200;
 

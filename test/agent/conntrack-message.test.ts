@@ -1,7 +1,7 @@
 // Decoding ctnetlink: every field of what a kernel really sent, and refusal of bytes that lie.
 
 import { describe, expect, test } from 'vitest';
-import { type ConntrackEntry, createConntrackDecoder } from '#agent-core/conntrack-message.ts';
+import { type ConntrackEntry, createConntrackDecoder } from '#agent-core/netlink/conntrack-entry.ts';
 import * as captures from './conntrack-captures.ts';
 
 const unset = {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
 import { DnsStreams } from '#agent-core/dns/dns-over-tcp.ts';
 import { readPacket } from '#agent-core/dns/ip-packet.ts';
-import { readHandedPackets } from '#agent-core/packet-queue-message.ts';
+import { readHandedPackets } from '#agent-core/netlink/queued-packet.ts';
 import type { Address } from '#model/address.ts';
 import { packet, tcp, udp } from '#test/protocols/packets.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';

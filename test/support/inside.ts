@@ -3,7 +3,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import type { MarkSweep } from '#agent-core/mark-sweep-message.ts';
+import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
 import type { Result } from '#model/result.ts';
 import type { Errands, InsideReply, InsideRequest, NftOutcome } from './inside-thread.ts';
 import type { LabHost } from './lab.ts';

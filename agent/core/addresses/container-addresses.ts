@@ -15,7 +15,7 @@
 // Two that remain for one address are both told; the control plane leaves it with who had it, or with neither.
 
 import { type HostRoute, routeTowards } from '#agent-core/host/container-identity.ts';
-import type { Link, Neighbour } from '#agent-core/link-message.ts';
+import type { Link, Neighbour } from '#agent-core/netlink/link-message.ts';
 import type { Address } from '#model/address.ts';
 
 export interface ContainerClaim {

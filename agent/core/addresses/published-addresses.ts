@@ -2,7 +2,7 @@
 // loopback's own ranges, not link-local, not the range of a bridge whose ports are all guests' of this host, which repeats from host to
 // host. An address of its own (/32, /128) on such a bridge has no range, and is published. Settings include or exclude interfaces by name.
 
-import type { Link, LinkAddress } from '#agent-core/route-message.ts';
+import type { Link, LinkAddress } from '#agent-core/netlink/route-message.ts';
 import { type Address, bitsOf, familyOf, isShareable } from '#model/address.ts';
 
 /** Names of interfaces, `*` for any characters. `include` wins over `exclude` and over what a bridge hosts. */

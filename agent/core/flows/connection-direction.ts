@@ -1,7 +1,7 @@
 // How a TCP connection was opened that the kernel took up in its midst, as after a flush: to conntrack its client is whoever spoke first. Ports
 // tell who it was: one that only clients have, towards a service's, is a client's. So what is told of it keeps its direction.
 
-import type { ConntrackEntry } from '#agent-core/conntrack-message.ts';
+import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
 
 /** The kernel gives clients ports from here on (net.ipv4.ip_local_port_range). */
 const firstOfClients = 32_768;

@@ -2,7 +2,7 @@
 // (milliseconds of the wall clock, to a millisecond's poll). "listening" comes first.
 
 import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
-import { decodeNftablesNotices } from '#agent-core/nftables-message.ts';
+import { decodeNftablesNotices } from '#agent-core/netlink/nftables-notice.ts';
 
 const opened = openNetlink({
   protocol: netlinkProtocols.netfilter,

@@ -2,7 +2,7 @@
 // epoch would otherwise be taken for one of today's. Each names one connection by its original tuple and the bits to clear;
 // the kernel applies the mask, so all other bits stay, and losing a race costs one more judgement.
 
-import { eachAttribute, eachMessage, familyHeaderBytes, headerBytes } from './netlink-attributes.ts';
+import { eachAttribute, eachMessage, familyHeaderBytes, headerBytes } from './attributes.ts';
 
 const conntrackSubsystem = 1;
 const attribute = { tupleOriginal: 1, mark: 8, zone: 18, markMask: 21 } as const;

@@ -1,7 +1,7 @@
 // Writes what netlink-attributes.ts reads: one request to a netfilter subsystem, its attributes padded to four bytes. Headers are in
 // the machine's byte order, little endian on both machines we run on; numbers in attributes are big endian, as netfilter wants them.
 
-import { familyHeaderBytes, headerBytes } from './netlink-attributes.ts';
+import { familyHeaderBytes, headerBytes } from './attributes.ts';
 
 /** NLM_F_REQUEST | NLM_F_DUMP: every object there is, in as many datagrams as it takes. */
 export const dumpFlags = 0x301;

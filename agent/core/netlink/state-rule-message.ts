@@ -1,10 +1,9 @@
 // The rule that carries our table's state, asked for and renewed over netlink: nft 1.0.6 fetches every element of the table to list one
 // chain, seconds where peers are many. The layout is linux/netfilter/nf_tables.h, "rules".
 
-import { attribute, dumpFlags, joined, name, nested, renderNetfilterRequest } from './netfilter-request.ts';
-import { type DatagramOutcome, eachAttribute, eachMessage } from './netlink-attributes.ts';
-
-import { stateChain } from './table-state.ts';
+import { stateChain } from '#agent-core/table-state.ts';
+import { type DatagramOutcome, eachAttribute, eachMessage } from './attributes.ts';
+import { attribute, dumpFlags, joined, name, nested, renderNetfilterRequest } from './request.ts';
 
 const nftablesSubsystem = 10;
 const newRule = 6;

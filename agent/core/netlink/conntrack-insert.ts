@@ -3,7 +3,7 @@
 
 import type { TcpConnection } from '#agent-core/host/open-tcp-connections.ts';
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
-import { attribute, joined, nested, number, renderNetfilterRequest } from './netfilter-request.ts';
+import { attribute, joined, nested, number, renderNetfilterRequest } from './request.ts';
 
 const conntrackSubsystem = 1;
 const messageNew = 0;

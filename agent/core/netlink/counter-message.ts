@@ -1,8 +1,8 @@
 // The named counters of our table over netlink, without starting nft: a cheap way to see whether anything was denied since the
 // last look. The layout is linux/netfilter/nf_tables.h, "stateful objects".
 
-import { attribute, dumpFlags, name, number, renderNetfilterRequest } from './netfilter-request.ts';
-import { type DatagramOutcome, eachAttribute, eachMessage, read64 } from './netlink-attributes.ts';
+import { type DatagramOutcome, eachAttribute, eachMessage, read64 } from './attributes.ts';
+import { attribute, dumpFlags, name, number, renderNetfilterRequest } from './request.ts';
 
 const nftablesSubsystem = 10;
 const newObject = 18;

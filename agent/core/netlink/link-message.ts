@@ -3,8 +3,8 @@
 // address it answers for. Numbers are Linux's (rtnetlink(7), linux/if_link.h, linux/neighbour.h, linux/net_namespace.h).
 
 import { type Address, parseAddress } from '#model/address.ts';
-import { attribute, dumpFlags, joined } from './netfilter-request.ts';
-import { eachAttribute, headerBytes, messageDone, messageError } from './netlink-attributes.ts';
+import { eachAttribute, headerBytes, messageDone, messageError } from './attributes.ts';
+import { attribute, dumpFlags, joined } from './request.ts';
 
 const messages = { newLink: 16, getLink: 18, newNeighbour: 28, getNeighbour: 30, newNsid: 88, getNsid: 90 } as const;
 const flagRequest = 1;

@@ -2,9 +2,9 @@
 // words of our state rule, and at its end who made it. Only what telling our own transactions from a stranger's needs; the
 // layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is the table's name.
 
-import { renderNetfilterRequest } from './netfilter-request.ts';
-import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './netlink-attributes.ts';
-import { findStateText } from './table-state.ts';
+import { findStateText } from '#agent-core/table-state.ts';
+import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './attributes.ts';
+import { renderNetfilterRequest } from './request.ts';
 
 export type NftablesNotice =
   | {

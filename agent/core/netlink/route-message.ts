@@ -2,7 +2,7 @@
 // towards an address. Numbers are in the machine's byte order, little endian on both machines we run on; addresses are bytes in order.
 
 import { type Address, addressFromIpv4Number, addressFromValue, addressValue, familyOf } from '#model/address.ts';
-import { eachAttribute, headerBytes, messageDone, messageError } from './netlink-attributes.ts';
+import { eachAttribute, headerBytes, messageDone, messageError } from './attributes.ts';
 
 /** One network interface. `kind` is the driver's name for a virtual one (bridge, veth, tun, vlan …), empty for a device of hardware. */
 export interface Link {

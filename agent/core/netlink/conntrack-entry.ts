@@ -3,8 +3,8 @@
 // each event, so it makes one object a message and interns addresses.
 
 import { type Address, addressFromIpv4Number, addressFromValue, type Family } from '#model/address.ts';
-import { dumpFlags, renderNetfilterRequest } from './netfilter-request.ts';
-import { type DatagramOutcome, eachAttribute, eachMessage, read64 } from './netlink-attributes.ts';
+import { type DatagramOutcome, eachAttribute, eachMessage, read64 } from './attributes.ts';
+import { dumpFlags, renderNetfilterRequest } from './request.ts';
 
 /** `listed` is an answer to a dump, whichever state the connection is in. */
 export type ConntrackEventKind = 'opened' | 'changed' | 'closed' | 'listed';

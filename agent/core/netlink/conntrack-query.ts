@@ -3,8 +3,8 @@
 
 import { type Address, addressValue, familyOf } from '#model/address.ts';
 import { protocolNumbers } from '#model/service.ts';
-import type { ConntrackEntry } from './conntrack-message.ts';
-import { familyHeaderBytes, headerBytes } from './netlink-attributes.ts';
+import { familyHeaderBytes, headerBytes } from './attributes.ts';
+import type { ConntrackEntry } from './conntrack-entry.ts';
 
 const conntrackSubsystem = 1;
 const messageGet = 1;
