@@ -13,7 +13,6 @@ import {
   type SeenNetwork,
   undecidedPorts,
 } from '#agent-core/addresses/published-addresses.ts';
-import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import {
   addressesRequest,
   type Link,
@@ -24,6 +23,7 @@ import {
   readRouteDatagram,
   routeRequest,
 } from '#agent-core/netlink/route-message.ts';
+import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { limits } from '#wire/limits.ts';
 import { type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';

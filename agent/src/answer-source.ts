@@ -2,8 +2,8 @@
 // kernel has, reads what comes, and lets go whatever it is told; a socket that closes lets all that it held go on unseen. The kernel holds
 // while it hears from us (heartbeat.ts).
 
-import { type AnswerSource, answerQueue, trialScript } from '#agent-core/answer-chains.ts';
 import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/netlink/queued-packet.ts';
+import { type AnswerSource, answerQueue, trialScript } from '#agent-core/table/dns-answer-chains.ts';
 import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { startHeartbeat } from './heartbeat.ts';

@@ -1,8 +1,8 @@
 // The guard against locking oneself out: a change that took something away is undone if it, and nothing else, keeps the host from its
 // control plane. A try that fails proves nothing by itself, since anyone who drops our packets or takes our ports can make it fail:
-// what counts is that our own table denied it. Stands between policy sync and the enforcer; agent/core/lock-out.ts decides.
+// what counts is that our own table denied it. Stands between policy sync and the enforcer; agent/core/table/lock-out.ts decides.
 //
-//   asked for ──the table itself would deny the way──► refused, nothing loaded (agent/core/own-way.ts, in the enforcer)
+//   asked for ──the table itself would deny the way──► refused, nothing loaded (agent/core/table/own-way.ts, in the enforcer)
 //   asked for ──a quarantine comes──► applied ─► kept
 //   asked for ──nothing is taken away──► applied ─► kept
 //   asked for ──something is taken away──► baseline: one try ─► applied ──the baseline failed──► kept
@@ -14,7 +14,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/lock-out.ts';
+import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/table/lock-out.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { ResumeOutcome, TableEnforcer } from './enforcer.ts';

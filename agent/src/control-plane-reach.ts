@@ -6,7 +6,7 @@ import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { type KeptAddresses, keepAddresses } from '#agent-core/addresses/kept-addresses.ts';
-import type { OwnWay } from '#agent-core/own-way.ts';
+import type { OwnWay } from '#agent-core/table/own-way.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';

@@ -2,7 +2,7 @@
 
 import { type Decision, parseDecisionKey } from '#agent-core/judge/decision.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
-import type { Table } from '#agent-core/table.ts';
+import type { Table } from '#agent-core/table/table.ts';
 
 export interface DecisionNames {
   decisionOf(number: number): Decision | undefined;

@@ -1,11 +1,11 @@
 // What the kernel's denied sets hold, read only when something was denied since the last time: the table's counters are asked
 // over netlink (0.1 ms), and nft is started (7 ms of CPU a set) only for a direction in which a denying decision's moved.
 
-import { type DeniedCount, listedSets, parseDeniedSets, unrecordedCounter } from '#agent-core/denied-sets.ts';
 import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { decodeCounters, renderCountersRequest } from '#agent-core/netlink/counter-message.ts';
-import { tableName } from '#agent-core/table.ts';
+import { type DeniedCount, listedSets, parseDeniedSets, unrecordedCounter } from '#agent-core/table/denied-sets.ts';
+import { tableName } from '#agent-core/table/table.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { Direction } from '#model/verdict.ts';
 import { dumpNetfilter } from './netlink-dump.ts';

@@ -5,8 +5,8 @@
 //   cgroup tree ─► unit watch ─► enforcer       resolvers' answers ─► names ─► enforcer: relearn
 
 import type { Logger } from 'pino';
-import type { OwnWay } from '#agent-core/own-way.ts';
-import { tableName } from '#agent-core/table.ts';
+import type { OwnWay } from '#agent-core/table/own-way.ts';
+import { tableName } from '#agent-core/table/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { ownAddresses, readGuestNetworks } from './addresses.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';

@@ -14,10 +14,10 @@ import type { Logger } from 'pino';
 import type { Decision } from '#agent-core/judge/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
-import type { OwnWay } from '#agent-core/own-way.ts';
+import type { OwnWay } from '#agent-core/table/own-way.ts';
 
-import type { Table } from '#agent-core/table.ts';
-import { statedMarks } from '#agent-core/table-state.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import { statedMarks } from '#agent-core/table/table-state.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { createDecisionNames } from './decision-names.ts';

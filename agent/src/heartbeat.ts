@@ -1,8 +1,8 @@
 // Tells the kernel each second that this process goes on: a packet over loopback of each family, for which a rule of the table keeps
-// an element for three seconds (agent/core/answer-chains.ts). A process that is stopped or stuck sends none, and then nothing waits for it.
+// an element for three seconds (agent/core/table/dns-answer-chains.ts). A process that is stopped or stuck sends none, and then nothing waits for it.
 
 import type { Socket } from 'node:dgram';
-import { heartbeatPort } from '#agent-core/answer-chains.ts';
+import { heartbeatPort } from '#agent-core/table/dns-answer-chains.ts';
 
 const everyMs = 1000;
 const beat = Buffer.from('segwall');

@@ -1,7 +1,7 @@
 // What this agent has put into force, as the steps of enforcement share it: read by all of them, written in the enforcer's turns only.
 
-import type { Table } from '#agent-core/table.ts';
-import type { TableState } from '#agent-core/table-state.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import type { TableState } from '#agent-core/table/table-state.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 
 export interface InForce {

@@ -3,7 +3,7 @@
 
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
-import type { Table } from '#agent-core/table.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
 import { dumpNetfilter } from './netlink-dump.ts';

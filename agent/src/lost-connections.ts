@@ -6,7 +6,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { decodeCounters, renderCounterRequest } from '#agent-core/netlink/counter-message.ts';
-import { midCounter, tableName } from '#agent-core/table.ts';
+import { midCounter, tableName } from '#agent-core/table/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import { insertOpenSockets } from './open-sockets.ts';

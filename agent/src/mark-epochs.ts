@@ -4,7 +4,7 @@
 import type { Logger } from 'pino';
 import { defaultMarkMask, firstEpoch, lastEpoch, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
-import type { TableState } from '#agent-core/table-state.ts';
+import type { TableState } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 
 /** Half way to the wrap: marks that the sweep before the wrap left as current are of the epoch before, and must go before it is current again. */

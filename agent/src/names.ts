@@ -12,12 +12,12 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type AnswerSource, withAnswerChains } from '#agent-core/answer-chains.ts';
 import { type AnsweredAddress, readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
 import { DnsExchanges } from '#agent-core/dns/dns-exchanges.ts';
 import { readPacket } from '#agent-core/dns/ip-packet.ts';
 import { LearntNames, namesOf } from '#agent-core/dns/learnt-names.ts';
-import type { Table } from '#agent-core/table.ts';
+import { type AnswerSource, withAnswerChains } from '#agent-core/table/dns-answer-chains.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

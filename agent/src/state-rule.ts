@@ -2,8 +2,8 @@
 
 import { decodeNftablesNotices, renderGenerationRequest } from '#agent-core/netlink/nftables-notice.ts';
 import { decodeRuleComments, renderChainRequest } from '#agent-core/netlink/state-rule-message.ts';
-import { tableName } from '#agent-core/table.ts';
-import { stateChain } from '#agent-core/table-state.ts';
+import { tableName } from '#agent-core/table/table.ts';
+import { stateChain } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { dumpNetfilter } from './netlink-dump.ts';
 

@@ -9,9 +9,9 @@ import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#
 import { isSamePlacement } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { firstEpoch, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { type OwnWay, refusalOfWay } from '#agent-core/own-way.ts';
-import type { Table } from '#agent-core/table.ts';
-import type { TableState } from '#agent-core/table-state.ts';
+import { type OwnWay, refusalOfWay } from '#agent-core/table/own-way.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import type { TableState } from '#agent-core/table/table-state.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { unknownZoneIn } from '#model/rules-at.ts';

@@ -6,7 +6,7 @@
 
 import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { parseTableState, stateText, type TableState } from '#agent-core/table-state.ts';
+import { parseTableState, stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { type FingerprintRecord, placeOfTables } from './fingerprint-record.ts';
 import { fingerprintOf, type TableLoader } from './table-loader.ts';
 

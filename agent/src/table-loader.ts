@@ -20,10 +20,10 @@ import {
   type UnitCgroup,
   withoutPlacement,
 } from '#agent-core/change/unit-placement.ts';
-import type { ElementChange } from '#agent-core/element-change.ts';
 import { type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
-import { type Table, tableName } from '#agent-core/table.ts';
-import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table-state.ts';
+import type { ElementChange } from '#agent-core/table/element-change.ts';
+import { type Table, tableName } from '#agent-core/table/table.ts';
+import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { ElementSocket } from './element-socket.ts';

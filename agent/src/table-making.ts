@@ -1,12 +1,12 @@
 // Makes the table of a rule set, with the host's own part of it (essential entries, addresses, units that systemd tells of, what names
 // stand for) and what grants as it is at that moment.
 
-import { buildTable, type TableRequest } from '#agent-core/build-table.ts';
-import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import type { Table } from '#agent-core/table.ts';
-import type { NamedUnits } from '#agent-core/unit-sets.ts';
+import { buildTable, type TableRequest } from '#agent-core/table/build-table.ts';
+import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
+import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { rulesAt } from '#model/rules-at.ts';

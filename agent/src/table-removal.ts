@@ -1,8 +1,8 @@
 // Takes our table out of the kernel: the host is open then. The one place that says how, for the agent and for the commands. With it goes
 // what a try in progress, or one that was killed, may have left.
 
-import { tableName } from '#agent-core/table.ts';
-import { witnessRemoval } from '#agent-core/try-witness.ts';
+import { tableName } from '#agent-core/table/table.ts';
+import { witnessRemoval } from '#agent-core/table/try-witness.ts';
 import type { Result } from '#model/result.ts';
 import type { Nft } from './nft.ts';
 

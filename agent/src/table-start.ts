@@ -4,8 +4,8 @@
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import type { Table } from '#agent-core/table.ts';
-import type { TableState } from '#agent-core/table-state.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import type { TableState } from '#agent-core/table/table-state.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';
 import type { Held } from './in-force.ts';
 import type { LastGoodRecord } from './last-good-record.ts';

@@ -4,7 +4,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/netlink/nftables-notice.ts';
-import { isUnitSet } from '#agent-core/unit-sets.ts';
+import { isUnitSet } from '#agent-core/table/systemd-unit-sets.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
 import type { NetlinkReader } from './netlink-loop.ts';

@@ -3,8 +3,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { tableName } from '#agent-core/table.ts';
-import { allUnitsSet, type NamedUnits, unitSetName } from '#agent-core/unit-sets.ts';
+import { allUnitsSet, type NamedUnits, unitSetName } from '#agent-core/table/systemd-unit-sets.ts';
+import { tableName } from '#agent-core/table/table.ts';
 
 const folders = ['etc/systemd/system', 'run/systemd/system', 'usr/local/lib/systemd/system', 'usr/lib/systemd/system'];
 const ending = '.d';

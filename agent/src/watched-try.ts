@@ -1,10 +1,16 @@
 // One more try to reach the control plane, watched on its way through this host: whether our own table denied its packets. Others may ask
 // for the same address and port and be denied it, so a denial counts only where packets of the agent's user died between the counters
-// (agent/core/try-witness.ts), and no fewer than died are new in our denied sets.
+// (agent/core/table/try-witness.ts), and no fewer than died are new in our denied sets.
 
-import { denialsSince, type LockOutEvidence, type WayDenials } from '#agent-core/lock-out.ts';
-import type { OwnWay } from '#agent-core/own-way.ts';
-import { deathsBetween, witnessPause, witnessRemoval, witnessScript, witnessTable } from '#agent-core/try-witness.ts';
+import { denialsSince, type LockOutEvidence, type WayDenials } from '#agent-core/table/lock-out.ts';
+import type { OwnWay } from '#agent-core/table/own-way.ts';
+import {
+  deathsBetween,
+  witnessPause,
+  witnessRemoval,
+  witnessScript,
+  witnessTable,
+} from '#agent-core/table/try-witness.ts';
 import type { Result } from '#model/result.ts';
 import type { Nft } from './nft.ts';
 

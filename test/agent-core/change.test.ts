@@ -3,7 +3,6 @@
 
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
 import {
   bootstrapScript,
@@ -13,8 +12,9 @@ import {
   removalScript,
 } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import type { Table } from '#agent-core/table.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { mostWalksDefault } from '#agent-core/table/map-values.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';

@@ -1,10 +1,10 @@
 // A container that comes or goes has connections judged again only where it takes something from somebody.
 
 import { expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import type { Table } from '#agent-core/table.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 
 type Containers = NonNullable<HostPolicy['containers']>;

@@ -3,14 +3,14 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { tableFrame } from '#agent-core/change/render-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { changeScript, preparationScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/judge/numbers.ts';
 import { patchedMap } from '#agent-core/judge/patched-map.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import type { Table } from '#agent-core/table.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { mostWalksDefault } from '#agent-core/table/map-values.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import { assertOk } from '#model/result.ts';

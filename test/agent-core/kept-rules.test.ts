@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
-import type { NamedUnits } from '#agent-core/unit-sets.ts';
+import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import { assertOk } from '#model/result.ts';
 import { FleetCompiler } from '#policy/fleet-compiler.ts';
 import { fleetOf, noon, ruleSetOf } from '#test/compile/fleet.ts';

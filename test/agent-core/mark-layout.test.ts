@@ -3,7 +3,6 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { findForeignRules } from '#agent-core/host/other-tables.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
@@ -16,7 +15,8 @@ import {
   markLayoutOf,
   maskText,
 } from '#agent-core/marks/mark-layout.ts';
-import { parseTableState, stateLine, stateText } from '#agent-core/table-state.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { parseTableState, stateLine, stateText } from '#agent-core/table/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 

@@ -1,10 +1,10 @@
 // What only one owner may do: which lines tell the owner's connections, and what a change takes from whom.
 
 import { expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { believesMark, type Table } from '#agent-core/table.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { believesMark, type Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';

@@ -1,11 +1,11 @@
 // Which maps stand behind a gate: hash maps of a stated size, of whole and of masked addresses, and an interval map for the rest.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { Capacities } from '#agent-core/peer-maps.ts';
-import type { Table } from '#agent-core/table.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { Capacities } from '#agent-core/table/peer-maps.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 

@@ -3,15 +3,15 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { placementLines } from '#agent-core/change/unit-placement.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import type { Table } from '#agent-core/table.ts';
-import type { TableState } from '#agent-core/table-state.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { mostWalksDefault } from '#agent-core/table/map-values.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import type { TableState } from '#agent-core/table/table-state.ts';
 import { familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import { assertOk } from '#model/result.ts';

@@ -7,11 +7,11 @@ import {
   type HostSide,
   judgeContainerAddresses,
 } from '#agent-core/addresses/container-addresses.ts';
-import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { parseIpv4Routes } from '#agent-core/host/container-identity.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { deniedWay } from '#agent-core/own-way.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { deniedWay } from '#agent-core/table/own-way.ts';
 import { withReportedContainers } from '#control-plane/host-containers.ts';
 import type { Address } from '#model/address.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -4,10 +4,10 @@
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import type { GuestNetworks } from '#agent-core/hook-chains.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';

@@ -2,10 +2,10 @@
 // published ports, against the oracle; and what is not seen without br_netfilter, said and shown.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { mostWalksDefault } from '#agent-core/table/map-values.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

@@ -2,9 +2,9 @@
 // no packet, no stamp of the old mask is left to be misread, and what others keep in their bits stays there.
 
 import { describe, expect, test } from 'vitest';
-import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
-import { parseTableState, type TableState } from '#agent-core/table-state.ts';
+import { type DeniedCount, deniedSets, parseDeniedSets } from '#agent-core/table/denied-sets.ts';
+import { parseTableState, type TableState } from '#agent-core/table/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';

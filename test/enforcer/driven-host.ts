@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { CgroupRoot } from '#agent/cgroup-tree.ts';
-import type { NamedUnits } from '#agent-core/unit-sets.ts';
+import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import type { LabHost } from '#test/support/lab.ts';
 import { programPath } from '#test/support/programs.ts';
 

@@ -2,14 +2,14 @@
 // the kernel refuses changes nothing.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { buildTable } from '#agent-core/build-table.ts';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
 import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import type { ElementChange } from '#agent-core/element-change.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import { tagNumber, tagText } from '#agent-core/peer-layout.ts';
-import type { Table } from '#agent-core/table.ts';
-import { stateText } from '#agent-core/table-state.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import type { ElementChange } from '#agent-core/table/element-change.ts';
+import { tagNumber, tagText } from '#agent-core/table/map-values.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import { stateText } from '#agent-core/table/table-state.ts';
 import { type LineProcess, startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { hostRuleSet } from './rule-sets.ts';

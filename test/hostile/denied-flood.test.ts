@@ -10,7 +10,7 @@ import {
   listedSets,
   parseDeniedSets,
   unrecordedCounter,
-} from '#agent-core/denied-sets.ts';
+} from '#agent-core/table/denied-sets.ts';
 import type { Address } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -4,8 +4,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { readControlPlaneDenials } from '#agent/control-plane-denials.ts';
 import { tryWatched } from '#agent/watched-try.ts';
-import { deniedRoom, deniedSets } from '#agent-core/denied-sets.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
+import { deniedRoom, deniedSets } from '#agent-core/table/denied-sets.ts';
 import type { Address, Family } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';

@@ -1,7 +1,7 @@
 // Answers wait in the kernel's queue until the table has what they teach.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { heardForMs, heartbeatPort } from '#agent-core/answer-chains.ts';
+import { heardForMs, heartbeatPort } from '#agent-core/table/dns-answer-chains.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { describeAnswers, policy, zone } from './live-names.ts';
 import { createNamesWorld, type NamesWorld, servicePort, settings } from './world.ts';

@@ -4,7 +4,7 @@
 
 import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
 import type { Nft } from '#agent/nft.ts';
-import { answerQueue, heardForMs, heartbeatPort } from '#agent-core/answer-chains.ts';
+import { answerQueue, heardForMs, heartbeatPort } from '#agent-core/table/dns-answer-chains.ts';
 import { assertOk } from '#model/result.ts';
 
 const tables = [

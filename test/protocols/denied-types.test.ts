@@ -1,7 +1,7 @@
 // A denied ICMP packet is counted under its own type: what flows show, what plan judges and suggest proposes is that type.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { deniedSets, parseDeniedSets } from '#agent-core/denied-sets.ts';
+import { deniedSets, parseDeniedSets } from '#agent-core/table/denied-sets.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { icmp, other, udp } from './packets.ts';
 import { families, farAddress, own, type ProtocolStage, standUpProtocols } from './stage.ts';

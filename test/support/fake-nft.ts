@@ -4,7 +4,7 @@
 // test/agent-core/fake-nft.contract.test.ts holds it to the real one.
 
 import type { Nft } from '#agent/nft.ts';
-import { witnessTable } from '#agent-core/try-witness.ts';
+import { witnessTable } from '#agent-core/table/try-witness.ts';
 import { addressValue, parseAddress } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 

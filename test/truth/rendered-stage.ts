@@ -2,8 +2,8 @@
 // read the revision back. What `segwall policy render` prints is what is loaded here.
 
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import { parseTableState } from '#agent-core/table-state.ts';
+import { mostWalksDefault } from '#agent-core/table/map-values.ts';
+import { parseTableState } from '#agent-core/table/table-state.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { forgetConnections, nftIn } from '#test/support/inside.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';

@@ -8,7 +8,7 @@ import { openUnitCgroups, parseCgroupMount, parseOwnService, unitOf } from '#age
 import { parseSettings } from '#agent/settings-reader.ts';
 import { createUnitDiscovery } from '#agent/unit-discovery.ts';
 import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
-import { unitSetName } from '#agent-core/unit-sets.ts';
+import { unitSetName } from '#agent-core/table/systemd-unit-sets.ts';
 import { assertOk } from '#model/result.ts';
 import { decodeUpMessage, encodeUpMessage } from '#wire/policy-sync-messages.ts';
 import { createUnitTree, type UnitTree } from './unit-tree.ts';

@@ -1,8 +1,8 @@
 // A change that is nothing but peers which come and go: then it is a few elements of peer maps, for which no script need be read.
 
-import type { ElementAnswer, ElementChange } from '#agent-core/element-change.ts';
-import { tagNumber } from '#agent-core/peer-layout.ts';
-import type { ElementMap, Table } from '#agent-core/table.ts';
+import type { ElementAnswer, ElementChange } from '#agent-core/table/element-change.ts';
+import { tagNumber } from '#agent-core/table/map-values.ts';
+import type { ElementMap, Table } from '#agent-core/table/table.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { mapDifferences } from './transaction.ts';
 

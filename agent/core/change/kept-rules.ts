@@ -1,12 +1,12 @@
 // The rules of a host that keeps them without an agent: one script that nft loads by itself at every boot, as the boot unit would load
 // the last good policy. Nobody follows cgroups, names or control planes from then on, so it says what does not hold by itself.
 
-import { buildTable } from '#agent-core/build-table.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { type Table, tableName } from '#agent-core/table.ts';
-import { statedMarks } from '#agent-core/table-state.ts';
-import type { NamedUnits } from '#agent-core/unit-sets.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
+import { type Table, tableName } from '#agent-core/table/table.ts';
+import { statedMarks } from '#agent-core/table/table-state.ts';
 import type { DirectionRules, EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { bootstrapScript, nothingStanding } from './transaction.ts';
 

@@ -1,11 +1,11 @@
 // The script a host would load from nothing: what `segwall policy render` shows, and what an agent with an empty kernel applies.
 
-import { buildTable } from '#agent-core/build-table.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks, type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
-import { mostWalksDefault } from '#agent-core/peer-layout.ts';
-import type { Table } from '#agent-core/table.ts';
-import { statedMask } from '#agent-core/table-state.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import { mostWalksDefault } from '#agent-core/table/map-values.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import { statedMask } from '#agent-core/table/table-state.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { bootstrapScript, nothingStanding } from './transaction.ts';
 

@@ -4,10 +4,10 @@
 // A container's address that nobody judged before was let pass: that it is judged now revokes where its rules deny anything. One that is
 // gone takes nothing from anyone.
 
-import { gateNameIn, podSetNames } from '#agent-core/hook-chains.ts';
 import { type Decision, decisionFor, everybodysDecision } from '#agent-core/judge/decision.ts';
 import { classAtValue, type PeerClass, type PeerClasses } from '#agent-core/judge/peer-classes.ts';
-import type { JudgedGate, Table } from '#agent-core/table.ts';
+import { gateNameIn, podSetNames } from '#agent-core/table/hook-chains.ts';
+import type { JudgedGate, Table } from '#agent-core/table/table.ts';
 import { addressValue, type Family, familyOf, lastValue } from '#model/address.ts';
 import { planes, somePoint } from '#model/service-map.ts';
 

@@ -2,9 +2,9 @@
 // never deleted while anything could reach them; base chains and denied sets are created once and stay.
 
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import type { Chain, ElementMap, Table } from '#agent-core/table.ts';
-import { believesMark, fillEpoch, isEpochLine, tableName } from '#agent-core/table.ts';
-import { stateChain, stateLine, type TableState } from '#agent-core/table-state.ts';
+import type { Chain, ElementMap, Table } from '#agent-core/table/table.ts';
+import { believesMark, fillEpoch, isEpochLine, tableName } from '#agent-core/table/table.ts';
+import { stateChain, stateLine, type TableState } from '#agent-core/table/table-state.ts';
 
 /** Elements of one line of text; nft's parser slows down on very long ones. */
 const elementsPerLine = 1000;

@@ -3,8 +3,8 @@
 // elements alone, by the kernel's ids, which no path is needed for. The element of a cgroup that is gone matches nothing, for the
 // kernel gives no id twice.
 
-import type { ElementChange } from '#agent-core/element-change.ts';
-import { type Table, tableName, type UnitEntry, type UnitTargets, unitEntries } from '#agent-core/table.ts';
+import type { ElementChange } from '#agent-core/table/element-change.ts';
+import { type Table, tableName, type UnitEntry, type UnitTargets, unitEntries } from '#agent-core/table/table.ts';
 
 /** One cgroup whose sockets are a unit's. */
 export interface UnitCgroup {

@@ -4,11 +4,11 @@
 // A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever it was asked for or
 // a list of all connections shows how far it came. What was shown is remembered per connection: nothing is counted twice.
 
-import { type DeniedCount, deniedTimeoutMinutes } from '#agent-core/denied-sets.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
 import { isQueryable } from '#agent-core/netlink/conntrack-query.ts';
-import type { Table } from '#agent-core/table.ts';
+import { type DeniedCount, deniedTimeoutMinutes } from '#agent-core/table/denied-sets.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import type { Service } from '#model/service.ts';

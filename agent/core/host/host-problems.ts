@@ -1,7 +1,7 @@
 // What is wrong with a host, from what its parts say at the moment: values in, problems out. Each has a code of the catalogue and says what
 // is so here; what it means and what to do stand there.
 
-import type { Table } from '#agent-core/table.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Millis } from '#model/time.ts';
 import { type HostProblemCode, type HostProblemEntry, hostProblemCatalogue } from './host-problem-catalogue.ts';
 import { type ForeignFinding, findingText } from './other-tables.ts';

@@ -2,7 +2,7 @@
 // `delete element`, without a process to start, and by keys that nft does not take as numbers (cgroups). The layout is
 // linux/netfilter/nf_tables.h, "set elements", and linux/netfilter/nfnetlink.h, "batches".
 
-import type { ElementAnswer, ElementChange } from '#agent-core/element-change.ts';
+import type { ElementAnswer, ElementChange } from '#agent-core/table/element-change.ts';
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
 import { headerBytes, messageError } from './attributes.ts';
 import { attribute, joined, name, nested, number, renderNetfilterRequest } from './request.ts';

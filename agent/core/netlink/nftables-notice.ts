@@ -2,7 +2,7 @@
 // words of our state rule, and at its end who made it. Only what telling our own transactions from a stranger's needs; the
 // layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is the table's name.
 
-import { findStateText } from '#agent-core/table-state.ts';
+import { findStateText } from '#agent-core/table/table-state.ts';
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './attributes.ts';
 import { renderNetfilterRequest } from './request.ts';
 

@@ -1,7 +1,7 @@
 // The messages of nfnetlink_queue and nfnetlink_log: to have packets handed over whole, to read them, and to let one go on its
 // way. Layouts: linux/netfilter/nfnetlink_queue.h and nfnetlink_log.h. Every answer is to let pass: nothing is ever dropped here.
 
-import type { AnswerSource } from '#agent-core/answer-chains.ts';
+import type { AnswerSource } from '#agent-core/table/dns-answer-chains.ts';
 import { eachAttribute, eachMessage } from './attributes.ts';
 import { attribute, number, renderNetfilterRequest } from './request.ts';
 

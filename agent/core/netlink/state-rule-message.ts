@@ -1,7 +1,7 @@
 // The rule that carries our table's state, asked for and renewed over netlink: nft 1.0.6 fetches every element of the table to list one
 // chain, seconds where peers are many. The layout is linux/netfilter/nf_tables.h, "rules".
 
-import { stateChain } from '#agent-core/table-state.ts';
+import { stateChain } from '#agent-core/table/table-state.ts';
 import { type DatagramOutcome, eachAttribute, eachMessage } from './attributes.ts';
 import { attribute, dumpFlags, joined, name, nested, renderNetfilterRequest } from './request.ts';
 

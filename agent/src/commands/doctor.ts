@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host/host-problems.ts';
-import { tableName } from '#agent-core/table.ts';
+import { tableName } from '#agent-core/table/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
 import { parseControlPlaneAddress, parseControlPlaneAddresses } from '../control-plane-address.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
-import { tableName } from '#agent-core/table.ts';
+import { tableName } from '#agent-core/table/table.ts';
 import { CommandError } from '../command-error.ts';
 import { readDhcpUsers } from '../dhcp-users.ts';
 import { nftOfEmptyNamespace } from '../empty-namespace.ts';

@@ -2,7 +2,7 @@
 // heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
 
 import { setTimeout } from 'node:timers/promises';
-import { tableName } from '#agent-core/table.ts';
+import { tableName } from '#agent-core/table/table.ts';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
 import { openEventLog } from '../event-log.ts';

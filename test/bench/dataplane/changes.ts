@@ -7,13 +7,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-
-import { buildTable } from '#agent-core/build-table.ts';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
 import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
-import type { Table } from '#agent-core/table.ts';
-import { stateText, type TableState } from '#agent-core/table-state.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
+import type { Table } from '#agent-core/table/table.ts';
+import { stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { createElementSocket } from '#agent/element-socket.ts';
 import { createNft } from '#agent/nft.ts';
-import type { ElementChange } from '#agent-core/element-change.ts';
+import type { ElementChange } from '#agent-core/table/element-change.ts';
 import { assertOk } from '#model/result.ts';
 
 /** A file that holds a script, or changes of elements with the words of the state, as JSON. */

@@ -1,7 +1,7 @@
 // The crowds the benchmark filters: numbered peers of both families, in twenty classes.
 
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
-import { Capacities } from '#agent-core/peer-maps.ts';
+import { Capacities } from '#agent-core/table/peer-maps.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { PeerSet } from '#model/rule-set.ts';

@@ -2,10 +2,10 @@
 // thirty, and with ten that systemd names, each with a listener whose socket is looked up.
 
 import { openUnitCgroups } from '#agent/cgroup-tree.ts';
-import { buildTable } from '#agent-core/build-table.ts';
 import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { placementLines } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
+import { buildTable } from '#agent-core/table/build-table.ts';
 import { hostRuleSet, type UnitPolicy } from '#test/enforcer/rule-sets.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
 import { run } from '#test/support/run-command.ts';

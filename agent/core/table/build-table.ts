@@ -24,9 +24,10 @@ import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { type DhcpServerPort, type DhcpWays, denialChains, dhcpServerChain, dhcpServerPorts } from './denial-chains.ts';
 import { deniedSets, unrecordedCounter } from './denied-sets.ts';
 import { type GuestNetworks, hookChains, tagParts } from './hook-chains.ts';
+import { chooseLayouts, mostWalksDefault, tagText } from './map-values.ts';
 import { ownerChain } from './owner-chain.ts';
-import { chooseLayouts, mostWalksDefault, tagText } from './peer-layout.ts';
 import { Capacities, type ClassTarget, peerMapsOf } from './peer-maps.ts';
+import type { NamedUnits } from './systemd-unit-sets.ts';
 import {
   type Chain,
   denialWords,
@@ -37,7 +38,6 @@ import {
   stampWords,
   type Table,
 } from './table.ts';
-import type { NamedUnits } from './unit-sets.ts';
 import { deniesByPolicy, withoutStamps } from './unstamped-table.ts';
 
 /**

@@ -9,7 +9,7 @@ import { complement, type MarkLayout, maskText } from '#agent-core/marks/mark-la
 import type { Family } from '#model/address.ts';
 import type { HostRuleSet, ManagedKind } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { PeerLayout } from './peer-layout.ts';
+import type { PeerLayout } from './map-values.ts';
 
 /** Everything of ours lives in this one table, and nothing else is ever touched. */
 export const tableName = 'inet segwall';

@@ -8,7 +8,7 @@ import type { NamedGate, PeerClass, PeerClasses } from '#agent-core/judge/peer-c
 import { addressFromValue, bitsOf, type Family, familyOf, lastValue } from '#model/address.ts';
 import { rangeCidrs } from '#model/address-range.ts';
 import { intervalMapOf } from './interval-map.ts';
-import { layoutName, type PeerLayout } from './peer-layout.ts';
+import { layoutName, type PeerLayout } from './map-values.ts';
 import type { ElementMap, PeerMap } from './table.ts';
 
 /** Where a class's lines are, and the tag that leads there. */

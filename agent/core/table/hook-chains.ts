@@ -13,6 +13,7 @@ import { rangeText } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Direction } from '#model/verdict.ts';
 import type { ClassTarget } from './peer-maps.ts';
+import { type NamedUnits, unitSetChains, unitSetLines, unitSets } from './systemd-unit-sets.ts';
 import {
   type Chain,
   decisionWords,
@@ -25,8 +26,7 @@ import {
   unitEntries,
   unjudgedWords,
 } from './table.ts';
-import { byMarkWords, unitMaps } from './unit-dispatch.ts';
-import { type NamedUnits, unitSetChains, unitSetLines, unitSets } from './unit-sets.ts';
+import { byMarkWords, unitMaps } from './unit-lookup.ts';
 
 /**
  * What of the forward path is the host's own to answer for. `interfaces`: bridges and interfaces of the host that only guests of it are
