@@ -15,7 +15,7 @@ import {
   type RenewalState,
   renewalStartMs,
   renewalWaitMs,
-} from '#agent-core/renewal-plan.ts';
+} from '#agent-core/time/renewal-plan.ts';
 import { assertOk, err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { NextCa } from '#wire/authority.ts';

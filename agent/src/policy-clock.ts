@@ -1,4 +1,4 @@
-// The time by which rules end and windows turn (agent/core/policy-clock.ts), from the kernel's clocks, the control plane's word, and what
+// The time by which rules end and windows turn (agent/core/time/policy-clock.ts), from the kernel's clocks, the control plane's word, and what
 // was kept on disk. Where the disk takes nothing it is kept under /run, so that it outlives the agent.
 
 import { readFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import {
   instantAt,
   instantKept,
   type KnownInstant,
-} from '#agent-core/policy-clock.ts';
+} from '#agent-core/time/policy-clock.ts';
 import { latestInstant } from '#model/counts.ts';
 import { type Millis, millis } from '#model/time.ts';
 import {

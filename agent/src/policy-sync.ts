@@ -15,7 +15,7 @@
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { ConnectionStanding } from '#agent-core/host/host-problems.ts';
-import { type WordsHeard, wordHeard } from '#agent-core/late-words.ts';
+import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';

@@ -1,7 +1,7 @@
 // How late a control plane's words come on one stream: tables of relays, stalls and clocks, a heartbeat every ten seconds.
 
 import { expect, test } from 'vitest';
-import { type WordsHeard, wordHeard } from '#agent-core/late-words.ts';
+import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
 import { millis } from '#model/time.ts';
 
 const [second, minute, hour, day] = [1000, 60_000, 3_600_000, 86_400_000];

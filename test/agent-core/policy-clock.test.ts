@@ -9,7 +9,7 @@ import {
   instantAt,
   instantKept,
   type KnownInstant,
-} from '#agent-core/policy-clock.ts';
+} from '#agent-core/time/policy-clock.ts';
 import { type Millis, millis } from '#model/time.ts';
 
 const minute = 60_000;

@@ -1,7 +1,7 @@
 // When a host renews its certificate, whatever clocks say: how often in a day and in a year, and that it never asks over and over.
 
 import { describe, expect, test } from 'vitest';
-import { isRenewalDue, type RenewalState, renewalWaitMs } from '#agent-core/renewal-plan.ts';
+import { isRenewalDue, type RenewalState, renewalWaitMs } from '#agent-core/time/renewal-plan.ts';
 import { millis } from '#model/time.ts';
 
 const minute = 60_000;
