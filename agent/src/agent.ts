@@ -20,6 +20,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
+import { createLostConnections } from '#agent/conntrack/lost-connections.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ownAddresses, readGuests } from './addresses.ts';
@@ -36,7 +37,6 @@ import { openEventLog } from './event-log.ts';
 import { openFlowPipeline } from './flow-pipeline.ts';
 import { createHostWatch } from './host-watch.ts';
 import { openIdentity } from './identity.ts';
-import { createLostConnections } from './lost-connections.ts';
 import { createMemoryRelease } from './memory.ts';
 import { runNetlinkLoop } from './netlink-loop.ts';
 import { createOwedChange } from './owed-change.ts';

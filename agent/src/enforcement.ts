@@ -5,6 +5,9 @@
 //   cgroup tree ─► unit watch ─► enforcer       resolvers' answers ─► names ─► enforcer: relearn
 
 import type { Logger } from 'pino';
+import { insertOpenSockets } from '#agent/conntrack/insert-open-connections.ts';
+import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
+import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
@@ -15,13 +18,10 @@ import { createElementSocket } from './element-socket.ts';
 import { createEnforcer, type TableEnforcer } from './enforcer.ts';
 import type { EventLog } from './event-log.ts';
 import { createForeignWatch, type ForeignWatch } from './foreign-watch.ts';
-import { livePeersAmong } from './live-peers.ts';
-import { sweepMarks } from './mark-sweep.ts';
 import { createMarkUse } from './mark-use.ts';
 import { createNames, type Names } from './names.ts';
 import type { NetlinkReader } from './netlink-loop.ts';
 import { createNft, type Nft } from './nft.ts';
-import { insertOpenSockets } from './open-sockets.ts';
 import { createOwedChange } from './owed-change.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyClock } from './policy-clock.ts';

@@ -5,11 +5,15 @@
 import { uptime } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import {
+  type ConntrackSource,
+  enableConntrackAccounting,
+  openConntrackSource,
+} from '#agent/conntrack/conntrack-source.ts';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';
 import { type DenialCounts, UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { millis } from '#model/time.ts';
-import { type ConntrackSource, enableConntrackAccounting, openConntrackSource } from './conntrack-source.ts';
 import type { DeniedSource } from './denied-source.ts';
 import type { FlowSpool } from './flow-spool.ts';
 import type { NetlinkReader } from './netlink-loop.ts';

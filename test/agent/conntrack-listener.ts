@@ -3,8 +3,8 @@
 // by one for what is in it and for one that is not, "sweep EPOCH" after clearing marks.
 
 import { createInterface } from 'node:readline';
-import { enableConntrackAccounting, openConntrackSource } from '#agent/conntrack-source.ts';
-import { sweepMarks } from '#agent/mark-sweep.ts';
+import { enableConntrackAccounting, openConntrackSource } from '#agent/conntrack/conntrack-source.ts';
+import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';

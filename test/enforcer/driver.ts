@@ -3,9 +3,9 @@
 
 import { createInterface } from 'node:readline';
 import pino from 'pino';
+import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { createElementSocket } from '#agent/element-socket.ts';
 import { createEnforcer } from '#agent/enforcer.ts';
-import { sweepMarks } from '#agent/mark-sweep.ts';
 import { runNetlinkLoop } from '#agent/netlink-loop.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';

@@ -4,9 +4,9 @@
 
 import { createInterface } from 'node:readline';
 import { pino } from 'pino';
+import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
+import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { createEnforcer } from '#agent/enforcer.ts';
-import { livePeersAmong } from '#agent/live-peers.ts';
-import { sweepMarks } from '#agent/mark-sweep.ts';
 import { createNames } from '#agent/names.ts';
 import { createNft, type Nft } from '#agent/nft.ts';
 import type { NameSettings } from '#agent/settings.ts';

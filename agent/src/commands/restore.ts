@@ -2,6 +2,9 @@
 // the essential entries and the bits of the connection mark it was last loaded with. Needs no network, no control plane and no settings.
 
 import { existsSync } from 'node:fs';
+import { insertOpenSockets } from '#agent/conntrack/insert-open-connections.ts';
+import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
+import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
@@ -9,13 +12,10 @@ import { readDhcpUsers } from '../dhcp-users.ts';
 import { createEnforcer } from '../enforcer.ts';
 import { openEventLog } from '../event-log.ts';
 import { isDiskError } from '../fallback-directory.ts';
-import { livePeersAmong } from '../live-peers.ts';
 import { createAgentLog } from '../log.ts';
-import { sweepMarks } from '../mark-sweep.ts';
 import { createNames } from '../names.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';
 import { createNft } from '../nft.ts';
-import { insertOpenSockets } from '../open-sockets.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openPolicyClock } from '../policy-clock.ts';
 import { defaultSettings, namesMost } from '../settings.ts';

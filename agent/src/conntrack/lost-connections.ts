@@ -5,11 +5,11 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
 import { decodeCounters, renderCounterRequest } from '#agent-core/netlink/counter-message.ts';
 import { midCounter, tableName } from '#agent-core/table/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
-import { insertOpenSockets } from './open-sockets.ts';
+import { insertOpenSockets } from './insert-open-connections.ts';
 
 export interface LostConnections {
   /** The kernel took one up. */

@@ -7,6 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
+import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { dumpNetfilter } from '#agent/netlink-dump.ts';
 import {
   connectionsOf,
   type EphemeralPorts,
@@ -19,8 +21,6 @@ import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/c
 import { deleteReversedRequest, insertRequest } from '#agent-core/netlink/conntrack-insert.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
-import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
-import { dumpNetfilter } from './netlink-dump.ts';
 
 export interface InsertedSockets {
   readonly inserted: number;
