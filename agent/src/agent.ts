@@ -21,6 +21,7 @@
 import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { createLostConnections } from '#agent/conntrack/lost-connections.ts';
+import { readResolvers } from '#agent/dns/resolvers.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ownAddresses, readGuests } from './addresses.ts';
@@ -47,7 +48,6 @@ import { openPolicyClock } from './policy-clock.ts';
 import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync, type PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
-import { readResolvers } from './resolvers.ts';
 import { openRevisionProof } from './revision-proof.ts';
 import { watchSchedules } from './schedule-watch.ts';
 import { openServiceManager } from './service-manager.ts';

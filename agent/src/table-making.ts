@@ -1,6 +1,7 @@
 // Makes the table of a rule set, with the host's own part of it (essential entries, addresses, units that systemd tells of, what names
 // stand for) and what grants as it is at that moment.
 
+import type { NamesOfTable } from '#agent/dns/names.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { buildTable, type TableRequest } from '#agent-core/table/build-table.ts';
@@ -11,7 +12,6 @@ import type { Address } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { rulesAt } from '#model/rules-at.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { NamesOfTable } from './names.ts';
 
 export interface TableMakingOptions {
   readonly marks: MarkLayout;

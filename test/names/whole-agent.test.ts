@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { NamesStatus } from '#agent/names.ts';
+import type { NamesStatus } from '#agent/dns/names.ts';
 import { type Fleet, startFleet, writePolicy } from '#test/support/fleet.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { startProbe } from '#test/support/probe.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { NamesStatus } from '#agent/names.ts';
+import type { NamesStatus } from '#agent/dns/names.ts';
 import type { NameSettings } from '#agent/settings.ts';
 import type { Address } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

@@ -12,6 +12,12 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { isDiskError } from '#agent/fallback-directory.ts';
+import { runNetlinkLoop } from '#agent/netlink-loop.ts';
+import type { Nft } from '#agent/nft.ts';
+import type { NameSettings } from '#agent/settings.ts';
+import { createSteadyClock } from '#agent/steady-clock.ts';
+import { readIfThere, writeWhole } from '#agent/whole-file.ts';
 import { type AnsweredAddress, readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
 import { DnsExchanges } from '#agent-core/dns/dns-exchanges.ts';
 import { readPacket } from '#agent-core/dns/ip-packet.ts';
@@ -22,16 +28,10 @@ import type { Address } from '#model/address.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { chooseAnswerSource, type OpenAnswerSource, openAnswerSource } from './answer-source.ts';
-import { isDiskError } from './fallback-directory.ts';
 import { createHeldAnswers } from './held-answers.ts';
 import { createNameLookups } from './name-lookups.ts';
 import { decodeLearntNames, encodeLearntNames } from './names-file.ts';
-import { runNetlinkLoop } from './netlink-loop.ts';
-import type { Nft } from './nft.ts';
 import { readResolvers } from './resolvers.ts';
-import type { NameSettings } from './settings.ts';
-import { createSteadyClock } from './steady-clock.ts';
-import { readIfThere, writeWhole } from './whole-file.ts';
 
 /** What the enforcer needs of names, in the order it needs it. */
 export interface NamesOfTable {
