@@ -1,5 +1,7 @@
 // What the agent says of itself, from its parts as they are when asked: to the control plane every few seconds, and to whoever asks here.
 
+import type { Enforcement } from '#agent/enforce/enforcement.ts';
+import type { ScheduleWatch } from '#agent/enforce/schedule-watch.ts';
 import {
   entryOf,
   type HostCondition,
@@ -12,7 +14,6 @@ import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
 import type { SeenGuests } from './addresses.ts';
 import { type ContainerDiscovery, refusedAddressText } from './container-discovery.ts';
-import type { Enforcement } from './enforcement.ts';
 import { essentialText } from './essentials-record.ts';
 import type { EventLog } from './event-log.ts';
 import type { FlowPipeline } from './flow-pipeline.ts';
@@ -23,7 +24,6 @@ import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyIntake } from './policy-intake.ts';
 import type { PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
-import type { ScheduleWatch } from './schedule-watch.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
 import type { UnitDiscovery } from './unit-discovery.ts';

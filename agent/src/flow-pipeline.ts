@@ -4,12 +4,12 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { Enforcement } from '#agent/enforce/enforcement.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
 import type { HostAddresses } from './addresses.ts';
 import { attributionOf } from './attribution.ts';
 import { createDeniedSource } from './denied-source.ts';
-import type { Enforcement } from './enforcement.ts';
 import { createFlowCollection } from './flow-collection.ts';
 import { createFlowReporter } from './flow-reporter.ts';
 import { createFlowSender, type RefusedRecords } from './flow-sender.ts';

@@ -1,9 +1,9 @@
 // Takes rule sets from policy sync into force, by way of commit-confirm, ends a panic, and remembers what was offered and what went wrong.
 
 import type { Logger } from 'pino';
+import type { TableEnforcer } from '#agent/enforce/enforcer.ts';
 import { type CommitConfirm, createCommitConfirm } from './commit-confirm.ts';
 import type { ControlPlaneReach } from './control-plane-reach.ts';
-import type { TableEnforcer } from './enforcer.ts';
 import type { Enforcer } from './ports.ts';
 import type { WatchedTry } from './watched-try.ts';
 

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createNames } from '#agent/dns/names.ts';
 import { encodeLearntNames } from '#agent/dns/names-file.ts';
-import { createOwedChange } from '#agent/owed-change.ts';
+import { createOwedChange } from '#agent/enforce/owed-change.ts';
 import type { ApplyOutcome } from '#agent/ports.ts';
 import { defaultSettings } from '#agent/settings.ts';
 import type { Address } from '#model/address.ts';

@@ -24,7 +24,7 @@ const readers: Readonly<Record<string, string>> = {
   'agent/src/identity.ts': 'a certificate’s validity is by this clock',
   'agent/src/policy-sync.ts': told,
   'agent/src/steady-clock.ts': 'where a steady clock begins, and what it writes to disk',
-  'agent/src/table-guard.ts': told,
+  'agent/src/enforce/tamper-guard.ts': told,
   'control-plane/cli/policy/load-policy.ts': 'rules expire by this clock',
   'control-plane/cli/server/flow-commands.ts': '--since is by this clock',
   'control-plane/cli/server/plan-commands.ts': '--since is by this clock',
@@ -33,7 +33,7 @@ const readers: Readonly<Record<string, string>> = {
   'control-plane/src/policy-stream.ts': 'the clock that is handed on',
   'control-plane/src/server.ts': 'the clock that is handed on',
   'control-plane/src/main.ts': told,
-  'agent/src/policy-clock.ts': 'rules begin and end by this clock',
+  'agent/src/enforce/policy-clock.ts': 'rules begin and end by this clock',
   'agent/src/table-making.ts': 'rules begin and end by this clock',
 };
 

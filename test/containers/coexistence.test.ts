@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createForeignWatch } from '#agent/foreign-watch.ts';
+import { createForeignWatch } from '#agent/enforce/other-tables-watch.ts';
 import { createNft } from '#agent/nft.ts';
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { findForeignRules } from '#agent-core/host/other-tables.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { createEnforcer } from '#agent/enforcer.ts';
+import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createMarkEpochs } from '#agent/mark-epochs.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { createEnforcer } from '#agent/enforcer.ts';
+import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createSignOfLife } from '#agent/sign-of-life.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
+import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { type Address, type Family, parseAddress } from '#model/address.ts';
 import { assertOk, ok } from '#model/result.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
+import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
 import type { Nft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { OpenCgroups } from '#agent/cgroup-tree.ts';
-import { createEnforcer, type TableEnforcer } from '#agent/enforcer.ts';
+import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { createUnitWatch, type UnitWatch } from '#agent/unit-watch.ts';
 import { rangeOf } from '#model/address-range.ts';

@@ -6,23 +6,23 @@ import { insertOpenSockets } from '#agent/conntrack/insert-open-connections.ts';
 import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { createNames } from '#agent/dns/names.ts';
+import { createEnforcer } from '#agent/enforce/enforcer.ts';
+import { openPolicyClock } from '#agent/enforce/policy-clock.ts';
+import { tamperingWhileAway } from '#agent/enforce/tamper-guard.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
 import { readDhcpUsers } from '../dhcp-users.ts';
-import { createEnforcer } from '../enforcer.ts';
 import { openEventLog } from '../event-log.ts';
 import { isDiskError } from '../fallback-directory.ts';
 import { createAgentLog } from '../log.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';
 import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
-import { openPolicyClock } from '../policy-clock.ts';
 import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock, type StateLock } from '../state-lock.ts';
 import { readStateRule } from '../state-rule.ts';
-import { tamperingWhileAway } from '../table-guard.ts';
 import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {

@@ -4,7 +4,7 @@
 
 import { pino } from 'pino';
 import { createElementSocket } from '#agent/element-socket.ts';
-import { createEnforcer } from '#agent/enforcer.ts';
+import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { readStateRule } from '#agent/state-rule.ts';

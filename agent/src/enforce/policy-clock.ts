@@ -5,6 +5,13 @@ import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import {
+  isDiskError,
+  makeFallbackDirectory,
+  removeIfPossible,
+  trustedFallbackDirectory,
+} from '#agent/fallback-directory.ts';
+import { readIfThere, seal, unseal, writeWhole } from '#agent/whole-file.ts';
+import {
   type ClockReading,
   heardInstant,
   instantAt,
@@ -13,13 +20,6 @@ import {
 } from '#agent-core/time/policy-clock.ts';
 import { latestInstant } from '#model/counts.ts';
 import { type Millis, millis } from '#model/time.ts';
-import {
-  isDiskError,
-  makeFallbackDirectory,
-  removeIfPossible,
-  trustedFallbackDirectory,
-} from './fallback-directory.ts';
-import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
 export interface PolicyClock {
   now(): Millis;

@@ -5,34 +5,34 @@
 //   cgroup tree ─► unit watch ─► enforcer       resolvers' answers ─► names ─► enforcer: relearn
 
 import type { Logger } from 'pino';
+import { ownAddresses, readGuestNetworks } from '#agent/addresses.ts';
+import type { CgroupRoot } from '#agent/cgroup-tree.ts';
 import { insertOpenSockets } from '#agent/conntrack/insert-open-connections.ts';
 import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
+import { readDhcpUsers } from '#agent/dhcp-users.ts';
 import { createNames, type Names } from '#agent/dns/names.ts';
+import { createElementSocket } from '#agent/element-socket.ts';
+import type { EventLog } from '#agent/event-log.ts';
+import { createMarkUse } from '#agent/mark-use.ts';
+import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import { createNft, type Nft } from '#agent/nft.ts';
+import type { PanicFlag } from '#agent/panic-flag.ts';
+import type { AgentSettings } from '#agent/settings.ts';
+import type { StateDirectory } from '#agent/state-directory.ts';
+import { readGeneration, readStateRule } from '#agent/state-rule.ts';
+import { openTableWatch } from '#agent/table-watch.ts';
+import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
+import { createUnitWatch } from '#agent/unit-watch.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
-import { ownAddresses, readGuestNetworks } from './addresses.ts';
-import type { CgroupRoot } from './cgroup-tree.ts';
-import { readDhcpUsers } from './dhcp-users.ts';
-import { createElementSocket } from './element-socket.ts';
 import { createEnforcer, type TableEnforcer } from './enforcer.ts';
-import type { EventLog } from './event-log.ts';
-import { createForeignWatch, type ForeignWatch } from './foreign-watch.ts';
-import { createMarkUse } from './mark-use.ts';
-import type { NetlinkReader } from './netlink-loop.ts';
-import { createNft, type Nft } from './nft.ts';
+import { createForeignWatch, type ForeignWatch } from './other-tables-watch.ts';
 import { createOwedChange } from './owed-change.ts';
-import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyClock } from './policy-clock.ts';
-import type { AgentSettings } from './settings.ts';
 import { reportStart } from './start-report.ts';
-import type { StateDirectory } from './state-directory.ts';
-import { readGeneration, readStateRule } from './state-rule.ts';
-import { createTableGuard } from './table-guard.ts';
-import { openTableWatch } from './table-watch.ts';
-import { readUnitDropIns } from './unit-drop-ins.ts';
-import { createUnitWatch } from './unit-watch.ts';
+import { createTableGuard } from './tamper-guard.ts';
 
 export interface Enforcement {
   readonly nft: Nft;

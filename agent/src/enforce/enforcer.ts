@@ -11,35 +11,34 @@
 // cannot be written stops nothing: what is in force then is kept under /run, which is said until it is on disk.
 
 import type { Logger } from 'pino';
+import { createDecisionNames } from '#agent/decision-names.ts';
+import type { ElementSocket } from '#agent/element-socket.ts';
+import { createFingerprintKeeping } from '#agent/fingerprint-keeping.ts';
+import type { Held, InForce } from '#agent/in-force.ts';
+import { encodeLastGood } from '#agent/last-good-record.ts';
+import { createMarkEpochs } from '#agent/mark-epochs.ts';
+import type { Nft } from '#agent/nft.ts';
+import type { PanicFlag } from '#agent/panic-flag.ts';
+import { createPolicySaving, type LastGood } from '#agent/policy-saving.ts';
+import type { ApplyOutcome, Enforcer } from '#agent/ports.ts';
+import type { StateDirectory } from '#agent/state-directory.ts';
+import { createTableChange } from '#agent/table-change.ts';
+import { createTableLoader } from '#agent/table-loader.ts';
+import { createTableMaking, type Judged, type TableMakingOptions } from '#agent/table-making.ts';
+import type { RepairOutcome } from '#agent/table-repair.ts';
+import { createTableRepair } from '#agent/table-repair.ts';
+import { createTableStart, type StartOutcome } from '#agent/table-start.ts';
+import { createUnitPlacer } from '#agent/unit-placer.ts';
+import { createUnitUpkeep } from '#agent/unit-upkeep.ts';
+import type { UnitWatch } from '#agent/unit-watch.ts';
 import type { Decision } from '#agent-core/judge/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
-
 import type { Table } from '#agent-core/table/table.ts';
 import { statedMarks } from '#agent-core/table/table-state.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import { createDecisionNames } from './decision-names.ts';
-import type { ElementSocket } from './element-socket.ts';
-import { createFingerprintKeeping } from './fingerprint-keeping.ts';
-import type { Held, InForce } from './in-force.ts';
-import { encodeLastGood } from './last-good-record.ts';
-import { createMarkEpochs } from './mark-epochs.ts';
-import type { Nft } from './nft.ts';
-import type { PanicFlag } from './panic-flag.ts';
-import { createPolicySaving, type LastGood } from './policy-saving.ts';
-import type { ApplyOutcome, Enforcer } from './ports.ts';
-import type { StateDirectory } from './state-directory.ts';
-import { createTableChange } from './table-change.ts';
-import { createTableLoader } from './table-loader.ts';
-import { createTableMaking, type Judged, type TableMakingOptions } from './table-making.ts';
-import type { RepairOutcome } from './table-repair.ts';
-import { createTableRepair } from './table-repair.ts';
-import { createTableStart, type StartOutcome } from './table-start.ts';
-import { createUnitPlacer } from './unit-placer.ts';
-import { createUnitUpkeep } from './unit-upkeep.ts';
-import type { UnitWatch } from './unit-watch.ts';
 
 export interface EnforcerOptions extends Omit<TableMakingOptions, 'marks'> {
   readonly nft: Nft;

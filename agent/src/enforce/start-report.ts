@@ -2,9 +2,9 @@
 
 import type { Logger } from 'pino';
 
-import type { EventLog } from './event-log.ts';
-import { tamperingWhileAway } from './table-guard.ts';
-import type { StartOutcome } from './table-start.ts';
+import type { EventLog } from '#agent/event-log.ts';
+import type { StartOutcome } from '#agent/table-start.ts';
+import { tamperingWhileAway } from './tamper-guard.ts';
 
 export function reportStart(
   outcome: StartOutcome,
