@@ -2,6 +2,7 @@
 
 import type { Enforcement } from '#agent/enforce/enforcement.ts';
 import type { ScheduleWatch } from '#agent/enforce/schedule-watch.ts';
+import type { FlowPipeline } from '#agent/flows/flow-pipeline.ts';
 import {
   entryOf,
   type HostCondition,
@@ -16,7 +17,6 @@ import type { SeenGuests } from './addresses.ts';
 import { type ContainerDiscovery, refusedAddressText } from './container-discovery.ts';
 import { essentialText } from './essentials-record.ts';
 import type { EventLog } from './event-log.ts';
-import type { FlowPipeline } from './flow-pipeline.ts';
 import type { HostWatch } from './host-watch.ts';
 import type { Identity } from './identity.ts';
 import { readConntrackRoom, readFreeDisk } from './kernel-room.ts';

@@ -1,11 +1,11 @@
 // The status for a reader, and what of it the disk knows when no agent is there to ask.
 
 import type { NamesStatus } from '#agent/dns/names.ts';
+import type { RefusedRecords } from '#agent/flows/flow-sender.ts';
 import { type AddressRange, rangeCidrs, rangeText } from '#model/address-range.ts';
 import type { HostRuleSet, Peers } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import type { RefusedRecords } from './flow-sender.ts';
 import type { AgentStatusDocument, QuarantineStatus } from './status.ts';
 
 /** `open`: the host never had a policy, has none for itself, or was opened (give no rule set then). */

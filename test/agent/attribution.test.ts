@@ -1,7 +1,7 @@
 // Whose a connection is, where there is no policy to ask yet, and whose quarantine cut one off.
 
 import { expect, test } from 'vitest';
-import { attributionOf } from '#agent/attribution.ts';
+import { attributionOf } from '#agent/flows/attribution.ts';
 import type { LocalEnd } from '#agent-core/flows/flow-window.ts';
 import { parseAddress } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';

@@ -4,8 +4,8 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFlowSender } from '#agent/flow-sender.ts';
-import { type FlowSpool, openFlowSpool } from '#agent/flow-spool.ts';
+import { createFlowSender } from '#agent/flows/flow-sender.ts';
+import { type FlowSpool, openFlowSpool } from '#agent/flows/flow-spool.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
 import { seal } from '#agent/whole-file.ts';
 import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';

@@ -19,8 +19,8 @@ const readers: Readonly<Record<string, string>> = {
   'agent/src/control-plane-list.ts': told,
   'agent/src/enroll.ts': 'told to the control plane, which compares the two clocks',
   'agent/src/event-log.ts': told,
-  'agent/src/flow-collection.ts': 'instants of flows, and of the boot, which only this clock knows',
-  'agent/src/flow-pipeline.ts': 'a number that grows from one start to the next',
+  'agent/src/flows/flow-collection.ts': 'instants of flows, and of the boot, which only this clock knows',
+  'agent/src/flows/flow-pipeline.ts': 'a number that grows from one start to the next',
   'agent/src/identity.ts': 'a certificate’s validity is by this clock',
   'agent/src/policy-sync.ts': told,
   'agent/src/steady-clock.ts': 'where a steady clock begins, and what it writes to disk',
@@ -40,7 +40,7 @@ const readers: Readonly<Record<string, string>> = {
 /** Lines that compare or subtract it, or a clock that is handed on under the name of `now`. */
 const comparisons: Readonly<Record<string, readonly [count: number, why: string]>> = {
   'agent/src/control-plane-client.ts': [1, 'as above'],
-  'agent/src/flow-collection.ts': [1, 'when the machine booted'],
+  'agent/src/flows/flow-collection.ts': [1, 'when the machine booted'],
   'agent/src/identity.ts': [1, 'a certificate’s validity is by this clock'],
   'agent/src/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],

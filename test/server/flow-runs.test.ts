@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
-import { type FlowSpool, openFlowSpool } from '#agent/flow-spool.ts';
+import { type FlowSpool, openFlowSpool } from '#agent/flows/flow-spool.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import { assertOk } from '#model/result.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import { enroll } from '#agent/enroll.ts';
-import { createFlowReporter } from '#agent/flow-reporter.ts';
+import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
 import { type Identity, openIdentity } from '#agent/identity.ts';
 import { createPolicySync } from '#agent/policy-sync.ts';
 import type { ApplyOutcome, FlowReporter } from '#agent/ports.ts';

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClient } from '#agent/control-plane-client.ts';
-import { createFlowReporter } from '#agent/flow-reporter.ts';
+import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
 import type { FlowBatch } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
 import { type Fixture, startFixture } from './control-plane-fixture.ts';

@@ -8,7 +8,7 @@ import fc from 'fast-check';
 import { decodeLearntNames, encodeLearntNames } from '#agent/dns/names-file.ts';
 import { openEventLog } from '#agent/event-log.ts';
 import { readFingerprint } from '#agent/fingerprint-record.ts';
-import { openFlowSpool } from '#agent/flow-spool.ts';
+import { openFlowSpool } from '#agent/flows/flow-spool.ts';
 import { readIdentityFiles } from '#agent/identity-files.ts';
 import { decodeLastGood, encodeLastGood } from '#agent/last-good-record.ts';
 import { readNewestLastGood } from '#agent/newest-last-good.ts';

@@ -1,6 +1,8 @@
 // What the kernel's denied sets hold, read only when something was denied since the last time: the table's counters are asked
 // over netlink (0.1 ms), and nft is started (7 ms of CPU a set) only for a direction in which a denying decision's moved.
 
+import { dumpNetfilter } from '#agent/netlink-dump.ts';
+import type { Nft } from '#agent/nft.ts';
 import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { decodeCounters, renderCountersRequest } from '#agent-core/netlink/counter-message.ts';
@@ -8,8 +10,6 @@ import { type DeniedCount, listedSets, parseDeniedSets, unrecordedCounter } from
 import { tableName } from '#agent-core/table/table.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { Direction } from '#model/verdict.ts';
-import { dumpNetfilter } from './netlink-dump.ts';
-import type { Nft } from './nft.ts';
 
 export interface DeniedSource {
   /** Every element of every denied set, or undefined where nothing was denied since the last successful call, or no table of ours stands. */

@@ -10,15 +10,15 @@ import {
   enableConntrackAccounting,
   openConntrackSource,
 } from '#agent/conntrack/conntrack-source.ts';
+import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { FlowSettings } from '#agent/settings.ts';
+import type { StateDirectory } from '#agent/state-directory.ts';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';
 import { type DenialCounts, UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { millis } from '#model/time.ts';
 import type { DeniedSource } from './denied-source.ts';
 import type { FlowSpool } from './flow-spool.ts';
-import type { NetlinkReader } from './netlink-loop.ts';
-import type { FlowSettings } from './settings.ts';
-import type { StateDirectory } from './state-directory.ts';
 
 export interface FlowCollection {
   /** Absent where conntrack's events cannot be had: then lists and denied sets are all there is. */

@@ -1,14 +1,14 @@
 // Sends one flow batch and waits for its receipt, over the connection that policy sync keeps. An error means that the batch may
 // or may not have arrived: the caller keeps it and sends it again, and the control plane takes it once.
 
+import { callUnary } from '#agent/control-plane-client.ts';
+import type { Identity } from '#agent/identity.ts';
+import type { FlowReporter, ReportFailure } from '#agent/ports.ts';
+import { pushbackOf } from '#agent/pushback.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { err, type Result } from '#model/result.ts';
 import { decodeFlowReceipt, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { flowReportService } from '#wire/services.ts';
-import { callUnary } from './control-plane-client.ts';
-import type { Identity } from './identity.ts';
-import type { FlowReporter, ReportFailure } from './ports.ts';
-import { pushbackOf } from './pushback.ts';
 
 export interface FlowReporterOptions {
   readonly identity: Pick<Identity, 'client'>;

@@ -4,20 +4,20 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { HostAddresses } from '#agent/addresses.ts';
 import type { Enforcement } from '#agent/enforce/enforcement.ts';
+import type { Identity } from '#agent/identity.ts';
+import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { AgentSettings } from '#agent/settings.ts';
+import type { StateDirectory } from '#agent/state-directory.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
-import type { HostAddresses } from './addresses.ts';
 import { attributionOf } from './attribution.ts';
 import { createDeniedSource } from './denied-source.ts';
 import { createFlowCollection } from './flow-collection.ts';
 import { createFlowReporter } from './flow-reporter.ts';
 import { createFlowSender, type RefusedRecords } from './flow-sender.ts';
 import { openFlowSpool } from './flow-spool.ts';
-import type { Identity } from './identity.ts';
-import type { NetlinkReader } from './netlink-loop.ts';
-import type { AgentSettings } from './settings.ts';
-import type { StateDirectory } from './state-directory.ts';
 
 /** What the agent's status says of its flows, counted since its start. */
 export interface FlowsStatus {

@@ -2,11 +2,11 @@
 // again: the control plane takes it once. Waits with jittered backoff while the control plane is away.
 
 import { setTimeout } from 'node:timers/promises';
+import type { FlowReporter } from '#agent/ports.ts';
+import { withChance } from '#agent/pushback.ts';
 import { addCounts } from '#model/counts.ts';
 import type { FlowReceipt } from '#model/flow.ts';
 import type { FlowSpool } from './flow-spool.ts';
-import type { FlowReporter } from './ports.ts';
-import { withChance } from './pushback.ts';
 
 export interface FlowSender {
   /** Resolves when the signal aborts. */

@@ -5,13 +5,13 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isDiskError, removeIfPossible } from '#agent/fallback-directory.ts';
+import type { FlowProgress, StateDirectory } from '#agent/state-directory.ts';
+import { readIfThere, seal, unseal, writeWhole } from '#agent/whole-file.ts';
 import type { DenialCounts } from '#agent-core/flows/unrecorded-denials.ts';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { isDiskError, removeIfPossible } from './fallback-directory.ts';
-import type { FlowProgress, StateDirectory } from './state-directory.ts';
-import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
 export interface FlowCodec {
   encode(batch: FlowBatch): Uint8Array;
