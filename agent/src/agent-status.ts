@@ -3,6 +3,12 @@
 import type { Enforcement } from '#agent/enforce/enforcement.ts';
 import type { ScheduleWatch } from '#agent/enforce/schedule-watch.ts';
 import type { FlowPipeline } from '#agent/flows/flow-pipeline.ts';
+import type { SeenGuests } from '#agent/host/addresses.ts';
+import { type ContainerDiscovery, refusedAddressText } from '#agent/host/container-discovery.ts';
+import type { HostWatch } from '#agent/host/host-watch.ts';
+import { readConntrackRoom, readFreeDisk } from '#agent/host/kernel-room.ts';
+import type { UnitDiscovery } from '#agent/host/unit-discovery.ts';
+import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import {
   entryOf,
   type HostCondition,
@@ -13,21 +19,15 @@ import {
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
-import type { SeenGuests } from './addresses.ts';
-import { type ContainerDiscovery, refusedAddressText } from './container-discovery.ts';
 import { essentialText } from './essentials-record.ts';
 import type { EventLog } from './event-log.ts';
-import type { HostWatch } from './host-watch.ts';
 import type { Identity } from './identity.ts';
-import { readConntrackRoom, readFreeDisk } from './kernel-room.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyIntake } from './policy-intake.ts';
 import type { PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
-import type { UnitDiscovery } from './unit-discovery.ts';
-import { unitElsewhereText } from './unit-networks.ts';
 import { agentVersion } from './version.ts';
 
 export interface AgentParts {

@@ -5,7 +5,6 @@
 import { type FSWatcher, statSync, watch } from 'node:fs';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
 import {
   type CgroupRoot,
   findUnitCgroup,
@@ -15,7 +14,8 @@ import {
   openUnitCgroups,
   type SliceFolder,
   unitOf,
-} from './cgroup-tree.ts';
+} from '#agent/host/cgroup-tree.ts';
+import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
 
 /** `unchanged`: they were in place already. */
 export type PlacingOutcome = 'placed' | 'unchanged' | 'failed';

@@ -1,7 +1,7 @@
 // Reads this network namespace's addresses as the agent does, once for each line in: the settings as JSON. One line of JSON out.
 
 import { createInterface } from 'node:readline';
-import { type HostAddresses, readHostAddresses } from '#agent/addresses.ts';
+import { type HostAddresses, readHostAddresses } from '#agent/host/addresses.ts';
 import type { InterfaceSettings } from '#agent/settings.ts';
 
 let before: HostAddresses | undefined;

@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { cloudOf, type HostInventory } from '#agent/host-inventory.ts';
+import { cloudOf, type HostInventory } from '#agent/host/host-inventory.ts';
 import { programPath } from '#test/support/programs.ts';
 
 test.each([

@@ -3,8 +3,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { isLinkLocal } from '#agent/addresses.ts';
-import { parseOsRelease } from '#agent/host-facts.ts';
+import { isLinkLocal } from '#agent/host/addresses.ts';
+import { parseOsRelease } from '#agent/host/host-facts.ts';
 import { defaultSettings } from '#agent/settings.ts';
 import { readSettings } from '#agent/settings-files.ts';
 import { parseSettings } from '#agent/settings-reader.ts';

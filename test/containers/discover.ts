@@ -1,6 +1,6 @@
 // Says as one line of JSON what containers the agent sees where this runs: in a lab's host, with a folder for the cgroup tree.
 
-import { readContainers } from '#agent/container-discovery.ts';
+import { readContainers } from '#agent/host/container-discovery.ts';
 
 const [cgroups = '', files = ''] = process.argv.slice(2);
 const view = readContainers({

@@ -6,7 +6,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { findCgroupRoot } from '#agent/cgroup-tree.ts';
+import { findCgroupRoot } from '#agent/host/cgroup-tree.ts';
 import { startFleet, writePolicy } from '#test/support/fleet.ts';
 import { createLab } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';

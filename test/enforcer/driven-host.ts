@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { CgroupRoot } from '#agent/cgroup-tree.ts';
+import type { CgroupRoot } from '#agent/host/cgroup-tree.ts';
 import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import type { LabHost } from '#test/support/lab.ts';
 import { programPath } from '#test/support/programs.ts';

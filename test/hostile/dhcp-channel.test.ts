@@ -2,7 +2,7 @@
 // comes from who is not cut off. Real sockets exchange small datagrams on those ports, in both families.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { dhcpUsersIn } from '#agent/dhcp-users.ts';
+import { dhcpUsersIn } from '#agent/host/dhcp-users.ts';
 import type { Address, Family } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';

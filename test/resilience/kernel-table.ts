@@ -3,7 +3,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readDhcpUsers } from '#agent/dhcp-users.ts';
+import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { decodeLastGood } from '#agent/last-good-record.ts';
 import { digestOf } from '#agent/table-loader.ts';
 import { unseal } from '#agent/whole-file.ts';

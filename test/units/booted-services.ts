@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CgroupRoot, findCgroupRoot } from '#agent/cgroup-tree.ts';
+import { type CgroupRoot, findCgroupRoot } from '#agent/host/cgroup-tree.ts';
 
 /** Answers on the ports; `kept` is a listening socket that systemd made. */
 export const answering = (ports: string, kept = '') => `use IO::Socket::INET; use IO::Select;

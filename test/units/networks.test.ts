@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { unitElsewhereText } from '#agent/unit-networks.ts';
+import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import { fleetUnderTest, shopPolicy } from '#test/server/fleet-under-test.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';

@@ -4,7 +4,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type CgroupRoot, findCgroupRoot } from '#agent/cgroup-tree.ts';
+import { type CgroupRoot, findCgroupRoot } from '#agent/host/cgroup-tree.ts';
 import type { LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import { waitFor } from '#test/support/wait.ts';

@@ -1,6 +1,6 @@
 // `segwall-agent inventory`: what this machine is made of, and which cloud its firmware names.
 
-import { readHostInventory } from '../host-inventory.ts';
+import { readHostInventory } from '#agent/host/host-inventory.ts';
 
 export async function inventoryCommand(options: { readonly json?: boolean }): Promise<0> {
   const inventory = await readHostInventory();

@@ -4,13 +4,13 @@
 
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
+import { nftOfEmptyNamespace } from '#agent/host/empty-namespace.ts';
 import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { CommandError } from '../command-error.ts';
-import { readDhcpUsers } from '../dhcp-users.ts';
-import { nftOfEmptyNamespace } from '../empty-namespace.ts';
 import { diskErrorText, isDiskError } from '../fallback-directory.ts';
 import type { LastGoodRecord } from '../last-good-record.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';

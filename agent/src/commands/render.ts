@@ -1,6 +1,7 @@
 // `segwall-agent render`: the script this agent would load from nothing for a rule set, as nft reads it. Touches no kernel.
 
 import { readFile } from 'node:fs/promises';
+import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
@@ -8,7 +9,6 @@ import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
 import { parseControlPlaneAddresses } from '../control-plane-address.ts';
 import { openControlPlaneReach } from '../control-plane-reach.ts';
-import { readDhcpUsers } from '../dhcp-users.ts';
 import { type AgentSettings, defaultSettings } from '../settings.ts';
 import { readSettings } from '../settings-files.ts';
 import { digestOf } from '../table-loader.ts';

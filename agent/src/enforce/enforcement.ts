@@ -5,15 +5,15 @@
 //   cgroup tree ─► unit watch ─► enforcer       resolvers' answers ─► names ─► enforcer: relearn
 
 import type { Logger } from 'pino';
-import { ownAddresses, readGuestNetworks } from '#agent/addresses.ts';
-import type { CgroupRoot } from '#agent/cgroup-tree.ts';
 import { insertOpenSockets } from '#agent/conntrack/insert-open-connections.ts';
 import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
-import { readDhcpUsers } from '#agent/dhcp-users.ts';
 import { createNames, type Names } from '#agent/dns/names.ts';
 import { createElementSocket } from '#agent/element-socket.ts';
 import type { EventLog } from '#agent/event-log.ts';
+import { ownAddresses, readGuestNetworks } from '#agent/host/addresses.ts';
+import type { CgroupRoot } from '#agent/host/cgroup-tree.ts';
+import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { createMarkUse } from '#agent/mark-use.ts';
 import type { NetlinkReader } from '#agent/netlink-loop.ts';
 import { createNft, type Nft } from '#agent/nft.ts';

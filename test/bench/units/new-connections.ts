@@ -1,7 +1,7 @@
 // What units cost a new connection, and a restart its transaction: a host of 10,000 peers without units, and the same host with one, with
 // thirty, and with ten that systemd names, each with a listener whose socket is looked up.
 
-import { openUnitCgroups } from '#agent/cgroup-tree.ts';
+import { openUnitCgroups } from '#agent/host/cgroup-tree.ts';
 import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { placementLines } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';

@@ -2,7 +2,7 @@
 // is taken means the same when it is written again; what is not is an error with a code, never an exception.
 
 import { parseControlPlaneAddress } from '#agent/control-plane-address.ts';
-import { parseOsRelease } from '#agent/host-facts.ts';
+import { parseOsRelease } from '#agent/host/host-facts.ts';
 import { readJoinToken } from '#agent/join-token.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { lineText, parseLine } from '#cli/server/audit-file.ts';

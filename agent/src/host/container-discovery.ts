@@ -4,6 +4,7 @@
 
 import { closeSync, type FSWatcher, openSync, readSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import type { ContainerSettings } from '#agent/settings.ts';
 import {
   type HostSide,
   judgeContainerAddresses,
@@ -28,7 +29,6 @@ import { limits } from '#wire/limits.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
 import { readLinkView } from './link-view.ts';
 import { addressesOf, foldersIn, networkOf, textOf } from './process-network.ts';
-import type { ContainerSettings } from './settings.ts';
 
 export interface DiscoveredContainer {
   readonly name: string;

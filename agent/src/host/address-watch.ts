@@ -1,8 +1,8 @@
 // Tells when an interface or an address came or went, over the kernel's routing netlink: no polling, no process.
 
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import type { NetlinkReader } from '#agent/netlink-loop.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
-import type { NetlinkReader } from './netlink-loop.ts';
 
 export interface AddressWatch {
   readonly reader: NetlinkReader;

@@ -1,13 +1,13 @@
 // What this host is at the moment: its addresses and facts, looked at again when the kernel says that an address or interface
 // changed, and every half minute in case it could not say so.
 
+import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { AgentSettings } from '#agent/settings.ts';
 import type { Result } from '#model/result.ts';
 import { openAddressWatch } from './address-watch.ts';
 import { type HostAddresses, readHostAddresses } from './addresses.ts';
 import { readHostFacts } from './host-facts.ts';
 import { askHostInventory } from './host-inventory.ts';
-import type { NetlinkReader } from './netlink-loop.ts';
-import type { AgentSettings } from './settings.ts';
 
 export interface HostWatch {
   readonly reader: Result<NetlinkReader>;

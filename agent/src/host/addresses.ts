@@ -3,6 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
+import { type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import type { InterfaceSettings } from '#agent/settings.ts';
 import {
   guestInterfaces,
   type HeldAddress,
@@ -26,8 +28,6 @@ import {
 import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { limits } from '#wire/limits.ts';
-import { type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
-import type { InterfaceSettings } from './settings.ts';
 
 export interface HostAddresses {
   /** In code-unit order; at most as many as the control plane takes. */

@@ -1,6 +1,7 @@
 // Asks the kernel for its links and neighbours, and for the network namespaces of processes, in one go and without waiting: what a
 // dump of the routing netlink holds is there when its request returns. Needs no power. A list that is not whole is none.
 
+import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
 import {
   type Link,
   type Neighbour,
@@ -10,7 +11,6 @@ import {
   renderNamespaceQuestion,
   renderNeighbourDump,
 } from '#agent-core/netlink/link-message.ts';
-import { netlinkProtocols, openNetlink } from './netlink.ts';
 
 export interface LinkView {
   readonly links: readonly Link[];
