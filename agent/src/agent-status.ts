@@ -9,6 +9,7 @@ import type { HostWatch } from '#agent/host/host-watch.ts';
 import { readConntrackRoom, readFreeDisk } from '#agent/host/kernel-room.ts';
 import type { UnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { unitElsewhereText } from '#agent/host/unit-networks.ts';
+import type { Identity } from '#agent/link/identity.ts';
 import {
   entryOf,
   type HostCondition,
@@ -21,7 +22,6 @@ import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
 import { essentialText } from './essentials-record.ts';
 import type { EventLog } from './event-log.ts';
-import type { Identity } from './identity.ts';
 import type { PanicFlag } from './panic-flag.ts';
 import type { PolicyIntake } from './policy-intake.ts';
 import type { PolicySync } from './policy-sync.ts';

@@ -7,7 +7,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ControlPlaneReach, openControlPlaneReach, reachNames } from '#agent/control-plane-reach.ts';
+import { type ControlPlaneReach, openControlPlaneReach, reachNames } from '#agent/link/control-plane-reach.ts';
 import {
   addressesKeptMs,
   type KeptAddresses,

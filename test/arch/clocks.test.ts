@@ -14,14 +14,14 @@ const readers: Readonly<Record<string, string>> = {
   'agent/src/commands/doctor.ts': 'a certificate’s validity is by this clock',
   'agent/src/commands/move.ts': 'a certificate’s validity is by this clock',
   'agent/src/commands/panic.ts': told,
-  'agent/src/control-plane-client.ts':
+  'agent/src/link/control-plane-client.ts':
     'grpc-js takes a deadline by this clock, makes it a span at once, and times that by a timer',
-  'agent/src/control-plane-list.ts': told,
-  'agent/src/enroll.ts': 'told to the control plane, which compares the two clocks',
+  'agent/src/link/control-plane-list.ts': told,
+  'agent/src/link/enroll.ts': 'told to the control plane, which compares the two clocks',
   'agent/src/event-log.ts': told,
   'agent/src/flows/flow-collection.ts': 'instants of flows, and of the boot, which only this clock knows',
   'agent/src/flows/flow-pipeline.ts': 'a number that grows from one start to the next',
-  'agent/src/identity.ts': 'a certificate’s validity is by this clock',
+  'agent/src/link/identity.ts': 'a certificate’s validity is by this clock',
   'agent/src/policy-sync.ts': told,
   'agent/src/steady-clock.ts': 'where a steady clock begins, and what it writes to disk',
   'agent/src/enforce/tamper-guard.ts': told,
@@ -39,9 +39,9 @@ const readers: Readonly<Record<string, string>> = {
 
 /** Lines that compare or subtract it, or a clock that is handed on under the name of `now`. */
 const comparisons: Readonly<Record<string, readonly [count: number, why: string]>> = {
-  'agent/src/control-plane-client.ts': [1, 'as above'],
+  'agent/src/link/control-plane-client.ts': [1, 'as above'],
   'agent/src/flows/flow-collection.ts': [1, 'when the machine booted'],
-  'agent/src/identity.ts': [1, 'a certificate’s validity is by this clock'],
+  'agent/src/link/identity.ts': [1, 'a certificate’s validity is by this clock'],
   'agent/src/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
   'control-plane/src/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],

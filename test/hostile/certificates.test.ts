@@ -3,7 +3,7 @@
 
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
+import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
 import { readAgentCertificate } from '#control-plane/agent-certificate.ts';
 import type { AgentCertificate } from '#control-plane/agent-identity.ts';
 import { Enrolments } from '#control-plane/enrolments.ts';

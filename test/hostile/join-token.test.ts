@@ -4,7 +4,7 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { readJoinToken } from '#agent/join-token.ts';
+import { readJoinToken } from '#agent/link/join-token.ts';
 import { renderNextSteps } from '#control-plane/first-start.ts';
 import { listTrackedFiles, root } from '../arch/sources.ts';
 import { scratchDirectory } from '../server/scratch-directory.ts';

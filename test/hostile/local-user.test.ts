@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openEventLog } from '#agent/event-log.ts';
-import { writeIdentityFile } from '#agent/identity-files.ts';
+import { writeIdentityFile } from '#agent/link/identity-files.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { acquireStateLock } from '#agent/state-lock.ts';

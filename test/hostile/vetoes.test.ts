@@ -8,7 +8,7 @@ import { setImmediate } from 'node:timers/promises';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
-import { createSignOfLife } from '#agent/sign-of-life.ts';
+import { createSignOfLife } from '#agent/link/sign-of-life.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';

@@ -3,9 +3,9 @@
 import { join } from 'node:path';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
-import { enroll } from '#agent/enroll.ts';
 import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
-import { type Identity, openIdentity } from '#agent/identity.ts';
+import { enroll } from '#agent/link/enroll.ts';
+import { type Identity, openIdentity } from '#agent/link/identity.ts';
 import { createPolicySync } from '#agent/policy-sync.ts';
 import type { ApplyOutcome, FlowReporter } from '#agent/ports.ts';
 import { parseAddress } from '#model/address.ts';

@@ -3,8 +3,8 @@
 
 import { join } from 'node:path';
 import pino from 'pino';
-import { enroll } from '#agent/enroll.ts';
-import { openIdentity } from '#agent/identity.ts';
+import { enroll } from '#agent/link/enroll.ts';
+import { openIdentity } from '#agent/link/identity.ts';
 import { createPolicySync } from '#agent/policy-sync.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

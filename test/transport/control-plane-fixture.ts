@@ -6,9 +6,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
-import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
-import { enroll } from '#agent/enroll.ts';
-import { type Identity, openIdentity } from '#agent/identity.ts';
+import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
+import { enroll } from '#agent/link/enroll.ts';
+import { type Identity, openIdentity } from '#agent/link/identity.ts';
 import type {
   AgentBackend,
   AgentHello,

@@ -1,8 +1,8 @@
 // Flow batches over the real connection: a receipt for each, twice the same is stored once, and nobody reports without a certificate.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openClient } from '#agent/control-plane-client.ts';
 import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
+import { openClient } from '#agent/link/control-plane-client.ts';
 import type { FlowBatch } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
 import { type Fixture, startFixture } from './control-plane-fixture.ts';

@@ -4,9 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
-import { callUnary, openClient } from '#agent/control-plane-client.ts';
-import { enroll } from '#agent/enroll.ts';
+import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
+import { callUnary, openClient } from '#agent/link/control-plane-client.ts';
+import { enroll } from '#agent/link/enroll.ts';
 import { admissionLimits } from '#control-plane/admission-limits.ts';
 import type { RefusedConnection } from '#control-plane/agent-listener.ts';
 import { startAgentServer } from '#control-plane/agent-service.ts';

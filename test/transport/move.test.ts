@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { moveCommand } from '#agent/commands/move.ts';
-import { openIdentity } from '#agent/identity.ts';
+import { openIdentity } from '#agent/link/identity.ts';
 import { assertOk } from '#model/result.ts';
 import { type Fixture, silent, startFixture } from './control-plane-fixture.ts';
 

@@ -2,9 +2,9 @@
 
 import { status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createCertificateRequest, createHostKey } from '#agent/certificate-request.ts';
-import { openClient } from '#agent/control-plane-client.ts';
-import type { Identity } from '#agent/identity.ts';
+import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
+import { openClient } from '#agent/link/control-plane-client.ts';
+import type { Identity } from '#agent/link/identity.ts';
 import { createPolicySync, type PolicySync, type PolicySyncOptions } from '#agent/policy-sync.ts';
 import type { ApplyOutcome, SyncState } from '#agent/ports.ts';
 import { openPki } from '#control-plane/pki.ts';

@@ -96,7 +96,7 @@ interface Progress {
 
 type Counters = Pick<ConntrackEntry, 'packetsOriginal' | 'bytesOriginal' | 'packetsReply' | 'bytesReply'>;
 
-/** The name of the essential entry for the control plane: agent/src/control-plane-reach.ts. */
+/** The name of the essential entry for the control plane: agent/src/link/control-plane-reach.ts. */
 const ownEssential = 'control-plane';
 const deniedLifeMs = deniedTimeoutMinutes * 60_000;
 const noCounters: Counters = { packetsOriginal: 0, bytesOriginal: 0, packetsReply: 0, bytesReply: 0 };

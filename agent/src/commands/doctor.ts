@@ -4,14 +4,14 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFreeDisk } from '#agent/host/kernel-room.ts';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
+import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
+import { certificateTimes, type IdentityFiles, readIdentityFiles } from '#agent/link/identity-files.ts';
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host/host-problems.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
-import { parseControlPlaneAddress, parseControlPlaneAddresses } from '../control-plane-address.ts';
-import { openControlPlaneReach } from '../control-plane-reach.ts';
-import { certificateTimes, type IdentityFiles, readIdentityFiles } from '../identity-files.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';
 import { createNft } from '../nft.ts';
 import { loadSettings } from '../settings-files.ts';

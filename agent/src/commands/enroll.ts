@@ -1,10 +1,10 @@
 // `segwall-agent enroll`: buys this host its certificate with a join token. Nothing is enforced by it yet.
 
+import { type EnrollErrorCode, enroll } from '#agent/link/enroll.ts';
+import { type JoinTokenErrorCode, readJoinToken } from '#agent/link/join-token.ts';
 import { durationForm, parseDurationMs } from '#model/duration.ts';
 import { safeText } from '#model/safe-text.ts';
 import { CommandError, type ExitCode } from '../command-error.ts';
-import { type EnrollErrorCode, enroll } from '../enroll.ts';
-import { type JoinTokenErrorCode, readJoinToken } from '../join-token.ts';
 import { packageStateDirectory, settingsPathOf } from '../package-paths.ts';
 
 export interface EnrollOptions {

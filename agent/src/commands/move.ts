@@ -2,11 +2,11 @@
 // plane, by the CA that this host was enrolled with; identity, policy and rules stay.
 
 import { X509Certificate } from 'node:crypto';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
+import { pinnedCaOf } from '#agent/link/enroll.ts';
+import { readIdentityFiles, writeEnrolledHost } from '#agent/link/identity-files.ts';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
-import { parseControlPlaneAddress, parseControlPlaneAddresses } from '../control-plane-address.ts';
-import { pinnedCaOf } from '../enroll.ts';
-import { readIdentityFiles, writeEnrolledHost } from '../identity-files.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface MoveOptions {

@@ -1,7 +1,7 @@
 // `segwall-agent status`: asks the running agent; without one, says so and tells what the disk knows.
 
 import { existsSync } from 'node:fs';
-import { readIdentityFiles } from '../identity-files.ts';
+import { readIdentityFiles } from '#agent/link/identity-files.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';

@@ -1,10 +1,10 @@
 // Sends one flow batch and waits for its receipt, over the connection that policy sync keeps. An error means that the batch may
 // or may not have arrived: the caller keeps it and sends it again, and the control plane takes it once.
 
-import { callUnary } from '#agent/control-plane-client.ts';
-import type { Identity } from '#agent/identity.ts';
+import { callUnary } from '#agent/link/control-plane-client.ts';
+import type { Identity } from '#agent/link/identity.ts';
+import { pushbackOf } from '#agent/link/pushback.ts';
 import type { FlowReporter, ReportFailure } from '#agent/ports.ts';
-import { pushbackOf } from '#agent/pushback.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { err, type Result } from '#model/result.ts';
 import { decodeFlowReceipt, encodeFlowBatch } from '#wire/flow-batch.ts';

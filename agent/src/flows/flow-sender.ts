@@ -2,8 +2,8 @@
 // again: the control plane takes it once. Waits with jittered backoff while the control plane is away.
 
 import { setTimeout } from 'node:timers/promises';
+import { withChance } from '#agent/link/pushback.ts';
 import type { FlowReporter } from '#agent/ports.ts';
-import { withChance } from '#agent/pushback.ts';
 import { addCounts } from '#model/counts.ts';
 import type { FlowReceipt } from '#model/flow.ts';
 import type { FlowSpool } from './flow-spool.ts';

@@ -1,9 +1,9 @@
 // What people and programs write: policy and inventory, selectors, services, ranges, instants, settings, and the options of commands. What
 // is taken means the same when it is written again; what is not is an error with a code, never an exception.
 
-import { parseControlPlaneAddress } from '#agent/control-plane-address.ts';
 import { parseOsRelease } from '#agent/host/host-facts.ts';
-import { readJoinToken } from '#agent/join-token.ts';
+import { parseControlPlaneAddress } from '#agent/link/control-plane-address.ts';
+import { readJoinToken } from '#agent/link/join-token.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { lineText, parseLine } from '#cli/server/audit-file.ts';
 import { createVerifier, takeLine } from '#cli/server/audit-log.ts';

@@ -4,8 +4,8 @@
 import { join } from 'node:path';
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import pino from 'pino';
-import { enroll } from '#agent/enroll.ts';
-import { type Identity, openIdentity } from '#agent/identity.ts';
+import { enroll } from '#agent/link/enroll.ts';
+import { type Identity, openIdentity } from '#agent/link/identity.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
 import {

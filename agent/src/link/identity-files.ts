@@ -4,9 +4,9 @@
 import { X509Certificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readIfThere, writeWhole } from '#agent/whole-file.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { readIfThere, writeWhole } from './whole-file.ts';
 
 /** `controlPlane` is HOST:PORT as enrolled. */
 export interface EnrolledHost {

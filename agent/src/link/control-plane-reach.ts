@@ -5,6 +5,8 @@
 import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
+import { isDiskError } from '#agent/fallback-directory.ts';
+import { readIfThere, writeWhole } from '#agent/whole-file.ts';
 import { type KeptAddresses, keepAddresses } from '#agent-core/addresses/kept-addresses.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
 import { type Address, parseAddress } from '#model/address.ts';
@@ -13,9 +15,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, SocketOwner } from '#model/rule-set.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { ControlPlaneAddress } from './control-plane-address.ts';
-import { isDiskError } from './fallback-directory.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
-import { readIfThere, writeWhole } from './whole-file.ts';
 
 /** Names of the entries made here; settings may not use them. */
 export const reachNames = { connection: 'control-plane', names: 'control-plane-dns' } as const;

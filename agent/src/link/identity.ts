@@ -8,6 +8,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { diskErrorText, isDiskError } from '#agent/fallback-directory.ts';
 import {
   isRenewalDue,
   type MoveState,
@@ -25,7 +26,6 @@ import { createCertificateRequest } from './certificate-request.ts';
 import { parseControlPlaneAddress, parseControlPlaneAddresses } from './control-plane-address.ts';
 import { type Client, callUnary, isAway, openClient, type UnaryAnswer } from './control-plane-client.ts';
 import { type ControlPlaneList, createControlPlaneList } from './control-plane-list.ts';
-import { diskErrorText, isDiskError } from './fallback-directory.ts';
 import {
   type CertificateTimes,
   certificateTimes,
