@@ -39,6 +39,7 @@ import { controlPlaneText, parseControlPlaneAddress } from '#agent/link/control-
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { openIdentity } from '#agent/link/identity.ts';
 import { createSignOfLife } from '#agent/link/sign-of-life.ts';
+import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { type AgentParts, reportedStatus, statusDocument } from './agent-status.ts';
@@ -47,7 +48,6 @@ import { readControlPlaneDenials } from './control-plane-denials.ts';
 import { noteEssentials } from './essentials-record.ts';
 import { openEventLog } from './event-log.ts';
 import { createMemoryRelease } from './memory.ts';
-import { runNetlinkLoop } from './netlink-loop.ts';
 import { openPanicFlag } from './panic-flag.ts';
 import { createPolicyIntake } from './policy-intake.ts';
 import { createPolicySync, type PolicySync } from './policy-sync.ts';

@@ -1,11 +1,11 @@
 // Changes elements of the table over a netlink socket of its own: 25 µs where starting nft takes 15 ms and more, so it is done at once, in
 // the caller's time. Whoever hears of the transaction knows it as ours by the socket's port. Opens the socket when first needed.
 
+import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { decodeBatchAnswer, renderElementBatch } from '#agent-core/netlink/element-message.ts';
 import type { ElementChange } from '#agent-core/table/element-change.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from './netlink.ts';
 
 export interface ElementSocket {
   /**

@@ -3,7 +3,7 @@
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import * as library from './netlink-library.ts';
+import * as library from '#agent/netlink/libc.ts';
 
 export interface MemoryRelease {
   /** Work was done: release once it has been quiet for a while. */

@@ -2,7 +2,7 @@
 // The protocol: one datagram of NAME=VALUE lines to the socket that the variable names; "@" begins an abstract name.
 
 import { endianness } from 'node:os';
-import { close, connect, send, socket } from './netlink-library.ts';
+import { close, connect, send, socket } from '#agent/netlink/libc.ts';
 
 export interface ServiceManager {
   /** What was started is in force; from now on the manager expects signs of life, where it asked for them. */

@@ -5,9 +5,9 @@
 
 import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { fileLock, lastErrno } from '#agent/netlink/libc.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
-import { fileLock, lastErrno } from './netlink-library.ts';
 
 export interface StateLock {
   release(): void;

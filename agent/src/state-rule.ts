@@ -1,11 +1,11 @@
 // The words of our state rule as the kernel has them, and the number of its last transaction: 0.2 ms whatever the table holds.
 
+import { dumpNetfilter } from '#agent/netlink/dump.ts';
 import { decodeNftablesNotices, renderGenerationRequest } from '#agent-core/netlink/nftables-notice.ts';
 import { decodeRuleComments, renderChainRequest } from '#agent-core/netlink/state-rule-message.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { stateChain } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { dumpNetfilter } from './netlink-dump.ts';
 
 /** Undefined where there is no such rule; an error where the kernel could not be asked. */
 export async function readStateRule(): Promise<Result<string | undefined>> {

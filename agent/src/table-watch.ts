@@ -3,11 +3,11 @@
 // stranger's by lacking both.
 
 import { setImmediate } from 'node:timers/promises';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/netlink/nftables-notice.ts';
 import { isUnitSet } from '#agent-core/table/systemd-unit-sets.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
-import type { NetlinkReader } from './netlink-loop.ts';
 
 /** Who changed our table, as the kernel names the process that committed, and what, in words with how often. */
 export interface ForeignChange {

@@ -5,7 +5,7 @@
 import { createInterface } from 'node:readline';
 import { enableConntrackAccounting, openConntrackSource } from '#agent/conntrack/conntrack-source.ts';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
-import { runNetlinkLoop } from '#agent/netlink-loop.ts';
+import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
 import { isQueryable } from '#agent-core/netlink/conntrack-query.ts';

@@ -7,7 +7,7 @@ import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { createElementSocket } from '#agent/element-socket.ts';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createTableGuard } from '#agent/enforce/tamper-guard.ts';
-import { runNetlinkLoop } from '#agent/netlink-loop.ts';
+import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
 import { createNft } from '#agent/nft.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { readGeneration, readStateRule } from '#agent/state-rule.ts';

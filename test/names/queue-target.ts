@@ -2,7 +2,7 @@
 // say: two tables of their own, with the same rules before it (a family's table knows its packets by `meta protocol`), and one rule
 // each by netlink. For kernels built without nft's own queue statement.
 
-import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import type { Nft } from '#agent/nft.ts';
 import { answerQueue, heardForMs, heartbeatPort } from '#agent-core/table/dns-answer-chains.ts';
 import { assertOk } from '#model/result.ts';

@@ -6,7 +6,7 @@ import { closeSync, openSync, readlinkSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
 import koffi from 'koffi';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
-import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import type { MarkSweep } from '#agent-core/netlink/conntrack-mark-sweep.ts';
 import { assertOk, type Result } from '#model/result.ts';
 

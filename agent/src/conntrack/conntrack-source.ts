@@ -3,9 +3,9 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
-import { dumpNetfilter } from '#agent/netlink-dump.ts';
-import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import { dumpNetfilter } from '#agent/netlink/dump.ts';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { renderQuery } from '#agent-core/netlink/conntrack-query.ts';
 import { err, ok, type Result } from '#model/result.ts';

@@ -7,8 +7,8 @@ import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
-import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
-import { dumpNetfilter } from '#agent/netlink-dump.ts';
+import { dumpNetfilter } from '#agent/netlink/dump.ts';
+import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import {
   connectionsOf,
   type EphemeralPorts,

@@ -1,7 +1,7 @@
 // Which of some addresses this host has an accepted connection with, as conntrack knows it: one list of all connections, so asked
 // for only when something is to be taken out.
 
-import { dumpNetfilter } from '#agent/netlink-dump.ts';
+import { dumpNetfilter } from '#agent/netlink/dump.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import type { Table } from '#agent-core/table/table.ts';

@@ -5,7 +5,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { decodeCounters, renderCounterRequest } from '#agent-core/netlink/counter-message.ts';
 import { midCounter, tableName } from '#agent-core/table/table.ts';
 import { err, ok, type Result } from '#model/result.ts';

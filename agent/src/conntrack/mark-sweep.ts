@@ -1,8 +1,8 @@
 // Clears old epochs, or all that is ours, from the marks of all connections: see mark-sweep-message.ts for why. Measured by the design at 1 s for 100,000 entries. An entry that vanished meanwhile is no error.
 
 import { constants } from 'node:os';
-import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
-import { dumpNetfilter } from '#agent/netlink-dump.ts';
+import { dumpNetfilter } from '#agent/netlink/dump.ts';
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { eachMessage } from '#agent-core/netlink/attributes.ts';
 import { renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { type MarkSweep, sweepRequests } from '#agent-core/netlink/conntrack-mark-sweep.ts';

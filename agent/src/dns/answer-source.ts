@@ -2,8 +2,8 @@
 // kernel has, reads what comes, and lets go whatever it is told; a socket that closes lets all that it held go on unseen. The kernel holds
 // while it hears from us (heartbeat.ts).
 
-import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
-import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
+import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import type { Nft } from '#agent/nft.ts';
 import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/netlink/queued-packet.ts';
 import { type AnswerSource, answerQueue, trialScript } from '#agent-core/table/dns-answer-chains.ts';

@@ -15,7 +15,7 @@ import { ownAddresses, readGuestNetworks } from '#agent/host/addresses.ts';
 import type { CgroupRoot } from '#agent/host/cgroup-tree.ts';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { createMarkUse } from '#agent/mark-use.ts';
-import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import { createNft, type Nft } from '#agent/nft.ts';
 import type { PanicFlag } from '#agent/panic-flag.ts';
 import type { AgentSettings } from '#agent/settings.ts';

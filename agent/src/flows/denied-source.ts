@@ -1,7 +1,7 @@
 // What the kernel's denied sets hold, read only when something was denied since the last time: the table's counters are asked
 // over netlink (0.1 ms), and nft is started (7 ms of CPU a set) only for a direction in which a denying decision's moved.
 
-import { dumpNetfilter } from '#agent/netlink-dump.ts';
+import { dumpNetfilter } from '#agent/netlink/dump.ts';
 import type { Nft } from '#agent/nft.ts';
 import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';

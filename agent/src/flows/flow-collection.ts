@@ -10,7 +10,7 @@ import {
   enableConntrackAccounting,
   openConntrackSource,
 } from '#agent/conntrack/conntrack-source.ts';
-import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { FlowSettings } from '#agent/settings.ts';
 import type { StateDirectory } from '#agent/state-directory.ts';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';

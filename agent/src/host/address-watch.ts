@@ -1,7 +1,7 @@
 // Tells when an interface or an address came or went, over the kernel's routing netlink: no polling, no process.
 
-import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
-import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
+import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { err, ok, type Result } from '#model/result.ts';
 
 export interface AddressWatch {

@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import { type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import type { InterfaceSettings } from '#agent/settings.ts';
 import {
   guestInterfaces,

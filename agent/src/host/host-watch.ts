@@ -1,7 +1,7 @@
 // What this host is at the moment: its addresses and facts, looked at again when the kernel says that an address or interface
 // changed, and every half minute in case it could not say so.
 
-import type { NetlinkReader } from '#agent/netlink-loop.ts';
+import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { AgentSettings } from '#agent/settings.ts';
 import type { Result } from '#model/result.ts';
 import { openAddressWatch } from './address-watch.ts';

@@ -1,7 +1,7 @@
 // Asks the kernel for its links and neighbours, and for the network namespaces of processes, in one go and without waiting: what a
 // dump of the routing netlink holds is there when its request returns. Needs no power. A list that is not whole is none.
 
-import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import {
   type Link,
   type Neighbour,

@@ -1,7 +1,7 @@
 // A process of its own inside a host's namespace: prints, for each nftables transaction, when the kernel told that it is in force
 // (milliseconds of the wall clock, to a millisecond's poll). "listening" comes first.
 
-import { netlinkProtocols, openNetlink } from '#agent/netlink.ts';
+import { netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { decodeNftablesNotices } from '#agent-core/netlink/nftables-notice.ts';
 
 const opened = openNetlink({

@@ -3,7 +3,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { err, ok, type Result } from '#model/result.ts';
-import { errnoName, netlinkProtocols, openNetlink } from './netlink.ts';
+import { errnoName, netlinkProtocols, openNetlink } from './socket.ts';
 
 /** What a datagram said of the list; `errno` 0 is an acknowledgement. */
 export interface DumpProgress {

@@ -3,8 +3,8 @@
 // between calls. Stops as soon as its signal aborts.
 
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import type { NetlinkSocket } from './netlink.ts';
-import { createReadiness } from './readiness.ts';
+import { createReadiness } from './poll.ts';
+import type { NetlinkSocket } from './socket.ts';
 
 export interface NetlinkReader {
   readonly socket: NetlinkSocket;

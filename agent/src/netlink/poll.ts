@@ -3,7 +3,7 @@
 // held up by the thread that waits.
 
 import { closeSync, readSync, writeSync } from 'node:fs';
-import * as library from './netlink-library.ts';
+import * as library from './libc.ts';
 
 export interface Readiness {
   /** Descriptors that can be read (or failed); empty after a wake-up or the time limit. */

@@ -3,7 +3,7 @@
 
 import { constants } from 'node:os';
 import { err, ok, type Result } from '#model/result.ts';
-import * as library from './netlink-library.ts';
+import * as library from './libc.ts';
 
 export const netlinkProtocols = { route: 0, netfilter: 12 } as const;
 
