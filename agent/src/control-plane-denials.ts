@@ -2,13 +2,13 @@
 // the host makes. Asks the outbound denied sets themselves, those without ports among them, and the counter of what found no room, since
 // other users of the host may have used up both share and room: five listings, and only when a try has failed.
 
+import type { Nft } from '#agent/nft/nft.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { parseDeniedSets, unrecordedCounter } from '#agent-core/table/denied-sets.ts';
 import { denialsAmong, type WayDenials } from '#agent-core/table/lock-out.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import { ok, type Result } from '#model/result.ts';
-import type { Nft } from './nft.ts';
 
 const setNames = ['den_out4', 'den_out6', 'den_out4f', 'den_out6f'];
 

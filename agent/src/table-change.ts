@@ -2,6 +2,8 @@
 // by loading the whole table. Whatever fails is a refusal, and leaves what was in force.
 
 import type { Logger } from 'pino';
+import type { Nft } from '#agent/nft/nft.ts';
+import { explainRefusal } from '#agent/nft/nft-refusal.ts';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
@@ -17,8 +19,6 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { unknownZoneIn } from '#model/rules-at.ts';
 import type { Held, InForce, Saving } from './in-force.ts';
 import { type MarkEpochs, misreadBits } from './mark-epochs.ts';
-import type { Nft } from './nft.ts';
-import { explainRefusal } from './nft-refusal.ts';
 import type { ApplyOutcome } from './ports.ts';
 import { digestOf, type Loaded, type TableLoader } from './table-loader.ts';
 import type { TableMaking } from './table-making.ts';

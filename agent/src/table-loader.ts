@@ -3,6 +3,9 @@
 
 import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { ElementSocket } from '#agent/nft/element-socket.ts';
+import type { ListOptions, Nft } from '#agent/nft/nft.ts';
+import { removeTable } from '#agent/nft/remove-table.ts';
 import { tableFrame } from '#agent-core/change/render-table.ts';
 import {
   bootstrapScript,
@@ -26,10 +29,7 @@ import { type Table, tableName } from '#agent-core/table/table.ts';
 import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
-import type { ElementSocket } from './element-socket.ts';
 import type { MarkEpochs } from './mark-epochs.ts';
-import type { ListOptions, Nft } from './nft.ts';
-import { removeTable } from './table-removal.ts';
 import type { UnitPlacer } from './unit-placer.ts';
 import type { UnitWatch } from './unit-watch.ts';
 

@@ -1,6 +1,7 @@
 // How a start finds the host, and what it makes of that: it adopts what the kernel holds where that is what was last in force, untouched; it
 // loads that otherwise; and what it knows nothing of it leaves alone. Says what someone else changed meanwhile.
 
+import { explainRefusal } from '#agent/nft/nft-refusal.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
@@ -11,7 +12,6 @@ import type { Held } from './in-force.ts';
 import type { LastGoodRecord } from './last-good-record.ts';
 import { type MarkEpochs, misreadBits } from './mark-epochs.ts';
 import { readNewestLastGood } from './newest-last-good.ts';
-import { explainRefusal } from './nft-refusal.ts';
 import type { PolicySaving } from './policy-saving.ts';
 import type { StateDirectory } from './state-directory.ts';
 import { type Inspection, whatWasTouched } from './table-inspection.ts';

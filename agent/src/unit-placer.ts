@@ -2,8 +2,8 @@
 // Only while a load changes the units themselves it waits, for elements name chains that such a load may take away or give to others.
 
 import type { Logger } from 'pino';
+import type { ElementSocket } from '#agent/nft/element-socket.ts';
 import { type FoundCgroup, type Placed, placementStep } from '#agent-core/change/unit-placement.ts';
-import type { ElementSocket } from './element-socket.ts';
 
 /** `load`: the table has to be loaded for it, or the kernel refused. `placed`: these units have new cgroups in place. */
 export type Placing =

@@ -2,6 +2,7 @@
 // for the same address and port and be denied it, so a denial counts only where packets of the agent's user died between the counters
 // (agent/core/table/try-witness.ts), and no fewer than died are new in our denied sets.
 
+import type { Nft } from '#agent/nft/nft.ts';
 import { denialsSince, type LockOutEvidence, type WayDenials } from '#agent-core/table/lock-out.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
 import {
@@ -12,7 +13,6 @@ import {
   witnessTable,
 } from '#agent-core/table/try-witness.ts';
 import type { Result } from '#model/result.ts';
-import type { Nft } from './nft.ts';
 
 export interface WatchedTry {
   readonly tried: Result<void>;

@@ -1,7 +1,7 @@
 // The nft in memory and the real one take the same scripts, refuse the same scripts, and then hold the same things.
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createNft } from '#agent/nft.ts';
+import { createNft } from '#agent/nft/nft.ts';
 import { parseStanding } from '#agent-core/change/transaction.ts';
 import { createFakeNft } from '#test/support/fake-nft.ts';
 import { createLab, insideNamespace, type Lab, type LabHost } from '#test/support/lab.ts';

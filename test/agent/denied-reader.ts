@@ -1,7 +1,7 @@
 // Reads the denied sets of the namespace it is started in, with an nft that can list nothing, and prints what came of it.
 
 import { createDeniedSource } from '#agent/flows/denied-source.ts';
-import { createNft } from '#agent/nft.ts';
+import { createNft } from '#agent/nft/nft.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { err } from '#model/result.ts';
 

@@ -1,7 +1,7 @@
 // nft's own words become the name of what is missing.
 
 import { expect, test } from 'vitest';
-import { explainRefusal } from '#agent/nft-refusal.ts';
+import { explainRefusal } from '#agent/nft/nft-refusal.ts';
 
 const quoted = (problem: string, line: string) => `/dev/stdin:3:1-20: Error: ${problem}\n${line}\n^^^^^^`;
 const unsupported = 'Could not process rule: Operation not supported';

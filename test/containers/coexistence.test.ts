@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createForeignWatch } from '#agent/enforce/other-tables-watch.ts';
-import { createNft } from '#agent/nft.ts';
+import { createNft } from '#agent/nft/nft.ts';
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { findForeignRules } from '#agent-core/host/other-tables.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';

@@ -4,14 +4,14 @@
 import { createInterface } from 'node:readline';
 import pino from 'pino';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
-import { createElementSocket } from '#agent/element-socket.ts';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createTableGuard } from '#agent/enforce/tamper-guard.ts';
 import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
-import { createNft } from '#agent/nft.ts';
+import { createElementSocket } from '#agent/nft/element-socket.ts';
+import { createNft } from '#agent/nft/nft.ts';
+import { openTableWatch } from '#agent/nft/notices.ts';
+import { readGeneration, readStateRule } from '#agent/nft/state-rule.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { readGeneration, readStateRule } from '#agent/state-rule.ts';
-import { openTableWatch } from '#agent/table-watch.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { assertOk, err } from '#model/result.ts';

@@ -1,7 +1,7 @@
 // A process of its own inside a host's namespace: gives the changes of elements it reads to the kernel, and prints what came of each.
 
 import { createInterface } from 'node:readline';
-import { createElementSocket } from '#agent/element-socket.ts';
+import { createElementSocket } from '#agent/nft/element-socket.ts';
 
 const elements = createElementSocket();
 for await (const line of createInterface({ input: process.stdin })) {

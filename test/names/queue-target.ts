@@ -3,7 +3,7 @@
 // each by netlink. For kernels built without nft's own queue statement.
 
 import { netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
-import type { Nft } from '#agent/nft.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import { answerQueue, heardForMs, heartbeatPort } from '#agent-core/table/dns-answer-chains.ts';
 import { assertOk } from '#model/result.ts';
 

@@ -3,7 +3,7 @@
 // contradicts another). Knows nothing of loops between chains or of packets; test/support/trace-script.ts follows those.
 // test/agent-core/fake-nft.contract.test.ts holds it to the real one.
 
-import type { Nft } from '#agent/nft.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import { witnessTable } from '#agent-core/table/try-witness.ts';
 import { addressValue, parseAddress } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';

@@ -1,14 +1,14 @@
 // `segwall-agent open`: opens the host on purpose. Removes our table and forgets the last good revision, so that neither a
 // restart nor a reboot brings it back; the control plane does, when the agent runs again.
 
+import { createNft } from '#agent/nft/nft.ts';
+import { removeTable } from '#agent/nft/remove-table.ts';
 import { CommandError } from '../command-error.ts';
 import { diskErrorText, isDiskError } from '../fallback-directory.ts';
 import { forgetFingerprint } from '../fingerprint-record.ts';
 import { removeInterimLastGood } from '../interim-last-good.ts';
-import { createNft } from '../nft.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
-import { removeTable } from '../table-removal.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export async function openCommand({ state, yes }: { readonly state: string; readonly yes: boolean }): Promise<void> {

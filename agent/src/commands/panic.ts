@@ -2,17 +2,17 @@
 // heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
 
 import { setTimeout } from 'node:timers/promises';
+import { createNft } from '#agent/nft/nft.ts';
+import { removeTable } from '#agent/nft/remove-table.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
 import { openEventLog } from '../event-log.ts';
 import { forgetFingerprint } from '../fingerprint-record.ts';
-import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { lockOwner } from '../state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
-import { removeTable } from '../table-removal.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface PanicOptions {

@@ -10,6 +10,8 @@ import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { openPolicyClock } from '#agent/enforce/policy-clock.ts';
 import { tamperingWhileAway } from '#agent/enforce/tamper-guard.ts';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
+import { createNft } from '#agent/nft/nft.ts';
+import { readStateRule } from '#agent/nft/state-rule.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
@@ -17,12 +19,10 @@ import { openEventLog } from '../event-log.ts';
 import { isDiskError } from '../fallback-directory.ts';
 import { createAgentLog } from '../log.ts';
 import { readNewestLastGood } from '../newest-last-good.ts';
-import { createNft } from '../nft.ts';
 import { openPanicFlag } from '../panic-flag.ts';
 import { defaultSettings, namesMost } from '../settings.ts';
 import { openStateDirectory } from '../state-directory.ts';
 import { acquireStateLock, type StateLock } from '../state-lock.ts';
-import { readStateRule } from '../state-rule.ts';
 import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {

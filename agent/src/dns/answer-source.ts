@@ -4,7 +4,7 @@
 
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
-import type { Nft } from '#agent/nft.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/netlink/queued-packet.ts';
 import { type AnswerSource, answerQueue, trialScript } from '#agent-core/table/dns-answer-chains.ts';
 import type { Address } from '#model/address.ts';

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { isDiskError } from '#agent/fallback-directory.ts';
 import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
-import type { Nft } from '#agent/nft.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import type { NameSettings } from '#agent/settings.ts';
 import { createSteadyClock } from '#agent/steady-clock.ts';
 import { readIfThere, writeWhole } from '#agent/whole-file.ts';

@@ -12,12 +12,12 @@
 
 import type { Logger } from 'pino';
 import { createDecisionNames } from '#agent/decision-names.ts';
-import type { ElementSocket } from '#agent/element-socket.ts';
 import { createFingerprintKeeping } from '#agent/fingerprint-keeping.ts';
 import type { Held, InForce } from '#agent/in-force.ts';
 import { encodeLastGood } from '#agent/last-good-record.ts';
 import { createMarkEpochs } from '#agent/mark-epochs.ts';
-import type { Nft } from '#agent/nft.ts';
+import type { ElementSocket } from '#agent/nft/element-socket.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import type { PanicFlag } from '#agent/panic-flag.ts';
 import { createPolicySaving, type LastGood } from '#agent/policy-saving.ts';
 import type { ApplyOutcome, Enforcer } from '#agent/ports.ts';

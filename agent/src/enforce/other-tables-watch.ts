@@ -3,7 +3,7 @@
 
 import { readFileSync, statSync } from 'node:fs';
 import type { Logger } from 'pino';
-import type { Nft } from '#agent/nft.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import { type ForeignFinding, findForeignRules, findingText } from '#agent-core/host/other-tables.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table/table.ts';

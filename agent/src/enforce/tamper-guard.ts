@@ -5,8 +5,8 @@
 // quiet for a while: the bout is told → `quiet`. A bout that does not end is told once a minute.
 
 import type { Logger } from 'pino';
+import type { ForeignChange } from '#agent/nft/notices.ts';
 import type { RepairOutcome } from '#agent/table-repair.ts';
-import type { ForeignChange } from '#agent/table-watch.ts';
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;

@@ -2,7 +2,7 @@
 // over netlink (0.1 ms), and nft is started (7 ms of CPU a set) only for a direction in which a denying decision's moved.
 
 import { dumpNetfilter } from '#agent/netlink/dump.ts';
-import type { Nft } from '#agent/nft.ts';
+import type { Nft } from '#agent/nft/nft.ts';
 import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { decodeCounters, renderCountersRequest } from '#agent-core/netlink/counter-message.ts';

@@ -3,11 +3,11 @@
 // back and on disk), and what of that the agent's own computing was. The crowd's size and a directory are its arguments.
 
 import { pino } from 'pino';
-import { createElementSocket } from '#agent/element-socket.ts';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
-import { createNft } from '#agent/nft.ts';
+import { createElementSocket } from '#agent/nft/element-socket.ts';
+import { createNft } from '#agent/nft/nft.ts';
+import { readStateRule } from '#agent/nft/state-rule.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
-import { readStateRule } from '#agent/state-rule.ts';
 import { assertOk, ok } from '#model/result.ts';
 import { applyRuleSetDelta, diffRuleSets } from '#model/rule-set-delta.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -3,8 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { createElementSocket } from '#agent/element-socket.ts';
-import { createNft } from '#agent/nft.ts';
+import { createElementSocket } from '#agent/nft/element-socket.ts';
+import { createNft } from '#agent/nft/nft.ts';
 import type { ElementChange } from '#agent-core/table/element-change.ts';
 import { assertOk } from '#model/result.ts';
 
