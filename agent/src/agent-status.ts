@@ -10,6 +10,8 @@ import { readConntrackRoom, readFreeDisk } from '#agent/host/kernel-room.ts';
 import type { UnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import type { Identity } from '#agent/link/identity.ts';
+import type { PolicyIntake } from '#agent/policy/policy-intake.ts';
+import type { PolicySync } from '#agent/policy/policy-sync.ts';
 import {
   entryOf,
   type HostCondition,
@@ -23,8 +25,6 @@ import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages
 import { essentialText } from './essentials-record.ts';
 import type { EventLog } from './event-log.ts';
 import type { PanicFlag } from './panic-flag.ts';
-import type { PolicyIntake } from './policy-intake.ts';
-import type { PolicySync } from './policy-sync.ts';
 import type { SyncState } from './ports.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';

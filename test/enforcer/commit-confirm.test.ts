@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import pino from 'pino';
 import { expect, test } from 'vitest';
-import { createCommitConfirm } from '#agent/commit-confirm.ts';
+import { createCommitConfirm } from '#agent/policy/commit-confirm.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { hostRuleSet } from './rule-sets.ts';

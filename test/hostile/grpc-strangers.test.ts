@@ -3,7 +3,7 @@
 import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Identity } from '#agent/link/identity.ts';
-import { createPolicySync } from '#agent/policy-sync.ts';
+import { createPolicySync } from '#agent/policy/policy-sync.ts';
 import { type AdmissionLimits, admissionLimits } from '#control-plane/admission-limits.ts';
 import type { RefusedConnection } from '#control-plane/agent-listener.ts';
 import { limits } from '#wire/limits.ts';

@@ -2,8 +2,8 @@
 // own table had denied the agent. Nobody but our table; and nobody can hide that it has.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { readControlPlaneDenials } from '#agent/control-plane-denials.ts';
-import { tryWatched } from '#agent/watched-try.ts';
+import { readControlPlaneDenials } from '#agent/policy/control-plane-denials.ts';
+import { tryWatched } from '#agent/policy/watched-try.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { deniedRoom, deniedSets } from '#agent-core/table/denied-sets.ts';
 import type { Address, Family } from '#model/address.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { enroll } from '#agent/link/enroll.ts';
 import { openIdentity } from '#agent/link/identity.ts';
-import { createPolicySync } from '#agent/policy-sync.ts';
+import { createPolicySync } from '#agent/policy/policy-sync.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';

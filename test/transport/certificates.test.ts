@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { callUnary } from '#agent/link/control-plane-client.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
-import { createPolicySync } from '#agent/policy-sync.ts';
+import { createPolicySync } from '#agent/policy/policy-sync.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
 import { openClient } from '#agent/link/control-plane-client.ts';
 import type { Identity } from '#agent/link/identity.ts';
-import { createPolicySync, type PolicySync, type PolicySyncOptions } from '#agent/policy-sync.ts';
+import { createPolicySync, type PolicySync, type PolicySyncOptions } from '#agent/policy/policy-sync.ts';
 import type { ApplyOutcome, SyncState } from '#agent/ports.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { type Address, addressFromIpv4Number } from '#model/address.ts';

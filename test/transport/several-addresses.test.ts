@@ -9,7 +9,7 @@ import { parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts
 import type { ControlPlaneStanding } from '#agent/link/control-plane-list.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
-import { createPolicySync } from '#agent/policy-sync.ts';
+import { createPolicySync } from '#agent/policy/policy-sync.ts';
 import { startAgentServer } from '#control-plane/agent-service.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';

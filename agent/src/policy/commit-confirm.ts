@@ -15,10 +15,10 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ResumeOutcome, TableEnforcer } from '#agent/enforce/enforcer.ts';
+import type { ApplyOutcome, Enforcer } from '#agent/ports.ts';
 import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/table/lock-out.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import type { ApplyOutcome, Enforcer } from './ports.ts';
 import type { WatchedTry } from './watched-try.ts';
 
 export interface CommitConfirmOptions {

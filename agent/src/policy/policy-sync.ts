@@ -16,6 +16,7 @@ import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-j
 import type { Logger } from 'pino';
 import type { Identity } from '#agent/link/identity.ts';
 import { pushbackOf, withChance } from '#agent/link/pushback.ts';
+import type { ApplyOutcome, Enforcer, SyncState } from '#agent/ports.ts';
 import type { ConnectionStanding } from '#agent-core/host/host-problems.ts';
 import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
 import type { HostEvent } from '#model/host-event.ts';
@@ -35,7 +36,6 @@ import {
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { policySyncService } from '#wire/services.ts';
-import type { ApplyOutcome, Enforcer, SyncState } from './ports.ts';
 import type { RevisionProof } from './revision-proof.ts';
 
 export interface SyncTimes {
