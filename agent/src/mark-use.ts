@@ -2,8 +2,8 @@
 // who read the mark may route by it: so none is written while any rule of others uses our bits, unless the settings say otherwise. What
 // denies is stamped in any case.
 
+import type { StampSetting } from '#agent/settings/settings.ts';
 import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
-import type { StampSetting } from './settings.ts';
 import type { MarkUse } from './table-making.ts';
 
 export interface WatchedMarkUse extends MarkUse {

@@ -2,7 +2,7 @@
 
 import { createInterface } from 'node:readline';
 import { type HostAddresses, readHostAddresses } from '#agent/host/addresses.ts';
-import type { InterfaceSettings } from '#agent/settings.ts';
+import type { InterfaceSettings } from '#agent/settings/settings.ts';
 
 let before: HostAddresses | undefined;
 process.stdout.write('{"ready":true}\n');

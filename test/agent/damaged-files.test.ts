@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decodeLastGood } from '#agent/last-good-record.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
-import { readSettings } from '#agent/settings-files.ts';
+import { readSettings } from '#agent/settings/settings-files.ts';
 import { parseSettingsFile } from '#model/settings-text.ts';
 
 let directory: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { essentialText, noteEssentials } from '#agent/essentials-record.ts';
-import { parseSettings } from '#agent/settings-reader.ts';
+import { parseSettings } from '#agent/settings/settings-reader.ts';
 import { assertOk } from '#model/result.ts';
 
 let path: string;

@@ -10,7 +10,7 @@ import { createNames } from '#agent/dns/names.ts';
 import { encodeLearntNames } from '#agent/dns/names-file.ts';
 import { createOwedChange } from '#agent/enforce/owed-change.ts';
 import type { ApplyOutcome } from '#agent/ports.ts';
-import { defaultSettings } from '#agent/settings.ts';
+import { defaultSettings } from '#agent/settings/settings.ts';
 import type { Address } from '#model/address.ts';
 import { ok } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { parseSettings } from '#agent/settings-reader.ts';
+import { parseSettings } from '#agent/settings/settings-reader.ts';
 import { readSettings } from '#control-plane/settings.ts';
 import { listTrackedFiles, readText, root } from '#test/arch/sources.ts';
 import { programPath } from '#test/support/programs.ts';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { NamesStatus } from '#agent/dns/names.ts';
-import type { NameSettings } from '#agent/settings.ts';
+import type { NameSettings } from '#agent/settings/settings.ts';
 import type { Address } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';

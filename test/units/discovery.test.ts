@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openUnitCgroups, parseCgroupMount, parseOwnService, unitOf } from '#agent/host/cgroup-tree.ts';
 import { createUnitDiscovery } from '#agent/host/unit-discovery.ts';
-import { parseSettings } from '#agent/settings-reader.ts';
+import { parseSettings } from '#agent/settings/settings-reader.ts';
 import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
 import { unitSetName } from '#agent-core/table/systemd-unit-sets.ts';
 import { assertOk } from '#model/result.ts';

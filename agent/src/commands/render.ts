@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
+import { type AgentSettings, defaultSettings } from '#agent/settings/settings.ts';
+import { readSettings } from '#agent/settings/settings-files.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
-import { type AgentSettings, defaultSettings } from '../settings.ts';
-import { readSettings } from '../settings-files.ts';
 import { digestOf } from '../table-loader.ts';
 
 export interface RenderOptions {

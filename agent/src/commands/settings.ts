@@ -1,8 +1,8 @@
 // `segwall-agent settings`: what an agent started now would run with, setting by setting, and the file and line that says so; or all that is
 // wrong in its files. Reads them and nothing else.
 
+import { loadSettings, type SettingsPlace } from '#agent/settings/settings-files.ts';
 import { effectiveText, settingProblemText } from '#model/settings-file.ts';
-import { loadSettings, type SettingsPlace } from '../settings-files.ts';
 
 /** The exit code: 0, or 1 where an agent would not start with them. */
 export async function settingsCommand({ json, ...place }: SettingsPlace & { readonly json: boolean }): Promise<0 | 1> {

@@ -15,7 +15,7 @@ import type { Logger } from 'pino';
 import { isDiskError } from '#agent/fallback-directory.ts';
 import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
 import type { Nft } from '#agent/nft/nft.ts';
-import type { NameSettings } from '#agent/settings.ts';
+import type { NameSettings } from '#agent/settings/settings.ts';
 import { createSteadyClock } from '#agent/steady-clock.ts';
 import { readIfThere, writeWhole } from '#agent/whole-file.ts';
 import { type AnsweredAddress, readDnsAnswer } from '#agent-core/dns/dns-answer.ts';

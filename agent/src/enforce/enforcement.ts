@@ -20,7 +20,7 @@ import { createNft, type Nft } from '#agent/nft/nft.ts';
 import { openTableWatch } from '#agent/nft/notices.ts';
 import { readGeneration, readStateRule } from '#agent/nft/state-rule.ts';
 import type { PanicFlag } from '#agent/panic-flag.ts';
-import type { AgentSettings } from '#agent/settings.ts';
+import type { AgentSettings } from '#agent/settings/settings.ts';
 import type { StateDirectory } from '#agent/state-directory.ts';
 import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';

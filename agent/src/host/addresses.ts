@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
-import type { InterfaceSettings } from '#agent/settings.ts';
+import type { InterfaceSettings } from '#agent/settings/settings.ts';
 import {
   guestInterfaces,
   type HeldAddress,

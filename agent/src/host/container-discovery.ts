@@ -4,7 +4,7 @@
 
 import { closeSync, type FSWatcher, openSync, readSync, watch } from 'node:fs';
 import { join } from 'node:path';
-import type { ContainerSettings } from '#agent/settings.ts';
+import type { ContainerSettings } from '#agent/settings/settings.ts';
 import {
   type HostSide,
   judgeContainerAddresses,

@@ -2,7 +2,7 @@
 // changed, and every half minute in case it could not say so.
 
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
-import type { AgentSettings } from '#agent/settings.ts';
+import type { AgentSettings } from '#agent/settings/settings.ts';
 import type { Result } from '#model/result.ts';
 import { openAddressWatch } from './address-watch.ts';
 import { type HostAddresses, readHostAddresses } from './addresses.ts';

@@ -1,7 +1,7 @@
 // Which systemd services run on this host, for the control plane to register as workloads: off unless the host's settings say so. A
 // service once seen is told of for as long as the agent runs: one that restarts must not lose its rules.
 
-import type { UnitSettings } from '#agent/settings.ts';
+import type { UnitSettings } from '#agent/settings/settings.ts';
 import { type CgroupRoot, listSlices } from './cgroup-tree.ts';
 import { type UnitElsewhere, unitsElsewhere } from './unit-networks.ts';
 

@@ -13,7 +13,7 @@ import { decodeLastGood, encodeLastGood } from '#agent/last-good-record.ts';
 import { readIdentityFiles } from '#agent/link/identity-files.ts';
 import { readNewestLastGood } from '#agent/newest-last-good.ts';
 import { openPanicFlag } from '#agent/panic-flag.ts';
-import { readSettings } from '#agent/settings-files.ts';
+import { readSettings } from '#agent/settings/settings-files.ts';
 import { openStateDirectory } from '#agent/state-directory.ts';
 import { lockOwner } from '#agent/state-lock.ts';
 import { seal } from '#agent/whole-file.ts';

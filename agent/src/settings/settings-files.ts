@@ -3,6 +3,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { settingsPathsOf } from '#agent/package-paths.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import {
   dropInDirectory,
@@ -16,7 +17,6 @@ import {
   setsAnything,
   settingProblemText,
 } from '#model/settings-file.ts';
-import { settingsPathsOf } from './package-paths.ts';
 import type { AgentSettings } from './settings.ts';
 import { checkSettings, defaultKeys, settingName } from './settings-reader.ts';
 
