@@ -12,6 +12,9 @@ import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import type { Identity } from '#agent/link/identity.ts';
 import type { PolicyIntake } from '#agent/policy/policy-intake.ts';
 import type { PolicySync } from '#agent/policy/policy-sync.ts';
+import { essentialText } from '#agent/state/essentials-audit.ts';
+import type { EventLog } from '#agent/state/event-log.ts';
+import type { PanicFlag } from '#agent/state/panic-flag.ts';
 import {
   entryOf,
   type HostCondition,
@@ -22,9 +25,6 @@ import {
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
-import { essentialText } from './essentials-record.ts';
-import type { EventLog } from './event-log.ts';
-import type { PanicFlag } from './panic-flag.ts';
 import type { SyncState } from './ports.ts';
 import type { AgentStatusDocument } from './status.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';

@@ -46,17 +46,17 @@ import { createPolicySync, type PolicySync } from '#agent/policy/policy-sync.ts'
 import { openRevisionProof } from '#agent/policy/revision-proof.ts';
 import { tryWatched } from '#agent/policy/watched-try.ts';
 import type { AgentSettings } from '#agent/settings/settings.ts';
+import { noteEssentials } from '#agent/state/essentials-audit.ts';
+import { openEventLog } from '#agent/state/event-log.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { type AgentParts, reportedStatus, statusDocument } from './agent-status.ts';
 import { CommandError } from './command-error.ts';
-import { noteEssentials } from './essentials-record.ts';
-import { openEventLog } from './event-log.ts';
 import { createMemoryRelease } from './memory.ts';
-import { openPanicFlag } from './panic-flag.ts';
 import type { SyncState } from './ports.ts';
 import { openServiceManager } from './service-manager.ts';
-import type { StateDirectory } from './state-directory.ts';
 import { serveStatus } from './status.ts';
 import { agentVersion } from './version.ts';
 

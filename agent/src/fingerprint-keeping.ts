@@ -1,9 +1,9 @@
 // Keeps on disk what the kernel shows of our table while nobody but us has touched it, so that a later look can tell whether anyone did.
 // Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old loads again.
 
+import { placeOfTables } from '#agent/state/fingerprint-record.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import { stateText } from '#agent-core/table/table-state.ts';
-import { placeOfTables } from './fingerprint-record.ts';
 import type { Held } from './in-force.ts';
 import type { PolicySaving } from './policy-saving.ts';
 import { type Inspection, inspectTable } from './table-inspection.ts';

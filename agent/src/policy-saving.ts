@@ -3,11 +3,16 @@
 // missing on disk until it is there.
 
 import type { Logger } from 'pino';
-import { diskErrorText, isDiskError } from './fallback-directory.ts';
-import { type FingerprintRecord, forgetFingerprint, readFingerprint, writeFingerprint } from './fingerprint-record.ts';
-import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from './interim-last-good.ts';
-import { type NewestLastGood, readStored } from './newest-last-good.ts';
-import type { StateDirectory, LastGood as StoredLastGood } from './state-directory.ts';
+import {
+  type FingerprintRecord,
+  forgetFingerprint,
+  readFingerprint,
+  writeFingerprint,
+} from '#agent/state/fingerprint-record.ts';
+import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from '#agent/state/last-good-in-run.ts';
+import { type NewestLastGood, readStored } from '#agent/state/read-last-good.ts';
+import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
+import type { StateDirectory, LastGood as StoredLastGood } from '#agent/state/state-directory.ts';
 
 /** How soon what could not be written is tried again. */
 const writeAgainMs = 10_000;

@@ -2,8 +2,8 @@
 // command is imported only when it is called.
 
 import { Command, Option } from 'commander';
+import { packageStateDirectory } from '#agent/state/package-paths.ts';
 import { logLevels } from './log-levels.ts';
-import { packageStateDirectory } from './package-paths.ts';
 import { agentVersion } from './version.ts';
 
 /** `finish` hears the exit code of a command that ends as it should. */

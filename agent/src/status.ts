@@ -7,11 +7,11 @@ import { basename, dirname, join } from 'node:path';
 import type { NamesStatus } from '#agent/dns/names.ts';
 import type { FlowsStatus } from '#agent/flows/flow-pipeline.ts';
 import type { ControlPlaneStanding } from '#agent/link/control-plane-list.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from '#agent/state/run-directory.ts';
 import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
 
 /** One quarantine that holds on this host: of the workload `name`, and of what is inside of it. */
 export interface QuarantineStatus {

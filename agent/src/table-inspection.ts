@@ -4,10 +4,10 @@
 // `as-left`: nobody touched it. `touched`: somebody did. `unsettled`: the agent ended before it had listed its last change, or another
 // nft lists now, so that only a load tells. `nothing`: nothing of ours stood here, nor should it.
 
+import { type FingerprintRecord, placeOfTables } from '#agent/state/fingerprint-record.ts';
 import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { parseTableState, stateText, type TableState } from '#agent-core/table/table-state.ts';
-import { type FingerprintRecord, placeOfTables } from './fingerprint-record.ts';
 import { fingerprintOf, type TableLoader } from './table-loader.ts';
 
 export interface Inspection {

@@ -2,6 +2,9 @@
 // loads that otherwise; and what it knows nothing of it leaves alone. Says what someone else changed meanwhile.
 
 import { explainRefusal } from '#agent/nft/nft-refusal.ts';
+import type { LastGoodRecord } from '#agent/state/last-good-codec.ts';
+import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
@@ -9,11 +12,8 @@ import type { Table } from '#agent-core/table/table.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import type { FingerprintKeeping } from './fingerprint-keeping.ts';
 import type { Held } from './in-force.ts';
-import type { LastGoodRecord } from './last-good-record.ts';
 import { type MarkEpochs, misreadBits } from './mark-epochs.ts';
-import { readNewestLastGood } from './newest-last-good.ts';
 import type { PolicySaving } from './policy-saving.ts';
-import type { StateDirectory } from './state-directory.ts';
 import { type Inspection, whatWasTouched } from './table-inspection.ts';
 import { digestOf, type TableLoader } from './table-loader.ts';
 import type { TableMaking } from './table-making.ts';

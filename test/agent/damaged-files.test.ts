@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { decodeLastGood } from '#agent/last-good-record.ts';
-import { openPanicFlag } from '#agent/panic-flag.ts';
 import { readSettings } from '#agent/settings/settings-files.ts';
+import { decodeLastGood } from '#agent/state/last-good-codec.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import { parseSettingsFile } from '#model/settings-text.ts';
 
 let directory: string;

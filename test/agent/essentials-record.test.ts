@@ -4,8 +4,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { essentialText, noteEssentials } from '#agent/essentials-record.ts';
 import { parseSettings } from '#agent/settings/settings-reader.ts';
+import { essentialText, noteEssentials } from '#agent/state/essentials-audit.ts';
 import { assertOk } from '#model/result.ts';
 
 let path: string;

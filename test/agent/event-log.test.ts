@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openEventLog } from '#agent/event-log.ts';
+import { openEventLog } from '#agent/state/event-log.ts';
 
 let path: string;
 let clock = 1_800_000_000_000;

@@ -15,12 +15,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { fallbackDirectory, makeFallbackDirectory } from '#agent/fallback-directory.ts';
-import { digestOfLastGood, writeInterimLastGood } from '#agent/interim-last-good.ts';
-import { decodeLastGood, encodeLastGood } from '#agent/last-good-record.ts';
-import { readNewestLastGood } from '#agent/newest-last-good.ts';
-import { openPanicFlag } from '#agent/panic-flag.ts';
-import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
+import { decodeLastGood, encodeLastGood } from '#agent/state/last-good-codec.ts';
+import { digestOfLastGood, writeInterimLastGood } from '#agent/state/last-good-in-run.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import { fallbackDirectory, makeFallbackDirectory } from '#agent/state/run-directory.ts';
+import { openStateDirectory, type StateDirectory } from '#agent/state/state-directory.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -6,7 +6,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 
 /** The disk: steps until the cut, and what would be lost of which file. */
 const disk = vi.hoisted(() => ({ stepsLeft: Number.POSITIVE_INFINITY, steps: 0, unsynced: new Map<string, number>() }));

@@ -4,10 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { settingsPathsOf } from '#agent/package-paths.ts';
 import { type AgentSettings, defaultSettings } from '#agent/settings/settings.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
 import { checkSettings, defaultKeys } from '#agent/settings/settings-reader.ts';
+import { settingsPathsOf } from '#agent/state/package-paths.ts';
 import { effectiveText, settingProblemText } from '#model/settings-file.ts';
 
 function write(files: Readonly<Record<string, string>>): string {

@@ -6,8 +6,8 @@ import { copyFile, mkdtemp, readdir, readFile, rename, rm, stat, truncate, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { openStateDirectory, type StateDirectory } from '#agent/state-directory.ts';
-import { acquireStateLock, lockOwner } from '#agent/state-lock.ts';
+import { openStateDirectory, type StateDirectory } from '#agent/state/state-directory.ts';
+import { acquireStateLock, lockOwner } from '#agent/state/state-lock.ts';
 import { millis } from '#model/time.ts';
 import { waitFor } from '#test/support/wait.ts';
 
@@ -128,7 +128,7 @@ describe('the lock', () => {
     const child = spawn(process.execPath, [
       '--input-type=module',
       '-e',
-      `import { acquireStateLock } from '#agent/state-lock.ts'; acquireStateLock(${JSON.stringify(state.lockPath)}); console.log('locked'); setInterval(() => {}, 1000);`,
+      `import { acquireStateLock } from '#agent/state/state-lock.ts'; acquireStateLock(${JSON.stringify(state.lockPath)}); console.log('locked'); setInterval(() => {}, 1000);`,
     ]);
     await new Promise((resolve) => child.stdout.once('data', resolve));
     expect(acquireStateLock(state.lockPath).ok).toBe(false);
@@ -139,7 +139,7 @@ describe('the lock', () => {
   });
 
   test('of a process that was killed and that nobody has waited for is stale', async () => {
-    const script = `import { acquireStateLock } from '#agent/state-lock.ts'; acquireStateLock(${JSON.stringify(state.lockPath)}); console.log(process.pid); setInterval(() => {}, 1000);`;
+    const script = `import { acquireStateLock } from '#agent/state/state-lock.ts'; acquireStateLock(${JSON.stringify(state.lockPath)}); console.log(process.pid); setInterval(() => {}, 1000);`;
     // What becomes the parent never waits.
     const parent = spawn('sh', ['-c', '"$0" --input-type=module -e "$1" & exec sleep 600', process.execPath, script]);
     onTestFinished(() => void parent.kill('SIGKILL'));

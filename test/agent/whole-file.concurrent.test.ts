@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { writeWhole } from '#agent/whole-file.ts';
+import { writeWhole } from '#agent/state/durable-file.ts';
 
 test('writes of one file at once come after one another, and the last asked is the one that stays', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'segwall-whole-'));

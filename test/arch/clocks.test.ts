@@ -18,7 +18,7 @@ const readers: Readonly<Record<string, string>> = {
     'grpc-js takes a deadline by this clock, makes it a span at once, and times that by a timer',
   'agent/src/link/control-plane-list.ts': told,
   'agent/src/link/enroll.ts': 'told to the control plane, which compares the two clocks',
-  'agent/src/event-log.ts': told,
+  'agent/src/state/event-log.ts': told,
   'agent/src/flows/flow-collection.ts': 'instants of flows, and of the boot, which only this clock knows',
   'agent/src/flows/flow-pipeline.ts': 'a number that grows from one start to the next',
   'agent/src/link/identity.ts': 'a certificate’s validity is by this clock',

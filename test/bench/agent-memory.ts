@@ -5,7 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readIfThere } from '#agent/whole-file.ts';
+import { readIfThere } from '#agent/state/durable-file.ts';
 import { type Fleet, repository, startFleet, writePolicy } from '#test/support/fleet.ts';
 import { createLab, insideNamespace, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';

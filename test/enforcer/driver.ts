@@ -11,7 +11,7 @@ import { createElementSocket } from '#agent/nft/element-socket.ts';
 import { createNft } from '#agent/nft/nft.ts';
 import { openTableWatch } from '#agent/nft/notices.ts';
 import { readGeneration, readStateRule } from '#agent/nft/state-rule.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { createUnitWatch } from '#agent/unit-watch.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { assertOk, err } from '#model/result.ts';

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createMarkEpochs } from '#agent/mark-epochs.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import { assertOk, err, ok } from '#model/result.ts';
 import { createFakeNft } from '#test/support/fake-nft.ts';

@@ -9,7 +9,7 @@ import { pino } from 'pino';
 import { expect, test } from 'vitest';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createSignOfLife } from '#agent/link/sign-of-life.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import type { DeniedCount } from '#agent-core/table/denied-sets.ts';

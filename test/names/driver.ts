@@ -10,7 +10,7 @@ import { createNames } from '#agent/dns/names.ts';
 import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createNft, type Nft } from '#agent/nft/nft.ts';
 import type { NameSettings } from '#agent/settings/settings.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { assertOk, err } from '#model/result.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { loadQueueTarget } from './queue-target.ts';

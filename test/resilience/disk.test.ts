@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { fallbackDirectory } from '#agent/fallback-directory.ts';
+import { fallbackDirectory } from '#agent/state/run-directory.ts';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';

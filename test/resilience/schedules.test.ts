@@ -6,7 +6,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { seal, unseal } from '#agent/whole-file.ts';
+import { seal, unseal } from '#agent/state/durable-file.ts';
 import { assertOk } from '#model/result.ts';
 import { startTraffic, type Traffic } from '#test/dataplane/traffic.ts';
 import { type Fleet, type FleetAgent, startFleet, writePolicy } from '#test/support/fleet.ts';

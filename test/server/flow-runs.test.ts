@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, onTestFinished, test } from 'vitest';
 import { type FlowSpool, openFlowSpool } from '#agent/flows/flow-spool.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';

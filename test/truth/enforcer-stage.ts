@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
 import type { Nft } from '#agent/nft/nft.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { parseDeniedSets } from '#agent-core/table/denied-sets.ts';
 import { err, ok } from '#model/result.ts';

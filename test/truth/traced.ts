@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 import type { Address } from '#model/address.ts';

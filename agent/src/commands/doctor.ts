@@ -9,13 +9,13 @@ import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { certificateTimes, type IdentityFiles, readIdentityFiles } from '#agent/link/identity-files.ts';
 import { createNft } from '#agent/nft/nft.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
+import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host/host-problems.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
-import { readNewestLastGood } from '../newest-last-good.ts';
-import { openStateDirectory } from '../state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 
 interface Check {

@@ -8,19 +8,19 @@ import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { nftOfEmptyNamespace } from '#agent/host/empty-namespace.ts';
 import { createNft, type Nft } from '#agent/nft/nft.ts';
 import { explainRefusal } from '#agent/nft/nft-refusal.ts';
+import { writeWhole } from '#agent/state/durable-file.ts';
+import type { LastGoodRecord } from '#agent/state/last-good-codec.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { CommandError } from '../command-error.ts';
-import { diskErrorText, isDiskError } from '../fallback-directory.ts';
-import type { LastGoodRecord } from '../last-good-record.ts';
-import { readNewestLastGood } from '../newest-last-good.ts';
-import { openPanicFlag } from '../panic-flag.ts';
-import { openStateDirectory } from '../state-directory.ts';
 import { digestOf, listingFlags } from '../table-loader.ts';
 import { readUnitDropIns } from '../unit-drop-ins.ts';
-import { writeWhole } from '../whole-file.ts';
 
 /** In the state directory. */
 export const keptRulesFile = 'kept-rules.nft';

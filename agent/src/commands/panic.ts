@@ -4,14 +4,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { createNft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
+import { openEventLog } from '#agent/state/event-log.ts';
+import { forgetFingerprint } from '#agent/state/fingerprint-record.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
+import { lockOwner } from '#agent/state/state-lock.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
-import { openEventLog } from '../event-log.ts';
-import { forgetFingerprint } from '../fingerprint-record.ts';
-import { openPanicFlag } from '../panic-flag.ts';
-import { openStateDirectory } from '../state-directory.ts';
-import { lockOwner } from '../state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 import { assertStateDirectory } from './state-argument.ts';
 

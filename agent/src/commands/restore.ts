@@ -13,16 +13,16 @@ import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { createNft } from '#agent/nft/nft.ts';
 import { readStateRule } from '#agent/nft/state-rule.ts';
 import { defaultSettings, namesMost } from '#agent/settings/settings.ts';
+import { openEventLog } from '#agent/state/event-log.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import { isDiskError } from '#agent/state/run-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
+import { acquireStateLock, type StateLock } from '#agent/state/state-lock.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
-import { openEventLog } from '../event-log.ts';
-import { isDiskError } from '../fallback-directory.ts';
 import { createAgentLog } from '../log.ts';
-import { readNewestLastGood } from '../newest-last-good.ts';
-import { openPanicFlag } from '../panic-flag.ts';
-import { openStateDirectory } from '../state-directory.ts';
-import { acquireStateLock, type StateLock } from '../state-lock.ts';
 import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {

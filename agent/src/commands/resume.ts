@@ -2,11 +2,11 @@
 // if that cuts it off from its control plane; without an agent, the last good revision is loaded here.
 
 import { setTimeout } from 'node:timers/promises';
+import { openEventLog } from '#agent/state/event-log.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
+import { lockOwner } from '#agent/state/state-lock.ts';
 import { CommandError } from '../command-error.ts';
-import { openEventLog } from '../event-log.ts';
-import { openPanicFlag } from '../panic-flag.ts';
-import { openStateDirectory } from '../state-directory.ts';
-import { lockOwner } from '../state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 import { restoreCommand } from './restore.ts';
 

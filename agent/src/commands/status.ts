@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs';
 import { readIdentityFiles } from '#agent/link/identity-files.ts';
-import { readNewestLastGood } from '../newest-last-good.ts';
-import { openPanicFlag } from '../panic-flag.ts';
-import { openStateDirectory } from '../state-directory.ts';
+import { openPanicFlag } from '#agent/state/panic-flag.ts';
+import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '../status.ts';
 import { modesOf, quarantinesOf, statusRows } from '../status-view.ts';
 

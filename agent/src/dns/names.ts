@@ -12,12 +12,12 @@
 
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { isDiskError } from '#agent/fallback-directory.ts';
 import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
 import type { Nft } from '#agent/nft/nft.ts';
 import type { NameSettings } from '#agent/settings/settings.ts';
+import { readIfThere, writeWhole } from '#agent/state/durable-file.ts';
+import { isDiskError } from '#agent/state/run-directory.ts';
 import { createSteadyClock } from '#agent/steady-clock.ts';
-import { readIfThere, writeWhole } from '#agent/whole-file.ts';
 import { type AnsweredAddress, readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
 import { DnsExchanges } from '#agent-core/dns/dns-exchanges.ts';
 import { readPacket } from '#agent-core/dns/ip-packet.ts';

@@ -3,7 +3,7 @@
 // without a look at the flag, so that is soon enough.
 
 import { type FSWatcher, watch } from 'node:fs';
-import { flagName, type PanicFlag } from '#agent/panic-flag.ts';
+import { flagName, type PanicFlag } from '#agent/state/panic-flag.ts';
 
 const lookEveryMs = 5000;
 const lookUnwatchedEveryMs = 1000;

@@ -4,13 +4,13 @@
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { join } from 'node:path';
+import { readIfThere, seal, unseal, writeWhole } from '#agent/state/durable-file.ts';
 import {
   isDiskError,
   makeFallbackDirectory,
   removeIfPossible,
   trustedFallbackDirectory,
-} from '#agent/fallback-directory.ts';
-import { readIfThere, seal, unseal, writeWhole } from '#agent/whole-file.ts';
+} from '#agent/state/run-directory.ts';
 import {
   type ClockReading,
   heardInstant,

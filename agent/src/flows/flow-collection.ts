@@ -12,7 +12,7 @@ import {
 } from '#agent/conntrack/conntrack-source.ts';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { FlowSettings } from '#agent/settings/settings.ts';
-import type { StateDirectory } from '#agent/state-directory.ts';
+import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';
 import { type DenialCounts, UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';

@@ -9,7 +9,7 @@ import type { HostAddresses } from '#agent/host/addresses.ts';
 import type { Identity } from '#agent/link/identity.ts';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { AgentSettings } from '#agent/settings/settings.ts';
-import type { StateDirectory } from '#agent/state-directory.ts';
+import type { StateDirectory } from '#agent/state/state-directory.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { attributionOf } from './attribution.ts';

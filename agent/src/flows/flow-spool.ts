@@ -5,9 +5,9 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDiskError, removeIfPossible } from '#agent/fallback-directory.ts';
-import type { FlowProgress, StateDirectory } from '#agent/state-directory.ts';
-import { readIfThere, seal, unseal, writeWhole } from '#agent/whole-file.ts';
+import { readIfThere, seal, unseal, writeWhole } from '#agent/state/durable-file.ts';
+import { isDiskError, removeIfPossible } from '#agent/state/run-directory.ts';
+import type { FlowProgress, StateDirectory } from '#agent/state/state-directory.ts';
 import type { DenialCounts } from '#agent-core/flows/unrecorded-denials.ts';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';

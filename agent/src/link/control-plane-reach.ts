@@ -5,8 +5,8 @@
 import { lookup } from 'node:dns/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { isDiskError } from '#agent/fallback-directory.ts';
-import { readIfThere, writeWhole } from '#agent/whole-file.ts';
+import { readIfThere, writeWhole } from '#agent/state/durable-file.ts';
+import { isDiskError } from '#agent/state/run-directory.ts';
 import { type KeptAddresses, keepAddresses } from '#agent-core/addresses/kept-addresses.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
 import { type Address, parseAddress } from '#model/address.ts';

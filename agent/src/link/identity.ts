@@ -8,7 +8,7 @@
 import { X509Certificate } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { diskErrorText, isDiskError } from '#agent/fallback-directory.ts';
+import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import {
   isRenewalDue,
   type MoveState,

@@ -2,7 +2,7 @@
 // whose store was put back from an older copy learns from it that it is behind, before it undoes what came since.
 
 import { join } from 'node:path';
-import { readIfThere, seal, unseal, writeWhole } from '#agent/whole-file.ts';
+import { readIfThere, seal, unseal, writeWhole } from '#agent/state/durable-file.ts';
 
 export interface RevisionProof {
   current(): Uint8Array | undefined;

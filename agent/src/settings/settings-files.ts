@@ -3,7 +3,7 @@
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { settingsPathsOf } from '#agent/package-paths.ts';
+import { settingsPathsOf } from '#agent/state/package-paths.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import {
   dropInDirectory,

@@ -7,7 +7,7 @@ import { createEnforcer } from '#agent/enforce/enforcer.ts';
 import { createElementSocket } from '#agent/nft/element-socket.ts';
 import { createNft } from '#agent/nft/nft.ts';
 import { readStateRule } from '#agent/nft/state-rule.ts';
-import { openStateDirectory } from '#agent/state-directory.ts';
+import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { assertOk, ok } from '#model/result.ts';
 import { applyRuleSetDelta, diffRuleSets } from '#model/rule-set-delta.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

@@ -7,7 +7,7 @@ import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync }
 import { basename, dirname, join } from 'node:path';
 import { fileLock, lastErrno } from '#agent/netlink/libc.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory } from './run-directory.ts';
 
 export interface StateLock {
   release(): void;

@@ -7,12 +7,7 @@ import { dirname, join } from 'node:path';
 import { latestInstant } from '#model/counts.ts';
 import type { Panic } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
-import {
-  fallbackDirectory,
-  isDiskError,
-  makeFallbackDirectory,
-  trustedFallbackDirectory,
-} from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory, trustedFallbackDirectory } from './run-directory.ts';
 
 export interface PanicFlag {
   /** The folder in which it is raised, unless its disk cannot be written. */

@@ -4,8 +4,8 @@
 import { readFileSync, readlinkSync, unlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isDiskError } from './fallback-directory.ts';
-import { writeWhole } from './whole-file.ts';
+import { writeWhole } from './durable-file.ts';
+import { isDiskError } from './run-directory.ts';
 
 export interface FingerprintRecord {
   /** The words of the state rule. */

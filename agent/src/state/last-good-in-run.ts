@@ -7,9 +7,9 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
-import { makeFallbackDirectory, removeIfPossible, trustedFallbackDirectory } from './fallback-directory.ts';
+import { readIfThere, seal, unseal, writeWhole } from './durable-file.ts';
+import { makeFallbackDirectory, removeIfPossible, trustedFallbackDirectory } from './run-directory.ts';
 import type { LastGood } from './state-directory.ts';
-import { readIfThere, seal, unseal, writeWhole } from './whole-file.ts';
 
 export interface InterimLastGood {
   readonly bytes: Uint8Array;

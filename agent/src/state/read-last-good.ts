@@ -3,9 +3,9 @@
 // an older one again. Where the disk holds something else by now, the higher revision wins, and at one revision the disk.
 
 import { ok, type Result } from '#model/result.ts';
-import { diskErrorText, isDiskError } from './fallback-directory.ts';
-import { digestOfLastGood, readInterimLastGood } from './interim-last-good.ts';
-import { decodeLastGood, type LastGoodRecord } from './last-good-record.ts';
+import { decodeLastGood, type LastGoodRecord } from './last-good-codec.ts';
+import { digestOfLastGood, readInterimLastGood } from './last-good-in-run.ts';
+import { diskErrorText, isDiskError } from './run-directory.ts';
 import type { LastGood, StateDirectory } from './state-directory.ts';
 
 /** `none`: never had a policy. `damaged`: had one, and nothing whole is left. `problem`: what was passed over on the way here. */

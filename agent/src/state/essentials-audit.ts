@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { rangeCidrs } from '#model/address-range.ts';
 import type { EssentialEntry, SocketOwner } from '#model/rule-set.ts';
 import { serviceTermText } from '#model/service.ts';
+import { readIfThere, writeWhole } from './durable-file.ts';
 import type { EventLog } from './event-log.ts';
-import { isDiskError } from './fallback-directory.ts';
-import { readIfThere, writeWhole } from './whole-file.ts';
+import { isDiskError } from './run-directory.ts';
 
 /** "ssh-admin: inbound tcp/22 from 10.0.0.0/8" */
 export function essentialText({ name, direction, peers, services, owner }: EssentialEntry): string {

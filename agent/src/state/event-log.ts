@@ -15,7 +15,7 @@ import {
 import { basename, join } from 'node:path';
 import { type HostEvent, type HostEventKind, hostEventKinds } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
-import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './fallback-directory.ts';
+import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './run-directory.ts';
 
 export interface EventLog {
   record(kind: HostEventKind, details: ReadonlyMap<string, string>): void;

@@ -7,8 +7,8 @@ import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type DenialCounts, noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { isDiskError } from './fallback-directory.ts';
-import { readIfThere, seal, syncFolder, unseal, writeWhole } from './whole-file.ts';
+import { readIfThere, seal, syncFolder, unseal, writeWhole } from './durable-file.ts';
+import { isDiskError } from './run-directory.ts';
 
 /**
  * `none`: this host never had a policy. `found` with a `problem`: the newest file was damaged and this is the one before it.
