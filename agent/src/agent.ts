@@ -50,14 +50,14 @@ import { noteEssentials } from '#agent/state/essentials-audit.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
+import { type AgentParts, reportedStatus, statusDocument } from '#agent/status/agent-status.ts';
+import { serveStatus } from '#agent/status/status-socket.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import { type AgentParts, reportedStatus, statusDocument } from './agent-status.ts';
 import { CommandError } from './command-error.ts';
 import { createMemoryRelease } from './memory.ts';
 import type { SyncState } from './ports.ts';
 import { openServiceManager } from './service-manager.ts';
-import { serveStatus } from './status.ts';
 import { agentVersion } from './version.ts';
 
 export interface AgentOptions {

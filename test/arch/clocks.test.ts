@@ -8,7 +8,7 @@ const told = 'an instant that is told or stored, and measured against nothing';
 
 /** Files that read the clock on the wall. */
 const readers: Readonly<Record<string, string>> = {
-  'agent/src/agent-status.ts':
+  'agent/src/status/agent-status.ts':
     'a certificate’s validity is by this clock, which the control plane is told and compares with its own',
   'agent/src/agent.ts': told,
   'agent/src/commands/doctor.ts': 'a certificate’s validity is by this clock',

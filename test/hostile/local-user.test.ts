@@ -12,7 +12,7 @@ import { openEventLog } from '#agent/state/event-log.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { acquireStateLock } from '#agent/state/state-lock.ts';
-import { serveStatus } from '#agent/status.ts';
+import { serveStatus } from '#agent/status/status-socket.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 

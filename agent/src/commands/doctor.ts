@@ -11,12 +11,12 @@ import { createNft } from '#agent/nft/nft.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
 import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
+import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host/host-problems.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
-import { type AgentStatusDocument, askStatus } from '../status.ts';
 
 interface Check {
   readonly name: string;

@@ -9,10 +9,10 @@ import { forgetFingerprint } from '#agent/state/fingerprint-record.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
+import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { millis } from '#model/time.ts';
 import { CommandError } from '../command-error.ts';
-import { type AgentStatusDocument, askStatus } from '../status.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface PanicOptions {

@@ -5,8 +5,8 @@ import { readIdentityFiles } from '#agent/link/identity-files.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
-import { type AgentStatusDocument, askStatus } from '../status.ts';
-import { modesOf, quarantinesOf, statusRows } from '../status-view.ts';
+import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
+import { modesOf, quarantinesOf, statusRows } from '#agent/status/status-view.ts';
 
 /** The exit code: 0, or 3 where no agent answers. */
 export async function statusCommand(options: { readonly state: string; readonly json: boolean }): Promise<0 | 3> {

@@ -6,7 +6,7 @@ import { type AddressRange, rangeCidrs, rangeText } from '#model/address-range.t
 import type { HostRuleSet, Peers } from '#model/rule-set.ts';
 import { type EnforcementMode, enforcementModes } from '#model/verdict.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import type { AgentStatusDocument, QuarantineStatus } from './status.ts';
+import type { AgentStatusDocument, QuarantineStatus } from './status-socket.ts';
 
 /** `open`: the host never had a policy, has none for itself, or was opened (give no rule set then). */
 export function modesOf(ruleSet: HostRuleSet | undefined): Pick<AgentStatusDocument, 'mode' | 'modes'> {

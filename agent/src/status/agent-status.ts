@@ -12,9 +12,11 @@ import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import type { Identity } from '#agent/link/identity.ts';
 import type { PolicyIntake } from '#agent/policy/policy-intake.ts';
 import type { PolicySync } from '#agent/policy/policy-sync.ts';
+import type { SyncState } from '#agent/ports.ts';
 import { essentialText } from '#agent/state/essentials-audit.ts';
 import type { EventLog } from '#agent/state/event-log.ts';
 import type { PanicFlag } from '#agent/state/panic-flag.ts';
+import { agentVersion } from '#agent/version.ts';
 import {
   entryOf,
   type HostCondition,
@@ -25,10 +27,8 @@ import {
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
-import type { SyncState } from './ports.ts';
-import type { AgentStatusDocument } from './status.ts';
+import type { AgentStatusDocument } from './status-socket.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
-import { agentVersion } from './version.ts';
 
 export interface AgentParts {
   readonly discovery: UnitDiscovery;
