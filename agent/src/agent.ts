@@ -52,11 +52,11 @@ import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { type AgentParts, reportedStatus, statusDocument } from '#agent/status/agent-status.ts';
 import { serveStatus } from '#agent/status/status-socket.ts';
+import type { SyncState } from '#agent/table/apply-outcome.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { CommandError } from './command-error.ts';
 import { createMemoryRelease } from './memory.ts';
-import type { SyncState } from './ports.ts';
 import { openServiceManager } from './service-manager.ts';
 import { agentVersion } from './version.ts';
 

@@ -34,7 +34,7 @@ const readers: Readonly<Record<string, string>> = {
   'control-plane/src/server.ts': 'the clock that is handed on',
   'control-plane/src/main.ts': told,
   'agent/src/enforce/policy-clock.ts': 'rules begin and end by this clock',
-  'agent/src/table-making.ts': 'rules begin and end by this clock',
+  'agent/src/table/make.ts': 'rules begin and end by this clock',
 };
 
 /** Lines that compare or subtract it, or a clock that is handed on under the name of `now`. */

@@ -45,7 +45,7 @@ describe('the import table goes red when', () => {
     [
       'the control plane imports the agent',
       'control-plane/src/mutant.ts',
-      "import type { Enforcer } from '#agent/ports.ts';",
+      "import type { Enforcer } from '#agent/table/apply-outcome.ts';",
       /may not import agent\/src/,
     ],
     [
@@ -57,7 +57,7 @@ describe('the import table goes red when', () => {
     [
       'the model imports upwards',
       'proto/model/label.ts',
-      "import type { Enforcer } from '#agent/ports.ts';",
+      "import type { Enforcer } from '#agent/table/apply-outcome.ts';",
       /proto\/model may not import agent\/src/,
     ],
     [
@@ -87,13 +87,13 @@ describe('the import table goes red when', () => {
     [
       'a test leaves its folder by dots',
       'test/arch/mutant.ts',
-      "import type { Enforcer } from '../../agent/src/ports.ts';",
+      "import type { Enforcer } from '#agent/table/apply-outcome.ts';",
       /leaves test/,
     ],
     [
       'an import over several lines is forbidden',
       'agent/core/mutant.ts',
-      "import {\n  type A,\n  b,\n} from '#agent/ports.ts';",
+      "import {\n  type A,\n  b,\n} from '#agent/table/apply-outcome.ts';",
       /agent\/core may not import agent\/src/,
     ],
     [

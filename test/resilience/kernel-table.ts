@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { unseal } from '#agent/state/durable-file.ts';
 import { decodeLastGood } from '#agent/state/last-good-codec.ts';
-import { digestOf } from '#agent/table-loader.ts';
+import { digestOf } from '#agent/table/loader.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { parseTableState } from '#agent-core/table/table-state.ts';

@@ -7,7 +7,7 @@ import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
 import { createPolicySync } from '#agent/policy/policy-sync.ts';
-import type { ApplyOutcome, FlowReporter } from '#agent/ports.ts';
+import type { ApplyOutcome, FlowReporter } from '#agent/table/apply-outcome.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

@@ -6,12 +6,12 @@ import { parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { type AgentSettings, defaultSettings } from '#agent/settings/settings.ts';
 import { readSettings } from '#agent/settings/settings-files.ts';
+import { digestOf } from '#agent/table/loader.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 import { CommandError } from '../command-error.ts';
-import { digestOf } from '../table-loader.ts';
 
 export interface RenderOptions {
   /** A file with an encoded snapshot, or "-" for standard input. */

@@ -11,25 +11,25 @@
 // cannot be written stops nothing: what is in force then is kept under /run, which is said until it is on disk.
 
 import type { Logger } from 'pino';
-import { createDecisionNames } from '#agent/decision-names.ts';
-import { createFingerprintKeeping } from '#agent/fingerprint-keeping.ts';
-import type { Held, InForce } from '#agent/in-force.ts';
-import { createMarkEpochs } from '#agent/mark-epochs.ts';
 import type { ElementSocket } from '#agent/nft/element-socket.ts';
 import type { Nft } from '#agent/nft/nft.ts';
-import { createPolicySaving, type LastGood } from '#agent/policy-saving.ts';
-import type { ApplyOutcome, Enforcer } from '#agent/ports.ts';
 import { encodeLastGood } from '#agent/state/last-good-codec.ts';
 import type { PanicFlag } from '#agent/state/panic-flag.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
-import { createTableChange } from '#agent/table-change.ts';
-import { createTableLoader } from '#agent/table-loader.ts';
-import { createTableMaking, type Judged, type TableMakingOptions } from '#agent/table-making.ts';
-import type { RepairOutcome } from '#agent/table-repair.ts';
-import { createTableRepair } from '#agent/table-repair.ts';
-import { createTableStart, type StartOutcome } from '#agent/table-start.ts';
+import type { ApplyOutcome, Enforcer } from '#agent/table/apply-outcome.ts';
+import { createTableChange } from '#agent/table/change.ts';
+import { createDecisionNames } from '#agent/table/decision-names.ts';
+import { createMarkEpochs } from '#agent/table/epochs.ts';
+import { createFingerprintKeeping } from '#agent/table/fingerprint.ts';
+import type { Held, InForce } from '#agent/table/in-force.ts';
+import { createTableLoader } from '#agent/table/loader.ts';
+import { createTableMaking, type Judged, type TableMakingOptions } from '#agent/table/make.ts';
+import type { RepairOutcome } from '#agent/table/repair.ts';
+import { createTableRepair } from '#agent/table/repair.ts';
+import { createPolicySaving, type LastGood } from '#agent/table/save-last-good.ts';
+import { createTableStart, type StartOutcome } from '#agent/table/start.ts';
+import { createUnitUpkeep } from '#agent/table/unit-upkeep.ts';
 import { createUnitPlacer } from '#agent/unit-placer.ts';
-import { createUnitUpkeep } from '#agent/unit-upkeep.ts';
 import type { UnitWatch } from '#agent/unit-watch.ts';
 import type { Decision } from '#agent-core/judge/decision.ts';
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';

@@ -2,7 +2,7 @@
 // and made again until it is taken, since nobody asks twice.
 
 import type { Logger } from 'pino';
-import type { ApplyOutcome } from '#agent/ports.ts';
+import type { ApplyOutcome } from '#agent/table/apply-outcome.ts';
 
 export interface OwedChange {
   /** Something changed. Resolves when it was tried; rejects as `make` does. */

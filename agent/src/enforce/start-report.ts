@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 
 import type { EventLog } from '#agent/state/event-log.ts';
-import type { StartOutcome } from '#agent/table-start.ts';
+import type { StartOutcome } from '#agent/table/start.ts';
 import { tamperingWhileAway } from './tamper-guard.ts';
 
 export function reportStart(

@@ -6,7 +6,7 @@
 
 import type { Logger } from 'pino';
 import type { ForeignChange } from '#agent/nft/notices.ts';
-import type { RepairOutcome } from '#agent/table-repair.ts';
+import type { RepairOutcome } from '#agent/table/repair.ts';
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;

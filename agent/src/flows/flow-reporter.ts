@@ -4,7 +4,7 @@
 import { callUnary } from '#agent/link/control-plane-client.ts';
 import type { Identity } from '#agent/link/identity.ts';
 import { pushbackOf } from '#agent/link/pushback.ts';
-import type { FlowReporter, ReportFailure } from '#agent/ports.ts';
+import type { FlowReporter, ReportFailure } from '#agent/table/apply-outcome.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { err, type Result } from '#model/result.ts';
 import { decodeFlowReceipt, encodeFlowBatch } from '#wire/flow-batch.ts';

@@ -3,7 +3,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { withChance } from '#agent/link/pushback.ts';
-import type { FlowReporter } from '#agent/ports.ts';
+import type { FlowReporter } from '#agent/table/apply-outcome.ts';
 import { addCounts } from '#model/counts.ts';
 import type { FlowReceipt } from '#model/flow.ts';
 import type { FlowSpool } from './flow-spool.ts';

@@ -15,7 +15,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ResumeOutcome, TableEnforcer } from '#agent/enforce/enforcer.ts';
-import type { ApplyOutcome, Enforcer } from '#agent/ports.ts';
+import type { ApplyOutcome, Enforcer } from '#agent/table/apply-outcome.ts';
 import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/table/lock-out.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';

@@ -3,7 +3,7 @@
 import type { Logger } from 'pino';
 import type { TableEnforcer } from '#agent/enforce/enforcer.ts';
 import type { ControlPlaneReach } from '#agent/link/control-plane-reach.ts';
-import type { Enforcer } from '#agent/ports.ts';
+import type { Enforcer } from '#agent/table/apply-outcome.ts';
 import { type CommitConfirm, createCommitConfirm } from './commit-confirm.ts';
 import type { WatchedTry } from './watched-try.ts';
 

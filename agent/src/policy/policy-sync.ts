@@ -16,7 +16,7 @@ import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-j
 import type { Logger } from 'pino';
 import type { Identity } from '#agent/link/identity.ts';
 import { pushbackOf, withChance } from '#agent/link/pushback.ts';
-import type { ApplyOutcome, Enforcer, SyncState } from '#agent/ports.ts';
+import type { ApplyOutcome, Enforcer, SyncState } from '#agent/table/apply-outcome.ts';
 import type { ConnectionStanding } from '#agent-core/host/host-problems.ts';
 import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
 import type { HostEvent } from '#model/host-event.ts';

@@ -17,11 +17,11 @@ import type { TableState } from '#agent-core/table/table-state.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { unknownZoneIn } from '#model/rules-at.ts';
+import type { ApplyOutcome } from './apply-outcome.ts';
+import { type MarkEpochs, misreadBits } from './epochs.ts';
 import type { Held, InForce, Saving } from './in-force.ts';
-import { type MarkEpochs, misreadBits } from './mark-epochs.ts';
-import type { ApplyOutcome } from './ports.ts';
-import { digestOf, type Loaded, type TableLoader } from './table-loader.ts';
-import type { TableMaking } from './table-making.ts';
+import { digestOf, type Loaded, type TableLoader } from './loader.ts';
+import type { TableMaking } from './make.ts';
 
 export interface TableChangeOptions {
   readonly held: Held;

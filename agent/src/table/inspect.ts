@@ -8,7 +8,7 @@ import { type FingerprintRecord, placeOfTables } from '#agent/state/fingerprint-
 import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { parseTableState, stateText, type TableState } from '#agent-core/table/table-state.ts';
-import { fingerprintOf, type TableLoader } from './table-loader.ts';
+import { fingerprintOf, type TableLoader } from './loader.ts';
 
 export interface Inspection {
   readonly kind: 'as-left' | 'touched' | 'unsettled' | 'nothing';

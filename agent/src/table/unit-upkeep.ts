@@ -3,15 +3,15 @@
 // done in turns of the enforcer's.
 
 import type { Logger } from 'pino';
+import type { UnitPlacer } from '#agent/unit-placer.ts';
+import type { PlacingOutcome, UnitWatch } from '#agent/unit-watch.ts';
 import { takesFromHost } from '#agent-core/change/revocation.ts';
 import { changeScript } from '#agent-core/change/transaction.ts';
 import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
 import type { Table } from '#agent-core/table/table.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
-import type { MarkEpochs } from './mark-epochs.ts';
-import { type TableLoader, unitNames } from './table-loader.ts';
-import type { UnitPlacer } from './unit-placer.ts';
-import type { PlacingOutcome, UnitWatch } from './unit-watch.ts';
+import type { MarkEpochs } from './epochs.ts';
+import { type TableLoader, unitNames } from './loader.ts';
 
 export interface TableInForce {
   readonly table: Table;

@@ -2,11 +2,11 @@
 
 import type { Logger } from 'pino';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import type { FingerprintKeeping } from './fingerprint-keeping.ts';
+import type { MarkEpochs } from './epochs.ts';
+import type { FingerprintKeeping } from './fingerprint.ts';
 import type { Held } from './in-force.ts';
-import type { MarkEpochs } from './mark-epochs.ts';
-import { whatWasTouched } from './table-inspection.ts';
-import type { TableLoader } from './table-loader.ts';
+import { whatWasTouched } from './inspect.ts';
+import type { TableLoader } from './loader.ts';
 
 /**
  * `opened`: the table is away because someone at the console said so; that is no tampering. `found`: in words, what was not as it

@@ -10,13 +10,13 @@ import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Table } from '#agent-core/table/table.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
-import type { FingerprintKeeping } from './fingerprint-keeping.ts';
+import { type MarkEpochs, misreadBits } from './epochs.ts';
+import type { FingerprintKeeping } from './fingerprint.ts';
 import type { Held } from './in-force.ts';
-import { type MarkEpochs, misreadBits } from './mark-epochs.ts';
-import type { PolicySaving } from './policy-saving.ts';
-import { type Inspection, whatWasTouched } from './table-inspection.ts';
-import { digestOf, type TableLoader } from './table-loader.ts';
-import type { TableMaking } from './table-making.ts';
+import { type Inspection, whatWasTouched } from './inspect.ts';
+import { digestOf, type TableLoader } from './loader.ts';
+import type { TableMaking } from './make.ts';
+import type { PolicySaving } from './save-last-good.ts';
 import type { UnitUpkeep } from './unit-upkeep.ts';
 
 /**

@@ -2,13 +2,13 @@
 // Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old loads again.
 
 import { placeOfTables } from '#agent/state/fingerprint-record.ts';
+import type { UnitPlacer } from '#agent/unit-placer.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import { stateText } from '#agent-core/table/table-state.ts';
 import type { Held } from './in-force.ts';
-import type { PolicySaving } from './policy-saving.ts';
-import { type Inspection, inspectTable } from './table-inspection.ts';
-import { fingerprintOf, type TableLoader } from './table-loader.ts';
-import type { UnitPlacer } from './unit-placer.ts';
+import { type Inspection, inspectTable } from './inspect.ts';
+import { fingerprintOf, type TableLoader } from './loader.ts';
+import type { PolicySaving } from './save-last-good.ts';
 
 export interface FingerprintKeeping {
   /** Something of ours changed: lists after a quiet time. */

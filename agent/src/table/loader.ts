@@ -6,6 +6,8 @@ import type { Logger } from 'pino';
 import type { ElementSocket } from '#agent/nft/element-socket.ts';
 import type { ListOptions, Nft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
+import type { UnitPlacer } from '#agent/unit-placer.ts';
+import type { UnitWatch } from '#agent/unit-watch.ts';
 import { tableFrame } from '#agent-core/change/render-table.ts';
 import {
   bootstrapScript,
@@ -29,9 +31,7 @@ import { type Table, tableName } from '#agent-core/table/table.ts';
 import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
-import type { MarkEpochs } from './mark-epochs.ts';
-import type { UnitPlacer } from './unit-placer.ts';
-import type { UnitWatch } from './unit-watch.ts';
+import type { MarkEpochs } from './epochs.ts';
 
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownTransactionsKept = 256;

@@ -4,7 +4,7 @@
 
 import type { StampSetting } from '#agent/settings/settings.ts';
 import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
-import type { MarkUse } from './table-making.ts';
+import type { MarkUse } from './make.ts';
 
 export interface WatchedMarkUse extends MarkUse {
   /** What is found of others may have changed. */
