@@ -12,7 +12,7 @@ import { createNft } from '#agent/nft/nft.ts';
 import { openTableWatch } from '#agent/nft/notices.ts';
 import { readGeneration, readStateRule } from '#agent/nft/state-rule.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
-import { createUnitWatch } from '#agent/unit-watch.ts';
+import { createUnitWatch } from '#agent/units/unit-watch.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { assertOk, err } from '#model/result.ts';
 import { type HostPolicy, hostRuleSet } from './rule-sets.ts';

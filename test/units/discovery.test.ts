@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { openUnitCgroups, parseCgroupMount, parseOwnService, unitOf } from '#agent/host/cgroup-tree.ts';
 import { createUnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { parseSettings } from '#agent/settings/settings-reader.ts';
-import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
+import { readUnitDropIns } from '#agent/units/unit-drop-ins.ts';
 import { unitSetName } from '#agent-core/table/systemd-unit-sets.ts';
 import { assertOk } from '#model/result.ts';
 import { decodeUpMessage, encodeUpMessage } from '#wire/policy-sync-messages.ts';

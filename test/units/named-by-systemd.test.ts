@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readUnitDropIns } from '#agent/unit-drop-ins.ts';
+import { readUnitDropIns } from '#agent/units/unit-drop-ins.ts';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
 import type { OpenCgroups } from '#agent/host/cgroup-tree.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
-import { createUnitWatch, type UnitWatch } from '#agent/unit-watch.ts';
+import { createUnitWatch, type UnitWatch } from '#agent/units/unit-watch.ts';
 import { rangeOf } from '#model/address-range.ts';
 import { ok } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';

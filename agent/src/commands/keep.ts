@@ -15,12 +15,12 @@ import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { digestOf, listingFlags } from '#agent/table/loader.ts';
+import { readUnitDropIns } from '#agent/units/unit-drop-ins.ts';
 import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rules.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { CommandError } from '../command-error.ts';
-import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 /** In the state directory. */
 export const keptRulesFile = 'kept-rules.nft';

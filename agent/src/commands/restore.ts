@@ -19,11 +19,11 @@ import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { isDiskError } from '#agent/state/run-directory.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { acquireStateLock, type StateLock } from '#agent/state/state-lock.ts';
+import { readUnitDropIns } from '#agent/units/unit-drop-ins.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
 import { CommandError } from '../command-error.ts';
 import { createAgentLog } from '../log.ts';
-import { readUnitDropIns } from '../unit-drop-ins.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
   if (!existsSync(state)) return say('this host is not enrolled and has no policy: it is open');

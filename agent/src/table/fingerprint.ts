@@ -2,7 +2,7 @@
 // Listing a large table takes longer than changing it, so it waits for a quiet moment; a start that finds it old loads again.
 
 import { placeOfTables } from '#agent/state/fingerprint-record.ts';
-import type { UnitPlacer } from '#agent/unit-placer.ts';
+import type { UnitPlacer } from '#agent/units/unit-placer.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import { stateText } from '#agent-core/table/table-state.ts';
 import type { Held } from './in-force.ts';

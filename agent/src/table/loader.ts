@@ -6,8 +6,8 @@ import type { Logger } from 'pino';
 import type { ElementSocket } from '#agent/nft/element-socket.ts';
 import type { ListOptions, Nft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
-import type { UnitPlacer } from '#agent/unit-placer.ts';
-import type { UnitWatch } from '#agent/unit-watch.ts';
+import type { UnitPlacer } from '#agent/units/unit-placer.ts';
+import type { UnitWatch } from '#agent/units/unit-watch.ts';
 import { tableFrame } from '#agent-core/change/render-table.ts';
 import {
   bootstrapScript,

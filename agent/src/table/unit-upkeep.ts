@@ -3,8 +3,8 @@
 // done in turns of the enforcer's.
 
 import type { Logger } from 'pino';
-import type { UnitPlacer } from '#agent/unit-placer.ts';
-import type { PlacingOutcome, UnitWatch } from '#agent/unit-watch.ts';
+import type { UnitPlacer } from '#agent/units/unit-placer.ts';
+import type { PlacingOutcome, UnitWatch } from '#agent/units/unit-watch.ts';
 import { takesFromHost } from '#agent-core/change/revocation.ts';
 import { changeScript } from '#agent-core/change/transaction.ts';
 import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
