@@ -4,7 +4,7 @@
 import type { Logger } from 'pino';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
-import { type RotationProgress, retirementRefusal, rotationProgress } from '#policy/ca-rotation.ts';
+import { type RotationProgress, retirementRefusal, rotationProgress } from '#policy/ca-progress.ts';
 import type { Fleet } from './fleet.ts';
 import type { OperatorTokens } from './operator-tokens.ts';
 import type { CaView, Pki } from './pki.ts';

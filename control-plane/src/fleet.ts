@@ -16,7 +16,7 @@ import type { Millis } from '#model/time.ts';
 import { AddressClaims, type AddressClaimsOptions } from '#policy/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/address-standing.ts';
 import { believeFlows, type RefusedFlows } from '#policy/believed-flows.ts';
-import type { HostCas } from '#policy/ca-rotation.ts';
+import type { HostCas } from '#policy/ca-progress.ts';
 import { combinationOf } from '#policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';

@@ -1,7 +1,7 @@
 // Whom the end of a CA's replacement would lose: a table over what hosts use and what was issued to them.
 
 import { describe, expect, test } from 'vitest';
-import { type HostCas, retirementRefusal, rotationProgress } from '#policy/ca-rotation.ts';
+import { type HostCas, retirementRefusal, rotationProgress } from '#policy/ca-progress.ts';
 
 const next = { id: 'new', fingerprint: 'f-new' };
 const host = (name: string, used: string, issued = used): HostCas => ({ name, used, issued });
