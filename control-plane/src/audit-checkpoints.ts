@@ -5,8 +5,8 @@
 
 import type { Logger } from 'pino';
 import type { Millis } from '#model/time.ts';
-import { type ChainPlace, chainBegin, chainFault } from '#policy/audit-chain.ts';
-import { type AuditCheckpoint, checkpointText } from '#policy/audit-checkpoint.ts';
+import { type ChainPlace, chainBegin, chainFault } from '#policy/audit/audit-chain.ts';
+import { type AuditCheckpoint, checkpointText } from '#policy/audit/audit-checkpoint.ts';
 import { type AuditBase, keepAuditBase, readAuditBase } from './audit-base.ts';
 import { type AuditKey, isSigned, keepLastCheckpoint, openAuditKey, readLastCheckpoint } from './audit-key.ts';
 import { sha256Hex } from './store/audit.ts';

@@ -4,8 +4,8 @@
 
 import type { Logger } from 'pino';
 import { type Millis, millis } from '#model/time.ts';
-import { type AuditCheckpoint, checkpointText } from '#policy/audit-checkpoint.ts';
-import { prunedAction } from '#policy/audit-verifier.ts';
+import { type AuditCheckpoint, checkpointText } from '#policy/audit/audit-checkpoint.ts';
+import { prunedAction } from '#policy/audit/audit-verifier.ts';
 import type { AuditCheckpoints } from './audit-checkpoints.ts';
 import { isSigned } from './audit-key.ts';
 import type { AuditPruning } from './store/audit-pruning.ts';

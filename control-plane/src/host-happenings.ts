@@ -2,7 +2,7 @@
 // as one with their number, and so many hosts in that time; beyond them, as when a whole fleet connects anew, by number and some names.
 
 import type { Millis } from '#model/time.ts';
-import type { AuditAction } from '#policy/audit-actions.ts';
+import type { AuditAction } from '#policy/audit/audit-actions.ts';
 import { otherSources, RepeatedNotes } from './repeated-notes.ts';
 import type { AuditNote } from './store/audit.ts';
 

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { hostEventKinds } from '#model/host-event.ts';
-import { auditActions } from '#policy/audit-actions.ts';
+import { auditActions } from '#policy/audit/audit-actions.ts';
 import { listTrackedFiles, readText } from '#test/arch/sources.ts';
 
 const catalogue = Object.keys(auditActions).sort();

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { exportTo, verifyLines } from '#cli/server/audit-export.ts';
 import { openAuditSink, parseLine } from '#cli/server/audit-file.ts';
 import { type AuditLine, readEntries, verifyLog } from '#cli/server/audit-log.ts';
-import type { AuditVerdict } from '#policy/audit-verifier.ts';
+import type { AuditVerdict } from '#policy/audit/audit-verifier.ts';
 import { startApiServer } from './support/api-server.ts';
 import {
   type AuditLogUnderTest,

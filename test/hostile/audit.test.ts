@@ -11,7 +11,7 @@ import { readEntries, verifyLog } from '#cli/server/audit-log.ts';
 import { isSigned } from '#control-plane/audit-key.ts';
 import { sha256Hex } from '#control-plane/store/audit.ts';
 import { millis } from '#model/time.ts';
-import { type AuditEntry, auditText } from '#policy/audit-chain.ts';
+import { type AuditEntry, auditText } from '#policy/audit/audit-chain.ts';
 import { startApiServer } from './support/api-server.ts';
 import {
   type AuditLogUnderTest,

@@ -5,8 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
 import { createVerifier } from '#cli/server/audit-log.ts';
 import { millis } from '#model/time.ts';
-import type { AuditEntry } from '#policy/audit-chain.ts';
-import type { AuditVerdict } from '#policy/audit-verifier.ts';
+import type { AuditEntry } from '#policy/audit/audit-chain.ts';
+import type { AuditVerdict } from '#policy/audit/audit-verifier.ts';
 import { openInlineStore } from '../hostile/support/inline-store.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 

@@ -1,8 +1,8 @@
 // `segwall audit`: what was done, by whom, and whether the record of it is whole.
 
 import type { Command } from 'commander';
-import type { AuditEntry } from '#policy/audit-chain.ts';
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
+import type { AuditEntry } from '#policy/audit/audit-chain.ts';
+import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import { openApiClient } from './api-client.ts';
 import { registerAuditExport } from './audit-export.ts';
 import { readEntries, readLogHead, verifyLog } from './audit-log.ts';

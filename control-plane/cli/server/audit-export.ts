@@ -3,8 +3,8 @@
 
 import type { Command } from 'commander';
 import type { AuditPruneAnswer } from '#control-plane/answers/audit-schemas.ts';
-import { type AuditCheckpoint, isAuditKey } from '#policy/audit-checkpoint.ts';
-import type { AuditVerdict, AuditVerifierOptions } from '#policy/audit-verifier.ts';
+import { type AuditCheckpoint, isAuditKey } from '#policy/audit/audit-checkpoint.ts';
+import type { AuditVerdict, AuditVerifierOptions } from '#policy/audit/audit-verifier.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';
 import { type AuditSink, lineText, openAuditSink, readAuditFile, standardOutput } from './audit-file.ts';
 import { type AuditLine, createVerifier, readLog, readLogHead, takeLine } from './audit-log.ts';

@@ -5,9 +5,9 @@ import { createHash } from 'node:crypto';
 import type { AuditCheckpointView, AuditEntryView, AuditLogView } from '#control-plane/answers/audit-schemas.ts';
 import { isSigned } from '#control-plane/audit-key.ts';
 import { millis } from '#model/time.ts';
-import type { AuditEntry } from '#policy/audit-chain.ts';
-import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit-checkpoint.ts';
-import { type AuditVerdict, AuditVerifier, type AuditVerifierOptions } from '#policy/audit-verifier.ts';
+import type { AuditEntry } from '#policy/audit/audit-chain.ts';
+import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
+import { type AuditVerdict, AuditVerifier, type AuditVerifierOptions } from '#policy/audit/audit-verifier.ts';
 import type { ApiClient } from './api-client.ts';
 import { CommandFailure } from './failure.ts';
 

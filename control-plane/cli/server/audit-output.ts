@@ -1,7 +1,7 @@
 // How a verdict on the audit log reads.
 
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
-import type { AuditVerdict } from '#policy/audit-verifier.ts';
+import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
+import type { AuditVerdict } from '#policy/audit/audit-verifier.ts';
 import { printLine, timeText } from './printing.ts';
 
 /** False where what was read begins after the entry that was held: nothing is said of it. */

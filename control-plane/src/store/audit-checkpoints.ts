@@ -4,9 +4,9 @@
 import { randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
-import type { ChainPlace } from '#policy/audit-chain.ts';
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
-import { lineageAction } from '#policy/audit-verifier.ts';
+import type { ChainPlace } from '#policy/audit/audit-chain.ts';
+import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
+import { lineageAction } from '#policy/audit/audit-verifier.ts';
 import { isEntry, isOutside, mostEntry, readChainEnd, writeAudit } from './audit.ts';
 import { boundedTime, storedText } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';

@@ -1,7 +1,7 @@
 // What of the audit log is kept in the store: from which signed entry on. What lies before is dropped row by row later on.
 
 import type { Millis } from '#model/time.ts';
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
+import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import { type AuditNote, isEntry, writeAudit } from './audit.ts';
 import { readAuditHead } from './audit-checkpoints.ts';
 import { boundedTime } from './stored-values.ts';

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
 import { type Millis, millis } from '#model/time.ts';
-import { type AuditEntry, auditText, type ChainPlace, chainBegin } from '#policy/audit-chain.ts';
+import { type AuditEntry, auditText, type ChainPlace, chainBegin } from '#policy/audit/audit-chain.ts';
 import { boundedTime, storedText } from './stored-values.ts';
 import type { Transaction } from './transaction.ts';
 
@@ -11,7 +11,7 @@ import type { Transaction } from './transaction.ts';
 export interface AuditNote {
   readonly at: Millis;
   readonly actor: string;
-  /** One of control-plane/core/audit-actions.ts. */
+  /** One of control-plane/core/audit/audit-actions.ts. */
   readonly action: string;
   readonly target: string;
   readonly details?: Readonly<Record<string, unknown>>;

@@ -10,8 +10,8 @@ import { AuditCheckpoints } from '#control-plane/audit-checkpoints.ts';
 import { AuditPruner } from '#control-plane/audit-pruning.ts';
 import { sha256Hex } from '#control-plane/store/audit.ts';
 import { millis } from '#model/time.ts';
-import { type AuditEntry, auditText, firstPreviousHash } from '#policy/audit-chain.ts';
-import type { AuditCheckpoint } from '#policy/audit-checkpoint.ts';
+import { type AuditEntry, auditText, firstPreviousHash } from '#policy/audit/audit-chain.ts';
+import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import { openInlineStore } from './inline-store.ts';
 
 const tenant = 'default';
