@@ -3,7 +3,7 @@
 // that finds nothing to try any more, since its host was removed or lost its addresses, is told and blocks nothing.
 
 import type { Millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { besideDeclared, isManaged, withVirtualAddressesApart } from '#policy/managed-workload.ts';
 import type { Assertion, Inventory, Policy } from '#policy/policy.ts';
 import { assertionTitle, runPolicyTests, type TestResult } from '#policy/policy-tests.ts';

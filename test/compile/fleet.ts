@@ -7,7 +7,7 @@ import type { Grant, HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
 import { serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction } from '#model/verdict.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 

@@ -8,7 +8,7 @@ import { type HostContainers, withReportedContainers } from '#control-plane/host
 import type { Address } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 

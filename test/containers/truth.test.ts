@@ -11,7 +11,7 @@ import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { createOracle, type Oracle } from '#policy/oracle.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';

@@ -1,7 +1,7 @@
 // What check hands out, and that it is the same whatever the order of files, documents and list entries.
 
 import { describe, expect, test } from 'vitest';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { selectorText } from '#policy/selector-text.ts';
 import { createWorld, document, noon, segment, workloads } from './world.ts';
 

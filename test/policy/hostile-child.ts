@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import type { Problem } from '#policy/problem.ts';
 import { referencesOf } from '#test/support/thread-time.ts';
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { maxPolicyFileLength } from '#policy/yaml-documents.ts';
 import { programPath } from '#test/support/programs.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';

@@ -1,8 +1,8 @@
 // Warnings about fleets and policies of thousands: found as in small ones, soon enough to wait for, and never left out in silence.
 
 import { describe, expect, test } from 'vitest';
-import { checkPolicy } from '#policy/check-policy.ts';
-import { findCoverings } from '#policy/covering-rules.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
+import { findCoverings } from '#policy/check/covering-rules.ts';
 import type { Rule } from '#policy/policy.ts';
 import type { Problem } from '#policy/problem.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { createHolders } from '#policy/holders.ts';
 import { runPolicyTests } from '#policy/policy-tests.ts';

@@ -12,7 +12,7 @@ import { type ControlPlane, startControlPlane } from '#control-plane/server.ts';
 import { readSettings } from '#control-plane/settings.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { programPath } from '#test/support/programs.ts';
 
 const fixtures = fileURLToPath(new URL('../fixtures/policy/wrong/', import.meta.url));

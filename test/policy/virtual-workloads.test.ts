@@ -6,13 +6,13 @@ import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { renderExplanation } from '#cli/policy/explain-text.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { rangeText } from '#model/address-range.ts';
+import { createVacuityCheck } from '#policy/check/vacuous-tests.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { impactOf } from '#policy/impact.ts';
 import type { ObservedFlow } from '#policy/observed-flow.ts';
 import { runPolicyTests } from '#policy/policy-tests.ts';
 import { renderSuggestion } from '#policy/render-suggestion.ts';
 import { suggestRules } from '#policy/suggest.ts';
-import { createVacuityCheck } from '#policy/vacuous-tests.ts';
 import { address, createWorld, document, noon, query, segment, workloads } from './world.ts';
 
 const inventory = (holders = "role=='lb'") =>

@@ -6,7 +6,7 @@ import { assertOk } from '#model/result.ts';
 import { protocolNumbers, type Service } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { End } from '#model/verdict.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { createOracle, type Oracle } from '#policy/oracle.ts';
 import type { Inventory, Policy, Query } from '#policy/policy.ts';
 import { problemText } from '#policy/problem.ts';

@@ -3,7 +3,7 @@
 
 import { expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 
 function read(text: string) {
   const { policy, problems } = checkPolicy({

@@ -9,7 +9,7 @@ import { rangeCidrs } from '#model/address-range.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { Service } from '#model/service.ts';
 import type { Direction } from '#model/verdict.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import type { CompiledFleet } from '#policy/compile.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { isManaged } from '#policy/managed-workload.ts';

@@ -5,11 +5,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { assertOk } from '#model/result.ts';
 import { parseServiceTerm } from '#model/service.ts';
-import { isRuleCovered } from '#policy/covered-rule.ts';
-import { findCoverings } from '#policy/covering-rules.ts';
+import { isRuleCovered } from '#policy/check/covered-rule.ts';
+import { findCoverings } from '#policy/check/covering-rules.ts';
+import { createVacuityCheck } from '#policy/check/vacuous-tests.ts';
 import type { Assertion, Peer, Policy, PolicyTest, Rule, TestEnd } from '#policy/policy.ts';
 import { runPolicyTests } from '#policy/policy-tests.ts';
-import { createVacuityCheck } from '#policy/vacuous-tests.ts';
 import {
   arbitraryLabels,
   arbitraryServices,

@@ -4,7 +4,7 @@
 import { expect, test } from 'vitest';
 import { reviewPolicy } from '#control-plane/policy-review.ts';
 import { millis } from '#model/time.ts';
-import { countMemberships, membershipLimits } from '#policy/membership-count.ts';
+import { countMemberships, membershipLimits } from '#policy/check/membership-count.ts';
 import { fleetUnderTest } from './fleet-under-test.ts';
 
 const externals = 2000;

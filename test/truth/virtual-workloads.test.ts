@@ -8,7 +8,7 @@ import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile.ts';
 import { createOracle } from '#policy/oracle.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';

@@ -2,7 +2,7 @@
 
 import type { PolicyFile } from '#control-plane/store/policies.ts';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { readPolicyDirectory } from '../policy/read-directory.ts';
 import { CommandFailure } from './failure.ts';
 import { printJson, printLine } from './printing.ts';

@@ -21,7 +21,7 @@ import { parseServiceTerm, serviceTermText } from '#model/service.ts';
 import { isMapping, mergeSettings } from '#model/settings-file.ts';
 import { parseSettingsFile } from '#model/settings-text.ts';
 import { millis } from '#model/time.ts';
-import { checkPolicy } from '#policy/check-policy.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { problemText } from '#policy/problem.ts';
 import { parseInstant } from '#policy/read-time.ts';
 import { selectorText } from '#policy/selector-text.ts';

@@ -7,11 +7,11 @@ import type { AddressRange } from '#model/address-range.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { protocolNumbers } from '#model/service.ts';
-import { combinationOf } from './combination.ts';
+import { combinationOf } from '#policy/combination.ts';
+import { LabelIndex, termCount } from '#policy/label-index.ts';
+import type { Peer, Policy, Segment, Workload } from '#policy/policy.ts';
+import { selectorText } from '#policy/selector-text.ts';
 import { peerKey } from './covered-rule.ts';
-import { LabelIndex, termCount } from './label-index.ts';
-import type { Peer, Policy, Segment, Workload } from './policy.ts';
-import { selectorText } from './selector-text.ts';
 
 /** Terms of selectors held against workloads, and workloads looked at, by everything together: half a second or so. */
 const mostSteps = 16_000_000;

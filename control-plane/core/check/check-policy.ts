@@ -7,32 +7,32 @@ import type { AddressRange } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
-import { checkInventory } from './check-inventory.ts';
-import { membershipProblems } from './check-memberships.ts';
-import { warnOfPolicy } from './check-warnings.ts';
 import {
   type CheckMode,
   type CollectedDocuments,
   collectDocuments,
   type EnvelopedDocument,
-} from './collect-documents.ts';
-import type { DraftDocument } from './draft-document.ts';
-import { besideDeclared, isManaged } from './managed-workload.ts';
-import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from './policy.ts';
-import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from './problem.ts';
-import type { ReadContext } from './read-fields.ts';
-import { readFields, requireField } from './read-fields.ts';
-import { readPolicyTest } from './read-policy-test.ts';
-import { type PolicyNames, readGuardrail, readSegment } from './read-segment.ts';
-import { readOwnServiceTerms, readRanges } from './read-values.ts';
-import { readResolution, readWorkload } from './read-workload.ts';
-import type { InputFile } from './source-file.ts';
+} from '#policy/collect-documents.ts';
+import type { DraftDocument } from '#policy/draft-document.ts';
+import { besideDeclared, isManaged } from '#policy/managed-workload.ts';
+import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy.ts';
+import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/problem.ts';
+import type { ReadContext } from '#policy/read-fields.ts';
+import { readFields, requireField } from '#policy/read-fields.ts';
+import { readPolicyTest } from '#policy/read-policy-test.ts';
+import { type PolicyNames, readGuardrail, readSegment } from '#policy/read-segment.ts';
+import { readOwnServiceTerms, readRanges } from '#policy/read-values.ts';
+import { readResolution, readWorkload } from '#policy/read-workload.ts';
+import type { InputFile } from '#policy/source-file.ts';
 import {
   maxInventoryFileLength,
   maxPolicyFileLength,
   readYamlDocuments,
   type SourceDocument,
-} from './yaml-documents.ts';
+} from '#policy/yaml-documents.ts';
+import { checkInventory } from './check-inventory.ts';
+import { membershipProblems } from './check-memberships.ts';
+import { warnOfPolicy } from './check-warnings.ts';
 
 export interface CheckInput {
   readonly files: readonly InputFile[];

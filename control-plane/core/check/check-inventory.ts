@@ -2,12 +2,12 @@
 // address or one host twice.
 
 import type { Address } from '#model/address.ts';
+import type { DraftDocument } from '#policy/draft-document.ts';
+import { withVirtualAddressesApart } from '#policy/managed-workload.ts';
+import type { Workload } from '#policy/policy.ts';
+import type { Problem } from '#policy/problem.ts';
+import { report } from '#policy/read-fields.ts';
 import { checkVirtualClaim, virtualAddresses } from './check-virtual.ts';
-import type { DraftDocument } from './draft-document.ts';
-import { withVirtualAddressesApart } from './managed-workload.ts';
-import type { Workload } from './policy.ts';
-import type { Problem } from './problem.ts';
-import { report } from './read-fields.ts';
 
 /** The workloads by name, in code-unit order. */
 export function checkInventory(drafts: readonly DraftDocument[], problems: Problem[]): ReadonlyMap<string, Workload> {

@@ -4,8 +4,8 @@
 import type { AddressRange } from '#model/address-range.ts';
 import { rangeCidrs } from '#model/address-range.ts';
 import { protocolNumbers, type ServiceTerm } from '#model/service.ts';
+import type { Peer, Rule } from '#policy/policy.ts';
 import { isRuleCovered, peerKey } from './covered-rule.ts';
-import type { Peer, Rule } from './policy.ts';
 
 export interface Coverings {
   /** Covered rules, each with the first that covers it; of two that cover each other, the later is covered. */

@@ -2,11 +2,11 @@
 // connections between ends without an agent, and of a workload with itself: no segment, guardrail or mode is asked about either.
 
 import { familyOf } from '#model/address.ts';
-import type { Endpoint } from './end-classes.ts';
-import { createHolders } from './holders.ts';
-import { isManaged } from './managed-workload.ts';
-import type { Assertion, Inventory, Workload } from './policy.ts';
-import { endpointsOf, isPair, servicesExist } from './policy-tests.ts';
+import type { Endpoint } from '#policy/end-classes.ts';
+import { createHolders } from '#policy/holders.ts';
+import { isManaged } from '#policy/managed-workload.ts';
+import type { Assertion, Inventory, Workload } from '#policy/policy.ts';
+import { endpointsOf, isPair, servicesExist } from '#policy/policy-tests.ts';
 
 export type Vacuity = 'unmanaged' | 'loopback';
 
