@@ -2,8 +2,8 @@
 // spec is read, so that references can be told from slips.
 
 import { closestName } from '#model/closest-name.ts';
+import { inHost, isDiscovered } from '#policy/claims/managed-workload.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
-import { inHost, isDiscovered } from './managed-workload.ts';
 import type { Workload } from './policy.ts';
 import type { Problem } from './problem.ts';
 import {

@@ -15,10 +15,10 @@ import type { DirectionRules, HostRuleSet, PeerSet, PeerSetId, WorkloadRules } f
 import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
+import { isManaged } from '#policy/claims/managed-workload.ts';
 import { Comparisons } from './comparisons.ts';
 import { type CutOffChanges, CutOffSets } from './cut-off-sets.ts';
 import { LabelIndex, type WorkloadNumber } from './label-index.ts';
-import { isManaged } from './managed-workload.ts';
 import { type NamingHosts, type PeerSetNode, PeerSets } from './peer-sets.ts';
 import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
 import { RulesInForce, type Schedules } from './rules-in-force.ts';

@@ -6,7 +6,7 @@
 
 import type { Logger } from 'pino';
 import { type Address, parseAddress } from '#model/address.ts';
-import { pendingText } from '#policy/address-standing.ts';
+import { pendingText } from '#policy/claims/address-standing.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ClaimNotes } from './claim-notes.ts';
 import type { FleetInventory } from './fleet-inventory.ts';

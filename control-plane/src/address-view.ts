@@ -1,7 +1,7 @@
 // A host's claims to addresses as operators see them, and in words what of them needs somebody.
 
 import type { Address } from '#model/address.ts';
-import { type PendingClaim, pendingText } from '#policy/address-standing.ts';
+import { type PendingClaim, pendingText } from '#policy/claims/address-standing.ts';
 import type { FleetInventory } from './fleet-inventory.ts';
 
 export interface AddressView {

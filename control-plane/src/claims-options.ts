@@ -4,7 +4,7 @@
 import { networkInterfaces } from 'node:os';
 import { type Address, isShareable, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
-import type { AddressClaimsOptions } from '#policy/address-claims.ts';
+import type { AddressClaimsOptions } from '#policy/claims/address-claims.ts';
 import type { Settings } from './settings.ts';
 
 const minuteMs = 60_000;

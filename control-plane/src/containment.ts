@@ -2,7 +2,7 @@
 // peers. Who is contained, by what, and which addresses the others cut off for it (docs/decisions/containment.md). Values in, values out.
 
 import type { Address } from '#model/address.ts';
-import type { AddressClaims } from '#policy/address-claims.ts';
+import type { AddressClaims } from '#policy/claims/address-claims.ts';
 
 interface Contained {
   readonly quarantine?: readonly string[];

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { type Address, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr } from '#model/address-range.ts';
 import { assertOk } from '#model/result.ts';
-import { AddressClaims } from '#policy/address-claims.ts';
-import { defaultClaimLimits } from '#policy/address-standing.ts';
-import type { VirtualAddresses } from '#policy/virtual-claims.ts';
+import { AddressClaims } from '#policy/claims/address-claims.ts';
+import { defaultClaimLimits } from '#policy/claims/address-standing.ts';
+import type { VirtualAddresses } from '#policy/claims/virtual-claims.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;

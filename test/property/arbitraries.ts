@@ -11,8 +11,8 @@ import type { Selector } from '#model/selector.ts';
 import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
+import { isManaged } from '#policy/claims/managed-workload.ts';
 import { createHolders } from '#policy/holders.ts';
-import { isManaged } from '#policy/managed-workload.ts';
 import type {
   Guardrail,
   GuardrailEntry,

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Address, parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
-import { SeenAddresses } from '#policy/seen-addresses.ts';
+import { SeenAddresses } from '#policy/claims/seen-addresses.ts';
 
 const addresses: readonly Address[] = ['10.0.0.1', 'fd00::1'].map((text) => assertOk(parseAddress(text)));
 const hosts = ['a', 'b', 'c', 'd'] as const;

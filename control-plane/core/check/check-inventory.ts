@@ -2,8 +2,8 @@
 // address or one host twice.
 
 import type { Address } from '#model/address.ts';
+import { withVirtualAddressesApart } from '#policy/claims/managed-workload.ts';
 import type { DraftDocument } from '#policy/draft-document.ts';
-import { withVirtualAddressesApart } from '#policy/managed-workload.ts';
 import type { Workload } from '#policy/policy.ts';
 import type { Problem } from '#policy/problem.ts';
 import { report } from '#policy/read-fields.ts';

@@ -7,6 +7,7 @@ import type { AddressRange } from '#model/address-range.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
+import { besideDeclared, isManaged } from '#policy/claims/managed-workload.ts';
 import {
   type CheckMode,
   type CollectedDocuments,
@@ -14,7 +15,6 @@ import {
   type EnvelopedDocument,
 } from '#policy/collect-documents.ts';
 import type { DraftDocument } from '#policy/draft-document.ts';
-import { besideDeclared, isManaged } from '#policy/managed-workload.ts';
 import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy.ts';
 import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/problem.ts';
 import type { ReadContext } from '#policy/read-fields.ts';

@@ -5,7 +5,7 @@ import { bitsOf } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { Selector } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
-import { inHost, isDiscovered } from '#policy/managed-workload.ts';
+import { inHost, isDiscovered } from '#policy/claims/managed-workload.ts';
 import type { Inventory, Peer, Policy, Rule, Segment } from '#policy/policy.ts';
 import { assertionTitle, endpointsOf } from '#policy/policy-tests.ts';
 import type { Position } from '#policy/position.ts';

@@ -2,9 +2,9 @@
 // connections between ends without an agent, and of a workload with itself: no segment, guardrail or mode is asked about either.
 
 import { familyOf } from '#model/address.ts';
+import { isManaged } from '#policy/claims/managed-workload.ts';
 import type { Endpoint } from '#policy/end-classes.ts';
 import { createHolders } from '#policy/holders.ts';
-import { isManaged } from '#policy/managed-workload.ts';
 import type { Assertion, Inventory, Workload } from '#policy/policy.ts';
 import { endpointsOf, isPair, servicesExist } from '#policy/policy-tests.ts';
 
