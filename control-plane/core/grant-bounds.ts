@@ -8,11 +8,11 @@ import { evaluateEnd } from '#model/evaluate.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import type { Direction } from '#model/verdict.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
-import type { CompiledFleet } from './compile.ts';
+import type { CompiledFleet } from '#policy/compile/compile.ts';
+import { type PeerList, PeerSets } from '#policy/compile/peer-sets.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import { addressesOf, type Pair } from './observed-pairs.ts';
-import { type PeerList, PeerSets } from './peer-sets.ts';
 import type { Inventory, Peer } from './policy.ts';
 import type { Combination, SegmentMembers } from './segment-members.ts';
 

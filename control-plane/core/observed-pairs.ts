@@ -9,7 +9,7 @@ import { type Selector, selectorMatches } from '#model/selector.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
-import { type CompiledFleet, compileFleet } from './compile.ts';
+import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
 import { type FlowEvidence, FlowSightings, joinedEvidence } from './flow-evidence.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import { type ObservedFlow, serviceOfFlow, termOfFlow } from './observed-flow.ts';

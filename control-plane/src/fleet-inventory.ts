@@ -10,7 +10,7 @@ import { err, ok, type Result } from '#model/result.ts';
 import { AddressClaims } from '#policy/claims/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/claims/address-standing.ts';
 import type { Containment, RememberedHost } from '#policy/claims/claiming-host.ts';
-import type { FleetChange } from '#policy/fleet-compiler.ts';
+import type { FleetChange } from '#policy/compile/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
 import { peersKept } from './containment.ts';
 import { type DeclaredVirtual, declaredVirtuals } from './declared-virtuals.ts';

@@ -3,7 +3,7 @@
 // the policy comes into force, or on trial.
 
 import type { Millis } from '#model/time.ts';
-import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
+import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { inventoryUnder } from './policy-review.ts';
 import { WorkSlices } from './work-slices.ts';

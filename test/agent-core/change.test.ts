@@ -16,7 +16,7 @@ import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';
 import type { Table } from '#agent-core/table/table.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 

@@ -16,7 +16,7 @@ import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet, PeerSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, diffRuleSets } from '#model/rule-set-delta.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { arbitraryWorld, type World } from '#test/property/arbitraries.ts';
 
 const pool = [

@@ -6,7 +6,7 @@ import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import { assertOk } from '#model/result.ts';
-import { FleetCompiler } from '#policy/fleet-compiler.ts';
+import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import { fleetOf, noon, ruleSetOf } from '#test/compile/fleet.ts';
 
 const inventory = `

@@ -17,7 +17,7 @@ import { evaluateEnd } from '#model/evaluate.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
 import type { Service } from '#model/service.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { arbitraryPacket, arbitraryWorld, type Packet } from '#test/property/arbitraries.ts';
 import { readScript, type TracedPacket, trace } from '#test/support/trace-script.ts';
 

@@ -3,8 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';
-import { compileFleet } from '#policy/compile.ts';
-import { FleetCompiler } from '#policy/fleet-compiler.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
+import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import { address, fleetOf, grantLines, host, noon, ruleSetOf, rulesOf, shop } from './fleet.ts';
 
 function segment(rules: string, rest = ''): string {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, diffRuleSets, isEmptyDelta, type RuleSetDelta } from '#model/rule-set-delta.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { address, fleetOf, host, noon, shop } from './fleet.ts';
 
 const policy = (port: number) => `kind: Segment

@@ -11,7 +11,7 @@ import { mostWalksDefault } from '#agent-core/table/map-values.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { Service } from '#model/service.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import type { Workload } from '#policy/policy.ts';
 import { arbitraryPacket, arbitraryWorld, inventoryOf, type World } from '#test/property/arbitraries.ts';
 import { readScript, type TracedPacket, trace } from '#test/support/trace-script.ts';

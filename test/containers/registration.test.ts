@@ -9,7 +9,7 @@ import type { Address } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 
 const addresses = (...texts: readonly string[]) => texts as readonly string[] as readonly Address[];

@@ -12,7 +12,7 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { createOracle, type Oracle } from '#policy/oracle.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';

@@ -11,7 +11,7 @@ import { inventoryUnder } from '#control-plane/policy-review.ts';
 import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
 import { err, ok } from '#model/result.ts';
 import { millis } from '#model/time.ts';
-import { FleetCompiler } from '#policy/fleet-compiler.ts';
+import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import type { Policy } from '#policy/policy.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';
 import { checkedPolicy, fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';

@@ -5,7 +5,7 @@
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
-import type { CompiledFleet } from '#policy/compile.ts';
+import type { CompiledFleet } from '#policy/compile/compile.ts';
 import type { Holders } from '#policy/holders.ts';
 import type { Query, Workload } from '#policy/policy.ts';
 

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { createHolders } from '#policy/holders.ts';
 import { runPolicyTests } from '#policy/policy-tests.ts';
 import { compiledEnd } from './compiled-ends.ts';

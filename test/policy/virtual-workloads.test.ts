@@ -7,7 +7,7 @@ import { renderExplanation } from '#cli/policy/explain-text.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { rangeText } from '#model/address-range.ts';
 import { createVacuityCheck } from '#policy/check/vacuous-tests.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { impactOf } from '#policy/impact.ts';
 import type { ObservedFlow } from '#policy/observed-flow.ts';
 import { runPolicyTests } from '#policy/policy-tests.ts';

@@ -11,8 +11,8 @@ import { applyRuleSetDelta, diffRuleSets, isEmptyDelta, peerSetIdsOf } from '#mo
 import { rulesAt } from '#model/rules-at.ts';
 import { selectorMatches } from '#model/selector.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { compileFleet } from '#policy/compile.ts';
-import { FleetCompiler } from '#policy/fleet-compiler.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
+import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import { selectorText } from '#policy/selector-text.ts';
 import { ruleTimeAt } from '#policy/time-window.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';

@@ -10,8 +10,8 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { applyRuleSetDelta, isEmptyDelta, type RuleSetDelta } from '#model/rule-set-delta.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { compileFleet } from '#policy/compile.ts';
-import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
+import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import type { Workload } from '#policy/policy.ts';
 import { arbitraryInstant, arbitraryWorld, inventoryOf, multiplied, policyOf, type World } from './arbitraries.ts';
 

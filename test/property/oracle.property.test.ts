@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { equalStructures } from '#model/structure.ts';
 import { joinEnds } from '#model/verdict.ts';
-import { type CompiledFleet, compileFleet } from '#policy/compile.ts';
+import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
 import { createHolders } from '#policy/holders.ts';
 import { createOracle } from '#policy/oracle.ts';
 import type { Query } from '#policy/policy.ts';

@@ -9,7 +9,7 @@ import { assertOk } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { createOracle } from '#policy/oracle.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';

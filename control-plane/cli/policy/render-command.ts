@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { CommandFailure } from '#cli/server/failure.ts';
 import { encodeRuleSetForRender } from '#control-plane/rule-set-export.ts';
 import { closestName } from '#model/closest-name.ts';
-import { compileFleet } from '#policy/compile.ts';
+import { compileFleet } from '#policy/compile/compile.ts';
 import { loadPolicy, type PolicyOptions } from './load-policy.ts';
 
 export interface RenderOptions extends PolicyOptions {

@@ -3,7 +3,7 @@
 import { parseQueryLine, verdictJson } from '#cli/policy/query-line.ts';
 import { serviceText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { type FleetChange, FleetCompiler } from '#policy/fleet-compiler.ts';
+import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import { createOracle } from '#policy/oracle.ts';
 import type { Query } from '#policy/policy.ts';
 import type { BenchResult } from '../bench-report.ts';

@@ -6,9 +6,9 @@ import type { Address } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import type { LocalAddresses } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { WorkloadNumber } from './label-index.ts';
+import type { WorkloadNumber } from '#policy/label-index.ts';
+import type { Peer } from '#policy/policy.ts';
 import type { PeerList, PeerSetNode, PeerSets, Scope } from './peer-sets.ts';
-import type { Peer } from './policy.ts';
 import type { HeldVirtual } from './virtual-holders.ts';
 
 /** The entries that hit at one end, and the sets they name. Equal keys are one object. */

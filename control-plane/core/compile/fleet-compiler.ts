@@ -16,13 +16,13 @@ import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
+import { LabelIndex, type WorkloadNumber } from '#policy/label-index.ts';
+import type { Inventory, Peer, Policy, Segment, Workload } from '#policy/policy.ts';
+import { SegmentMembers } from '#policy/segment-members.ts';
+import { RulesInForce, type Schedules } from './active-rules.ts';
 import { Comparisons } from './comparisons.ts';
 import { type CutOffChanges, CutOffSets } from './cut-off-sets.ts';
-import { LabelIndex, type WorkloadNumber } from './label-index.ts';
 import { type NamingHosts, type PeerSetNode, PeerSets } from './peer-sets.ts';
-import type { Inventory, Peer, Policy, Segment, Workload } from './policy.ts';
-import { RulesInForce, type Schedules } from './rules-in-force.ts';
-import { SegmentMembers } from './segment-members.ts';
 import { VirtualHolders } from './virtual-holders.ts';
 import { type CompiledWorkload, WorkloadCompiler } from './workload-compiler.ts';
 

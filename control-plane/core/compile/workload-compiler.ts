@@ -14,13 +14,13 @@ import type {
 import type { Schedule } from '#model/schedule.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type DenyAction, type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
+import type { WorkloadNumber } from '#policy/label-index.ts';
+import type { Policy, Rule, Workload } from '#policy/policy.ts';
+import type { Combination, SegmentMembers } from '#policy/segment-members.ts';
+import type { Schedules } from './active-rules.ts';
 import type { CutOffSets } from './cut-off-sets.ts';
-import type { WorkloadNumber } from './label-index.ts';
-import { addressesMeant, LandedRules, type Landing } from './landed-rules.ts';
 import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';
-import type { Policy, Rule, Workload } from './policy.ts';
-import type { Schedules } from './rules-in-force.ts';
-import type { Combination, SegmentMembers } from './segment-members.ts';
+import { addressesMeant, LandedRules, type Landing } from './rules-at-ends.ts';
 import type { HeldVirtual } from './virtual-holders.ts';
 
 /**

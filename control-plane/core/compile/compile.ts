@@ -3,8 +3,8 @@
 
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
+import type { Inventory, Policy } from '#policy/policy.ts';
 import { FleetCompiler } from './fleet-compiler.ts';
-import type { Inventory, Policy } from './policy.ts';
 
 /** `hosts` are those with a managed workload. `nextChangeAt` is when time alone next changes a rule: compile again then. */
 export interface CompiledFleet {

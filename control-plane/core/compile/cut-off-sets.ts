@@ -7,10 +7,10 @@ import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { Exemption, LocalAddresses, PeerSet, PeerSetId } from '#model/rule-set.ts';
 import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import { hashText } from '#model/text-hash.ts';
-import { namedAddresses, quarantineOver } from './cut-off.ts';
-import type { LabelIndex, WorkloadNumber } from './label-index.ts';
+import { namedAddresses, quarantineOver } from '#policy/cut-off.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
+import type { Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
 import type { PeerList, PeerSets } from './peer-sets.ts';
-import type { Peer, Workload, WorkloadQuarantine } from './policy.ts';
 import type { VirtualHolders } from './virtual-holders.ts';
 
 /** What came of everything since the last time. `stale`: workloads that quarantines name which came or went. */
