@@ -8,7 +8,6 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { serviceTermText, serviceText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End, EndVerdict, Reason } from '#model/verdict.ts';
-import { createHolders } from '#policy/holders.ts';
 import {
   type Changes,
   type DirectionImpact,
@@ -17,6 +16,7 @@ import {
   impactOf,
   type WorkloadImpact,
 } from '#policy/impact.ts';
+import { createHolders } from '#policy/judge/address-holders.ts';
 import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import { renderSuggestion } from '#policy/render-suggestion.ts';

@@ -1,7 +1,7 @@
 // PolicyTests: which hold, which fail and what they say.
 
 import { describe, expect, test } from 'vitest';
-import { runPolicyTests } from '#policy/policy-tests.ts';
+import { runPolicyTests } from '#policy/judge/policy-tests.ts';
 import { createWorld, document, noon, segment, workloads } from './world.ts';
 
 const fleet = workloads(

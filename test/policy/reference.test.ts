@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { policySchema } from '#policy/check/policy-schema.ts';
-import { runPolicyTests } from '#policy/policy-tests.ts';
+import { runPolicyTests } from '#policy/judge/policy-tests.ts';
 import { problemCatalogue } from '#policy/problem-catalogue.ts';
 import { noon } from './world.ts';
 

@@ -7,7 +7,7 @@ import { protocolNumbers, type Service } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { End } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { createOracle, type Oracle } from '#policy/oracle.ts';
+import { createOracle, type Oracle } from '#policy/judge/oracle.ts';
 import type { Inventory, Policy, Query } from '#policy/policy.ts';
 import { problemText } from '#policy/problem.ts';
 

@@ -12,7 +12,7 @@ import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.
 import { type Millis, millis } from '#model/time.ts';
 import type { EnforcementMode } from '#model/verdict.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
-import { createHolders } from '#policy/holders.ts';
+import { createHolders } from '#policy/judge/address-holders.ts';
 import type {
   Guardrail,
   GuardrailEntry,

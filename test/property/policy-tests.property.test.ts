@@ -6,11 +6,11 @@ import { expect, test } from 'vitest';
 import { familyOf } from '#model/address.ts';
 import { serviceText } from '#model/service.ts';
 import type { End } from '#model/verdict.ts';
-import { EndClasses } from '#policy/end-classes.ts';
-import { createOracle } from '#policy/oracle.ts';
+import { EndClasses } from '#policy/judge/end-classes.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
+import { endpointsOf, isPair, runPolicyTests } from '#policy/judge/policy-tests.ts';
+import { policyTerms, representativeServices, serviceCuts } from '#policy/judge/representative-services.ts';
 import type { Assertion, Query, TestEnd, Workload } from '#policy/policy.ts';
-import { endpointsOf, isPair, runPolicyTests } from '#policy/policy-tests.ts';
-import { policyTerms, representativeServices, serviceCuts } from '#policy/representative-services.ts';
 import {
   arbitraryLabels,
   arbitraryServices,

@@ -10,7 +10,7 @@ import { protocolNumbers } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import { createOracle } from '#policy/oracle.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { defaultSilenceMs, type HostProbe, startProbe } from '#test/support/probe.ts';

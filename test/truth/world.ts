@@ -10,7 +10,7 @@ import { type Millis, millis } from '#model/time.ts';
 import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import { createOracle } from '#policy/oracle.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
 import type { Inventory, Policy, Query, Workload } from '#policy/policy.ts';
 import { hasErrors, problemText } from '#policy/problem.ts';
 import type { Cell, Expected } from '#test/support/probe.ts';

@@ -15,7 +15,7 @@ import { ok } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 import type { Direction, Verdict } from '#model/verdict.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import { createOracle } from '#policy/oracle.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
 import { address, type Fleet, fleetOf, noon } from '#test/compile/fleet.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';

@@ -1,7 +1,7 @@
 // Answers a chunk of query lines, in order: what both the first thread of `policy eval` and those beside it do.
 
 import type { Millis } from '#model/time.ts';
-import { createOracle } from '#policy/oracle.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
 import { longestLine, type QueryChunk } from './query-chunks.ts';
 import { parseQueryLine, type QueryError, verdictJson } from './query-line.ts';

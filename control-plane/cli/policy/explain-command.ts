@@ -6,7 +6,7 @@ import { printJson } from '#cli/server/printing.ts';
 import { type Address, familyOf, parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
 import { parseServiceTerm, protocolNumbers, type Service } from '#model/service.ts';
-import { createOracle } from '#policy/oracle.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
 import type { Inventory, Policy, Query } from '#policy/policy.ts';
 import { renderExplanation, renderWhyNot, ruleOutcomes } from './explain-text.ts';
 import { loadPolicy, type PolicyOptions } from './load-policy.ts';

@@ -10,8 +10,8 @@ import type {
   ListTrace,
   RuleTrace,
   SegmentTrace,
-} from '#policy/explain.ts';
-import { ruleText } from '#policy/explain.ts';
+} from '#policy/judge/explain.ts';
+import { ruleText } from '#policy/judge/explain.ts';
 import type { Query } from '#policy/policy.ts';
 
 export function renderExplanation(query: Query, explanation: Explanation): string {

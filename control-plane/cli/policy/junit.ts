@@ -1,6 +1,6 @@
 // Results of PolicyTests as JUnit XML: one suite per PolicyTest, one case per assertion.
 
-import type { TestResult } from '#policy/policy-tests.ts';
+import type { TestResult } from '#policy/judge/policy-tests.ts';
 
 export function renderJunit(results: readonly TestResult[]): string {
   const suites = new Map<string, TestResult[]>();

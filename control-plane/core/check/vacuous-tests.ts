@@ -3,10 +3,10 @@
 
 import { familyOf } from '#model/address.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
-import type { Endpoint } from '#policy/end-classes.ts';
-import { createHolders } from '#policy/holders.ts';
+import { createHolders } from '#policy/judge/address-holders.ts';
+import type { Endpoint } from '#policy/judge/end-classes.ts';
+import { endpointsOf, isPair, servicesExist } from '#policy/judge/policy-tests.ts';
 import type { Assertion, Inventory, Workload } from '#policy/policy.ts';
-import { endpointsOf, isPair, servicesExist } from '#policy/policy-tests.ts';
 
 export type Vacuity = 'unmanaged' | 'loopback';
 

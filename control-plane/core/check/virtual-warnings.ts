@@ -1,8 +1,8 @@
 // What looks wrong of virtual workloads, where the inventory is known: that nobody may hold one, and that one is a member of a segment
 // which one of its holders is no member of. At a holder's end only the holder's own segments enforce and grant.
 
-import { createHolders } from '#policy/holders.ts';
-import { createMatching, type Membership } from '#policy/matching.ts';
+import { createHolders } from '#policy/judge/address-holders.ts';
+import { createMatching, type Membership } from '#policy/judge/matching.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 
 export type VirtualWarning =

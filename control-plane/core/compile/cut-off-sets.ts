@@ -7,7 +7,7 @@ import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { Exemption, LocalAddresses, PeerSet, PeerSetId } from '#model/rule-set.ts';
 import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import { hashText } from '#model/text-hash.ts';
-import { namedAddresses, quarantineOver } from '#policy/cut-off.ts';
+import { namedAddresses, quarantineOver } from '#policy/judge/cut-off.ts';
 import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
 import type { Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
 import type { PeerList, PeerSets } from './peer-sets.ts';

@@ -1,6 +1,6 @@
 // What the API says of a policy that was reviewed: a good one goes on, any other is refused with all its problems.
 
-import type { TestResult } from '#policy/policy-tests.ts';
+import type { TestResult } from '#policy/judge/policy-tests.ts';
 import type { Problem } from '#policy/problem.ts';
 import type { Review } from '../policy-review.ts';
 import { ApiError } from './api-error.ts';

@@ -1,6 +1,6 @@
 // Verdicts layer by layer, and whose an address is.
 
-import { createOracle } from '#policy/oracle.ts';
+import { createOracle } from '#policy/judge/oracle.ts';
 import { createWorld, document, segment, type World, workloads } from '../world.ts';
 import {
   api,

@@ -2,9 +2,9 @@
 // address tells whom it means: a unit shares its host's, and nobody elsewhere can tell the two apart, so its quarantine holds on its host alone.
 
 import type { Address } from '#model/address.ts';
-import { meantOf } from './holders.ts';
+import type { Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import { meantOf } from './address-holders.ts';
 import { type Matching, type Side, sideOf } from './matching.ts';
-import type { Workload, WorkloadQuarantine } from './policy.ts';
 
 /** The quarantine that cuts others off from an address: that of the workload it means, of those that hold it. */
 export function quarantineOver(holders: readonly Workload[]): WorkloadQuarantine | undefined {

@@ -6,12 +6,12 @@ import { type Address, type Family, familyOf } from '#model/address.ts';
 import { type Service, type ServiceTerm, serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Verdict } from '#model/verdict.ts';
+import type { Assertion, Inventory, Judgement, Policy, Query, Segment, TestEnd, Workload } from '#policy/policy.ts';
+import type { Problem } from '#policy/problem.ts';
+import { severityOf } from '#policy/problem-catalogue.ts';
 import { EndClasses, type Endpoint } from './end-classes.ts';
 import { type JudgingBudget, judgePairs, type Pair } from './judged-pairs.ts';
 import { createOracle, type Oracle } from './oracle.ts';
-import type { Assertion, Inventory, Judgement, Policy, Query, Segment, TestEnd, Workload } from './policy.ts';
-import type { Problem } from './problem.ts';
-import { severityOf } from './problem-catalogue.ts';
 import { policyTerms, representativeServices, type ServiceCuts, serviceCuts } from './representative-services.ts';
 
 /** A connection that came out otherwise than expected. */

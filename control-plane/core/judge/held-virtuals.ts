@@ -3,8 +3,8 @@
 
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
-import type { Workload } from './policy.ts';
-import { SelectorIndex } from './selector-index.ts';
+import type { Workload } from '#policy/policy.ts';
+import { SelectorIndex } from '#policy/selector-index.ts';
 
 export interface HeldVirtuals {
   /** The hosts that may hold a virtual workload's addresses, by name. */

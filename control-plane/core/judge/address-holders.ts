@@ -3,8 +3,8 @@
 
 import type { Address } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
+import type { Workload, WorkloadKind } from '#policy/policy.ts';
 import { heldVirtuals } from './held-virtuals.ts';
-import type { Workload, WorkloadKind } from './policy.ts';
 
 export interface Holders {
   /** The workloads as which an end there is judged: one, or every host that may hold a virtual workload's address. */

@@ -4,9 +4,11 @@
 
 import type { Address } from '#model/address.ts';
 import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
+import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from '#policy/policy.ts';
+import { ruleTimeAt } from '#policy/time-window.ts';
+import { createHolders } from './address-holders.ts';
 import { isPeerOf, quarantineOver } from './cut-off.ts';
 import { type Explanation, explainQuery } from './explain.ts';
-import { createHolders } from './holders.ts';
 import {
   createMatching,
   type Matching,
@@ -18,9 +20,7 @@ import {
   someTermMatches,
   someTermMatchesIn,
 } from './matching.ts';
-import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from './policy.ts';
-import { defaultEnd, grantEnd, hullPoint, type Near, Subject } from './subject.ts';
-import { ruleTimeAt } from './time-window.ts';
+import { defaultEnd, grantEnd, hullPoint, type Near, Subject } from './workload-standing.ts';
 
 export interface Oracle {
   judge(query: Query): Verdict;

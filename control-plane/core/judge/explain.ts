@@ -4,6 +4,8 @@
 import { familyOf } from '#model/address.ts';
 import { serviceTermText, termMatches } from '#model/service.ts';
 import { type Direction, type End, type EnforcementMode, joinEnds, type Verdict } from '#model/verdict.ts';
+import type { Guardrail, Peer, Query, Rule, Segment, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import { ruleTimeAt } from '#policy/time-window.ts';
 import { quarantineOver } from './cut-off.ts';
 import {
   type EndQuery,
@@ -14,9 +16,7 @@ import {
   rulesInOrder,
   type Side,
 } from './matching.ts';
-import type { Guardrail, Peer, Query, Rule, Segment, Workload, WorkloadQuarantine } from './policy.ts';
 import { traceSelector } from './selector-trace.ts';
-import { ruleTimeAt } from './time-window.ts';
 
 export type LayerName = 'essential' | 'quarantine' | 'guardrail' | 'mode' | 'rule' | 'default';
 

@@ -7,9 +7,9 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import { type Service, type ServiceTerm, termMatches } from '#model/service.ts';
 import { type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
-import { combinationOf, selectionKey } from './combination.ts';
-import type { Holders } from './holders.ts';
-import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from './policy.ts';
+import { combinationOf, selectionKey } from '#policy/combination.ts';
+import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from '#policy/policy.ts';
+import type { Holders } from './address-holders.ts';
 
 export interface RuleAddress {
   readonly segment: string;
