@@ -4,7 +4,7 @@
 import type { Address } from '#model/address.ts';
 import { addCounts } from '#model/counts.ts';
 import type { Millis } from '#model/time.ts';
-import { type RefusedFlows, type Reporter, refusedCount } from '#policy/believed-flows.ts';
+import { type RefusedFlows, type Reporter, refusedCount } from '#policy/learn/believed-flows.ts';
 import type { HostEntry } from './fleet-inventory.ts';
 
 /** How long what a host held still counts, and how much of it is remembered for each host. */

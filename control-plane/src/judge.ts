@@ -8,6 +8,7 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { serviceTermText, serviceText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End, EndVerdict, Reason } from '#model/verdict.ts';
+import { createHolders } from '#policy/judge/address-holders.ts';
 import {
   type Changes,
   type DirectionImpact,
@@ -15,12 +16,11 @@ import {
   type GrantRef,
   impactOf,
   type WorkloadImpact,
-} from '#policy/impact.ts';
-import { createHolders } from '#policy/judge/address-holders.ts';
-import { type ObservedFlow, serviceOfFlow } from '#policy/observed-flow.ts';
+} from '#policy/learn/impact.ts';
+import { type ObservedFlow, serviceOfFlow } from '#policy/learn/observed-flow.ts';
+import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
+import { type SuggestedRule, suggestRules } from '#policy/learn/suggest.ts';
 import type { Inventory, Policy } from '#policy/policy.ts';
-import { renderSuggestion } from '#policy/render-suggestion.ts';
-import { type SuggestedRule, suggestRules } from '#policy/suggest.ts';
 import { likeness, unknownInSelector } from '#policy/unknown-names.ts';
 import { ApiError } from './answers/api-error.ts';
 import { evidenceView } from './answers/evidence.ts';

@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
-import { type Impact, impactOf } from '#policy/impact.ts';
-import type { ObservedFlow } from '#policy/observed-flow.ts';
+import { type Impact, impactOf } from '#policy/learn/impact.ts';
+import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
 import { address, type Fleet, fleetOf, host, noon, shop } from './fleet.ts';
 
 function fleet({ inbound = 'observe', rules = [] as readonly string[], extra = '', inventory = shop } = {}): Fleet {

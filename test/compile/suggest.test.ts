@@ -7,10 +7,10 @@ import { assertOk } from '#model/result.ts';
 import { serviceTermText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { ObservedFlow } from '#policy/observed-flow.ts';
+import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
+import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
+import { applySuggestion, type Suggestion, type SuggestRequest, suggestRules } from '#policy/learn/suggest.ts';
 import type { Peer } from '#policy/policy.ts';
-import { renderSuggestion } from '#policy/render-suggestion.ts';
-import { applySuggestion, type Suggestion, type SuggestRequest, suggestRules } from '#policy/suggest.ts';
 import { address, type Fleet, fleetOf, host, noon, readFleet, shop } from './fleet.ts';
 
 const bareSegment = `kind: Segment

@@ -11,8 +11,8 @@ import {
 } from '#control-plane/answers/schemas.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
-import { FlowSightings } from '#policy/flow-evidence.ts';
-import type { ObservedFlow } from '#policy/observed-flow.ts';
+import { FlowSightings } from '#policy/learn/flow-evidence.ts';
+import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
 import { fleetOf } from '#test/compile/fleet.ts';
 import { shopPolicy, tenant } from '#test/server/fleet-under-test.ts';
 import { flowRecord, nothingLost } from '#test/server/flow-records.ts';

@@ -8,11 +8,11 @@ import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { rangeText } from '#model/address-range.ts';
 import { createVacuityCheck } from '#policy/check/vacuous-tests.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import { impactOf } from '#policy/impact.ts';
 import { runPolicyTests } from '#policy/judge/policy-tests.ts';
-import type { ObservedFlow } from '#policy/observed-flow.ts';
-import { renderSuggestion } from '#policy/render-suggestion.ts';
-import { suggestRules } from '#policy/suggest.ts';
+import { impactOf } from '#policy/learn/impact.ts';
+import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
+import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
+import { suggestRules } from '#policy/learn/suggest.ts';
 import { address, createWorld, document, noon, query, segment, workloads } from './world.ts';
 
 const inventory = (holders = "role=='lb'") =>

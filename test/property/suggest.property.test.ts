@@ -13,12 +13,12 @@ import { checkPolicy } from '#policy/check/check-policy.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
 import type { CompiledFleet } from '#policy/compile/compile.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import type { ObservedFlow } from '#policy/observed-flow.ts';
-import { compileEnforced } from '#policy/observed-pairs.ts';
+import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
+import { compileEnforced } from '#policy/learn/observed-pairs.ts';
+import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
+import { applySuggestion, suggestRules } from '#policy/learn/suggest.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy.ts';
-import { renderSuggestion } from '#policy/render-suggestion.ts';
 import { segmentDocument } from '#policy/segment-document.ts';
-import { applySuggestion, suggestRules } from '#policy/suggest.ts';
 import { arbitraryWorld, baseTime, type World } from './arbitraries.ts';
 
 const services: readonly Service[] = [

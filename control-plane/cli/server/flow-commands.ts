@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Coverage, FlowView } from '#control-plane/answers/schemas.ts';
 import { addCounts, countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
-import { farEndText } from '#policy/flow-evidence.ts';
+import { farEndText } from '#policy/learn/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { sinceMs } from './durations.ts';

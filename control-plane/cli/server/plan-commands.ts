@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
 import { countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
-import { farEndText } from '#policy/flow-evidence.ts';
+import { farEndText } from '#policy/learn/flow-evidence.ts';
 import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';

@@ -1,7 +1,7 @@
 // Who saw a flow, in the shapes of the API.
 
 import { z } from 'zod';
-import { farEnds } from '#policy/flow-evidence.ts';
+import { farEnds } from '#policy/learn/flow-evidence.ts';
 
 export const oneEnd = z.object({
   seenBy: z.enum(['client', 'server']),

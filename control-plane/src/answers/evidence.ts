@@ -2,7 +2,7 @@
 
 import { millis } from '#model/time.ts';
 import type { Direction, EndVerdict } from '#model/verdict.ts';
-import { type FarEnd, type FlowEvidence, farEndOf } from '#policy/flow-evidence.ts';
+import { type FarEnd, type FlowEvidence, farEndOf } from '#policy/learn/flow-evidence.ts';
 import type { Fleet } from '../fleet.ts';
 import type { ListedFlow } from '../store/flows.ts';
 

@@ -6,8 +6,8 @@ import type { Address } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, EndVerdict } from '#model/verdict.ts';
+import type { Workload } from '#policy/policy.ts';
 import type { ObservedFlow } from './observed-flow.ts';
-import type { Workload } from './policy.ts';
 
 /**
  * Why the other end did not report it too. `did-not-see`: its host reported other flows since, and not this one. `silent`: it reported

@@ -6,11 +6,11 @@ import { addressFromValue, isGroup } from '#model/address.ts';
 import { countText } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
+import type { Peer } from '#policy/policy.ts';
+import { ruleDocument, segmentDocument } from '#policy/segment-document.ts';
 import { farEndText } from './flow-evidence.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import type { LeftFlow, LeftReason } from './observed-pairs.ts';
-import type { Peer } from './policy.ts';
-import { ruleDocument, segmentDocument } from './segment-document.ts';
 import type { OneSidedPair, SuggestedRule, Suggestion } from './suggest.ts';
 
 /** More lines than this of what is not proposed are counted, not listed. */

@@ -10,11 +10,14 @@ import { sumCounts } from '#model/counts.ts';
 import type { Selector } from '#model/selector.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { conjunction, splitByLabels } from './exact-selector.ts';
+import { conjunction, splitByLabels } from '#policy/exact-selector.ts';
+import { ascending, LabelIndex, type WorkloadNumber } from '#policy/label-index.ts';
+import type { Inventory, Peer, Policy, Rule, Segment, Workload } from '#policy/policy.ts';
+import { type Combination, SegmentMembers } from '#policy/segment-members.ts';
+import { selectorText } from '#policy/selector-text.ts';
 import type { OneEnd } from './flow-evidence.ts';
 import { GrantBounds } from './grant-bounds.ts';
 import { groupPairs, type Rectangle } from './group-pairs.ts';
-import { ascending, LabelIndex, type WorkloadNumber } from './label-index.ts';
 import type { ObservedFlow } from './observed-flow.ts';
 import {
   compileEnforced,
@@ -25,10 +28,7 @@ import {
   type Pair,
   pairFlows,
 } from './observed-pairs.ts';
-import type { Inventory, Peer, Policy, Rule, Segment, Workload } from './policy.ts';
 import { nameRules } from './rule-name.ts';
-import { type Combination, SegmentMembers } from './segment-members.ts';
-import { selectorText } from './selector-text.ts';
 
 export interface SuggestRequest {
   readonly policy: Policy;

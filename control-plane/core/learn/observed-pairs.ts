@@ -10,10 +10,10 @@ import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
+import type { Inventory, Policy, Workload } from '#policy/policy.ts';
 import { type FlowEvidence, FlowSightings, joinedEvidence } from './flow-evidence.ts';
-import type { LabelIndex, WorkloadNumber } from './label-index.ts';
 import { type ObservedFlow, serviceOfFlow, termOfFlow } from './observed-flow.ts';
-import type { Inventory, Policy, Workload } from './policy.ts';
 
 /** A known workload, or an address that nobody known holds: an outsider's, or a group's. */
 export type Entity = WorkloadNumber | Address;

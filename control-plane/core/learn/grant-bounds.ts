@@ -10,11 +10,11 @@ import type { Direction } from '#model/verdict.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
 import type { CompiledFleet } from '#policy/compile/compile.ts';
 import { type PeerList, PeerSets } from '#policy/compile/peer-sets.ts';
-import type { LabelIndex, WorkloadNumber } from './label-index.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
+import type { Inventory, Peer } from '#policy/policy.ts';
+import type { Combination, SegmentMembers } from '#policy/segment-members.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import { addressesOf, type Pair } from './observed-pairs.ts';
-import type { Inventory, Peer } from './policy.ts';
-import type { Combination, SegmentMembers } from './segment-members.ts';
 
 interface BoundsParts {
   readonly index: LabelIndex;
