@@ -3,8 +3,8 @@
 
 import { closestName } from '#model/closest-name.ts';
 import { inHost, isDiscovered } from '#policy/claims/managed-workload.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
-import type { Workload } from './policy.ts';
 import type { Problem } from './problem.ts';
 import {
   type Fields,

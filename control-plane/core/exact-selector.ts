@@ -4,8 +4,8 @@
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { factPrefix } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import type { WorkloadNumber } from './label-index.ts';
-import type { Workload } from './policy.ts';
 
 /** Keys that say what a workload does come before keys that say where it is; all others follow by name. */
 const readableKeys = ['role', 'tier', 'component', 'service', 'app', 'env'];

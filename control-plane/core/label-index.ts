@@ -4,7 +4,7 @@
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Labels } from '#model/label.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
-import type { Workload } from './policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 
 /** A workload's number within one index, from its arrival until it is removed. */
 export type WorkloadNumber = number;

@@ -4,7 +4,7 @@
 import { closestName } from '#model/closest-name.ts';
 import { factPrefix, type Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
-import type { Inventory, Peer, Policy, TestEnd } from './policy.ts';
+import type { Inventory, Peer, Policy, TestEnd } from '#policy/policy/policy.ts';
 
 /** Values by key; `any` where some place asks for the key, whatever its value (has, each). */
 export interface LabelVocabulary {

@@ -4,8 +4,8 @@ import type { Address } from '#model/address.ts';
 import { domainName } from '#model/domain-name.ts';
 import { factKeys, factPrefix, type Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
+import type { WorkloadKind } from '#policy/policy/policy.ts';
 import { type DocumentNode, shortened } from './document-node.ts';
-import type { WorkloadKind } from './policy.ts';
 import type { Position } from './position.ts';
 import {
   type Fields,

@@ -6,11 +6,11 @@
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
-import { combinationOf, selectionKey } from './combination.ts';
+import { combinationOf, selectionKey } from '#policy/policy/combination.ts';
+import type { Policy, Segment } from '#policy/policy/policy.ts';
+import { selectorText } from '#policy/policy/selector-text.ts';
 import type { LabelIndex, WorkloadNumber } from './label-index.ts';
-import type { Policy, Segment } from './policy.ts';
 import { SelectorIndex } from './selector-index.ts';
-import { selectorText } from './selector-text.ts';
 
 /** `text` is the combination's labels, "app=shop,env=prod" in the order of the segment's `each`. The domain's members are live. */
 export interface Combination {

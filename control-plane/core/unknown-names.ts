@@ -4,7 +4,7 @@
 import { parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
 import type { Selector } from '#model/selector.ts';
-import type { Workload } from './policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 
 /** Beyond them a likeness is not looked for. */
 const mostCompared = 20_000;

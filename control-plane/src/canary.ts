@@ -2,7 +2,7 @@
 // the watch over them, which ends in a verdict: it held, or why not. The fleet acts on it. A trial lives in memory alone: after a
 // restart of the control plane the active policy is everybody's again.
 
-import type { Policy } from '#policy/policy.ts';
+import type { Policy } from '#policy/policy/policy.ts';
 import type { AgentSessions } from './agent-sessions.ts';
 
 export interface Canary {

@@ -5,7 +5,7 @@ import type { Labels } from '#model/label.ts';
 import { selectorMatches } from '#model/selector.ts';
 import { equalStructures } from '#model/structure.ts';
 import type { VirtualAddresses } from '#policy/claims/virtual-claims.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 
 export interface DeclaredVirtual {
   readonly workload: Workload;

@@ -11,7 +11,7 @@ import { AddressClaims } from '#policy/claims/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/claims/address-standing.ts';
 import type { Containment, RememberedHost } from '#policy/claims/claiming-host.ts';
 import type { FleetChange } from '#policy/compile/fleet-compiler.ts';
-import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
 import { peersKept } from './containment.ts';
 import { type DeclaredVirtual, declaredVirtuals } from './declared-virtuals.ts';
 import type { ContainerEntry, HostContainers } from './host-containers.ts';

@@ -1,7 +1,7 @@
 // What passes between a judging thread and the one that serves: workloads as far as they changed, one job at a time, and its answer.
 
 import type { Millis } from '#model/time.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import type { ApiErrorCode } from './answers/api-error.ts';
 import type { ApiProblem } from './answers/schemas.ts';
 import type { ReviewRequest } from './policy-review.ts';

@@ -4,7 +4,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { millis } from '#model/time.ts';
-import type { Inventory, Policy, Workload } from '#policy/policy.ts';
+import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { ApiError } from './answers/api-error.ts';
 import { assertGood, problemView } from './answers/review-answer.ts';
 import { judge } from './judge.ts';

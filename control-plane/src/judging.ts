@@ -10,7 +10,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import type { Millis } from '#model/time.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import { ApiError } from './answers/api-error.ts';
 import type { Fleet } from './fleet.ts';
 import type {

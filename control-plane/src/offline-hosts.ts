@@ -4,7 +4,7 @@
 import { addressFromValue } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
-import type { Peer, Policy } from '#policy/policy.ts';
+import type { Peer, Policy } from '#policy/policy/policy.ts';
 import type { HostEntry } from './fleet-inventory.ts';
 
 export interface OfflineAsked {

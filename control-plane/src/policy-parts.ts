@@ -15,7 +15,7 @@ import type {
   Rule,
   Segment,
   Workload,
-} from '#policy/policy.ts';
+} from '#policy/policy/policy.ts';
 import { WorkSlices } from './work-slices.ts';
 
 /** Read in some 5 ms. A piece that is larger by itself is a part of its own. */

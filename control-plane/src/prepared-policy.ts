@@ -4,7 +4,7 @@
 
 import type { Millis } from '#model/time.ts';
 import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
-import type { Inventory, Policy, Workload } from '#policy/policy.ts';
+import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { inventoryUnder } from './policy-review.ts';
 import { WorkSlices } from './work-slices.ts';
 

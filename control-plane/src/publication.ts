@@ -5,7 +5,7 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { apartFrom, isManaged, virtualAddressesIn } from '#policy/claims/managed-workload.ts';
 import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
 import { inventoryUnder } from './policy-review.ts';
 import type { PreparedPolicy } from './prepared-policy.ts';

@@ -39,7 +39,7 @@ describe('the import table goes red when', () => {
     [
       'an agent imports the control plane',
       'agent/src/mutant.ts',
-      "import { x } from '#policy/policy.ts';",
+      "import { x } from '#policy/policy/policy.ts';",
       /agent\/src may not import control-plane\/core/,
     ],
     [

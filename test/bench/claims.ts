@@ -5,7 +5,7 @@ import { FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.t
 import { type Address, parseAddress } from '#model/address.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import type { BenchReport, BenchResult } from './bench-report.ts';
 
 const sizes = { small: 1_000, large: 10_000 } as const;

@@ -9,7 +9,7 @@ import { type Millis, millis } from '#model/time.ts';
 import type { Direction } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy/policy.ts';
 
 export const noon = millis(Date.UTC(2026, 9, 28, 12, 0, 0));
 

@@ -10,7 +10,7 @@ import type { Direction } from '#model/verdict.ts';
 import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
 import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
 import { applySuggestion, type Suggestion, type SuggestRequest, suggestRules } from '#policy/learn/suggest.ts';
-import type { Peer } from '#policy/policy.ts';
+import type { Peer } from '#policy/policy/policy.ts';
 import { address, type Fleet, fleetOf, host, noon, readFleet, shop } from './fleet.ts';
 
 const bareSegment = `kind: Segment

@@ -12,7 +12,7 @@ import { type Address, familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { Service } from '#model/service.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import { arbitraryPacket, arbitraryWorld, inventoryOf, type World } from '#test/property/arbitraries.ts';
 import { readScript, type TracedPacket, trace } from '#test/support/trace-script.ts';
 

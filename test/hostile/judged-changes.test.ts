@@ -12,7 +12,7 @@ import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
 import { err, ok } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
-import type { Policy } from '#policy/policy.ts';
+import type { Policy } from '#policy/policy/policy.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';
 import { checkedPolicy, fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';
 import { startApiServer } from './support/api-server.ts';

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { selectorText } from '#policy/selector-text.ts';
+import { selectorText } from '#policy/policy/selector-text.ts';
 import { createWorld, document, noon, segment, workloads } from './world.ts';
 
 const shop = segment(

@@ -7,7 +7,7 @@ import type { Direction, End } from '#model/verdict.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
 import type { CompiledFleet } from '#policy/compile/compile.ts';
 import type { Holders } from '#policy/judge/address-holders.ts';
-import type { Query, Workload } from '#policy/policy.ts';
+import type { Query, Workload } from '#policy/policy/policy.ts';
 
 const strictness: Readonly<Record<End['verdict'], number>> = { unmanaged: 0, allow: 1, 'would-deny': 2, deny: 3 };
 

@@ -6,7 +6,7 @@ import { evaluateEnd } from '#model/evaluate.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
 import { createOracle, type Oracle } from '#policy/judge/oracle.ts';
-import type { Inventory, Peer, Query, Workload } from '#policy/policy.ts';
+import type { Inventory, Peer, Query, Workload } from '#policy/policy/policy.ts';
 import { address, createWorld, endText, noon, query, segment, workloads } from './world.ts';
 
 const inventory = workloads(

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Direction } from '#model/verdict.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
-import type { Inventory, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type { Inventory, Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
 import { address, createWorld, document, endText, query, segment, type World, workloads } from './world.ts';
 
 type Row = readonly [query: string, outbound: string, inbound: string];

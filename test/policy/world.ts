@@ -8,7 +8,7 @@ import { type Millis, millis } from '#model/time.ts';
 import type { End } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { createOracle, type Oracle } from '#policy/judge/oracle.ts';
-import type { Inventory, Policy, Query } from '#policy/policy.ts';
+import type { Inventory, Policy, Query } from '#policy/policy/policy.ts';
 import { problemText } from '#policy/problem.ts';
 
 export const noon = millis(Date.UTC(2026, 0, 7, 12));

@@ -25,9 +25,9 @@ import type {
   TimeWindow,
   Weekday,
   Workload,
-} from '#policy/policy.ts';
+} from '#policy/policy/policy.ts';
+import { selectorText } from '#policy/policy/selector-text.ts';
 import type { Position } from '#policy/position.ts';
-import { selectorText } from '#policy/selector-text.ts';
 
 /** The Sunday noon (UTC) after Berlin's clocks went back: Monday already in the far east of the vocabulary's zones. */
 export const baseTime = millis(Date.UTC(2026, 9, 25, 12, 0, 0));

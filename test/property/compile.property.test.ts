@@ -13,8 +13,8 @@ import { selectorMatches } from '#model/selector.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
 import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
-import { selectorText } from '#policy/selector-text.ts';
-import { ruleTimeAt } from '#policy/time-window.ts';
+import { selectorText } from '#policy/policy/selector-text.ts';
+import { ruleTimeAt } from '#policy/policy/time-window.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { arbitraryLabels, arbitraryReordering, arbitrarySelector, arbitraryWorld, type World } from './arbitraries.ts';
 

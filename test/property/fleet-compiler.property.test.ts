@@ -12,7 +12,7 @@ import { type Millis, millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
 import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import { arbitraryInstant, arbitraryWorld, inventoryOf, multiplied, policyOf, type World } from './arbitraries.ts';
 
 /** What one step does to one thing: it becomes what it is in one of the worlds, or is gone where that world lacks it. */

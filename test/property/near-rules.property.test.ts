@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { protocolNumbers } from '#model/service.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
 import { RulesByService } from '#policy/judge/rules-by-service.ts';
-import type { Rule, Segment } from '#policy/policy.ts';
+import type { Rule, Segment } from '#policy/policy/policy.ts';
 import { arbitraryQuery, arbitraryWorld, multiplied, type World } from './arbitraries.ts';
 
 /** Every segment with its rules so many times over that it counts as large; the copies are in the way of each other, not equal. */

@@ -9,7 +9,7 @@ import { joinEnds } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
 import { createHolders } from '#policy/judge/address-holders.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
-import type { Query } from '#policy/policy.ts';
+import type { Query } from '#policy/policy/policy.ts';
 import { type CompiledQuestion, compiledEnd, judgedOf } from '../policy/compiled-ends.ts';
 import { arbitraryQuery, arbitraryWorld, multiplied, type World } from './arbitraries.ts';
 

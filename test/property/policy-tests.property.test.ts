@@ -10,7 +10,7 @@ import { EndClasses } from '#policy/judge/end-classes.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
 import { endpointsOf, isPair, runPolicyTests } from '#policy/judge/policy-tests.ts';
 import { policyTerms, representativeServices, serviceCuts } from '#policy/judge/representative-services.ts';
-import type { Assertion, Query, TestEnd, Workload } from '#policy/policy.ts';
+import type { Assertion, Query, TestEnd, Workload } from '#policy/policy/policy.ts';
 import {
   arbitraryLabels,
   arbitraryServices,

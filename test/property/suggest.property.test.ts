@@ -17,8 +17,8 @@ import type { ObservedFlow } from '#policy/learn/observed-flow.ts';
 import { compileEnforced } from '#policy/learn/observed-pairs.ts';
 import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
 import { applySuggestion, suggestRules } from '#policy/learn/suggest.ts';
-import type { Inventory, Policy, Workload } from '#policy/policy.ts';
-import { segmentDocument } from '#policy/segment-document.ts';
+import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
+import { segmentDocument } from '#policy/policy/render-segment.ts';
 import { arbitraryWorld, baseTime, type World } from './arbitraries.ts';
 
 const services: readonly Service[] = [

@@ -9,7 +9,7 @@ import { isRuleCovered } from '#policy/check/covered-rule.ts';
 import { findCoverings } from '#policy/check/covering-rules.ts';
 import { createVacuityCheck } from '#policy/check/vacuous-tests.ts';
 import { runPolicyTests } from '#policy/judge/policy-tests.ts';
-import type { Assertion, Peer, Policy, PolicyTest, Rule, TestEnd } from '#policy/policy.ts';
+import type { Assertion, Peer, Policy, PolicyTest, Rule, TestEnd } from '#policy/policy/policy.ts';
 import {
   arbitraryLabels,
   arbitraryServices,

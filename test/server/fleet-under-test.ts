@@ -14,7 +14,7 @@ import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { Policy } from '#policy/policy.ts';
+import type { Policy } from '#policy/policy/policy.ts';
 import { openInlineStore } from '../hostile/support/inline-store.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 

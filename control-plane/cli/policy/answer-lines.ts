@@ -2,7 +2,7 @@
 
 import type { Millis } from '#model/time.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import { longestLine, type QueryChunk } from './query-chunks.ts';
 import { parseQueryLine, type QueryError, verdictJson } from './query-line.ts';
 

@@ -7,7 +7,7 @@ import { type Address, familyOf, parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
 import { parseServiceTerm, protocolNumbers, type Service } from '#model/service.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
-import type { Inventory, Policy, Query } from '#policy/policy.ts';
+import type { Inventory, Policy, Query } from '#policy/policy/policy.ts';
 import { renderExplanation, renderWhyNot, ruleOutcomes } from './explain-text.ts';
 import { loadPolicy, type PolicyOptions } from './load-policy.ts';
 

@@ -12,7 +12,7 @@ import type {
   SegmentTrace,
 } from '#policy/judge/explain.ts';
 import { ruleText } from '#policy/judge/explain.ts';
-import type { Query } from '#policy/policy.ts';
+import type { Query } from '#policy/policy/policy.ts';
 
 export function renderExplanation(query: Query, explanation: Explanation): string {
   const { verdict, outbound, inbound } = explanation;

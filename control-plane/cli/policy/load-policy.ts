@@ -5,7 +5,7 @@ import { CommandFailure } from '#cli/server/failure.ts';
 import type { WorkloadView } from '#control-plane/answers/schemas.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type CheckedPolicy, checkPolicy } from '#policy/check/check-policy.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import { type Problem, problemText } from '#policy/problem.ts';
 import { parseInstant } from '#policy/read-time.ts';
 import { counted } from '../counted.ts';

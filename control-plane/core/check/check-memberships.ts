@@ -1,7 +1,7 @@
 // Whether a policy's selectors match more workloads, all of them together, than are compiled. On a server whose fleet has grown under the
 // policy in force, a policy that has no more than that one is let through all the same: a rule can always be changed, and a way back be taken.
 
-import type { Policy, Workload } from '#policy/policy.ts';
+import type { Policy, Workload } from '#policy/policy/policy.ts';
 import type { Problem } from '#policy/problem.ts';
 import {
   countMemberships,

@@ -15,7 +15,7 @@ import {
   type EnvelopedDocument,
 } from '#policy/collect-documents.ts';
 import type { DraftDocument } from '#policy/draft-document.ts';
-import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy.ts';
+import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy/policy.ts';
 import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/problem.ts';
 import type { ReadContext } from '#policy/read-fields.ts';
 import { readFields, requireField } from '#policy/read-fields.ts';

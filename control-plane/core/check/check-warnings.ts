@@ -7,7 +7,7 @@ import type { Selector } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import { inHost, isDiscovered } from '#policy/claims/managed-workload.ts';
 import { assertionTitle, endpointsOf } from '#policy/judge/policy-tests.ts';
-import type { Inventory, Peer, Policy, Rule, Segment } from '#policy/policy.ts';
+import type { Inventory, Peer, Policy, Rule, Segment } from '#policy/policy/policy.ts';
 import type { Position } from '#policy/position.ts';
 import type { Problem } from '#policy/problem.ts';
 import { type ProblemCode, severityOf } from '#policy/problem-catalogue.ts';

@@ -2,7 +2,7 @@
 // both. Rules whose sides and services are written alike have one answer, found once.
 
 import { serviceTermText } from '#model/service.ts';
-import type { Guardrail, GuardrailEntry, Rule } from '#policy/policy.ts';
+import type { Guardrail, GuardrailEntry, Rule } from '#policy/policy/policy.ts';
 import { type Reaches, type RuleReach, termsOverlap, type WorkloadSet } from './rule-reach.ts';
 
 export interface ReachingEntry {

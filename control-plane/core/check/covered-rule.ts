@@ -3,8 +3,8 @@
 
 import { type AddressRange, rangeText, subtractRanges } from '#model/address-range.ts';
 import { protocolNumbers, type ServiceTerm } from '#model/service.ts';
-import type { Peer, Rule, TimeWindow } from '#policy/policy.ts';
-import { selectorText } from '#policy/selector-text.ts';
+import type { Peer, Rule, TimeWindow } from '#policy/policy/policy.ts';
+import { selectorText } from '#policy/policy/selector-text.ts';
 
 export function isRuleCovered(rule: Rule, other: Rule): boolean {
   return (

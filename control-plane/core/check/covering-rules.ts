@@ -4,7 +4,7 @@
 import type { AddressRange } from '#model/address-range.ts';
 import { rangeCidrs } from '#model/address-range.ts';
 import { protocolNumbers, type ServiceTerm } from '#model/service.ts';
-import type { Peer, Rule } from '#policy/policy.ts';
+import type { Peer, Rule } from '#policy/policy/policy.ts';
 import { isRuleCovered, peerKey } from './covered-rule.ts';
 
 export interface Coverings {

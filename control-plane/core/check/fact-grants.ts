@@ -3,7 +3,7 @@
 
 import { factPrefix } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
-import type { Peer, Policy, Rule, Segment, Workload } from '#policy/policy.ts';
+import type { Peer, Policy, Rule, Segment, Workload } from '#policy/policy/policy.ts';
 
 /** The first fact that the selector asks for. Absence is claimed as easily as a value, so it does not matter how it asks. */
 export function factIn(selector: Selector): string | undefined {

@@ -3,8 +3,8 @@
 
 import { factKeys } from '#model/label.ts';
 import { enforcementModes } from '#model/verdict.ts';
+import { weekdays } from '#policy/policy/time-window.ts';
 import { workloadKinds } from '#policy/read-workload.ts';
-import { weekdays } from '#policy/time-window.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 

@@ -6,7 +6,7 @@ import { isManaged } from '#policy/claims/managed-workload.ts';
 import { createHolders } from '#policy/judge/address-holders.ts';
 import type { Endpoint } from '#policy/judge/end-classes.ts';
 import { endpointsOf, isPair, servicesExist } from '#policy/judge/policy-tests.ts';
-import type { Assertion, Inventory, Workload } from '#policy/policy.ts';
+import type { Assertion, Inventory, Workload } from '#policy/policy/policy.ts';
 
 export type Vacuity = 'unmanaged' | 'loopback';
 

@@ -3,7 +3,7 @@
 
 import { createHolders } from '#policy/judge/address-holders.ts';
 import { createMatching, type Membership } from '#policy/judge/matching.ts';
-import type { Inventory, Policy, Workload } from '#policy/policy.ts';
+import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 
 export type VirtualWarning =
   | { readonly kind: 'no-holders'; readonly virtual: Workload }

@@ -3,7 +3,7 @@
 
 import type { Address } from '#model/address.ts';
 import type { ManagedKind } from '#model/rule-set.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 
 /** External workloads have no agent; a virtual one has none of its own, but those of the hosts that hold it. */
 export function isManaged<Kinded extends Pick<Workload, 'kind'>>(

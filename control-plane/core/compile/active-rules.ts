@@ -4,7 +4,7 @@
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { activityOf, earliest } from '#model/schedule.ts';
 import type { Millis } from '#model/time.ts';
-import type { Rule, Segment } from '#policy/policy.ts';
+import type { Rule, Segment } from '#policy/policy/policy.ts';
 
 const none: readonly Rule[] = [];
 

@@ -3,7 +3,7 @@
 
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import { FleetCompiler } from './fleet-compiler.ts';
 
 /** `hosts` are those with a managed workload. `nextChangeAt` is when time alone next changes a rule: compile again then. */

@@ -9,7 +9,7 @@ import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import { hashText } from '#model/text-hash.ts';
 import { namedAddresses, quarantineOver } from '#policy/judge/cut-off.ts';
 import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
-import type { Peer, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type { Peer, Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
 import type { PeerList, PeerSets } from './peer-sets.ts';
 import type { VirtualHolders } from './virtual-holders.ts';
 

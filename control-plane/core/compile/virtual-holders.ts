@@ -4,7 +4,7 @@
 import type { Address } from '#model/address.ts';
 import type { Selector } from '#model/selector.ts';
 import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import { SelectorIndex } from '#policy/selector-index.ts';
 
 /** A virtual workload, as what is compiled for a host that may hold it needs to know it. */

@@ -3,7 +3,7 @@
 
 import type { Address } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
-import type { Workload, WorkloadKind } from '#policy/policy.ts';
+import type { Workload, WorkloadKind } from '#policy/policy/policy.ts';
 import { heldVirtuals } from './held-virtuals.ts';
 
 export interface Holders {

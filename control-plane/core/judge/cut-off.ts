@@ -2,7 +2,7 @@
 // address tells whom it means: a unit shares its host's, and nobody elsewhere can tell the two apart, so its quarantine holds on its host alone.
 
 import type { Address } from '#model/address.ts';
-import type { Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type { Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
 import { meantOf } from './address-holders.ts';
 import { type Matching, type Side, sideOf } from './matching.ts';
 

@@ -4,8 +4,8 @@
 import { familyOf } from '#model/address.ts';
 import { serviceTermText, termMatches } from '#model/service.ts';
 import { type Direction, type End, type EnforcementMode, joinEnds, type Verdict } from '#model/verdict.ts';
-import type { Guardrail, Peer, Query, Rule, Segment, Workload, WorkloadQuarantine } from '#policy/policy.ts';
-import { ruleTimeAt } from '#policy/time-window.ts';
+import type { Guardrail, Peer, Query, Rule, Segment, Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
+import { ruleTimeAt } from '#policy/policy/time-window.ts';
 import { quarantineOver } from './cut-off.ts';
 import {
   type EndQuery,

@@ -3,7 +3,7 @@
 
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import { SelectorIndex } from '#policy/selector-index.ts';
 
 export interface HeldVirtuals {

@@ -2,7 +2,7 @@
 // those of judging pair by pair.
 
 import { type Family, familyOf } from '#model/address.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import type { EndClass, EndClasses, Endpoint } from './end-classes.ts';
 
 /** How many connections a run of tests may still judge. */

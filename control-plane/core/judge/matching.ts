@@ -7,8 +7,8 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import { type Service, type ServiceTerm, termMatches } from '#model/service.ts';
 import { type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
-import { combinationOf, selectionKey } from '#policy/combination.ts';
-import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from '#policy/policy.ts';
+import { combinationOf, selectionKey } from '#policy/policy/combination.ts';
+import type { Inventory, Peer, Policy, Query, Rule, Segment, Workload } from '#policy/policy/policy.ts';
 import type { Holders } from './address-holders.ts';
 
 export interface RuleAddress {

@@ -4,8 +4,8 @@
 
 import type { Address } from '#model/address.ts';
 import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
-import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from '#policy/policy.ts';
-import { ruleTimeAt } from '#policy/time-window.ts';
+import type { GuardrailEntry, Inventory, Peer, Policy, Query, Rule, Workload } from '#policy/policy/policy.ts';
+import { ruleTimeAt } from '#policy/policy/time-window.ts';
 import { createHolders } from './address-holders.ts';
 import { isPeerOf, quarantineOver } from './cut-off.ts';
 import { type Explanation, explainQuery } from './explain.ts';

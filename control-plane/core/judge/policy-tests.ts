@@ -6,7 +6,16 @@ import { type Address, type Family, familyOf } from '#model/address.ts';
 import { type Service, type ServiceTerm, serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Verdict } from '#model/verdict.ts';
-import type { Assertion, Inventory, Judgement, Policy, Query, Segment, TestEnd, Workload } from '#policy/policy.ts';
+import type {
+  Assertion,
+  Inventory,
+  Judgement,
+  Policy,
+  Query,
+  Segment,
+  TestEnd,
+  Workload,
+} from '#policy/policy/policy.ts';
 import type { Problem } from '#policy/problem.ts';
 import { severityOf } from '#policy/problem-catalogue.ts';
 import { EndClasses, type Endpoint } from './end-classes.ts';

@@ -3,7 +3,7 @@
 
 import type { Family } from '#model/address.ts';
 import { type PortProtocol, protocolNumbers, type Service, type ServiceTerm, termMatches } from '#model/service.ts';
-import type { Policy } from '#policy/policy.ts';
+import type { Policy } from '#policy/policy/policy.ts';
 
 const portProtocols: readonly PortProtocol[] = ['tcp', 'udp', 'sctp'];
 const portProtocolNumbers: readonly number[] = portProtocols.map((name) => protocolNumbers[name]);

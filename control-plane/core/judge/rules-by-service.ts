@@ -2,7 +2,7 @@
 // rule that can match and some that cannot, so whoever asks still asks each rule itself.
 
 import { protocolNumbers, type Service } from '#model/service.ts';
-import type { Rule } from '#policy/policy.ts';
+import type { Rule } from '#policy/policy/policy.ts';
 
 export class RulesByService<T extends Pick<Rule, 'services'> = Rule> {
   /** Places of the rules that name only single ports, by each of these; the rest are `#others`. */

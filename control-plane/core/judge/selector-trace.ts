@@ -2,7 +2,7 @@
 
 import type { Labels } from '#model/label.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
-import { selectorText } from '#policy/selector-text.ts';
+import { selectorText } from '#policy/policy/selector-text.ts';
 
 /** `terms` decided it: those that failed where it does not match, those that matched where it does. Each with the label found. */
 export interface SelectorTrace {

@@ -4,7 +4,15 @@
 
 import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
 import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
-import type { Guardrail, GuardrailEntry, Peer, Rule, Segment, Workload, WorkloadQuarantine } from '#policy/policy.ts';
+import type {
+  Guardrail,
+  GuardrailEntry,
+  Peer,
+  Rule,
+  Segment,
+  Workload,
+  WorkloadQuarantine,
+} from '#policy/policy/policy.ts';
 import type { Matching, Membership, PeerScope, RuleAddress, Standing } from './matching.ts';
 import { RulesByService } from './rules-by-service.ts';
 

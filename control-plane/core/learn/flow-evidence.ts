@@ -6,7 +6,7 @@ import type { Address } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, EndVerdict } from '#model/verdict.ts';
-import type { Workload } from '#policy/policy.ts';
+import type { Workload } from '#policy/policy/policy.ts';
 import type { ObservedFlow } from './observed-flow.ts';
 
 /**

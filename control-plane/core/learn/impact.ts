@@ -23,7 +23,7 @@ import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
 import { Comparisons } from '#policy/compile/comparisons.ts';
 import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
 import { RulesByService } from '#policy/judge/rules-by-service.ts';
-import type { Inventory, Policy } from '#policy/policy.ts';
+import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import { type FlowEvidence, FlowSightings } from './flow-evidence.ts';
 import { type NewCover, newCovers } from './new-covers.ts';
 import { type ObservedFlow, serviceOfFlow } from './observed-flow.ts';

@@ -4,7 +4,7 @@
 import { type Address, addressFromValue } from '#model/address.ts';
 import type { Selector } from '#model/selector.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
-import type { Peer } from '#policy/policy.ts';
+import type { Peer } from '#policy/policy/policy.ts';
 
 const longestName = 63;
 /** More services than this are left out of the name. */

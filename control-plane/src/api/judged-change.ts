@@ -4,7 +4,7 @@
 // force, or a host took one of its names, all of it is done again, for as often as `mostRounds` says.
 
 import type { Result } from '#model/result.ts';
-import type { Policy } from '#policy/policy.ts';
+import type { Policy } from '#policy/policy/policy.ts';
 import { ApiError } from '../answers/api-error.ts';
 import type { Fleet, Overtaken } from '../fleet.ts';
 import type { AskedBy, Judging, Reviewed } from '../judging.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
-import type { Policy } from '#policy/policy.ts';
+import type { Policy } from '#policy/policy/policy.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import {

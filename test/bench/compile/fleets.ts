@@ -3,7 +3,7 @@
 import { parseAddress } from '#model/address.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
-import type { Inventory, Peer, Policy, Rule, Segment, Workload } from '#policy/policy.ts';
+import type { Inventory, Peer, Policy, Rule, Segment, Workload } from '#policy/policy/policy.ts';
 
 const position = { file: 'bench.yaml', line: 1, column: 1 };
 const roles = ['web', 'api', 'db', 'cache'] as const;

@@ -5,7 +5,7 @@ import { serviceText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type FleetChange, FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
-import type { Query } from '#policy/policy.ts';
+import type { Query } from '#policy/policy/policy.ts';
 import type { BenchResult } from '../bench-report.ts';
 import { evalCommandResults } from './eval-command.ts';
 import { allToAll, type BenchFleet, labelsIn, largeFleet, workloadOf } from './fleets.ts';
