@@ -8,7 +8,7 @@ import { type Millis, millis } from '#model/time.ts';
 import type { End, Verdict } from '#model/verdict.ts';
 import { type HeldVirtuals, heldVirtuals } from '#policy/judge/held-virtuals.ts';
 import type { Inventory, Query, Workload } from '#policy/policy/policy.ts';
-import { parseInstant } from '#policy/read-time.ts';
+import { parseInstant } from '#policy/read/time.ts';
 
 export interface QueryError {
   readonly code: 'bad-json' | 'bad-query' | 'unknown-workload' | 'line-too-long';

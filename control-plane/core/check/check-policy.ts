@@ -8,21 +8,21 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import { besideDeclared, isManaged } from '#policy/claims/managed-workload.ts';
+import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy/policy.ts';
+import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/problem.ts';
 import {
   type CheckMode,
   type CollectedDocuments,
   collectDocuments,
   type EnvelopedDocument,
-} from '#policy/collect-documents.ts';
-import type { DraftDocument } from '#policy/draft-document.ts';
-import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy/policy.ts';
-import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/problem.ts';
-import type { ReadContext } from '#policy/read-fields.ts';
-import { readFields, requireField } from '#policy/read-fields.ts';
-import { readPolicyTest } from '#policy/read-policy-test.ts';
-import { type PolicyNames, readGuardrail, readSegment } from '#policy/read-segment.ts';
-import { readOwnServiceTerms, readRanges } from '#policy/read-values.ts';
-import { readResolution, readWorkload } from '#policy/read-workload.ts';
+} from '#policy/read/collect-documents.ts';
+import type { DraftDocument } from '#policy/read/draft-document.ts';
+import type { ReadContext } from '#policy/read/fields.ts';
+import { readFields, requireField } from '#policy/read/fields.ts';
+import { readPolicyTest } from '#policy/read/policy-test.ts';
+import { type PolicyNames, readGuardrail, readSegment } from '#policy/read/segment.ts';
+import { readOwnServiceTerms, readRanges } from '#policy/read/values.ts';
+import { readResolution, readWorkload } from '#policy/read/workload.ts';
 import type { InputFile } from '#policy/source-file.ts';
 import {
   maxInventoryFileLength,

@@ -4,7 +4,7 @@
 import { factKeys } from '#model/label.ts';
 import { enforcementModes } from '#model/verdict.ts';
 import { weekdays } from '#policy/policy/time-window.ts';
-import { workloadKinds } from '#policy/read-workload.ts';
+import { workloadKinds } from '#policy/read/workload.ts';
 
 type Schema = Readonly<Record<string, unknown>>;
 

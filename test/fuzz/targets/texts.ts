@@ -25,7 +25,7 @@ import { checkPolicy } from '#policy/check/check-policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
 import { windowHolds } from '#policy/policy/time-window.ts';
 import { problemText } from '#policy/problem.ts';
-import { parseInstant } from '#policy/read-time.ts';
+import { parseInstant } from '#policy/read/time.ts';
 import { readBothWays } from '#test/property/both-readings.ts';
 import { usualCost } from '../cost.ts';
 import { almost, bytesOf, textOf } from '../mutations.ts';

@@ -4,9 +4,9 @@ import type { Address } from '#model/address.ts';
 import { domainName } from '#model/domain-name.ts';
 import { factKeys, factPrefix, type Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
+import { type DocumentNode, shortened } from '#policy/document-node.ts';
 import type { WorkloadKind } from '#policy/policy/policy.ts';
-import { type DocumentNode, shortened } from './document-node.ts';
-import type { Position } from './position.ts';
+import type { Position } from '#policy/position.ts';
 import {
   type Fields,
   type ReadContext,
@@ -16,8 +16,8 @@ import {
   readWord,
   report,
   requireField,
-} from './read-fields.ts';
-import { readAddresses, readLabelKey, readLabelValue, readSelector } from './read-values.ts';
+} from './fields.ts';
+import { readAddresses, readLabelKey, readLabelValue, readSelector } from './values.ts';
 
 /** A Workload document as it stands alone; a unit's `addresses` are only those it names itself. */
 export interface WorkloadDraft {

@@ -8,7 +8,7 @@ import { factPrefix, labelKeyPattern, labelValuePattern, namePattern, reservedKe
 import { parseSelector } from '#model/parse-selector.ts';
 import type { Selector } from '#model/selector.ts';
 import { parseServiceTerm, type ServiceTerm } from '#model/service.ts';
-import { type DocumentNode, shortened } from './document-node.ts';
+import { type DocumentNode, shortened } from '#policy/document-node.ts';
 import {
   type Fields,
   quotesSuggestion,
@@ -19,7 +19,7 @@ import {
   requireField,
   type TextNode,
   wrongType,
-} from './read-fields.ts';
+} from './fields.ts';
 
 export const nameForm = '1 to 63 of a-z 0-9 and -, beginning and ending with a letter or digit';
 

@@ -3,21 +3,13 @@
 
 import { closestName } from '#model/closest-name.ts';
 import { inHost, isDiscovered } from '#policy/claims/managed-workload.ts';
+import { type DocumentNode, shortened } from '#policy/document-node.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import { type DocumentNode, shortened } from './document-node.ts';
-import type { Problem } from './problem.ts';
-import {
-  type Fields,
-  type ReadContext,
-  readFields,
-  readProse,
-  report,
-  requireField,
-  wrongType,
-} from './read-fields.ts';
-import { readName } from './read-values.ts';
-import type { SourceFile } from './source-file.ts';
-import type { SourceDocument } from './yaml-documents.ts';
+import type { Problem } from '#policy/problem.ts';
+import type { SourceFile } from '#policy/source-file.ts';
+import type { SourceDocument } from '#policy/yaml-documents.ts';
+import { type Fields, type ReadContext, readFields, readProse, report, requireField, wrongType } from './fields.ts';
+import { readName } from './values.ts';
 
 export const documentKinds = [
   'Workload',

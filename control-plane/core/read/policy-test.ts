@@ -2,8 +2,8 @@
 
 import { parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
+import { type DocumentNode, describeNode, shortened } from '#policy/document-node.ts';
 import type { Assertion, Judgement, PolicyTest, TestEnd } from '#policy/policy/policy.ts';
-import { type DocumentNode, describeNode, shortened } from './document-node.ts';
 import {
   positionOf,
   type ReadContext,
@@ -14,10 +14,10 @@ import {
   readWord,
   report,
   requireField,
-} from './read-fields.ts';
-import { namesText, readReference } from './read-peers.ts';
-import type { Envelope } from './read-segment.ts';
-import { readAddress, readLabelKey, readLabelValue, readServiceTerm, type ServiceNames } from './read-values.ts';
+} from './fields.ts';
+import { namesText, readReference } from './peers.ts';
+import type { Envelope } from './segment.ts';
+import { readAddress, readLabelKey, readLabelValue, readServiceTerm, type ServiceNames } from './values.ts';
 
 /** `workloads` is undefined where the inventory is not known: then names of workloads are taken on trust. */
 export interface TestNames {

@@ -3,8 +3,8 @@
 import type { ServiceTerm } from '#model/service.ts';
 import type { DenyAction, EnforcementMode } from '#model/verdict.ts';
 import { enforcementModes } from '#model/verdict.ts';
+import type { DocumentNode } from '#policy/document-node.ts';
 import type { Guardrail, GuardrailEntry, Peer, Rule, Segment } from '#policy/policy/policy.ts';
-import type { DocumentNode } from './document-node.ts';
 import {
   type Fields,
   positionOf,
@@ -17,10 +17,10 @@ import {
   report,
   requireField,
   wrongType,
-} from './read-fields.ts';
-import { type PeerNames, type RuleSide, readPeers } from './read-peers.ts';
-import { readInstant, readWindow } from './read-time.ts';
-import { readLabelKey, readName, readServices, requireSelector, type ServiceNames } from './read-values.ts';
+} from './fields.ts';
+import { type PeerNames, type RuleSide, readPeers } from './peers.ts';
+import { readInstant, readWindow } from './time.ts';
+import { readLabelKey, readName, readServices, requireSelector, type ServiceNames } from './values.ts';
 
 /** All that documents may refer to by name. */
 export interface PolicyNames extends PeerNames {

@@ -1,10 +1,10 @@
 // Instants and time windows as policy writes them: `expires`, and `when` with its days, hours and zone.
 
 import { type Millis, millis } from '#model/time.ts';
+import type { DocumentNode } from '#policy/document-node.ts';
 import type { TimeWindow } from '#policy/policy/policy.ts';
 import { weekdays } from '#policy/policy/time-window.ts';
-import type { DocumentNode } from './document-node.ts';
-import { type ReadContext, readEntries, readFields, readText, readWord, report } from './read-fields.ts';
+import { type ReadContext, readEntries, readFields, readText, readWord, report } from './fields.ts';
 
 const instantPattern =
   /^(\d{4})-(\d{2})-(\d{2})[Tt](\d{2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?:[Zz]|[+-](\d{2}):(\d{2}))$/;
