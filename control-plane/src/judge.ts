@@ -21,7 +21,7 @@ import { type ObservedFlow, serviceOfFlow } from '#policy/learn/observed-flow.ts
 import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
 import { type SuggestedRule, suggestRules } from '#policy/learn/suggest.ts';
 import type { Inventory, Policy } from '#policy/policy/policy.ts';
-import { likeness, unknownInSelector } from '#policy/unknown-names.ts';
+import { likeness, unknownInSelector } from '#policy/select/unknown-names.ts';
 import { ApiError } from './answers/api-error.ts';
 import { evidenceView } from './answers/evidence.ts';
 import { isoTime } from './answers/iso-time.ts';

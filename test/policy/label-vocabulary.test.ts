@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { labelVocabulary, unknownLabels, unknownLabelText } from '#policy/label-vocabulary.ts';
+import { labelVocabulary, unknownLabels, unknownLabelText } from '#policy/select/label-vocabulary.ts';
 
 const text = `apiVersion: segwall/v1
 kind: Segment

@@ -7,7 +7,7 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import { unknownFlowNames, unknownInSelector } from '#policy/unknown-names.ts';
+import { unknownFlowNames, unknownInSelector } from '#policy/select/unknown-names.ts';
 import { apiUnderTest } from '../hostile/support/api-under-test.ts';
 import { runSegwall } from '../hostile/support/segwall.ts';
 import { shopPolicy, tenant } from './fleet-under-test.ts';

@@ -3,11 +3,11 @@
 // which label, which is a bound and costs next to nothing; and only where that is too much from the selectors themselves, up to where it is.
 
 import type { Selector } from '#model/selector.ts';
-import { LabelIndex, termCount, type WorkloadNumber } from '#policy/label-index.ts';
 import { combinationOf, selectionKey } from '#policy/policy/combination.ts';
 import type { Peer, Policy, Segment, Workload } from '#policy/policy/policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
 import type { Position } from '#policy/position.ts';
+import { LabelIndex, termCount, type WorkloadNumber } from '#policy/select/label-index.ts';
 
 /**
  * `memberships`: workloads in all sets of members and of peers. `landings`: rules of all combinations of segments. `steps`: terms

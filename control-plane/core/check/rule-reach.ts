@@ -7,10 +7,10 @@ import type { AddressRange } from '#model/address-range.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import { protocolNumbers } from '#model/service.ts';
-import { LabelIndex, termCount } from '#policy/label-index.ts';
 import { combinationOf } from '#policy/policy/combination.ts';
 import type { Peer, Policy, Segment, Workload } from '#policy/policy/policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
+import { LabelIndex, termCount } from '#policy/select/label-index.ts';
 import { peerKey } from './covered-rule.ts';
 
 /** Terms of selectors held against workloads, and workloads looked at, by everything together: half a second or so. */

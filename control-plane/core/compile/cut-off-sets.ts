@@ -8,8 +8,8 @@ import type { Exemption, LocalAddresses, PeerSet, PeerSetId } from '#model/rule-
 import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import { hashText } from '#model/text-hash.ts';
 import { namedAddresses, quarantineOver } from '#policy/judge/cut-off.ts';
-import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
 import type { Peer, Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/select/label-index.ts';
 import type { PeerList, PeerSets } from './peer-sets.ts';
 import type { VirtualHolders } from './virtual-holders.ts';
 

@@ -16,9 +16,9 @@ import { diffRuleSets, type PeerSetChange, type RuleSetDelta } from '#model/rule
 import { equalStructures } from '#model/structure.ts';
 import type { Millis } from '#model/time.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
-import { LabelIndex, type WorkloadNumber } from '#policy/label-index.ts';
 import type { Inventory, Peer, Policy, Segment, Workload } from '#policy/policy/policy.ts';
-import { SegmentMembers } from '#policy/segment-members.ts';
+import { LabelIndex, type WorkloadNumber } from '#policy/select/label-index.ts';
+import { SegmentMembers } from '#policy/select/segment-members.ts';
 import { RulesInForce, type Schedules } from './active-rules.ts';
 import { Comparisons } from './comparisons.ts';
 import { type CutOffChanges, CutOffSets } from './cut-off-sets.ts';

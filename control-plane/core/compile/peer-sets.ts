@@ -10,11 +10,11 @@ import type { PeerSetChange } from '#model/rule-set-delta.ts';
 import type { Selector } from '#model/selector.ts';
 import { equalStructures } from '#model/structure.ts';
 import { hashText } from '#model/text-hash.ts';
-import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
 import type { Inventory, Peer, Workload } from '#policy/policy/policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
-import type { Combination, MemberDomain, SegmentMembers } from '#policy/segment-members.ts';
-import { SelectorIndex } from '#policy/selector-index.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/select/label-index.ts';
+import type { Combination, MemberDomain, SegmentMembers } from '#policy/select/segment-members.ts';
+import { SelectorIndex } from '#policy/select/selector-index.ts';
 
 /** Who `{ workloads: … }` means: the members of the rule's own segment, or in a guardrail or quarantine the whole tenant. */
 export type Scope = Combination | 'tenant';

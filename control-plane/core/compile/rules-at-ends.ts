@@ -6,8 +6,8 @@ import type { Address } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import type { LocalAddresses } from '#model/rule-set.ts';
 import type { Direction } from '#model/verdict.ts';
-import type { WorkloadNumber } from '#policy/label-index.ts';
 import type { Peer } from '#policy/policy/policy.ts';
+import type { WorkloadNumber } from '#policy/select/label-index.ts';
 import type { PeerList, PeerSetNode, PeerSets, Scope } from './peer-sets.ts';
 import type { HeldVirtual } from './virtual-holders.ts';
 

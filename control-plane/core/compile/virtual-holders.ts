@@ -3,9 +3,9 @@
 
 import type { Address } from '#model/address.ts';
 import type { Selector } from '#model/selector.ts';
-import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import { SelectorIndex } from '#policy/selector-index.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/select/label-index.ts';
+import { SelectorIndex } from '#policy/select/selector-index.ts';
 
 /** A virtual workload, as what is compiled for a host that may hold it needs to know it. */
 export interface HeldVirtual {

@@ -14,9 +14,9 @@ import type {
 import type { Schedule } from '#model/schedule.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type DenyAction, type Direction, type EnforcementMode, enforcementModes } from '#model/verdict.ts';
-import type { WorkloadNumber } from '#policy/label-index.ts';
 import type { Policy, Rule, Workload } from '#policy/policy/policy.ts';
-import type { Combination, SegmentMembers } from '#policy/segment-members.ts';
+import type { WorkloadNumber } from '#policy/select/label-index.ts';
+import type { Combination, SegmentMembers } from '#policy/select/segment-members.ts';
 import type { Schedules } from './active-rules.ts';
 import type { CutOffSets } from './cut-off-sets.ts';
 import type { PeerList, PeerSetNode, PeerSets } from './peer-sets.ts';

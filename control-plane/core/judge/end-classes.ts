@@ -8,8 +8,8 @@
 import { type Address, addressValue, type Family, familyOf } from '#model/address.ts';
 import { type AddressRange, rangesContainValue } from '#model/address-range.ts';
 import type { Labels } from '#model/label.ts';
-import { type SelectedLabels, selectedLabels } from '#policy/label-vocabulary.ts';
 import type { Inventory, Peer, Policy, Workload } from '#policy/policy/policy.ts';
+import { type SelectedLabels, selectedLabels } from '#policy/select/label-vocabulary.ts';
 import { createHolders, type Holders } from './address-holders.ts';
 
 /** An address, and the workload that is meant by it, where one is named. */

@@ -4,7 +4,7 @@
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import { SelectorIndex } from '#policy/selector-index.ts';
+import { SelectorIndex } from '#policy/select/selector-index.ts';
 
 export interface HeldVirtuals {
   /** The hosts that may hold a virtual workload's addresses, by name. */

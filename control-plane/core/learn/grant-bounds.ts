@@ -10,9 +10,9 @@ import type { Direction } from '#model/verdict.ts';
 import { isManaged } from '#policy/claims/managed-workload.ts';
 import type { CompiledFleet } from '#policy/compile/compile.ts';
 import { type PeerList, PeerSets } from '#policy/compile/peer-sets.ts';
-import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
 import type { Inventory, Peer } from '#policy/policy/policy.ts';
-import type { Combination, SegmentMembers } from '#policy/segment-members.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/select/label-index.ts';
+import type { Combination, SegmentMembers } from '#policy/select/segment-members.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import { addressesOf, type Pair } from './observed-pairs.ts';
 

@@ -10,8 +10,8 @@ import { type ServiceTerm, serviceTermText } from '#model/service.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
 import { type CompiledFleet, compileFleet } from '#policy/compile/compile.ts';
-import type { LabelIndex, WorkloadNumber } from '#policy/label-index.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
+import type { LabelIndex, WorkloadNumber } from '#policy/select/label-index.ts';
 import { type FlowEvidence, FlowSightings, joinedEvidence } from './flow-evidence.ts';
 import { type ObservedFlow, serviceOfFlow, termOfFlow } from './observed-flow.ts';
 

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { addCounts, atLeast } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
-import { unknownFlowNames } from '#policy/unknown-names.ts';
+import { unknownFlowNames } from '#policy/select/unknown-names.ts';
 import { rowEvidence } from '../answers/evidence.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { type Paged, pageOf, placeOf } from '../answers/paging.ts';

@@ -2,7 +2,7 @@
 
 import type { Labels } from '#model/label.ts';
 import { selectorMatches } from '#model/selector.ts';
-import { labelVocabulary, unknownLabels, unknownLabelText } from '#policy/label-vocabulary.ts';
+import { labelVocabulary, unknownLabels, unknownLabelText } from '#policy/select/label-vocabulary.ts';
 import { labelCheckAnswer, labelCheckRequest } from '../answers/schemas.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
