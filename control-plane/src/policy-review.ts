@@ -7,8 +7,8 @@ import { checkPolicy } from '#policy/check/check-policy.ts';
 import { besideDeclared, isManaged, withVirtualAddressesApart } from '#policy/claims/managed-workload.ts';
 import { assertionTitle, runPolicyTests, type TestResult } from '#policy/judge/policy-tests.ts';
 import type { Assertion, Inventory, Policy } from '#policy/policy/policy.ts';
-import { compareProblems, type Problem } from '#policy/problem.ts';
-import { severityOf } from '#policy/problem-catalogue.ts';
+import { compareProblems, type Problem } from '#policy/source/problem.ts';
+import { severityOf } from '#policy/source/problem-catalogue.ts';
 import type { PolicyFile } from './store/policies.ts';
 
 export interface ReviewRequest {

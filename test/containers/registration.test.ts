@@ -10,7 +10,7 @@ import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
-import { hasErrors, problemText } from '#policy/problem.ts';
+import { hasErrors, problemText } from '#policy/source/problem.ts';
 
 const addresses = (...texts: readonly string[]) => texts as readonly string[] as readonly Address[];
 const box = (name: string, ...own: readonly string[]): ReportedContainer => ({ name, addresses: own, reachable: [] });

@@ -14,7 +14,7 @@ import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
 import { createOracle, type Oracle } from '#policy/judge/oracle.ts';
-import { hasErrors, problemText } from '#policy/problem.ts';
+import { hasErrors, problemText } from '#policy/source/problem.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import type { ProbeTarget } from '#test/support/probe-protocol.ts';

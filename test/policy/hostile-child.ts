@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import type { Problem } from '#policy/problem.ts';
+import type { Problem } from '#policy/source/problem.ts';
 import { referencesOf } from '#test/support/thread-time.ts';
 
 const text = readFileSync(process.argv[2] ?? '', 'utf8');

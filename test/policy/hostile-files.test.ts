@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { maxPolicyFileLength } from '#policy/yaml-documents.ts';
+import { maxPolicyFileLength } from '#policy/source/yaml-documents.ts';
 import { programPath } from '#test/support/programs.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';
 import { noon, segment } from './world.ts';

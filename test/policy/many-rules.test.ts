@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { findCoverings } from '#policy/check/covering-rules.ts';
 import type { Rule } from '#policy/policy/policy.ts';
-import type { Problem } from '#policy/problem.ts';
+import type { Problem } from '#policy/source/problem.ts';
 import { leastReferencesOf } from '#test/support/thread-time.ts';
 import { document, noon, segment, workloads } from './world.ts';
 

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { policySchema } from '#policy/check/policy-schema.ts';
 import { runPolicyTests } from '#policy/judge/policy-tests.ts';
-import { problemCatalogue } from '#policy/problem-catalogue.ts';
+import { problemCatalogue } from '#policy/source/problem-catalogue.ts';
 import { noon } from './world.ts';
 
 const page = (name: string) => readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8');

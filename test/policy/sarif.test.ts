@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderSarif } from '#cli/policy/sarif.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import type { Problem } from '#policy/problem.ts';
+import type { Problem } from '#policy/source/problem.ts';
 import { sarifFaults } from './sarif-structure.ts';
 import { noon } from './world.ts';
 

@@ -9,7 +9,7 @@ import type { End } from '#model/verdict.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { createOracle, type Oracle } from '#policy/judge/oracle.ts';
 import type { Inventory, Policy, Query } from '#policy/policy/policy.ts';
-import { problemText } from '#policy/problem.ts';
+import { problemText } from '#policy/source/problem.ts';
 
 export const noon = millis(Date.UTC(2026, 0, 7, 12));
 

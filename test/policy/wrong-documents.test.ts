@@ -5,7 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { hasErrors, problemText } from '#policy/problem.ts';
+import { hasErrors, problemText } from '#policy/source/problem.ts';
 
 const folder = new URL('../fixtures/policy/wrong/', import.meta.url);
 const now = millis(Date.UTC(2026, 0, 1));

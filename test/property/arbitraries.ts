@@ -27,7 +27,7 @@ import type {
   Workload,
 } from '#policy/policy/policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
-import type { Position } from '#policy/position.ts';
+import type { Position } from '#policy/source/position.ts';
 
 /** The Sunday noon (UTC) after Berlin's clocks went back: Monday already in the far east of the vocabulary's zones. */
 export const baseTime = millis(Date.UTC(2026, 9, 25, 12, 0, 0));

@@ -1,7 +1,7 @@
 // One text by both readers of YAML, and what the library says of it: for the property tests and for fuzzing.
 
 import { parseAllDocuments } from 'yaml';
-import { readYamlDocuments } from '#policy/yaml-documents.ts';
+import { readYamlDocuments } from '#policy/source/yaml-documents.ts';
 
 export interface Readings {
   /** With the quick reader where it takes the text, and without it: trees, problems and lost names. To be the same. */

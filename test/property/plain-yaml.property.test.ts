@@ -4,7 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { readPlainYaml } from '#policy/plain-yaml.ts';
+import { readPlainYaml } from '#policy/source/plain-yaml.ts';
 import { readBothWays } from './both-readings.ts';
 
 function bothRead(text: string): 'plain' | 'careful' {

@@ -11,7 +11,7 @@ import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
-import { hasErrors, problemText } from '#policy/problem.ts';
+import { hasErrors, problemText } from '#policy/source/problem.ts';
 import { createLab, type Lab } from '#test/support/lab.ts';
 import { defaultSilenceMs, type HostProbe, startProbe } from '#test/support/probe.ts';
 import type { Listener } from '#test/support/probe-protocol.ts';

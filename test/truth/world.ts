@@ -12,7 +12,7 @@ import { checkPolicy } from '#policy/check/check-policy.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
 import { createOracle } from '#policy/judge/oracle.ts';
 import type { Inventory, Policy, Query, Workload } from '#policy/policy/policy.ts';
-import { hasErrors, problemText } from '#policy/problem.ts';
+import { hasErrors, problemText } from '#policy/source/problem.ts';
 import type { Cell, Expected } from '#test/support/probe.ts';
 import { addressOf, inventoryText, type Scenario, type State } from './scenario.ts';
 

@@ -1,7 +1,7 @@
 // `segwall policy check DIR`: every error and warning in one run, as text, JSON or SARIF. Exits 1 if there is an error.
 
 import { printJson } from '#cli/server/printing.ts';
-import type { Problem } from '#policy/problem.ts';
+import type { Problem } from '#policy/source/problem.ts';
 import packageFile from '../../../package.json' with { type: 'json' };
 import { counted } from '../counted.ts';
 import { checkDirectory, countOf, type PolicyOptions } from './load-policy.ts';

@@ -6,8 +6,8 @@ import type { WorkloadView } from '#control-plane/answers/schemas.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type CheckedPolicy, checkPolicy } from '#policy/check/check-policy.ts';
 import type { Inventory, Policy } from '#policy/policy/policy.ts';
-import { type Problem, problemText } from '#policy/problem.ts';
 import { parseInstant } from '#policy/read/time.ts';
+import { type Problem, problemText } from '#policy/source/problem.ts';
 import { counted } from '../counted.ts';
 import { type ReadDirectory, readInventoryFiles, readPolicyDirectory } from './read-directory.ts';
 

@@ -6,10 +6,10 @@ import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { CommandFailure } from '#cli/server/failure.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
-import type { Problem } from '#policy/problem.ts';
-import type { ProblemCode } from '#policy/problem-catalogue.ts';
-import type { InputFile } from '#policy/source-file.ts';
-import { maxInventoryFileLength } from '#policy/yaml-documents.ts';
+import type { Problem } from '#policy/source/problem.ts';
+import type { ProblemCode } from '#policy/source/problem-catalogue.ts';
+import type { InputFile } from '#policy/source/source-file.ts';
+import { maxInventoryFileLength } from '#policy/source/yaml-documents.ts';
 
 /** `realPaths` of what was read, links resolved; paths in `files` are relative to the directory. */
 export interface ReadDirectory {

@@ -5,8 +5,8 @@
 import { createHash } from 'node:crypto';
 import { relative, resolve, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Problem } from '#policy/problem.ts';
-import { type ProblemCode, problemCatalogue } from '#policy/problem-catalogue.ts';
+import type { Problem } from '#policy/source/problem.ts';
+import { type ProblemCode, problemCatalogue } from '#policy/source/problem-catalogue.ts';
 
 export interface SarifInput {
   readonly problems: readonly Problem[];

@@ -4,9 +4,9 @@
 import type { Address } from '#model/address.ts';
 import { withVirtualAddressesApart } from '#policy/claims/managed-workload.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import type { Problem } from '#policy/problem.ts';
 import type { DraftDocument } from '#policy/read/draft-document.ts';
 import { report } from '#policy/read/fields.ts';
+import type { Problem } from '#policy/source/problem.ts';
 import { checkVirtualClaim, virtualAddresses } from './check-virtual.ts';
 
 /** The workloads by name, in code-unit order. */

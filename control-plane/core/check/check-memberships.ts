@@ -2,7 +2,7 @@
 // policy in force, a policy that has no more than that one is let through all the same: a rule can always be changed, and a way back be taken.
 
 import type { Policy, Workload } from '#policy/policy/policy.ts';
-import type { Problem } from '#policy/problem.ts';
+import type { Problem } from '#policy/source/problem.ts';
 import {
   countMemberships,
   type MembershipExcess,

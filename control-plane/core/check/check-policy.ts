@@ -9,7 +9,6 @@ import type { ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import { besideDeclared, isManaged } from '#policy/claims/managed-workload.ts';
 import type { Guardrail, Inventory, Policy, PolicyTest, Segment, Workload } from '#policy/policy/policy.ts';
-import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/problem.ts';
 import {
   type CheckMode,
   type CollectedDocuments,
@@ -23,13 +22,14 @@ import { readPolicyTest } from '#policy/read/policy-test.ts';
 import { type PolicyNames, readGuardrail, readSegment } from '#policy/read/segment.ts';
 import { readOwnServiceTerms, readRanges } from '#policy/read/values.ts';
 import { readResolution, readWorkload } from '#policy/read/workload.ts';
-import type { InputFile } from '#policy/source-file.ts';
+import { compareProblems, hasErrors, maxProblems, mostProblemsNoted, type Problem } from '#policy/source/problem.ts';
+import type { InputFile } from '#policy/source/source-file.ts';
 import {
   maxInventoryFileLength,
   maxPolicyFileLength,
   readYamlDocuments,
   type SourceDocument,
-} from '#policy/yaml-documents.ts';
+} from '#policy/source/yaml-documents.ts';
 import { checkInventory } from './check-inventory.ts';
 import { membershipProblems } from './check-memberships.ts';
 import { warnOfPolicy } from './check-warnings.ts';

@@ -3,9 +3,9 @@
 import type { Address } from '#model/address.ts';
 import { type Selector, selectorMatches } from '#model/selector.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
-import type { Problem } from '#policy/problem.ts';
 import type { DraftDocument } from '#policy/read/draft-document.ts';
 import { report } from '#policy/read/fields.ts';
+import type { Problem } from '#policy/source/problem.ts';
 
 /** Each address of a virtual workload, with the first that has it. */
 export function virtualAddresses(drafts: readonly DraftDocument[]): ReadonlyMap<Address, DraftDocument> {

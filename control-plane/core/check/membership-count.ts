@@ -6,8 +6,8 @@ import type { Selector } from '#model/selector.ts';
 import { combinationOf, selectionKey } from '#policy/policy/combination.ts';
 import type { Peer, Policy, Segment, Workload } from '#policy/policy/policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
-import type { Position } from '#policy/position.ts';
 import { LabelIndex, termCount, type WorkloadNumber } from '#policy/select/label-index.ts';
+import type { Position } from '#policy/source/position.ts';
 
 /**
  * `memberships`: workloads in all sets of members and of peers. `landings`: rules of all combinations of segments. `steps`: terms

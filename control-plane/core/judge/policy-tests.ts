@@ -16,8 +16,8 @@ import type {
   TestEnd,
   Workload,
 } from '#policy/policy/policy.ts';
-import type { Problem } from '#policy/problem.ts';
-import { severityOf } from '#policy/problem-catalogue.ts';
+import type { Problem } from '#policy/source/problem.ts';
+import { severityOf } from '#policy/source/problem-catalogue.ts';
 import { EndClasses, type Endpoint } from './end-classes.ts';
 import { type JudgingBudget, judgePairs, type Pair } from './judged-pairs.ts';
 import { createOracle, type Oracle } from './oracle.ts';

@@ -10,7 +10,7 @@ import type { Selector } from '#model/selector.ts';
 import type { Service, ServiceTerm } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { DenyAction, EnforcementMode } from '#model/verdict.ts';
-import type { Position } from '#policy/position.ts';
+import type { Position } from '#policy/source/position.ts';
 
 /** `ranges` are normalised and have the exceptions taken out; `source` is "ipList NAME" or the CIDR, for messages. */
 export type Peer =

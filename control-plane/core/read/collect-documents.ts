@@ -3,11 +3,11 @@
 
 import { closestName } from '#model/closest-name.ts';
 import { inHost, isDiscovered } from '#policy/claims/managed-workload.ts';
-import { type DocumentNode, shortened } from '#policy/document-node.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import type { Problem } from '#policy/problem.ts';
-import type { SourceFile } from '#policy/source-file.ts';
-import type { SourceDocument } from '#policy/yaml-documents.ts';
+import { type DocumentNode, shortened } from '#policy/source/document-node.ts';
+import type { Problem } from '#policy/source/problem.ts';
+import type { SourceFile } from '#policy/source/source-file.ts';
+import type { SourceDocument } from '#policy/source/yaml-documents.ts';
 import { type Fields, type ReadContext, readFields, readProse, report, requireField, wrongType } from './fields.ts';
 import { readName } from './values.ts';
 

@@ -9,10 +9,10 @@ import {
   type MapNode,
   type ScalarNode,
   shortened,
-} from '#policy/document-node.ts';
-import type { Position } from '#policy/position.ts';
-import { mostProblemsNoted, type Problem } from '#policy/problem.ts';
-import type { Finding, SourceFile } from '#policy/source-file.ts';
+} from '#policy/source/document-node.ts';
+import type { Position } from '#policy/source/position.ts';
+import { mostProblemsNoted, type Problem } from '#policy/source/problem.ts';
+import type { Finding, SourceFile } from '#policy/source/source-file.ts';
 
 /** Where a document's readers report to. `problems` is filled as they go. */
 export interface ReadContext {

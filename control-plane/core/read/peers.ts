@@ -3,8 +3,8 @@
 import type { AddressRange } from '#model/address-range.ts';
 import { closestName } from '#model/closest-name.ts';
 import { domainName } from '#model/domain-name.ts';
-import { type DocumentNode, describeNode, type MapNode, shortened } from '#policy/document-node.ts';
 import type { Peer } from '#policy/policy/policy.ts';
+import { type DocumentNode, describeNode, type MapNode, shortened } from '#policy/source/document-node.ts';
 import { fieldsOf, type ReadContext, readEntries, readFields, readText, report } from './fields.ts';
 import { readRanges, readSelector } from './values.ts';
 

@@ -2,8 +2,8 @@
 
 import { parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
-import { type DocumentNode, describeNode, shortened } from '#policy/document-node.ts';
 import type { Assertion, Judgement, PolicyTest, TestEnd } from '#policy/policy/policy.ts';
+import { type DocumentNode, describeNode, shortened } from '#policy/source/document-node.ts';
 import {
   positionOf,
   type ReadContext,

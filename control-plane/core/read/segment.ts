@@ -3,8 +3,8 @@
 import type { ServiceTerm } from '#model/service.ts';
 import type { DenyAction, EnforcementMode } from '#model/verdict.ts';
 import { enforcementModes } from '#model/verdict.ts';
-import type { DocumentNode } from '#policy/document-node.ts';
 import type { Guardrail, GuardrailEntry, Peer, Rule, Segment } from '#policy/policy/policy.ts';
+import type { DocumentNode } from '#policy/source/document-node.ts';
 import {
   type Fields,
   positionOf,

@@ -1,9 +1,9 @@
 // Instants and time windows as policy writes them: `expires`, and `when` with its days, hours and zone.
 
 import { type Millis, millis } from '#model/time.ts';
-import type { DocumentNode } from '#policy/document-node.ts';
 import type { TimeWindow } from '#policy/policy/policy.ts';
 import { weekdays } from '#policy/policy/time-window.ts';
+import type { DocumentNode } from '#policy/source/document-node.ts';
 import { type ReadContext, readEntries, readFields, readText, readWord, report } from './fields.ts';
 
 const instantPattern =

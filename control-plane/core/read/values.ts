@@ -8,7 +8,7 @@ import { factPrefix, labelKeyPattern, labelValuePattern, namePattern, reservedKe
 import { parseSelector } from '#model/parse-selector.ts';
 import type { Selector } from '#model/selector.ts';
 import { parseServiceTerm, type ServiceTerm } from '#model/service.ts';
-import { type DocumentNode, shortened } from '#policy/document-node.ts';
+import { type DocumentNode, shortened } from '#policy/source/document-node.ts';
 import {
   type Fields,
   quotesSuggestion,

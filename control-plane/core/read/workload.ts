@@ -4,9 +4,9 @@ import type { Address } from '#model/address.ts';
 import { domainName } from '#model/domain-name.ts';
 import { factKeys, factPrefix, type Labels } from '#model/label.ts';
 import type { Selector } from '#model/selector.ts';
-import { type DocumentNode, shortened } from '#policy/document-node.ts';
 import type { WorkloadKind } from '#policy/policy/policy.ts';
-import type { Position } from '#policy/position.ts';
+import { type DocumentNode, shortened } from '#policy/source/document-node.ts';
+import type { Position } from '#policy/source/position.ts';
 import {
   type Fields,
   type ReadContext,
