@@ -1,12 +1,12 @@
 // What the settings say of the agents' port, and where the audit log hears of the connections that it refused.
 
 import type { Logger } from 'pino';
+import type { AgentServerOptions } from '#control-plane/agents/agent-service.ts';
 import { parseAddress } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import type { Millis } from '#model/time.ts';
 import { type AdmissionLimits, admissionLimits } from './admission-limits.ts';
 import type { ConnectionRefusal } from './agent-listener.ts';
-import type { AgentServerOptions } from './agent-service.ts';
 import { proxyRanges } from './claims-options.ts';
 import { RepeatedRefusals } from './repeated-refusals.ts';
 import type { Settings } from './settings.ts';

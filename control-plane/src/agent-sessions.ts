@@ -1,9 +1,9 @@
 // The live streams of agents: what was sent to each, what it acknowledged or refused, what it says of itself, and who waits to hear of
 // it. One stream a host; a second one takes the first one's place.
 
+import type { AgentSession, AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
-import type { AgentSession, AgentStatus } from './agent-backend.ts';
 
 export interface Nack {
   readonly revision: number;

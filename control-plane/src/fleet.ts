@@ -5,6 +5,17 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import type {
+  AgentBackend,
+  AgentConnection,
+  AgentHello,
+  AgentSession,
+  ConnectRefusal,
+  EnrolmentRefusal,
+  EnrolmentRequest,
+  HostReport,
+  RefusedEnrolment,
+} from '#control-plane/agents/agent-backend.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
@@ -22,17 +33,6 @@ import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { AddressKeeping } from './address-keeping.ts';
 import { addressProblem, addressViewOf } from './address-view.ts';
-import type {
-  AgentBackend,
-  AgentConnection,
-  AgentHello,
-  AgentSession,
-  ConnectRefusal,
-  EnrolmentRefusal,
-  EnrolmentRequest,
-  HostReport,
-  RefusedEnrolment,
-} from './agent-backend.ts';
 import type { AgentCertificate, AgentIdentity, CertificateRecord } from './agent-identity.ts';
 import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts';

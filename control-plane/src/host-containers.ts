@@ -2,10 +2,10 @@
 // that is gone is no workload any more; what operators said of it stays under its name, for its engine may make it anew, and its quarantine
 // stays where its host reports none any more: only an operator ends that.
 
+import type { ReportedContainer } from '#control-plane/agents/agent-backend.ts';
 import type { Address } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import { limits } from '#wire/limits.ts';
-import type { ReportedContainer } from './agent-backend.ts';
 import { discoveredName } from './discovered-names.ts';
 import { reportedAddresses } from './host-report.ts';
 

@@ -1,9 +1,9 @@
 // What a host's entry in the fleet becomes: from the store at a start, and from a report of its agent. Values in, values out.
 
+import type { HostReport } from '#control-plane/agents/agent-backend.ts';
 import { parseAddress } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import type { Millis } from '#model/time.ts';
-import type { HostReport } from './agent-backend.ts';
 import { type HostEntry, operatorsWord, type RememberedClaims } from './fleet-inventory.ts';
 import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';

@@ -1,10 +1,10 @@
 // What an agent says of its host, reduced to what the fleet may believe: addresses by which others could reach it, and the facts
 // that the policy language knows.
 
+import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import { type Address, isShareable, parseAddress } from '#model/address.ts';
 import { factKeys, type Labels, labelValuePattern } from '#model/label.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { AgentStatus } from './agent-backend.ts';
 
 /** More addresses than any host has, and few enough to hold for every host. */
 const mostAddresses = 4096;

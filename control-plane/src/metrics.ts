@@ -1,9 +1,9 @@
 // The control plane's numbers for Prometheus: counts and times only, no names of hosts or segments, no secrets.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
+import type { AgentServerCounts } from '#control-plane/agents/agent-service.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
-import type { AgentStatus } from './agent-backend.ts';
-import type { AgentServerCounts } from './agent-service.ts';
 import type { Fleet } from './fleet.ts';
 import type { Pki } from './pki.ts';
 

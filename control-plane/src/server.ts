@@ -11,11 +11,11 @@
 import { hostname } from 'node:os';
 import { Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
+import { type AgentServer, startAgentServer } from '#control-plane/agents/agent-service.ts';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
 import { admissionOptions } from './admission-options.ts';
-import { type AgentServer, startAgentServer } from './agent-service.ts';
 import { allowAddressesRoutes } from './api/allow-addresses.ts';
 import { createHostCheck } from './api/answered-hosts.ts';
 import { type Api, createApi } from './api/app.ts';

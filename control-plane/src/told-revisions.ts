@@ -6,9 +6,9 @@
 // Signed is what is acknowledged and stored: at once where it is the first of a stream or contains somebody, else with the next look.
 
 import type { Logger } from 'pino';
+import type { AgentHello } from '#control-plane/agents/agent-backend.ts';
 import { cutOffSets } from '#model/cut-off.ts';
 import type { HostRuleSet, PeerSet } from '#model/rule-set.ts';
-import type { AgentHello } from './agent-backend.ts';
 import type { LiveAgent } from './agent-sessions.ts';
 import { namesDigest, type RevisionProofs } from './revision-proofs.ts';
 import type { StoreHolding } from './store-holding.ts';

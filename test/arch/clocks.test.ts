@@ -30,7 +30,7 @@ const readers: Readonly<Record<string, string>> = {
   'control-plane/cli/server/plan-commands.ts': '--since is by this clock',
   'control-plane/cli/server/policy-files.ts': 'rules expire by this clock',
   'control-plane/src/flow-retention.ts': 'days that rows are kept outlive the process',
-  'control-plane/src/policy-stream.ts': 'the clock that is handed on',
+  'control-plane/src/agents/policy-stream.ts': 'the clock that is handed on',
   'control-plane/src/server.ts': 'the clock that is handed on',
   'control-plane/src/main.ts': told,
   'agent/src/enforce/policy-clock.ts': 'rules begin and end by this clock',
@@ -45,8 +45,8 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   'agent/src/policy/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
   'control-plane/src/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
-  'control-plane/src/caller.ts': [2, 'a certificate’s validity is by this clock'],
-  'control-plane/src/enrolment-service.ts': [
+  'control-plane/src/agents/caller.ts': [2, 'a certificate’s validity is by this clock'],
+  'control-plane/src/agents/enrolment-service.ts': [
     2,
     'compares a host’s clock with ours; a certificate’s validity is by this clock',
   ],

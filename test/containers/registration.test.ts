@@ -2,7 +2,7 @@
 // elsewhere. Two hosts' containers of one address are neither a conflict nor each other.
 
 import { describe, expect, test } from 'vitest';
-import type { ReportedContainer } from '#control-plane/agent-backend.ts';
+import type { ReportedContainer } from '#control-plane/agents/agent-backend.ts';
 import { FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.ts';
 import { type HostContainers, withReportedContainers } from '#control-plane/host-containers.ts';
 import type { Address } from '#model/address.ts';

@@ -1,8 +1,8 @@
 // One enrolled host that connects and leaves as fast as it can: what it costs is bounded by count, and no operator waits for its turns.
 
 import { expect, test } from 'vitest';
+import { HelloPlaces } from '#control-plane/agents/hello-places.ts';
 import { ChangeQueue, mostOfOperators, QueueFull } from '#control-plane/change-queue.ts';
-import { HelloPlaces } from '#control-plane/hello-places.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '../server/fleet-under-test.ts';
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
-import type { AgentConnection } from '#control-plane/agent-backend.ts';
+import type { AgentConnection } from '#control-plane/agents/agent-backend.ts';
 import { Fleet } from '#control-plane/fleet.ts';
 import { reviewPolicy } from '#control-plane/policy-review.ts';
 import type { RevisionProofs } from '#control-plane/revision-proofs.ts';

@@ -1,7 +1,7 @@
 // What the audit log has of refused enrolments: the first of each source at once, the rest as numbers, and never more than so many entries.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import type { RefusedEnrolment } from '#control-plane/agent-backend.ts';
+import type { RefusedEnrolment } from '#control-plane/agents/agent-backend.ts';
 import { type RefusalNote, RepeatedRefusals } from '#control-plane/repeated-refusals.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, tenant } from './fleet-under-test.ts';

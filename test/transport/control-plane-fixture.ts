@@ -9,6 +9,7 @@ import pino from 'pino';
 import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
 import type {
   AgentBackend,
   AgentHello,
@@ -17,11 +18,10 @@ import type {
   EnrolmentRefusal,
   EnrolmentRequest,
   RefusedEnrolment,
-} from '#control-plane/agent-backend.ts';
-import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
-import { type AgentServer, type AgentServerOptions, startAgentServer } from '#control-plane/agent-service.ts';
+} from '#control-plane/agents/agent-backend.ts';
+import { type AgentServer, type AgentServerOptions, startAgentServer } from '#control-plane/agents/agent-service.ts';
+import type { StreamTimes } from '#control-plane/agents/policy-stream.ts';
 import { openPki, type Pki } from '#control-plane/pki.ts';
-import type { StreamTimes } from '#control-plane/policy-stream.ts';
 import type { FlowBatch } from '#model/flow.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import { err, ok } from '#model/result.ts';

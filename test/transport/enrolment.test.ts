@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
 import { type EnrollRequest, enroll, nameFrom } from '#agent/link/enroll.ts';
 import { openIdentity } from '#agent/link/identity.ts';
-import { startAgentServer } from '#control-plane/agent-service.ts';
+import { startAgentServer } from '#control-plane/agents/agent-service.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';

@@ -9,7 +9,7 @@ import { callUnary, openClient } from '#agent/link/control-plane-client.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { admissionLimits } from '#control-plane/admission-limits.ts';
 import type { RefusedConnection } from '#control-plane/agent-listener.ts';
-import { startAgentServer } from '#control-plane/agent-service.ts';
+import { startAgentServer } from '#control-plane/agents/agent-service.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';

@@ -10,7 +10,7 @@ import type { ControlPlaneStanding } from '#agent/link/control-plane-list.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
 import { createPolicySync } from '#agent/policy/policy-sync.ts';
-import { startAgentServer } from '#control-plane/agent-service.ts';
+import { startAgentServer } from '#control-plane/agents/agent-service.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
 import { eventually, type Fixture, silent, startFixture } from './control-plane-fixture.ts';

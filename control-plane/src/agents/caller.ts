@@ -1,13 +1,13 @@
 // Who makes a call: an agent whose certificate our CA issued, is in its time and not revoked, or nobody, with the reason.
 
 import { status } from '@grpc/grpc-js';
+import type { AgentCertificate } from '#control-plane/agent-identity.ts';
+import type { CallStatus } from '#control-plane/call-status.ts';
+import type { Pki } from '#control-plane/pki.ts';
+import type { RpcPeer } from '#control-plane/rpc-call.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { AgentBackend } from './agent-backend.ts';
-import type { AgentCertificate } from './agent-identity.ts';
-import type { CallStatus } from './call-status.ts';
-import type { Pki } from './pki.ts';
-import type { RpcPeer } from './rpc-call.ts';
 
 export interface CallerChecks {
   readonly backend: Pick<AgentBackend, 'refusalOf'>;

@@ -3,6 +3,11 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { type AgentCertificate, hostKey } from '#control-plane/agent-identity.ts';
+import { type CallStatus, comeBack } from '#control-plane/call-status.ts';
+import type { AgentCertificateRequest, Pki } from '#control-plane/pki.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
+import type { RpcPeer, UnaryMethod } from '#control-plane/rpc-call.ts';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
@@ -15,13 +20,8 @@ import {
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
 import type { AgentBackend, EnrolmentRefusal } from './agent-backend.ts';
-import { type AgentCertificate, hostKey } from './agent-identity.ts';
-import { type CallStatus, comeBack } from './call-status.ts';
 import { renewingCallerOf } from './caller.ts';
-import type { AgentCertificateRequest, Pki } from './pki.ts';
-import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
 import { RepeatedEnrolments } from './repeated-enrolments.ts';
-import type { RpcPeer, UnaryMethod } from './rpc-call.ts';
 
 /** How far a host's clock may be off; certificates begin twice that in the past. */
 const greatestSkewMs = 5 * 60_000;

@@ -7,6 +7,10 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { AgentCertificate } from '#control-plane/agent-identity.ts';
+import { type CallStatus, violation } from '#control-plane/call-status.ts';
+import type { Pki } from '#control-plane/pki.ts';
+import type { StreamCall } from '#control-plane/rpc-call.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { rulesAt } from '#model/rules-at.ts';
@@ -27,11 +31,7 @@ import {
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { AgentBackend, AgentConnection, ConnectRefusal } from './agent-backend.ts';
-import type { AgentCertificate } from './agent-identity.ts';
-import { type CallStatus, violation } from './call-status.ts';
 import { certificateProblem } from './caller.ts';
-import type { Pki } from './pki.ts';
-import type { StreamCall } from './rpc-call.ts';
 import type { SendQueue } from './send-queue.ts';
 
 export interface StreamTimes {

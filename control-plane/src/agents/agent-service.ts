@@ -9,24 +9,24 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { type AdmissionLimits, admissionLimits } from '#control-plane/admission-limits.ts';
+import { hostKey } from '#control-plane/agent-identity.ts';
+import { AgentListener, type ListenerCounts, type RefusedConnection } from '#control-plane/agent-listener.ts';
+import { comeBack } from '#control-plane/call-status.ts';
+import { parseListenAddress } from '#control-plane/listen-address.ts';
+import type { Pki } from '#control-plane/pki.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
+import type { RpcMethod, RpcMethods, StreamMethod } from '#control-plane/rpc-call.ts';
 import type { Millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import { encodeHeartbeat } from '#wire/policy-sync-messages.ts';
 import { enrolmentService, flowReportService, policySyncService } from '#wire/services.ts';
-import { type AdmissionLimits, admissionLimits } from './admission-limits.ts';
 import type { AgentBackend } from './agent-backend.ts';
-import { hostKey } from './agent-identity.ts';
-import { AgentListener, type ListenerCounts, type RefusedConnection } from './agent-listener.ts';
-import { comeBack } from './call-status.ts';
 import { callerOf, certificateProblem } from './caller.ts';
 import { createEnrolmentService } from './enrolment-service.ts';
 import { createFlowMethod } from './flow-service.ts';
 import { HelloPlaces } from './hello-places.ts';
-import { parseListenAddress } from './listen-address.ts';
-import type { Pki } from './pki.ts';
 import { PolicyStream, type StreamTimes, systemClock } from './policy-stream.ts';
-import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
-import type { RpcMethod, RpcMethods, StreamMethod } from './rpc-call.ts';
 import { createSendQueue } from './send-queue.ts';
 
 export interface AgentServerOptions {

@@ -2,18 +2,18 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { hostKey } from '#control-plane/agent-identity.ts';
+import { type CallStatus, comeBack } from '#control-plane/call-status.ts';
+import type { Pki } from '#control-plane/pki.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
+import type { UnaryMethod } from '#control-plane/rpc-call.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowReceipt } from '#wire/flow-batch.ts';
 import { limits } from '#wire/limits.ts';
 import type { AgentBackend } from './agent-backend.ts';
-import { hostKey } from './agent-identity.ts';
-import { type CallStatus, comeBack } from './call-status.ts';
 import { callerOf } from './caller.ts';
-import type { Pki } from './pki.ts';
 import { refusalCodes } from './policy-stream.ts';
-import { RateBudget, type RateBudgetOptions } from './rate-budget.ts';
-import type { UnaryMethod } from './rpc-call.ts';
 
 export interface FlowServiceOptions {
   readonly backend: AgentBackend;
