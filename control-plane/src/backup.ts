@@ -7,9 +7,9 @@ import { chown, copyFile, lstat, mkdir, open, readdir, readFile, rename, stat, w
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
+import { AuditCheckpoints } from '#control-plane/audit/audit-checkpoints.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { AuditCheckpoints } from './audit-checkpoints.ts';
 import { openStore } from './store/store.ts';
 import { damageOf } from './store-file.ts';
 

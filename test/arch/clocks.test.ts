@@ -44,7 +44,7 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   'agent/src/link/identity.ts': [1, 'a certificate’s validity is by this clock'],
   'agent/src/policy/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
-  'control-plane/src/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
+  'control-plane/src/audit/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
   'control-plane/src/agents/caller.ts': [2, 'a certificate’s validity is by this clock'],
   'control-plane/src/agents/enrolment-service.ts': [
     2,

@@ -8,7 +8,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { ApiClient, Method } from '#cli/server/api-client.ts';
 import { readEntries, verifyLog } from '#cli/server/audit-log.ts';
-import { isSigned } from '#control-plane/audit-key.ts';
+import { isSigned } from '#control-plane/audit/audit-key.ts';
 import { sha256Hex } from '#control-plane/store/audit.ts';
 import { millis } from '#model/time.ts';
 import { type AuditEntry, auditText } from '#policy/audit/audit-chain.ts';

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { AuditCheckpointView, AuditEntryView, AuditLogView } from '#control-plane/answers/audit-schemas.ts';
-import { isSigned } from '#control-plane/audit-key.ts';
+import { isSigned } from '#control-plane/audit/audit-key.ts';
 import { millis } from '#model/time.ts';
 import type { AuditEntry } from '#policy/audit/audit-chain.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';

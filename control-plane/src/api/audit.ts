@@ -2,6 +2,8 @@
 // without trusting this process. Pages go by sequence number, which neither moves nor is given twice.
 
 import { z } from 'zod';
+import type { AuditCheckpoints } from '#control-plane/audit/audit-checkpoints.ts';
+import type { AuditPruner } from '#control-plane/audit/audit-pruning.ts';
 import { millis } from '#model/time.ts';
 import { ApiError } from '../answers/api-error.ts';
 import {
@@ -13,8 +15,6 @@ import {
   auditQuery,
   checkpointQuery,
 } from '../answers/audit-schemas.ts';
-import type { AuditCheckpoints } from '../audit-checkpoints.ts';
-import type { AuditPruner } from '../audit-pruning.ts';
 import { mostAuditBytes } from '../store/audit.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

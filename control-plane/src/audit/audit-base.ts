@@ -2,8 +2,8 @@
 // here. A pruning is announced before it and concluded after, so that one that was interrupted is told apart from one that nobody asked for.
 
 import { join } from 'node:path';
+import { keepSecretFile, readFileIfThere } from '#control-plane/secret-file.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
-import { keepSecretFile, readFileIfThere } from './secret-file.ts';
 
 export interface AuditBase {
   /** Entries up to this one were pruned; absent: none were. */

@@ -3,8 +3,8 @@
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { join } from 'node:path';
+import { keepSecretFile, readFileIfThere } from '#control-plane/secret-file.ts';
 import { type AuditCheckpoint, checkpointText, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
-import { keepSecretFile, readFileIfThere } from './secret-file.ts';
 
 /** SubjectPublicKeyInfo of Ed25519 up to the key's own 32 bytes (RFC 8410). */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');

@@ -4,15 +4,15 @@
 // is kept is no word of the store's either (audit-base.ts).
 
 import type { Logger } from 'pino';
+import { sha256Hex } from '#control-plane/store/audit.ts';
+import type { AuditHead } from '#control-plane/store/audit-checkpoints.ts';
+import type { AuditPruning } from '#control-plane/store/audit-pruning.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import type { Millis } from '#model/time.ts';
 import { type ChainPlace, chainBegin, chainFault } from '#policy/audit/audit-chain.ts';
 import { type AuditCheckpoint, checkpointText } from '#policy/audit/audit-checkpoint.ts';
 import { type AuditBase, keepAuditBase, readAuditBase } from './audit-base.ts';
 import { type AuditKey, isSigned, keepLastCheckpoint, openAuditKey, readLastCheckpoint } from './audit-key.ts';
-import { sha256Hex } from './store/audit.ts';
-import type { AuditHead } from './store/audit-checkpoints.ts';
-import type { AuditPruning } from './store/audit-pruning.ts';
-import type { Store } from './store/store.ts';
 
 export interface AuditCheckpointsOptions {
   readonly store: Pick<

@@ -3,13 +3,13 @@
 // checkpoint on. The rows go in small steps, of which an interrupted one is taken up at the next start.
 
 import type { Logger } from 'pino';
+import type { AuditPruning } from '#control-plane/store/audit-pruning.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type AuditCheckpoint, checkpointText } from '#policy/audit/audit-checkpoint.ts';
 import { prunedAction } from '#policy/audit/audit-verifier.ts';
 import type { AuditCheckpoints } from './audit-checkpoints.ts';
 import { isSigned } from './audit-key.ts';
-import type { AuditPruning } from './store/audit-pruning.ts';
-import type { Store } from './store/store.ts';
 
 export interface AuditPrunerOptions {
   readonly store: Pick<Store, 'pruneAudit' | 'dropPrunedAudit'>;
