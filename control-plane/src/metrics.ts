@@ -3,8 +3,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import type { AgentServerCounts } from '#control-plane/agents/agent-service.ts';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
-import type { Fleet } from './fleet.ts';
 import type { Pki } from './pki.ts';
 
 export interface Metrics {

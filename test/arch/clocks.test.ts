@@ -29,7 +29,7 @@ const readers: Readonly<Record<string, string>> = {
   'control-plane/cli/server/flow-commands.ts': '--since is by this clock',
   'control-plane/cli/server/plan-commands.ts': '--since is by this clock',
   'control-plane/cli/server/policy-files.ts': 'rules expire by this clock',
-  'control-plane/src/flow-retention.ts': 'days that rows are kept outlive the process',
+  'control-plane/src/fleet/flow-retention.ts': 'days that rows are kept outlive the process',
   'control-plane/src/agents/policy-stream.ts': 'the clock that is handed on',
   'control-plane/src/server.ts': 'the clock that is handed on',
   'control-plane/src/main.ts': told,
@@ -51,7 +51,7 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
     'compares a host’s clock with ours; a certificate’s validity is by this clock',
   ],
   'control-plane/src/enrolments.ts': [1, 'a certificate’s validity is by this clock'],
-  'control-plane/src/flow-retention.ts': [1, 'days that rows are kept outlive the process'],
+  'control-plane/src/fleet/flow-retention.ts': [1, 'days that rows are kept outlive the process'],
   'control-plane/src/policy-time.ts': [1, 'rules begin and end by this clock, which is never set back there'],
   'control-plane/src/pki.ts': [2, 'a certificate’s validity is by this clock'],
   'control-plane/src/publication.ts': [1, 'rules begin and end by this clock'],
@@ -60,11 +60,11 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
 /** Lines that compare or add to what was read from it before and kept under a name; that name's other uses in the file count as well. */
 const keptComparisons: Readonly<Record<string, readonly [count: number, why: string]>> = {
   'control-plane/src/api/tokens.ts': [1, 'when a token ends, which is told and stored'],
-  'control-plane/src/fleet.ts': [
+  'control-plane/src/fleet/fleet.ts': [
     3,
     'a certificate’s validity is by this clock; the others are counts of the same name',
   ],
-  'control-plane/src/operator-tokens.ts': [1, 'a token ends by this clock'],
+  'control-plane/src/fleet/operator-tokens.ts': [1, 'a token ends by this clock'],
   'control-plane/src/publication.ts': [3, 'rules begin and end by this clock'],
 };
 

@@ -11,7 +11,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type ConnectionLimits, Connections, tlsConnectionLimits } from '#control-plane/api/connections.ts';
 import { createListener } from '#control-plane/api/listener.ts';
 import { PublicCalls } from '#control-plane/api/public-calls.ts';
-import type { Fleet } from '#control-plane/fleet.ts';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { createMetrics } from '#control-plane/metrics.ts';
 import { openPki } from '#control-plane/pki.ts';
 import { millis } from '#model/time.ts';

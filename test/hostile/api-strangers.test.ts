@@ -8,7 +8,7 @@ import { createHostCheck } from '#control-plane/api/answered-hosts.ts';
 import { createApi } from '#control-plane/api/app.ts';
 import { Connections, connectionLimits } from '#control-plane/api/connections.ts';
 import { FailedCalls } from '#control-plane/api/failed-calls.ts';
-import { OperatorTokens } from '#control-plane/operator-tokens.ts';
+import { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type ApiServer, startApiServer } from './support/api-server.ts';

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
 import { createFlowMethod } from '#control-plane/agents/flow-service.ts';
-import { pruneFlowRows } from '#control-plane/flow-retention.ts';
+import { pruneFlowRows } from '#control-plane/fleet/flow-retention.ts';
 import { HostNotes, type SkippedNote } from '#control-plane/host-notes.ts';
 import type { RpcPeer } from '#control-plane/rpc-call.ts';
 import type { HostEvent } from '#model/host-event.ts';

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { HelloPlaces } from '#control-plane/agents/hello-places.ts';
-import { ChangeQueue, mostOfOperators, QueueFull } from '#control-plane/change-queue.ts';
+import { ChangeQueue, mostOfOperators, QueueFull } from '#control-plane/fleet/change-queue.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '../server/fleet-under-test.ts';
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import { tokenHash } from '#control-plane/tokens.ts';
+import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';

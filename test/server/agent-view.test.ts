@@ -1,7 +1,7 @@
 // What operators see of a host's clock and certificate: nothing while they are right, and a problem in words once they are not.
 
 import { describe, expect, test } from 'vitest';
-import { agentViewOf, spanText } from '#control-plane/agent-view.ts';
+import { agentViewOf, spanText } from '#control-plane/fleet/agent-view.ts';
 import { millis } from '#model/time.ts';
 
 const minute = 60_000;

@@ -1,7 +1,7 @@
 // The queue of changes: one at a time, settled together, and nobody hears of a change before it is settled.
 
 import { expect, test } from 'vitest';
-import { ChangeQueue, mostOfOne, QueueFull } from '#control-plane/change-queue.ts';
+import { ChangeQueue, mostOfOne, QueueFull } from '#control-plane/fleet/change-queue.ts';
 
 test('changes run in order, and those that wait together are settled once, before their callers hear', async () => {
   const log: string[] = [];

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { tokenHash } from '#control-plane/tokens.ts';
+import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';

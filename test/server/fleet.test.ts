@@ -1,7 +1,7 @@
 // The fleet's state: who is sent what and when, and that it is all still so after a restart.
 
 import { describe, expect, test, vi } from 'vitest';
-import { tokenHash } from '#control-plane/tokens.ts';
+import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';

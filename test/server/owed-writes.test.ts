@@ -2,7 +2,7 @@
 
 import pino from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { OwedWrites } from '#control-plane/owed-writes.ts';
+import { OwedWrites } from '#control-plane/fleet/owed-writes.ts';
 import { millis } from '#model/time.ts';
 
 let state: 'works' | 'fails';

@@ -1,9 +1,9 @@
 // Who saw a flow, as the API says it: the hosts that reported it, and, between two managed hosts, whether both ends did.
 
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { millis } from '#model/time.ts';
 import type { Direction, EndVerdict } from '#model/verdict.ts';
 import { type FarEnd, type FlowEvidence, farEndOf } from '#policy/learn/flow-evidence.ts';
-import type { Fleet } from '../fleet.ts';
 import type { ListedFlow } from '../store/flows.ts';
 
 export interface EvidenceView {

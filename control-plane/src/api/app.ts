@@ -10,7 +10,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
-import type { OperatorTokens } from '../operator-tokens.ts';
+import type { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
 import type { Pki } from '../pki.ts';
 import type { HostCheck } from './answered-hosts.ts';
 import { admit, type Door, invite, type Operator } from './authentication.ts';

@@ -2,9 +2,9 @@
 // Asked once the headers are read; no byte of a body is, of anybody who does not pass.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type FoundOperator, type OperatorTokens, tokenStateText } from '#control-plane/fleet/operator-tokens.ts';
 import { Secret } from '#model/secret.ts';
 import { ApiError } from '../answers/api-error.ts';
-import { type FoundOperator, type OperatorTokens, tokenStateText } from '../operator-tokens.ts';
 import type { HostCheck } from './answered-hosts.ts';
 import type { CallRefusal, FailedCalls } from './failed-calls.ts';
 

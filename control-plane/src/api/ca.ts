@@ -1,9 +1,9 @@
 // The control plane's CA: which it is, and its replacement by another, step by step. See ca-rotation.ts.
 
+import type { CaRotation, CaStanding } from '#control-plane/fleet/ca-rotation.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { caRetirement, caRetirementAnswer, caRotationAnswer, caStanding } from '../answers/ca-schemas.ts';
 import { isoTime } from '../answers/iso-time.ts';
-import type { CaRotation, CaStanding } from '../ca-rotation.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { someOf } from './some-names.ts';

@@ -2,6 +2,7 @@
 // the agents; who has cut it off, the progress of the revision says.
 
 import type { z } from 'zod';
+import type { Contained, Fleet } from '#control-plane/fleet/fleet.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
@@ -19,7 +20,6 @@ import {
   revokeAnswer,
 } from '../answers/schemas.ts';
 import { peersKept } from '../containment.ts';
-import type { Contained, Fleet } from '../fleet.ts';
 import type { Naming, OfflineHost } from '../offline-hosts.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

@@ -1,7 +1,7 @@
 // What the routes of the operator API work on.
 
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Millis } from '#model/time.ts';
-import type { Fleet } from '../fleet.ts';
 import type { Store } from '../store/store.ts';
 import type { RowBudget } from './row-budget.ts';
 

@@ -2,8 +2,8 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { QueueFull } from '#control-plane/fleet/change-queue.ts';
 import { ApiError } from '../answers/api-error.ts';
-import { QueueFull } from '../change-queue.ts';
 import { StoreError } from '../store/store.ts';
 import { mostBodyBytes } from './body-budget.ts';
 

@@ -1,12 +1,14 @@
 // The fleet over the operator API: status, agents, workloads with their labels, and how far a revision has come.
 
 import { z } from 'zod';
+import type { AgentView } from '#control-plane/fleet/agent-view.ts';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
+import type { StoreTrouble } from '#control-plane/fleet/owed-writes.ts';
 import { closestName } from '#model/closest-name.ts';
 import { sumCounts } from '#model/counts.ts';
 import { factPrefix } from '#model/label.ts';
 import type { Workload } from '#policy/policy/policy.ts';
 import { selectorText } from '#policy/policy/selector-text.ts';
-import type { AgentView } from '../agent-view.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { byName, pageOf, pageQuery, placeOf } from '../answers/paging.ts';
@@ -28,8 +30,6 @@ import {
   workload,
 } from '../answers/schemas.ts';
 import type { Canary } from '../canary.ts';
-import type { Fleet } from '../fleet.ts';
-import type { StoreTrouble } from '../owed-writes.ts';
 import type { Protection } from '../protection.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

@@ -1,6 +1,7 @@
 // Observed flows over the operator API, and what they say of the policy.
 
 import { z } from 'zod';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { addCounts, atLeast } from '#model/counts.ts';
 import { serviceText } from '#model/service.ts';
 import { millis } from '#model/time.ts';
@@ -9,7 +10,6 @@ import { rowEvidence } from '../answers/evidence.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { type Paged, pageOf, placeOf } from '../answers/paging.ts';
 import { type Coverage, coverage, coverageQuery, type FlowView, flow, flowQuery } from '../answers/schemas.ts';
-import type { Fleet } from '../fleet.ts';
 import type { FlowPlace, ListedFlow } from '../store/flows.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

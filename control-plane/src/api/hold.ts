@@ -1,9 +1,9 @@
 // The hold of a store that is older than what agents were told: how it is shown, and how an operator ends it.
 
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { resumeAnswer, resumeRequest, type Status } from '../answers/schemas.ts';
-import type { Fleet } from '../fleet.ts';
 import type { HoldView } from '../store-holding.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

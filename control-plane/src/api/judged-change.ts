@@ -3,10 +3,10 @@
 // is the fleet and the active policy as they were when its judging began. In its turn it is compared once more: where another policy came into
 // force, or a host took one of its names, all of it is done again, for as often as `mostRounds` says.
 
+import type { Fleet, Overtaken } from '#control-plane/fleet/fleet.ts';
 import type { Result } from '#model/result.ts';
 import type { Policy } from '#policy/policy/policy.ts';
 import { ApiError } from '../answers/api-error.ts';
-import type { Fleet, Overtaken } from '../fleet.ts';
 import type { AskedBy, Judging, Reviewed } from '../judging.ts';
 import type { ReviewJob } from '../judging-protocol.ts';
 import { readPolicyParts } from '../policy-parts.ts';

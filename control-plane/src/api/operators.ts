@@ -1,6 +1,8 @@
 // Operators and their tokens: made, listed, replaced, revoked. A token's text is in the answer that makes it and nowhere else; the name
 // is what the audit log says of whoever uses it. What is answered holds at once, without a restart.
 
+import type { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
+import { newOperatorToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';
 import { millis } from '#model/time.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
@@ -12,9 +14,7 @@ import {
   operatorRevocation,
   operatorRotation,
 } from '../answers/operator-schemas.ts';
-import type { OperatorTokens } from '../operator-tokens.ts';
 import type { OperatorToken } from '../store/operator-tokens.ts';
-import { newOperatorToken, newTokenId, tokenHash } from '../tokens.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 

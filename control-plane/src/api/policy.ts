@@ -1,6 +1,7 @@
 // Policy over the operator API: apply, roll back, try first, look at. Whatever fails here has changed nothing.
 
 import { z } from 'zod';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
@@ -19,7 +20,6 @@ import {
   rollbackRequest,
 } from '../answers/schemas.ts';
 import { type CanaryState, chooseHosts } from '../canary.ts';
-import type { Fleet } from '../fleet.ts';
 import type { Judging } from '../judging.ts';
 import type { ReviewJob } from '../judging-protocol.ts';
 import type { PolicyFile } from '../store/policies.ts';

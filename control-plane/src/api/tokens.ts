@@ -1,13 +1,13 @@
 // Join tokens: made, listed, revoked. A token's text is in the answer that makes it and nowhere else.
 
 import { z } from 'zod';
+import { newJoinToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';
 import { millis } from '#model/time.ts';
 import { readRanges } from '../allowed-ranges.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from '../answers/schemas.ts';
 import type { JoinToken } from '../store/tokens.ts';
-import { newJoinToken, newTokenId, tokenHash } from '../tokens.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { assertLabelKeys } from './label-keys.ts';

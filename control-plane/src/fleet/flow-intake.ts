@@ -1,11 +1,11 @@
 // Where flow batches come in: which host may report at this moment, what it may speak for, and what of it was refused. Holdings that a
 // host gave up lately still count, since batches wait on its disk; refusals are kept in memory, one line an hour in the audit log each.
 
+import type { HostEntry } from '#control-plane/fleet-inventory.ts';
 import type { Address } from '#model/address.ts';
 import { addCounts } from '#model/counts.ts';
 import type { Millis } from '#model/time.ts';
 import { type RefusedFlows, type Reporter, refusedCount } from '#policy/learn/believed-flows.ts';
-import type { HostEntry } from './fleet-inventory.ts';
 
 /** How long what a host held still counts, and how much of it is remembered for each host. */
 const lateMs = 3_600_000;

@@ -2,13 +2,13 @@
 // Each step is in the audit log before it is done.
 
 import type { Logger } from 'pino';
+import type { CaView, Pki } from '#control-plane/pki.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { type RotationProgress, retirementRefusal, rotationProgress } from '#policy/ca-progress.ts';
 import type { Fleet } from './fleet.ts';
 import type { OperatorTokens } from './operator-tokens.ts';
-import type { CaView, Pki } from './pki.ts';
-import type { Store } from './store/store.ts';
 
 export interface CaRotationParts {
   readonly pki: Pki;

@@ -3,8 +3,8 @@
 // entries in the order they came. Their number is bounded; what had to go is counted, and told in an entry of its own.
 
 import type { Logger } from 'pino';
-import type { AuditNote } from './store/audit.ts';
-import type { Store } from './store/store.ts';
+import type { AuditNote } from '#control-plane/store/audit.ts';
+import type { Store } from '#control-plane/store/store.ts';
 
 export interface OwedWritesOptions {
   readonly store: Pick<Store, 'setRevision' | 'appendAudit'>;

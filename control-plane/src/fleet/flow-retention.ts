@@ -2,10 +2,10 @@
 // loses its own oldest. What goes early is counted, by host.
 
 import type { Logger } from 'pino';
+import type { Settings } from '#control-plane/settings.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import { millis } from '#model/time.ts';
 import { fairShare } from '#policy/fair-share.ts';
-import type { Settings } from './settings.ts';
-import type { Store } from './store/store.ts';
 
 const lookEveryMs = 30_000;
 const pruneEveryMs = 10 * 60_000;

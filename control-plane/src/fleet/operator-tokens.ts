@@ -2,9 +2,9 @@
 // came. Kept in memory, since there are few and every call asks; what changes in the store changes here before it is answered, and
 // time is looked at with each call, so that a token which was revoked or has expired opens nothing from then on.
 
+import type { OperatorToken } from '#control-plane/store/operator-tokens.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { OperatorToken } from './store/operator-tokens.ts';
 import { tokenHash } from './tokens.ts';
 
 export type FoundOperator =

@@ -5,6 +5,10 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import { AddressKeeping } from '#control-plane/address-keeping.ts';
+import { addressProblem, addressViewOf } from '#control-plane/address-view.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
+import { AgentSessions, type LiveAgent } from '#control-plane/agent-sessions.ts';
 import type {
   AgentBackend,
   AgentConnection,
@@ -16,6 +20,45 @@ import type {
   HostReport,
   RefusedEnrolment,
 } from '#control-plane/agents/agent-backend.ts';
+import { changedRanges, type RangesChange } from '#control-plane/allowed-ranges.ts';
+import {
+  type Canary,
+  type CanaryFailure,
+  type CanaryLimits,
+  type CanaryState,
+  type CanaryVerdict,
+  watchCanary,
+} from '#control-plane/canary.ts';
+import { cutOffAddresses, cutOffDetails, peersKept } from '#control-plane/containment.ts';
+import { Enrolments, type StoredEnrolment } from '#control-plane/enrolments.ts';
+import { EphemeralHosts } from '#control-plane/ephemeral-hosts.ts';
+import { type AddressConflict, FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.ts';
+import { type HostHistory, reportedEntry, storedEntries, storedInside } from '#control-plane/host-entries.ts';
+import { HostHappenings } from '#control-plane/host-happenings.ts';
+import { HostNotes } from '#control-plane/host-notes.ts';
+import { HostPresences, type PresenceCounts, presenceProblem } from '#control-plane/host-presence.ts';
+import { believedStatus, reportedAddresses } from '#control-plane/host-report.ts';
+import { type StoredYielding, storedYielding, withCurrentName, yieldingOf } from '#control-plane/name-yielding.ts';
+import {
+  type Naming,
+  namingOf,
+  type OfflineAsked,
+  type OfflineHost,
+  offlineHosts,
+} from '#control-plane/offline-hosts.ts';
+import { PlaceDisputes } from '#control-plane/place-disputes.ts';
+import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
+import { type Protection, protections } from '#control-plane/protection.ts';
+import { type InForce, Publication } from '#control-plane/publication.ts';
+import { RateBudget } from '#control-plane/rate-budget.ts';
+import { RepeatedRefusals } from '#control-plane/repeated-refusals.ts';
+import type { RevisionProofs } from '#control-plane/revision-proofs.ts';
+import type { AuditNote } from '#control-plane/store/audit.ts';
+import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';
+import type { Store } from '#control-plane/store/store.ts';
+import type { UnreadRows } from '#control-plane/store/stored-values.ts';
+import { type HoldView, StoreHolding } from '#control-plane/store-holding.ts';
+import { ToldRevisions } from '#control-plane/told-revisions.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
@@ -31,49 +74,12 @@ import { believeFlows, type RefusedFlows } from '#policy/learn/believed-flows.ts
 import { combinationOf } from '#policy/policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
-import { AddressKeeping } from './address-keeping.ts';
-import { addressProblem, addressViewOf } from './address-view.ts';
-import type { AgentCertificate, AgentIdentity, CertificateRecord } from './agent-identity.ts';
-import { AgentSessions, type LiveAgent } from './agent-sessions.ts';
 import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts';
-import { changedRanges, type RangesChange } from './allowed-ranges.ts';
-import {
-  type Canary,
-  type CanaryFailure,
-  type CanaryLimits,
-  type CanaryState,
-  type CanaryVerdict,
-  watchCanary,
-} from './canary.ts';
 import { ChangeQueue, type Lane } from './change-queue.ts';
-import { cutOffAddresses, cutOffDetails, peersKept } from './containment.ts';
-import { Enrolments, type StoredEnrolment } from './enrolments.ts';
-import { EphemeralHosts } from './ephemeral-hosts.ts';
-import { type AddressConflict, FleetInventory, type HostEntry } from './fleet-inventory.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
-import { type HostHistory, reportedEntry, storedEntries, storedInside } from './host-entries.ts';
-import { HostHappenings } from './host-happenings.ts';
-import { HostNotes } from './host-notes.ts';
-import { HostPresences, type PresenceCounts, presenceProblem } from './host-presence.ts';
-import { believedStatus, reportedAddresses } from './host-report.ts';
-import { type StoredYielding, storedYielding, withCurrentName, yieldingOf } from './name-yielding.ts';
-import { type Naming, namingOf, type OfflineAsked, type OfflineHost, offlineHosts } from './offline-hosts.ts';
 import { OwedWrites, type StoreTrouble } from './owed-writes.ts';
-import { PlaceDisputes } from './place-disputes.ts';
-import { PreparedPolicy } from './prepared-policy.ts';
-import { type Protection, protections } from './protection.ts';
-import { type InForce, Publication } from './publication.ts';
-import { RateBudget } from './rate-budget.ts';
-import { RepeatedRefusals } from './repeated-refusals.ts';
-import type { RevisionProofs } from './revision-proofs.ts';
-import type { AuditNote } from './store/audit.ts';
-import type { ActivationKind, NewActivation } from './store/policies.ts';
-import type { Store } from './store/store.ts';
-import type { UnreadRows } from './store/stored-values.ts';
-import { type HoldView, StoreHolding } from './store-holding.ts';
 import { tokenHash } from './tokens.ts';
-import { ToldRevisions } from './told-revisions.ts';
 
 export interface ActivePolicy {
   /** The stored policy's id. */
