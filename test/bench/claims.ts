@@ -1,7 +1,7 @@
 // Whose address is it, at fleet size: what one connect, one report and one relabelling cost beside 10,000 hosts and beside 1,000, and what a
 // reconnect of the whole fleet costs. In one process, without a store: this is the time for which nothing else of the control plane runs.
 
-import { FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.ts';
+import { FleetInventory, type HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';

@@ -12,7 +12,7 @@ import { parseIpv4Routes } from '#agent-core/host/container-identity.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { deniedWay } from '#agent-core/table/own-way.ts';
-import { withReportedContainers } from '#control-plane/host-containers.ts';
+import { withReportedContainers } from '#control-plane/inventory/host-containers.ts';
 import type { Address } from '#model/address.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';

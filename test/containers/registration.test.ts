@@ -3,8 +3,8 @@
 
 import { describe, expect, test } from 'vitest';
 import type { ReportedContainer } from '#control-plane/agents/agent-backend.ts';
-import { FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.ts';
-import { type HostContainers, withReportedContainers } from '#control-plane/host-containers.ts';
+import { FleetInventory, type HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
+import { type HostContainers, withReportedContainers } from '#control-plane/inventory/host-containers.ts';
 import type { Address } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { millis } from '#model/time.ts';

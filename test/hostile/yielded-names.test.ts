@@ -2,8 +2,8 @@
 // called otherwise from then on, and everything that was said and seen of it goes along.
 
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { digestName } from '#control-plane/discovered-names.ts';
-import { mostUnits } from '#control-plane/host-units.ts';
+import { digestName } from '#control-plane/inventory/discovered-names.ts';
+import { mostUnits } from '#control-plane/inventory/host-units.ts';
 import { reviewPolicy } from '#control-plane/policy-review.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';

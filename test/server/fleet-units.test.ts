@@ -1,7 +1,7 @@
 // Units that agents discover become workloads of their own, which lose nothing that protected them as parts of their host.
 
 import { expect, test } from 'vitest';
-import { withReportedUnits } from '#control-plane/host-units.ts';
+import { withReportedUnits } from '#control-plane/inventory/host-units.ts';
 import { fleetUnderTest, shopPolicy } from './fleet-under-test.ts';
 
 const web = { labels: { app: 'shop', role: 'api' }, addresses: ['10.0.0.1'] };

@@ -1,7 +1,7 @@
 // Since when a host is gone, why it was turned away, and how often it came: one small history, as operators are told of it.
 
 import { expect, test } from 'vitest';
-import { HostPresences, presenceProblem } from '#control-plane/host-presence.ts';
+import { HostPresences, presenceProblem } from '#control-plane/inventory/host-presence.ts';
 import { millis } from '#model/time.ts';
 
 const minute = 60_000;

@@ -3,6 +3,8 @@
 
 import type { z } from 'zod';
 import type { Contained, Fleet } from '#control-plane/fleet/fleet.ts';
+import { peersKept } from '#control-plane/inventory/containment.ts';
+import type { Naming, OfflineHost } from '#control-plane/inventory/offline-hosts.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
@@ -19,8 +21,6 @@ import {
   removeOfflineRequest,
   revokeAnswer,
 } from '../answers/schemas.ts';
-import { peersKept } from '../containment.ts';
-import type { Naming, OfflineHost } from '../offline-hosts.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { noSuchHost, noSuchWorkload } from './fleet.ts';

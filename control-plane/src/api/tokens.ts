@@ -2,8 +2,8 @@
 
 import { z } from 'zod';
 import { newJoinToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';
+import { readRanges } from '#control-plane/inventory/allowed-ranges.ts';
 import { millis } from '#model/time.ts';
-import { readRanges } from '../allowed-ranges.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { type JoinTokenView, joinToken, tokenAnswer, tokenRequest } from '../answers/schemas.ts';

@@ -5,8 +5,6 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { AddressKeeping } from '#control-plane/address-keeping.ts';
-import { addressProblem, addressViewOf } from '#control-plane/address-view.ts';
 import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
 import { AgentSessions, type LiveAgent } from '#control-plane/agent-sessions.ts';
 import type {
@@ -20,7 +18,6 @@ import type {
   HostReport,
   RefusedEnrolment,
 } from '#control-plane/agents/agent-backend.ts';
-import { changedRanges, type RangesChange } from '#control-plane/allowed-ranges.ts';
 import {
   type Canary,
   type CanaryFailure,
@@ -29,23 +26,31 @@ import {
   type CanaryVerdict,
   watchCanary,
 } from '#control-plane/canary.ts';
-import { cutOffAddresses, cutOffDetails, peersKept } from '#control-plane/containment.ts';
 import { Enrolments, type StoredEnrolment } from '#control-plane/enrolments.ts';
-import { EphemeralHosts } from '#control-plane/ephemeral-hosts.ts';
-import { type AddressConflict, FleetInventory, type HostEntry } from '#control-plane/fleet-inventory.ts';
-import { type HostHistory, reportedEntry, storedEntries, storedInside } from '#control-plane/host-entries.ts';
 import { HostHappenings } from '#control-plane/host-happenings.ts';
 import { HostNotes } from '#control-plane/host-notes.ts';
-import { HostPresences, type PresenceCounts, presenceProblem } from '#control-plane/host-presence.ts';
-import { believedStatus, reportedAddresses } from '#control-plane/host-report.ts';
-import { type StoredYielding, storedYielding, withCurrentName, yieldingOf } from '#control-plane/name-yielding.ts';
+import { AddressKeeping } from '#control-plane/inventory/address-keeping.ts';
+import { addressProblem, addressViewOf } from '#control-plane/inventory/address-view.ts';
+import { changedRanges, type RangesChange } from '#control-plane/inventory/allowed-ranges.ts';
+import { cutOffAddresses, cutOffDetails, peersKept } from '#control-plane/inventory/containment.ts';
+import { EphemeralHosts } from '#control-plane/inventory/ephemeral-hosts.ts';
+import { type AddressConflict, FleetInventory, type HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
+import { type HostHistory, reportedEntry, storedEntries, storedInside } from '#control-plane/inventory/host-entries.ts';
+import { HostPresences, type PresenceCounts, presenceProblem } from '#control-plane/inventory/host-presence.ts';
+import { believedStatus, reportedAddresses } from '#control-plane/inventory/host-report.ts';
+import {
+  type StoredYielding,
+  storedYielding,
+  withCurrentName,
+  yieldingOf,
+} from '#control-plane/inventory/name-yielding.ts';
 import {
   type Naming,
   namingOf,
   type OfflineAsked,
   type OfflineHost,
   offlineHosts,
-} from '#control-plane/offline-hosts.ts';
+} from '#control-plane/inventory/offline-hosts.ts';
 import { PlaceDisputes } from '#control-plane/place-disputes.ts';
 import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
 import { type Protection, protections } from '#control-plane/protection.ts';

@@ -1,7 +1,7 @@
 // Where flow batches come in: which host may report at this moment, what it may speak for, and what of it was refused. Holdings that a
 // host gave up lately still count, since batches wait on its disk; refusals are kept in memory, one line an hour in the audit log each.
 
-import type { HostEntry } from '#control-plane/fleet-inventory.ts';
+import type { HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
 import type { Address } from '#model/address.ts';
 import { addCounts } from '#model/counts.ts';
 import type { Millis } from '#model/time.ts';

@@ -9,7 +9,7 @@ import { lineText, parseLine } from '#cli/server/audit-file.ts';
 import { createVerifier, takeLine } from '#cli/server/audit-log.ts';
 import { CommandFailure } from '#cli/server/failure.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
-import { readRanges } from '#control-plane/allowed-ranges.ts';
+import { readRanges } from '#control-plane/inventory/allowed-ranges.ts';
 import { listenAddressText, parseListenAddress } from '#control-plane/listen-address.ts';
 import { checkSettings, readSettings } from '#control-plane/settings.ts';
 import { parseAddress } from '#model/address.ts';

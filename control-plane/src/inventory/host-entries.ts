@@ -1,6 +1,7 @@
 // What a host's entry in the fleet becomes: from the store at a start, and from a report of its agent. Values in, values out.
 
 import type { HostReport } from '#control-plane/agents/agent-backend.ts';
+import type { StoredFleet, StoredHost } from '#control-plane/store/hosts.ts';
 import { parseAddress } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import type { Millis } from '#model/time.ts';
@@ -8,7 +9,6 @@ import { type HostEntry, operatorsWord, type RememberedClaims } from './fleet-in
 import { type ContainerEntry, withReportedContainers } from './host-containers.ts';
 import { reportedAddresses, reportedFacts } from './host-report.ts';
 import { type UnitEntry, withReportedUnits } from './host-units.ts';
-import type { StoredFleet, StoredHost } from './store/hosts.ts';
 
 /** What the store remembers of an agent, beside what is live. */
 export interface HostHistory {

@@ -2,12 +2,12 @@
 // up for one that ends in a digest, and what belongs to it goes along: labels, quarantine, flows, and who names it as a peer. Never the other way
 // round. Values in, values out; the fleet stores and sends.
 
+import type { NameChange } from '#control-plane/store/workload-names.ts';
 import type { FlowRecord } from '#model/flow.ts';
 import type { Millis } from '#model/time.ts';
 import { type Discovered, digestName, plainName } from './discovered-names.ts';
 import type { FleetInventory, HostEntry } from './fleet-inventory.ts';
 import { storedInside } from './host-entries.ts';
-import type { NameChange } from './store/workload-names.ts';
 
 /** A record of what is inside of the host, under an earlier name: its agent may have spooled it before it heard of the new one. */
 export function withCurrentName(entry: HostEntry, record: FlowRecord): FlowRecord {

@@ -5,15 +5,15 @@
 //   streams ─► connected, heard, disconnected ─► inventory.claims ─► keep: audit, told hosts ─► save: store, once for many turns
 
 import type { Logger } from 'pino';
+import type { HostHappenings } from '#control-plane/host-happenings.ts';
+import type { HolderChange, HostStanding } from '#control-plane/store/address-holders.ts';
+import type { AuditNote } from '#control-plane/store/audit.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { pendingText } from '#policy/claims/address-standing.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ClaimNotes } from './claim-notes.ts';
 import type { FleetInventory } from './fleet-inventory.ts';
-import type { HostHappenings } from './host-happenings.ts';
-import type { HolderChange, HostStanding } from './store/address-holders.ts';
-import type { AuditNote } from './store/audit.ts';
-import type { Store } from './store/store.ts';
 
 export interface AddressKeepingOptions {
   readonly inventory: FleetInventory;

@@ -1,8 +1,8 @@
 // What the audit log is told of pending claims, so that a host whose claims come and go cannot fill it: each host at most once in ten
 // minutes, sixteen hosts in that time, and the others by their number. Asked every few seconds; a claim that is settled by then is not told.
 
+import type { AuditNote } from '#control-plane/store/audit.ts';
 import { type PendingClaim, pendingText } from '#policy/claims/address-standing.ts';
-import type { AuditNote } from './store/audit.ts';
 
 const windowMs = 600_000;
 const hostsMost = 16;
