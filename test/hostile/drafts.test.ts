@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { Worker } from 'node:worker_threads';
 import pino from 'pino';
 import { expect, onTestFinished, test } from 'vitest';
-import { Judging } from '#control-plane/judging.ts';
+import { Judging } from '#control-plane/judging/judging.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '../server/fleet-under-test.ts';
 import { scratchDirectory } from '../server/scratch-directory.ts';

@@ -3,9 +3,9 @@
 
 import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Judging, type JudgingLimits } from '#control-plane/judging.ts';
-import type { AnswerJob } from '#control-plane/judging-protocol.ts';
-import { TurnQueue } from '#control-plane/judging-queue.ts';
+import { Judging, type JudgingLimits } from '#control-plane/judging/judging.ts';
+import type { AnswerJob } from '#control-plane/judging/judging-protocol.ts';
+import { TurnQueue } from '#control-plane/judging/judging-queue.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';
 

@@ -4,12 +4,12 @@
 // force, or a host took one of its names, all of it is done again, for as often as `mostRounds` says.
 
 import type { Fleet, Overtaken } from '#control-plane/fleet/fleet.ts';
+import type { AskedBy, Judging, Reviewed } from '#control-plane/judging/judging.ts';
+import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
+import { readPolicyParts } from '#control-plane/judging/policy-parts.ts';
 import type { Result } from '#model/result.ts';
 import type { Policy } from '#policy/policy/policy.ts';
 import { ApiError } from '../answers/api-error.ts';
-import type { AskedBy, Judging, Reviewed } from '../judging.ts';
-import type { ReviewJob } from '../judging-protocol.ts';
-import { readPolicyParts } from '../policy-parts.ts';
 import type { PreparedPolicy } from '../prepared-policy.ts';
 
 const mostRounds = 3;

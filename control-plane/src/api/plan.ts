@@ -2,6 +2,8 @@
 // thread of their own.
 
 import type { ServerResponse } from 'node:http';
+import type { Judging } from '#control-plane/judging/judging.ts';
+import type { AnswerJob } from '#control-plane/judging/judging-protocol.ts';
 import {
   type PlanAnswer,
   planAnswer,
@@ -10,8 +12,6 @@ import {
   suggestAnswer,
   suggestRequest,
 } from '../answers/schemas.ts';
-import type { Judging } from '../judging.ts';
-import type { AnswerJob } from '../judging-protocol.ts';
 import type { Api } from './app.ts';
 import { whenGone } from './hanging-up.ts';
 

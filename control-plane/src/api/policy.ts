@@ -2,6 +2,8 @@
 
 import { z } from 'zod';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
+import type { Judging } from '#control-plane/judging/judging.ts';
+import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
@@ -20,8 +22,6 @@ import {
   rollbackRequest,
 } from '../answers/schemas.ts';
 import { type CanaryState, chooseHosts } from '../canary.ts';
-import type { Judging } from '../judging.ts';
-import type { ReviewJob } from '../judging-protocol.ts';
 import type { PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import pino from 'pino';
 import { tokenHash } from '#control-plane/fleet/tokens.ts';
-import { judge } from '#control-plane/judge.ts';
+import { judge } from '#control-plane/judging/judge.ts';
 import { reviewPolicy } from '#control-plane/policy-review.ts';
 import { startControlPlane } from '#control-plane/server.ts';
 import { readSettings } from '#control-plane/settings.ts';

@@ -13,7 +13,7 @@ import { fleetRoutes } from '#control-plane/api/fleet.ts';
 import { flowRoutes } from '#control-plane/api/flows.ts';
 import { planRoutes } from '#control-plane/api/plan.ts';
 import { RowBudget } from '#control-plane/api/row-budget.ts';
-import { Judging } from '#control-plane/judging.ts';
+import { Judging } from '#control-plane/judging/judging.ts';
 import { millis } from '#model/time.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from '#test/server/fleet-under-test.ts';
 

@@ -9,10 +9,10 @@ import { totalmem } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import { ApiError } from '#control-plane/answers/api-error.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import { ApiError } from './answers/api-error.ts';
 import type {
   AnswerJob,
   JobSetting,

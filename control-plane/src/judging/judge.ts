@@ -1,6 +1,14 @@
 // What a plan and a suggestion answer, made of a fleet as it was when asked and of the flows that were observed. Both change nothing. Takes
 // seconds in a large fleet, so it runs in the judging thread; throws an ApiError for what cannot be asked.
 
+import { ApiError } from '#control-plane/answers/api-error.ts';
+import { evidenceView } from '#control-plane/answers/evidence.ts';
+import { isoTime } from '#control-plane/answers/iso-time.ts';
+import { assertGood, failureView, problemView } from '#control-plane/answers/review-answer.ts';
+import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
+import { inventoryUnder, reviewPolicy } from '#control-plane/policy-review.ts';
+import type { ObservedRow } from '#control-plane/store/flows.ts';
+import type { PolicyFile } from '#control-plane/store/policies.ts';
 import type { Address } from '#model/address.ts';
 import { addCounts, atLeast } from '#model/counts.ts';
 import type { Labels } from '#model/label.ts';
@@ -22,15 +30,7 @@ import { renderSuggestion } from '#policy/learn/render-suggestion.ts';
 import { type SuggestedRule, suggestRules } from '#policy/learn/suggest.ts';
 import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import { likeness, unknownInSelector } from '#policy/select/unknown-names.ts';
-import { ApiError } from './answers/api-error.ts';
-import { evidenceView } from './answers/evidence.ts';
-import { isoTime } from './answers/iso-time.ts';
-import { assertGood, failureView, problemView } from './answers/review-answer.ts';
-import type { PlanAnswer, PlannedFlow, SuggestAnswer } from './answers/schemas.ts';
 import type { AnswerJob, PlanJob, SuggestJob } from './judging-protocol.ts';
-import { inventoryUnder, reviewPolicy } from './policy-review.ts';
-import type { ObservedRow } from './store/flows.ts';
-import type { PolicyFile } from './store/policies.ts';
 
 /** Names of rules and guardrails in an answer: tens of megabytes. Where there are more, `fewNames` of each list are told. */
 const mostNames = 500_000;

@@ -3,6 +3,7 @@
 // share are shared again.
 
 import { deserialize, serialize } from 'node:v8';
+import { WorkSlices } from '#control-plane/work-slices.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type {
@@ -16,7 +17,6 @@ import type {
   Segment,
   Workload,
 } from '#policy/policy/policy.ts';
-import { WorkSlices } from './work-slices.ts';
 
 /** Read in some 5 ms. A piece that is larger by itself is a part of its own. */
 const partBytes = 256 * 1024;

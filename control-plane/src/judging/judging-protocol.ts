@@ -1,11 +1,11 @@
 // What passes between a judging thread and the one that serves: workloads as far as they changed, one job at a time, and its answer.
 
+import type { ApiErrorCode } from '#control-plane/answers/api-error.ts';
+import type { ApiProblem } from '#control-plane/answers/schemas.ts';
+import type { ReviewRequest } from '#control-plane/policy-review.ts';
+import type { PolicyFile } from '#control-plane/store/policies.ts';
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import type { ApiErrorCode } from './answers/api-error.ts';
-import type { ApiProblem } from './answers/schemas.ts';
-import type { ReviewRequest } from './policy-review.ts';
-import type { PolicyFile } from './store/policies.ts';
 
 export interface PlanJob {
   readonly kind: 'plan';

@@ -3,10 +3,14 @@
 // ended to stop one.
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { ApiError } from '#control-plane/answers/api-error.ts';
+import { assertGood, problemView } from '#control-plane/answers/review-answer.ts';
+import { reviewPolicy, reviewStored } from '#control-plane/policy-review.ts';
+import { operations } from '#control-plane/store/operations.ts';
+import type { PolicyFile } from '#control-plane/store/policies.ts';
+import { openSqlite } from '#control-plane/store/sqlite.ts';
 import { millis } from '#model/time.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
-import { ApiError } from './answers/api-error.ts';
-import { assertGood, problemView } from './answers/review-answer.ts';
 import { judge } from './judge.ts';
 import type {
   JobSetting,
@@ -18,10 +22,6 @@ import type {
   ReviewReply,
 } from './judging-protocol.ts';
 import { policyParts } from './policy-parts.ts';
-import { reviewPolicy, reviewStored } from './policy-review.ts';
-import { operations } from './store/operations.ts';
-import type { PolicyFile } from './store/policies.ts';
-import { openSqlite } from './store/sqlite.ts';
 
 /** Distinct flows judged; the newest. */
 const mostFlows = 500_000;
