@@ -2,13 +2,13 @@
 
 import type { Logger } from 'pino';
 import type { AgentServerOptions } from '#control-plane/agents/agent-service.ts';
+import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import { parseAddress } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import type { Millis } from '#model/time.ts';
 import { type AdmissionLimits, admissionLimits } from './admission-limits.ts';
 import type { ConnectionRefusal } from './agent-listener.ts';
 import { proxyRanges } from './claims-options.ts';
-import { RepeatedRefusals } from './repeated-refusals.ts';
 import type { Settings } from './settings.ts';
 import type { AuditNote } from './store/audit.ts';
 

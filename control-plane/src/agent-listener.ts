@@ -14,6 +14,7 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
+import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import type { Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
@@ -24,7 +25,6 @@ import type { CallStatus } from './call-status.ts';
 import type { Pki, ServerTls } from './pki.ts';
 import { RateBudget } from './rate-budget.ts';
 import { readCertificate } from './read-certificates.ts';
-import { sourceOf } from './repeated-refusals.ts';
 import type { RpcMethods, RpcPeer } from './rpc-call.ts';
 import { RpcSession } from './rpc-session.ts';
 import { type Place, StrangerPlaces } from './stranger-places.ts';

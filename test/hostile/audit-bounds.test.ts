@@ -1,7 +1,7 @@
 // What hosts do is in the audit log, and no host can fill it: each thing once at once, the rest as a number.
 
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { HostHappenings } from '#control-plane/host-happenings.ts';
+import { HostHappenings } from '#control-plane/notes/host-happenings.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import { millis } from '#model/time.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from '../server/fleet-under-test.ts';

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { RefusedEnrolment } from '#control-plane/agents/agent-backend.ts';
-import { type RefusalNote, RepeatedRefusals } from '#control-plane/repeated-refusals.ts';
+import { type RefusalNote, RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, tenant } from './fleet-under-test.ts';
 

@@ -4,8 +4,8 @@
 // same address first, else of the one that has most, so that whoever sits on places keeps nobody out.
 
 import type { Server, Socket } from 'node:net';
+import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import { RateBudget, type RateBudgetOptions } from '../rate-budget.ts';
-import { sourceOf } from '../repeated-refusals.ts';
 import { type Place, type PlaceLimits, type PlaceRefusal, StrangerPlaces } from '../stranger-places.ts';
 
 export interface NewcomerLimits {

@@ -3,8 +3,8 @@
 // limit is for the work and the lines that failures cost, and a stranger at an operator's address must not lock the operator out.
 
 import type { Logger } from 'pino';
+import { type Refused, RepeatedRefusals, sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import type { Millis } from '#model/time.ts';
-import { type Refused, RepeatedRefusals, sourceOf } from '../repeated-refusals.ts';
 import type { AuditNote } from '../store/audit.ts';
 
 export type CallRefusal =

@@ -2,9 +2,9 @@
 // not for keeping the thread that serves operators busy.
 
 import type { FastifyRequest } from 'fastify';
+import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { RateBudget, type RateBudgetOptions } from '../rate-budget.ts';
-import { sourceOf } from '../repeated-refusals.ts';
 
 /** Of one IPv4 address or IPv6 network of 64 bits. */
 export const publicPace: RateBudgetOptions = { burst: 1000, everyMs: 10 };

@@ -27,8 +27,6 @@ import {
   watchCanary,
 } from '#control-plane/canary.ts';
 import { Enrolments, type StoredEnrolment } from '#control-plane/enrolments.ts';
-import { HostHappenings } from '#control-plane/host-happenings.ts';
-import { HostNotes } from '#control-plane/host-notes.ts';
 import { AddressKeeping } from '#control-plane/inventory/address-keeping.ts';
 import { addressProblem, addressViewOf } from '#control-plane/inventory/address-view.ts';
 import { changedRanges, type RangesChange } from '#control-plane/inventory/allowed-ranges.ts';
@@ -51,12 +49,14 @@ import {
   type OfflineHost,
   offlineHosts,
 } from '#control-plane/inventory/offline-hosts.ts';
+import { HostHappenings } from '#control-plane/notes/host-happenings.ts';
+import { HostNotes } from '#control-plane/notes/host-notes.ts';
+import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import { PlaceDisputes } from '#control-plane/place-disputes.ts';
 import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
 import { type Protection, protections } from '#control-plane/protection.ts';
 import { type InForce, Publication } from '#control-plane/publication.ts';
 import { RateBudget } from '#control-plane/rate-budget.ts';
-import { RepeatedRefusals } from '#control-plane/repeated-refusals.ts';
 import type { RevisionProofs } from '#control-plane/revision-proofs.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';

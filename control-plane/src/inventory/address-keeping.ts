@@ -5,7 +5,7 @@
 //   streams ─► connected, heard, disconnected ─► inventory.claims ─► keep: audit, told hosts ─► save: store, once for many turns
 
 import type { Logger } from 'pino';
-import type { HostHappenings } from '#control-plane/host-happenings.ts';
+import type { HostHappenings } from '#control-plane/notes/host-happenings.ts';
 import type { HolderChange, HostStanding } from '#control-plane/store/address-holders.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { Store } from '#control-plane/store/store.ts';

@@ -1,10 +1,10 @@
 // What hosts do and say, for the audit log, bounded: each host at most two entries of a kind in ten minutes, the first at once and the rest
 // as one with their number, and so many hosts in that time; beyond them, as when a whole fleet connects anew, by number and some names.
 
+import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { Millis } from '#model/time.ts';
 import type { AuditAction } from '#policy/audit/audit-actions.ts';
 import { otherSources, RepeatedNotes } from './repeated-notes.ts';
-import type { AuditNote } from './store/audit.ts';
 
 export type HostAction = Extract<
   AuditAction,
