@@ -15,16 +15,16 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
+import { type AgentCertificate, hostKey } from '#control-plane/pki/agent-identity.ts';
+import type { Pki, ServerTls } from '#control-plane/pki/pki.ts';
+import { readCertificate } from '#control-plane/pki/read-certificates.ts';
 import type { Result } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import type { AdmissionLimits } from './admission-limits.ts';
-import { type AgentCertificate, hostKey } from './agent-identity.ts';
 import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';
-import type { Pki, ServerTls } from './pki.ts';
 import { RateBudget } from './rate-budget.ts';
-import { readCertificate } from './read-certificates.ts';
 import type { RpcMethods, RpcPeer } from './rpc-call.ts';
 import { RpcSession } from './rpc-session.ts';
 import { type Place, StrangerPlaces } from './stranger-places.ts';

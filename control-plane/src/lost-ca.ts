@@ -2,12 +2,12 @@
 // seen only by all of them being away: the start is refused, and another CA is made where an operator says so.
 
 import { mkdir } from 'node:fs/promises';
+import { authorityFiles, makeAuthority } from '#control-plane/pki/authority.ts';
+import { readFileIfThere } from '#control-plane/pki/secret-file.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
-import { authorityFiles, makeAuthority } from './authority.ts';
 import { giveAway } from './backup.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
-import { readFileIfThere } from './secret-file.ts';
 import type { Store } from './store/store.ts';
 
 /** Throws where hosts are enrolled and there is no CA. */

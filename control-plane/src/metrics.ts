@@ -4,8 +4,8 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import type { AgentServerCounts } from '#control-plane/agents/agent-service.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
-import type { Pki } from './pki.ts';
 
 export interface Metrics {
   requestDone(route: string, status: number, seconds: number): void;

@@ -4,8 +4,8 @@
 
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
+import { keepSecretFile, readFileIfThere } from '#control-plane/pki/secret-file.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
-import { keepSecretFile, readFileIfThere } from './secret-file.ts';
 
 export interface ProvenRevision {
   readonly lineage: string;

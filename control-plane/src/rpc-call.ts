@@ -5,8 +5,8 @@
 
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
+import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
 import type { Result } from '#model/result.ts';
-import type { AgentCertificate } from './agent-identity.ts';
 import type { HeldBytes } from './byte-budget.ts';
 import { type CallStatus, comeBack, statusHeaders, violation } from './call-status.ts';
 import { MessageReader } from './message-reader.ts';

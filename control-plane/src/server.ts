@@ -20,6 +20,7 @@ import { keepFlowsBounded } from '#control-plane/fleet/flow-retention.ts';
 import { OperatorTokens, type OperatorTokensOptions } from '#control-plane/fleet/operator-tokens.ts';
 import { newOperatorToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';
 import { Judging } from '#control-plane/judging/judging.ts';
+import { openPki, type Pki, type ServerTls } from '#control-plane/pki/pki.ts';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
@@ -50,7 +51,6 @@ import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refre
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { assertCaIsThere } from './lost-ca.ts';
 import { createMetrics } from './metrics.ts';
-import { openPki, type Pki, type ServerTls } from './pki.ts';
 import { reviewStored } from './policy-review.ts';
 import { createPolicyTime } from './policy-time.ts';
 import { type OpenedProofs, openRevisionProofs } from './revision-proofs.ts';

@@ -13,7 +13,7 @@ import { createListener } from '#control-plane/api/listener.ts';
 import { PublicCalls } from '#control-plane/api/public-calls.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { createMetrics } from '#control-plane/metrics.ts';
-import { openPki } from '#control-plane/pki.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest } from '../server/fleet-under-test.ts';
 

@@ -4,10 +4,10 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
-import { readAgentCertificate } from '#control-plane/agent-certificate.ts';
-import type { AgentCertificate } from '#control-plane/agent-identity.ts';
-import { Enrolments } from '#control-plane/enrolments.ts';
-import { openPki } from '#control-plane/pki.ts';
+import { readAgentCertificate } from '#control-plane/pki/agent-certificate.ts';
+import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
+import { Enrolments } from '#control-plane/pki/enrolments.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
 import { assertOk } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from '../server/fleet-under-test.ts';

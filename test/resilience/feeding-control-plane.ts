@@ -4,7 +4,7 @@
 import { createInterface } from 'node:readline';
 import pino from 'pino';
 import { startAgentServer } from '#control-plane/agents/agent-service.ts';
-import { openPki } from '#control-plane/pki.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
 import { millis } from '#model/time.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { FakeBackend } from '#test/transport/control-plane-fixture.ts';

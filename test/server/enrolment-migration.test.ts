@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Migrator } from 'kysely/migration';
 import { expect, test } from 'vitest';
-import type { AgentCertificate } from '#control-plane/agent-identity.ts';
+import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
 import { migrations } from '#control-plane/store/schema.ts';
 import { openSqlite } from '#control-plane/store/sqlite.ts';
 import { millis } from '#model/time.ts';

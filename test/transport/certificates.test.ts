@@ -9,7 +9,7 @@ import { callUnary } from '#agent/link/control-plane-client.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
 import { createPolicySync } from '#agent/policy/policy-sync.ts';
-import { openPki } from '#control-plane/pki.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';

@@ -9,7 +9,6 @@ import pino from 'pino';
 import { createCertificateRequest, createHostKey } from '#agent/link/certificate-request.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
-import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
 import type {
   AgentBackend,
   AgentHello,
@@ -21,7 +20,8 @@ import type {
 } from '#control-plane/agents/agent-backend.ts';
 import { type AgentServer, type AgentServerOptions, startAgentServer } from '#control-plane/agents/agent-service.ts';
 import type { StreamTimes } from '#control-plane/agents/policy-stream.ts';
-import { openPki, type Pki } from '#control-plane/pki.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/pki/agent-identity.ts';
+import { openPki, type Pki } from '#control-plane/pki/pki.ts';
 import type { FlowBatch } from '#model/flow.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import { err, ok } from '#model/result.ts';

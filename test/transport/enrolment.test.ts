@@ -12,7 +12,7 @@ import { createCertificateRequest, createHostKey } from '#agent/link/certificate
 import { type EnrollRequest, enroll, nameFrom } from '#agent/link/enroll.ts';
 import { openIdentity } from '#agent/link/identity.ts';
 import { startAgentServer } from '#control-plane/agents/agent-service.ts';
-import { openPki } from '#control-plane/pki.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
 import { encodeEnrolRequest } from '#wire/enrolment-messages.ts';

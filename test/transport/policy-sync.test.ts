@@ -7,7 +7,7 @@ import { openClient } from '#agent/link/control-plane-client.ts';
 import type { Identity } from '#agent/link/identity.ts';
 import { createPolicySync, type PolicySync, type PolicySyncOptions } from '#agent/policy/policy-sync.ts';
 import type { ApplyOutcome, SyncState } from '#agent/table/apply-outcome.ts';
-import { openPki } from '#control-plane/pki.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
 import { type Address, addressFromIpv4Number } from '#model/address.ts';
 import { sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { HostEvent } from '#model/host-event.ts';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { keepSecretFile } from '#control-plane/secret-file.ts';
+import { keepSecretFile } from '#control-plane/pki/secret-file.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import type { AuditVerdict } from '#policy/audit/audit-verifier.ts';
 import { CommandFailure } from './failure.ts';

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { keepSecretFile } from '#control-plane/secret-file.ts';
+import { keepSecretFile } from '#control-plane/pki/secret-file.ts';
 import { printProgress } from './printing.ts';
 
 export interface PlannedPlace {

@@ -1,7 +1,7 @@
 // What the agent-facing gRPC service asks of the rest of the control plane, and nothing else: so that transport, certificates
 // and streams can be built and tested against a small fake, and the fleet's state against no network.
 
-import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/pki/agent-identity.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import type { HostEvent, Panic } from '#model/host-event.ts';
 import type { Result } from '#model/result.ts';

@@ -10,11 +10,11 @@
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { type AdmissionLimits, admissionLimits } from '#control-plane/admission-limits.ts';
-import { hostKey } from '#control-plane/agent-identity.ts';
 import { AgentListener, type ListenerCounts, type RefusedConnection } from '#control-plane/agent-listener.ts';
 import { comeBack } from '#control-plane/call-status.ts';
 import { parseListenAddress } from '#control-plane/listen-address.ts';
-import type { Pki } from '#control-plane/pki.ts';
+import { hostKey } from '#control-plane/pki/agent-identity.ts';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
 import type { RpcMethod, RpcMethods, StreamMethod } from '#control-plane/rpc-call.ts';
 import type { Millis } from '#model/time.ts';

@@ -1,9 +1,9 @@
 // Who makes a call: an agent whose certificate our CA issued, is in its time and not revoked, or nobody, with the reason.
 
 import { status } from '@grpc/grpc-js';
-import type { AgentCertificate } from '#control-plane/agent-identity.ts';
 import type { CallStatus } from '#control-plane/call-status.ts';
-import type { Pki } from '#control-plane/pki.ts';
+import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import type { RpcPeer } from '#control-plane/rpc-call.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';

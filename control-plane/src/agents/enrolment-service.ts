@@ -3,9 +3,9 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { type AgentCertificate, hostKey } from '#control-plane/agent-identity.ts';
 import { type CallStatus, comeBack } from '#control-plane/call-status.ts';
-import type { AgentCertificateRequest, Pki } from '#control-plane/pki.ts';
+import { type AgentCertificate, hostKey } from '#control-plane/pki/agent-identity.ts';
+import type { AgentCertificateRequest, Pki } from '#control-plane/pki/pki.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
 import type { RpcPeer, UnaryMethod } from '#control-plane/rpc-call.ts';
 import { namePattern } from '#model/label.ts';

@@ -2,9 +2,9 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { hostKey } from '#control-plane/agent-identity.ts';
 import { type CallStatus, comeBack } from '#control-plane/call-status.ts';
-import type { Pki } from '#control-plane/pki.ts';
+import { hostKey } from '#control-plane/pki/agent-identity.ts';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
 import type { UnaryMethod } from '#control-plane/rpc-call.ts';
 import { err, ok, type Result } from '#model/result.ts';

@@ -11,7 +11,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { Logger } from 'pino';
 import type { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
-import type { Pki } from '../pki.ts';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import type { HostCheck } from './answered-hosts.ts';
 import { admit, type Door, invite, type Operator } from './authentication.ts';
 import { BodyBudget, mostBodyBytes } from './body-budget.ts';

@@ -4,8 +4,8 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import { namedContexts } from '../agent-listener.ts';
-import type { Pki } from '../pki.ts';
 import type { Connections } from './connections.ts';
 
 export const listenerLimits = {

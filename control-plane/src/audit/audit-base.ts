@@ -2,7 +2,7 @@
 // here. A pruning is announced before it and concluded after, so that one that was interrupted is told apart from one that nobody asked for.
 
 import { join } from 'node:path';
-import { keepSecretFile, readFileIfThere } from '#control-plane/secret-file.ts';
+import { keepSecretFile, readFileIfThere } from '#control-plane/pki/secret-file.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 
 export interface AuditBase {

@@ -3,7 +3,7 @@
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { join } from 'node:path';
-import { keepSecretFile, readFileIfThere } from '#control-plane/secret-file.ts';
+import { keepSecretFile, readFileIfThere } from '#control-plane/pki/secret-file.ts';
 import { type AuditCheckpoint, checkpointText, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 
 /** SubjectPublicKeyInfo of Ed25519 up to the key's own 32 bytes (RFC 8410). */

@@ -2,7 +2,7 @@
 // Each step is in the audit log before it is done.
 
 import type { Logger } from 'pino';
-import type { CaView, Pki } from '#control-plane/pki.ts';
+import type { CaView, Pki } from '#control-plane/pki/pki.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';

@@ -5,7 +5,6 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/agent-identity.ts';
 import { AgentSessions, type LiveAgent } from '#control-plane/agent-sessions.ts';
 import type {
   AgentBackend,
@@ -26,7 +25,6 @@ import {
   type CanaryVerdict,
   watchCanary,
 } from '#control-plane/canary.ts';
-import { Enrolments, type StoredEnrolment } from '#control-plane/enrolments.ts';
 import { AddressKeeping } from '#control-plane/inventory/address-keeping.ts';
 import { addressProblem, addressViewOf } from '#control-plane/inventory/address-view.ts';
 import { changedRanges, type RangesChange } from '#control-plane/inventory/allowed-ranges.ts';
@@ -52,6 +50,8 @@ import {
 import { HostHappenings } from '#control-plane/notes/host-happenings.ts';
 import { HostNotes } from '#control-plane/notes/host-notes.ts';
 import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
+import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/pki/agent-identity.ts';
+import { Enrolments, type StoredEnrolment } from '#control-plane/pki/enrolments.ts';
 import { PlaceDisputes } from '#control-plane/place-disputes.ts';
 import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
 import { type Protection, protections } from '#control-plane/protection.ts';

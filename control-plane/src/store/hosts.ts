@@ -1,10 +1,10 @@
 // Hosts in the store: what they last reported of themselves, the labels operators gave them, quarantines and certificates.
 
 import { sql } from 'kysely';
+import type { StoredEnrolment } from '#control-plane/pki/enrolments.ts';
 import { latestInstant } from '#model/counts.ts';
 import { labelKeyPattern, labelValuePattern } from '#model/label.ts';
 import { type Millis, millis } from '#model/time.ts';
-import type { StoredEnrolment } from '../enrolments.ts';
 import { type AuditNote, writeAudit } from './audit.ts';
 import { listOperatorTokens } from './operator-tokens.ts';
 import type { Tables } from './schema.ts';
