@@ -21,6 +21,9 @@ import { OperatorTokens, type OperatorTokensOptions } from '#control-plane/fleet
 import { newOperatorToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';
 import { Judging } from '#control-plane/judging/judging.ts';
 import { openPki, type Pki, type ServerTls } from '#control-plane/pki/pki.ts';
+import { reviewStored } from '#control-plane/publish/policy-review.ts';
+import { createPolicyTime } from '#control-plane/publish/policy-time.ts';
+import { type OpenedProofs, openRevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
@@ -51,9 +54,6 @@ import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refre
 import { isLoopback, listenAddressText, reachableAddress } from './listen-address.ts';
 import { assertCaIsThere } from './lost-ca.ts';
 import { createMetrics } from './metrics.ts';
-import { reviewStored } from './policy-review.ts';
-import { createPolicyTime } from './policy-time.ts';
-import { type OpenedProofs, openRevisionProofs } from './revision-proofs.ts';
 import type { Settings } from './settings.ts';
 import { openStore, type Store } from './store/store.ts';
 import { markLog, prepareStore } from './store-file.ts';

@@ -52,9 +52,9 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   ],
   'control-plane/src/pki/enrolments.ts': [1, 'a certificate’s validity is by this clock'],
   'control-plane/src/fleet/flow-retention.ts': [1, 'days that rows are kept outlive the process'],
-  'control-plane/src/policy-time.ts': [1, 'rules begin and end by this clock, which is never set back there'],
+  'control-plane/src/publish/policy-time.ts': [1, 'rules begin and end by this clock, which is never set back there'],
   'control-plane/src/pki/pki.ts': [2, 'a certificate’s validity is by this clock'],
-  'control-plane/src/publication.ts': [1, 'rules begin and end by this clock'],
+  'control-plane/src/publish/publication.ts': [1, 'rules begin and end by this clock'],
 };
 
 /** Lines that compare or add to what was read from it before and kept under a name; that name's other uses in the file count as well. */
@@ -65,7 +65,7 @@ const keptComparisons: Readonly<Record<string, readonly [count: number, why: str
     'a certificate’s validity is by this clock; the others are counts of the same name',
   ],
   'control-plane/src/fleet/operator-tokens.ts': [1, 'a token ends by this clock'],
-  'control-plane/src/publication.ts': [3, 'rules begin and end by this clock'],
+  'control-plane/src/publish/publication.ts': [3, 'rules begin and end by this clock'],
 };
 
 /** A clock that only goes forward, under the name of `now`. */

@@ -4,7 +4,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { digestName } from '#control-plane/inventory/discovered-names.ts';
 import { mostUnits } from '#control-plane/inventory/host-units.ts';
-import { reviewPolicy } from '#control-plane/policy-review.ts';
+import { reviewPolicy } from '#control-plane/publish/policy-review.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';

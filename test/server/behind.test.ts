@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, test } from 'vitest';
-import { namesDigest, RevisionProofs } from '#control-plane/revision-proofs.ts';
+import { namesDigest, RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { fleetUnderTest, shopPolicy } from './fleet-under-test.ts';
 import { scratchDirectory } from './scratch-directory.ts';

@@ -1,7 +1,7 @@
 // A policy on trial: its hosts enforce it, nobody else does, and it ends as everybody's or nobody's.
 
 import { describe, expect, test } from 'vitest';
-import { chooseHosts } from '#control-plane/canary.ts';
+import { chooseHosts } from '#control-plane/publish/canary.ts';
 import { assertOk } from '#model/result.ts';
 import { waitFor } from '#test/support/wait.ts';
 import {

@@ -1,8 +1,8 @@
 // Who was cut off by history that a store lacks: what the control plane signed decides, and no host hides or makes up a name.
 
 import { describe, expect, test } from 'vitest';
-import { CutOffWitnesses } from '#control-plane/cut-off-witnesses.ts';
-import { namesDigest, type ProvenRevision } from '#control-plane/revision-proofs.ts';
+import { CutOffWitnesses } from '#control-plane/publish/cut-off-witnesses.ts';
+import { namesDigest, type ProvenRevision } from '#control-plane/publish/revision-proofs.ts';
 
 const signed = (names: readonly string[], revision = 7, number = 2): ProvenRevision => ({
   lineage: '0a'.repeat(16),

@@ -2,7 +2,7 @@
 // be changed, and only a policy with more memberships than the one in force is not let through (docs/decisions/memberships.md).
 
 import { expect, test } from 'vitest';
-import { reviewPolicy } from '#control-plane/policy-review.ts';
+import { reviewPolicy } from '#control-plane/publish/policy-review.ts';
 import { millis } from '#model/time.ts';
 import { countMemberships, membershipLimits } from '#policy/check/membership-count.ts';
 import { fleetUnderTest } from './fleet-under-test.ts';

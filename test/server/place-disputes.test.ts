@@ -1,7 +1,7 @@
 // Which of two streams of one host has the place: whether the second is a copy of it, or the host itself from elsewhere.
 
 import { expect, test } from 'vitest';
-import { PlaceDisputes } from '#control-plane/place-disputes.ts';
+import { PlaceDisputes } from '#control-plane/publish/identity-disputes.ts';
 
 const secondMs = 1000;
 

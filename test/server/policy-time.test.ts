@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createPolicyTime } from '#control-plane/policy-time.ts';
+import { createPolicyTime } from '#control-plane/publish/policy-time.ts';
 import { millis } from '#model/time.ts';
 
 const day = 86_400_000;

@@ -1,9 +1,9 @@
 // Connected is not protected: what a host is known to enforce, who counts as done for a change, and that a host's first policy waits for nobody.
 
 import { describe, expect, test } from 'vitest';
-import type { LiveAgent } from '#control-plane/agent-sessions.ts';
 import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
-import { modesInForce, protectionOf } from '#control-plane/protection.ts';
+import type { LiveAgent } from '#control-plane/publish/agent-sessions.ts';
+import { modesInForce, protectionOf } from '#control-plane/publish/protection.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { millis } from '#model/time.ts';
 import { fleetUnderTest, shopPolicy } from './fleet-under-test.ts';

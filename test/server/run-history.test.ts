@@ -1,8 +1,8 @@
 // Which proofs show history that a store lacks: by runs, not by how high either counts.
 
 import { describe, expect, test } from 'vitest';
-import { namesDigest, type ProvenRevision, RevisionProofs } from '#control-plane/revision-proofs.ts';
-import { type HistoryNow, RunHistory } from '#control-plane/run-history.ts';
+import { namesDigest, type ProvenRevision, RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
+import { type HistoryNow, RunHistory } from '#control-plane/publish/run-history.ts';
 import type { StoredRun } from '#control-plane/store/runs.ts';
 
 const [ours, past, strange] = ['0a', '0b', '0c'].map((byte) => byte.repeat(16)) as [string, string, string];

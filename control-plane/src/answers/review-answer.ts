@@ -1,8 +1,8 @@
 // What the API says of a policy that was reviewed: a good one goes on, any other is refused with all its problems.
 
+import type { Review } from '#control-plane/publish/policy-review.ts';
 import type { TestResult } from '#policy/judge/policy-tests.ts';
 import type { Problem } from '#policy/source/problem.ts';
-import type { Review } from '../policy-review.ts';
 import { ApiError } from './api-error.ts';
 import type { ApiProblem, ApiTestFailure } from './schemas.ts';
 

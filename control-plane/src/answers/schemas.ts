@@ -2,8 +2,8 @@
 // ISO 8601 in UTC; a key that does not apply is absent.
 
 import { z } from 'zod';
+import { protections } from '#control-plane/publish/protection.ts';
 import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
-import { protections } from '../protection.ts';
 import { evidenceFields, oneEnd } from './evidence-schemas.ts';
 import { pageFields } from './paging.ts';
 

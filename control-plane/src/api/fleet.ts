@@ -4,6 +4,8 @@ import { z } from 'zod';
 import type { AgentView } from '#control-plane/fleet/agent-view.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { StoreTrouble } from '#control-plane/fleet/owed-writes.ts';
+import type { Canary } from '#control-plane/publish/canary.ts';
+import type { Protection } from '#control-plane/publish/protection.ts';
 import { closestName } from '#model/closest-name.ts';
 import { sumCounts } from '#model/counts.ts';
 import { factPrefix } from '#model/label.ts';
@@ -29,8 +31,6 @@ import {
   type WorkloadView,
   workload,
 } from '../answers/schemas.ts';
-import type { Canary } from '../canary.ts';
-import type { Protection } from '../protection.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { heldText, holdView } from './hold.ts';

@@ -1,10 +1,10 @@
 // The hold of a store that is older than what agents were told: how it is shown, and how an operator ends it.
 
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
+import type { HoldView } from '#control-plane/publish/store-holding.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import { resumeAnswer, resumeRequest, type Status } from '../answers/schemas.ts';
-import type { HoldView } from '../store-holding.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { someOf } from './some-names.ts';

@@ -7,10 +7,10 @@ import type { Fleet, Overtaken } from '#control-plane/fleet/fleet.ts';
 import type { AskedBy, Judging, Reviewed } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
 import { readPolicyParts } from '#control-plane/judging/policy-parts.ts';
+import type { PreparedPolicy } from '#control-plane/publish/prepared-policy.ts';
 import type { Result } from '#model/result.ts';
 import type { Policy } from '#policy/policy/policy.ts';
 import { ApiError } from '../answers/api-error.ts';
-import type { PreparedPolicy } from '../prepared-policy.ts';
 
 const mostRounds = 3;
 

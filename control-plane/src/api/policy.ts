@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Judging } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
+import { type CanaryState, chooseHosts } from '#control-plane/publish/canary.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok } from '#model/result.ts';
 import { selectorMatches } from '#model/selector.ts';
@@ -21,7 +22,6 @@ import {
   progressQuery,
   rollbackRequest,
 } from '../answers/schemas.ts';
-import { type CanaryState, chooseHosts } from '../canary.ts';
 import type { PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';

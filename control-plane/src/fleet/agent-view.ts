@@ -1,11 +1,11 @@
 // One enrolled host and its agent, as operators see them: what the store remembers, joined with the live stream if there is one.
 
-import type { LiveAgent, Nack } from '#control-plane/agent-sessions.ts';
 import type { AddressView } from '#control-plane/inventory/address-view.ts';
 import type { HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
 import type { HostHistory } from '#control-plane/inventory/host-entries.ts';
 import type { HostPresence } from '#control-plane/inventory/host-presence.ts';
-import { type HostModes, modesInForce, type Protection, protectionOf } from '#control-plane/protection.ts';
+import type { LiveAgent, Nack } from '#control-plane/publish/agent-sessions.ts';
+import { type HostModes, modesInForce, type Protection, protectionOf } from '#control-plane/publish/protection.ts';
 import type { Panic } from '#model/host-event.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { noneRefused, type RefusalTally } from './flow-intake.ts';

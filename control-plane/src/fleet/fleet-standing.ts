@@ -1,9 +1,9 @@
 // Waiting for the fleet: until every connected host that a revision concerns has answered it, or until hosts enforce what they are to.
 // Everything is asked anew after each change of a stream; nothing here waits for a host that is away longer than it is told to.
 
-import type { AgentSessions } from '#control-plane/agent-sessions.ts';
-import { type HostStanding, type Protection, protectionOf } from '#control-plane/protection.ts';
-import { answerOf, progressOf, type RevisionProgress } from '#control-plane/revision-progress.ts';
+import type { AgentSessions } from '#control-plane/publish/agent-sessions.ts';
+import { type HostStanding, type Protection, protectionOf } from '#control-plane/publish/protection.ts';
+import { answerOf, progressOf, type RevisionProgress } from '#control-plane/publish/revision-progress.ts';
 
 export interface FleetStandingOptions {
   readonly sessions: Pick<AgentSessions, 'of' | 'nextChange'>;

@@ -5,7 +5,6 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { AgentSessions, type LiveAgent } from '#control-plane/agent-sessions.ts';
 import type {
   AgentBackend,
   AgentConnection,
@@ -17,14 +16,6 @@ import type {
   HostReport,
   RefusedEnrolment,
 } from '#control-plane/agents/agent-backend.ts';
-import {
-  type Canary,
-  type CanaryFailure,
-  type CanaryLimits,
-  type CanaryState,
-  type CanaryVerdict,
-  watchCanary,
-} from '#control-plane/canary.ts';
 import { AddressKeeping } from '#control-plane/inventory/address-keeping.ts';
 import { addressProblem, addressViewOf } from '#control-plane/inventory/address-view.ts';
 import { changedRanges, type RangesChange } from '#control-plane/inventory/allowed-ranges.ts';
@@ -52,18 +43,27 @@ import { HostNotes } from '#control-plane/notes/host-notes.ts';
 import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/pki/agent-identity.ts';
 import { Enrolments, type StoredEnrolment } from '#control-plane/pki/enrolments.ts';
-import { PlaceDisputes } from '#control-plane/place-disputes.ts';
-import { PreparedPolicy } from '#control-plane/prepared-policy.ts';
-import { type Protection, protections } from '#control-plane/protection.ts';
-import { type InForce, Publication } from '#control-plane/publication.ts';
+import { AgentSessions, type LiveAgent } from '#control-plane/publish/agent-sessions.ts';
+import {
+  type Canary,
+  type CanaryFailure,
+  type CanaryLimits,
+  type CanaryState,
+  type CanaryVerdict,
+  watchCanary,
+} from '#control-plane/publish/canary.ts';
+import { PlaceDisputes } from '#control-plane/publish/identity-disputes.ts';
+import { PreparedPolicy } from '#control-plane/publish/prepared-policy.ts';
+import { type Protection, protections } from '#control-plane/publish/protection.ts';
+import { type InForce, Publication } from '#control-plane/publish/publication.ts';
+import type { RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
+import { type HoldView, StoreHolding } from '#control-plane/publish/store-holding.ts';
+import { ToldRevisions } from '#control-plane/publish/told-revisions.ts';
 import { RateBudget } from '#control-plane/rate-budget.ts';
-import type { RevisionProofs } from '#control-plane/revision-proofs.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import type { UnreadRows } from '#control-plane/store/stored-values.ts';
-import { type HoldView, StoreHolding } from '#control-plane/store-holding.ts';
-import { ToldRevisions } from '#control-plane/told-revisions.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';

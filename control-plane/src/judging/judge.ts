@@ -6,7 +6,7 @@ import { evidenceView } from '#control-plane/answers/evidence.ts';
 import { isoTime } from '#control-plane/answers/iso-time.ts';
 import { assertGood, failureView, problemView } from '#control-plane/answers/review-answer.ts';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
-import { inventoryUnder, reviewPolicy } from '#control-plane/policy-review.ts';
+import { inventoryUnder, reviewPolicy } from '#control-plane/publish/policy-review.ts';
 import type { ObservedRow } from '#control-plane/store/flows.ts';
 import type { PolicyFile } from '#control-plane/store/policies.ts';
 import type { Address } from '#model/address.ts';

@@ -2,7 +2,7 @@
 
 import type { ApiErrorCode } from '#control-plane/answers/api-error.ts';
 import type { ApiProblem } from '#control-plane/answers/schemas.ts';
-import type { ReviewRequest } from '#control-plane/policy-review.ts';
+import type { ReviewRequest } from '#control-plane/publish/policy-review.ts';
 import type { PolicyFile } from '#control-plane/store/policies.ts';
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy/policy.ts';

@@ -5,7 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ApiError } from '#control-plane/answers/api-error.ts';
 import { assertGood, problemView } from '#control-plane/answers/review-answer.ts';
-import { reviewPolicy, reviewStored } from '#control-plane/policy-review.ts';
+import { reviewPolicy, reviewStored } from '#control-plane/publish/policy-review.ts';
 import { operations } from '#control-plane/store/operations.ts';
 import type { PolicyFile } from '#control-plane/store/policies.ts';
 import { openSqlite } from '#control-plane/store/sqlite.ts';

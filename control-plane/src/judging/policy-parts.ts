@@ -3,7 +3,7 @@
 // share are shared again.
 
 import { deserialize, serialize } from 'node:v8';
-import { WorkSlices } from '#control-plane/work-slices.ts';
+import { WorkSlices } from '#control-plane/publish/work-slices.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { ServiceTerm } from '#model/service.ts';
 import type {

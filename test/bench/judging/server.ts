@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import pino from 'pino';
 import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { judge } from '#control-plane/judging/judge.ts';
-import { reviewPolicy } from '#control-plane/policy-review.ts';
+import { reviewPolicy } from '#control-plane/publish/policy-review.ts';
 import { startControlPlane } from '#control-plane/server.ts';
 import { readSettings } from '#control-plane/settings.ts';
 import { openStore } from '#control-plane/store/store.ts';

@@ -4,8 +4,8 @@
 //
 // Runs are numbered in the order of their starts. The oldest are forgotten in the end; what names a number below those is judged by height.
 
+import type { StoredRun } from '#control-plane/store/runs.ts';
 import type { ProvenRevision } from './revision-proofs.ts';
-import type { StoredRun } from './store/runs.ts';
 
 export interface HistoryNow {
   readonly lineage: string;

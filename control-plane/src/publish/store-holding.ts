@@ -1,12 +1,12 @@
 // Whether the store may speak for the fleet. One that lacks history which agents were told (a backup, a file put back) holds: agents keep
 // what they have, and who is ahead of it, unknown to it or cut off since is gathered for the operator, until he resumes or applies a policy.
 
+import type { HoldKind, Lineage, StoreHold } from '#control-plane/store/lineage.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import type { Millis } from '#model/time.ts';
 import { type CutOffName, CutOffWitnesses } from './cut-off-witnesses.ts';
 import type { ProvenRevision } from './revision-proofs.ts';
 import { RunHistory } from './run-history.ts';
-import type { HoldKind, Lineage, StoreHold } from './store/lineage.ts';
-import type { Store } from './store/store.ts';
 
 export interface HoldView extends StoreHold {
   /** Hosts that were told more than the store knows, in order. */

@@ -2,6 +2,7 @@
 // tests against the live inventory. Gives a policy only when both hold. A fleet changes without its policy: a test of the policy in force
 // that finds nothing to try any more, since its host was removed or lost its addresses, is told and blocks nothing.
 
+import type { PolicyFile } from '#control-plane/store/policies.ts';
 import type { Millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { besideDeclared, isManaged, withVirtualAddressesApart } from '#policy/claims/managed-workload.ts';
@@ -9,7 +10,6 @@ import { assertionTitle, runPolicyTests, type TestResult } from '#policy/judge/p
 import type { Assertion, Inventory, Policy } from '#policy/policy/policy.ts';
 import { compareProblems, type Problem } from '#policy/source/problem.ts';
 import { severityOf } from '#policy/source/problem-catalogue.ts';
-import type { PolicyFile } from './store/policies.ts';
 
 export interface ReviewRequest {
   readonly files: readonly PolicyFile[];
