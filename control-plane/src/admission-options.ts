@@ -3,11 +3,11 @@
 import type { Logger } from 'pino';
 import type { AgentServerOptions } from '#control-plane/agents/agent-service.ts';
 import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
+import { type AdmissionLimits, admissionLimits } from '#control-plane/rpc/admission-limits.ts';
+import type { ConnectionRefusal } from '#control-plane/rpc/agent-listener.ts';
 import { parseAddress } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import type { Millis } from '#model/time.ts';
-import { type AdmissionLimits, admissionLimits } from './admission-limits.ts';
-import type { ConnectionRefusal } from './agent-listener.ts';
 import { proxyRanges } from './claims-options.ts';
 import type { Settings } from './settings.ts';
 import type { AuditNote } from './store/audit.ts';

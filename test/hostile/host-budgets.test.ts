@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { createFlowMethod } from '#control-plane/agents/flow-service.ts';
 import { pruneFlowRows } from '#control-plane/fleet/flow-retention.ts';
 import { HostNotes, type SkippedNote } from '#control-plane/notes/host-notes.ts';
-import type { RpcPeer } from '#control-plane/rpc-call.ts';
+import type { RpcPeer } from '#control-plane/rpc/rpc-call.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import { ok } from '#model/result.ts';
 import { millis } from '#model/time.ts';

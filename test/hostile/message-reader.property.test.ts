@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { ByteBudget } from '#control-plane/byte-budget.ts';
-import { MessageReader } from '#control-plane/message-reader.ts';
+import { ByteBudget } from '#control-plane/rpc/byte-budget.ts';
+import { MessageReader } from '#control-plane/rpc/message-reader.ts';
 
 const pieces = { most: 1_000_000, bytesEach: 1 };
 

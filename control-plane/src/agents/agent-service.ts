@@ -9,14 +9,14 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { type AdmissionLimits, admissionLimits } from '#control-plane/admission-limits.ts';
-import { AgentListener, type ListenerCounts, type RefusedConnection } from '#control-plane/agent-listener.ts';
-import { comeBack } from '#control-plane/call-status.ts';
 import { parseListenAddress } from '#control-plane/listen-address.ts';
 import { hostKey } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
-import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
-import type { RpcMethod, RpcMethods, StreamMethod } from '#control-plane/rpc-call.ts';
+import { type AdmissionLimits, admissionLimits } from '#control-plane/rpc/admission-limits.ts';
+import { AgentListener, type ListenerCounts, type RefusedConnection } from '#control-plane/rpc/agent-listener.ts';
+import { comeBack } from '#control-plane/rpc/call-status.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
+import type { RpcMethod, RpcMethods, StreamMethod } from '#control-plane/rpc/rpc-call.ts';
 import type { Millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import { encodeHeartbeat } from '#wire/policy-sync-messages.ts';

@@ -1,10 +1,10 @@
 // Who makes a call: an agent whose certificate our CA issued, is in its time and not revoked, or nobody, with the reason.
 
 import { status } from '@grpc/grpc-js';
-import type { CallStatus } from '#control-plane/call-status.ts';
 import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
-import type { RpcPeer } from '#control-plane/rpc-call.ts';
+import type { CallStatus } from '#control-plane/rpc/call-status.ts';
+import type { RpcPeer } from '#control-plane/rpc/rpc-call.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { AgentBackend } from './agent-backend.ts';

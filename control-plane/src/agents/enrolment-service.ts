@@ -3,11 +3,11 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { type CallStatus, comeBack } from '#control-plane/call-status.ts';
 import { type AgentCertificate, hostKey } from '#control-plane/pki/agent-identity.ts';
 import type { AgentCertificateRequest, Pki } from '#control-plane/pki/pki.ts';
-import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
-import type { RpcPeer, UnaryMethod } from '#control-plane/rpc-call.ts';
+import { type CallStatus, comeBack } from '#control-plane/rpc/call-status.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
+import type { RpcPeer, UnaryMethod } from '#control-plane/rpc/rpc-call.ts';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';

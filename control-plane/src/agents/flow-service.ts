@@ -2,11 +2,11 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { type CallStatus, comeBack } from '#control-plane/call-status.ts';
 import { hostKey } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
-import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
-import type { UnaryMethod } from '#control-plane/rpc-call.ts';
+import { type CallStatus, comeBack } from '#control-plane/rpc/call-status.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
+import type { UnaryMethod } from '#control-plane/rpc/rpc-call.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { decodeFlowBatch, encodeFlowReceipt } from '#wire/flow-batch.ts';

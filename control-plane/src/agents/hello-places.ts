@@ -1,7 +1,7 @@
 // How many agents are greeted at once, and how often one: each new stream costs a compile and a rule set. When a whole fleet comes back, the
 // first are greeted and the rest are told when to come, one after the other, so that they do not all come again at the same time.
 
-import { RateBudget, type RateBudgetOptions } from '#control-plane/rate-budget.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
 
 export interface HelloPlace {
   /** Greeted, or gone. Again does nothing. */

@@ -7,10 +7,10 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { type CallStatus, violation } from '#control-plane/call-status.ts';
 import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
-import type { StreamCall } from '#control-plane/rpc-call.ts';
+import { type CallStatus, violation } from '#control-plane/rpc/call-status.ts';
+import type { StreamCall } from '#control-plane/rpc/rpc-call.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { rulesAt } from '#model/rules-at.ts';

@@ -5,8 +5,8 @@
 
 import type { Server, Socket } from 'node:net';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
-import { RateBudget, type RateBudgetOptions } from '../rate-budget.ts';
-import { type Place, type PlaceLimits, type PlaceRefusal, StrangerPlaces } from '../stranger-places.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
+import { type Place, type PlaceLimits, type PlaceRefusal, StrangerPlaces } from '#control-plane/rpc/stranger-places.ts';
 
 export interface NewcomerLimits {
   /** Without a token so far. */

@@ -5,7 +5,7 @@ import { createServer as createHttpServer, type RequestListener, type Server, ty
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Pki } from '#control-plane/pki/pki.ts';
-import { namedContexts } from '../agent-listener.ts';
+import { namedContexts } from '#control-plane/rpc/agent-listener.ts';
 import type { Connections } from './connections.ts';
 
 export const listenerLimits = {

@@ -3,8 +3,8 @@
 
 import type { FastifyRequest } from 'fastify';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
+import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
 import { ApiError } from '../answers/api-error.ts';
-import { RateBudget, type RateBudgetOptions } from '../rate-budget.ts';
 
 /** Of one IPv4 address or IPv6 network of 64 bits. */
 export const publicPace: RateBudgetOptions = { burst: 1000, everyMs: 10 };

@@ -59,7 +59,7 @@ import { type InForce, Publication } from '#control-plane/publish/publication.ts
 import type { RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { type HoldView, StoreHolding } from '#control-plane/publish/store-holding.ts';
 import { ToldRevisions } from '#control-plane/publish/told-revisions.ts';
-import { RateBudget } from '#control-plane/rate-budget.ts';
+import { RateBudget } from '#control-plane/rpc/rate-budget.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';
 import type { Store } from '#control-plane/store/store.ts';
