@@ -5,11 +5,11 @@ import type { AgentServerOptions } from '#control-plane/agents/agent-service.ts'
 import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import { type AdmissionLimits, admissionLimits } from '#control-plane/rpc/admission-limits.ts';
 import type { ConnectionRefusal } from '#control-plane/rpc/agent-listener.ts';
+import type { Settings } from '#control-plane/settings/settings.ts';
 import { parseAddress } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import type { Millis } from '#model/time.ts';
 import { proxyRanges } from './claims-options.ts';
-import type { Settings } from './settings.ts';
 import type { AuditNote } from './store/audit.ts';
 
 const mebibyte = 1024 * 1024;

@@ -2,10 +2,10 @@
 // operators on included.
 
 import { networkInterfaces } from 'node:os';
+import type { Settings } from '#control-plane/settings/settings.ts';
 import { type Address, isShareable, parseAddress } from '#model/address.ts';
 import { type AddressRange, normaliseRanges, parseCidr, rangeOf } from '#model/address-range.ts';
 import type { AddressClaimsOptions } from '#policy/claims/address-claims.ts';
-import type { Settings } from './settings.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;

@@ -3,6 +3,8 @@
 
 import { fstatSync } from 'node:fs';
 import pino from 'pino';
+import { badSettingText, type Settings } from '#control-plane/settings/settings.ts';
+import { loadSettings } from '#control-plane/settings/settings-files.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { err, type Result } from '#model/result.ts';
 import { safeText } from '#model/safe-text.ts';
@@ -12,8 +14,6 @@ import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
 import { createProgram, type RunFlags } from './program.ts';
 import { tellServiceManager } from './service-manager.ts';
-import { badSettingText, type Settings } from './settings.ts';
-import { loadSettings } from './settings-files.ts';
 
 /** Below what the service manager waits before it kills. */
 const stopMostMs = 15_000;

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseSettings } from '#agent/settings/settings-reader.ts';
-import { readSettings } from '#control-plane/settings.ts';
+import { readSettings } from '#control-plane/settings/settings.ts';
 import { listTrackedFiles, readText, root } from '#test/arch/sources.ts';
 import { programPath } from '#test/support/programs.ts';
 import { run } from '#test/support/run-command.ts';

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ControlPlane, startControlPlane } from '#control-plane/server.ts';
-import { readSettings } from '#control-plane/settings.ts';
+import { readSettings } from '#control-plane/settings/settings.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';

@@ -7,7 +7,7 @@ import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { apiErrorStatuses } from '#control-plane/answers/api-error.ts';
 import { type ControlPlane, startControlPlane } from '#control-plane/server.ts';
-import { readSettings } from '#control-plane/settings.ts';
+import { readSettings } from '#control-plane/settings/settings.ts';
 import { assertOk } from '#model/result.ts';
 import { apiBoundsPage, boundedFields, type OpenApi } from './api-bounds-page.ts';
 import { shopPolicy } from './fleet-under-test.ts';

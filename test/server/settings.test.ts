@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { badSettingText, readSettings } from '#control-plane/settings.ts';
-import { loadSettings } from '#control-plane/settings-files.ts';
+import { badSettingText, readSettings } from '#control-plane/settings/settings.ts';
+import { loadSettings } from '#control-plane/settings/settings-files.ts';
 import { effectiveText, settingProblemText } from '#model/settings-file.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 

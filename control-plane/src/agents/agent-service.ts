@@ -9,7 +9,6 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
-import { parseListenAddress } from '#control-plane/listen-address.ts';
 import { hostKey } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { type AdmissionLimits, admissionLimits } from '#control-plane/rpc/admission-limits.ts';
@@ -17,6 +16,7 @@ import { AgentListener, type ListenerCounts, type RefusedConnection } from '#con
 import { comeBack } from '#control-plane/rpc/call-status.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
 import type { RpcMethod, RpcMethods, StreamMethod } from '#control-plane/rpc/rpc-call.ts';
+import { parseListenAddress } from '#control-plane/settings/listen-address.ts';
 import type { Millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import { encodeHeartbeat } from '#wire/policy-sync-messages.ts';

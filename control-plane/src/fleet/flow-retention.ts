@@ -2,7 +2,7 @@
 // loses its own oldest. What goes early is counted, by host.
 
 import type { Logger } from 'pino';
-import type { Settings } from '#control-plane/settings.ts';
+import type { Settings } from '#control-plane/settings/settings.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import { millis } from '#model/time.ts';
 import { fairShare } from '#policy/fair-share.ts';

@@ -9,7 +9,7 @@ import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { judge } from '#control-plane/judging/judge.ts';
 import { reviewPolicy } from '#control-plane/publish/policy-review.ts';
 import { startControlPlane } from '#control-plane/server.ts';
-import { readSettings } from '#control-plane/settings.ts';
+import { readSettings } from '#control-plane/settings/settings.ts';
 import { openStore } from '#control-plane/store/store.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';

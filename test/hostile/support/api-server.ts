@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
 import { type ControlPlane, startControlPlane } from '#control-plane/server.ts';
-import { readSettings } from '#control-plane/settings.ts';
+import { readSettings } from '#control-plane/settings/settings.ts';
 import { assertOk } from '#model/result.ts';
 
 export interface ApiServer {
