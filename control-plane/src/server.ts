@@ -26,6 +26,7 @@ import { createPolicyTime } from '#control-plane/publish/policy-time.ts';
 import { type OpenedProofs, openRevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { isLoopback, listenAddressText, reachableAddress } from '#control-plane/settings/listen-address.ts';
 import type { Settings } from '#control-plane/settings/settings.ts';
+import { markLog, prepareStore } from '#control-plane/store/store-file.ts';
 import { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
@@ -56,7 +57,6 @@ import { prepareFirstStart, publishFirstStart, type Running, readPrepared, refre
 import { assertCaIsThere } from './lost-ca.ts';
 import { createMetrics } from './metrics.ts';
 import { openStore, type Store } from './store/store.ts';
-import { markLog, prepareStore } from './store-file.ts';
 
 const tenant = 'default';
 
