@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
 
-const readiness = fileURLToPath(import.meta.resolve('#agent/readiness.ts'));
+const readiness = fileURLToPath(import.meta.resolve('#agent/netlink/poll.ts'));
 
 test.each([
   ['exits', 'process.exit(0)'],

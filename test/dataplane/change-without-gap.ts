@@ -108,7 +108,7 @@ export function stageAt(change: number): { readonly kind: ChangeKind; readonly s
   };
 }
 
-/** The crowd that comes and goes has its map answer with tags, which then answers with chains again (peer-layout.ts). */
+/** The crowd that comes and goes has its map answer with tags, which then answers with chains again (map-values.ts). */
 const mostWalks = 450;
 
 function policyOf(name: Managed, revision: number, { granted, strangers, segment, mode, shape }: Stage): HostPolicy {

@@ -32,7 +32,7 @@ export interface ConntrackEntry {
   readonly answered: 'yes' | 'no';
   /**
    * `in-the-midst`: the kernel saw TCP that did not begin here, so that the client is whoever spoke first and may be the server. `entered`:
-   * the same, given to it as an entry (open-sockets.ts). Events of an end do not say so.
+   * the same, given to it as an entry (insert-open-connections.ts). Events of an end do not say so.
    */
   readonly begun: 'here' | 'in-the-midst' | 'entered';
   readonly packetsOriginal: number;

@@ -1,4 +1,4 @@
-// Writes what netlink-attributes.ts reads: one request to a netfilter subsystem, its attributes padded to four bytes. Headers are in
+// Writes what attributes.ts reads: one request to a netfilter subsystem, its attributes padded to four bytes. Headers are in
 // the machine's byte order, little endian on both machines we run on; numbers in attributes are big endian, as netfilter wants them.
 
 import { familyHeaderBytes, headerBytes } from './attributes.ts';

@@ -56,13 +56,13 @@ export interface TableRequest {
   readonly numbering: Numbering;
   /** Default: the default mask's. */
   readonly marks?: MarkLayout;
-  /** Units whose cgroups systemd puts into sets of ours (unit-sets.ts). */
+  /** Units whose cgroups systemd puts into sets of ours (systemd-unit-sets.ts). */
   readonly namedUnits?: NamedUnits;
   /** Users whose sockets may be a DHCP client's or server's, sorted. Default: root. */
   readonly dhcpUsers?: readonly number[];
   /** The table now in force, so that classes whose content changed keep their chain. */
   readonly previous?: Table;
-  /** Elements of verdict maps that a change may have the kernel walk through (peer-layout.ts). */
+  /** Elements of verdict maps that a change may have the kernel walk through (map-values.ts). */
   readonly mostWalks?: number;
   /** Of what its own policy denies nothing: whether it stamps connections all the same. Default: it does. */
   readonly whileObserving?: 'stamp' | 'withhold';

@@ -2,7 +2,7 @@
 
 import type { Address } from '#model/address.ts';
 
-/** Where a map leads: to a chain, or by a tag (peer-layout.ts). */
+/** Where a map leads: to a chain, or by a tag (map-values.ts). */
 export type ElementAnswer = { readonly chain: string } | { readonly tag: number };
 
 /** A key is a cgroup as the kernel numbers it, or an address; a deletion names the key alone. */

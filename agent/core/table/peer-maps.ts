@@ -1,7 +1,7 @@
 // The maps that give a far address its class's chain, in the order in which a gate looks in them: exact addresses, then ranges. A
 // hash map looks an address up in the same time whatever its size, and changes element by element in one transaction; so ranges
 // that are prefixes of a few lengths are hash maps of masked addresses too. Others go to one interval map (interval-map.ts).
-// What is empty is neither made nor looked in. Whether they answer with the chain or with a tag of it, peer-layout.ts says.
+// What is empty is neither made nor looked in. Whether they answer with the chain or with a tag of it, map-values.ts says.
 
 import { patchedMap } from '#agent-core/judge/patched-map.ts';
 import type { NamedGate, PeerClass, PeerClasses } from '#agent-core/judge/peer-classes.ts';

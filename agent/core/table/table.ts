@@ -108,7 +108,7 @@ export interface JudgedGate {
   readonly classes: PeerClasses;
 }
 
-/** Where units are told apart (unit-dispatch.ts): each names a chain, with one look-up a cgroup level, and the map it looks in. */
+/** Where units are told apart (unit-lookup.ts): each names a chain, with one look-up a cgroup level, and the map it looks in. */
 export const unitEntries = ['units_new_in', 'units_new_out', 'units_judge_in', 'units_judge_out'] as const;
 export type UnitEntry = (typeof unitEntries)[number];
 

@@ -1,4 +1,4 @@
-// Clears old epochs, or all that is ours, from the marks of all connections: see mark-sweep-message.ts for why. Measured by the design at 1 s for 100,000 entries. An entry that vanished meanwhile is no error.
+// Clears old epochs, or all that is ours, from the marks of all connections: see conntrack-mark-sweep.ts for why. Measured by the design at 1 s for 100,000 entries. An entry that vanished meanwhile is no error.
 
 import { constants } from 'node:os';
 import { dumpNetfilter } from '#agent/netlink/dump.ts';

@@ -36,7 +36,7 @@ import type { MarkEpochs } from './epochs.ts';
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownTransactionsKept = 256;
 
-/** Elements that packets bring and time takes away: denials, and that the agent was heard (answer-chains.ts). */
+/** Elements that packets bring and time takes away: denials, and that the agent was heard (dns-answer-chains.ts). */
 const filledByPackets = /(\tset (?:den_\S+|answers_heard) \{[^}]*?)\n\t\telements = \{[^}]*\}/g;
 
 /** A transaction of ours that has not been heard of: the words of its state rule. */

@@ -23,7 +23,7 @@ export interface TableMakingOptions {
   readonly guests?: () => GuestNetworks | undefined;
   /** Read at every change: users whose sockets may be a DHCP client's or server's, sorted. Default: root alone. */
   readonly dhcpUsers?: () => readonly number[];
-  /** Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts (peer-layout.ts). */
+  /** Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts (map-values.ts). */
   readonly mostWalks?: number;
   /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
   readonly namedUnits?: () => NamedUnits;

@@ -1,6 +1,6 @@
 // Answers what POLICY.md says about one connection, straight from the documents: no compiler, no peer sets, no classes. It is
 // what the compiled rule sets and the kernel's rules are held against, and what `policy eval` and `policy test` ask.
-// Memory grows with the workloads that were asked about (what subject.ts keeps of each), not with the queries.
+// Memory grows with the workloads that were asked about (what workload-standing.ts keeps of each), not with the queries.
 
 import type { Address } from '#model/address.ts';
 import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
