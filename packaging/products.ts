@@ -72,7 +72,7 @@ export const products: readonly Product[] = [
         summary: 'enforce this host’s segmentation policy and report its flows',
         // An idle agent holds 5 MB less of its own and 7 MB less in all: the last compiler stage costs 4 MB of its own code (an event is
         // decoded in 1.5 instead of 0.7 µs without it), the first one keeps machine code beside bytecode, and what start-up compiled
-        // goes with the first release of memory (agent/src/memory.ts) instead of the sixth.
+        // goes with the first release of memory (agent/src/process/memory.ts) instead of the sixth.
         runtimeFlags: ['--no-opt', '--no-sparkplug', '--max-semi-space-size=1', '--bytecode-old-age=1'],
       },
     ],

@@ -45,6 +45,10 @@ import { createPolicyIntake } from '#agent/policy/policy-intake.ts';
 import { createPolicySync, type PolicySync } from '#agent/policy/policy-sync.ts';
 import { openRevisionProof } from '#agent/policy/revision-proof.ts';
 import { tryWatched } from '#agent/policy/watched-try.ts';
+import { CommandError } from '#agent/process/command-error.ts';
+import { createMemoryRelease } from '#agent/process/memory.ts';
+import { openServiceManager } from '#agent/process/service-manager.ts';
+import { agentVersion } from '#agent/process/version.ts';
 import type { AgentSettings } from '#agent/settings/settings.ts';
 import { noteEssentials } from '#agent/state/essentials-audit.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
@@ -55,10 +59,6 @@ import { serveStatus } from '#agent/status/status-socket.ts';
 import type { SyncState } from '#agent/table/apply-outcome.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
-import { CommandError } from './command-error.ts';
-import { createMemoryRelease } from './memory.ts';
-import { openServiceManager } from './service-manager.ts';
-import { agentVersion } from './version.ts';
 
 export interface AgentOptions {
   readonly state: StateDirectory;

@@ -3,11 +3,11 @@
 // imported only when it is called, so that the running agent carries nothing it does not use.
 
 import { parseArgs } from 'node:util';
+import { CommandError, deniedBySystem, renderCommandError } from '#agent/process/command-error.ts';
+import { logLevels } from '#agent/process/log-levels.ts';
 import { packageStateDirectory } from '#agent/state/package-paths.ts';
 import { guardOutput } from '#model/safe-text.ts';
-import { CommandError, deniedBySystem, renderCommandError } from './command-error.ts';
 import type { RunOptions } from './commands/run.ts';
-import { logLevels } from './log-levels.ts';
 
 /**
  * `run` as a service manager calls it, read without commander: 6 MB less for as long as the agent runs. Whatever is not plainly

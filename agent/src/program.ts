@@ -2,9 +2,9 @@
 // command is imported only when it is called.
 
 import { Command, Option } from 'commander';
+import { logLevels } from '#agent/process/log-levels.ts';
+import { agentVersion } from '#agent/process/version.ts';
 import { packageStateDirectory } from '#agent/state/package-paths.ts';
-import { logLevels } from './log-levels.ts';
-import { agentVersion } from './version.ts';
 
 /** `finish` hears the exit code of a command that ends as it should. */
 export function createProgram(finish: (exitCode: number) => void): Command {

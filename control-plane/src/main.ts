@@ -68,7 +68,7 @@ async function run(flags: RunFlags): Promise<void> {
 }
 
 async function backup({ data, to }: { readonly data: string; readonly to: string }): Promise<void> {
-  const { takeBackup } = await import('./backup.ts');
+  const { takeBackup } = await import('#control-plane/data/backup.ts');
   const taken = await told('cannot-back-up', () => takeBackup({ data, to, now: millis(Date.now()) }));
   if (taken !== undefined)
     process.stdout.write(
@@ -77,7 +77,7 @@ async function backup({ data, to }: { readonly data: string; readonly to: string
 }
 
 async function restore({ from, data }: { readonly from: string; readonly data: string }): Promise<void> {
-  const { restoreBackup } = await import('./backup.ts');
+  const { restoreBackup } = await import('#control-plane/data/backup.ts');
   const restored = await told('cannot-restore', () => restoreBackup({ from, data, now: millis(Date.now()) }));
   if (restored !== undefined)
     process.stdout.write(
@@ -91,7 +91,7 @@ async function restore({ from, data }: { readonly from: string; readonly data: s
 }
 
 async function newCa({ data }: { readonly data: string }): Promise<void> {
-  const { makeLostCa } = await import('./lost-ca.ts');
+  const { makeLostCa } = await import('#control-plane/data/lost-ca.ts');
   const made = await told('cannot-make-ca', () => makeLostCa({ data, now: millis(Date.now()) }));
   if (made !== undefined)
     process.stdout.write(

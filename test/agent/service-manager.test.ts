@@ -1,7 +1,7 @@
 // What the service manager is told, and where: the address of its socket, and how often it wants to hear.
 
 import { describe, expect, test } from 'vitest';
-import { signOfLifeMs, unixAddress } from '#agent/service-manager.ts';
+import { signOfLifeMs, unixAddress } from '#agent/process/service-manager.ts';
 
 describe('the address of the socket', () => {
   test.each([

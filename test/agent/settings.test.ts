@@ -140,7 +140,7 @@ describe('addresses and facts', () => {
   });
 
   test('the agent’s version is the package’s', async () => {
-    const { agentVersion } = await import('#agent/version.ts');
+    const { agentVersion } = await import('#agent/process/version.ts');
     const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
     expect(agentVersion).toBe((JSON.parse(text) as { version: string }).version);
   });

@@ -1,7 +1,7 @@
 // What ends after a while ends then, however the clock on the wall is set meanwhile, and means the same after a restart.
 
 import { expect, test } from 'vitest';
-import { createSteadyClock } from '#agent/steady-clock.ts';
+import { createSteadyClock } from '#agent/process/steady-clock.ts';
 
 test.each([
   ['is left alone', 0],

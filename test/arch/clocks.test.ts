@@ -23,7 +23,7 @@ const readers: Readonly<Record<string, string>> = {
   'agent/src/flows/flow-pipeline.ts': 'a number that grows from one start to the next',
   'agent/src/link/identity.ts': 'a certificate’s validity is by this clock',
   'agent/src/policy/policy-sync.ts': told,
-  'agent/src/steady-clock.ts': 'where a steady clock begins, and what it writes to disk',
+  'agent/src/process/steady-clock.ts': 'where a steady clock begins, and what it writes to disk',
   'agent/src/enforce/tamper-guard.ts': told,
   'control-plane/cli/policy/load-policy.ts': 'rules expire by this clock',
   'control-plane/cli/server/flow-commands.ts': '--since is by this clock',
@@ -43,7 +43,7 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   'agent/src/flows/flow-collection.ts': [1, 'when the machine booted'],
   'agent/src/link/identity.ts': [1, 'a certificate’s validity is by this clock'],
   'agent/src/policy/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
-  'agent/src/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
+  'agent/src/process/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
   'control-plane/src/audit/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
   'control-plane/src/agents/caller.ts': [2, 'a certificate’s validity is by this clock'],
   'control-plane/src/agents/enrolment-service.ts': [

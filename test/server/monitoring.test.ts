@@ -6,7 +6,7 @@ import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { healthRoutes } from '#control-plane/api/health.ts';
-import { createMetrics } from '#control-plane/metrics.ts';
+import { createMetrics } from '#control-plane/api/metrics.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { millis } from '#model/time.ts';

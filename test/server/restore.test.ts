@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { execa } from 'execa';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { restoreBackup, takeBackup } from '#control-plane/backup.ts';
+import { restoreBackup, takeBackup } from '#control-plane/data/backup.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { programPath } from '#test/support/programs.ts';

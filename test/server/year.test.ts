@@ -6,7 +6,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { restoreBackup, takeBackup } from '#control-plane/backup.ts';
+import { restoreBackup, takeBackup } from '#control-plane/data/backup.ts';
 import { assertOk } from '#model/result.ts';
 import { rulesAt } from '#model/rules-at.ts';
 import { millis } from '#model/time.ts';

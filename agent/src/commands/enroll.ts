@@ -2,10 +2,10 @@
 
 import { type EnrollErrorCode, enroll } from '#agent/link/enroll.ts';
 import { type JoinTokenErrorCode, readJoinToken } from '#agent/link/join-token.ts';
+import { CommandError, type ExitCode } from '#agent/process/command-error.ts';
 import { packageStateDirectory, settingsPathOf } from '#agent/state/package-paths.ts';
 import { durationForm, parseDurationMs } from '#model/duration.ts';
 import { safeText } from '#model/safe-text.ts';
-import { CommandError, type ExitCode } from '../command-error.ts';
 
 export interface EnrollOptions {
   readonly controlPlane: string;

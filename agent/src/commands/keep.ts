@@ -8,6 +8,7 @@ import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { nftOfEmptyNamespace } from '#agent/host/empty-namespace.ts';
 import { createNft, type Nft } from '#agent/nft/nft.ts';
 import { explainRefusal } from '#agent/nft/nft-refusal.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 import { writeWhole } from '#agent/state/durable-file.ts';
 import type { LastGoodRecord } from '#agent/state/last-good-codec.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
@@ -20,7 +21,6 @@ import { keptListing, keptScript, leftBehind } from '#agent-core/change/kept-rul
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table/table.ts';
-import { CommandError } from '../command-error.ts';
 
 /** In the state directory. */
 export const keptRulesFile = 'kept-rules.nft';

@@ -5,8 +5,8 @@ import { X509Certificate } from 'node:crypto';
 import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
 import { pinnedCaOf } from '#agent/link/enroll.ts';
 import { readIdentityFiles, writeEnrolledHost } from '#agent/link/identity-files.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 import { millis } from '#model/time.ts';
-import { CommandError } from '../command-error.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface MoveOptions {

@@ -3,12 +3,12 @@
 
 import { createNft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 import { forgetFingerprint } from '#agent/state/fingerprint-record.ts';
 import { removeInterimLastGood } from '#agent/state/last-good-in-run.ts';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
-import { CommandError } from '../command-error.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export async function openCommand({ state, yes }: { readonly state: string; readonly yes: boolean }): Promise<void> {

@@ -4,6 +4,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { createNft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
 import { forgetFingerprint } from '#agent/state/fingerprint-record.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
@@ -12,7 +13,6 @@ import { lockOwner } from '#agent/state/state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import { millis } from '#model/time.ts';
-import { CommandError } from '../command-error.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface PanicOptions {

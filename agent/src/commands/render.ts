@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 import { type AgentSettings, defaultSettings } from '#agent/settings/settings.ts';
 import { readSettings } from '#agent/settings/settings-files.ts';
 import { digestOf } from '#agent/table/loader.ts';
@@ -11,7 +12,6 @@ import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.
 import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
-import { CommandError } from '../command-error.ts';
 
 export interface RenderOptions {
   /** A file with an encoded snapshot, or "-" for standard input. */

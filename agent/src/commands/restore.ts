@@ -12,6 +12,8 @@ import { tamperingWhileAway } from '#agent/enforce/tamper-guard.ts';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import { createNft } from '#agent/nft/nft.ts';
 import { readStateRule } from '#agent/nft/state-rule.ts';
+import { CommandError } from '#agent/process/command-error.ts';
+import { createAgentLog } from '#agent/process/log.ts';
 import { defaultSettings, namesMost } from '#agent/settings/settings.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
@@ -22,8 +24,6 @@ import { acquireStateLock, type StateLock } from '#agent/state/state-lock.ts';
 import { readUnitDropIns } from '#agent/units/unit-drop-ins.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { ok, type Result } from '#model/result.ts';
-import { CommandError } from '../command-error.ts';
-import { createAgentLog } from '../log.ts';
 
 export async function restoreCommand({ state }: { readonly state: string }): Promise<void> {
   if (!existsSync(state)) return say('this host is not enrolled and has no policy: it is open');

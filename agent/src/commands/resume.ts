@@ -2,12 +2,12 @@
 // if that cuts it off from its control plane; without an agent, the last good revision is loaded here.
 
 import { setTimeout } from 'node:timers/promises';
+import { CommandError } from '#agent/process/command-error.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
-import { CommandError } from '../command-error.ts';
 import { restoreCommand } from './restore.ts';
 
 /** The agent looks once a second, loads, and tries the control plane for ten seconds. */

@@ -1,11 +1,11 @@
 // `segwall-agent run`: one agent on one state directory, until SIGTERM or SIGINT.
 
+import { CommandError } from '#agent/process/command-error.ts';
+import { createAgentLog, type LogLevel } from '#agent/process/log.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { acquireStateLock } from '#agent/state/state-lock.ts';
 import { settingProblemText } from '#model/settings-file.ts';
-import { CommandError } from '../command-error.ts';
-import { createAgentLog, type LogLevel } from '../log.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface RunOptions {

@@ -1,7 +1,7 @@
 // What commands demand of --state before they touch anything: a folder that is there. A mistyped path must not become a new folder.
 
 import { existsSync } from 'node:fs';
-import { CommandError } from '../command-error.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 
 export function assertStateDirectory(path: string): void {
   if (existsSync(path)) return;

@@ -3,8 +3,8 @@
 
 import { readFileSync } from 'node:fs';
 import { machine, release } from 'node:os';
+import { agentVersion } from '#agent/process/version.ts';
 import type { FactSettings } from '#agent/settings/settings.ts';
-import { agentVersion } from '#agent/version.ts';
 
 /** Keys are label.ts factKeys, without the prefix; values are label values. `cloud` is the firmware's word; a setting outweighs it. */
 export function readHostFacts(settings: FactSettings, cloud?: string): ReadonlyMap<string, string> {

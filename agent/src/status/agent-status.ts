@@ -12,11 +12,11 @@ import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import type { Identity } from '#agent/link/identity.ts';
 import type { PolicyIntake } from '#agent/policy/policy-intake.ts';
 import type { PolicySync } from '#agent/policy/policy-sync.ts';
+import { agentVersion } from '#agent/process/version.ts';
 import { essentialText } from '#agent/state/essentials-audit.ts';
 import type { EventLog } from '#agent/state/event-log.ts';
 import type { PanicFlag } from '#agent/state/panic-flag.ts';
 import type { SyncState } from '#agent/table/apply-outcome.ts';
-import { agentVersion } from '#agent/version.ts';
 import {
   entryOf,
   type HostCondition,

@@ -2,9 +2,9 @@
 
 import { z } from 'zod';
 import { ApiError } from '../answers/api-error.ts';
-import type { Metrics } from '../metrics.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
+import type { Metrics } from './metrics.ts';
 
 /** Comes before all other routes: it also times them. */
 export function healthRoutes(app: Api, { store, tenant, fleet }: ApiContext, metrics: Metrics): void {

@@ -4,11 +4,11 @@
 import { mkdir } from 'node:fs/promises';
 import { authorityFiles, makeAuthority } from '#control-plane/pki/authority.ts';
 import { readFileIfThere } from '#control-plane/pki/secret-file.ts';
+import type { Store } from '#control-plane/store/store.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { giveAway } from './backup.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
-import type { Store } from './store/store.ts';
 
 /** Throws where hosts are enrolled and there is no CA. */
 export async function assertCaIsThere(given: {

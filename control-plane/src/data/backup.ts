@@ -8,10 +8,10 @@ import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pino from 'pino';
 import { AuditCheckpoints } from '#control-plane/audit/audit-checkpoints.ts';
+import { openStore } from '#control-plane/store/store.ts';
 import { damageOf } from '#control-plane/store/store-file.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { openStore } from './store/store.ts';
 
 const manifestName = 'backup.json';
 const storeName = 'store.db';
