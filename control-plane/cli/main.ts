@@ -3,9 +3,9 @@
 // 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach or not allowed.
 
 import { CommanderError } from 'commander';
+import { printFailure } from '#cli/output/failure.ts';
 import { guardOutput } from '#model/safe-text.ts';
 import { createProgram } from './program.ts';
-import { printFailure } from './server/failure.ts';
 
 async function main(): Promise<void> {
   enterCallersDirectory();

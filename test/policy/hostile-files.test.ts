@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readInventoryFiles, readPolicyDirectory } from '#cli/policy/read-directory.ts';
+import { readInventoryFiles, readPolicyDirectory } from '#cli/input/read-directory.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { maxPolicyFileLength } from '#policy/source/yaml-documents.ts';
 import { programPath } from '#test/support/programs.ts';

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, describe, expect, test } from 'vitest';
-import { readPolicyDirectory } from '#cli/policy/read-directory.ts';
+import { readPolicyDirectory } from '#cli/input/read-directory.ts';
 import { programPath } from '#test/support/programs.ts';
 import { segment, workloads } from './world.ts';
 

@@ -3,9 +3,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { counted } from '#cli/counted.ts';
+import { counted } from '#cli/output/counted.ts';
+import { durationMs, sinceMs } from '#cli/output/durations.ts';
 import { resolveConnection } from '#cli/server/connection.ts';
-import { durationMs, sinceMs } from '#cli/server/durations.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
 import { renderTextDiff } from '#cli/server/text-diff.ts';
 import { scratchDirectory } from './scratch-directory.ts';

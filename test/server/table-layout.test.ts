@@ -2,7 +2,7 @@
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fitTable, gap, wrap } from '#cli/server/table-layout.ts';
+import { fitTable, gap, wrap } from '#cli/output/table-layout.ts';
 
 const head = ['NAME', 'STATE', 'PROBLEM'];
 const long = 'refused revision 7: nft does not know what to do with this rule of shop/web-to-api';

@@ -1,5 +1,5 @@
 // The agent's version is the package's.
 
-import description from '../../package.json' with { type: 'json' };
+import description from '../../../package.json' with { type: 'json' };
 
 export const agentVersion: string = description.version;

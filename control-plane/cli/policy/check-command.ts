@@ -1,9 +1,9 @@
 // `segwall policy check DIR`: every error and warning in one run, as text, JSON or SARIF. Exits 1 if there is an error.
 
-import { printJson } from '#cli/server/printing.ts';
+import { counted } from '#cli/output/counted.ts';
+import { printJson } from '#cli/output/printing.ts';
 import type { Problem } from '#policy/source/problem.ts';
 import packageFile from '../../../package.json' with { type: 'json' };
-import { counted } from '../counted.ts';
 import { checkDirectory, countOf, type PolicyOptions } from './load-policy.ts';
 import { renderSarif } from './sarif.ts';
 

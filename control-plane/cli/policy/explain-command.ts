@@ -1,8 +1,8 @@
 // `segwall policy explain DIR --inventory F SRC DST PROTO/PORT`: the way to one verdict, for a reader or as JSON; with
 // --why-not SEGMENT/RULE only what became of that rule, at both ends.
 
-import { CommandFailure } from '#cli/server/failure.ts';
-import { printJson } from '#cli/server/printing.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
+import { printJson } from '#cli/output/printing.ts';
 import { type Address, familyOf, parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
 import { parseServiceTerm, protocolNumbers, type Service } from '#model/service.ts';

@@ -1,15 +1,15 @@
 // What every offline command begins with: the directory and the inventory read and checked. A policy with errors is printed to
 // standard error as `policy check` would, and ends the command with exit code 1.
 
-import { CommandFailure } from '#cli/server/failure.ts';
+import { type ReadDirectory, readInventoryFiles, readPolicyDirectory } from '#cli/input/read-directory.ts';
+import { counted } from '#cli/output/counted.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
 import type { WorkloadView } from '#control-plane/answers/schemas.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type CheckedPolicy, checkPolicy } from '#policy/check/check-policy.ts';
 import type { Inventory, Policy } from '#policy/policy/policy.ts';
 import { parseInstant } from '#policy/read/time.ts';
 import { type Problem, problemText } from '#policy/source/problem.ts';
-import { counted } from '../counted.ts';
-import { type ReadDirectory, readInventoryFiles, readPolicyDirectory } from './read-directory.ts';
 
 export interface PolicyOptions {
   readonly inventory?: readonly string[];

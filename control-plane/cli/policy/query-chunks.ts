@@ -2,7 +2,7 @@
 // more is kept than it takes to say that it is too long.
 
 import type { Readable } from 'node:stream';
-import { CommandFailure } from '#cli/server/failure.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
 
 /** Whole lines in UTF-8, but the last of the input may lack its end; `firstLine` counts from 1. */
 export interface QueryChunk {

@@ -1,7 +1,7 @@
 // The commands that need no server, added to the operator's program: `segwall policy check|test|eval|explain|render|schema`.
 
 import { type Command, Option } from 'commander';
-import { guarded } from '#cli/server/failure.ts';
+import { guarded } from '#cli/output/failure.ts';
 
 const exitCodes = 'Exit codes: 0 done or holds, 1 does not hold (errors found, a test fails), 2 wrong use.';
 

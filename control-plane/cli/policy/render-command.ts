@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { CommandFailure } from '#cli/server/failure.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
 import { encodeRuleSetForRender } from '#control-plane/rule-set-export.ts';
 import { closestName } from '#model/closest-name.ts';
 import { compileFleet } from '#policy/compile/compile.ts';

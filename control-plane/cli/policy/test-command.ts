@@ -1,8 +1,8 @@
 // `segwall policy test DIR --inventory F`: runs the PolicyTests. Exits 1 if one of them fails.
 
-import { printJson } from '#cli/server/printing.ts';
+import { counted } from '#cli/output/counted.ts';
+import { printJson } from '#cli/output/printing.ts';
 import { runPolicyTests, type TestResult } from '#policy/judge/policy-tests.ts';
-import { counted } from '../counted.ts';
 import { renderJunit } from './junit.ts';
 import { loadPolicy, type PolicyOptions } from './load-policy.ts';
 

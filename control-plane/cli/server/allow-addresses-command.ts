@@ -1,11 +1,11 @@
 // `segwall agents allow-addresses`: which addresses a host may claim.
 
 import type { Command } from 'commander';
+import { CommandFailure, guarded } from '#cli/output/failure.ts';
+import { printJson, printLine } from '#cli/output/printing.ts';
 import type { AllowAddressesAnswer } from '#control-plane/answers/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { CommandFailure, guarded } from './failure.ts';
-import { printJson, printLine } from './printing.ts';
 
 interface AllowOptions extends ConnectionOptions {
   readonly add?: true;

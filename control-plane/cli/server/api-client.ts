@@ -4,9 +4,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { checkServerIdentity } from 'node:tls';
+import { CommandFailure } from '#cli/output/failure.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Connection, type ConnectionOptions, resolveConnection } from './connection.ts';
-import { CommandFailure } from './failure.ts';
 
 const connectTimeoutMs = 10_000;
 /** Once more, and once more after that: what ended the first connection is over by then, or it is no accident. */

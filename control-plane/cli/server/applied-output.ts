@@ -1,12 +1,12 @@
 // What became of a policy that was handed to the control plane, as a whole or to its canary first: told, waited for where that is
 // asked, and the exit code.
 
+import { counted } from '#cli/output/counted.ts';
+import { printJson, printLine, printProgress } from '#cli/output/printing.ts';
 import type { ApplyAnswer, CanaryView, Progress } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
-import { counted } from '../counted.ts';
 import type { ApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { printJson, printLine, printProgress } from './printing.ts';
 import { problemLine } from './review-output.ts';
 import {
   answersOf,

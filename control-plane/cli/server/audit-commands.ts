@@ -1,6 +1,8 @@
 // `segwall audit`: what was done, by whom, and whether the record of it is whole.
 
 import type { Command } from 'commander';
+import { guarded } from '#cli/output/failure.ts';
+import { printJson, printLine, printProgress, printTable, streamLine, timeText } from '#cli/output/printing.ts';
 import type { AuditEntry } from '#policy/audit/audit-chain.ts';
 import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import { openApiClient } from './api-client.ts';
@@ -8,9 +10,7 @@ import { registerAuditExport } from './audit-export.ts';
 import { readEntries, readLogHead, verifyLog } from './audit-log.ts';
 import { isCompared, printVerdict, verdictExit } from './audit-output.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { guarded } from './failure.ts';
 import { heldPath, keepSeen, readCheckpointFile, readHeld } from './held-checkpoint.ts';
-import { printJson, printLine, printProgress, printTable, streamLine, timeText } from './printing.ts';
 
 interface AuditOptions extends ConnectionOptions {
   readonly verify?: true;

@@ -2,6 +2,9 @@
 // without a server, and what may be dropped here once it is there.
 
 import type { Command } from 'commander';
+import { CommandFailure, guarded } from '#cli/output/failure.ts';
+import { assertNumber } from '#cli/output/numbers.ts';
+import { printJson, printLine, printProgress } from '#cli/output/printing.ts';
 import type { AuditPruneAnswer } from '#control-plane/answers/audit-schemas.ts';
 import { type AuditCheckpoint, isAuditKey } from '#policy/audit/audit-checkpoint.ts';
 import type { AuditVerdict, AuditVerifierOptions } from '#policy/audit/audit-verifier.ts';
@@ -10,10 +13,7 @@ import { type AuditSink, lineText, openAuditSink, readAuditFile, standardOutput 
 import { type AuditLine, createVerifier, readLog, readLogHead, takeLine } from './audit-log.ts';
 import { isCompared, printVerdict, verdictExit } from './audit-output.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { CommandFailure, guarded } from './failure.ts';
 import { heldPath, keepSeen, readCheckpointFile, readHeld } from './held-checkpoint.ts';
-import { assertNumber } from './numbers.ts';
-import { printJson, printLine, printProgress } from './printing.ts';
 
 interface ExportOptions extends ConnectionOptions {
   readonly since?: string;

@@ -4,14 +4,14 @@
 import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { CommandFailure } from '#cli/output/failure.ts';
+import { readLastLine } from '#cli/output/last-line.ts';
+import { streamLine } from '#cli/output/printing.ts';
 import { auditEntry } from '#control-plane/answers/audit-schemas.ts';
 import { millis } from '#model/time.ts';
 import type { ChainPlace } from '#policy/audit/audit-chain.ts';
 import { parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import type { AuditLine } from './audit-log.ts';
-import { CommandFailure } from './failure.ts';
-import { readLastLine } from './last-line.ts';
-import { streamLine } from './printing.ts';
 
 export function lineText(line: AuditLine): string {
   return JSON.stringify(line.kind === 'entry' ? line.entry : { checkpoint: line.checkpoint });

@@ -2,6 +2,7 @@
 // signed at this moment. However long the log is, one page of it is held.
 
 import { createHash } from 'node:crypto';
+import { CommandFailure } from '#cli/output/failure.ts';
 import type { AuditCheckpointView, AuditEntryView, AuditLogView } from '#control-plane/answers/audit-schemas.ts';
 import { isSigned } from '#control-plane/audit/audit-key.ts';
 import { millis } from '#model/time.ts';
@@ -9,7 +10,6 @@ import type { AuditEntry } from '#policy/audit/audit-chain.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import { type AuditVerdict, AuditVerifier, type AuditVerifierOptions } from '#policy/audit/audit-verifier.ts';
 import type { ApiClient } from './api-client.ts';
-import { CommandFailure } from './failure.ts';
 
 export type AuditLine =
   | { readonly kind: 'entry'; readonly entry: AuditEntry }

@@ -1,8 +1,8 @@
 // How a verdict on the audit log reads.
 
+import { printLine, timeText } from '#cli/output/printing.ts';
 import type { AuditCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import type { AuditVerdict } from '#policy/audit/audit-verifier.ts';
-import { printLine, timeText } from './printing.ts';
 
 /** False where what was read begins after the entry that was held: nothing is said of it. */
 export function isCompared(verdict: AuditVerdict, held: AuditCheckpoint | undefined): boolean {

@@ -1,11 +1,11 @@
 // `segwall ca`: which CA hosts trust, and its replacement by another, in steps that may be done again.
 
 import type { Command } from 'commander';
+import { guarded } from '#cli/output/failure.ts';
+import { printJson, printLine, someText, timeText } from '#cli/output/printing.ts';
 import type { CaRetirementAnswer, CaRotationAnswer, CaStandingAnswer } from '#control-plane/answers/ca-schemas.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { guarded } from './failure.ts';
-import { printJson, printLine, someText, timeText } from './printing.ts';
 
 interface Options extends ConnectionOptions {
   readonly yes?: true;

@@ -4,8 +4,8 @@
 
 import { readFile } from 'node:fs/promises';
 import { text as readAll } from 'node:stream/consumers';
+import { CommandFailure } from '#cli/output/failure.ts';
 import { Secret } from '#model/secret.ts';
-import { CommandFailure } from './failure.ts';
 
 export interface ConnectionOptions {
   readonly server?: string;

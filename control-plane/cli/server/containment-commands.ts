@@ -2,13 +2,13 @@
 // off. What counts is what the others say: the word of a host that may be lost is shown and decides nothing.
 
 import type { Command } from 'commander';
+import { durationMs } from '#cli/output/durations.ts';
+import { CommandFailure, guarded } from '#cli/output/failure.ts';
+import { printJson, printLine } from '#cli/output/printing.ts';
 import type { QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/answers/schemas.ts';
 import { openApiClient, type PagingClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { containedOutcome, quarantineLines, removeLines, revokeLines, type Told } from './containment-text.ts';
-import { durationMs } from './durations.ts';
-import { CommandFailure, guarded } from './failure.ts';
-import { printJson, printLine } from './printing.ts';
 import { type RemoveOfflineOptions, removeOffline } from './remove-offline.ts';
 import { answersOf, exitCodeOf, printTroubles, type WaitingOptions, waitForAgents, withWaiting } from './waiting.ts';
 

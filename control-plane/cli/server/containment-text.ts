@@ -1,8 +1,8 @@
 // What the commands that contain a host say for people, and which answers decide whether it holds. The word of a host that may be lost is shown
 // and decides nothing. Pure.
 
+import { counted } from '#cli/output/counted.ts';
 import type { Progress, QuarantineAnswer, RemoveAnswer, RevokeAnswer } from '#control-plane/answers/schemas.ts';
-import { counted } from '../counted.ts';
 import { namesText } from './waiting.ts';
 
 /**

@@ -1,19 +1,9 @@
 // The commands about hosts: status, agents, workloads, label.
 
 import { type Command, Option } from 'commander';
-import type { Agent, LabelAnswer, Status, WorkloadView } from '#control-plane/answers/schemas.ts';
-import { oneLine } from '#model/safe-text.ts';
-import { counted } from '../counted.ts';
-import { registerAllowAddresses } from './allow-addresses-command.ts';
-import { openApiClient } from './api-client.ts';
-import type { ConnectionOptions } from './connection.ts';
-import { registerContainmentCommands } from './containment-commands.ts';
-import { durationMs } from './durations.ts';
-import { guarded } from './failure.ts';
-import { printHold, registerResume } from './hold-command.ts';
-import { inventoryText } from './inventory-text.ts';
-import { assertMeant, checkLabels, planLabels } from './label-checks.ts';
-import { parseLabelEdits } from './labels.ts';
+import { counted } from '#cli/output/counted.ts';
+import { durationMs } from '#cli/output/durations.ts';
+import { guarded } from '#cli/output/failure.ts';
 import {
   labelsText,
   printJson,
@@ -23,7 +13,17 @@ import {
   someText,
   streamText,
   timeText,
-} from './printing.ts';
+} from '#cli/output/printing.ts';
+import type { Agent, LabelAnswer, Status, WorkloadView } from '#control-plane/answers/schemas.ts';
+import { oneLine } from '#model/safe-text.ts';
+import { registerAllowAddresses } from './allow-addresses-command.ts';
+import { openApiClient } from './api-client.ts';
+import type { ConnectionOptions } from './connection.ts';
+import { registerContainmentCommands } from './containment-commands.ts';
+import { printHold, registerResume } from './hold-command.ts';
+import { inventoryText } from './inventory-text.ts';
+import { assertMeant, checkLabels, planLabels } from './label-checks.ts';
+import { parseLabelEdits } from './labels.ts';
 import { modesText, protectionTrouble, registerAgentsWait, unprotectedText } from './protection-commands.ts';
 import {
   answersOf,

@@ -1,16 +1,24 @@
 // The commands about what was observed: flows and coverage.
 
 import type { Command } from 'commander';
+import { sinceMs } from '#cli/output/durations.ts';
+import { guarded } from '#cli/output/failure.ts';
+import { assertNumber } from '#cli/output/numbers.ts';
+import {
+  printJson,
+  printLine,
+  printProgress,
+  printSkipped,
+  printTable,
+  streamLine,
+  timeText,
+} from '#cli/output/printing.ts';
 import type { Coverage, FlowView } from '#control-plane/answers/schemas.ts';
 import { addCounts, countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/learn/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { sinceMs } from './durations.ts';
-import { guarded } from './failure.ts';
-import { assertNumber } from './numbers.ts';
-import { printJson, printLine, printProgress, printSkipped, printTable, streamLine, timeText } from './printing.ts';
 
 interface FlowOptions extends ConnectionOptions {
   readonly since?: string;

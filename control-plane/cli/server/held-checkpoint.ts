@@ -6,12 +6,12 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { CommandFailure } from '#cli/output/failure.ts';
+import { readLastLine } from '#cli/output/last-line.ts';
+import { printProgress } from '#cli/output/printing.ts';
 import { keepSecretFile } from '#control-plane/pki/secret-file.ts';
 import { type AuditCheckpoint, parseCheckpoint } from '#policy/audit/audit-checkpoint.ts';
 import type { AuditVerdict } from '#policy/audit/audit-verifier.ts';
-import { CommandFailure } from './failure.ts';
-import { readLastLine } from './last-line.ts';
-import { printProgress } from './printing.ts';
 
 export function heldPath(controlPlane: string, environment: NodeJS.ProcessEnv = process.env): string {
   const state = environment['XDG_STATE_HOME'] || join(environment['HOME'] || homedir(), '.local', 'state');

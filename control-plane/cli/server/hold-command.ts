@@ -1,13 +1,13 @@
 // A store that was put back holds: what it is told of in `status`, and `resume`, which ends it.
 
 import type { Command } from 'commander';
+import { durationMs } from '#cli/output/durations.ts';
+import { guarded } from '#cli/output/failure.ts';
+import { printJson, printLine, someText, timeText } from '#cli/output/printing.ts';
 import type { ResumeAnswer, Status } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationMs } from './durations.ts';
-import { guarded } from './failure.ts';
-import { printJson, printLine, someText, timeText } from './printing.ts';
 import { exitCodeOf, printTroubles, type WaitingOptions, waitForAgents, withWaiting } from './waiting.ts';
 
 interface ResumeOptions extends ConnectionOptions, WaitingOptions {

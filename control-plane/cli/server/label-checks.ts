@@ -1,12 +1,12 @@
 // Before labels are given: what they would change, slips in them, and the question whether that is meant.
 
+import { CommandFailure } from '#cli/output/failure.ts';
+import { printJson } from '#cli/output/printing.ts';
 import type { LabelCheckAnswer, PlanAnswer } from '#control-plane/answers/schemas.ts';
 import type { ApiClient } from './api-client.ts';
 import { ask } from './asking.ts';
-import { CommandFailure } from './failure.ts';
 import type { LabelEdit } from './labels.ts';
 import { printPlan } from './plan-commands.ts';
-import { printJson } from './printing.ts';
 
 export async function checkLabels(
   client: ApiClient,

@@ -1,6 +1,6 @@
 // Labels as they are typed: "k=v,k=v" for tokens, "k=v" and "k-" for a workload.
 
-import { CommandFailure } from './failure.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
 
 export function parseLabelList(text: string): Record<string, string> {
   const labels: Record<string, string> = {};

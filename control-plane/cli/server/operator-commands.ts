@@ -1,13 +1,13 @@
 // The commands about operators and their tokens.
 
 import type { Command } from 'commander';
+import { durationSeconds } from '#cli/output/durations.ts';
+import { guarded } from '#cli/output/failure.ts';
+import { printJson, printLine, printProgress, printTable, timeText } from '#cli/output/printing.ts';
 import type { OperatorAnswer, OperatorRevocation, OperatorTokenView } from '#control-plane/answers/operator-schemas.ts';
 import { Secret } from '#model/secret.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationSeconds } from './durations.ts';
-import { guarded } from './failure.ts';
-import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { openSecretFile } from './secret-file.ts';
 
 interface OperatorOptions extends ConnectionOptions {

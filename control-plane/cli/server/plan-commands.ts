@@ -2,18 +2,18 @@
 
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
+import { counted } from '#cli/output/counted.ts';
+import { sinceMs } from '#cli/output/durations.ts';
+import { CommandFailure, guarded } from '#cli/output/failure.ts';
+import { printJson, printLine, printProgress, printSkipped, printTable, timeText } from '#cli/output/printing.ts';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
 import { countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/learn/flow-evidence.ts';
-import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { sinceMs } from './durations.ts';
-import { CommandFailure, guarded } from './failure.ts';
 import { rememberPlanned } from './planned-against.ts';
 import { readPolicyFiles } from './policy-files.ts';
-import { printJson, printLine, printProgress, printSkipped, printTable, timeText } from './printing.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
 
 interface PlanOptions extends ConnectionOptions {

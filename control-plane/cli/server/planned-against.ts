@@ -6,8 +6,8 @@ import { createHash } from 'node:crypto';
 import { readFile, realpath, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { printProgress } from '#cli/output/printing.ts';
 import { keepSecretFile } from '#control-plane/pki/secret-file.ts';
-import { printProgress } from './printing.ts';
 
 export interface PlannedPlace {
   readonly controlPlane: string;

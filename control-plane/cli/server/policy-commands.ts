@@ -2,17 +2,17 @@
 // errors read is the same as offline.
 
 import type { Command } from 'commander';
+import { durationMs } from '#cli/output/durations.ts';
+import { CommandFailure, guarded } from '#cli/output/failure.ts';
+import { assertNumber } from '#cli/output/numbers.ts';
+import { printJson, printLine, printProgress, printTable, timeText } from '#cli/output/printing.ts';
 import type { ActivePolicyAnswer, ApplyAnswer, PolicyHistory } from '#control-plane/answers/schemas.ts';
 import { openApiClient } from './api-client.ts';
 import { finish, finishCanary, type WaitOptions } from './applied-output.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationMs } from './durations.ts';
-import { CommandFailure, guarded } from './failure.ts';
 import { gitCommitOf } from './git-commit.ts';
-import { assertNumber } from './numbers.ts';
 import { forgetPlanned, type PlannedPlace, plannedRevision } from './planned-against.ts';
 import { readPolicyFiles } from './policy-files.ts';
-import { printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 import { callReviewed, problemLine } from './review-output.ts';
 import { withWaiting } from './waiting.ts';
 

@@ -1,11 +1,11 @@
 // A policy directory as the API takes it, read as `policy check` reads it.
 
+import { readPolicyDirectory } from '#cli/input/read-directory.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
+import { printJson, printLine } from '#cli/output/printing.ts';
 import type { PolicyFile } from '#control-plane/store/policies.ts';
 import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
-import { readPolicyDirectory } from '../policy/read-directory.ts';
-import { CommandFailure } from './failure.ts';
-import { printJson, printLine } from './printing.ts';
 import { problemLine } from './review-output.ts';
 
 /** Undefined where something in it cannot be read, which has then been printed, with exit code 1. */

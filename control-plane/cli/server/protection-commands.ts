@@ -2,13 +2,13 @@
 // it is what they are to enforce.
 
 import type { Command } from 'commander';
+import { counted } from '#cli/output/counted.ts';
+import { durationMs } from '#cli/output/durations.ts';
+import { guarded } from '#cli/output/failure.ts';
+import { printJson, printLine, printProgress, someText, timeText } from '#cli/output/printing.ts';
 import type { Agent, ProtectionAnswer, Status } from '#control-plane/answers/schemas.ts';
-import { counted } from '../counted.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationMs } from './durations.ts';
-import { guarded } from './failure.ts';
-import { printJson, printLine, printProgress, someText, timeText } from './printing.ts';
 import { createTeller, longestAskMs, namesText } from './waiting.ts';
 
 interface WaitOptions extends ConnectionOptions {

@@ -1,14 +1,14 @@
 // agents remove --offline-for: shows which hosts are gone for so long and what names them, asks, and removes those that were shown and have not
 // come back meanwhile.
 
+import { counted } from '#cli/output/counted.ts';
+import { durationMs } from '#cli/output/durations.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
+import { printJson, printLine, printProgress, printTable, someText, timeText } from '#cli/output/printing.ts';
 import type { RemoveOfflineAnswer } from '#control-plane/answers/schemas.ts';
-import { counted } from '../counted.ts';
 import { openApiClient } from './api-client.ts';
 import { ask } from './asking.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationMs } from './durations.ts';
-import { CommandFailure } from './failure.ts';
-import { printJson, printLine, printProgress, printTable, someText, timeText } from './printing.ts';
 
 export interface RemoveOfflineOptions extends ConnectionOptions {
   readonly json?: true;

@@ -1,8 +1,8 @@
 // How a policy that the server refuses is told of: as `policy check` and `policy test` tell of it, exit code 1.
 
+import { printJson, printLine } from '#cli/output/printing.ts';
 import type { ApiProblem, ApiTestFailure } from '#control-plane/answers/schemas.ts';
 import { type ApiClient, ApiRefusal } from './api-client.ts';
-import { printJson, printLine } from './printing.ts';
 
 /** Undefined where the policy was refused, which has then been printed. */
 export async function callReviewed<Answer>(

@@ -1,8 +1,8 @@
 // A new file for one secret, readable by its owner alone. It is never written over one that is there: that may be a token in use.
 
 import { open, rm } from 'node:fs/promises';
+import { CommandFailure } from '#cli/output/failure.ts';
 import type { Secret } from '#model/secret.ts';
-import { CommandFailure } from './failure.ts';
 
 export interface SecretFile {
   keep(secret: Secret): Promise<void>;

@@ -1,17 +1,17 @@
 // The commands about join tokens.
 
 import type { Command } from 'commander';
+import { durationSeconds } from '#cli/output/durations.ts';
+import { guarded } from '#cli/output/failure.ts';
+import { assertNumber } from '#cli/output/numbers.ts';
+import { labelsText, printJson, printLine, printProgress, printTable, timeText } from '#cli/output/printing.ts';
 import type { JoinTokenView, TokenAnswer } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import { parseCidrList } from './allow-addresses-command.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
-import { durationSeconds } from './durations.ts';
-import { guarded } from './failure.ts';
 import { checkLabels } from './label-checks.ts';
 import { parseLabelList } from './labels.ts';
-import { assertNumber } from './numbers.ts';
-import { labelsText, printJson, printLine, printProgress, printTable, timeText } from './printing.ts';
 
 interface CreateOptions extends ConnectionOptions {
   readonly labels: string;

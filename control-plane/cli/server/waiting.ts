@@ -2,10 +2,10 @@
 // error. What it was asked about holds where every host it concerns enforces it: one that is offline is no success, and not waited for.
 
 import type { Command } from 'commander';
+import { printProgress, someText } from '#cli/output/printing.ts';
 import type { Progress } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import type { ApiClient } from './api-client.ts';
-import { printProgress, someText } from './printing.ts';
 
 /** One request holds at most this long, so that progress shows. */
 export const longestAskMs = 1000;

@@ -4,10 +4,10 @@
 import { parseOsRelease } from '#agent/host/host-facts.ts';
 import { parseControlPlaneAddress } from '#agent/link/control-plane-address.ts';
 import { readJoinToken } from '#agent/link/join-token.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
 import { lineText, parseLine } from '#cli/server/audit-file.ts';
 import { createVerifier, takeLine } from '#cli/server/audit-log.ts';
-import { CommandFailure } from '#cli/server/failure.ts';
 import { parseLabelEdits, parseLabelList } from '#cli/server/labels.ts';
 import { readRanges } from '#control-plane/inventory/allowed-ranges.ts';
 import { listenAddressText, parseListenAddress } from '#control-plane/settings/listen-address.ts';

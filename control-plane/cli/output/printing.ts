@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { oneLine } from '#model/safe-text.ts';
-import { counted } from '../counted.ts';
+import { counted } from './counted.ts';
 import { fitTable } from './table-layout.ts';
 
 export function printJson(value: unknown): void {

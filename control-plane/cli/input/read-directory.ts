@@ -4,7 +4,7 @@
 import type { Stats } from 'node:fs';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { CommandFailure } from '#cli/server/failure.ts';
+import { CommandFailure } from '#cli/output/failure.ts';
 import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { Problem } from '#policy/source/problem.ts';
 import type { ProblemCode } from '#policy/source/problem-catalogue.ts';
