@@ -87,7 +87,7 @@ describe('the import table goes red when', () => {
     [
       'a test leaves its folder by dots',
       'test/arch/mutant.ts',
-      "import type { Enforcer } from '#agent/table/apply-outcome.ts';",
+      "import type { Enforcer } from '../../agent/src/agent.ts';",
       /leaves test/,
     ],
     [
@@ -99,7 +99,7 @@ describe('the import table goes red when', () => {
     [
       'a worker is taken from another layer',
       'agent/core/mutant.ts',
-      ['new Wor', "ker(new URL('../src/ports.ts', import.meta.url))"].join(''),
+      ['new Wor', "ker(new URL('../src/agent.ts', import.meta.url))"].join(''),
       /agent\/core may not import agent\/src/,
     ],
   ])('%s', (_name, file, line, expected) => {
