@@ -16,6 +16,7 @@ import { createMetrics } from '#control-plane/api/metrics.ts';
 import { AuditCheckpoints } from '#control-plane/audit/audit-checkpoints.ts';
 import { AuditPruner } from '#control-plane/audit/audit-pruning.ts';
 import { openDataDirectory } from '#control-plane/data/data-directory.ts';
+import { readDiskRoom } from '#control-plane/data/disk-room.ts';
 import { assertCaIsThere } from '#control-plane/data/lost-ca.ts';
 import { CaRotation } from '#control-plane/fleet/ca-rotation.ts';
 import { type ActivePolicy, Fleet } from '#control-plane/fleet/fleet.ts';
@@ -198,6 +199,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       rows: new RowBudget(),
       version,
       prunedFlows: retention.pruned,
+      disk: () => readDiskRoom(settings.data, settings.leastFreeMegabytes),
     };
     let shown: Api | undefined;
     const rotation = new CaRotation({
@@ -215,6 +217,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const connections = new Connections(tls.tls === undefined ? connectionLimits : tlsConnectionLimits);
     const metrics = createMetrics({
       fleet,
+      disk: context.disk,
+      lostFlows: () => store.listFlowLosses({ tenant }),
       admission: () => agentServer.counts(),
       certificates: () => pki.ends(),
       apiRefused: connections.refused,

@@ -168,6 +168,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
         'pki',
         'store',
         'audit',
+        'data',
         'notes',
         'rpc',
         'agents',

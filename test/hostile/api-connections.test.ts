@@ -185,6 +185,8 @@ describe('what anybody may ask', () => {
     const metrics = createMetrics({
       fleet: watched,
       admission,
+      disk: () => undefined,
+      lostFlows: () => Promise.resolve([]),
       certificates: () => ({ ca: millis(1), server: millis(1) }),
       apiRefused: { evicted: 3 },
       elapsedMs: () => at,

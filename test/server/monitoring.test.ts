@@ -5,23 +5,33 @@ import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { parse } from 'yaml';
 import { hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
+import { status } from '#control-plane/answers/schemas.ts';
 import { healthRoutes } from '#control-plane/api/health.ts';
 import { createMetrics } from '#control-plane/api/metrics.ts';
+import { type DiskRoom, readDiskRoom } from '#control-plane/data/disk-room.ts';
+import type { HostEventKind } from '#model/host-event.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { millis } from '#model/time.ts';
 import { waitFor } from '#test/support/wait.ts';
+import { apiUnderTest } from '../hostile/support/api-under-test.ts';
+import { runSegwall } from '../hostile/support/segwall.ts';
+import { servedMetrics, wrongIn } from './alert-expressions.ts';
 import { type FleetUnderTest, fleetUnderTest, tenant } from './fleet-under-test.ts';
+import { nothingLost } from './flow-records.ts';
+import { scratchDirectory } from './scratch-directory.ts';
 
 const admission = () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never;
 let clockMs = 0;
-const metricsOf = ({ fleet }: FleetUnderTest) =>
+const metricsOf = ({ fleet, store }: FleetUnderTest, disk?: DiskRoom) =>
   createMetrics({
+    disk: () => disk,
+    lostFlows: () => store.listFlowLosses({ tenant }),
     certificates: () => ({ ca: millis(1), server: millis(1) }),
     fleet,
     admission,
     apiRefused: {},
-    elapsedMs: () => (clockMs += 10_000),
+    elapsedMs: () => (clockMs += 60_000),
   });
 const numberOf = (text: string, name: string) => /^-?[\d.]+/.exec(text.split(`\n${name} `)[1] ?? '')?.[0];
 
@@ -31,7 +41,7 @@ function readyzOf({ fleet, store }: FleetUnderTest): () => Promise<unknown> {
     addHook: () => undefined,
     get: (path: string, _options: object, handler: () => Promise<unknown>) => routes.set(path, handler),
   };
-  healthRoutes(app as never, { fleet, store, tenant } as never, metricsOf({ fleet } as FleetUnderTest));
+  healthRoutes(app as never, { fleet, store, tenant } as never, metricsOf({ fleet, store } as FleetUnderTest));
   return () => routes.get('/readyz')?.() ?? Promise.reject(new Error('there is no such route'));
 }
 
@@ -61,7 +71,43 @@ test('what a host tells of itself is counted by code, and nothing else of it is'
   expect(numberOf(text, 'segwall_host_problems{code="conntrack-full"}')).toBe('1');
   expect(numberOf(text, 'segwall_host_problems{code="clock-skew"}')).toBe('0');
   expect(numberOf(text, 'segwall_hosts_tampered')).toBe('1');
+  expect(numberOf(text, 'segwall_table_tampered_total')).toBe('0');
   expect(text).not.toContain('made-up');
+});
+
+test('each tampering that a host tells of counts, and so does what it lost', async () => {
+  const under = await fleetUnderTest();
+  const { connection } = await under.connect('web-1');
+  const metrics = metricsOf(under);
+  const numbers = async () => {
+    const { text } = await metrics.render();
+    return ['table_tampered_total', 'flows_lost'].map((name) => numberOf(text, `segwall_${name}`));
+  };
+  expect(await numbers()).toEqual(['0', '0']);
+  const event = (kind: HostEventKind, id: string) => ({ id, kind, at: millis(1), details: new Map() });
+  await connection.eventsReported([event('table-tampered', 'a'), event('opened', 'b'), event('table-tampered', 'c')]);
+  const lost = { ...nothingLost, records: 3, deniedInbound: 4 };
+  await under.fleet.ingestFlows({ tenant, host: 'web-1', serial: 's' }, { sequence: 1, records: [], lost } as never);
+  expect(await numbers()).toEqual(['2', '7']);
+});
+
+test('a disk that fills up is told: free room, and whether it is too little', async () => {
+  const under = await apiUnderTest();
+  const directory = await scratchDirectory();
+  const [enough, low] = [readDiskRoom(directory, 0), readDiskRoom(directory, 2 ** 40)];
+  expect([enough?.room, low?.room, readDiskRoom(`${directory}/none`, 0)]).toEqual(['enough', 'low', undefined]);
+  expect(enough?.freeBytes).toBeGreaterThan(0);
+  const numbers = async (room: DiskRoom | undefined) => {
+    const { text } = await metricsOf(under, room).render();
+    return ['disk_free_bytes', 'disk_low'].map((name) => text.split(`\nsegwall_${name} `)[1]?.split('\n')[0]);
+  };
+  expect(await numbers(enough)).toEqual([String(enough?.freeBytes), '0']);
+  expect((await numbers(low))[1]).toBe('1');
+  expect(await numbers(undefined)).toEqual(['Nan', 'Nan']);
+  const environment = { SEGWALL_SERVER: await under.listen(), SEGWALL_TOKEN: 't' };
+  expect((await runSegwall(['status'], environment)).stdout).toContain(
+    'DISK       3 MiB are free where the data directory is, less than 4 (leastFreeMegabytes)',
+  );
 });
 
 test('the codes that hosts tell are those of the catalogue', () => {
@@ -71,7 +117,33 @@ test('the codes that hosts tell are those of the catalogue', () => {
   expect(codeOfWarning('clock-skew')).toBeUndefined();
 });
 
-test('the sample alert rules are rules, and name only numbers that exist', async () => {
+const sample = `
+# TYPE segwall_hosts_panic gauge
+# TYPE segwall_hosts_tampered gauge
+# TYPE segwall_flow_records_total counter
+# TYPE segwall_hosts gauge
+segwall_hosts{protection="none"} 0
+# TYPE segwall_host_problems gauge
+segwall_host_problems{code="conntrack-full"} 0
+`;
+
+test.each([
+  ['segwall_hosts_panic > 0', []],
+  ['up{job="segwall"} == 0', []],
+  ['sum(rate(segwall_flow_records_total[15m])) > 1', []],
+  ['sum by (code) (segwall_host_problems{code!~"conntrack-full|mark"}) > 0', ['code is never "mark"']],
+  ['increase(segwall_hosts_tampered[15m]) > 0', ['segwall_hosts_tampered is a gauge, and increase() is for counters']],
+  ['segwall_flow_records_total > 9', ['segwall_flow_records_total is a counter, and is taken as it stands']],
+  ['delta(segwall_flow_records_total[1d]) > 9', ['segwall_flow_records_total is a counter, and is taken as delta']],
+  [
+    'segwall_nothing > 0 or segwall_hosts{kind="none"} > 0',
+    ['segwall_nothing is not served', 'segwall_hosts has no label kind'],
+  ],
+])('of the expression %s is said: %j', (expression, wrong) => {
+  expect(wrongIn(expression, servedMetrics(sample))).toEqual(wrong);
+});
+
+test('the sample alert rules are rules, and hold of the numbers that are served, by their types and labels', async () => {
   const path = new URL('../../packaging/monitoring/segwall-alerts.yaml', import.meta.url);
   const { groups } = parse(readFileSync(path, 'utf8')) as {
     groups: {
@@ -81,15 +153,12 @@ test('the sample alert rules are rules, and name only numbers that exist', async
   const rules = groups.flatMap((group) => group.rules);
   expect(rules.length).toBeGreaterThan(10);
   const { text } = await metricsOf(await fleetUnderTest()).render();
-  const known = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name]) => name));
+  const served = servedMetrics(text);
   for (const { alert, expr, labels, annotations } of rules) {
     expect(alert).toMatch(/^Segwall[A-Z]\w+$/);
     expect(['critical', 'warning', 'info']).toContain(labels.severity);
     expect(annotations.summary).toMatch(/\.$/);
-    const names = [...expr.matchAll(/\bsegwall_\w+/g)].map(([name]) => name);
-    expect([alert, names.filter((name) => !known.has(name))]).toEqual([alert, []]);
-    for (const [, codes = ''] of expr.matchAll(/code!?=~?"([^"]*)"/g))
-      expect(codes.split('|').filter((code) => !(code in hostProblemCatalogue))).toEqual([]);
+    expect([alert, wrongIn(expr, served)]).toEqual([alert, []]);
   }
 });
 
@@ -107,6 +176,8 @@ const noAlertFor: Readonly<Record<string, string>> = {
   hellos_in_progress: 'bounded, and hosts wait',
   host_entries_skipped_total: 'the audit log says whose',
   host_turns_replaced_total: 'the newest one is taken',
+  hosts_tampered: 'segwall_table_tampered_total counts each time',
+  disk_free_bytes: 'segwall_disk_low says when it is too little',
   flow_batches_total: 'work done',
   flow_batches_known_total: 'work done',
   flow_records_total: 'work done',
@@ -124,6 +195,45 @@ test('every number that stands for a trouble has a sample alert', async () => {
   const isTold = (name: string) => new RegExp(`segwall_${name}\\b`).test(rules);
   expect(ours.filter((name) => !isTold(name) && noAlertFor[name] === undefined)).toEqual([]);
   expect(Object.keys(noAlertFor).filter((name) => isTold(name) || !ours.includes(name))).toEqual([]);
+});
+
+/** What `segwall status` shows → the number that says it, or why there is none. */
+const numberOfStatus: Readonly<Record<string, string>> = {
+  version: 'none: no trouble',
+  revision: 'revision',
+  policy: 'policy_held',
+  'agents.enrolled': 'agents_enrolled',
+  'agents.connected': 'agents_connected',
+  'agents.behind': 'agents_behind',
+  'agents.refusing': 'agents_refusing',
+  'agents.protection': 'hosts',
+  'agents.unprotected': 'hosts',
+  'agents.open': 'hosts_panic',
+  'agents.tampered': 'hosts_tampered',
+  'agents.shared': 'identities_shared',
+  quarantined: 'workloads_quarantined',
+  revoked: 'hosts_revoked',
+  workloads: 'workloads',
+  lineage: 'none: no trouble',
+  store: 'store_writable',
+  disk: 'disk_low',
+  hold: 'policy_held',
+  canary: 'none: an operator waits for it',
+  conflicts: 'address_conflicts',
+  claims: 'address_claims_pending',
+  unread: 'stored_values_unread',
+  lostFlows: 'flows_lost',
+  skippedEntries: 'host_entries_skipped_total',
+  skippedFlows: 'none: to count them reads all flows',
+};
+
+test('everything that status shows has a number, or a reason for none', async () => {
+  const { agents, ...shape } = status.shape;
+  const shown = [...Object.keys(shape), ...Object.keys(agents.shape).map((key) => `agents.${key}`)];
+  expect(Object.keys(numberOfStatus).sort()).toEqual(shown.sort());
+  const { types } = servedMetrics((await metricsOf(await fleetUnderTest()).render()).text);
+  const numbers = Object.values(numberOfStatus).filter((name) => !name.startsWith('none: '));
+  expect(numbers.filter((name) => !types.has(`segwall_${name}`))).toEqual([]);
 });
 
 test('an agent that starts over and over, one that was turned away, and since when the longest is gone', async () => {

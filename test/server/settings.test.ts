@@ -32,6 +32,7 @@ describe('good settings', () => {
         strangerConnections: 1024,
         strangerConnectionsOfAddress: 256,
         agentMegabytes: 64,
+        leastFreeMegabytes: 512,
         certificateOverlapSeconds: 60,
         renewalsAtOnce: 10,
         renewalMinutes: 10,

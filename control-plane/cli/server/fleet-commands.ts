@@ -105,6 +105,7 @@ async function status(options: ListOptions): Promise<void> {
     printLine(
       `STORE      takes nothing since ${timeText(view.store.since)}: ${oneLine(view.store.reason)}; no change can be kept, hosts keep what they have`,
     );
+  if (view.disk?.room === 'low') printLine(`DISK       ${diskText(view.disk)}`);
   printLine(`revision   ${view.revision}`);
   printLine(
     `policy     ${policy.id} since revision ${policy.revision}: ${counted(policy.segments, 'segment')}, ${counted(policy.rules, 'rule')}`,
@@ -160,6 +161,13 @@ async function status(options: ListOptions): Promise<void> {
   if (view.unread.count > 0)
     printLine(`unread     ${counted(view.unread.count, 'stored value')}, left out: ${oneLine(someText(view.unread))}`);
   if (policy.problem !== '') printLine(`problem    ${oneLine(policy.problem)}`);
+}
+
+function diskText({ freeBytes, leastBytes }: NonNullable<Status['disk']>): string {
+  const free = Math.floor(freeBytes / 2 ** 20);
+  const why =
+    freeBytes < leastBytes ? `less than ${leastBytes / 2 ** 20} (leastFreeMegabytes)` : 'and no file can be made';
+  return `${free} MiB are free where the data directory is, ${why}; once it is full no change can be kept`;
 }
 
 async function listAgents(options: ListOptions): Promise<void> {

@@ -575,6 +575,12 @@ export const status = z.object({
     .describe(
       'the store takes nothing since then: nothing that an operator changes can be kept; hosts keep what they have',
     ),
+  disk: z
+    .object({ freeBytes: count, leastBytes: count, room: z.enum(['enough', 'low']) })
+    .optional()
+    .describe(
+      'where the data directory is; `low` with less than `leastFreeMegabytes`, or where no file can be made; absent where the system does not tell',
+    ),
   hold: z
     .object({
       kind: z.enum(['restored', 'put-back', 'behind']),

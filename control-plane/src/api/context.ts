@@ -1,5 +1,6 @@
 // What the routes of the operator API work on.
 
+import type { DiskRoom } from '#control-plane/data/disk-room.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Millis } from '#model/time.ts';
 import type { Store } from '../store/store.ts';
@@ -14,4 +15,6 @@ export interface ApiContext {
   readonly version: string;
   /** Flow rows that went for want of room, since the process started. */
   readonly prunedFlows: () => number;
+  /** Of the data directory's disk; undefined where the system does not tell. */
+  readonly disk: () => DiskRoom | undefined;
 }

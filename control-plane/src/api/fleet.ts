@@ -1,6 +1,7 @@
 // The fleet over the operator API: status, agents, workloads with their labels, and how far a revision has come.
 
 import { z } from 'zod';
+import type { DiskRoom } from '#control-plane/data/disk-room.ts';
 import type { AgentView } from '#control-plane/fleet/agent-view.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { StoreTrouble } from '#control-plane/fleet/owed-writes.ts';
@@ -184,7 +185,7 @@ function suggestion(name: string, names: Iterable<string>): string {
   return closest === undefined ? '' : `; did you mean "${closest}"?`;
 }
 
-async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiContext): Promise<Status> {
+async function statusView({ fleet, store, tenant, version, prunedFlows, disk }: ApiContext): Promise<Status> {
   const agents = fleet.agents();
   const losses = await store.listFlowLosses({ tenant });
   const sum = (of: (loss: (typeof losses)[number]) => number) => sumCounts(losses.map(of));
@@ -216,6 +217,7 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
     workloads: fleet.inventory().workloads.size,
     lineage: fleet.lineage,
     ...storeView(fleet.storeTrouble()),
+    ...diskView(disk()),
     ...(fleet.hold === undefined ? {} : { hold: holdView(fleet.hold) }),
     ...(fleet.canary?.state === 'running' ? { canary: canaryOf(fleet.canary.canary) } : {}),
     conflicts: fleet.conflicts(),
@@ -236,6 +238,10 @@ async function statusView({ fleet, store, tenant, version, prunedFlows }: ApiCon
 
 function storeView(trouble: StoreTrouble | undefined): Pick<Status, 'store'> {
   return trouble === undefined ? {} : { store: { since: isoTime(trouble.since), reason: trouble.reason } };
+}
+
+function diskView(room: DiskRoom | undefined): Pick<Status, 'disk'> {
+  return room === undefined ? {} : { disk: { ...room } };
 }
 
 function canaryOf({ id, revision, hosts }: Canary): NonNullable<Status['canary']> {

@@ -3,8 +3,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import type { AgentServerCounts } from '#control-plane/agents/agent-service.ts';
+import type { DiskRoom } from '#control-plane/data/disk-room.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
+import { sumCounts } from '#model/counts.ts';
+import type { FlowLoss } from '#model/flow.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
 
 export interface Metrics {
@@ -15,6 +18,10 @@ export interface Metrics {
 export interface MetricsParts {
   readonly fleet: Fleet;
   readonly admission: () => AgentServerCounts;
+  /** Of the data directory's disk. */
+  readonly disk: () => DiskRoom | undefined;
+  /** By host, as far as hosts told. */
+  readonly lostFlows: () => Promise<readonly FlowLoss[]>;
   readonly certificates: () => ReturnType<Pki['ends']>;
   /** Of connections to the operator API, by cause. */
   readonly apiRefused: Readonly<Record<string, number>>;
@@ -24,10 +31,14 @@ export interface MetricsParts {
 
 /** Anybody may ask: the numbers are counted once for all who ask within this time. */
 const keptMs = 1000;
+/** A row of the store for each host. */
+const lossesKeptMs = 30_000;
 
 export function createMetrics({
   fleet,
   admission,
+  disk,
+  lostFlows,
   certificates,
   apiRefused,
   elapsedMs = () => performance.now(),
@@ -96,6 +107,26 @@ export function createMetrics({
     fleet.active.problem === undefined && fleet.hold === undefined ? 0 : 1,
   );
   gauge('store_writable', '0 while the store takes nothing', () => (fleet.storeTrouble() === undefined ? 1 : 0));
+  const room = (name: string, help: string, read: (room: DiskRoom) => number) =>
+    gauge(name, help, () => {
+      const now = disk();
+      return now === undefined ? Number.NaN : read(now);
+    });
+  room('disk_free_bytes', 'Free where the data directory is', ({ freeBytes }) => freeBytes);
+  room('disk_low', '1 while less is free than the setting leastFreeMegabytes asks for', (now) =>
+    now.room === 'low' ? 1 : 0,
+  );
+  let losses: { readonly count: Promise<number>; readonly at: number } | undefined;
+  new Gauge({
+    name: 'segwall_flows_lost',
+    help: 'Flows that hosts told they had no room for, of hosts that are enrolled',
+    registers,
+    async collect() {
+      const at = elapsedMs();
+      if (losses === undefined || at - losses.at >= lossesKeptMs) losses = { count: lossOf(lostFlows()), at };
+      this.set(await losses.count);
+    },
+  });
   gauge('stored_values_unread', 'Stored values that could not be read and are left out', () => fleet.unread.count);
   new Gauge({
     name: 'segwall_host_problems',
@@ -198,6 +229,7 @@ export function createMetrics({
   counter('flow_batches_known_total', 'Batches that were sent again', () => fleet.flowCounts.batchesKnown);
   counter('flow_records_total', 'Flow records taken', () => fleet.flowCounts.records);
   counter('connections_denied_total', 'Connections that hosts reported as denied', () => fleet.flowCounts.denied);
+  counter('table_tampered_total', 'Changes of their table by others that hosts told of', () => fleet.tamperings);
   counter(
     'connections_would_deny_total',
     'Connections that hosts reported as let through, and that enforcement would deny',
@@ -219,4 +251,13 @@ export function createMetrics({
       return { text: await kept.text, contentType: registry.contentType };
     },
   };
+}
+
+/** Not a number while the store does not answer. */
+async function lossOf(lost: Promise<readonly FlowLoss[]>): Promise<number> {
+  const rows = await lost.catch(() => undefined);
+  if (rows === undefined) return Number.NaN;
+  return sumCounts(
+    rows.flatMap((one) => [one.overruns, one.records, one.spooled, one.deniedInbound, one.deniedOutbound]),
+  );
 }

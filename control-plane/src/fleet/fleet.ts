@@ -202,6 +202,7 @@ export class Fleet implements AgentBackend {
   readonly #owed: OwedWrites;
   readonly #writeProbe: NodeJS.Timeout;
   readonly #hostNotes: HostNotes;
+  #tamperings = 0;
   readonly #holding: StoreHolding;
   readonly #ephemeral = new EphemeralHosts({
     upMs: () => this.#addresses.upMs(),
@@ -517,12 +518,17 @@ export class Fleet implements AgentBackend {
     return this.#inventory.hostCount;
   }
 
-  /** How many hosts are known to enforce what; each is looked at, and nothing is made of it. */
+  /** Changes of their tables by others that hosts told of, since the start. */
+  get tamperings(): number {
+    return this.#tamperings;
+  }
+
   /** Since when the store takes nothing, and why; undefined where it does. */
   storeTrouble(): StoreTrouble | undefined {
     return this.#owed.trouble();
   }
 
+  /** How many hosts are known to enforce what; each is looked at, and nothing is made of it. */
   protectionCounts(): ReadonlyMap<Protection, number> {
     const counts = new Map<Protection, number>(protections.map((protection) => [protection, 0]));
     for (const host of this.#inventory.hostNames()) {
@@ -821,6 +827,7 @@ export class Fleet implements AgentBackend {
             for (const { kind } of kept) this.#hostNotes.giveBack(host, kind);
             throw cause;
           }
+          this.#tamperings += events.filter(({ kind }) => kind === 'table-tampered').length;
         });
         if (outcome === 'replaced') throw new Error('the host has sent other events on a newer stream');
       },

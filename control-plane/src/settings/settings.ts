@@ -47,6 +47,8 @@ export interface Settings {
   readonly strangerConnectionsOfAddress: number;
   /** How much of agents' messages may be on its way or worked on at once. */
   readonly agentMegabytes: number;
+  /** With less free on the data directory's disk, `status` calls it a problem. */
+  readonly leastFreeMegabytes: number;
 }
 
 /** As read from the command line or a file, before it is known to be right. */
@@ -92,6 +94,7 @@ const readers: SettingReaders = {
   strangerConnections: { fallback: 1024, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
   strangerConnectionsOfAddress: { fallback: 256, read: (value) => readInteger(value, { least: 4, most: 65_536 }) },
   agentMegabytes: { fallback: 64, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
+  leastFreeMegabytes: { fallback: 512, read: (value) => readInteger(value, { least: 0, most: 1_048_576 }) },
 };
 
 export const settingNames = Object.keys(readers) as (keyof Settings)[];

@@ -40,7 +40,11 @@ export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] =
   const under = await fleetUnderTest(given);
   const { fleet, store, storePath } = under;
   const now = () => millis(Date.now());
-  const context: ApiContext = { fleet, store, tenant, now, rows: new RowBudget(), version: '0', prunedFlows: () => 0 };
+  const context: ApiContext = {
+    ...{ fleet, store, tenant, now, rows: new RowBudget(), version: '0' },
+    prunedFlows: () => 0,
+    disk: () => ({ freeBytes: 3 << 20, leastBytes: 4 << 20, room: 'low' }),
+  };
   const judging = new Judging({ fleet, storePath, tenant, now, log: pino({ level: 'silent' }) });
   onTestFinished(() => judging.stop());
   const app = Fastify().withTypeProvider<ZodTypeProvider>();
