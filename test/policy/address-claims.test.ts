@@ -392,6 +392,17 @@ describe.each([
       holders: { [x]: 'a' },
     },
     {
+      story: 'one with something contained inside claims as others do, and no silence ends its lease',
+      world: () =>
+        new World()
+          .comes('a', x, x)
+          .next((claims, at) => claims.contained('a', 'inside', at))
+          .says('a', x, y)
+          .goes('a')
+          .pass(30 * dayMs),
+      holders: { [x]: 'a', [y]: 'a' },
+    },
+    {
       story: 'it gains nothing by claiming',
       world: () =>
         new World()

@@ -60,7 +60,7 @@ async function printPreview(preview: RemoveOfflineAnswer): Promise<void> {
   if (count > hosts.length) printLine(`and ${counted(count - hosts.length, 'more host')}, for another run`);
   if (kept.count > 0)
     printProgress(
-      `${someText(kept)} ${kept.count === 1 ? 'stays' : 'stay'}, quarantined or revoked: others would let the address in again; segwall agents remove NAME removes one all the same`,
+      `${someText(kept)} ${kept.count === 1 ? 'stays' : 'stay'}, quarantined or revoked, or with a unit or container that is: others would let the address in again; segwall agents remove NAME removes one all the same`,
     );
   if (connected === 0 && count > 0) printProgress('no host at all is connected: is the control plane cut off?');
 }

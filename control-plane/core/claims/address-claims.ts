@@ -267,7 +267,7 @@ export class AddressClaims {
   advance(at: number): void {
     const { leaseMs } = this.#options.limits;
     for (const host of this.#absent) {
-      if (host.containment === 'contained' || at - (host.absentSince ?? at) < leaseMs) continue;
+      if (host.containment !== 'none' || at - (host.absentSince ?? at) < leaseMs) continue;
       const ended = [...host.held].sort();
       this.#unsettleAllOf(host);
       this.#reclaim(host, () => {

@@ -5,8 +5,11 @@ import type { AddressRange } from '#model/address-range.ts';
 import type { PendingReason } from './address-standing.ts';
 import type { RememberedSeen } from './seen-addresses.ts';
 
-/** `contained`: quarantined or revoked. Such a host keeps what it has, so that what contains it holds, and gains nothing by claiming. */
-export type Containment = 'none' | 'contained';
+/**
+ * `contained`: quarantined or revoked. Such a host keeps what it has, so that what contains it holds, and gains nothing by claiming. `inside`: a unit or
+ * container of it alone is. It claims as others do, and its silence ends no lease: what is inside of it is cut off by addresses of these.
+ */
+export type Containment = 'none' | 'inside' | 'contained';
 
 export interface ClaimingHost {
   readonly name: string;

@@ -537,13 +537,15 @@ export const removeOfflineAnswer = z.object({
     )
     .describe(`the first ${mostRemoved}, by name`),
   kept: someOf(
-    'hosts that are offline for so long and stay, since they are quarantined or revoked: removing one lets it in again',
+    'hosts that are offline for so long and stay, since they, or what is inside of them, are quarantined or revoked: removing one lets it in again',
   ),
   connected: count.describe('hosts that are connected'),
 });
 export const removeAnswer = z.object({
   host: z.string(),
-  was: z.enum(['contained', 'free']).describe('contained: it was quarantined or revoked, and is cut off by nobody now'),
+  was: z
+    .enum(['contained', 'free'])
+    .describe('contained: it, or what is inside of it, was quarantined or revoked, and is cut off by nobody now'),
 });
 const evidence = z.object({ name: z.string(), standing: z.enum(['proven', 'witnessed', 'said']), hosts: count });
 const someShown = (what: string) => z.object({ count, names, evidence: z.array(evidence).readonly() }).describe(what);

@@ -3,7 +3,7 @@
 
 import type { z } from 'zod';
 import type { Contained, Fleet } from '#control-plane/fleet/fleet.ts';
-import { peersKept } from '#control-plane/inventory/containment.ts';
+import { containmentWithin } from '#control-plane/inventory/containment.ts';
 import type { Naming, OfflineHost } from '#control-plane/inventory/offline-hosts.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { ApiError } from '../answers/api-error.ts';
@@ -135,7 +135,7 @@ async function removeOffline(
   if (selector?.ok === false) throw new ApiError('bad-request', `selector: ${selector.error.message}`);
   const all = fleet.offline({ offlineForMs, selector: selector?.value, hosts: hosts && new Set(hosts) });
   const { free = [], contained = [] } = Object.groupBy(all, ({ entry }) =>
-    peersKept(entry) === undefined ? 'free' : 'contained',
+    containmentWithin(entry) === 'none' ? 'free' : 'contained',
   );
   const connected = fleet.sessions.size;
   const first = free.slice(0, mostRemoved);

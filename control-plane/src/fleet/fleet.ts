@@ -19,7 +19,7 @@ import type {
 import { AddressKeeping } from '#control-plane/inventory/address-keeping.ts';
 import { addressProblem, addressViewOf } from '#control-plane/inventory/address-view.ts';
 import { changedRanges, type RangesChange } from '#control-plane/inventory/allowed-ranges.ts';
-import { cutOffAddresses, cutOffDetails, peersKept } from '#control-plane/inventory/containment.ts';
+import { containmentWithin, cutOffAddresses, cutOffDetails } from '#control-plane/inventory/containment.ts';
 import { EphemeralHosts } from '#control-plane/inventory/ephemeral-hosts.ts';
 import { type AddressConflict, FleetInventory, type HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
 import { type HostHistory, reportedEntry, storedEntries, storedInside } from '#control-plane/inventory/host-entries.ts';
@@ -1150,8 +1150,8 @@ export class Fleet implements AgentBackend {
   }
 
   /**
-   * Removes those of the hosts that are still as they were found: one that came back stays, and so does one that is contained. Gives the names
-   * of those that went, in order; each has an audit entry of its own.
+   * Removes those of the hosts that are still as they were found: one that came back stays, and so does one that is contained, or has something inside
+   * that is. Gives the names of those that went, in order; each has an audit entry of its own.
    */
   async removeOffline(found: readonly OfflineHost[], given: { readonly offlineForMs: number; readonly actor: string }) {
     const { offlineForMs, actor } = given;
@@ -1161,7 +1161,7 @@ export class Fleet implements AgentBackend {
         for (const { entry } of found.slice(at, at + removedAtOnce)) {
           const now = this.#inventory.host(entry.name);
           const offlineMs = this.#offlineMsOf(entry.name);
-          if (now === undefined || peersKept(now) !== undefined) continue;
+          if (now === undefined || containmentWithin(now) !== 'none') continue;
           if (offlineMs === undefined || offlineMs < offlineForMs) continue;
           const details = { offlineMinutes: Math.floor(offlineMs / 60_000) };
           await this.#remove(entry.name, { actor, action: 'agent-removed', details });
@@ -1248,7 +1248,7 @@ export class Fleet implements AgentBackend {
   ): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
     const entry = this.#inventory.host(host);
     if (entry === undefined) return undefined;
-    const was = peersKept(entry) === undefined ? 'free' : 'contained';
+    const was = containmentWithin(entry) === 'none' ? 'free' : 'contained';
     const revision = this.#revision + 1;
     const serials = await this.#store.removeHost({
       tenant: this.#tenant,
@@ -1275,12 +1275,12 @@ export class Fleet implements AgentBackend {
     return { was };
   }
 
-  /** One that is contained stays: whoever took it over must not end that by silence. */
+  /** One that is contained, or has something inside that is, stays: whoever took it over must not end that by silence. */
   async #removeSilent(): Promise<void> {
     if (this.#holding.isHeld) return;
     for (const { host, silentMs } of this.#ephemeral.takeSilent()) {
       const entry = this.#inventory.host(host);
-      if (entry !== undefined && peersKept(entry) !== undefined) continue;
+      if (entry !== undefined && containmentWithin(entry) !== 'none') continue;
       const silentMinutes = Math.floor(silentMs / 60_000);
       await this.#remove(host, { actor: 'control-plane', action: 'ephemeral-removed', details: { silentMinutes } });
     }

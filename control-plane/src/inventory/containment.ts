@@ -3,6 +3,7 @@
 
 import type { Address } from '#model/address.ts';
 import type { AddressClaims } from '#policy/claims/address-claims.ts';
+import type { Containment } from '#policy/claims/claiming-host.ts';
 
 interface Contained {
   readonly quarantine?: readonly string[];
@@ -24,6 +25,22 @@ interface BoxedContainer {
 /** Peers that a host may keep; undefined where nothing contains it. */
 export function peersKept({ quarantine, isRevoked }: Contained): readonly string[] | undefined {
   return quarantine ?? (isRevoked === true ? [] : undefined);
+}
+
+interface Holder extends Contained {
+  readonly units: ReadonlyMap<string, Contained>;
+  readonly containers: ReadonlyMap<string, Contained>;
+}
+
+/**
+ * Whether the host is contained, or something inside of it alone. Who would forget a host, or take what it holds, asks this: with a host goes what is
+ * inside of it, and only an operator ends a containment.
+ */
+export function containmentWithin(host: Holder): Containment {
+  if (peersKept(host) !== undefined) return 'contained';
+  for (const inside of [host.units, host.containers])
+    for (const one of inside.values()) if (peersKept(one) !== undefined) return 'inside';
+  return 'none';
 }
 
 /**

@@ -9,10 +9,10 @@ import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { AddressClaims } from '#policy/claims/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/claims/address-standing.ts';
-import type { Containment, RememberedHost } from '#policy/claims/claiming-host.ts';
+import type { RememberedHost } from '#policy/claims/claiming-host.ts';
 import type { FleetChange } from '#policy/compile/fleet-compiler.ts';
 import type { Inventory, Peer, Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
-import { peersKept } from './containment.ts';
+import { containmentWithin, peersKept } from './containment.ts';
 import { type DeclaredVirtual, declaredVirtuals } from './declared-virtuals.ts';
 import type { ContainerEntry, HostContainers } from './host-containers.ts';
 import type { HostUnits, UnitEntry } from './host-units.ts';
@@ -137,7 +137,13 @@ export class FleetInventory {
   rememberHost(entry: HostEntry, remembered: RememberedClaims): void {
     const { name } = entry;
     const ranges = rangesOf(entry);
-    this.claims.remember({ name, reported: claimsOf(entry), ranges, containment: containmentOf(entry), ...remembered });
+    this.claims.remember({
+      name,
+      reported: claimsOf(entry),
+      ranges,
+      containment: containmentWithin(entry),
+      ...remembered,
+    });
     this.#put(entry);
   }
 
@@ -147,7 +153,7 @@ export class FleetInventory {
     if (before === undefined) this.claims.enrolled(name, rangesOf(entry), this.#at);
     else if (before.ranges !== entry.ranges) this.claims.allowed(name, rangesOf(entry), this.#at);
     this.#put(entry);
-    this.claims.contained(name, containmentOf(entry), this.#at);
+    this.claims.contained(name, containmentWithin(entry), this.#at);
     this.claims.reported(name, claimsOf(entry), this.#at);
     if (before?.labels !== entry.labels || before.facts !== entry.facts) this.claims.relabelled(name, this.#at);
     this.#takeTouched();
@@ -444,10 +450,6 @@ function rangesOf({ ranges }: HostEntry): readonly AddressRange[] | undefined {
       }),
     )
   );
-}
-
-function containmentOf(host: HostEntry): Containment {
-  return peersKept(host) === undefined ? 'none' : 'contained';
 }
 
 /** The workloads that a host has besides itself. */
