@@ -1,13 +1,10 @@
-// What a filter asks for that nobody has: a slip finds nothing, and nothing else tells it from there being nothing. Bounded by the fleet, of which so
-// many names are compared.
+// What a filter asks for that nobody has: a slip finds nothing, and nothing else tells it from there being nothing. The likeness looked for among
+// a whole fleet's names is bounded where it is looked for.
 
 import { parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
 import type { Selector } from '#model/selector.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-
-/** Beyond them a likeness is not looked for. */
-const mostCompared = 20_000;
 
 export interface FlowNames {
   readonly from?: string | undefined;
@@ -81,6 +78,6 @@ function collect(selector: Selector, asked: Map<string, Set<string>>): void {
 }
 
 export function likeness(name: string, names: Iterable<string>): string {
-  const closest = closestName(name, Iterator.from(names).take(mostCompared));
+  const closest = closestName(name, names);
   return closest === undefined ? '' : `; did you mean "${closest}"?`;
 }
