@@ -1,17 +1,22 @@
 // What flows and coverage are asked for, and how their numbers count: names that nobody has are told, and one connection is one, though both its
 // ends report it.
 
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Coverage } from '#control-plane/answers/schemas.ts';
+import * as schemas from '#control-plane/answers/schemas.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
+import { connectionCountText } from '#policy/learn/connection-count.ts';
 import type { Workload } from '#policy/policy/policy.ts';
 import { unknownFlowNames, unknownInSelector } from '#policy/select/unknown-names.ts';
 import { apiUnderTest } from '../hostile/support/api-under-test.ts';
 import { runSegwall } from '../hostile/support/segwall.ts';
 import { shopPolicy, tenant } from './fleet-under-test.ts';
 import { flowRecord, nothingLost } from './flow-records.ts';
+import { scratchDirectory } from './scratch-directory.ts';
 
 const workload = (name: string, labels: Readonly<Record<string, string>>, unit?: string): Workload => ({
   ...{ name, kind: unit === undefined ? 'host' : 'unit', host: 'web-1', addresses: [] },
@@ -82,6 +87,39 @@ test('the commands tell it, and find what there is', async () => {
   expect((await segwall('suggest', '--segment', 'shop', '--exclude', 'rolle == "api"')).stderr).toContain(
     '--exclude: no workload has a label "rolle"; did you mean "role"?',
   );
+});
+
+test('what connections count is said in the same words beside every column and field', async () => {
+  const { apply, connect, fleet, listen } = await apiUnderTest();
+  await apply(shopPolicy({ mode: 'observe' }));
+  await connect('web-1', { labels: { app: 'shop', role: 'web' }, addresses: ['10.0.0.1'] });
+  await connect('api-1', { labels: { app: 'shop', role: 'api' }, addresses: ['10.0.0.2'] });
+  const at = millis(Date.now());
+  const { end } = flowRecord();
+  const seen = { lastSeenAt: at, firstSeenAt: at, local: '10.0.0.2', peer: '10.0.0.1', port: 9090 };
+  const records = [flowRecord({ ...seen, end: { ...end, verdict: 'would-deny', reason: 'default' } })];
+  await fleet.ingestFlows({ tenant, host: 'api-1', serial: 's' }, { sequence: 1, records, lost: nothingLost } as never);
+  const policy = await scratchDirectory();
+  await writeFile(join(policy, 'shop.yaml'), shopPolicy({ mode: 'enforce' }));
+  const environment = { SEGWALL_SERVER: await listen(), SEGWALL_TOKEN: 't' };
+  for (const command of [['flows'], ['coverage'], ['plan', policy], ['suggest', '--segment', 'shop']]) {
+    const { stdout, stderr } = await runSegwall(command, environment);
+    const said = `${stdout}\n${stderr}`.split(connectionCountText).length - 1;
+    expect([command[0], said]).toEqual([command[0], 1]);
+  }
+  const fields = [
+    schemas.flow.shape,
+    schemas.coverage.shape.rules.unwrap().element.shape,
+    schemas.coverage.shape.wouldDeny.unwrap().element.shape,
+    schemas.coverage.shape.denied.unwrap().element.shape,
+    schemas.planAnswer.shape.newlyDenied.shape.flows.unwrap().element.shape,
+    schemas.suggestAnswer.shape.rules.unwrap().element.shape,
+  ];
+  expect(fields.map(({ connections }) => connections.description)).toEqual(fields.map(() => connectionCountText));
+  for (const page of ['api', 'cli'])
+    expect(await readFile(new URL(`../../docs/reference/${page}.md`, import.meta.url), 'utf8')).toContain(
+      connectionCountText,
+    );
 });
 
 test('coverage counts a connection once, whoever reported it', async () => {

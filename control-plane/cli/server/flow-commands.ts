@@ -19,6 +19,7 @@ import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/learn/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { connectionCountLine } from './connection-count.ts';
 
 interface FlowOptions extends ConnectionOptions {
   readonly since?: string;
@@ -96,6 +97,7 @@ async function flows(options: FlowOptions): Promise<void> {
     ]),
     'no flows match',
   );
+  if (list.length > 0) printLine(connectionCountLine);
 }
 
 /** What one end alone says is marked: it rests on that host's word. */
@@ -147,8 +149,6 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
     ]),
     'the active policy has no rules',
   );
-  if (view.rules.some(({ connections }) => connections > 0))
-    printLine('(a connection that both its ends reported is counted once)');
   printLine('');
   await printTable(
     ['WOULD BE DENIED BY', 'DIRECTION', 'CONNECTIONS'],
@@ -169,4 +169,6 @@ async function coverage(options: ConnectionOptions & { readonly since?: string; 
     ]),
     'nothing was denied',
   );
+  const { rules, wouldDeny, denied } = view;
+  if ([...rules, ...wouldDeny, ...denied].some(({ connections }) => connections > 0)) printLine(connectionCountLine);
 }

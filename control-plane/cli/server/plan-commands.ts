@@ -12,6 +12,7 @@ import { oneLine } from '#model/safe-text.ts';
 import { farEndText } from '#policy/learn/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { connectionCountLine } from './connection-count.ts';
 import { rememberPlanned } from './planned-against.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { callReviewed, failureLine, problemLine } from './review-output.ts';
@@ -105,6 +106,8 @@ export async function printPlan(answer: PlanAnswer): Promise<void> {
   await printFlows('observed flows that would be denied', answer.newlyDenied);
   await printFlows('observed flows that would be allowed again', answer.newlyAllowed);
   await printFlows('observed flows that would pass, recorded as would-deny', answer.newlyWouldDeny);
+  const { newlyDenied, newlyAllowed, newlyWouldDeny } = answer;
+  if ([newlyDenied, newlyAllowed, newlyWouldDeny].some(({ count }) => count > 0)) printLine(connectionCountLine);
   printLine(
     `\n${counted(answer.unchangedFlows, 'observed flow')} ${answer.unchangedFlows === 1 ? 'fares' : 'fare'} as before${answer.unjudgedFlows > 0 ? `; ${answer.unjudgedFlows} could not be judged` : ''}`,
   );
@@ -215,6 +218,7 @@ async function suggest(options: SuggestOptions): Promise<void> {
   printProgress(
     `${counted(rules.length, 'rule')} suggested${alone === 0 ? '' : ` (${alone} on what ONE END ONLY saw: read its comment first)`}; ${counted(coveredFlows, 'flow')} ${coveredFlows === 1 ? 'is' : 'are'} allowed already, ${left} ${left === 1 ? 'is' : 'are'} left out`,
   );
+  if (rules.length > 0) printProgress(connectionCountLine);
 }
 
 async function writeSuggestion(path: string, yaml: string): Promise<void> {

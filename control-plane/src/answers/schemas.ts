@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { protections } from '#control-plane/publish/protection.ts';
 import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts';
+import { connectionCountText } from '#policy/learn/connection-count.ts';
 import { evidenceFields, oneEnd } from './evidence-schemas.ts';
 import { pageFields } from './paging.ts';
 
@@ -19,6 +20,7 @@ const labelsToSet = z.record(labelKey, labelValue, {
 const labels = z.record(z.string(), z.string());
 const names = z.array(z.string()).readonly();
 const count = z.number().int().nonnegative();
+const connections = count.describe(connectionCountText);
 const atLeast = z
   .literal(true)
   .optional()
@@ -208,7 +210,7 @@ const plannedFlow = z.object({
   to: z.object({ workload: z.string().optional(), address: z.string() }),
   service: z.string(),
   direction: z.enum(['inbound', 'outbound']),
-  connections: count,
+  connections,
   atLeast,
   lastSeenAt: instant,
   before: end,
@@ -281,7 +283,7 @@ export const suggestAnswer = z.object({
       z.object({
         name: z.string(),
         services: names,
-        connections: count,
+        connections,
         atLeast,
         clients: count,
         servers: count,
@@ -713,7 +715,7 @@ export const flow = z.object({
   unit: z.string().optional(),
   process: z.string().optional(),
   revision: count,
-  connections: count,
+  connections,
   packetsOriginal: count,
   packetsReply: count,
   bytesOriginal: count,
@@ -726,13 +728,11 @@ export const flow = z.object({
 export const coverageQuery = z.object({ since: z.coerce.number().int().nonnegative().default(0) });
 export const coverage = z.object({
   rules: z
-    .array(
-      z.object({ segment: z.string(), rule: z.string(), connections: count, atLeast, lastSeenAt: instant.optional() }),
-    )
+    .array(z.object({ segment: z.string(), rule: z.string(), connections, atLeast, lastSeenAt: instant.optional() }))
     .readonly(),
-  wouldDeny: z.array(z.object({ segment: z.string(), direction: z.string(), connections: count, atLeast })).readonly(),
+  wouldDeny: z.array(z.object({ segment: z.string(), direction: z.string(), connections, atLeast })).readonly(),
   denied: z
-    .array(z.object({ reason: z.string(), name: z.string(), direction: z.string(), connections: count, atLeast }))
+    .array(z.object({ reason: z.string(), name: z.string(), direction: z.string(), connections, atLeast }))
     .readonly(),
   skippedFlows,
 });
