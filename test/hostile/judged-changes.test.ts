@@ -15,6 +15,7 @@ import { FleetCompiler } from '#policy/compile/fleet-compiler.ts';
 import type { Policy } from '#policy/policy/policy.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';
 import { checkedPolicy, fleetUnderTest, shopPolicy, tenant } from '#test/server/fleet-under-test.ts';
+import { waitFor } from '#test/support/wait.ts';
 import { startApiServer } from './support/api-server.ts';
 import { operatorOf } from './support/operator.ts';
 
@@ -70,7 +71,7 @@ describe('what was judged', () => {
         judged: { beside, hostNames: 'refused' },
         note: { actor: 'operator/ann', action: 'policy-applied', target: 'policy' },
       });
-    const change = (first: (judged: JudgedPolicy, round: number) => Promise<void>) => {
+    const change = (first: (judged: JudgedPolicy, round: number) => Promise<void>, hosts?: () => readonly string[]) => {
       let round = 0;
       return judgedChange(
         { fleet, judging },
@@ -78,6 +79,7 @@ describe('what was judged', () => {
           job: { kind: 'review', source: { kind: 'files', files }, tests: 'run' },
           by,
           assertWanted: async () => undefined,
+          ...(hosts === undefined ? {} : { hosts }),
           async publish(one) {
             round += 1;
             await first(one, round);
@@ -103,6 +105,32 @@ describe('what was judged', () => {
       revision: fleet.revision,
       policy: checkedPolicy(shopPolicy({ mode: 'observe' })),
     });
+  });
+
+  test('for some hosts first is compiled beside what is in force, also where it is the very same', async () => {
+    const { fleet, connect, apply, change } = await judged();
+    const web = await connect('web-1', { labels: { app: 'shop', role: 'web' }, addresses: ['10.0.0.1'] });
+    await connect('api-1', { labels: { app: 'shop', role: 'api' }, addresses: ['10.0.0.2'] });
+    await apply(shopPolicy());
+    const { policy } = fleet.active;
+    const hosts = ['web-1'];
+    const given: JudgedPolicy[] = [];
+    await change(
+      async (one) => void given.push(one),
+      () => hosts,
+    );
+    expect(given.map((one) => [one.isActive, one.policy === policy, one.prepared?.policy === policy])).toEqual([
+      [true, true, true],
+    ]);
+    const limits = { holdMs: 0, answerMs: 60_000 };
+    const source = { kind: 'stored' as const, policy: fleet.active.id };
+    const [one] = given;
+    const prepared = one?.prepared === undefined ? {} : { prepared: one.prepared };
+    await fleet.startCanary({ policy, ...prepared, source, hosts, limits, actor: 'operator/ann' });
+    await waitFor(() => fleet.canary?.state === 'promoted', { what: 'the canary holds' });
+    await fleet.quiet();
+    expect(fleet.active.policy).toBe(policy);
+    expect(web.sent.at(-1)?.revision).toBe(fleet.revision);
   });
 
   test('has the containment in it that came since, and hosts that came and changed', async () => {

@@ -2,7 +2,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { openApiClient } from '#cli/server/api-client.ts';
 import { Connections, connectionLimits } from '#control-plane/api/connections.ts';
 import { createListener } from '#control-plane/api/listener.ts';
@@ -31,6 +31,54 @@ test('a request that came while the thread was at other work is answered, howeve
   const [second] = await once(client, 'data');
   expect(String(second)).toContain('answer');
   await once(client, 'close');
+});
+
+describe('where the thread was at other work for longer than a request may take', () => {
+  const late = async (first: string) => {
+    const server = createListener({
+      handler: (request, response) => void request.resume().on('end', () => response.end('answer')),
+      connections: new Connections(connectionLimits),
+      tls: undefined,
+      headersMs: 300,
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const client = connect(portOf(server), '127.0.0.1');
+    await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+    client.write(first);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1400);
+    return client;
+  };
+  const answerOf = async (client: Socket) => String((await once(client, 'data'))[0]);
+
+  test('one that was sent in time is answered, and the next on its connection', async () => {
+    const client = await late('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    expect(await answerOf(client)).toMatch(/^HTTP\/1.1 200 /);
+    client.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    expect(await answerOf(client)).toMatch(/^HTTP\/1.1 200 /);
+    client.destroy();
+  });
+
+  test('one whose body comes after it is answered', async () => {
+    const client = await late('POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\nab');
+    client.write('cd');
+    expect(await answerOf(client)).toMatch(/^HTTP\/1.1 200 /);
+    client.destroy();
+  });
+
+  test.each([
+    ['the first', ''],
+    ['the one after another', 'GET / HTTP/1.1\r\nhost: localhost\r\n\r\n'],
+  ])('one whose head did not come is refused: %s', async (_which, before) => {
+    const client = await late(before === '' ? 'GET / HTTP/1.1\r\n' : before);
+    if (before !== '') {
+      expect(await answerOf(client)).toMatch(/^HTTP\/1.1 200 /);
+      client.write('GET / HTTP/1.1\r\n');
+    }
+    expect(await answerOf(client)).toMatch(/^HTTP\/1.1 408 /);
+    await once(client, 'close');
+  });
 });
 
 async function resetting(times: number) {

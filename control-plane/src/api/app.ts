@@ -95,6 +95,8 @@ function createApp(frame: ApiFrame & Door, connections: Connections) {
         answerError(refused, request, reply);
       }
     },
+    // The listener answers them.
+    clientErrorHandler: () => undefined,
     serverFactory: (handler) => createListener({ handler, connections, tls: frame.tls }),
   }) as unknown as FastifyInstance;
   return app.withTypeProvider<ZodTypeProvider>();

@@ -44,7 +44,9 @@ export async function judgedChange<Done, Refused extends string>(
     await assertWanted();
     const { kind: _, parts, ...reviewed } = await judging.review(job, by);
     if (reviewed.beside !== fleet.active.revision) continue;
-    const ready = isInForce(fleet, reviewed) ? { policy: fleet.active.policy } : await readied(fleet, parts, hosts?.());
+    const ready = isInForce(fleet, reviewed)
+      ? await inForceFor(fleet, hosts?.())
+      : await readied(fleet, parts, hosts?.());
     if (by.gone.aborted) throw new ApiError('busy', 'whoever asked is gone; nothing was changed');
     const published = await publish({ ...reviewed, ...ready });
     if (published.ok || published.error !== 'overtaken') return published as Result<Done, Exclude<Refused, Overtaken>>;
@@ -56,9 +58,15 @@ export async function judgedChange<Done, Refused extends string>(
   );
 }
 
-/** The files of the active policy again: there is nothing to compile. One that this version cannot read is not what is in force. */
+/** The files of the active policy again. One that this version cannot read is not what is in force. */
 function isInForce({ active }: ChangeParts['fleet'], { isActive }: Pick<Reviewed, 'isActive'>): boolean {
   return isActive && active.problem === undefined;
+}
+
+/** For all there is nothing to compile; some hosts that try it first are served by a compiler of their own. */
+async function inForceFor(fleet: ChangeParts['fleet'], hosts: readonly string[] | undefined) {
+  const { policy } = fleet.active;
+  return hosts === undefined ? { policy } : { policy, prepared: await fleet.prepare(policy, hosts) };
 }
 
 async function readied(fleet: ChangeParts['fleet'], parts: Reviewed['parts'], hosts: readonly string[] | undefined) {

@@ -6,6 +6,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { namedContexts } from '#control-plane/rpc/agent-listener.ts';
+import { answerClientErrors } from './client-errors.ts';
 import type { Connections } from './connections.ts';
 
 export const listenerLimits = {
@@ -31,15 +32,16 @@ export interface ListenerParts {
   /** Absent: plain HTTP. */
   readonly tls: Pick<Pki, 'serverTls' | 'serverTlsNamed'> | undefined;
   readonly keepAliveMs?: number;
+  readonly headersMs?: number;
 }
 
-export function createListener({ handler: unbounded, connections, tls, keepAliveMs }: ListenerParts): Server {
+export function createListener({ handler: unbounded, connections, tls, ...times }: ListenerParts): Server {
   const handler = boundPipelines(unbounded);
   const options: ServerOptions = {
     maxHeaderSize: listenerLimits.headerBytes,
-    headersTimeout: listenerLimits.headersMs,
+    headersTimeout: times.headersMs ?? listenerLimits.headersMs,
     requestTimeout: listenerLimits.requestMs,
-    keepAliveTimeout: keepAliveMs ?? listenerLimits.keepAliveMs,
+    keepAliveTimeout: times.keepAliveMs ?? listenerLimits.keepAliveMs,
     connectionsCheckingInterval: listenerLimits.lookMs,
     insecureHTTPParser: false,
     requireHostHeader: true,
@@ -64,6 +66,7 @@ export function createListener({ handler: unbounded, connections, tls, keepAlive
   server.on('timeout', endIfSilent);
   // Node would invite the body of whoever asks; the handler does once it knows who that is.
   server.on('checkContinue', handler);
+  answerClientErrors(server, listenerLimits.requestMs);
   connections.watch(server);
   return server;
 }

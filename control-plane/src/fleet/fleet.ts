@@ -1468,7 +1468,9 @@ export class Fleet implements AgentBackend {
       const verdict = await watchCanary({ canary, sessions: this.sessions, isEnrolled, signal });
       if (verdict === undefined) return;
       try {
-        const prepared = verdict.kind === 'failed' ? undefined : await this.prepare(canary.policy);
+        // The very policy that is in force is compiled for everybody.
+        const isCompiled = verdict.kind === 'failed' || canary.policy === this.#active.policy;
+        const prepared = isCompiled ? undefined : await this.prepare(canary.policy);
         await this.#changes.run(() => this.#concludeCanary(canary, { verdict, actor, prepared }));
       } catch (cause) {
         if (this.#isStopped) return;
