@@ -96,7 +96,12 @@ async function newCa({ data }: { readonly data: string }): Promise<void> {
   if (made !== undefined)
     process.stdout.write(
       [
-        `CA fingerprint ${made}. Start the control plane; no host trusts this CA yet, and each keeps what it has.`,
+        ...(made.keptKey === undefined
+          ? []
+          : [
+              `A key without its certificate lay there, and is kept: ${made.keptKey}. With its ca.pem, from a backup, it is the CA that hosts trust.`,
+            ]),
+        `CA fingerprint ${made.fingerprint}. Start the control plane; no host trusts this CA yet, and each keeps what it has.`,
         'Enrol each anew: segwall tokens create --renews NAME, and on the host segwall-agent enroll --renew-identity.',
         '',
       ].join('\n'),

@@ -99,6 +99,8 @@ async function enrol(machine: Machine, role: string, by: 'token-file' | 'credent
   await writeFile(join(machine.tree, 'etc/credstore/segwall-join-token'), token, { mode: 0o600 });
   // It starts the agent once the host is enrolled.
   await machine.must(['systemctl', 'start', 'segwall-agent-enroll']);
+  // The token may be good for other hosts, and is needed here no more.
+  await machine.must(['test', '!', '-e', '/etc/credstore/segwall-join-token']);
 }
 
 interface Listed {

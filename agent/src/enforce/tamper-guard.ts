@@ -29,7 +29,7 @@ export interface TableGuard {
   close(): void;
 }
 
-/** Repairs may take a fifth of the time at most, and none waits so long that a change would stand for a second. */
+/** Repairs may take a fifth of the time at most, and none waits longer than paceMostMs for the one before it. */
 const paceFactor = 4;
 const paceLeastMs = 100;
 const paceMostMs = 400;

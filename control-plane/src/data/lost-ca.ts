@@ -1,7 +1,7 @@
 // A data directory whose CA is gone while its store knows hosts that trust it. A new one made in silence would be one that no host trusts,
 // seen only by all of them being away: the start is refused, and another CA is made where an operator says so.
 
-import { mkdir } from 'node:fs/promises';
+import { link, mkdir, unlink } from 'node:fs/promises';
 import { authorityFiles, makeAuthority } from '#control-plane/pki/authority.ts';
 import { readFileIfThere } from '#control-plane/pki/secret-file.ts';
 import type { Store } from '#control-plane/store/store.ts';
@@ -26,14 +26,19 @@ export async function assertCaIsThere(given: {
   );
 }
 
-/** Its fingerprint. */
+export interface LostCaMade {
+  readonly fingerprint: string;
+  /** Where a key that lay there without its certificate is now: it may be the only copy of one that a certificate elsewhere belongs to. */
+  readonly keptKey?: string;
+}
+
 export async function makeLostCa({
   data,
   now,
 }: {
   readonly data: string;
   readonly now: Millis;
-}): Promise<Result<string>> {
+}): Promise<Result<LostCaMade>> {
   const directory = openDataDirectory(data);
   if (!directory.ok) return directory;
   try {
@@ -41,10 +46,21 @@ export async function makeLostCa({
     if ((await readFileIfThere(files.certificate)) !== undefined)
       return err(`${files.certificate} is there; where it is to be replaced: segwall ca rotate`);
     await mkdir(directory.value.pkiPath, { recursive: true, mode: 0o700 });
-    const made = await makeAuthority(files, now);
+    const keptKey = await setAside(files.key, now);
+    const { fingerprint } = await makeAuthority(files, now);
     await giveAway(data);
-    return ok(made.fingerprint);
+    return ok({ fingerprint, ...(keptKey === undefined ? {} : { keptKey }) });
   } finally {
     directory.value.release();
   }
+}
+
+/** Its new path; undefined where there is no such file. What was set aside at the same instant stays, too. */
+async function setAside(path: string, now: Millis): Promise<string | undefined> {
+  if ((await readFileIfThere(path)) === undefined) return undefined;
+  const aside = `${path}.kept-${new Date(now).toISOString()}`;
+  // A link is refused where the name is taken, a rename would overwrite.
+  await link(path, aside);
+  await unlink(path);
+  return aside;
 }
