@@ -41,11 +41,13 @@ beforeAll(async () => {
   await ends.peer.open({ id: 'in', address: addresses.h1, port: ports.in });
   await ends.peer.open({ id: 'revoked', address: addresses.h1, port: ports.revoked });
   await ends.h1.open({ id: 'out', address: addresses.peer, port: ports.out });
+  await ends.peer.open({ id: 'half in', address: addresses.h1, port: ports.in });
+  await ends.h1.open({ id: 'half out', address: addresses.peer, port: ports.out });
   for (const end of ['h1', 'peer'] as const)
     await waitFor(
       async () => {
         const heard = await ends[end].heard();
-        return ['in', 'out', 'revoked'].every((id) => id in heard);
+        return ['in', 'out', 'revoked', 'half in', 'half out'].every((id) => id in heard);
       },
       { what: `${end} knows each` },
     );
@@ -96,6 +98,24 @@ test.each([
     expect(await agent.streams()).toBe(streams);
   },
 );
+
+test('a half-closed connection goes on: its end is taken for what it is, and answered when its entry was lost again', async () => {
+  await agent.apply(policy(3, 'enforce', granted));
+  for (const [id, first, second] of [
+    ['half in', 'peer', 'h1'],
+    ['half out', 'h1', 'peer'],
+  ] as const) {
+    await flush();
+    await ends[first].end(id);
+    await waitFor(async () => (await ends[second].endings())[id] === 'ended', {
+      what: `${second} is told the end of ${id}`,
+      timeoutMs: 60_000,
+    });
+    await flush();
+    await hears(id, second);
+    expect((await ends[first].endings())[id]).toBeUndefined();
+  }
+});
 
 test('observed, an entry that begins at the server is put right, so that a later denial finds it', async () => {
   await agent.apply(policy(4, 'observe', []));

@@ -16,6 +16,7 @@ interface Flow {
 const reached = new Map<string, number>();
 const silent = new Map<string, Socket>();
 const heard = new Map<string, number>();
+const endings = new Map<string, string>();
 const flows = new Map<string, Flow>();
 /** Longer than any process here is kept waiting by a busy machine. */
 const settleMostMs = 5000;
@@ -28,7 +29,8 @@ async function answer(request: TrafficRequest): Promise<unknown> {
   switch (request.op) {
     case 'listen': {
       const open = request.transport === 'tcp' ? listenTcp : listenUdp;
-      await Promise.all([open('0.0.0.0', request.port), open('::', request.port)]);
+      const { addresses = ['0.0.0.0', '::'], port } = request;
+      await Promise.all(addresses.map((address) => open(address, port)));
       return {};
     }
     case 'start':
@@ -47,6 +49,14 @@ async function answer(request: TrafficRequest): Promise<unknown> {
     case 'say':
       silent.get(request.id)?.write('x');
       return {};
+    case 'end':
+      silent.get(request.id)?.end();
+      return {};
+    case 'reset':
+      for (const socket of silent.values()) socket.resetAndDestroy();
+      return {};
+    case 'endings':
+      return Object.fromEntries(endings);
     case 'heard':
       return Object.fromEntries(heard);
   }
@@ -56,10 +66,12 @@ function keep(id: string, socket: Socket): void {
   silent.set(id, socket);
   heard.set(id, heard.get(id) ?? 0);
   socket.on('data', (bytes) => heard.set(id, (heard.get(id) ?? 0) + bytes.length));
+  socket.on('end', () => endings.set(id, 'ended'));
+  socket.on('error', (error: NodeJS.ErrnoException) => endings.set(id, error.code ?? error.message));
 }
 
 function connect(host: string, port: number): Socket {
-  const socket = createConnection({ host, port, noDelay: true, autoSelectFamily: false });
+  const socket = createConnection({ host, port, noDelay: true, autoSelectFamily: false, allowHalfOpen: true });
   socket.on('error', () => socket.destroy());
   return socket;
 }
@@ -67,8 +79,9 @@ function connect(host: string, port: number): Socket {
 /** A connection begins with a line: "echo", or the id under which it is kept silent. */
 function listenTcp(host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
-    const server = createServer({ noDelay: true }, (socket) => {
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       add(reached, `tcp/${port}`);
+      socket.on('end', () => [...silent.values()].includes(socket) || socket.end());
       socket.on('error', () => socket.destroy());
       socket.once('data', (first) => {
         const [name = ''] = first.toString().split('\n');
@@ -84,7 +97,7 @@ function listenTcp(host: string, port: number): Promise<void> {
       });
     });
     server.on('error', reject);
-    server.listen({ host, port, ipv6Only: true, backlog: 1024 }, resolve);
+    server.listen({ host, port, ipv6Only: host.includes(':'), backlog: 1024 }, resolve);
   });
 }
 

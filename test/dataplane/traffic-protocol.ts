@@ -23,7 +23,13 @@ export interface FlowCount {
 }
 
 export type TrafficRequest =
-  | { readonly op: 'listen'; readonly transport: 'tcp' | 'udp'; readonly port: number }
+  /** At every address, where none is given. */
+  | {
+      readonly op: 'listen';
+      readonly transport: 'tcp' | 'udp';
+      readonly port: number;
+      readonly addresses?: readonly string[];
+    }
   | { readonly op: 'start'; readonly flow: FlowRequest }
   /** Sends no more, and waits a little for answers that are on their way. */
   | { readonly op: 'finish' }
@@ -32,5 +38,11 @@ export type TrafficRequest =
   /** A connection on which nobody says anything unasked; it is known by its id at both ends. */
   | { readonly op: 'open'; readonly id: string; readonly address: string; readonly port: number }
   | { readonly op: 'say'; readonly id: string }
+  /** Half-closes it: says that nothing more will be said. */
+  | { readonly op: 'end'; readonly id: string }
+  /** Drops all of them at once, and no kernel keeps anything of them here. */
+  | { readonly op: 'reset' }
+  /** Which open connections the other end has half-closed ("ended"), and which the kernel gave up, by the name of its error. */
+  | { readonly op: 'endings' }
   /** How often the other end of each open connection has been heard. */
   | { readonly op: 'heard' };

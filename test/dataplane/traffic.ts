@@ -1,18 +1,24 @@
 // The test's side of the traffic process of one host.
 
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { LabHost } from '#test/support/lab.ts';
 import type { FlowCount, FlowRequest, TrafficRequest } from './traffic-protocol.ts';
 
 export interface Traffic {
-  listen(transport: 'tcp' | 'udp', port: number): Promise<void>;
+  listen(transport: 'tcp' | 'udp', port: number, addresses?: readonly string[]): Promise<void>;
   start(flow: FlowRequest): Promise<void>;
   finish(): Promise<Readonly<Record<string, FlowCount>>>;
   reached(): Promise<Readonly<Record<string, number>>>;
   open(connection: { readonly id: string; readonly address: string; readonly port: number }): Promise<void>;
   say(id: string): Promise<void>;
+  end(id: string): Promise<void>;
   heard(): Promise<Readonly<Record<string, number>>>;
+  endings(): Promise<Readonly<Record<string, string>>>;
+  reset(): Promise<void>;
+  /** Returns once it is gone. */
+  kill(): Promise<void>;
   stop(): void;
 }
 
@@ -43,13 +49,22 @@ export function startTraffic(host: LabHost): Traffic {
     return turn;
   };
   return {
-    listen: async (transport, port) => void (await ask({ op: 'listen', transport, port })),
+    listen: async (transport, port, addresses) =>
+      void (await ask({ op: 'listen', transport, port, ...(addresses === undefined ? {} : { addresses }) })),
     start: async (flow) => void (await ask({ op: 'start', flow })),
     finish: () => ask({ op: 'finish' }),
     reached: () => ask({ op: 'reached' }),
     open: async (connection) => void (await ask({ op: 'open', ...connection })),
     say: async (id) => void (await ask({ op: 'say', id })),
+    end: async (id) => void (await ask({ op: 'end', id })),
+    reset: async () => void (await ask({ op: 'reset' })),
     heard: () => ask({ op: 'heard' }),
+    endings: () => ask({ op: 'endings' }),
+    kill: async () => {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
     stop: () => void child.kill('SIGKILL'),
   };
 }

@@ -23,7 +23,7 @@ import type { DenyAction, Direction } from '#model/verdict.ts';
 import { classChains, countEndings, soleDecision } from './class-chain.ts';
 import { type DhcpServerPort, type DhcpWays, denialChains, dhcpServerChain, dhcpServerPorts } from './denial-chains.ts';
 import { deniedSets, unrecordedCounter } from './denied-sets.ts';
-import { type GuestNetworks, hookChains, tagParts } from './hook-chains.ts';
+import { type GuestNetworks, hookChains, midWords, tagParts } from './hook-chains.ts';
 import { chooseLayouts, mostWalksDefault, tagText } from './map-values.ts';
 import { ownerChain } from './owner-chain.ts';
 import { Capacities, type ClassTarget, peerMapsOf } from './peer-maps.ts';
@@ -306,10 +306,12 @@ function assemble(parts: {
   const containers = new Set(
     parts.workloads.flatMap(({ workload }) => (workload.kind === 'container' ? [workload.workload] : [])),
   );
+  // Whose client it was is not known of it: it is neither counted as a connection that it may be no packet of, nor answered.
+  const silent = denies ? [`${midWords} goto mid`] : [];
   for (const [number, decision] of [...decisions].sort(([a], [b]) => a - b)) {
     const lines = containers.has(decision.workload)
-      ? containerDecisionLines(marks, number, decision)
-      : decisionLines(marks, number, decision, parts.serving);
+      ? containerDecisionLines({ marks, number, decision, silent })
+      : decisionLines({ marks, number, decision, serving: parts.serving, silent });
     chains.set(`r_${number}`, { lines });
   }
   const numbered = [...parts.classNumbers]
@@ -377,12 +379,15 @@ function assemble(parts: {
 }
 
 /** A decision's own chain: it stamps or denies, counts, and ends. Named counters outlive a refill, inline ones would not. */
-function decisionLines(
-  marks: MarkLayout,
-  number: number,
-  { workload, action, direction, end }: Decision,
-  serving: ReadonlySet<string>,
-): readonly string[] {
+function decisionLines(given: {
+  readonly marks: MarkLayout;
+  readonly number: number;
+  readonly decision: Decision;
+  readonly serving: ReadonlySet<string>;
+  readonly silent: readonly string[];
+}): readonly string[] {
+  const { marks, number, serving } = given;
+  const { workload, action, direction, end } = given.decision;
   const side = direction === 'inbound' ? 'in' : 'out';
   // DHCP is essential in every layer, but only its ports tell it: it is looked at where it would not simply pass. From whom this host is cut off,
   // or is itself to be kept, it gives or takes no lease: a quarantined host may ask for its own.
@@ -392,7 +397,9 @@ function decisionLines(
   // A packet without a connection cannot be stamped, and its line ends at that: it is let pass as what it is, a packet.
   const pass = `counter name n_${number} accept`;
   if (action === 'accept') return [...essential, `${stampWords(marks, number)} ${pass}`, pass];
-  return [...essential, ...denialLines(marks, number, { action, side })];
+  // What the host itself sends in the midst was dropped before anything judged it.
+  const silent = direction === 'inbound' ? given.silent : [];
+  return [...essential, ...silent, ...denialLines(marks, number, { action, side })];
 }
 
 function denialLines(
@@ -410,9 +417,16 @@ function denialLines(
  * hook with both interfaces, it leaves its name, the server's over the client's, and the hook's last line stamps; at the host's own
  * hooks the mark is the host's.
  */
-function containerDecisionLines(marks: MarkLayout, number: number, { action, direction }: Decision): readonly string[] {
+function containerDecisionLines(given: {
+  readonly marks: MarkLayout;
+  readonly number: number;
+  readonly decision: Decision;
+  readonly silent: readonly string[];
+}): readonly string[] {
+  const { marks, number } = given;
+  const { action, direction } = given.decision;
   const side = direction === 'inbound' ? 'in' : 'out';
-  if (action !== 'accept') return denialLines(marks, number, { action, side });
+  if (action !== 'accept') return [...given.silent, ...denialLines(marks, number, { action, side })];
   return [`counter name n_${number}`, `iif != 0 oif != 0 ${nameWords(marks, number)}`];
 }
 

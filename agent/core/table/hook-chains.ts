@@ -88,6 +88,14 @@ const opposite: Readonly<Record<Direction, Direction>> = { inbound: 'outbound', 
 const directions = ['inbound', 'outbound'] as const;
 
 const notSyn = 'tcp flags & (fin|syn|rst|ack) != syn';
+/** TCP that the kernel takes up in its midst: its connection has no entry. */
+export const midWords = `ct state new ${notSyn}`;
+/**
+ * Of such a packet a connected socket may be the end (0), so that only who reads sockets knows whose client it is. Where there is none, or
+ * one that listens at every address (1, Linux 6.18), the host's own answer is a reset: the packet is judged by what it addresses and, let in,
+ * opens nothing. What listens at one address reads 0 as well, and is silent.
+ */
+const midInLines = ['socket wildcard 0 goto mid'];
 /** What talks of the link stays on it: neighbour discovery with a hop limit that no router has lowered (RFC 4861), MLD with one that none lets past (RFC 2710). */
 const neighbourDiscovery = [
   'ip6 hoplimit 255 icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert } icmpv6 code 0 accept',
@@ -99,6 +107,9 @@ const neighbourDiscovery = [
  * would reach a container's published port as if over loopback; what it sends to the host itself is loopback, whatever the interface.
  */
 const sentOverLoopback = ['oif "lo" ct status ! dnat accept', 'ct status dnat fib daddr type local accept'];
+
+/** An end of a connection without an entry takes nothing up: it is invalid, and counted with what tells that entries are lost. */
+const endOfLost = 'tcp flags & (fin|syn|rst) == fin goto mid';
 
 /** What this host tells the ends of connections that it forwards for others and nobody judges: without it, large packets vanish. */
 const errorsOfForwarded = (marks: MarkLayout) => [
@@ -154,7 +165,7 @@ export function hookChains(request: HookRequest): HookParts {
   const hasContainers = containers.length > 0;
   for (const direction of directions) {
     const side = short[direction];
-    const strict = isStrict ? [`${notSyn} goto mid`] : [];
+    const strict = isStrict ? [`${notSyn} ${direction === 'inbound' ? 'jump mid_in' : 'goto mid'}`] : [];
     chains.set(`new_${side}`, {
       lines: [
         ...strict,
@@ -178,7 +189,9 @@ export function hookChains(request: HookRequest): HookParts {
       chains.set(stray, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
     const judged = cutOff.kind === 'some' ? [...neighbourDiscovery, `goto ${stray}`] : ['goto odd'];
     chains.set(`odd_${side}`, {
-      lines: isStrict ? [...neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : judged,
+      lines: isStrict
+        ? [...neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, endOfLost, 'goto odd']
+        : judged,
     });
   }
   if (hasUnits)
@@ -187,6 +200,7 @@ export function hookChains(request: HookRequest): HookParts {
   if (hasContainers)
     chains.set('forwarded', { lines: [...containerEndLines('outbound'), ...containerEndLines('inbound'), 'accept'] });
   chains.set('mid', { lines: ['counter name n_mid drop'] });
+  if (isStrict) chains.set('mid_in', { lines: midInLines });
   chains.set('odd', {
     lines: isStrict ? [...neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });

@@ -7,6 +7,10 @@ const features: readonly { readonly pattern: RegExp; readonly name: string }[] =
     pattern: /socket cgroupv2|cgroupsv2/,
     name: 'matching sockets by cgroup v2 (Linux 5.13, CONFIG_NFT_SOCKET, nft 0.9.9): needed for units',
   },
+  {
+    pattern: /socket wildcard/,
+    name: 'looking for a packet’s socket (Linux 5.10, CONFIG_NFT_SOCKET): needed to reset connections that are no more',
+  },
   { pattern: /\breject\b/, name: 'reject (CONFIG_NFT_REJECT_INET)' },
   {
     pattern: /flags [^;]*dynamic|update @/,
