@@ -33,6 +33,7 @@ import { findCgroupRoot, parseOwnService } from '#agent/host/cgroup-tree.ts';
 import { createContainerDiscovery, isPeersAddress } from '#agent/host/container-discovery.ts';
 import { createHostWatch } from '#agent/host/host-watch.ts';
 import { ownConnectionsTo } from '#agent/host/own-connections.ts';
+import { createSharedInterfaces } from '#agent/host/shared-interfaces.ts';
 import { createUnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { warnOfBridges } from '#agent/host/unjudged-bridges.ts';
 import { controlPlaneText, parseControlPlaneAddress } from '#agent/link/control-plane-address.ts';
@@ -249,6 +250,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   });
   const parts: AgentParts = {
     guests: () => guests,
+    shared: createSharedInterfaces(),
     ...{
       identity,
       enforcement,

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type SharedInterface, sharedInterfaceText } from '#agent/host/shared-interfaces.ts';
 import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import { fleetUnderTest, shopPolicy } from '#test/server/fleet-under-test.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
@@ -16,12 +17,14 @@ const directory = mkdtempSync(join(tmpdir(), 'segwall-elsewhere-'));
 const children: ChildProcess[] = [];
 let lab: Lab;
 let host: LabHost;
+let nothing: LabHost;
 
 beforeAll(async () => {
   lab = await createLab({ name: 'elsewhere' });
   host = await lab.addHost({ name: 'h1', ipv4: '10.84.0.1' });
   const places = new Map<string, LabHost>([['host', host]]);
   for (const name of ['veth', 'macvlan', 'nothing']) places.set(name, await lab.addHost({ name }));
+  nothing = places.get('nothing') as LabHost;
   const inside = (name: string) => places.get(name)?.namespace ?? '';
   const batches: readonly (readonly [at: LabHost | undefined, lines: readonly string[]])[] = [
     [
@@ -82,6 +85,28 @@ test('by the networks of their processes, wherever below the unit these are', as
     { unit: 'quadlet.service', judged: 'as-host' },
     { unit: 'systemd-nspawn@box.service', judged: 'as-host' },
   ]);
+});
+
+test('a macvlan on an interface of the host that another namespace has is told, with whom it is', async () => {
+  const script = fileURLToPath(new URL('shared-interfaces.ts', import.meta.url));
+  const look = async () => {
+    const { stdout, stderr } = await host.exec([process.execPath, script]);
+    if (stdout === '') throw new Error(stderr);
+    return JSON.parse(stdout) as readonly SharedInterface[];
+  };
+  const [shared, ...more] = await look();
+  expect({ shared, more }).toEqual({
+    shared: { interface: 'd0', kind: 'macvlan', process: children[4]?.pid },
+    more: [],
+  });
+  expect(sharedInterfaceText(shared as SharedInterface)).toContain('interface d0 is used beside this host');
+  // Made in the other namespace at once, as a container engine does: no link ever led from here to there.
+  const made = await host.exec([
+    'ip',
+    ...`link add m1 link d1 netns ${nothing.namespace} type macvlan mode bridge`.split(' '),
+  ]);
+  expect(made.exitCode, made.stderr).toBe(0);
+  expect(await look()).toEqual([shared, { interface: 'd1', kind: 'macvlan', process: children[5]?.pid }]);
 });
 
 test('the text says what becomes of it, and what to do', () => {

@@ -98,10 +98,10 @@ export function parseIpv6Routes(text: string): readonly HostRoute[] {
     const gateway = BigInt(`0x${via}`);
     const network = BigInt(`0x${destination}`);
     const isAdvertised = (Number.parseInt(fields[8] ?? '', 16) & advertisedFlag) !== 0;
-    const onLink = {
+    const onLink: HostRoute = {
       ...{ family: 'ipv6', network, bits: Number.parseInt(prefix, 16), device },
       ...(isAdvertised ? { learned: 'advertised' } : {}),
-    } as const;
+    };
     return [gateway === 0n ? onLink : { ...onLink, gateway: addressFromValue('ipv6', gateway) }];
   });
 }

@@ -163,6 +163,12 @@ export const hostProblemCatalogue = {
     meaning: 'The kernel follows router advertisements that guests of this host send: a guest can add routes to it.',
     remedy: 'Set net.ipv6.conf.INTERFACE.accept_ra to 0 there.',
   },
+  'unjudged-devices': {
+    told: 'agents',
+    meaning:
+      'A guest has a device of its own on an interface of this host (macvlan, ipvlan, macvtap): its packets pass none of this host’s hooks, and it is not judged here.',
+    remedy: 'Give such guests a veth or a bridge of this host, or agents of their own.',
+  },
   'unjudged-units': {
     told: 'agents',
     meaning: 'A unit uses a network of its own: it is judged as its host, or not at all, never as that unit.',

@@ -39,6 +39,8 @@ export interface HostCondition {
   readonly claimedAddresses: readonly string[];
   /** Units whose processes use a network of their own, in words. */
   readonly unjudgedUnits: readonly string[];
+  /** Interfaces that guests use beside this host, in words. */
+  readonly sharedInterfaces: readonly string[];
   /** Bridges that have guests and lead outside. */
   readonly outwardBridges: readonly string[];
   /** Links of which it is not certain that only guests are behind them. */
@@ -109,6 +111,7 @@ function foreignProblems({
   outwardBridges,
   doubtfulLinks,
   taughtLinks,
+  sharedInterfaces,
 }: HostCondition): readonly HostProblem[] {
   const markText = (finding: ForeignFinding) => `${findingText(finding)}${stamps === 'withheld' ? withheldText : ''}`;
   const weakening = foreign.filter(({ effect }) => effect === 'weakens');
@@ -140,6 +143,7 @@ function foreignProblems({
         text: `this host takes router advertisements from guests on ${link}: a guest can have it send what is for others to itself`,
       }),
     ),
+    ...sharedInterfaces.map((text): HostProblem => ({ code: 'unjudged-devices', text })),
     ...unjudgedUnits.map((text): HostProblem => ({ code: 'unjudged-units', text })),
     ...claimedAddresses.map((text): HostProblem => ({ code: 'container-addresses', text })),
     ...unjudgedBridges.map(

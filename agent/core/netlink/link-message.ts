@@ -8,15 +8,18 @@ import { attribute, dumpFlags, joined } from './request.ts';
 
 const messages = { newLink: 16, getLink: 18, newNeighbour: 28, getNeighbour: 30, newNsid: 88, getNsid: 90 } as const;
 const flagRequest = 1;
+const flagAck = 4;
 const linkBytes = 16;
 const neighbourBytes = 12;
 const namespaceBytes = 4;
 const families = { ipv4: 2, bridge: 7, ipv6: 10 } as const;
 const attributes = {
-  link: { name: 3, master: 10, info: 18, namespace: 37 },
+  link: { name: 3, over: 5, master: 10, info: 18, namespace: 37, targetNamespace: 46 },
   kind: 1,
   neighbour: { destination: 1, hardware: 2, vlan: 5, master: 9 },
   nsid: { id: 1, pid: 2 },
+  /** NETNSA_NSID_NOT_ASSIGNED: whichever is free. */
+  anyNumber: -1,
 } as const;
 /** NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT: the kernel would send there. */
 const usable = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
@@ -28,8 +31,10 @@ export interface Link {
   readonly kind: string;
   /** The bridge or other device that it is a port of. */
   readonly master?: number;
-  /** Present where its other end is in another network namespace; the kernel's number for that one. */
+  /** Present where its other end, or what it stands on, is in another network namespace; the kernel's number for that one. */
   readonly namespace?: number;
+  /** The link that it stands on (macvlan, VLAN) or that is its other end. */
+  readonly over?: number;
 }
 
 /** By whom an address was answered for, or, without one, behind which port of a bridge a hardware address was heard. */
@@ -99,15 +104,30 @@ export function renderPortQuestion(given: {
   );
 }
 
+/** The links of another network namespace, by the number that this one has for it. Needs CAP_NET_ADMIN there. */
+export function renderLinkDumpElsewhere(namespace: number): Uint8Array {
+  const target = attribute(attributes.link.targetNamespace, int32(namespace));
+  return request(messages.getLink, dumpFlags, joined([new Uint8Array(linkBytes), target]));
+}
+
 /** Which number the kernel has for the network namespace of a process. */
 export function renderNamespaceQuestion(pid: number): Uint8Array {
-  const value = new Uint8Array(4);
-  new DataView(value.buffer).setUint32(0, pid, true);
-  return request(
-    messages.getNsid,
-    flagRequest,
-    joined([new Uint8Array(namespaceBytes), attribute(attributes.nsid.pid, value)]),
-  );
+  const head = new Uint8Array(namespaceBytes);
+  return request(messages.getNsid, flagRequest, joined([head, attribute(attributes.nsid.pid, int32(pid))]));
+}
+
+/** Has the kernel give the network namespace of a process a number here, as it does by itself for one that a listed link leads into. */
+export function renderNamespaceNumbering(pid: number): Uint8Array {
+  const { id, pid: process } = attributes.nsid;
+  const head = new Uint8Array(namespaceBytes);
+  const body = [head, attribute(id, int32(attributes.anyNumber)), attribute(process, int32(pid))];
+  return request(messages.newNsid, flagRequest | flagAck, joined(body));
+}
+
+function int32(value: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setInt32(0, value, true);
+  return bytes;
 }
 
 function request(type: number, flags: number, body: Uint8Array): Uint8Array {
@@ -155,9 +175,11 @@ function linkAt(view: DataView, from: number, to: number): readonly Link[] {
   let [name, kind] = ['', ''];
   let master: number | undefined;
   let namespace: number | undefined;
+  let over: number | undefined;
   eachAttribute(view, from + linkBytes, to, (type, at, length) => {
     if (type === attributes.link.name) name = textAt(view, at, length);
     else if (type === attributes.link.master && length === 4) master = view.getUint32(at, true);
+    else if (type === attributes.link.over && length === 4) over = view.getUint32(at, true);
     else if (type === attributes.link.namespace && length === 4) namespace = view.getInt32(at, true);
     else if (type === attributes.link.info)
       eachAttribute(view, at, at + length, (inner, innerAt, innerLength) => {
@@ -174,6 +196,7 @@ function linkAt(view: DataView, from: number, to: number): readonly Link[] {
       kind,
       ...(master === undefined ? {} : { master }),
       ...(namespace === undefined ? {} : { namespace }),
+      ...(over === undefined ? {} : { over }),
     },
   ];
 }

@@ -7,6 +7,7 @@ import type { SeenGuests } from '#agent/host/addresses.ts';
 import { type ContainerDiscovery, refusedAddressText } from '#agent/host/container-discovery.ts';
 import type { HostWatch } from '#agent/host/host-watch.ts';
 import { readConntrackRoom, readFreeDisk } from '#agent/host/kernel-room.ts';
+import { type SharedInterface, sharedInterfaceText } from '#agent/host/shared-interfaces.ts';
 import type { UnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import type { Identity } from '#agent/link/identity.ts';
@@ -33,6 +34,7 @@ import { modesOf, quarantinesOf } from './status-view.ts';
 export interface AgentParts {
   readonly discovery: UnitDiscovery;
   readonly guests: () => SeenGuests;
+  readonly shared: () => readonly SharedInterface[];
   readonly identity: Identity;
   readonly enforcement: Enforcement;
   readonly intake: PolicyIntake;
@@ -165,6 +167,7 @@ function conditionOf({
   containers,
   discovery,
   guests,
+  shared,
   events,
   panic,
   schedules,
@@ -187,6 +190,7 @@ function conditionOf({
     outwardBridges: guests().outward,
     doubtfulLinks: guests().networks?.inDoubt ?? [],
     taughtLinks: guests().taught,
+    sharedInterfaces: shared().map(sharedInterfaceText),
     unjudgedUnits: discovery.elsewhere().map(unitElsewhereText),
     claimedAddresses: (containers.view()?.refused ?? []).map(refusedAddressText),
     policyProblem: problemOf({ intake, schedules }),
