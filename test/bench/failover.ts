@@ -53,11 +53,12 @@ class Failover {
 
   async #move(way: 'in order' | 'power cut', pair: Pair): Promise<number> {
     const [from, to] = await this.#holdersNow(pair);
+    const processes = await from.processes();
     const answered = this.#fleet.answeredBy(to.host, pair.shared);
     const beganAt = now();
-    if (way === 'in order') from.stop();
-    else await Promise.all([this.#fleet.cut(from.host), from.kill()]);
+    const gone = way === 'in order' ? from.stop() : Promise.all([this.#fleet.cut(from.host), from.kill(processes)]);
     const took = (await answered) - beganAt;
+    await gone;
     if (way === 'power cut') {
       await from.letGo();
       await this.#fleet.restore(from.host);
@@ -71,16 +72,17 @@ class Failover {
     await this.#turnTo(pair, from);
     const answered = this.#fleet.answeredBy(to, pair.anycast);
     const beganAt = now();
-    await this.#fleet.cut(from);
-    await this.#fleet.route(pair, to);
+    const gone = this.#fleet.cut(from);
+    this.#fleet.route(pair, to);
     const took = (await answered) - beganAt;
+    await gone;
     await this.#fleet.restore(from);
     return took;
   }
 
   async #turnTo(pair: Pair, holder: LabHost): Promise<void> {
     const answered = this.#fleet.answeredBy(holder, pair.anycast);
-    await this.#fleet.route(pair, holder);
+    this.#fleet.route(pair, holder);
     await answered;
   }
 

@@ -1,6 +1,7 @@
 // Two pairs of hosts that share an address each, in one network: one pair under policy with real agents and a control plane, its
 // address a virtual workload, and one without Segwall, to compare with. A client each that tries new connections without pause.
 
+import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { type Fleet, startFleet, writePolicy } from '#test/support/fleet.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
-import { type RunResult, run } from '#test/support/run-command.ts';
+import type { RunResult } from '#test/support/run-command.ts';
 import type { Answered } from './speaking-process.ts';
 
 export const servicePort = 443;
@@ -32,9 +33,9 @@ export interface FailoverFleet {
   readonly directory: string;
   /** When this host first answers at that address from now on, by the clock of `performance`'s machine: milliseconds. */
   answeredBy(host: LabHost, address: string): Promise<number>;
-  /** From now on the client's packets to `anycast` go to this holder. */
-  route(pair: Pair, holder: LabHost): Promise<void>;
-  /** The host's cable is pulled at the switch, so that it sees nothing of it, and its agent dies. */
+  /** From now on the client's packets to `anycast` go to this holder. Begins no process: what is measured is not how long that takes. */
+  route(pair: Pair, holder: LabHost): void;
+  /** The host's cable is pulled at the switch, so that it sees nothing of it, and its agent dies: both at once, by words to what runs. Returns once it is dead. */
   cut(host: LabHost): Promise<void>;
   /** Returns once its agent is connected again. */
   restore(host: LabHost): Promise<void>;
@@ -107,8 +108,15 @@ async function standUp(lab: Lab): Promise<FailoverFleet> {
       answers.emit('answered', JSON.parse(line) as Answered),
     );
   }
-  const plug = (host: LabHost, ...where: readonly string[]) =>
-    mustSucceed(run(['ip', '-n', `${lab.name}.net`, 'link', 'set', ports.get(host.name) ?? '', ...where]));
+  const hardware = new Map<string, string>();
+  const neighbours = new Map<string, (command: string) => void>();
+  for (const { client, holders } of [managed, plain]) {
+    neighbours.set(client.name, commands(client.spawn(['ip', '-batch', '-'])));
+    for (const host of holders)
+      hardware.set(host.name, await mustRun(host, "ip -o link show eth0 | sed 's/.*link.ether //; s/ .*//'"));
+  }
+  const network = commands(spawn('ip', ['-n', `${lab.name}.net`, '-batch', '-']));
+  const plug = (host: LabHost, where: string) => network(`link set ${ports.get(host.name)} ${where}`);
   return {
     pairs: [managed, plain],
     directory,
@@ -126,16 +134,16 @@ async function standUp(lab: Lab): Promise<FailoverFleet> {
         };
         answers.on('answered', look);
       }),
-    route: async ({ client, anycast }, holder) => {
-      const mac = await mustRun(holder, "ip -o link show eth0 | sed 's/.*link.ether //; s/ .*//'");
-      await mustRun(client, `ip neigh replace ${anycast} lladdr ${mac} dev eth0 nud permanent`);
-    },
+    route: ({ client, anycast }, holder) =>
+      neighbours.get(client.name)?.(
+        `neigh replace ${anycast} lladdr ${hardware.get(holder.name)} dev eth0 nud permanent`,
+      ),
     cut: async (host) => {
-      await plug(host, 'nomaster');
+      plug(host, 'nomaster');
       await fleet.agents.get(host.name)?.kill('SIGKILL');
     },
     restore: async (host) => {
-      await plug(host, 'master', 'br0');
+      plug(host, 'master br0');
       const agent = fleet.agents.get(host.name);
       if (agent === undefined) return;
       agent.start();
@@ -152,6 +160,17 @@ async function enrolAll(fleet: Fleet, { client, holders }: Pair): Promise<void> 
   await fleet.enrol(client, { app: 'shop', role: 'web' });
   for (const host of holders) await fleet.enrol(host, { app: 'shop', role: 'lb' });
   await fleet.connected(3);
+}
+
+/** Gives a running `ip -batch -` its commands, each of which it does as it reads it. It ends when one fails, and with it the measurement. */
+function commands(child: ChildProcess): (command: string) => void {
+  const { stdin } = child;
+  if (stdin === null) throw new Error('ip has no standard input');
+  child.stderr?.on('data', (bytes) => process.stderr.write(bytes));
+  return (command) => {
+    if (child.exitCode !== null) throw new Error(`ip ended before: ${command}`);
+    stdin.write(`${command}\n`);
+  };
 }
 
 /** Lines of what it writes. */

@@ -2,7 +2,7 @@
 // from who has it, so that each failover is one of the measured.
 
 import type { ChildProcess } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabHost } from '#test/support/lab.ts';
 import { run } from '#test/support/run-command.ts';
@@ -70,17 +70,20 @@ vrrp_instance shared {
     return stdout.includes(` ${this.#options.address}/32 `);
   }
 
-  /** Its processes die at once, without a word; the address stays where it is. */
-  async kill(): Promise<void> {
-    const child = this.#child;
+  /** Finding them takes a process each: before what is measured, not in it. */
+  async processes(): Promise<readonly number[]> {
     const { stdout } = await this.host.exec(['ip', 'netns', 'pids', this.host.namespace]);
-    const mine = await Promise.all(
-      stdout.split('\n').map(async (pid) => {
-        const name = await run(['cat', `/proc/${pid}/comm`]);
-        return name.stdout.startsWith('keepalived') ? Number(pid) : undefined;
-      }),
-    );
-    for (const pid of mine) if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    const pids = stdout.split('\n').filter((pid) => pid !== '');
+    const isMine = async (pid: string) =>
+      (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '')).startsWith('keepalived');
+    const mine = await Promise.all(pids.map(isMine));
+    return pids.filter((_, at) => mine[at]).map(Number);
+  }
+
+  /** Its processes die at once, without a word; the address stays where it is. */
+  async kill(processes: readonly number[]): Promise<void> {
+    const child = this.#child;
+    for (const pid of processes) process.kill(pid, 'SIGKILL');
     if (child !== undefined && child.exitCode === null && child.signalCode === null)
       await new Promise((resolve) => child.once('exit', resolve));
   }
