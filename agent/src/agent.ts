@@ -13,6 +13,7 @@
 //                    denied sets ─────────┘
 //   around the enforcer (enforcement.ts): table watch, table guard, names, units, others' tables; event log ─► policy sync
 //   cgroup tree, /proc ─► container discovery ─► host report
+//   policy sync ─► announced ─► reach, addresses of the control plane, policy sync: go there
 //   control plane's clock, own clocks ─► policy clock ─► schedule watch ─► enforcer: refresh
 //   panic flag ─► panic watch ─► enforcer: open; policy intake: resume
 //
@@ -36,11 +37,12 @@ import { ownConnectionsTo } from '#agent/host/own-connections.ts';
 import { createSharedInterfaces } from '#agent/host/shared-interfaces.ts';
 import { createUnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { warnOfBridges } from '#agent/host/unjudged-bridges.ts';
-import { controlPlaneText, parseControlPlaneAddress } from '#agent/link/control-plane-address.ts';
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { openIdentity } from '#agent/link/identity.ts';
 import { createSignOfLife } from '#agent/link/sign-of-life.ts';
 import { runNetlinkLoop } from '#agent/netlink/read-loop.ts';
+import { createFollower } from '#agent/policy/announced.ts';
+import { askControlPlane } from '#agent/policy/ask-control-plane.ts';
 import { readControlPlaneDenials } from '#agent/policy/control-plane-denials.ts';
 import { createPolicyIntake } from '#agent/policy/policy-intake.ts';
 import { createPolicySync, type PolicySync } from '#agent/policy/policy-sync.ts';
@@ -63,6 +65,7 @@ import { createSeenOpenings } from '#agent-core/host/seen-openings.ts';
 import type { Address } from '#model/address.ts';
 import { rulesAt } from '#model/rules-at.ts';
 import { millis } from '#model/time.ts';
+import { controlPlaneText, parseControlPlaneAddress } from '#wire/control-plane-address.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 
 export interface AgentOptions {
@@ -101,7 +104,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const owner = { uid: process.getuid?.() ?? 0 };
   const proxy = identity.proxy === undefined ? undefined : parseControlPlaneAddress(identity.proxy);
   const reach = await openControlPlaneReach({
-    controlPlanes: identity.addresses.all,
+    controlPlanes: identity.addresses.all(),
     current: () => identity.addresses.current(),
     ...(proxy?.ok === true && { proxy: proxy.value }),
     stateDirectory: state.path,
@@ -248,6 +251,19 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     failed: fail,
     log,
   });
+  const proof = await openRevisionProof(state.path);
+  const follower = createFollower({
+    identity,
+    async permit(all) {
+      await reach.follow(all);
+      await refresh.ask();
+    },
+    ask: (address, until) =>
+      askControlPlane({ identity, address, agentVersion, proof: proof.current(), signal: until }),
+    leave: () => sync.leave(),
+    signal: stop,
+    log,
+  });
   const parts: AgentParts = {
     guests: () => guests,
     shared: createSharedInterfaces(),
@@ -266,6 +282,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
       startedAt,
     },
     sync: () => sync,
+    follower,
     statePath: state.path,
   };
   const sync: PolicySync = createPolicySync({
@@ -291,7 +308,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     standing(next) {
       addressStanding = next;
     },
-    proof: await openRevisionProof(state.path),
+    announced: follower.told,
+    proof,
     signal: stop,
     log,
     onHeard: signOfLife.heard,
@@ -301,6 +319,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
         const controlPlane = controlPlaneText(identity.addresses.current());
         log.info({ controlPlane }, 'connected to the control plane');
         manager.status(`connected to ${controlPlane}`);
+        follower.connected();
         flows.nudge();
         // What it was found by now may be another address than the one that is essential.
         void lookUpAgain().catch(fail);
@@ -375,6 +394,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   }
   const running = [
     sync.done,
+    follower.done,
     ...flows.run(stop),
     identity.keepRenewed(stop),
     lost.run(stop),

@@ -43,6 +43,7 @@ import { caRoutes } from './api/ca.ts';
 import { Connections, connectionLimits, tlsConnectionLimits } from './api/connections.ts';
 import { containmentRoutes } from './api/containment.ts';
 import type { ApiContext } from './api/context.ts';
+import { controlPlaneRoutes } from './api/control-planes.ts';
 import { FailedCalls } from './api/failed-calls.ts';
 import { fleetRoutes } from './api/fleet.ts';
 import { flowRoutes } from './api/flows.ts';
@@ -247,6 +248,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       tokenRoutes(app, { ...context, enrol: () => ({ controlPlane: agents, caFingerprint: pki.caFingerprint }) });
       operatorRoutes(app, { ...context, operators, caFingerprint: () => pki.caFingerprint });
       caRoutes(app, { ...context, rotation });
+      controlPlaneRoutes(app, context);
       flowRoutes(app, context);
       auditRoutes(app, { ...context, checkpoints, pruner });
     });

@@ -60,6 +60,8 @@ export const bounds = {
   'Hello.takes_schedules': truth,
   'Hello.takes_proof': truth,
   'Hello.takes_next_ca': truth,
+  'Hello.takes_announcement': truth,
+  'Hello.asks_only': truth,
   'Hello.proof': {
     kind: 'bytes',
     most: limits.proofBytes,
@@ -99,6 +101,14 @@ export const bounds = {
   'Status.clock': time('compared with the server’s clock, and shown as how far it is off; believed in nothing'),
   'Status.warnings': list(limits.warnings, `a text of at most ${limits.reasonCharacters} characters`, 'refuse'),
   'Status.unjudged_units': list(limits.reportedUnits, name, 'refuse'),
+  'Status.following': message,
+  'Following.announcement': number(
+    mostCount,
+    'refuse',
+    'shown where it is the one announced here; the next is numbered above it, if it is no more than a day ahead of the server’s clock',
+  ),
+  'Following.state': choice,
+  'Following.problem': text(limits.reasonCharacters, 'refuse'),
   'Panic.since': time("shown as now where it is after the server's clock"),
   'Panic.reason': text(limits.reasonCharacters, 'refuse'),
 

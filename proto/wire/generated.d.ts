@@ -1106,8 +1106,11 @@ export namespace segwall {
             /** ControlPlaneMessage nextCa. */
             nextCa?: (segwall.v1.NextCa.$Properties|null);
 
+            /** ControlPlaneMessage announcement. */
+            announcement?: (segwall.v1.Announcement.$Properties|null);
+
             /** ControlPlaneMessage kind. */
-            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof"|"nextCa");
+            kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof"|"nextCa"|"announcement");
 
             /**
              * Encodes the specified ControlPlaneMessage message. Does not implicitly {@link segwall.v1.ControlPlaneMessage.verify|verify} messages.
@@ -1154,8 +1157,11 @@ export namespace segwall {
                 /** ControlPlaneMessage nextCa */
                 nextCa?: (segwall.v1.NextCa.$Properties|null);
 
+                /** ControlPlaneMessage announcement */
+                announcement?: (segwall.v1.Announcement.$Properties|null);
+
                 /** ControlPlaneMessage kind */
-                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof"|"nextCa");
+                kind?: ("snapshot"|"delta"|"heartbeat"|"eventsTaken"|"addressStanding"|"revisionProof"|"nextCa"|"announcement");
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1170,9 +1176,10 @@ export namespace segwall {
               addressStanding?: segwall.v1.AddressStanding.$Shape|null;
               revisionProof?: segwall.v1.RevisionProof.$Shape|null;
               nextCa?: segwall.v1.NextCa.$Shape|null;
+              announcement?: segwall.v1.Announcement.$Shape|null;
               $unknowns?: Uint8Array[];
             } & (
-              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null; revisionProof?: null; nextCa?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape; revisionProof?: null; nextCa?: null }|{ kind?: "revisionProof"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof: segwall.v1.RevisionProof.$Shape; nextCa?: null }|{ kind?: "nextCa"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa: segwall.v1.NextCa.$Shape })
+              ({ kind?: undefined; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null; announcement?: null }|{ kind?: "snapshot"; snapshot: segwall.v1.Snapshot.$Shape; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null; announcement?: null }|{ kind?: "delta"; snapshot?: null; delta: segwall.v1.Delta.$Shape; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null; announcement?: null }|{ kind?: "heartbeat"; snapshot?: null; delta?: null; heartbeat: segwall.v1.Heartbeat.$Shape; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null; announcement?: null }|{ kind?: "eventsTaken"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken: segwall.v1.EventsTaken.$Shape; addressStanding?: null; revisionProof?: null; nextCa?: null; announcement?: null }|{ kind?: "addressStanding"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding: segwall.v1.AddressStanding.$Shape; revisionProof?: null; nextCa?: null; announcement?: null }|{ kind?: "revisionProof"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof: segwall.v1.RevisionProof.$Shape; nextCa?: null; announcement?: null }|{ kind?: "nextCa"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa: segwall.v1.NextCa.$Shape; announcement?: null }|{ kind?: "announcement"; snapshot?: null; delta?: null; heartbeat?: null; eventsTaken?: null; addressStanding?: null; revisionProof?: null; nextCa?: null; announcement: segwall.v1.Announcement.$Shape })
             );
         }
 
@@ -1221,6 +1228,12 @@ export namespace segwall {
 
             /** Hello takesNextCa. */
             takesNextCa: boolean;
+
+            /** Hello takesAnnouncement. */
+            takesAnnouncement: boolean;
+
+            /** Hello asksOnly. */
+            asksOnly: boolean;
 
             /**
              * Encodes the specified Hello message. Does not implicitly {@link segwall.v1.Hello.verify|verify} messages.
@@ -1272,6 +1285,12 @@ export namespace segwall {
 
                 /** Hello takesNextCa */
                 takesNextCa?: (boolean|null);
+
+                /** Hello takesAnnouncement */
+                takesAnnouncement?: (boolean|null);
+
+                /** Hello asksOnly */
+                asksOnly?: (boolean|null);
 
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
@@ -1790,6 +1809,9 @@ export namespace segwall {
             /** Status clock. */
             clock: number;
 
+            /** Status following. */
+            following?: (segwall.v1.Following.$Properties|null);
+
             /**
              * Encodes the specified Status message. Does not implicitly {@link segwall.v1.Status.verify|verify} messages.
              * @param message Status message or plain object to encode
@@ -1844,12 +1866,100 @@ export namespace segwall {
                 /** Status clock */
                 clock?: (number|null);
 
+                /** Status following */
+                following?: (segwall.v1.Following.$Properties|null);
+
                 /** Unknown fields preserved while decoding when enabled */
                 $unknowns?: Uint8Array[];
             }
 
             /** Shape of a Status. */
             type $Shape = segwall.v1.Status.$Properties;
+        }
+
+        /**
+         * Properties of a Following.
+         * @deprecated Use segwall.v1.Following.$Properties instead.
+         */
+        interface IFollowing extends segwall.v1.Following.$Properties {
+        }
+
+        /** Represents a Following. */
+        class Following {
+
+            /**
+             * Constructs a new Following.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Following.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Following announcement. */
+            announcement: number;
+
+            /** Following state. */
+            state: segwall.v1.FollowingState;
+
+            /** Following problem. */
+            problem: string;
+
+            /**
+             * Encodes the specified Following message. Does not implicitly {@link segwall.v1.Following.verify|verify} messages.
+             * @param message Following message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Following.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes a Following message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Following & segwall.v1.Following.$Shape} Following
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Following & segwall.v1.Following.$Shape;
+        }
+
+        namespace Following {
+
+            /** Properties of a Following. */
+            interface $Properties {
+
+                /** Following announcement */
+                announcement?: (number|null);
+
+                /** Following state */
+                state?: (segwall.v1.FollowingState|null);
+
+                /** Following problem */
+                problem?: (string|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of a Following. */
+            type $Shape = segwall.v1.Following.$Properties;
+        }
+
+        /** FollowingState enum. */
+        enum FollowingState {
+
+            /** FOLLOWING_STATE_UNSPECIFIED value */
+            FOLLOWING_STATE_UNSPECIFIED = 0,
+
+            /** NOT_YET value */
+            NOT_YET = 1,
+
+            /** LEAVING value */
+            LEAVING = 2,
+
+            /** FOLLOWED value */
+            FOLLOWED = 3
         }
 
         /**
@@ -2442,6 +2552,69 @@ export namespace segwall {
 
             /** Shape of an EventsTaken. */
             type $Shape = segwall.v1.EventsTaken.$Properties;
+        }
+
+        /**
+         * Properties of an Announcement.
+         * @deprecated Use segwall.v1.Announcement.$Properties instead.
+         */
+        interface IAnnouncement extends segwall.v1.Announcement.$Properties {
+        }
+
+        /** Represents an Announcement. */
+        class Announcement {
+
+            /**
+             * Constructs a new Announcement.
+             * @param [properties] Properties to set
+             */
+            constructor(properties?: segwall.v1.Announcement.$Properties);
+
+            /** Unknown fields preserved while decoding when enabled */
+            $unknowns?: Uint8Array[];
+
+            /** Announcement number. */
+            number: number;
+
+            /** Announcement addresses. */
+            addresses: string[];
+
+            /**
+             * Encodes the specified Announcement message. Does not implicitly {@link segwall.v1.Announcement.verify|verify} messages.
+             * @param message Announcement message or plain object to encode
+             * @param [writer] Writer to encode to
+             * @returns Writer
+             */
+            static encode(message: segwall.v1.Announcement.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+            /**
+             * Decodes an Announcement message from the specified reader or buffer.
+             * @param reader Reader or buffer to decode from
+             * @param [length] Message length if known beforehand
+             * @returns {segwall.v1.Announcement & segwall.v1.Announcement.$Shape} Announcement
+             * @throws {Error} If the payload is not a reader or valid buffer
+             * @throws {$protobuf.util.ProtocolError} If required fields are missing
+             */
+            static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): segwall.v1.Announcement & segwall.v1.Announcement.$Shape;
+        }
+
+        namespace Announcement {
+
+            /** Properties of an Announcement. */
+            interface $Properties {
+
+                /** Announcement number */
+                number?: (number|null);
+
+                /** Announcement addresses */
+                addresses?: (string[]|null);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+            }
+
+            /** Shape of an Announcement. */
+            type $Shape = segwall.v1.Announcement.$Properties;
         }
 
         /**

@@ -1727,11 +1727,12 @@ export const segwall = $root.segwall = (() => {
             ControlPlaneMessage.prototype.addressStanding = null;
             ControlPlaneMessage.prototype.revisionProof = null;
             ControlPlaneMessage.prototype.nextCa = null;
+            ControlPlaneMessage.prototype.announcement = null;
 
             let $oneOfFields;
 
             $Object.defineProperty(ControlPlaneMessage.prototype, "kind", {
-                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding", "revisionProof", "nextCa"]),
+                get: $util.oneOfGetter($oneOfFields = ["snapshot", "delta", "heartbeat", "eventsTaken", "addressStanding", "revisionProof", "nextCa", "announcement"]),
                 set: $util.oneOfSetter($oneOfFields)
             });
 
@@ -1756,6 +1757,8 @@ export const segwall = $root.segwall = (() => {
                     $root.segwall.v1.RevisionProof.encode(message.revisionProof, writer.uint32(50).fork(), _depth + 1).ldelim();
                 if (message.nextCa != null && $Object.hasOwnProperty.call(message, "nextCa"))
                     $root.segwall.v1.NextCa.encode(message.nextCa, writer.uint32(58).fork(), _depth + 1).ldelim();
+                if (message.announcement != null && $Object.hasOwnProperty.call(message, "announcement"))
+                    $root.segwall.v1.Announcement.encode(message.announcement, writer.uint32(66).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -1838,6 +1841,13 @@ export const segwall = $root.segwall = (() => {
                             message.kind = "nextCa";
                             continue;
                         }
+                    case 8: {
+                            if (wireType !== 2)
+                                break;
+                            message.announcement = $root.segwall.v1.Announcement.decode(reader, reader.size(), $undefined, _depth + 1, message.announcement);
+                            message.kind = "announcement";
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -1877,6 +1887,8 @@ export const segwall = $root.segwall = (() => {
             Hello.prototype.proof = $util.newBuffer([]);
             Hello.prototype.cutOff = $util.emptyArray;
             Hello.prototype.takesNextCa = false;
+            Hello.prototype.takesAnnouncement = false;
+            Hello.prototype.asksOnly = false;
 
             Hello.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -1904,6 +1916,10 @@ export const segwall = $root.segwall = (() => {
                         writer.uint32(66).string(message.cutOff[i]);
                 if (message.takesNextCa != null && $Object.hasOwnProperty.call(message, "takesNextCa") && message.takesNextCa !== false)
                     writer.uint32(72).bool(message.takesNextCa);
+                if (message.takesAnnouncement != null && $Object.hasOwnProperty.call(message, "takesAnnouncement") && message.takesAnnouncement !== false)
+                    writer.uint32(80).bool(message.takesAnnouncement);
+                if (message.asksOnly != null && $Object.hasOwnProperty.call(message, "asksOnly") && message.asksOnly !== false)
+                    writer.uint32(88).bool(message.asksOnly);
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2009,6 +2025,24 @@ export const segwall = $root.segwall = (() => {
                                 message.takesNextCa = value;
                             else
                                 delete message.takesNextCa;
+                            continue;
+                        }
+                    case 10: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.takesAnnouncement = value;
+                            else
+                                delete message.takesAnnouncement;
+                            continue;
+                        }
+                    case 11: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.bool())
+                                message.asksOnly = value;
+                            else
+                                delete message.asksOnly;
                             continue;
                         }
                     }
@@ -2758,6 +2792,7 @@ export const segwall = $root.segwall = (() => {
             Status.prototype.warnings = $util.emptyArray;
             Status.prototype.unjudgedUnits = $util.emptyArray;
             Status.prototype.clock = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Status.prototype.following = null;
 
             Status.encode = function (message, writer, _depth) {
                 if (!writer)
@@ -2788,6 +2823,8 @@ export const segwall = $root.segwall = (() => {
                         writer.uint32(74).string(message.unjudgedUnits[i]);
                 if (message.clock != null && $Object.hasOwnProperty.call(message, "clock") && (typeof message.clock === "object" ? message.clock.low || message.clock.high : message.clock !== 0))
                     writer.uint32(80).uint64(message.clock);
+                if (message.following != null && $Object.hasOwnProperty.call(message, "following"))
+                    $root.segwall.v1.Following.encode(message.following, writer.uint32(90).fork(), _depth + 1).ldelim();
                 if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                     for (let i = 0; i < message.$unknowns.length; ++i)
                         writer.raw(message.$unknowns[i]);
@@ -2906,6 +2943,12 @@ export const segwall = $root.segwall = (() => {
                                 delete message.clock;
                             continue;
                         }
+                    case 11: {
+                            if (wireType !== 2)
+                                break;
+                            message.following = $root.segwall.v1.Following.decode(reader, reader.size(), $undefined, _depth + 1, message.following);
+                            continue;
+                        }
                     }
                     reader.skipType(wireType, _depth, tag);
                     if (!reader.discardUnknown) {
@@ -2924,6 +2967,121 @@ export const segwall = $root.segwall = (() => {
             };
 
             return Status;
+        })();
+
+        v1.Following = (function() {
+
+            const Following = function (properties) {
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Following.prototype.announcement = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Following.prototype.state = 0;
+            Following.prototype.problem = "";
+
+            Following.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.announcement != null && $Object.hasOwnProperty.call(message, "announcement") && (typeof message.announcement === "object" ? message.announcement.low || message.announcement.high : message.announcement !== 0))
+                    writer.uint32(8).uint64(message.announcement);
+                if (message.state != null && $Object.hasOwnProperty.call(message, "state") && message.state !== 0)
+                    writer.uint32(16).int32(message.state);
+                if (message.problem != null && $Object.hasOwnProperty.call(message, "problem") && message.problem !== "")
+                    writer.uint32(26).string(message.problem);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Following.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.Following();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.announcement = value;
+                            else
+                                delete message.announcement;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 0)
+                                break;
+                            if (value = reader.int32())
+                                message.state = value;
+                            else
+                                delete message.state;
+                            continue;
+                        }
+                    case 3: {
+                            if (wireType !== 2)
+                                break;
+                            if ((value = reader.stringVerify()).length)
+                                message.problem = value;
+                            else
+                                delete message.problem;
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Following;
+        })();
+
+        v1.FollowingState = (function() {
+            const valuesById = $Object.create(null), values = $Object.create(valuesById);
+            values[valuesById[0] = "FOLLOWING_STATE_UNSPECIFIED"] = 0;
+            values[valuesById[1] = "NOT_YET"] = 1;
+            values[valuesById[2] = "LEAVING"] = 2;
+            values[valuesById[3] = "FOLLOWED"] = 3;
+            return values;
         })();
 
         v1.Panic = (function() {
@@ -3825,6 +3983,101 @@ export const segwall = $root.segwall = (() => {
             };
 
             return EventsTaken;
+        })();
+
+        v1.Announcement = (function() {
+
+            const Announcement = function (properties) {
+                this.addresses = [];
+                if (properties)
+                    for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                        if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                            this[keys[i]] = properties[keys[i]];
+            };
+
+            Announcement.prototype.number = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+            Announcement.prototype.addresses = $util.emptyArray;
+
+            Announcement.encode = function (message, writer, _depth) {
+                if (!writer)
+                    writer = $Writer.create();
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $util.recursionLimit)
+                    throw $Error("max depth exceeded");
+                if (message.number != null && $Object.hasOwnProperty.call(message, "number") && (typeof message.number === "object" ? message.number.low || message.number.high : message.number !== 0))
+                    writer.uint32(8).uint64(message.number);
+                if (message.addresses != null && message.addresses.length)
+                    for (let i = 0; i < message.addresses.length; ++i)
+                        writer.uint32(18).string(message.addresses[i]);
+                if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                    for (let i = 0; i < message.$unknowns.length; ++i)
+                        writer.raw(message.$unknowns[i]);
+                return writer;
+            };
+
+            Announcement.decode = function (reader, length, _end, _depth, _target) {
+                if (!(reader instanceof $Reader))
+                    reader = $Reader.create(reader);
+                if (_depth === $undefined)
+                    _depth = 0;
+                if (_depth > $Reader.recursionLimit)
+                    throw $Error("max depth exceeded");
+                let end, message, value;
+                if (length === $undefined)
+                    end = reader.len;
+                else {
+                    end = reader.pos + length;
+                    if (end > reader.len)
+                        throw $RangeError("index out of range");
+                    length = reader.len;
+                    reader.len = end;
+                }
+                message = _target || new $root.segwall.v1.Announcement();
+                while (reader.pos < end) {
+                    let start = reader.pos;
+                    let tag = reader.tag();
+                    if (tag === _end) {
+                        _end = $undefined;
+                        break;
+                    }
+                    let wireType = tag & 7;
+                    switch (tag >>>= 3) {
+                    case 1: {
+                            if (wireType !== 0)
+                                break;
+                            if (typeof (value = reader.uint64()) === "object" ? value.low || value.high : value !== 0)
+                                message.number = value;
+                            else
+                                delete message.number;
+                            continue;
+                        }
+                    case 2: {
+                            if (wireType !== 2)
+                                break;
+                            if (!(message.addresses && message.addresses.length))
+                                message.addresses = [];
+                            message.addresses.push(reader.stringVerify());
+                            continue;
+                        }
+                    }
+                    reader.skipType(wireType, _depth, tag);
+                    if (!reader.discardUnknown) {
+                        $util.makeProp(message, "$unknowns", false);
+                        (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                    }
+                }
+                if (length !== $undefined) {
+                    if (reader.pos !== end)
+                        throw $RangeError("index out of range");
+                    reader.len = length;
+                }
+                if (_end !== $undefined)
+                    throw $Error("missing end group");
+                return message;
+            };
+
+            return Announcement;
         })();
 
         v1.Snapshot = (function() {

@@ -52,6 +52,10 @@ export const limits = {
   /** Ours has some 400 bytes, and its signature 64. */
   caBytes: 4096,
   caSignatureBytes: 128,
+  /** One less than a host tries in all, so that the one in use has its place until another serves it. */
+  announcedControlPlanes: 7,
+  /** A host name has at most 253, and a port six with its colon. */
+  controlPlaneCharacters: 262,
   /** Quarantines in force that a host names in its hello. */
   cutOff: 1024,
   facts: 64,

@@ -37,7 +37,14 @@ export type DownMessage =
   | { readonly kind: 'events-taken'; readonly ids: readonly string[] }
   | { readonly kind: 'address-standing'; readonly standing: AddressStanding }
   | { readonly kind: 'revision-proof'; readonly proof: Uint8Array }
-  | { readonly kind: 'next-ca'; readonly nextCa: NextCa };
+  | { readonly kind: 'next-ca'; readonly nextCa: NextCa }
+  | { readonly kind: 'announcement'; readonly announcement: Announcement };
+
+/** Where the control plane is from now on: HOST:PORT in the order in which they are tried; none where what was told is withdrawn. */
+export interface Announcement {
+  readonly number: number;
+  readonly addresses: readonly string[];
+}
 
 /** What a host's claims to addresses have come to: the first few, and how many there are. Reasons are in words. */
 export interface AddressStanding {
@@ -85,6 +92,10 @@ export function encodeNextCa(nextCa: NextCa): Uint8Array {
   return v1.ControlPlaneMessage.encode({ nextCa }).finish();
 }
 
+export function encodeAnnouncement({ number, addresses }: Announcement): Uint8Array {
+  return v1.ControlPlaneMessage.encode({ announcement: { number, addresses: [...addresses] } }).finish();
+}
+
 export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, UnreadableDown> {
   let revision = 0;
   const read = refusing((): DownMessage => {
@@ -105,10 +116,11 @@ export function decodeDownMessage(bytes: Uint8Array): Result<DownMessage, Unread
     if (message.addressStanding) return { kind: 'address-standing', standing: readStanding(message.addressStanding) };
     if (message.revisionProof) return { kind: 'revision-proof', proof: readProof(message.revisionProof.proof) };
     if (message.nextCa) return { kind: 'next-ca', nextCa: readNextCa(message.nextCa) };
+    if (message.announcement) return { kind: 'announcement', announcement: readAnnouncement(message.announcement) };
     return refuse(
       'control plane message',
       'none of its kinds',
-      'snapshot, delta, heartbeat, events_taken, address_standing, revision_proof, next_ca',
+      'snapshot, delta, heartbeat, events_taken, address_standing, revision_proof, next_ca, announcement',
     );
   });
   return read.ok ? read : err({ revision, reason: read.error });
@@ -126,6 +138,16 @@ function readNextCa(message: segwall.v1.NextCa.$Properties): NextCa {
   boundedCount(certificate.length, limits.caBytes, 'next CA, bytes');
   boundedCount(signature.length, limits.caSignatureBytes, 'next CA, bytes of the signature');
   return { certificate, signature };
+}
+
+function readAnnouncement({ number, addresses }: segwall.v1.Announcement.$Properties): Announcement {
+  boundedCount(addresses?.length ?? 0, limits.announcedControlPlanes, 'announcement, addresses');
+  return {
+    number: safeCount(number ?? 0, 'announcement, number'),
+    addresses: (addresses ?? []).map((address) =>
+      checkedName(address, limits.controlPlaneCharacters, 'announcement, address'),
+    ),
+  };
 }
 
 function readStanding(standing: segwall.v1.AddressStanding.$Properties): AddressStanding {
@@ -192,6 +214,16 @@ export interface ReportedStatus {
   readonly unjudgedUnits?: readonly string[];
   /** The host's own clock. */
   readonly clock?: Millis;
+  /** Absent where nothing is announced to it. */
+  readonly following?: Following;
+}
+
+/** How far a host is with an announcement. `leaving`: its last word, before it goes where it was announced. */
+export interface Following {
+  readonly announcement: number;
+  readonly state: 'not-yet' | 'leaving' | 'followed';
+  /** Why not yet, or empty. */
+  readonly problem: string;
 }
 
 /** `refused`: not in force, the last good one is. `need-snapshot`: a delta did not fit what is held. */
@@ -208,6 +240,9 @@ export type UpMessage =
       readonly takesSchedules?: true;
       readonly takesProof?: true;
       readonly takesNextCa?: true;
+      readonly takesAnnouncement?: true;
+      /** Nothing is to come of it but the answer whether the host would be served. */
+      readonly asksOnly?: true;
       /** The newest that came. */
       readonly proof?: Uint8Array;
       /** Names of quarantines in force; absent where there are none. */
@@ -224,6 +259,12 @@ const eventKinds = createEnumCodec<HostEventKind, segwall.v1.HostEventKind>('eve
   opened: v1.HostEventKind.OPENED,
   resumed: v1.HostEventKind.RESUMED,
   'essentials-changed': v1.HostEventKind.ESSENTIALS_CHANGED,
+});
+
+const followingStates = createEnumCodec<Following['state'], segwall.v1.FollowingState>('state of following', {
+  'not-yet': v1.FollowingState.NOT_YET,
+  leaving: v1.FollowingState.LEAVING,
+  followed: v1.FollowingState.FOLLOWED,
 });
 
 const nackKinds = createEnumCodec<NackKind, segwall.v1.NackKind>('NACK kind', {
@@ -255,6 +296,8 @@ function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
         takesSchedules,
         takesProof,
         takesNextCa,
+        takesAnnouncement,
+        asksOnly,
         proof,
         cutOff = [],
       } = message;
@@ -265,6 +308,8 @@ function upProperties(message: UpMessage): segwall.v1.AgentMessage.$Properties {
         takesSchedules: takesSchedules ?? false,
         takesProof: takesProof ?? false,
         takesNextCa: takesNextCa ?? false,
+        takesAnnouncement: takesAnnouncement ?? false,
+        asksOnly: asksOnly ?? false,
         ...(proof === undefined ? {} : { proof }),
         cutOff: cutOff.slice(0, limits.cutOff),
       };
@@ -300,6 +345,8 @@ function readUpMessage(message: segwall.v1.AgentMessage.$Properties): UpMessage 
       ...(hello.takesSchedules === true ? { takesSchedules: true as const } : {}),
       ...(hello.takesProof === true ? { takesProof: true as const } : {}),
       ...(hello.takesNextCa === true ? { takesNextCa: true as const } : {}),
+      ...(hello.takesAnnouncement === true ? { takesAnnouncement: true as const } : {}),
+      ...(hello.asksOnly === true ? { asksOnly: true as const } : {}),
       ...((hello.proof?.length ?? 0) === 0 ? {} : { proof: readProof(hello.proof) }),
       ...readCutOff(hello.cutOff ?? []),
     };
@@ -366,6 +413,7 @@ function readEvent(event: segwall.v1.HostEvent.$Properties): HostEvent {
 function statusProperties({
   warnings = [],
   unjudgedUnits = [],
+  following,
   ...status
 }: ReportedStatus): segwall.v1.Status.$Properties {
   const cut = (text: string) => text.slice(0, limits.reasonCharacters);
@@ -374,6 +422,15 @@ function statusProperties({
     problem: cut(status.problem),
     warnings: warnings.slice(0, limits.warnings).map(cut),
     unjudgedUnits: unjudgedUnits.slice(0, limits.reportedUnits),
+    ...(following === undefined
+      ? {}
+      : {
+          following: {
+            announcement: following.announcement,
+            state: followingStates.encode(following.state),
+            problem: cut(following.problem),
+          },
+        }),
   };
 }
 
@@ -396,6 +453,15 @@ function readStatus(status: segwall.v1.Status.$Properties): ReportedStatus {
     ...readWarnings(status.warnings ?? []),
     ...readUnjudged(status.unjudgedUnits ?? []),
     ...(status.clock ? { clock: millis(boundedNumber(status.clock, 'Status.clock', 'status, clock')) } : {}),
+    ...(status.following == null ? {} : { following: readFollowing(status.following) }),
+  };
+}
+
+function readFollowing({ announcement, state, problem }: segwall.v1.Following.$Properties): Following {
+  return {
+    announcement: boundedNumber(announcement, 'Following.announcement', 'status, following'),
+    state: followingStates.decode(state ?? 0, 'status, following'),
+    problem: readText(problem ?? '', 'status, following'),
   };
 }
 

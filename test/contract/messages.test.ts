@@ -56,6 +56,7 @@ describe('up', () => {
     { kind: 'hello', agentVersion: '0.1.0', host, takesStanding: true },
     { kind: 'hello', agentVersion: '0.1.0', host, takesSchedules: true },
     { kind: 'hello', agentVersion: '0.1.0', host, takesNextCa: true },
+    { kind: 'hello', agentVersion: '0.1.0', host, takesAnnouncement: true, asksOnly: true },
     {
       ...{ kind: 'hello', agentVersion: '0.1.0', host, takesProof: true },
       ...{ proof: Buffer.alloc(57, 1), cutOff: ['db-1', 'web-1'] },

@@ -87,7 +87,7 @@ test('by name: what was known on disk is stale, and the first policy denies ever
   const hosts = withHosts('10.87.0.9 cp.test\n');
   const { wrapper } = hosts;
   agent = await feedAgent({ lab, controlPlane, host, wrapper, enrolWith: 'cp.test:7443', listen: '10.87.0.9:7443' });
-  writeFileSync(join(agent.stateDirectory, 'control-plane-addresses'), '10.87.0.77\n');
+  writeFileSync(join(agent.stateDirectory, 'control-plane-addresses.cp.test'), '10.87.0.77\n');
   agent.start();
   await agent.apply(closed(2, 'enforce', 'enforce'));
   await agent.apply(closed(3, 'enforce', 'enforce'));

@@ -14,7 +14,9 @@ function pathsOf(command: Command, path: string): readonly string[] {
 test('every server command stands in docs/reference/cli.md', async () => {
   const page = await readFile(new URL('../../docs/reference/cli.md', import.meta.url), 'utf8');
   const section = page.split('\n## ').find((text) => text.startsWith('segwall, against a control plane')) ?? '';
-  const written = [...section.matchAll(/^\| `(segwall [a-z]+(?: [a-z][a-z-]*)?)[^`]*` \|/gm)].map((match) => match[1]);
+  const written = [...section.matchAll(/^\| `(segwall [a-z][a-z-]*(?: [a-z][a-z-]*)?)[^`]*` \|/gm)].map(
+    (match) => match[1],
+  );
   const program = new Command('segwall');
   registerServerCommands(program);
   const existing = program.commands.flatMap((child) => pathsOf(child, `segwall ${child.name()}`));

@@ -6,13 +6,16 @@ import { onTestFinished } from 'vitest';
 import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
-import { createPolicySync } from '#agent/policy/policy-sync.ts';
+import { type Announced, createFollower } from '#agent/policy/announced.ts';
+import { askControlPlane } from '#agent/policy/ask-control-plane.ts';
+import { createPolicySync, type PolicySync } from '#agent/policy/policy-sync.ts';
 import type { ApplyOutcome, FlowReporter } from '#agent/table/apply-outcome.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { Secret } from '#model/secret.ts';
 import type { Millis } from '#model/time.ts';
+import { controlPlaneText } from '#wire/control-plane-address.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
 export interface WireAgent {
@@ -22,6 +25,8 @@ export interface WireAgent {
   readonly flows: FlowReporter;
   readonly stateDirectory: string;
   readonly identity: Identity;
+  /** Undefined where nothing is announced to it, or it follows nothing. */
+  announced(): Announced | undefined;
   /** That it was told a revision, as the control plane gave it. */
   proof(): Uint8Array | undefined;
   stop(): Promise<void>;
@@ -37,6 +42,8 @@ export interface WireAgentOptions {
   readonly refuse?: (ruleSet: HostRuleSet) => string | undefined;
   /** Its certificate is renewed in time, and it moves to another CA at once. Default not. */
   readonly renews?: true;
+  /** It follows announcements at once; called with what is let through from then on. */
+  readonly permit?: (addresses: readonly string[]) => void;
   /** It takes schedules, and judges them by itself. Default: it is sent what grants. */
   readonly heardTime?: (sentAt: Millis) => void;
 }
@@ -51,7 +58,7 @@ export async function startWireAgent(options: WireAgentOptions): Promise<WireAge
 /** One that is enrolled. */
 export async function connectWireAgent(
   stateDirectory: string,
-  options: Pick<WireAgentOptions, 'addresses' | 'refuse' | 'renews' | 'heardTime'>,
+  options: Pick<WireAgentOptions, 'addresses' | 'refuse' | 'renews' | 'heardTime' | 'permit'>,
 ): Promise<WireAgent> {
   const log = pino({ level: 'silent' });
   const identity = assertOk(await openIdentity({ stateDirectory, log, moveSpreadMs: 0 }));
@@ -60,7 +67,21 @@ export async function connectWireAgent(
   const applied: HostRuleSet[] = [];
   const watchers = new Set<() => void>();
   let proof: Uint8Array | undefined;
-  const sync = createPolicySync({
+  const { permit } = options;
+  const follower =
+    permit === undefined
+      ? undefined
+      : createFollower({
+          identity,
+          permit: async (all) => permit(all.map(controlPlaneText)),
+          ask: (address, signal) =>
+            askControlPlane({ identity, address, agentVersion: '0.1.0', proof, timeoutMs: 5000, signal }),
+          leave: () => sync.leave(),
+          signal: abort.signal,
+          log,
+          times: { spreadMs: 0, againLeastMs: 20, againMostMs: 100 },
+        });
+  const sync: PolicySync = createPolicySync({
     identity,
     enforcer: {
       held: () => applied.at(-1),
@@ -84,6 +105,7 @@ export async function connectWireAgent(
       spooledBatches: 0,
       repairs: 0,
       problem: '',
+      ...followingOf(follower),
     }),
     proof: {
       current: () => proof,
@@ -94,12 +116,15 @@ export async function connectWireAgent(
     ...(options.heardTime === undefined ? {} : { heardTime: options.heardTime }),
     signal: abort.signal,
     log,
-    onState: () => undefined,
-    times: { backoffLeastMs: 20, backoffMostMs: 200 },
+    ...(follower === undefined ? {} : { announced: follower.told }),
+    onState: (state) => {
+      if (state === 'connected') follower?.connected();
+    },
+    times: { backoffLeastMs: 20, backoffMostMs: 200, ...(follower === undefined ? {} : { statusMs: 100 }) },
   });
   const stop = async () => {
     abort.abort();
-    await Promise.all([sync.done, renewing]);
+    await Promise.all([sync.done, renewing, follower?.done]);
   };
   onTestFinished(stop);
   return {
@@ -107,6 +132,7 @@ export async function connectWireAgent(
     identity,
     applied,
     flows: createFlowReporter({ identity }),
+    announced: () => follower?.standing(),
     proof: () => proof,
     stop,
     until: (holds) =>
@@ -121,4 +147,11 @@ export async function connectWireAgent(
         look();
       }),
   };
+}
+
+function followingOf(follower: { standing(): Announced | undefined } | undefined) {
+  const announced = follower?.standing();
+  if (announced === undefined) return {};
+  const { announcement, state, problem } = announced;
+  return { following: { announcement, state, problem } };
 }

@@ -4,8 +4,10 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { moveCommand } from '#agent/commands/move.ts';
+import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { openIdentity } from '#agent/link/identity.ts';
 import { assertOk } from '#model/result.ts';
+import { parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 import { type Fixture, silent, startFixture } from './control-plane-fixture.ts';
 
 let [fixture, other]: Fixture[] = [];
@@ -45,6 +47,24 @@ describe('a host whose control plane has moved', () => {
     await expect(to('127.0.0.1:2')).rejects.toMatchObject({ code: 'control-plane-unreachable', exitCode: 3 });
     await expect(to('nowhere')).rejects.toMatchObject({ code: 'control-plane-invalid', exitCode: 2 });
     expect(await at()).toBe('127.0.0.1:1');
+  });
+
+  test('lets nothing through any more to what the old name stood for', async () => {
+    const { state, address } = await host();
+    const open = async (one: string) => {
+      const controlPlanes = assertOk(parseControlPlaneAddresses(one));
+      const lookUp = async (name: string) =>
+        name === 'old.test' ? ['10.0.0.1'] : name === 'new.test' ? ['10.0.0.2'] : [];
+      const reach = await openControlPlaneReach({ controlPlanes, stateDirectory: state, owner: { uid: 0 }, lookUp });
+      await reach.resolve();
+      return reach.way().addresses;
+    };
+    expect(await open('old.test:7443')).toEqual(['10.0.0.1']);
+    await moveCommand({ controlPlane: 'new.test:7443', state, unchecked: true });
+    expect(await open('new.test:7443')).toEqual(['10.0.0.2']);
+    // A resolver that is away brings back nothing of it either.
+    await moveCommand({ controlPlane: address, state, unchecked: false });
+    expect(await open('gone.test:7443')).toEqual([]);
   });
 
   test('is told where it will be, before it is there', async () => {

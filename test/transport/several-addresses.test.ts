@@ -5,7 +5,6 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { moveCommand } from '#agent/commands/move.ts';
-import { parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
 import type { ControlPlaneStanding } from '#agent/link/control-plane-list.ts';
 import { enroll } from '#agent/link/enroll.ts';
 import { type Identity, openIdentity } from '#agent/link/identity.ts';
@@ -13,6 +12,7 @@ import { createPolicySync } from '#agent/policy/policy-sync.ts';
 import { startAgentServer } from '#control-plane/agents/agent-service.ts';
 import { assertOk } from '#model/result.ts';
 import { Secret } from '#model/secret.ts';
+import { parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 import { eventually, type Fixture, silent, startFixture } from './control-plane-fixture.ts';
 
 let [fixture, stranger]: Fixture[] = [];

@@ -4,7 +4,6 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFreeDisk } from '#agent/host/kernel-room.ts';
-import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { certificateTimes, type IdentityFiles, readIdentityFiles } from '#agent/link/identity-files.ts';
 import { createNft } from '#agent/nft/nft.ts';
@@ -17,6 +16,7 @@ import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host
 import { tableName } from '#agent-core/table/table.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { millis } from '#model/time.ts';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 
 interface Check {
   readonly name: string;

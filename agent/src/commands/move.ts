@@ -2,11 +2,12 @@
 // plane, by the CA that this host was enrolled with; identity, policy and rules stay.
 
 import { X509Certificate } from 'node:crypto';
-import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
+import { forgetOtherAddresses } from '#agent/link/control-plane-reach.ts';
 import { pinnedCaOf } from '#agent/link/enroll.ts';
 import { readIdentityFiles, writeEnrolledHost } from '#agent/link/identity-files.ts';
 import { CommandError } from '#agent/process/command-error.ts';
 import { millis } from '#model/time.ts';
+import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface MoveOptions {
@@ -25,9 +26,9 @@ export async function moveCommand({ controlPlane, state, unchecked }: MoveOption
   if (!addresses.ok) throw notMoved('control-plane-invalid', addresses.error, 2);
   const found = await readIdentityFiles(state);
   if (!found.ok) throw notMoved(found.error.code, found.error.message, 3);
-  const { host, tenant, proxy, ca } = found.value;
+  const { host, tenant, proxy, ca, followed } = found.value;
+  const through = proxy === undefined ? undefined : parseControlPlaneAddress(proxy);
   if (!unchecked) {
-    const through = proxy === undefined ? undefined : parseControlPlaneAddress(proxy);
     for (const address of addresses.value) {
       const reached = await pinnedCaOf({
         caFingerprint: new X509Certificate(ca).fingerprint256,
@@ -39,7 +40,13 @@ export async function moveCommand({ controlPlane, state, unchecked }: MoveOption
       if (!reached.ok) throw notMoved(reached.error.code, reached.error.message, 3);
     }
   }
-  await writeEnrolledHost(state, { controlPlane, host, tenant, ...(proxy === undefined ? {} : { proxy }) });
+  const kept = { ...(proxy === undefined ? {} : { proxy }), ...(followed === undefined ? {} : { followed }) };
+  await writeEnrolledHost(state, { controlPlane, host, tenant, ...kept });
+  const reached = [...addresses.value, ...(through?.ok === true ? [through.value] : [])];
+  await forgetOtherAddresses(
+    state,
+    reached.map((one) => one.host),
+  );
   process.stdout.write(
     `${host} looks for its control plane at ${controlPlane} from the next start of its agent on\nnext: systemctl restart segwall-agent; the rules stay in the kernel meanwhile\n`,
   );

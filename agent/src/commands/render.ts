@@ -2,7 +2,6 @@
 
 import { readFile } from 'node:fs/promises';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
-import { parseControlPlaneAddresses } from '#agent/link/control-plane-address.ts';
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { CommandError } from '#agent/process/command-error.ts';
 import { type AgentSettings, defaultSettings } from '#agent/settings/settings.ts';
@@ -11,6 +10,7 @@ import { digestOf } from '#agent/table/loader.ts';
 import { NoRoomError, renderFromNothing } from '#agent-core/change/render-table.ts';
 import { parseAddress } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
+import { parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 import { decodeSnapshot } from '#wire/snapshot.ts';
 
 export interface RenderOptions {

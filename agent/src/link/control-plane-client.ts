@@ -12,9 +12,9 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { authorityOf, serverNameFor } from '#wire/authority.ts';
+import { type ControlPlaneAddress, grpcTarget } from '#wire/control-plane-address.ts';
 import { limits } from '#wire/limits.ts';
 import { controlPlaneName, type MethodDefinition } from '#wire/services.ts';
-import { type ControlPlaneAddress, grpcTarget } from './control-plane-address.ts';
 
 /** PEM. Without key and certificate only enrolment is open. */
 export interface ClientTls {

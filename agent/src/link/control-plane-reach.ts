@@ -3,6 +3,7 @@
 // without a resolver. Where there are several control planes to try, the way to each is essential at its own port alone.
 
 import { lookup } from 'node:dns/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { readIfThere, writeWhole } from '#agent/state/durable-file.ts';
@@ -14,7 +15,7 @@ import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { EssentialEntry, SocketOwner } from '#model/rule-set.ts';
 import type { ServiceTerm } from '#model/service.ts';
-import type { ControlPlaneAddress } from './control-plane-address.ts';
+import { type ControlPlaneAddress, controlPlaneText } from '#wire/control-plane-address.ts';
 import { connectThroughProxy } from './proxy-connect.ts';
 
 /** Names of the entries made here; settings may not use them. */
@@ -29,6 +30,8 @@ export interface ControlPlaneReach {
   addresses(): readonly Address[];
   /** Asks the resolver; whether anything changed. A resolver that does not answer changes nothing; addresses in use and of earlier answers stay for a time. */
   resolve(): Promise<'changed' | 'same'>;
+  /** These are tried from now on: the way to each that is new is known when it resolves, and those that went are closed. */
+  follow(controlPlanes: readonly ControlPlaneAddress[]): Promise<void>;
   /** Where the policy stream is connected to, as gRPC tells it ("10.0.0.9:8443"); undefined: nowhere now. */
   streamIsWith(peer: string | undefined): void;
   /** One connection to each address, over when the first is reached. A refusal by the other side is an answer too: its host was reached. */
@@ -54,27 +57,50 @@ export interface ReachOptions {
 export async function openControlPlaneReach(options: ReachOptions): Promise<ControlPlaneReach> {
   const { controlPlanes, current, proxy } = options;
   // Behind a proxy it is the proxy that is reached, whichever control plane is asked for.
-  const targets = proxy === undefined ? controlPlanes : controlPlanes.slice(0, 1);
-  const ways = await Promise.all(targets.map((target, at) => openReachOf(target, { ...options, at })));
-  const [first] = ways;
-  if (first === undefined) throw new Error('a host has at least one address of its control plane');
-  const inUse = () => ways[current === undefined ? 0 : targets.indexOf(current())] ?? first;
-  if (ways.length === 1) return first;
+  const targetsOf = (all: readonly ControlPlaneAddress[]) => (proxy === undefined ? all : all.slice(0, 1));
+  const open = async (target: ControlPlaneAddress, at: number) =>
+    [controlPlaneText(target), await openReachOf(target, { ...options, isFirst: at === 0 })] as const;
+  let ways = new Map(await Promise.all(targetsOf(controlPlanes).map(open)));
+  const all = () => [...ways.values()];
+  const inUse = (): WayThere => {
+    const way = (current === undefined ? undefined : ways.get(controlPlaneText(current()))) ?? all()[0];
+    if (way === undefined) throw new Error('a host has at least one address of its control plane');
+    return way;
+  };
+  inUse();
   return {
-    essentials: () => mergeEntries(ways.flatMap((way) => way.essentials())),
+    essentials: () => mergeEntries(all().flatMap((way) => way.essentials())),
     way: () => inUse().way(),
-    addresses: () => [...new Set(ways.flatMap((way) => way.addresses()))],
+    addresses: () => [...new Set(all().flatMap((way) => way.addresses()))],
     async resolve() {
-      const outcomes = await Promise.all(ways.map((way) => way.resolve()));
+      const outcomes = await Promise.all(all().map((way) => way.resolve()));
       return outcomes.includes('changed') ? 'changed' : 'same';
     },
+    async follow(next) {
+      if (proxy !== undefined) return;
+      const before = ways;
+      const followed = await Promise.all(
+        next.map(async (target) => {
+          const text = controlPlaneText(target);
+          const known = before.get(text);
+          const way = known ?? (await openReachOf(target, { ...options, isFirst: false }));
+          if (known === undefined) await way.resolve();
+          return [text, way] as const;
+        }),
+      );
+      ways = new Map(followed);
+      await forgetOtherAddresses(
+        options.stateDirectory,
+        next.map(({ host }) => host),
+      );
+    },
     streamIsWith(peer) {
-      for (const way of ways) way.streamIsWith(way === inUse() ? peer : undefined);
+      for (const way of all()) way.streamIsWith(way === inUse() ? peer : undefined);
     },
     async tryConnect(signal) {
       const reached = new AbortController();
       const until = AbortSignal.any([signal, reached.signal]);
-      const tries = ways.map(async (way) => {
+      const tries = all().map(async (way) => {
         const outcome = await way.tryConnect(until);
         if (!outcome.ok) throw new Error(outcome.error);
       });
@@ -86,6 +112,23 @@ export async function openControlPlaneReach(options: ReachOptions): Promise<Cont
       return outcome;
     },
   };
+}
+
+/** Of before a name's addresses had a file with that name in its own. */
+const unnamedFile = 'control-plane-addresses';
+const fileOf = (host: string) => `${unnamedFile}.${host}`;
+
+/** What other names than these stood for is not known any more: nothing is let through to it on account of what it was. */
+export async function forgetOtherAddresses(stateDirectory: string, hosts: readonly string[]): Promise<void> {
+  const kept = new Set(hosts.map(fileOf));
+  const isOther = (name: string) => name === unnamedFile || (name.startsWith(`${unnamedFile}.`) && !kept.has(name));
+  try {
+    const others = (await readdir(stateDirectory)).filter(isOther);
+    await Promise.all(others.map((name) => rm(join(stateDirectory, name), { force: true })));
+  } catch (error) {
+    // They are read by nobody who does not try that name.
+    if (!isDiskError(error)) throw error;
+  }
 }
 
 /** Entries that differ in their peers alone are one. A name is of one entry: those of other ports than the first's have their port in it. */
@@ -107,21 +150,27 @@ function mergeEntries(entries: readonly EssentialEntry[]): readonly EssentialEnt
   return [...merged.values()];
 }
 
-/** `at`: of the first, the file has no name but its own, as before there were several. */
+type WayThere = Omit<ControlPlaneReach, 'follow'>;
+
 async function openReachOf(
   controlPlane: ControlPlaneAddress,
-  options: ReachOptions & { readonly at: number },
-): Promise<ControlPlaneReach> {
-  const { proxy, stateDirectory, owner, unit, at } = options;
+  options: ReachOptions & { readonly isFirst: boolean },
+): Promise<WayThere> {
+  const { proxy, stateDirectory, owner, unit, isFirst } = options;
   const { host, port } = proxy ?? controlPlane;
-  const path = join(stateDirectory, at === 0 ? 'control-plane-addresses' : `control-plane-addresses.${host}`);
+  const path = join(stateDirectory, fileOf(host));
   const literal = parseAddress(host);
   const { lookUp = askResolver } = options;
   const startedMs = performance.now();
-  let known: KeptAddresses = new Map((literal.ok ? [] : await readAddresses(path)).map((one) => [one, startedMs]));
+  let known: KeptAddresses = new Map((literal.ok ? [] : await readKept()).map((one) => [one, startedMs]));
   let inUse: Address | undefined;
   const addressesNow = (): readonly Address[] => (literal.ok ? [literal.value] : [...known.keys()].sort());
   let resolvers: readonly Address[] = literal.ok ? [] : await readResolvers();
+
+  async function readKept(): Promise<readonly Address[]> {
+    const kept = await readAddresses(path);
+    return kept.length > 0 || !isFirst ? kept : readAddresses(join(stateDirectory, unnamedFile));
+  }
 
   return {
     essentials() {

@@ -8,16 +8,16 @@ import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
-import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enrolment-messages.ts';
-import { fetchPinnedCa, type PinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
-import { enrolmentService } from '#wire/services.ts';
-import { createCertificateRequest, createHostKey } from './certificate-request.ts';
 import {
   type ControlPlaneAddress,
   controlPlaneText,
   parseControlPlaneAddress,
   parseControlPlaneAddresses,
-} from './control-plane-address.ts';
+} from '#wire/control-plane-address.ts';
+import { decodeEnrolReply, type EnrolReply, encodeEnrolRequest } from '#wire/enrolment-messages.ts';
+import { fetchPinnedCa, type PinnedCa, type PinnedTlsErrorCode } from '#wire/pinned-tls.ts';
+import { enrolmentService } from '#wire/services.ts';
+import { createCertificateRequest, createHostKey } from './certificate-request.ts';
 import { callUnary, isAway, openClient, type ServiceError } from './control-plane-client.ts';
 import { createPatience, type Unheard } from './enrol-patience.ts';
 import {

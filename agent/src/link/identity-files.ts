@@ -15,6 +15,8 @@ export interface EnrolledHost {
   readonly tenant: string;
   /** HOST:PORT of the HTTP proxy on the way, where there is one. */
   readonly proxy?: string;
+  /** Number of the announcement of a control plane that was followed last. */
+  readonly followed?: number;
 }
 
 /** PEM throughout. */
@@ -98,9 +100,10 @@ export async function writeIdentityFiles(stateDirectory: string, files: Identity
 /** agent.json alone. */
 export async function writeEnrolledHost(
   stateDirectory: string,
-  { controlPlane, host, tenant, proxy }: EnrolledHost,
+  { controlPlane, host, tenant, proxy, followed }: EnrolledHost,
 ): Promise<void> {
-  const enrolled = { controlPlane, host, tenant, ...(proxy !== undefined && { proxy }) };
+  const more = { ...(proxy !== undefined && { proxy }), ...(followed !== undefined && { followed }) };
+  const enrolled = { controlPlane, host, tenant, ...more };
   await writeIdentityFile(stateDirectory, 'agent.json', `${JSON.stringify(enrolled, null, 2)}\n`);
 }
 
@@ -125,8 +128,14 @@ function readEnrolledHost(json: string): EnrolledHost | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { controlPlane, host, tenant, proxy } = value as Partial<Record<keyof EnrolledHost, unknown>>;
+  const { controlPlane, host, tenant, proxy, followed } = value as Partial<Record<keyof EnrolledHost, unknown>>;
   if (typeof controlPlane !== 'string' || typeof host !== 'string' || typeof tenant !== 'string') return undefined;
   if (proxy !== undefined && typeof proxy !== 'string') return undefined;
-  return { controlPlane, host, tenant, ...(proxy !== undefined && { proxy }) };
+  // What is none is as good as none: then any announcement is newer.
+  const isNumber = typeof followed === 'number' && Number.isSafeInteger(followed) && followed >= 0;
+  return {
+    ...{ controlPlane, host, tenant },
+    ...(proxy !== undefined && { proxy }),
+    ...(isNumber && { followed }),
+  };
 }

@@ -20,10 +20,15 @@ import {
 import { assertOk, err, ok, type Result } from '#model/result.ts';
 import { type Millis, millis } from '#model/time.ts';
 import type { NextCa } from '#wire/authority.ts';
+import {
+  type ControlPlaneAddress,
+  controlPlaneText,
+  parseControlPlaneAddress,
+  parseControlPlaneAddresses,
+} from '#wire/control-plane-address.ts';
 import { decodeEnrolReply, encodeRenewRequest } from '#wire/enrolment-messages.ts';
 import { enrolmentService } from '#wire/services.ts';
 import { createCertificateRequest } from './certificate-request.ts';
-import { parseControlPlaneAddress, parseControlPlaneAddresses } from './control-plane-address.ts';
 import { type Client, callUnary, isAway, openClient, type UnaryAnswer } from './control-plane-client.ts';
 import { type ControlPlaneList, createControlPlaneList } from './control-plane-list.ts';
 import {
@@ -34,6 +39,7 @@ import {
   readIdentityFiles,
   removeIdentityFile,
   writeCertificate,
+  writeEnrolledHost,
   writeIdentityFile,
 } from './identity-files.ts';
 import { endorsedCa } from './next-ca.ts';
@@ -45,6 +51,12 @@ export interface Identity {
   readonly controlPlane: string;
   /** Which of them the client goes to. */
   readonly addresses: ControlPlaneList;
+  /** Number of the announcement that was followed last; 0: none. */
+  followed(): number;
+  /** These are the control plane's from now on, on disk first. The error says why they are not. */
+  moveTo(all: readonly ControlPlaneAddress[], followed: number): Promise<Result<void>>;
+  /** A client of its own to an address that may be none of those; whoever asks for it closes it. */
+  clientTo(address: ControlPlaneAddress): Client;
   /** HOST:PORT of the HTTP proxy on the way, where there is one. */
   readonly proxy: string | undefined;
   times(): CertificateTimes;
@@ -109,11 +121,17 @@ function createIdentity(
     failures: 0,
   });
   let move = told();
+  /** As agent.json holds it by our own hand. */
+  let controlPlane = files.controlPlane;
+  let followed = files.followed ?? 0;
   let times = certificateTimes(certificate);
   let current: Client | undefined;
 
+  const clientTo = (address: ControlPlaneAddress): Client =>
+    openClient(address, { ca: trusted, own: { key: files.key, certificate } }, proxy);
+
   const client = (): Client => {
-    current ??= openClient(addresses.current(), { ca: trusted, own: { key: files.key, certificate } }, proxy);
+    current ??= clientTo(addresses.current());
     return current;
   };
 
@@ -127,7 +145,7 @@ function createIdentity(
     const first = addresses.current();
     const until = signal === undefined ? {} : { signal };
     let answer: UnaryAnswer | undefined;
-    for (const address of [first, ...addresses.all.filter((one) => one !== first)]) {
+    for (const address of [first, ...addresses.all().filter((one) => one !== first)]) {
       // A client of its own: the other one is given up whenever the stream is lost, which without a certificate that holds is all the time.
       const own = openClient(address, { ca: caPem, own: { key: files.key, certificate } }, proxy);
       const asking = { client: own, method: enrolmentService.renew, request, timeoutMs: renewTimeoutMs, ...until };
@@ -203,6 +221,24 @@ function createIdentity(
     wake();
   }
 
+  async function moveTo(all: readonly ControlPlaneAddress[], number: number): Promise<Result<void>> {
+    const next = all.map(controlPlaneText).join();
+    try {
+      const found = await readIdentityFiles(stateDirectory);
+      // Somebody's hand on this host is the newer word, and holds from the next start.
+      if (!found.ok || found.value.controlPlane !== controlPlane)
+        return err('the addresses on disk are others than this agent started with (segwall-agent move?)');
+      await writeEnrolledHost(stateDirectory, { ...found.value, controlPlane: next, followed: number });
+    } catch (error) {
+      if (!isDiskError(error)) throw error;
+      return err(`${stateDirectory} cannot be written (${diskErrorText(error)})`);
+    }
+    controlPlane = next;
+    followed = number;
+    addresses.replace(all);
+    return ok(undefined);
+  }
+
   /** Of the next CA, where there is one. What fails is tried again, and the certificate of the trusted one is renewed in time meanwhile. */
   async function moveIfDue(signal: AbortSignal): Promise<void> {
     if (next === undefined || moveWaitMs(move, performance.now()) > 0) return;
@@ -270,8 +306,13 @@ function createIdentity(
   return {
     host: files.host,
     tenant: files.tenant,
-    controlPlane: files.controlPlane,
+    get controlPlane() {
+      return controlPlane;
+    },
     addresses,
+    followed: () => followed,
+    moveTo,
+    clientTo,
     proxy: files.proxy,
     times: () => times,
     trusts: () => [new X509Certificate(trusted).fingerprint256.replaceAll(':', '').toLowerCase()],

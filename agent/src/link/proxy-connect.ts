@@ -4,7 +4,7 @@
 import { request } from 'node:http';
 import type { Socket } from 'node:net';
 import { err, ok, type Result } from '#model/result.ts';
-import type { ControlPlaneAddress } from './control-plane-address.ts';
+import type { ControlPlaneAddress } from '#wire/control-plane-address.ts';
 
 /** `unreached`: no proxy there. `refused`: it answered, with something else than a connection. */
 export interface ProxyError {

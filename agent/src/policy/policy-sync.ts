@@ -26,6 +26,7 @@ import { applyWireDelta } from '#wire/delta.ts';
 import { limits } from '#wire/limits.ts';
 import {
   type AddressStanding,
+  type Announcement,
   type DownMessage,
   decodeDownMessage,
   encodeUpMessage,
@@ -65,6 +66,8 @@ export interface PolicySyncOptions {
   };
   /** What the host's claims to addresses have come to, whenever that changes. */
   readonly standing?: (standing: AddressStanding) => void;
+  /** Where the control plane says that it is from now on. Absent: this agent follows it nowhere. */
+  readonly announced?: (announcement: Announcement) => void;
   /** Absent: this agent shows nobody what it was told. */
   readonly proof?: RevisionProof;
   /** What its heartbeats say the control plane's clock shows. Given, grants come with their schedules. */
@@ -86,6 +89,8 @@ export interface PolicySync {
   reportNow(): void;
   /** The address that the stream goes out from is gone, so nothing sent on it arrives: another is opened at once. */
   ownAddressGone(): void;
+  /** Sends status, and opens the next stream to the first address. */
+  leave(): void;
   /** There may be a way now where there was none: the wait for the next try is over, unless the control plane itself set it. */
   tryNow(): void;
   /** Whether there is a stream, since when, and why not. */
@@ -111,6 +116,8 @@ const defaultTimes: SyncTimes = {
 };
 
 const mostStretch = 3;
+/** Who has not heard the last word by then does not hear it. */
+const lastWordMs = 10_000;
 
 type Stream = ClientDuplexStream<Uint8Array, Uint8Array>;
 /** How one stream ended. */
@@ -128,7 +135,9 @@ type Ending =
     }
   | { readonly kind: 'renewed' }
   /** Its own address went: the connection is of no use. */
-  | { readonly kind: 'moved' };
+  | { readonly kind: 'moved' }
+  /** It goes to the first address of the control plane, from wherever it was. */
+  | { readonly kind: 'left' };
 
 /** The last rule set that the enforcer refused. */
 interface Refusal {
@@ -179,7 +188,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     let lastReason = '';
     while (!signal.aborted) {
       onState('connecting');
-      const inVain = Math.floor(failures / addresses.all.length);
+      const inVain = Math.floor(failures / addresses.all().length);
       const connectMs = times.connectMs * Math.min(mostStretch, 1.5 ** inVain);
       session = new StreamSession({ ...options, onState }, { ...times, connectMs }, memory);
       const ending = await session.ended;
@@ -191,6 +200,12 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       }
       if (ending.kind === 'moved') {
         log.info('the address of the policy stream is gone from this host; opening another stream');
+        options.identity.resetClient();
+        failures = 0;
+        continue;
+      }
+      if (ending.kind === 'left') {
+        addresses.beginAnew();
         options.identity.resetClient();
         failures = 0;
         continue;
@@ -209,7 +224,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       options.identity.resetClient();
       failures = ending.wasConnected ? 1 : failures + 1;
       // A round over all addresses is one failure.
-      const rounds = Math.ceil(failures / addresses.all.length);
+      const rounds = Math.ceil(failures / addresses.all().length);
       const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (rounds - 1));
       const ownMs = mostMs * (0.5 + Math.random() / 2);
       const delayMs = Math.max(ownMs, withChance(ending.retryAfterMs ?? 0));
@@ -229,6 +244,10 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
     done: run(),
     reportNow: () => session?.report(),
     ownAddressGone: () => session?.giveUp(),
+    leave() {
+      if (session === undefined) addresses.beginAnew();
+      else session.leave();
+    },
     tryNow: () => soon.abort(),
     connection: () => standing,
     clockAheadMs: () => memory.clockAheadMs,
@@ -250,6 +269,7 @@ class StreamSession {
   #fail: (error: unknown) => void = () => undefined;
   #isConnected = false;
   #isOver = false;
+  #isLeaving = false;
   #takesEvents = false;
   #eventsOnTheWay = false;
   #waiting: RuleSetMessage | undefined;
@@ -301,6 +321,16 @@ class StreamSession {
     this.#end({ kind: 'moved' });
   }
 
+  /** Whoever hears the last word ends the stream: cancelled here, it would take with it what was not sent yet. */
+  leave(): void {
+    this.#isLeaving = true;
+    const gone = () => this.#end({ kind: 'left' });
+    if (this.#isConnected && !this.#isOver) {
+      setTimeout(gone, lastWordMs).unref();
+      this.#send({ kind: 'status', status: this.#options.status() });
+    } else gone();
+  }
+
   /** Status, and the host report where it changed; nothing before the control plane has answered. */
   report(): void {
     if (!this.#isConnected || this.#isOver) return;
@@ -327,10 +357,11 @@ class StreamSession {
     const held = this.#options.enforcer.held();
     const { agentVersion } = this.#options;
     this.#reportedHost = textOf(host);
-    const { standing, heardTime, proof } = this.#options;
+    const { standing, announced, heardTime, proof } = this.#options;
     const takes = {
       takesNextCa: true as const,
       ...(standing === undefined ? {} : { takesStanding: true as const }),
+      ...(announced === undefined ? {} : { takesAnnouncement: true as const }),
       ...(proof === undefined ? {} : shownOf(proof.current(), held)),
       ...(heardTime === undefined ? {} : { takesSchedules: true as const }),
     };
@@ -370,6 +401,8 @@ class StreamSession {
       this.#sendEvents();
     } else if (message.value.kind === 'address-standing') {
       this.#options.standing?.(message.value.standing);
+    } else if (message.value.kind === 'announcement') {
+      this.#options.announced?.(message.value.announcement);
     } else if (message.value.kind === 'revision-proof') {
       this.#options.proof?.take(message.value.proof);
     } else if (message.value.kind === 'next-ca') {
@@ -443,7 +476,8 @@ class StreamSession {
     reason: string,
     more: Pick<Extract<Ending, { kind: 'lost' }>, 'sharedWith' | 'retryAfterMs' | 'refusal'> = {},
   ): void {
-    this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected, ...more });
+    if (this.#isLeaving) this.#end({ kind: 'left' });
+    else this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected, ...more });
   }
 
   /** An apply under way is awaited: the next stream's hello must tell what it left in force. */

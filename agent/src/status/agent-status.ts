@@ -11,6 +11,7 @@ import { type SharedInterface, sharedInterfaceText } from '#agent/host/shared-in
 import type { UnitDiscovery } from '#agent/host/unit-discovery.ts';
 import { unitElsewhereText } from '#agent/host/unit-networks.ts';
 import type { Identity } from '#agent/link/identity.ts';
+import type { Follower } from '#agent/policy/announced.ts';
 import type { PolicyIntake } from '#agent/policy/policy-intake.ts';
 import type { PolicySync } from '#agent/policy/policy-sync.ts';
 import { agentVersion } from '#agent/process/version.ts';
@@ -47,6 +48,7 @@ export interface AgentParts {
   readonly essentials: () => readonly EssentialEntry[];
   /** Made after them. */
   readonly sync: () => PolicySync;
+  readonly follower: Follower;
   readonly statePath: string;
   /** ISO 8601. */
   readonly startedAt: string;
@@ -71,7 +73,15 @@ export function reportedStatus(parts: AgentParts): ReportedStatus {
     warnings: warningsOf(parts),
     unjudgedUnits: parts.discovery.elsewhere().map(({ unit }) => unit),
     clock: millis(Date.now()),
+    ...followingOf(parts.follower),
   };
+}
+
+function followingOf(follower: Follower): Pick<ReportedStatus, 'following'> {
+  const announced = follower.standing();
+  if (announced === undefined) return {};
+  const { announcement, state, problem } = announced;
+  return { following: { announcement, state, problem } };
 }
 
 export function statusDocument(
@@ -115,6 +125,7 @@ export function statusDocument(
       ...one,
       ...(problem === undefined ? {} : { problem: { reason: problem.reason, at: new Date(problem.at).toISOString() } }),
     })),
+    ...announcedOf(parts.follower),
     version: agentVersion,
     startedAt,
     pid: process.pid,
@@ -140,6 +151,13 @@ export function statusDocument(
 
 function problemOf({ intake, schedules }: Pick<AgentParts, 'intake' | 'schedules'>): string {
   return [intake.problem(), schedules.problem()].filter((text) => text !== '').join('; ');
+}
+
+function announcedOf(follower: Follower): Pick<AgentStatusDocument, 'announced'> {
+  const standing = follower.standing();
+  if (standing === undefined) return {};
+  const { addresses, state, problem } = standing;
+  return { announced: { addresses, state, problem } };
 }
 
 function guestsOf({ networks }: SeenGuests): Pick<AgentStatusDocument, 'forwards'> {

@@ -7,6 +7,7 @@ import { basename, dirname, join } from 'node:path';
 import type { NamesStatus } from '#agent/dns/names.ts';
 import type { FlowsStatus } from '#agent/flows/flow-pipeline.ts';
 import type { ControlPlaneStanding } from '#agent/link/control-plane-list.ts';
+import type { Announced } from '#agent/policy/announced.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from '#agent/state/run-directory.ts';
 import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -48,6 +49,8 @@ export interface AgentStatusDocument {
     readonly state: ControlPlaneStanding['state'];
     readonly problem?: { readonly reason: string; readonly at: string };
   }[];
+  /** Where the control plane says that it is from now on, and how far this host is on its way there; absent where nothing is announced. */
+  readonly announced?: Pick<Announced, 'addresses' | 'state' | 'problem'>;
   readonly version: string;
   readonly startedAt: string;
   readonly pid: number;

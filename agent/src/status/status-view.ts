@@ -62,6 +62,7 @@ export function statusRows(status: Partial<AgentStatusDocument>): readonly (read
     ['agent', status.running === true ? `running, process ${status.pid}, since ${status.startedAt}` : 'not running'],
     ['control plane', status.controlPlane && `${status.controlPlane} (${connection(status)})`],
     ['addresses of it', status.controlPlanes && controlPlanesText(status.controlPlanes)],
+    ['announced', status.announced && announcedText(status.announced)],
     ['certificate', status.certificateEnds && `ends ${status.certificateEnds}`],
     ['revision', revisionText(applied, revision)],
     ['mode', modes && `inbound ${modes.inbound}, outbound ${modes.outbound}`],
@@ -99,6 +100,16 @@ function controlPlanesText(standings: NonNullable<AgentStatusDocument['controlPl
         : `${address}: ${standingTexts[state]}; at ${problem.at}: ${problem.reason}`,
     )
     .join('\n');
+}
+
+const followingTexts: Readonly<Record<NonNullable<AgentStatusDocument['announced']>['state'], string>> = {
+  'not-yet': 'not there yet',
+  leaving: 'going there',
+  followed: 'there',
+};
+
+function announcedText({ addresses, state, problem }: NonNullable<AgentStatusDocument['announced']>): string {
+  return [`${addresses.join(', ')}: ${followingTexts[state]}`, ...(problem === '' ? [] : [problem])].join('\n');
 }
 
 const sourceTexts: Readonly<Record<NamesStatus['source'], string>> = {

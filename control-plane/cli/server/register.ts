@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { registerAuditCommands } from './audit-commands.ts';
 import { registerCaCommands } from './ca-commands.ts';
+import { registerControlPlaneCommands } from './control-plane-commands.ts';
 import { registerFleetCommands } from './fleet-commands.ts';
 import { registerFlowCommands } from './flow-commands.ts';
 import { registerOperatorCommands } from './operator-commands.ts';
@@ -28,6 +29,7 @@ export function registerServerCommands(program: Command): void {
   registerPlanCommands(program);
   registerFleetCommands(program);
   registerCaCommands(program);
+  registerControlPlaneCommands(program);
   registerTokenCommands(program);
   registerOperatorCommands(program);
   registerFlowCommands(program);

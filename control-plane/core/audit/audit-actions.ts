@@ -30,6 +30,11 @@ export const auditActions = {
     by: operator,
     tells: 'the next CA took its place: certificates of the old one hold no more, and which hosts are lost by it',
   },
+  'control-planes-announced': {
+    by: operator,
+    tells: 'hosts are told at which addresses their control plane is from now on',
+  },
+  'announcement-withdrawn': { by: operator, tells: 'they are told so no more; who has followed it stays there' },
   'hold-ended': { by: operator, tells: 'agents are sent policy again, in a new lineage of the store' },
   'agent-revoked': { by: operator, tells: "a host's enrolment was revoked, with the serials that held" },
   'agent-removed': { by: operator, tells: 'a host was revoked and forgotten' },
@@ -47,6 +52,10 @@ export const auditActions = {
   'certificate-issued': { by: agent, tells: 'at an enrolment or a renewal' },
   'agent-connected': { by: agent, tells: 'a policy stream began: from where, with which certificate and version' },
   'agent-disconnected': { by: agent, tells: 'it ended, and how long it was there' },
+  'announcement-followed': {
+    by: agent,
+    tells: 'a host goes to a control plane that was announced, which would serve it',
+  },
   'facts-changed': { by: agent, tells: 'what a host says of itself: before and after' },
   'revision-refused': { by: agent, tells: 'a host could not enforce a revision, and why' },
   'table-tampered': { by: agent, tells: "somebody else changed the host's table, and it was put back" },

@@ -8,7 +8,7 @@ import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Secret } from '#model/secret.ts';
 import type { Millis } from '#model/time.ts';
-import type { AddressStanding } from '#wire/policy-sync-messages.ts';
+import type { AddressStanding, Announcement, Following } from '#wire/policy-sync-messages.ts';
 
 export type EnrolmentRefusal =
   | 'token-unknown'
@@ -88,6 +88,8 @@ export interface AgentStatus {
   readonly unjudgedUnits?: readonly string[];
   /** The host's own clock as it was sent. */
   readonly clock?: Millis;
+  /** How far it is with the announcement it was told of; absent where it knows of none. */
+  readonly following?: Following;
   /** How far that is ahead of ours, negative where it is behind; ours to say. */
   readonly clockAheadMs?: number;
 }
@@ -99,6 +101,8 @@ export interface AgentSession {
   readonly seenFrom?: string;
   /** Nothing happens where the agent is of a version that does not take it. */
   standing?(standing: AddressStanding): void;
+  /** As with `standing`: where the control plane is from now on. */
+  announce?(announcement: Announcement): void;
   /** As with `standing`: what it may show of the revision that it acknowledged. */
   prove?(proof: Uint8Array): void;
   /** Ends the stream; the agent is told the reason. */
@@ -143,6 +147,8 @@ export interface AgentBackend {
   isHome?(address: string): boolean;
   /** Refuses a host that is not enrolled any more. A second stream of one host replaces the first. */
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal>;
+  /** Whether a host that says this hello would be connected; nothing follows from the question. Absent: it would. */
+  refusalOfAsking?(identity: AgentIdentity, hello: AgentHello): ConnectRefusal | undefined;
   /** Stores the batch once, however often it is sent, and of it what the sender may speak for. */
   ingestFlows(identity: AgentIdentity, batch: FlowBatch): Promise<Result<FlowReceipt, ConnectRefusal>>;
 }

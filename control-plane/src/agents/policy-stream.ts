@@ -18,8 +18,10 @@ import { type Millis, millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import {
   type AddressStanding,
+  type Announcement,
   decodeUpMessage,
   encodeAddressStanding,
+  encodeAnnouncement,
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
@@ -90,6 +92,7 @@ export class PolicyStream {
   #isTakingEvents = false;
   /** Waits for the pipe to drain. */
   #untoldStanding: AddressStanding | undefined;
+  #untoldAnnouncement: Announcement | undefined;
   #heardAt: number;
   #heartbeatAt: number;
 
@@ -108,6 +111,7 @@ export class PolicyStream {
       drained: () => {
         this.#isDraining = false;
         if (this.#untoldStanding !== undefined) this.#tellStanding(this.#untoldStanding);
+        if (this.#untoldAnnouncement !== undefined) this.#tellAnnouncement(this.#untoldAnnouncement);
         this.#pump();
       },
     });
@@ -181,6 +185,7 @@ export class PolicyStream {
 
   #greeted(hello: Extract<UpMessage, { kind: 'hello' }>): CallStatus | undefined {
     if (this.#state !== 'awaiting-hello') return violation('found a second hello; allowed: one');
+    if (hello.asksOnly === true) return this.#asked(hello);
     this.#held = hello.held;
     this.#state = 'open';
     this.#takesSchedules = hello.takesSchedules === true;
@@ -193,6 +198,9 @@ export class PolicyStream {
         close: (reason) => this.close({ code: status.ABORTED, details: reason }),
         seenFrom: this.#options.call.peer.address,
         ...(hello.takesProof === true ? { prove: (proof: Uint8Array) => this.#tellProof(proof) } : {}),
+        ...(hello.takesAnnouncement === true
+          ? { announce: (announcement: Announcement) => this.#tellAnnouncement(announcement) }
+          : {}),
         ...(hello.takesStanding === true ? { standing: (standing) => this.#tellStanding(standing) } : {}),
       },
     );
@@ -211,6 +219,17 @@ export class PolicyStream {
     return undefined;
   }
 
+  /** The host is somewhere else, and is told whether it could be here. */
+  #asked(hello: Extract<UpMessage, { kind: 'hello' }>): CallStatus {
+    const { backend, certificate, policyTime } = this.#options;
+    const { agentVersion } = hello;
+    const asking = { ...hello.host, agentVersion, revision: hello.held?.revision ?? 0, ...shownIn(hello) };
+    const refusal = backend.refusalOfAsking?.(certificate.identity, asking);
+    if (refusal !== undefined) return { code: refusalCodes[refusal.kind], details: refusal.text };
+    this.#write(encodeHeartbeat(policyTime()));
+    return { code: status.OK, details: '' };
+  }
+
   /** A call, so that the compiler does not think it knows. */
   #isClosed(): boolean {
     return this.#state === 'closed';
@@ -224,6 +243,9 @@ export class PolicyStream {
         return this.#nacked(message, connection);
       case 'status':
         connection.statusReported(message.status);
+        // Its last word here: that it was heard is what it waits for.
+        if (message.status.following?.state === 'leaving')
+          return { code: status.OK, details: 'the host goes where it was announced' };
         return undefined;
       case 'host-report':
         connection.hostReported(message.host);
@@ -322,6 +344,12 @@ export class PolicyStream {
     if (this.#state !== 'open') return;
     this.#untoldStanding = this.#isDraining ? standing : undefined;
     this.#write(encodeAddressStanding(standing));
+  }
+
+  #tellAnnouncement(announcement: Announcement): void {
+    if (this.#state !== 'open') return;
+    this.#untoldAnnouncement = this.#isDraining ? announcement : undefined;
+    this.#write(encodeAnnouncement(announcement));
   }
 
   /** A field and not a method: the queue knows it by identity. */

@@ -28,6 +28,8 @@ export const apiErrorStatuses = {
   'checkpoint-unknown': 409,
   'audit-too-young': 409,
   'addresses-invalid': 422,
+  'control-planes-invalid': 422,
+  'nothing-announced': 409,
   'peer-invalid': 422,
   'label-invalid': 422,
   'not-ready': 503,

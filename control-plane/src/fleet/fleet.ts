@@ -60,6 +60,7 @@ import type { RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { type HoldView, StoreHolding } from '#control-plane/publish/store-holding.ts';
 import { ToldRevisions } from '#control-plane/publish/told-revisions.ts';
 import { RateBudget } from '#control-plane/rpc/rate-budget.ts';
+import type { StoredAnnouncement } from '#control-plane/store/announcement.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';
 import type { Store } from '#control-plane/store/store.ts';
@@ -81,6 +82,7 @@ import { combinationOf } from '#policy/policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts';
+import { Announcements } from './announcements.ts';
 import { type Actor, holdingName, turnName } from './asker.ts';
 import { ChangeQueue, type Lane } from './change-queue.ts';
 import { FleetStanding } from './fleet-standing.ts';
@@ -216,6 +218,8 @@ export class Fleet implements AgentBackend {
     connectedCount: () => this.sessions.size,
   });
   readonly #told: ToldRevisions;
+  /** Where hosts are told that their control plane is. */
+  readonly announcements: Announcements;
   /** Connected, and left with what they have until all had time to show what they were told. */
   readonly #waiting = new Set<LiveAgent>();
   #revision: number;
@@ -249,6 +253,7 @@ export class Fleet implements AgentBackend {
       readonly active: ActivePolicy;
       readonly upMs: number;
       readonly holding: StoreHolding;
+      readonly announcement: StoredAnnouncement | undefined;
     },
   ) {
     this.#store = options.store;
@@ -300,6 +305,13 @@ export class Fleet implements AgentBackend {
       happenings: this.#happenings,
       tell: (host, standing) => this.sessions.of(host)?.session.standing?.(standing),
     });
+    this.announcements = new Announcements({
+      ...options,
+      sessions: this.sessions,
+      hosts: () => this.certificateCas().map(({ name }) => name),
+      stored: start.announcement,
+      left: (host, details) => this.#happenings.take('announcement-followed', host, details),
+    });
     this.#refusals = new RepeatedRefusals({
       now: options.now,
       tell: (note) => this.#auditSoon({ actor: 'control-plane', action: 'enrolment-refused', ...note }),
@@ -327,7 +339,8 @@ export class Fleet implements AgentBackend {
       return host === undefined ? undefined : { host, isCutOff: workload?.quarantine !== undefined };
     };
     const holding = await StoreHolding.open({ store, tenant, now, startRevision: revision, standingOf });
-    const fleet: Fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active, holding });
+    const announcement = await store.readAnnouncement({ tenant });
+    const fleet: Fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active, holding, announcement });
     await fleet.#beginRun();
     fleet.#unread = stored.unread;
     if (stored.unread.count > 0)
@@ -740,6 +753,11 @@ export class Fleet implements AgentBackend {
     return this.#enrolments.isRevoked(name);
   }
 
+  refusalOfAsking(identity: AgentIdentity, { proof }: AgentHello): ConnectRefusal | undefined {
+    const text = this.#notAdmitted(identity) ?? this.#told.strangerText(identity.host, proof);
+    return text === undefined ? undefined : { kind: 'not-admitted', text };
+  }
+
   connect(identity: AgentIdentity, hello: AgentHello, session: AgentSession): Result<AgentConnection, ConnectRefusal> {
     const { host, serial } = identity;
     const notAdmitted = this.#notAdmitted(identity);
@@ -772,6 +790,7 @@ export class Fleet implements AgentBackend {
     this.#presences.connected(host, connectedAtMs);
     const { agentVersion } = hello;
     this.#happenings.take('agent-connected', host, { from: session.seenFrom, serial, agentVersion });
+    this.announcements.greet(session);
     const greeting = this.#told.look(host, hello);
     const isLeft = greeting === 'wait' && !this.#holdsAlready(agent, hello);
     if (!this.#holding.isHeld && !isLeft) this.#publication.greet(agent, hello.revision);
@@ -824,6 +843,7 @@ export class Fleet implements AgentBackend {
       },
       statusReported: (status) => {
         this.sessions.statusReported(agent, believedStatus(status, this.#now()));
+        if (this.sessions.of(host) === agent) this.announcements.heard(host, status.following);
         if (this.#addresses.heard(host)) this.#soon('claims', () => this.#claimsChanged());
         if (untaken !== undefined && reporting === undefined) takeSoon();
       },
@@ -1293,6 +1313,7 @@ export class Fleet implements AgentBackend {
     this.#presences.forget(host);
     this.#intake.forget(host);
     this.sessions.forget(host);
+    this.announcements.forget(host);
     this.#hostNotes.forget(host);
     this.#publication.forget(host);
     this.#addresses.forget(host);

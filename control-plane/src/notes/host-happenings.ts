@@ -15,6 +15,7 @@ export type HostAction = Extract<
   | 'certificate-renewed-late'
   | 'certificate-ending'
   | 'facts-changed'
+  | 'announcement-followed'
   | 'claims-granted'
   | 'claims-withdrawn'
 >;
@@ -33,7 +34,12 @@ const pairsMost = 256;
 const told = 16;
 
 /** Whose word it is. */
-const ofTheHost: ReadonlySet<HostAction> = new Set(['agent-connected', 'agent-disconnected', 'facts-changed']);
+const ofTheHost: ReadonlySet<HostAction> = new Set([
+  'agent-connected',
+  'agent-disconnected',
+  'facts-changed',
+  'announcement-followed',
+]);
 
 export class HostHappenings {
   readonly #notes: RepeatedNotes<HostAction, Details>;

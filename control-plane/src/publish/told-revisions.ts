@@ -65,6 +65,13 @@ export class ToldRevisions {
     return 'send';
   }
 
+  /** Why this is not the control plane that told the host what it has, nor a copy of it; undefined where it is, or the host shows nothing. */
+  strangerText(host: string, proof: Uint8Array | undefined): string | undefined {
+    const { proofs } = this.#options;
+    if (proof === undefined || proofs === undefined || proofs.read(host, proof) !== undefined) return undefined;
+    return `what ${host} was told was signed by another control plane, of which this is no copy`;
+  }
+
   contained(revision: number): void {
     this.#containedAt = revision;
   }

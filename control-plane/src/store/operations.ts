@@ -2,6 +2,7 @@
 // in a transaction (or a savepoint of one) of its own and leaves nothing behind when it throws.
 
 import { saveAddressStandings, setHostRanges } from './address-holders.ts';
+import { readAnnouncement, saveAnnouncement } from './announcement.ts';
 import { appendAudit, listAudit } from './audit.ts';
 import { beginAuditLineage, listAuditCheckpoints, readAuditHead, saveAuditCheckpoint } from './audit-checkpoints.ts';
 import { dropPrunedAudit, pruneAudit, resignAuditBase } from './audit-pruning.ts';
@@ -74,6 +75,7 @@ export const operations = {
   countFlowRows,
   pruneFlows,
   pruneHostFlows,
+  readAnnouncement,
   readAuditHead,
   readLineage,
   readPolicy,
@@ -87,6 +89,7 @@ export const operations = {
   revokeOperatorTokens,
   rotateOperatorToken,
   saveAddressStandings,
+  saveAnnouncement,
   saveAuditCheckpoint,
   saveDraft,
   savePolicy,

@@ -19,6 +19,8 @@ export interface Tables {
     lineage: string;
     /** JSON of why nothing is sent to agents; "" while all is. */
     hold: string;
+    /** JSON: the newest announcement of control planes, withdrawn or not; "" where there never was one. */
+    announcement: string;
   };
   operator_tokens: {
     hash: string;
@@ -657,6 +659,15 @@ const authorities: Migration = {
   },
 };
 
+const announcement: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('tenants')
+      .addColumn('announcement', 'text', (column) => column.notNull().defaultTo(''))
+      .execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -680,4 +691,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0019-renewing-tokens': renewingTokens,
   '0020-control-plane-runs': controlPlaneRuns,
   '0021-authorities': authorities,
+  '0022-announcement': announcement,
 };

@@ -2,7 +2,6 @@
 // is taken means the same when it is written again; what is not is an error with a code, never an exception.
 
 import { parseOsRelease } from '#agent/host/host-facts.ts';
-import { parseControlPlaneAddress } from '#agent/link/control-plane-address.ts';
 import { readJoinToken } from '#agent/link/join-token.ts';
 import { CommandFailure } from '#cli/output/failure.ts';
 import { parseQueryLine } from '#cli/policy/query-line.ts';
@@ -27,6 +26,7 @@ import { windowHolds } from '#policy/policy/time-window.ts';
 import { parseInstant } from '#policy/read/time.ts';
 import { problemText } from '#policy/source/problem.ts';
 import { readBothWays } from '#test/property/both-readings.ts';
+import { parseControlPlaneAddress } from '#wire/control-plane-address.ts';
 import { usualCost } from '../cost.ts';
 import { almost, bytesOf, textOf } from '../mutations.ts';
 import { must, same, shown } from '../promises.ts';

@@ -22,6 +22,7 @@ import {
   decodeDownMessage,
   decodeUpMessage,
   encodeAddressStanding,
+  encodeAnnouncement,
   encodeDeltaMessage,
   encodeEventsTaken,
   encodeHeartbeat,
@@ -128,6 +129,8 @@ const up: fc.Arbitrary<UpMessage> = fc.oneof(
       takesStanding: fc.constant(true),
       takesSchedules: fc.constant(true),
       takesNextCa: fc.constant(true),
+      takesAnnouncement: fc.constant(true),
+      asksOnly: fc.constant(true),
     },
     { requiredKeys: ['kind', 'agentVersion', 'host'] },
   ),
@@ -204,6 +207,12 @@ const down: fc.Arbitrary<MadeDown> = fc.oneof(
   fc
     .record({ certificate: bytes, signature: fc.uint8Array({ maxLength: limits.caSignatureBytes }) })
     .map((nextCa): MadeDown => ({ message: { kind: 'next-ca', nextCa }, bytes: encodeNextCa(nextCa) })),
+  fc.record({ number: count, addresses: fc.array(name, { maxLength: limits.announcedControlPlanes }) }).map(
+    (announcement): MadeDown => ({
+      message: { kind: 'announcement', announcement },
+      bytes: encodeAnnouncement(announcement),
+    }),
+  ),
   fc
     .array(name, { maxLength: 4 })
     .map((ids): MadeDown => ({ message: { kind: 'events-taken', ids }, bytes: encodeEventsTaken(ids) })),
@@ -236,6 +245,8 @@ function encodeDown(message: DownMessage): Uint8Array | undefined {
       return encodeAddressStanding(message.standing);
     case 'revision-proof':
       return encodeRevisionProof(message.proof);
+    case 'announcement':
+      return encodeAnnouncement(message.announcement);
     case 'next-ca':
       return encodeNextCa(message.nextCa);
   }

@@ -49,6 +49,9 @@ export function operatorCommands(given: {
     ca: ['ca'],
     'ca rotate': { left: 'it replaces the CA of the host that the messages come from; see ca-rotation.test.ts' },
     'ca retire': { left: 'as ca rotate' },
+    'control-planes announce': ['control-planes', 'announce', '127.0.0.1:1'],
+    'control-planes list': ['control-planes', 'list'],
+    'control-planes withdraw': ['control-planes', 'withdraw'],
     'audit prune': { left: 'it takes away what the restart is to find; see audit-export.test.ts' },
   };
 }
