@@ -140,7 +140,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     const certificateOverlapMs = settings.certificateOverlapSeconds * 1000;
     const { proofs } = told;
     const fleet = await Fleet.open(
-      { store, tenant, now, policyTime: policyTime.now, log, claims, certificateOverlapMs, proofs },
+      { store, tenant, now, policyTime: policyTime.now, log, claims, certificateOverlapMs, proofs, pki },
       await loadActivePolicy({ store, now, log }),
     );
     stops.push(() => fleet.stop());

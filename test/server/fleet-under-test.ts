@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { AgentConnection } from '#control-plane/agents/agent-backend.ts';
-import { Fleet } from '#control-plane/fleet/fleet.ts';
+import { Fleet, type FleetOptions } from '#control-plane/fleet/fleet.ts';
 import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { reviewPolicy } from '#control-plane/publish/policy-review.ts';
 import type { RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
@@ -62,6 +62,7 @@ export async function fleetUnderTest(
     readonly elapsedMs?: () => number;
     readonly directory?: string;
     readonly proofs?: RevisionProofs;
+    readonly pki?: FleetOptions['pki'];
   } = {},
 ): Promise<FleetUnderTest> {
   const now = given.now ?? (() => millis(Date.now()));
@@ -76,6 +77,7 @@ export async function fleetUnderTest(
   const clock = {
     ...(given.elapsedMs === undefined ? {} : { elapsedMs: given.elapsedMs }),
     ...(given.proofs === undefined ? {} : { proofs: given.proofs }),
+    ...(given.pki === undefined ? {} : { pki: given.pki }),
   };
   const fleet = await Fleet.open({ store, tenant, now, log: pino({ level: 'silent' }), ...clock }, active);
   const close = async () => {

@@ -186,6 +186,8 @@ const noAlertFor: Readonly<Record<string, string>> = {
   flow_records_total: 'work done',
   connections_would_deny_total: 'nothing is denied',
   api_request_seconds: 'work done',
+  ca_rotating: 'an operator did it',
+  ca_hosts: 'an operator did it, and segwall status says who is left',
   gone_since_seconds: 'segwall_agents_offline says that there is one',
 };
 

@@ -133,6 +133,22 @@ async function status(options: ListOptions): Promise<void> {
     printLine(
       `shared     ${someText(agents.shared)}: a second agent with this identity is kept out; was the disk copied? See segwall audit`,
     );
+  const { certificates, rotation } = view;
+  if (rotation !== undefined)
+    printLine(
+      `CA         being replaced: ${rotation.moved} of ${rotation.hosts} hosts use the next one, ${rotation.trusting} trust it` +
+        (rotation.left.count > 0 ? `; left: ${someText(rotation.left)}` : '; next: segwall ca retire'),
+    );
+  for (const of of certificates.ending)
+    printLine(
+      of === 'ca'
+        ? 'ENDING     the CA ends within ten days, or has ended: it is made anew by itself; if this stays, see the log of the control plane'
+        : 'ENDING     the certificate of the control plane ends within ten days, or has ended: it is made anew by itself; if this stays, see its log',
+    );
+  if (certificates.hosts.count > 0)
+    printLine(
+      `ENDING     ${someText(certificates.hosts)}: their certificate ends within ten days, or has ended; see segwall agents, and segwall-agent doctor there`,
+    );
   if (view.quarantined.count > 0)
     printLine(`quarantine ${view.quarantined.count} quarantined: ${someText(view.quarantined)}`);
   if (view.revoked.count > 0)

@@ -569,6 +569,22 @@ export const status = z.object({
     tampered: names.describe('hosts whose table someone else changed since their agent started'),
     shared: someOf('hosts whose identity a second agent tries to use; it is kept out'),
   }),
+  certificates: z.object({
+    ending: z
+      .array(z.enum(['ca', 'server']))
+      .readonly()
+      .describe("the control plane's own that end within ten days, or have ended"),
+    hosts: someOf('hosts whose certificate ends within ten days, or has ended'),
+  }),
+  rotation: z
+    .object({
+      hosts: count.describe('enrolled, and not revoked'),
+      trusting: count.describe('hosts that trust the next CA'),
+      moved: count.describe('… and that use a certificate of it'),
+      left: someOf('hosts that do not'),
+    })
+    .optional()
+    .describe('the CA is being replaced by another; see /ca'),
   quarantined: someOf('workloads that an operator quarantined; not what is inside of a host that is'),
   revoked: someOf('hosts whose certificates are revoked: all others cut them off until they are removed'),
   workloads: count,

@@ -212,6 +212,8 @@ async function statusView({ fleet, store, tenant, version, prunedFlows, disk }: 
       tampered: agents.filter((one) => one.repairs > 0).map((one) => one.host),
       shared: someOf(fleet.sharedIdentities()),
     },
+    certificates: { ending: [...fleet.ownCertificatesEnding()], hosts: someOf(fleet.certificatesEnding()) },
+    ...rotationView(fleet.caRotation()),
     quarantined: someOf(fleet.quarantined()),
     revoked: someOf(fleet.revoked()),
     workloads: fleet.inventory().workloads.size,
@@ -234,6 +236,12 @@ async function statusView({ fleet, store, tenant, version, prunedFlows, disk }: 
     skippedFlows,
     unread: { count: fleet.unread.count, names: fleet.unread.samples },
   };
+}
+
+function rotationView(progress: ReturnType<Fleet['caRotation']>): Pick<Status, 'rotation'> {
+  if (progress === undefined) return {};
+  const { hosts, trusting, moved, left } = progress;
+  return { rotation: { hosts, trusting, moved, left: someOf(left) } };
 }
 
 function storeView(trouble: StoreTrouble | undefined): Pick<Status, 'store'> {

@@ -161,6 +161,23 @@ export function createMetrics({
     },
   });
   gauge(
+    'certificates_ending',
+    'Certificates of the control plane itself that end within ten days, or have ended',
+    () => fleet.ownCertificatesEnding().length,
+  );
+  gauge('ca_rotating', '1 while the CA is replaced by another', () => (fleet.caRotation() === undefined ? 0 : 1));
+  new Gauge({
+    name: 'segwall_ca_hosts',
+    help: 'Hosts by the CA of the certificate that they use; of the next one only while the CA is replaced',
+    labelNames: ['ca'] as const,
+    registers,
+    collect() {
+      const { hosts, moved } = fleet.caRotation() ?? { hosts: fleet.certificateCas().length, moved: 0 };
+      this.set({ ca: 'present' }, hosts - moved);
+      this.set({ ca: 'next' }, moved);
+    },
+  });
+  gauge(
     'host_clocks_off',
     'Connected hosts whose clock is off by a minute or more',
     () => [...fleet.sessions.all()].filter((agent) => Math.abs(agent.status?.clockAheadMs ?? 0) >= 60_000).length,

@@ -43,6 +43,7 @@ import { HostNotes } from '#control-plane/notes/host-notes.ts';
 import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/pki/agent-identity.ts';
 import { Enrolments, type StoredEnrolment } from '#control-plane/pki/enrolments.ts';
+import type { Pki } from '#control-plane/pki/pki.ts';
 import { AgentSessions, type LiveAgent } from '#control-plane/publish/agent-sessions.ts';
 import {
   type Canary,
@@ -74,7 +75,7 @@ import type { WorkloadRules } from '#model/rule-set.ts';
 import type { Secret } from '#model/secret.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
-import type { HostCas } from '#policy/ca-progress.ts';
+import { type HostCas, type RotationProgress, rotationProgress } from '#policy/ca-progress.ts';
 import { AddressClaims, type AddressClaimsOptions } from '#policy/claims/address-claims.ts';
 import { defaultClaimLimits, type PendingClaim } from '#policy/claims/address-standing.ts';
 import { believeFlows, type RefusedFlows } from '#policy/learn/believed-flows.ts';
@@ -125,6 +126,8 @@ export interface FleetOptions {
   readonly claims?: Partial<AddressClaimsOptions>;
   /** Absent: nobody can show what it was told. */
   readonly proofs?: RevisionProofs;
+  /** The control plane's own certificates. Absent: nothing is known of them. */
+  readonly pki?: Pick<Pki, 'cas' | 'ends'>;
 }
 
 /** What an operator contained: on which host it is, and what the others cut off as of the revision. */
@@ -145,6 +148,8 @@ const claimsTickMs = 5000;
 const writeProbeMs = 30_000;
 /** Between looks at whose certificate ends soon. */
 const certificatesTickMs = 3_600_000;
+const ownCertificates = ['ca', 'server'] as const;
+export type OwnCertificate = (typeof ownCertificates)[number];
 const hostsTold = 32;
 /** In one turn, after which others have theirs. */
 const removedAtOnce = 50;
@@ -207,6 +212,7 @@ export class Fleet implements AgentBackend {
   readonly #refusals: RepeatedRefusals<RefusedEnrolment['reason']>;
   readonly #happenings: HostHappenings;
   readonly #toldEnding = new Map<string, Millis>();
+  readonly #pki: FleetOptions['pki'];
   readonly #owed: OwedWrites;
   readonly #writeProbe: NodeJS.Timeout;
   readonly #hostNotes: HostNotes;
@@ -258,6 +264,7 @@ export class Fleet implements AgentBackend {
   ) {
     this.#store = options.store;
     this.#tenant = options.tenant;
+    this.#pki = options.pki;
     this.#now = options.now;
     this.#log = options.log;
     this.#revision = start.revision;
@@ -367,8 +374,8 @@ export class Fleet implements AgentBackend {
     await fleet.#addresses.keep();
     await fleet.#addresses.save();
     fleet.#watchClaims();
-    fleet.certificatesEnding();
-    fleet.#certificatesTimer = setInterval(() => fleet.certificatesEnding(), certificatesTickMs).unref();
+    fleet.#lookAtCertificates();
+    fleet.#certificatesTimer = setInterval(() => fleet.#lookAtCertificates(), certificatesTickMs).unref();
     fleet.#publication.mark('changed');
     fleet.#publication.publish(fleet.#inForce());
     return fleet;
@@ -694,6 +701,35 @@ export class Fleet implements AgentBackend {
       this.#happenings.take('certificate-ending', name, { endsAt });
     }
     return ending.map(({ name }) => name);
+  }
+
+  /** Which of the control plane's own end within ten days, or have ended; told in the audit log, each certificate once. */
+  ownCertificatesEnding(): readonly OwnCertificate[] {
+    const ends = this.#pki?.ends();
+    if (ends === undefined) return [];
+    const now = this.#now();
+    const ending = ownCertificates.filter((of) => ends[of] <= now + certificateSoonMs);
+    for (const of of ending) {
+      const target = `control-plane/${of}`;
+      const endsAt = ends[of];
+      if (this.#toldEnding.get(target) === endsAt) continue;
+      this.#toldEnding.set(target, endsAt);
+      this.#auditSoon({ actor: 'control-plane', action: 'certificate-ending', target, details: { endsAt } });
+    }
+    return ending;
+  }
+
+  #lookAtCertificates(): void {
+    this.certificatesEnding();
+    this.ownCertificatesEnding();
+  }
+
+  /** How far hosts are on their way to the next CA, or undefined where the CA is not being replaced. */
+  caRotation(): Omit<RotationProgress, 'operators'> | undefined {
+    const next = this.#pki?.cas().next;
+    if (next === undefined) return undefined;
+    const { operators: _, ...progress } = rotationProgress({ hosts: this.certificateCas(), operators: [], next });
+    return progress;
   }
 
   /** Of which CAs the certificates of hosts are that are enrolled and not revoked; in order. */
