@@ -40,6 +40,8 @@ export interface FedAgent {
   /** The control plane dies and comes back elsewhere, with the same CA and nothing to send. */
   moveControlPlane(listen: string): Promise<void>;
   signalControlPlane(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** The control plane is at that address, too, and says that it is there from now on. */
+  announce(address: string): Promise<void>;
   /** How many streams the control plane has seen since it started. */
   streams(): Promise<number>;
   /** What the newest stream's hello said. */
@@ -135,6 +137,7 @@ export async function feedAgent(given: {
       streamsBefore = 0;
     },
     signalControlPlane: (signal) => feeder.signal(signal),
+    announce: async (address) => void (await feeder.ask({ do: 'announce', address })),
     streams: async () => (await heard()).streams,
     helloAddresses: async () => (await heard()).addresses,
     async stop() {

@@ -83,6 +83,26 @@ test('by name: the control plane moves to another address, and the host that den
   await agent.apply(closed(3, 'enforce', 'enforce'));
 });
 
+test('announced: a host that denies everything goes where it is told, and from then on nothing is open to where it was', async () => {
+  agent = await feedAgent({ lab, controlPlane, host });
+  agent.start();
+  await agent.apply(closed(2, 'enforce', 'enforce'));
+  await controlPlane.exec(['ip', 'address', 'add', '10.87.0.10/16', 'dev', 'eth0']);
+  await agent.announce('10.87.0.10:7443');
+  const fed = agent;
+  // Within a minute, as chance has it.
+  await waitFor(async () => String((await fed.status())['controlPlane']) === '10.87.0.10:7443', {
+    what: 'it is there',
+    timeoutMs: 120_000,
+    intervalMs: 1000,
+  });
+  await agent.apply(closed(3, 'enforce', 'enforce'));
+  const { essentials, announced } = await agent.status();
+  expect(essentials).toEqual(['control-plane: outbound tcp/7443 to 10.87.0.10/32, for processes of root']);
+  expect(announced).toEqual({ addresses: ['10.87.0.10:7443'], state: 'followed', problem: '' });
+  expect((await host.exec(['nft', 'list', 'table', 'inet', 'segwall'])).stdout).not.toMatch(/10\.87\.0\.9\b/);
+});
+
 test('by name: what was known on disk is stale, and the first policy denies everything', async () => {
   const hosts = withHosts('10.87.0.9 cp.test\n');
   const { wrapper } = hosts;
