@@ -68,6 +68,8 @@ const routes: Readonly<Record<string, { readonly path?: string; readonly body?: 
   'POST /api/v1/suggestions': 'reads',
   'POST /api/v1/labels/check': 'reads',
   'POST /api/v1/resume': { body: () => ({}) },
+  'PUT /api/v1/control-planes': { body: () => ({ addresses: 'next.example:9443' }) },
+  'DELETE /api/v1/control-planes': {},
   'POST /api/v1/ca/rotate': {},
   'POST /api/v1/ca/retire': { body: () => ({}) },
   'POST /api/v1/tokens': { body: () => ({ labels: {} }) },

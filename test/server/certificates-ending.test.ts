@@ -45,6 +45,8 @@ async function wound(given: { readonly ca: number; readonly server: number; read
     admission: () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never,
     certificates: pki.ends,
     apiRefused: {},
+    disk: () => undefined,
+    lostFlows: async () => [],
     elapsedMs: () => (elapsedMs += 10_000),
   });
   return {
@@ -106,6 +108,8 @@ test('while the CA is replaced, status and metrics say how many hosts are on the
     admission: () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never,
     certificates: pki.ends,
     apiRefused: {},
+    disk: () => undefined,
+    lostFlows: async () => [],
     elapsedMs: (() => {
       let elapsedMs = 0;
       return () => (elapsedMs += 10_000);

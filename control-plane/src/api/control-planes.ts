@@ -35,7 +35,9 @@ export function controlPlaneRoutes(app: Api, { fleet }: ApiContext): void {
       },
     },
     async (request) => {
-      const outcome = await announcements.announce(request.body.addresses, request.operator.actor);
+      const outcome = await fleet.inTurn(request.operator, (actor) =>
+        announcements.announce(request.body.addresses, actor),
+      );
       if (!outcome.ok) throw new ApiError('control-planes-invalid', outcome.error);
       return viewOf(announcements.standing());
     },
@@ -54,7 +56,7 @@ export function controlPlaneRoutes(app: Api, { fleet }: ApiContext): void {
     async (request) => {
       // How far they were: of those that went nobody else knows.
       const before = announcements.standing();
-      const withdrawn = await announcements.withdraw(request.operator.actor);
+      const withdrawn = await fleet.inTurn(request.operator, (actor) => announcements.withdraw(actor));
       if (withdrawn === undefined)
         throw new ApiError('nothing-announced', 'no control plane is announced; nothing was changed');
       return { withdrawn: announcedOf(withdrawn), ...viewOf({ hosts: before.hosts }) };
