@@ -144,15 +144,29 @@ async function removeOffline(
   const views = first.map((host) => offlineView(fleet, host, naming.get(host.entry.name)));
   const kept = someOf(contained.map(({ entry }) => entry.name));
   if (mode === 'preview') return { mode, count: free.length, hosts: views, kept, connected };
-  const held = heldText(fleet);
-  if (held !== undefined) throw new ApiError('held', `nobody is removed by silence while ${held}; nothing was changed`);
-  if (connected === 0)
-    throw new ApiError(
-      'nobody-connected',
-      'no host at all is connected: the control plane is more likely cut off than every host gone; nothing was changed. Remove hosts by name where they are',
-    );
-  const removed = new Set(await fleet.removeOffline(first, { offlineForMs, actor }));
+  assertTellsSilence(fleet);
+  const mayRemove = () => silenceRefusal(fleet) === undefined;
+  const removed = new Set(await fleet.removeOffline(first, { offlineForMs, actor, mayRemove }));
+  // It may have come to that while this waited for its turn.
+  if (removed.size === 0) assertTellsSilence(fleet);
   return { mode, count: removed.size, hosts: views.filter(({ host }) => removed.has(host)), kept, connected };
+}
+
+function assertTellsSilence(fleet: Fleet): void {
+  const refusal = silenceRefusal(fleet);
+  if (refusal !== undefined) throw refusal;
+}
+
+/** Why silence says nothing of a host now. */
+function silenceRefusal(fleet: Fleet): ApiError | undefined {
+  const held = heldText(fleet);
+  if (held !== undefined)
+    return new ApiError('held', `nobody is removed by silence while ${held}; nothing was changed`);
+  if (fleet.sessions.size > 0) return undefined;
+  return new ApiError(
+    'nobody-connected',
+    'no host at all is connected: the control plane is more likely cut off than every host gone; nothing was changed. Remove hosts by name where they are',
+  );
 }
 
 function offlineView(

@@ -24,8 +24,10 @@ export function holdRoutes(app: Api, { fleet }: ApiContext): void {
       },
     },
     async (request) => {
-      if (request.body.cutOffSince === 'refuse') assertKeepsCutOff(fleet);
-      const resumed = await fleet.resume(request.operator);
+      const assertStill = () => {
+        if (request.body.cutOffSince === 'refuse') assertKeepsCutOff(fleet);
+      };
+      const resumed = await fleet.resume(request.operator, assertStill);
       if (resumed === undefined)
         throw new ApiError('not-held', 'nothing is held: agents are sent policy as it changes; nothing was changed');
       return resumed;
@@ -42,6 +44,15 @@ export function assertKeepsCutOff(fleet: Fleet): void {
     'held',
     `hosts of this fleet cut off ${names}, and the store, which is older than that, knows nothing of it: they would be let in again; nothing was changed. Contain them anew first (segwall quarantine, segwall agents revoke), or accept it: segwall resume --yes`,
     { cutOffSince: cutOffSince.slice(0, namesTold) },
+  );
+}
+
+/** An activation ends a hold that the operator knows of, and no other. */
+export function holdBegan(fleet: Fleet): ApiError {
+  const what = heldText(fleet) ?? 'policy was held';
+  return new ApiError(
+    'held',
+    `a hold began since this was asked for: ${what}; nothing was changed. Look at it (segwall status), and apply again to end it`,
   );
 }
 

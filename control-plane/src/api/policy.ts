@@ -1,7 +1,7 @@
 // Policy over the operator API: apply, roll back, try first, look at. Whatever fails here has changed nothing.
 
 import { z } from 'zod';
-import type { Fleet } from '#control-plane/fleet/fleet.ts';
+import type { Fleet, HoldBegan } from '#control-plane/fleet/fleet.ts';
 import type { Judging } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
 import { PolicyTurns } from '#control-plane/judging/policy-turns.ts';
@@ -27,7 +27,7 @@ import type { PolicyFile } from '../store/policies.ts';
 import type { Api } from './app.ts';
 import type { ApiContext } from './context.ts';
 import { whenGone } from './hanging-up.ts';
-import { assertKeepsCutOff, heldText } from './hold.ts';
+import { assertKeepsCutOff, heldText, holdBegan } from './hold.ts';
 import { judgedChange } from './judged-change.ts';
 
 /** Activations and drafts listed. */
@@ -124,7 +124,8 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
         ...(message === undefined ? {} : { message }),
         ...(commit === undefined ? {} : { commit }),
       };
-      const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
+      const ends = { hold: fleet.presentHold };
+      const done = await judgedChange<ApplyAnswer, 'revision-changed' | HoldBegan>(
         { fleet, judging, turns },
         {
           job,
@@ -154,6 +155,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
             }
             const activated = await fleet.activate({
               ...judged,
+              ends,
               kind: 'apply',
               note: { actor, action: 'policy-applied', target: 'policy', details },
               ...(message === undefined ? {} : { message }),
@@ -167,6 +169,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
           },
         },
       );
+      if (!done.ok && done.error === 'hold-began') throw holdBegan(fleet);
       if (!done.ok) throw await revisionChanged(context, expectRevision ?? 0);
       return done.value;
     },
@@ -228,6 +231,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
       },
     },
     async (request, reply) => {
+      const ends = { hold: fleet.presentHold };
       if (request.body.to === undefined) {
         const ended = await fleet.endCanary({ reason: 'rolled back by an operator', actor: request.operator });
         if (ended !== undefined)
@@ -237,7 +241,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
       const id = await rollbackTarget(context, request.body.to);
       const source = { kind: 'stored' as const, policy: id };
       const actor = request.operator;
-      const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
+      const done = await judgedChange<ApplyAnswer, 'revision-changed' | HoldBegan>(
         { fleet, judging, turns },
         {
           // Its tests held when it was applied; a way back must not depend on what has changed since.
@@ -249,6 +253,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
               policy,
               ...(prepared === undefined ? {} : { prepared }),
               judged: { beside, hostNames: 'trusted' },
+              ends,
               assertStill: () => assertKeepsCutOff(fleet),
               source,
               kind: 'rollback',
@@ -258,6 +263,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
           },
         },
       );
+      if (!done.ok && done.error === 'hold-began') throw holdBegan(fleet);
       if (!done.ok) throw new Error('nothing was expected of the active policy');
       return done.value;
     },
@@ -280,7 +286,7 @@ async function startCanary(fleet: Fleet, { request, ...judged }: CanaryStart) {
   const hosts = canaryHosts(fleet, selector);
   const started = await fleet.startCanary({ ...judged, hosts, limits });
   if (started.ok) return ok({ ...started.value, canary: hosts.toSorted() });
-  if (started.error === 'overtaken') return err(started.error);
+  if (started.error !== 'canary-running') return err(started.error);
   throw new ApiError(
     'canary-running',
     'a canary runs already; wait for its end, or end it: segwall rollback. Nothing was changed',

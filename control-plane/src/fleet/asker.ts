@@ -16,10 +16,12 @@ export type Actor = string | Asker;
 /** Nothing is changed from here on; turns of the same call before this one are done. */
 export class AuthorityEnded extends Error {
   override readonly name = 'AuthorityEnded';
+  readonly why: string;
   readonly reason: 'token-expired' | 'token-revoked' | 'token-unknown';
 
-  constructor(message: string, reason: AuthorityEnded['reason']) {
-    super(message);
+  constructor(why: string, reason: AuthorityEnded['reason']) {
+    super(`${why}, before this was done; what was not done by then is not done. Use another one`);
+    this.why = why;
     this.reason = reason;
   }
 }

@@ -63,6 +63,7 @@ import { ToldRevisions } from '#control-plane/publish/told-revisions.ts';
 import { RateBudget } from '#control-plane/rpc/rate-budget.ts';
 import type { StoredAnnouncement } from '#control-plane/store/announcement.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
+import type { StoreHold } from '#control-plane/store/lineage.ts';
 import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import type { UnreadRows } from '#control-plane/store/stored-values.ts';
@@ -84,7 +85,7 @@ import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts';
 import { Announcements } from './announcements.ts';
-import { type Actor, holdingName, turnName } from './asker.ts';
+import { type Actor, AuthorityEnded, endOf, holdingName, turnName } from './asker.ts';
 import { ChangeQueue, type Lane } from './change-queue.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
@@ -189,7 +190,12 @@ interface ActivationAsked extends Omit<Activating, 'note'> {
   readonly note: Omit<AuditNote, 'at' | 'actor'> & { readonly actor: Actor };
   /** Nothing happens where another policy than that of this revision is active. */
   readonly expectRevision?: number;
+  /** The hold that was there when the operator asked, which his activation ends; default that of this call. Any other it leaves. */
+  readonly ends?: { readonly hold: StoreHold | undefined };
 }
+
+/** A hold began since it was asked for, which must not end by what nobody asked for in it. Nothing was changed. */
+export type HoldBegan = 'hold-began';
 
 export class Fleet implements AgentBackend {
   readonly sessions = new AgentSessions();
@@ -287,7 +293,7 @@ export class Fleet implements AgentBackend {
       log: options.log,
       began: () => {
         this.#publication.mark('changed');
-        this.#soon('hold', () => this.#holding.keep(), 'operators');
+        this.#soon('hold', () => this.#holdBegan(), 'operators');
       },
     });
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
@@ -397,6 +403,11 @@ export class Fleet implements AgentBackend {
   /** Why agents keep what they have, where the store is older than what they were told. */
   get hold(): HoldView | undefined {
     return this.#holding.view();
+  }
+
+  /** The hold itself, for `activate` to know it again. */
+  get presentHold(): StoreHold | undefined {
+    return this.#holding.current;
   }
 
   /** Within it revisions are of one history. */
@@ -889,6 +900,8 @@ export class Fleet implements AgentBackend {
       },
       eventsReported: async (events) => {
         const outcome = await this.#changes.soon(`events/${host}`, async () => {
+          // Its word counts for as long as it is one of the fleet.
+          if (!this.#isExpected(host)) return;
           const kept = events.filter(({ kind }) => this.#hostNotes.take(host, kind));
           for (const { kind, details } of kept)
             this.#log.warn({ host, kind, told: Object.fromEntries(details) }, 'told by an agent of its host');
@@ -1024,12 +1037,15 @@ export class Fleet implements AgentBackend {
   /** Makes `policy` the active one and sends it to every connected agent. A canary that runs ends: this is meant for its hosts too. */
   async activate(
     input: ActivationAsked,
-  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'revision-changed' | Overtaken>> {
-    const { expectRevision, note } = input;
+  ): Promise<
+    Result<{ readonly revision: number; readonly policy: number }, 'revision-changed' | HoldBegan | Overtaken>
+  > {
+    const { expectRevision, note, ends = { hold: this.#holding.current } } = input;
     return this.#asked(note.actor, async (actor) => {
       const isExpected = expectRevision === undefined || this.#active.revision === expectRevision;
       if (!isExpected) return err('revision-changed');
       if (this.#isOvertaken(input)) return err('overtaken');
+      if (this.#holding.isHeld && this.#holding.current !== ends.hold) return err('hold-began');
       input.assertStill?.();
       return ok(await this.#activate({ ...input, note: { ...note, actor } }));
     });
@@ -1055,10 +1071,11 @@ export class Fleet implements AgentBackend {
       readonly limits: CanaryLimits;
       readonly actor: Actor;
     },
-  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running' | Overtaken>> {
+  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running' | HoldBegan | Overtaken>> {
     const { policy, source, hosts, limits, prepared } = input;
     return this.#asked(input.actor, async (actor) => {
       if (this.#canary?.state === 'running') return err('canary-running');
+      if (this.#holding.isHeld) return err('hold-began');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
       const note = this.#note({
@@ -1080,7 +1097,7 @@ export class Fleet implements AgentBackend {
       this.#canary = { state: 'running', canary };
       if (prepared !== undefined) this.#publication.prepared(prepared);
       this.#publication.mark('changed');
-      void this.#followCanary(canary, actor);
+      void this.#followCanary(canary, input.actor);
       return ok({ revision: canary.revision, policy: id });
     });
   }
@@ -1103,11 +1120,19 @@ export class Fleet implements AgentBackend {
     });
   }
 
-  /** Sends policy again, as the store has it. Undefined where nothing is held. */
-  async resume(by: Actor): Promise<{ readonly revision: number; readonly lineage: string } | undefined> {
+  /**
+   * Sends policy again, as the store has it. Undefined where nothing is held, or another hold than when it was asked for. `assertStill` throws
+   * where what came to light meanwhile speaks against it; then nothing is changed.
+   */
+  async resume(
+    by: Actor,
+    assertStill?: () => void,
+  ): Promise<{ readonly revision: number; readonly lineage: string } | undefined> {
+    const asked = this.#holding.current;
     return this.#asked(by, async (actor) => {
       const hold = this.#holding.view();
-      if (hold === undefined) return undefined;
+      if (hold === undefined || this.#holding.current !== asked) return undefined;
+      assertStill?.();
       const revision = this.#revision + 1;
       const details = holdDetails(hold);
       const { shown } = this.#holding;
@@ -1224,11 +1249,20 @@ export class Fleet implements AgentBackend {
    * Removes those of the hosts that are still as they were found: one that came back stays, and so does one that is contained, or has something inside
    * that is. Gives the names of those that went, in order; each has an audit entry of its own.
    */
-  async removeOffline(found: readonly OfflineHost[], given: { readonly offlineForMs: number; readonly actor: Actor }) {
+  async removeOffline(
+    found: readonly OfflineHost[],
+    given: {
+      readonly offlineForMs: number;
+      readonly actor: Actor;
+      /** Asked in each turn: where not, those that are left stay. */
+      readonly mayRemove?: () => boolean;
+    },
+  ) {
     const { offlineForMs } = given;
     const removed: string[] = [];
     for (let at = 0; at < found.length; at += removedAtOnce) {
       await this.#asked(given.actor, async (actor) => {
+        if (this.#holding.isHeld || given.mayRemove?.() === false) return;
         for (const { entry } of found.slice(at, at + removedAtOnce)) {
           const now = this.#inventory.host(entry.name);
           const offlineMs = this.#offlineMsOf(entry.name);
@@ -1409,19 +1443,39 @@ export class Fleet implements AgentBackend {
 
   async #concludeCanary(
     canary: Canary,
-    given: { readonly verdict: CanaryVerdict; readonly actor: string; readonly prepared: PreparedPolicy | undefined },
+    given: { readonly verdict: CanaryVerdict; readonly by: Actor; readonly prepared: PreparedPolicy | undefined },
   ): Promise<void> {
-    const { verdict, actor, prepared } = given;
+    const { verdict, by, prepared } = given;
     // Somebody may have ended it meanwhile.
     if (this.#runningCanary() !== canary) return;
-    if (verdict.kind === 'failed') {
-      await this.#dropCanary(canary, verdict, 'control-plane');
+    const failure = verdict.kind === 'failed' ? verdict : this.#unwanted(by);
+    if (failure !== undefined) {
+      await this.#dropCanary(canary, failure, 'control-plane');
       return;
     }
     const { id, policy, revision } = canary;
-    const note = { actor, action: 'policy-applied', target: 'policy', details: { canary: revision } };
+    const note = { actor: holdingName(by), action: 'policy-applied', target: 'policy', details: { canary: revision } };
     const made = prepared === undefined ? {} : { prepared };
     await this.#activate({ policy, source: { kind: 'stored', policy: id }, kind: 'apply', note, ...made });
+  }
+
+  /** Why a canary that held is not everybody's all the same: what let it begin is no more. */
+  #unwanted(by: Actor): CanaryFailure | undefined {
+    if (this.#holding.isHeld) return heldFailure;
+    try {
+      holdingName(by);
+      return undefined;
+    } catch (cause) {
+      if (cause instanceof AuthorityEnded) return endedFailure(cause);
+      throw cause;
+    }
+  }
+
+  /** Agents keep what they have from now on, those of a canary too: it could not be seen to hold, and must not end what nobody has looked at. */
+  async #holdBegan(): Promise<void> {
+    await this.#holding.keep();
+    const canary = this.#runningCanary();
+    if (canary !== undefined && this.#holding.isHeld) await this.#dropCanary(canary, heldFailure, 'control-plane');
   }
 
   async #dropCanary(canary: Canary, { reason, host }: CanaryFailure, actor: string): Promise<number> {
@@ -1545,17 +1599,20 @@ export class Fleet implements AgentBackend {
   }
 
   /** What the store cannot take now, on a full disk, is tried again for as long as it is so. */
-  async #followCanary(canary: Canary, actor: string): Promise<void> {
+  async #followCanary(canary: Canary, by: Actor): Promise<void> {
     const { signal } = this.#stopping;
+    const ended = endOf(by);
+    const watching = ended === undefined ? signal : AbortSignal.any([signal, ended]);
     const isEnrolled = (host: string) => this.#isExpected(host);
     while (this.#runningCanary() === canary) {
-      const verdict = await watchCanary({ canary, sessions: this.sessions, isEnrolled, signal });
-      if (verdict === undefined) return;
+      const watched = await watchCanary({ canary, sessions: this.sessions, isEnrolled, signal: watching });
+      if (signal.aborted) return;
+      const verdict: CanaryVerdict = watched ?? { kind: 'failed', ...endedFailure(ended?.reason) };
       try {
         // The very policy that is in force is compiled for everybody.
         const isCompiled = verdict.kind === 'failed' || canary.policy === this.#active.policy;
         const prepared = isCompiled ? undefined : await this.prepare(canary.policy);
-        await this.#changes.run(() => this.#concludeCanary(canary, { verdict, actor, prepared }));
+        await this.#changes.run(() => this.#concludeCanary(canary, { verdict, by, prepared }));
       } catch (cause) {
         if (this.#isStopped) return;
         this.#log.error({ err: cause }, 'the end of a canary could not be stored; it is tried again');
@@ -1644,6 +1701,13 @@ export class Fleet implements AgentBackend {
     }
     return true;
   }
+}
+
+const heldFailure: CanaryFailure = { reason: 'the store was found to be older than what agents were told' };
+
+function endedFailure(cause: unknown): CanaryFailure {
+  const why = cause instanceof AuthorityEnded ? cause.why : 'that ended';
+  return { reason: `whoever asked for it may do so no more: ${why}` };
 }
 
 /** As an audit entry has it. */

@@ -128,9 +128,7 @@ export class OperatorTokens {
 }
 
 function endedBy(found: Exclude<FoundOperator, { kind: 'holds' }>): AuthorityEnded {
-  const why = tokenStateText(found) ?? 'this token is not known here any more';
-  const message = `${why}, before this was done; what was not done by then is not done. Use another one`;
-  return new AuthorityEnded(message, `token-${found.kind}`);
+  return new AuthorityEnded(tokenStateText(found) ?? 'this token is not known here any more', `token-${found.kind}`);
 }
 
 /** Undefined for a token that never was. */

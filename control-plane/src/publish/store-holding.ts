@@ -77,6 +77,11 @@ export class StoreHolding {
     return this.#lineage;
   }
 
+  /** The same object for as long as it holds. */
+  get current(): StoreHold | undefined {
+    return this.#hold;
+  }
+
   get isHeld(): boolean {
     return this.#hold !== undefined;
   }
