@@ -69,6 +69,18 @@ test('a stopped queue ends what waits and refuses the rest', async () => {
   expect(await waiting).toBe(1);
 });
 
+test('a stopped queue leaves what hosts cause, which they cause again, and ends what operators asked', async () => {
+  const ran: string[] = [];
+  const queue = new ChangeQueue({ settle: () => undefined });
+  const hosts = Array.from({ length: 1000 }, (_, at) => queue.soon(`host-${at}`, async () => void ran.push('host')));
+  const told = Promise.allSettled(hosts);
+  const asked = queue.run(async () => void ran.push('operator'));
+  await queue.stop();
+  await asked;
+  expect((await told).filter(({ status }) => status === 'rejected').length).toBe(1000);
+  expect(ran).toEqual(['operator']);
+});
+
 test('containment goes before what else operators ask, however much of it waits', async () => {
   const order: string[] = [];
   const queue = new ChangeQueue({ settle: () => order.push('settled') });

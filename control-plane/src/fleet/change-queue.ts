@@ -101,15 +101,20 @@ export class ChangeQueue {
     await this.#loop;
   }
 
-  /** Refuses what comes from now on; resolves when what waits is settled. */
+  /**
+   * Refuses what comes from now on, and what waits of hosts: each tells it again when it is back, and a fleet that has just connected would keep
+   * a stop waiting for thousands of writes. Resolves when what operators asked is settled.
+   */
   async stop(): Promise<void> {
     this.#isStopped = true;
+    for (let turn = this.#lanes.hosts.take(); turn !== undefined; turn = this.#lanes.hosts.take())
+      turn.fail(stopping());
     await this.#loop;
   }
 
   #add({ lane, who }: Asker, key: string | symbol, turn: Waiting): void {
     if (this.#isStopped) {
-      turn.fail(new Error('the control plane is stopping'));
+      turn.fail(stopping());
       return;
     }
     const before = this.#lanes[lane].add(who, key, turn);
@@ -148,6 +153,10 @@ export class ChangeQueue {
     }
     this.#loop = undefined;
   }
+}
+
+function stopping(): Error {
+  return new Error('the control plane is stopping');
 }
 
 function running<T>(
