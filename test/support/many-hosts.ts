@@ -59,6 +59,9 @@ export async function enrolMany(given: Enrolling): Promise<EnrolledMany> {
 export interface RunningMany {
   /** From now on: forgets who is connected. Resolves, with the milliseconds since, when all have connected anew. */
   allAnew(): Promise<number>;
+  /** Since the last `allAnew`, or since `countAnew` was called: how often a host tried to connect, and when the first was connected. */
+  counted(): { readonly tries: number; readonly firstMs: number };
+  countAnew(): void;
   /** Hosts that hold a rule set. */
   held(): number;
   stop(): Promise<void>;
@@ -70,6 +73,8 @@ export async function runMany(given: ManyHosts & { readonly addressOf: (n: numbe
   const ending = new AbortController();
   const waiting = new Set<number>();
   let connectedAll = (): void => undefined;
+  const counted = { tries: 0, began: performance.now(), firstMs: Number.NaN };
+  const countAnew = () => void Object.assign(counted, { tries: 0, began: performance.now(), firstMs: Number.NaN });
   const parts = await Promise.all(
     numbersOf(given).map(async (n) => {
       const identity = assertOk(await openIdentity({ stateDirectory: stateOf(directory, n), log }));
@@ -78,6 +83,7 @@ export async function runMany(given: ManyHosts & { readonly addressOf: (n: numbe
   );
   const allAnew = (): Promise<number> => {
     const began = performance.now();
+    countAnew();
     for (const { n } of parts) waiting.add(n);
     return new Promise((resolve) => {
       connectedAll = () => resolve(performance.now() - began);
@@ -107,12 +113,16 @@ export async function runMany(given: ManyHosts & { readonly addressOf: (n: numbe
       signal: ending.signal,
       log,
       onState(state) {
+        if (state === 'connecting') counted.tries += 1;
+        if (state === 'connected' && Number.isNaN(counted.firstMs)) counted.firstMs = performance.now() - counted.began;
         if (state === 'connected' && waiting.delete(part.n) && waiting.size === 0) connectedAll();
       },
     }),
   );
   return {
     allAnew,
+    countAnew,
+    counted: () => counted,
     held: () => parts.filter(({ held }) => held !== undefined).length,
     async stop() {
       ending.abort();

@@ -20,8 +20,13 @@ async function obey(order: HostsOrder): Promise<HostsAnswer> {
     case 'mark':
       all = running?.allAnew();
       return { kind: 'marked' };
-    case 'all-back':
-      return { kind: 'connected', tookMs: (await all) ?? Number.NaN };
+    case 'ready':
+      running?.countAnew();
+      return { kind: 'marked' };
+    case 'all-back': {
+      await all;
+      return { kind: 'back', ...(running?.counted() ?? { tries: Number.NaN, firstMs: Number.NaN }) };
+    }
   }
 }
 

@@ -18,11 +18,14 @@ export type HostsOrder =
   | { readonly kind: 'run'; readonly directory: string; readonly first: number; readonly count: number }
   /** Who connects from now on counts for `all-back`. */
   | { readonly kind: 'mark' }
+  /** The control plane is ready: tries count from now on, and how soon the first is served. */
+  | { readonly kind: 'ready' }
   | { readonly kind: 'all-back' };
 
 export type HostsAnswer =
   | { readonly kind: 'enrolled'; readonly failures: readonly string[]; readonly tookMs: number }
   | { readonly kind: 'connected'; readonly tookMs: number }
+  | { readonly kind: 'back'; readonly tries: number; readonly firstMs: number }
   | { readonly kind: 'marked' };
 
 /** A connection to an address of this machine's own goes out from that address, so each host talks to the control plane at "its own". */
