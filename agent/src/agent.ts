@@ -168,11 +168,11 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
   });
   warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);
-  let guests = readGuests();
+  let guests = readGuests(settings.interfaces);
   interfacesChanged = () => {
     containers.look();
     const before = JSON.stringify(guests.networks);
-    guests = readGuests();
+    guests = readGuests(settings.interfaces);
     if (JSON.stringify(guests.networks) !== before) void enforcer.refresh().catch(fail);
   };
 

@@ -16,7 +16,7 @@ interface Seen {
 let lab: Lab;
 let host: LabHost;
 let reader: LineProcess;
-const none = { include: [], exclude: [] };
+const none = { include: [], exclude: [], outside: [] };
 const read = (settings: object = none) => reader.ask<Seen>(settings);
 
 async function sh(script: string, at: LabHost = host): Promise<void> {
@@ -99,15 +99,15 @@ describe('an address is published by what it can reach', () => {
 
   test.each([
     ['a renamed uplink keeps its address', none, true],
-    ['what is excluded by name is kept back', { include: [], exclude: ['wan*'] }, false],
-    ['include wins over exclude', { include: ['wan0'], exclude: ['wan*'] }, true],
+    ['what is excluded by name is kept back', { ...none, exclude: ['wan*'] }, false],
+    ['include wins over exclude', { ...none, include: ['wan0'], exclude: ['wan*'] }, true],
   ] as const)('%s', async (_what, settings, isPublished) => {
     await sh('ip link show wan0 >/dev/null 2>&1 || ip link set eth0 name wan0');
     expect((await read(settings)).published.includes('10.71.0.1')).toBe(isPublished);
   });
 
   test('a bridge of containers is published where the settings include it', async () => {
-    expect((await read({ include: ['docker0'], exclude: [] })).published).toContain('172.17.0.1');
+    expect((await read({ ...none, include: ['docker0'] })).published).toContain('172.17.0.1');
   });
 });
 

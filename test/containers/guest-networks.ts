@@ -1,5 +1,6 @@
-// Says as one line of JSON what of the forward path the agent's host answers for, where this runs: in a lab's host.
+// Says as one line of JSON what of the forward path the agent's host answers for, where this runs: in a lab's host. Its arguments are the
+// names of interfaces that lead outside.
 
-import { readGuestNetworks } from '#agent/host/addresses.ts';
+import { readGuests } from '#agent/host/addresses.ts';
 
-process.stdout.write(`${JSON.stringify(readGuestNetworks() ?? null)}\n`);
+process.stdout.write(`${JSON.stringify(readGuests({ outside: process.argv.slice(2) }))}\n`);

@@ -4,6 +4,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SeenGuests } from '#agent/host/addresses.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
@@ -92,6 +93,7 @@ describe('what a host answers for', () => {
   let lab: Lab;
   let machine: LabHost;
   let guests: GuestNetworks;
+  let readGuestsAgain: (...outside: readonly string[]) => Promise<SeenGuests>;
   const probes = new Map<string, HostProbe>();
 
   beforeAll(async () => {
@@ -124,7 +126,12 @@ describe('what a host answers for', () => {
       probes.set(each.name, probe);
     }
     const script = fileURLToPath(new URL('guest-networks.ts', import.meta.url));
-    guests = JSON.parse((await must(machine, [process.execPath, script])).stdout) as GuestNetworks;
+    readGuestsAgain = async (...outside) =>
+      JSON.parse((await must(machine, [process.execPath, script, ...outside])).stdout) as SeenGuests;
+    // What its own side does not tell from a guest, the administrator of a router says.
+    const { networks } = await readGuestsAgain('to-lan');
+    if (networks === undefined) throw new Error('the host forwards nothing');
+    guests = networks;
   }, 60_000);
   afterAll(() => lab.remove());
 
@@ -221,6 +228,25 @@ describe('what a host answers for', () => {
   test('guests’ networks are known by what is behind them, whatever they are called', () => {
     expect(guests.interfaces).toEqual(['docker0', 'to-pod', 'virbr0']);
     expect(guests.own).toEqual(expect.arrayContaining([places.h1.ipv4, places.h1.ipv6, '172.19.0.1']));
+    expect(guests.inDoubt).toBeUndefined();
+  });
+
+  test('a network behind a bridge of another namespace is in doubt, judged, and told, until the settings say that it leads outside', {
+    timeout: 60_000,
+  }, async () => {
+    const { networks } = await readGuestsAgain();
+    expect(networks).toEqual({ ...guests, interfaces: ['docker0', 'to-lan', 'to-pod', 'virbr0'], inDoubt: ['to-lan'] });
+    const transit: readonly Way[] = ['router’s transit', 'router’s transit inbound'];
+    for (const [state, also] of [
+      ['inbound is enforced', transit.slice(1)],
+      ['outbound is enforced', transit.slice(0, 1)],
+      ['the host is quarantined', transit],
+    ] as const) {
+      const [policy, denied] = states[state] ?? [host, []];
+      await load(scriptOf(policy, networks));
+      const expected = inOrder([...denied, ...also]);
+      expect([state, await deniedWays('tcp', expected)]).toEqual([state, expected]);
+    }
   });
 
   describe.each(['tcp', 'udp'] as const)('%s', (transport) => {
@@ -302,6 +328,54 @@ describe('what a host answers for', () => {
     },
   );
 
+  describe('what a guest arranges in its own network', () => {
+    const own = (at: string) => `172.19.0.2/24 dev ${at}; ip addr add fd84:19::2/64 dev ${at} nodad
+      ip route replace default via 172.19.0.1; ip -6 route replace default via fd84:19::1`;
+    const vm = (script: string) => run(['ip', 'netns', 'exec', `${machine.namespace}-vm`, 'sh', '-ec', script]);
+
+    test('a router advertisement makes no uplink of its bridge, and that the host takes it is told', async () => {
+      const set = (forwarding: number) =>
+        must(machine, ['sh', '-ec', `echo ${forwarding} > /proc/sys/net/ipv6/conf/all/forwarding`]);
+      await set(0);
+      try {
+        expect((await vm(`perl -e '${advertisement}'`)).stderr).toBe('');
+        await waitFor(
+          async () => (await machine.exec(['ip', '-6', 'route', 'show', 'default'])).stdout.includes('virbr0 proto ra'),
+          { what: 'the host has learned the route' },
+        );
+        const { networks, outward, taught } = await readGuestsAgain('to-lan');
+        expect(networks).toEqual({ ...guests, own: networks?.own });
+        expect(outward).toEqual([]);
+        expect(taught).toContain('virbr0');
+      } finally {
+        await machine.exec(['ip', '-6', 'route', 'flush', 'default', 'proto', 'ra']);
+        await set(1);
+      }
+      expect((await readGuestsAgain('to-lan')).taught).toEqual([]);
+    });
+
+    test('a bridge of its own takes it out of no quarantine', { timeout: 60_000 }, async () => {
+      const made = await vm(`ip link add gbr type bridge forward_delay 0; ip addr flush dev eth0
+        ip link set eth0 master gbr; ip link set gbr up; ip addr add ${own('gbr')}`);
+      expect(made).toMatchObject({ exitCode: 0, stderr: '' });
+      try {
+        const { networks, outward } = await readGuestsAgain('to-lan');
+        expect(outward).toEqual([]);
+        const [policy] = states['the host is quarantined'] ?? [host];
+        await load(scriptOf(policy, networks));
+        const denied = await deniedWays('tcp', [...inbound, ...outbound]);
+        expect(denied).toEqual(expect.arrayContaining([...inbound, ...outbound]));
+        expect(denied.filter((way) => way.startsWith('router’s transit') && !outbound.includes(way))).toEqual([]);
+        const [udp] =
+          (await probes.get('vm')?.probe([{ transport: 'udp', address: places.peer.ipv4, port: 8080 }], 350)) ?? [];
+        expect(udp?.kind).not.toBe('allowed');
+      } finally {
+        const undone = await vm(`ip link del gbr; ip addr add ${own('eth0')}`);
+        expect(undone).toMatchObject({ exitCode: 0, stderr: '' });
+      }
+    });
+  });
+
   test('a host that forwards nothing has the table that it had', () => {
     expect(/guests|own4|host_end/.test(scriptOf(host, 'forwards nothing'))).toBe(false);
     const chainOf = (script: string, name: string) =>
@@ -310,3 +384,8 @@ describe('what a host answers for', () => {
       expect(chainOf(scriptOf(host), name)).toEqual(chainOf(scriptOf(host, 'forwards nothing'), name));
   });
 });
+
+/** As a router would send it, of high preference: half an hour of being the way to everywhere. */
+const advertisement = `use Socket qw(:all); open(F, "/sys/class/net/eth0/ifindex"); my $if = <F>;
+  socket(S, AF_INET6, SOCK_RAW, 58) or die $!; setsockopt(S, 41, 18, pack("i", 255)) or die $!; setsockopt(S, 41, 17, pack("i", $if)) or die $!;
+  send(S, pack("CCnCCnNN", 134, 0, 0, 64, 8, 1800, 0, 0), 0, pack_sockaddr_in6(0, inet_pton(AF_INET6, "ff02::1"), $if)) or die $!;`;

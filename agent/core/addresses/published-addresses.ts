@@ -4,20 +4,20 @@
 
 import type { Link, LinkAddress } from '#agent-core/netlink/route-message.ts';
 import { type Address, bitsOf, familyOf, isShareable } from '#model/address.ts';
+import { patternsMatcher, type SeenLinks, standingsOf } from './guest-links.ts';
 
-/** Names of interfaces, `*` for any characters. `include` wins over `exclude` and over what a bridge hosts. */
+/**
+ * Names of interfaces, `*` for any characters. `include` wins over `exclude` and over what a bridge hosts; `outside` leads to other machines
+ * though it looks like a guest's.
+ */
 export interface InterfacePatterns {
   readonly include: readonly string[];
   readonly exclude: readonly string[];
+  readonly outside: readonly string[];
 }
 
-export interface SeenNetwork {
-  readonly links: ReadonlyMap<number, Link>;
+export interface SeenNetwork extends SeenLinks {
   readonly addresses: readonly LinkAddress[];
-  /** Links, by index, whose other end is a guest of this host: an endpoint in another network namespace. */
-  readonly guestPorts: ReadonlySet<number>;
-  /** Links that the routes to everywhere else lead through. */
-  readonly uplinks: ReadonlySet<number>;
 }
 
 export interface PublishedAddress {
@@ -32,18 +32,16 @@ export interface Published {
   readonly beyond: number;
 }
 
-/** Ports of guests whatever is at their other end: taps of virtual machines. */
-const guestKinds: ReadonlySet<string> = new Set(['tun']);
-
 export function publishedAddresses(seen: SeenNetwork, settings: InterfacePatterns, most: number): Published {
-  const hosting = hostingBridges(seen);
+  const standings = standingsOf(seen);
+  const isNamed = { include: patternsMatcher(settings.include), exclude: patternsMatcher(settings.exclude) };
   const found = new Map<Address, { readonly link: number; readonly isSingle: boolean }>();
   for (const { link: index, address, prefixLength, duplicate } of seen.addresses) {
     const link = seen.links.get(index);
     if (link === undefined || link.up === 'no' || duplicate === 'yes' || !isShareable(address)) continue;
     const isSingle = prefixLength === bitsOf(familyOf(address));
-    const isIncluded = matchesAny(settings.include, link.name);
-    if (!isIncluded && (matchesAny(settings.exclude, link.name) || (hosting.has(index) && !isSingle))) continue;
+    const isHosting = link.kind === 'bridge' && standings.get(index) === 'guests';
+    if (!isNamed.include(link.name) && (isNamed.exclude(link.name) || (isHosting && !isSingle))) continue;
     if (!found.has(address)) found.set(address, { link: index, isSingle });
   }
   const order = [...found].sort(([a, x], [b, y]) =>
@@ -53,54 +51,6 @@ export function publishedAddresses(seen: SeenNetwork, settings: InterfacePattern
     addresses: order.slice(0, most).map(([address, { link }]) => ({ address, link })),
     beyond: Math.max(0, order.length - most),
   };
-}
-
-/** Bridges through which only guests of this host can be reached. */
-export function hostingBridges({ links, guestPorts, uplinks }: SeenNetwork): ReadonlySet<number> {
-  const hosting = new Set([...links.values()].filter(({ kind }) => kind === 'bridge').map(({ index }) => index));
-  for (const index of uplinks) hosting.delete(index);
-  for (const { index, kind, master } of links.values()) {
-    if (!guestKinds.has(kind) && !guestPorts.has(index)) hosting.delete(master);
-  }
-  return hosting;
-}
-
-/** Links that can be guests': whose other end has to be looked at. */
-export function undecidedPorts(links: ReadonlyMap<number, Link>): readonly Link[] {
-  return [...links.values()].filter(({ kind, peer }) => kind === 'veth' && peer?.namespace !== undefined);
-}
-
-/** By name: bridges and links of their own behind which are only guests of this host, in code-unit order. */
-export function guestInterfaces(seen: SeenNetwork): readonly string[] {
-  const { links, guestPorts, uplinks } = seen;
-  const bridges = hostingBridges(seen);
-  return [...links.values()]
-    .filter(({ index, master }) => bridges.has(index) || (master === 0 && guestPorts.has(index) && !uplinks.has(index)))
-    .map(({ name }) => name)
-    .filter((name) => nameable.test(name))
-    .sort();
-}
-
-/** By name: bridges that have guests of this host and lead outside too, so that guests on them speak with addresses of that network. */
-export function outwardBridges(seen: SeenNetwork): readonly string[] {
-  const { links, guestPorts } = seen;
-  const inward = hostingBridges(seen);
-  const isGuest = ({ index, kind }: Link) => guestPorts.has(index) || guestKinds.has(kind);
-  const masters = new Set([...links.values()].filter(isGuest).map(({ master }) => master));
-  return [...links.values()]
-    .filter(({ index, kind }) => kind === 'bridge' && masters.has(index) && !inward.has(index))
-    .map(({ name }) => name)
-    .sort();
-}
-
-/** The kernel takes nearly anything for a name; these are what nft reads between quotes as they are. */
-const nameable = /^[A-Za-z0-9._@+-]{1,15}$/;
-
-export function matchesAny(patterns: readonly string[], name: string): boolean {
-  return patterns.some((pattern) => {
-    const source = pattern.split('*').map((part) => part.replace(/[^A-Za-z0-9]/g, '\\$&'));
-    return new RegExp(`^${source.join('.*')}$`).test(name);
-  });
 }
 
 /** An address that went while its link had no carrier, and until when it is published all the same; never while the carrier is away. */

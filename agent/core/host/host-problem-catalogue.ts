@@ -151,6 +151,18 @@ export const hostProblemCatalogue = {
       'Guests on a bridge that leads outside have addresses of that network: what the agent does not know as a container is not judged there.',
     remedy: 'Give such guests a bridge of this host, or agents of their own.',
   },
+  'doubtful-guests': {
+    told: 'agents',
+    meaning:
+      'An interface may lead to guests of this host or to other machines: what is forwarded there is judged as the host’s, a router’s transit too.',
+    remedy:
+      'Where it leads to other machines, name it under `interfaces: { outside: […] }` in agent.yaml or give it the default route; where it leads to guests, have them put no bridge behind it.',
+  },
+  'guest-routes': {
+    told: 'agents',
+    meaning: 'The kernel follows router advertisements that guests of this host send: a guest can add routes to it.',
+    remedy: 'Set net.ipv6.conf.INTERFACE.accept_ra to 0 there.',
+  },
   'unjudged-units': {
     told: 'agents',
     meaning: 'A unit uses a network of its own: it is judged as its host, or not at all, never as that unit.',

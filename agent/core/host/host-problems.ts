@@ -41,6 +41,10 @@ export interface HostCondition {
   readonly unjudgedUnits: readonly string[];
   /** Bridges that have guests and lead outside. */
   readonly outwardBridges: readonly string[];
+  /** Links of which it is not certain that only guests are behind them. */
+  readonly doubtfulLinks: readonly string[];
+  /** Links behind which only guests are, whose router advertisements the host follows. */
+  readonly taughtLinks: readonly string[];
   /** What the policy intake says; empty where nothing is wrong. */
   readonly policyProblem: string;
   /** Revision in force, 0 for none. */
@@ -103,6 +107,8 @@ function foreignProblems({
   claimedAddresses,
   unjudgedUnits,
   outwardBridges,
+  doubtfulLinks,
+  taughtLinks,
 }: HostCondition): readonly HostProblem[] {
   const markText = (finding: ForeignFinding) => `${findingText(finding)}${stamps === 'withheld' ? withheldText : ''}`;
   const weakening = foreign.filter(({ effect }) => effect === 'weakens');
@@ -120,6 +126,18 @@ function foreignProblems({
       (bridge): HostProblem => ({
         code: 'unjudged-guests',
         text: `bridge ${bridge} has guests and leads outside: only those known as containers are judged on it`,
+      }),
+    ),
+    ...doubtfulLinks.map(
+      (link): HostProblem => ({
+        code: 'doubtful-guests',
+        text: `what is behind ${link} may be guests of this host or other machines: what it forwards there is judged as the host’s, also between ${link} and guests`,
+      }),
+    ),
+    ...taughtLinks.map(
+      (link): HostProblem => ({
+        code: 'guest-routes',
+        text: `this host takes router advertisements from guests on ${link}: a guest can have it send what is for others to itself`,
       }),
     ),
     ...unjudgedUnits.map((text): HostProblem => ({ code: 'unjudged-units', text })),

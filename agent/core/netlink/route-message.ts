@@ -29,7 +29,16 @@ export interface LinkAddress {
 export type RouteMessage =
   | { readonly kind: 'link'; readonly link: Link }
   | { readonly kind: 'address'; readonly address: LinkAddress }
-  | { readonly kind: 'route'; readonly link: number };
+  | { readonly kind: 'route'; readonly route: Route };
+
+/** `links`: one, or those that traffic is spread over. `from`: who made it, by the kernel's number (rtnetlink(7), rtm_protocol). */
+export interface Route {
+  readonly links: readonly number[];
+  readonly from: number;
+}
+
+/** Of routes that the kernel made itself, that an administrator added by hand, and that configuration names; of a DHCP client's. */
+export const routeMakers = { kernel: 2, boot: 3, static: 4, dhcp: 16 } as const;
 
 const messageTypes = { newLink: 16, getLink: 18, newAddress: 20, getAddress: 22, newRoute: 24, getRoute: 26 } as const;
 const flagRequest = 1;
@@ -40,7 +49,9 @@ const routeHeaderBytes = 12;
 const linkAttributes = { name: 3, link: 5, master: 10, info: 18, namespace: 37, targetNamespace: 46 } as const;
 const infoKind = 1;
 const addressAttributes = { address: 1, local: 2, flags: 8 } as const;
-const routeAttributes = { destination: 1, output: 4 } as const;
+const routeAttributes = { destination: 1, output: 4, paths: 9 } as const;
+/** RTM_F_FIB_MATCH: tell the entry that was found, and not what would be done by it. */
+const flagEntry = 0x2000;
 const linkFlags = { up: 1, lowerUp: 0x10000 } as const;
 const duplicateFlag = 8;
 const families = { ipv4: 2, ipv6: 10 } as const;
@@ -62,7 +73,7 @@ export function linkElsewhereRequest(given: { readonly index: number; readonly n
   return bytes;
 }
 
-/** Where the kernel would send a packet to that address. */
+/** The route by which the kernel would send a packet to that address. */
 export function routeRequest(to: Address): Uint8Array {
   const family = familyOf(to);
   const size = family === 'ipv4' ? 4 : 16;
@@ -75,6 +86,7 @@ export function routeRequest(to: Address): Uint8Array {
   const bytes = request(messageTypes.getRoute, 0, routeHeaderBytes, [[routeAttributes.destination, destination]]);
   bytes[headerBytes] = families[family];
   bytes[headerBytes + 1] = size * 8;
+  new DataView(bytes.buffer).setUint32(headerBytes + 8, flagEntry, true);
   return bytes;
 }
 
@@ -209,12 +221,25 @@ function readAddress(view: DataView, { from, to }: Place): RouteMessage | undefi
 
 function readRoute(view: DataView, { from, to }: Place): RouteMessage | undefined {
   if (from + routeHeaderBytes > to) return undefined;
-  let link = 0;
+  const links: number[] = [];
   const isWhole = eachAttribute(view, from + routeHeaderBytes, to, (type, at, length) => {
-    if (type === routeAttributes.output && length === 4) link = view.getUint32(at, true);
+    if (type === routeAttributes.output && length === 4) links.push(view.getUint32(at, true));
+    else if (type === routeAttributes.paths) links.push(...pathsAt(view, at, at + length));
     return true;
   });
-  return isWhole ? { kind: 'route', link } : undefined;
+  return isWhole ? { kind: 'route', route: { links, from: view.getUint8(from + 5) } } : undefined;
+}
+
+/** Links of struct rtnexthop one after the other. */
+function pathsAt(view: DataView, from: number, to: number): readonly number[] {
+  const links: number[] = [];
+  for (let at = from; at + 8 <= to; ) {
+    const length = view.getUint16(at, true);
+    if (length < 8) break;
+    links.push(view.getInt32(at + 4, true));
+    at += (length + 3) & ~3;
+  }
+  return links;
 }
 
 function addressAt(view: DataView, at: number, length: number): Address | undefined {

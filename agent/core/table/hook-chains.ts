@@ -30,10 +30,11 @@ import { byMarkWords, unitMaps } from './unit-lookup.ts';
 
 /**
  * What of the forward path is the host's own to answer for. `interfaces`: bridges and interfaces of the host that only guests of it are
- * behind; `own`: every address that it has.
+ * behind; `inDoubt`: those of them that may lead outside after all, absent for none; `own`: every address that it has.
  */
 export interface GuestNetworks {
   readonly interfaces: readonly string[];
+  readonly inDoubt?: readonly string[];
   readonly own: readonly Address[];
 }
 
@@ -190,7 +191,7 @@ export function hookChains(request: HookRequest): HookParts {
     lines: isStrict ? [...neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });
   if (request.guests !== undefined && host !== undefined) {
-    for (const [name, lines] of hostEndChains(hasContainers)) chains.set(name, { lines });
+    for (const [name, lines] of hostEndChains(hasContainers, request.guests)) chains.set(name, { lines });
     for (const direction of directions)
       chains.set(`guests_${short[direction]}`, {
         lines: entryLines({ request, workload: host, direction, view: 'tuple', chains }),
@@ -370,7 +371,7 @@ function forwardLines(
         `ct state invalid,untracked ${ip} saddr @pods${digit} goto odd`,
       ]),
     ]),
-    ...(answers && isStrict ? oddGuestLines : []),
+    ...(answers && isStrict ? oddGuestLines(surelyGuests(guests)) : []),
     ...podLines(() => [
       ...(isStrict
         ? eachFamily((ip, digit) => [
@@ -392,16 +393,24 @@ function forwardLines(
 }
 
 /** What conntrack has no connection for, or has lost it, and that would be judged as the host's if it had: between guests it is let be. */
-const oddGuestLines: readonly string[] = [
-  'ct state invalid,untracked iifname @guests oifname != @guests goto odd',
-  'ct state invalid,untracked iifname != @guests oifname @guests goto odd',
-  `ct state new ${notSyn} iifname @guests oifname != @guests goto mid`,
-  `ct state new ${notSyn} iifname != @guests oifname @guests goto mid`,
+const oddGuestLines = (surely: string): readonly string[] => [
+  `ct state invalid,untracked iifname @guests oifname != @${surely} goto odd`,
+  `ct state invalid,untracked iifname != @${surely} oifname @guests goto odd`,
+  `ct state new ${notSyn} iifname @guests oifname != @${surely} goto mid`,
+  `ct state new ${notSyn} iifname != @${surely} oifname @guests goto mid`,
   ...eachFamily((ip, digit) => [`ct state new ${notSyn} ct status dnat ct original ${ip} daddr @own${digit} goto mid`]),
 ];
 
+/** The set of interfaces that lead to guests for certain: only between two of those is the host talking to itself. */
+function surelyGuests({ inDoubt }: GuestNetworks): 'guests' | 'sure_guests' {
+  return inDoubt === undefined ? 'guests' : 'sure_guests';
+}
+
 /** Which end of a forwarded connection is the host's, by where its packets go and by what destination and source NAT made of it. */
-function hostEndChains(hasContainers: boolean): readonly (readonly [name: string, lines: readonly string[]])[] {
+function hostEndChains(
+  hasContainers: boolean,
+  guests: GuestNetworks,
+): readonly (readonly [name: string, lines: readonly string[]])[] {
   const natted = (words: string, address: 'daddr', of: 'original' | 'reply', to: string) =>
     eachFamily((ip, digit) => [`${words} ct ${of} ${ip} ${address} @own${digit} goto ${to}`]);
   return [
@@ -417,7 +426,8 @@ function hostEndChains(hasContainers: boolean): readonly (readonly [name: string
             ])
           : []),
         // From the host to itself.
-        'iifname @guests oifname @guests return',
+        `iifname @${surelyGuests(guests)} oifname @${surelyGuests(guests)} return`,
+        ...(guests.inDoubt === undefined ? [] : outOfGuestsLines),
         'jump host_end_in',
         'goto host_end_out',
       ],
@@ -442,7 +452,14 @@ function hostEndChains(hasContainers: boolean): readonly (readonly [name: string
   ];
 }
 
-function guestSets({ interfaces, own }: GuestNetworks): ReadonlyMap<string, ElementMap> {
+/** From a guest to what may be one: it is taken for leaving. The way back is that of what comes in, below. */
+const outOfGuestsLines: readonly string[] = [
+  'ct direction original iifname @guests oifname != @sure_guests oifname @guests goto guests_out',
+  'ct direction reply iifname != @sure_guests iifname @guests oifname @guests goto guests_out',
+];
+
+function guestSets({ interfaces, inDoubt, own }: GuestNetworks): ReadonlyMap<string, ElementMap> {
+  const quoted = (names: readonly string[]) => names.map((name) => `"${name}"`);
   const set = (type: string, keys: readonly string[]): ElementMap => ({
     declaration: `{ type ${type}; }`,
     kind: 'set',
@@ -450,13 +467,10 @@ function guestSets({ interfaces, own }: GuestNetworks): ReadonlyMap<string, Elem
     elements: new Map(keys.map((key) => [key, ''])),
   });
   return new Map([
-    [
-      'guests',
-      set(
-        'ifname',
-        interfaces.map((name) => `"${name}"`),
-      ),
-    ],
+    ['guests', set('ifname', quoted(interfaces))],
+    ...(inDoubt === undefined
+      ? []
+      : [['sure_guests', set('ifname', quoted(interfaces.filter((name) => !inDoubt.includes(name))))] as const]),
     [
       'own4',
       set(

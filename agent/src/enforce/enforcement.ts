@@ -9,7 +9,7 @@ import { insertOpenSockets } from '#agent/conntrack/insert-open-connections.ts';
 import { livePeersAmong } from '#agent/conntrack/live-peers.ts';
 import { sweepMarks } from '#agent/conntrack/mark-sweep.ts';
 import { createNames, type Names } from '#agent/dns/names.ts';
-import { ownAddresses, readGuestNetworks } from '#agent/host/addresses.ts';
+import { ownAddresses, readGuests } from '#agent/host/addresses.ts';
 import type { CgroupRoot } from '#agent/host/cgroup-tree.ts';
 import { readDhcpUsers } from '#agent/host/dhcp-users.ts';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
@@ -93,7 +93,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     essentials,
     way: options.way,
     ownAddresses,
-    guests: readGuestNetworks,
+    guests: () => readGuests(settings.interfaces).networks,
     log,
     marks,
     sweepMarks,

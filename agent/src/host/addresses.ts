@@ -2,18 +2,16 @@
 // local at all. Read over routing netlink and not from Node, which leaves out every interface that has no carrier at the moment.
 
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
+import { constants, networkInterfaces } from 'node:os';
 import { type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import type { InterfaceSettings } from '#agent/settings/settings.ts';
+import { guestLinks, standingOfPort, undecidedPorts } from '#agent-core/addresses/guest-links.ts';
 import {
-  guestInterfaces,
   type HeldAddress,
   heldAddresses,
-  outwardBridges,
   type PublishedAddress,
   publishedAddresses,
   type SeenNetwork,
-  undecidedPorts,
 } from '#agent-core/addresses/published-addresses.ts';
 import {
   addressesRequest,
@@ -21,13 +19,16 @@ import {
   type LinkAddress,
   linkElsewhereRequest,
   linksRequest,
+  type Route,
   type RouteMessage,
   readRouteDatagram,
+  routeMakers,
   routeRequest,
 } from '#agent-core/netlink/route-message.ts';
 import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { limits } from '#wire/limits.ts';
+import { ownNamespace } from './own-namespace.ts';
 
 export interface HostAddresses {
   /** In code-unit order; at most as many as the control plane takes. */
@@ -49,7 +50,7 @@ const elsewhere = ['192.0.2.1', '2001:db8::1'] as readonly string[] as readonly 
 
 /** About 0.3 ms, and a millisecond for some hundred addresses. `before` is what was read last, for links that lost their carrier since. */
 export function readHostAddresses(settings: InterfaceSettings, before?: HostAddresses): HostAddresses {
-  const seen = readNetwork() ?? networkOfNode();
+  const seen = readNetwork(settings.outside) ?? networkOfNode();
   const { addresses, beyond } = publishedAddresses(seen, settings, limits.reportedAddresses);
   const held = heldAddresses({
     before: before?.places ?? [],
@@ -70,35 +71,43 @@ export function readHostAddresses(settings: InterfaceSettings, before?: HostAddr
 
 /** Every address but link-local ones, which are another's on every link. In code-unit order. */
 export function ownAddresses(): readonly Address[] {
-  const { addresses } = readNetwork() ?? networkOfNode();
+  const { addresses } = readNetwork([]) ?? networkOfNode();
   const own = addresses.map(({ address }) => address).filter((address) => !isLinkLocal(address));
   return [...new Set(own)].sort();
 }
 
-/** `networks`: what of the forward path this host answers for; absent where it forwards nothing. `outward`: bridges on which it cannot. */
+/**
+ * `networks`: what of the forward path this host answers for; absent where it forwards nothing. `outward`: bridges on which it cannot.
+ * `taught`: links behind which only guests are and whose router advertisements the kernel follows all the same.
+ */
 export interface SeenGuests {
   readonly networks?: GuestNetworks;
   readonly outward: readonly string[];
+  readonly taught: readonly string[];
 }
 
-export function readGuests(): SeenGuests {
-  const network = readNetwork();
-  if (network === undefined) return { outward: [] };
-  const networks = guestNetworksOf(network);
-  return { outward: outwardBridges(network), ...(networks === undefined ? {} : { networks }) };
-}
-
-export function readGuestNetworks(): GuestNetworks | undefined {
-  const network = readNetwork();
-  return network === undefined ? undefined : guestNetworksOf(network);
-}
-
-function guestNetworksOf(network: SeenNetwork): GuestNetworks | undefined {
-  const interfaces = guestInterfaces(network);
+export function readGuests({ outside }: Pick<InterfaceSettings, 'outside'>): SeenGuests {
+  const network = readNetwork(outside);
+  if (network === undefined) return { outward: [], taught: [] };
+  const { guests, inDoubt, outward } = guestLinks(network);
   const forwards = forwardingSwitches.some((path) => readText(path).trim() === '1');
-  if (interfaces.length === 0 && !forwards) return undefined;
+  const taught = guests.filter(followsAdvertisements);
+  if (guests.length === 0 && !forwards) return { outward, taught };
   const own = network.addresses.map(({ address }) => address).filter((address) => !isLinkLocal(address));
-  return { interfaces, own: [...new Set(own)].sort() };
+  const networks = {
+    interfaces: [...guests, ...inDoubt].sort(),
+    ...(inDoubt.length === 0 ? {} : { inDoubt }),
+    own: [...new Set(own)].sort(),
+  };
+  return { networks, outward, taught };
+}
+
+/** By the kernel's own rule: it does unless it forwards, or is told to do both (Linux: Documentation/networking/ip-sysctl.rst, accept_ra). */
+function followsAdvertisements(name: string): boolean {
+  const setting = (key: string) => readText(`/proc/sys/net/ipv6/conf/${name}/${key}`).trim();
+  if (setting('disable_ipv6') !== '0') return false;
+  const accepts = setting('accept_ra');
+  return accepts === '2' || (accepts === '1' && setting('forwarding') === '0');
 }
 
 const forwardingSwitches = ['/proc/sys/net/ipv4/ip_forward', '/proc/sys/net/ipv6/conf/all/forwarding'];
@@ -117,7 +126,7 @@ export function isLinkLocal(address: Address): boolean {
 }
 
 /** Undefined where routing netlink cannot be had. What changed meanwhile is heard of, and looked at again. */
-function readNetwork(): SeenNetwork | undefined {
+function readNetwork(outside: readonly string[]): SeenNetwork | undefined {
   const opened = openNetlink({
     protocol: netlinkProtocols.route,
     groups: 0,
@@ -137,46 +146,71 @@ function readNetwork(): SeenNetwork | undefined {
       if (message.kind === 'address') addresses.push(message.address);
     });
     if (!haveLinks || !haveAddresses) return undefined;
-    const undecided = undecidedPorts(links);
-    const guestPorts = new Set(undecided.filter((port) => leadsToGuest(socket, port)).map(({ index }) => index));
+    const own = ownNamespace();
+    const guestPorts = new Set<number>();
+    const doubtfulPorts = new Set<number>();
+    for (const port of undecidedPorts(links)) {
+      const standing = standingOfPort(own, () => otherEndOf(socket, port));
+      if (standing === 'guests') guestPorts.add(port.index);
+      else if (standing === 'in-doubt') doubtfulPorts.add(port.index);
+    }
     const uplinks = new Set<number>();
-    for (const address of guestPorts.size === 0 ? [] : elsewhere) {
+    for (const address of guestPorts.size + doubtfulPorts.size === 0 ? [] : elsewhere) {
       ask(socket, routeRequest(address), (message) => {
-        if (message.kind === 'route') uplinks.add(message.link);
+        if (message.kind !== 'route' || !isSet(message.route, own)) return;
+        for (const link of message.route.links) uplinks.add(link);
       });
     }
-    return { links, addresses, guestPorts, uplinks };
+    return { links, addresses, guestPorts, doubtfulPorts, uplinks, outside };
   } finally {
     socket.close();
   }
 }
 
 /**
- * Whether the other end of a veth is an endpoint in a network namespace below ours. An end that is itself a port, here or there, leads
- * on; so does one whose namespace we may not look into: it is not ours.
+ * Whether somebody on this host set the route: not a router's advertisement, a redirect or a routing protocol, which whoever is on the link
+ * can speak. Where this host may be somebody's guest its own way out may come by DHCP, which it must have asked for on that link.
  */
-function leadsToGuest(socket: NetlinkSocket, { peer }: Link): boolean {
-  if (peer?.namespace === undefined) return false;
-  let isEndpoint = false;
-  ask(socket, linkElsewhereRequest({ index: peer.index, namespace: peer.namespace }), (message) => {
-    if (message.kind === 'link') isEndpoint = message.link.master === 0;
-  });
-  return isEndpoint;
+function isSet({ from }: Route, own: 'outermost' | 'inner'): boolean {
+  const { kernel, boot, static: configured, dhcp } = routeMakers;
+  return from === kernel || from === boot || from === configured || (own === 'inner' && from === dhcp);
+}
+
+/** What the other end's namespace says of it: the kernel refuses to tell of one that we have no power over. */
+function otherEndOf(socket: NetlinkSocket, { peer }: Link): 'endpoint' | 'port' | 'foreign' | 'untold' {
+  if (peer?.namespace === undefined) return 'untold';
+  let told: 'endpoint' | 'port' | undefined;
+  const { errno } = askOnce(
+    socket,
+    linkElsewhereRequest({ index: peer.index, namespace: peer.namespace }),
+    (message) => {
+      if (message.kind === 'link') told = message.link.master === 0 ? 'endpoint' : 'port';
+    },
+  );
+  return told ?? (errno === constants.errno.EACCES ? 'foreign' : 'untold');
 }
 
 /** The kernel answers while it is asked, so there is nothing to wait for. False: it did not, or not wholly. */
 function ask(socket: NetlinkSocket, message: Uint8Array, take: (message: RouteMessage) => void): boolean {
-  if (!socket.send(message).ok) return false;
+  return askOnce(socket, message, take).isWhole;
+}
+
+function askOnce(
+  socket: NetlinkSocket,
+  message: Uint8Array,
+  take: (message: RouteMessage) => void,
+): { readonly isWhole: boolean; readonly errno?: number } {
+  if (!socket.send(message).ok) return { isWhole: false };
   const isDump = ((message[7] ?? 0) & 0x3) !== 0;
   for (;;) {
-    let ending: 'whole' | 'refused' | undefined;
+    let ending: { readonly isWhole: boolean; readonly errno?: number } | undefined;
     const outcome = socket.receive((bytes) => {
       const told = readRouteDatagram(bytes, take);
-      if (told.errno !== undefined && told.errno !== 0) ending = 'refused';
-      else if (!isDump || told.dump === 'done') ending = 'whole';
+      if (told.errno !== undefined && told.errno !== 0) ending = { isWhole: false, errno: told.errno };
+      else if (!isDump || told.dump === 'done') ending = { isWhole: true };
     });
-    if (ending !== undefined) return ending === 'whole';
-    if (outcome.kind !== 'received') return false;
+    if (ending !== undefined) return ending;
+    if (outcome.kind !== 'received') return { isWhole: false };
   }
 }
 
@@ -194,5 +228,8 @@ function networkOfNode(): SeenNetwork {
       addresses.push({ link: index, address: parsed.value, prefixLength, duplicate: 'no' });
     }
   }
-  return { links, addresses, guestPorts: new Set(), uplinks: new Set() };
+  return {
+    ...{ links, addresses, outside: [] },
+    ...{ guestPorts: new Set<number>(), doubtfulPorts: new Set<number>(), uplinks: new Set<number>() },
+  };
 }

@@ -65,7 +65,7 @@ class SettingsReader {
   read(value: unknown): AgentSettings {
     const { flows: flowDefaults } = defaultSettings;
     const top = this.#keys([], value, Object.keys(defaultKeys));
-    const interfaces = this.#keys(['interfaces'], top['interfaces'] ?? {}, ['include', 'exclude']);
+    const interfaces = this.#keys(['interfaces'], top['interfaces'] ?? {}, ['include', 'exclude', 'outside']);
     const facts = this.#keys(['facts'], top['facts'] ?? {}, ['region', 'cloud']);
     const flows = this.#keys(['flows'], top['flows'] ?? {}, ['windowSeconds', 'recordsMost', 'spoolMegabytes']);
     const region = this.#label(['facts', 'region'], facts['region']);
@@ -77,6 +77,7 @@ class SettingsReader {
       interfaces: {
         include: this.#list(['interfaces', 'include'], interfaces['include'] ?? [], this.#interface),
         exclude: this.#list(['interfaces', 'exclude'], interfaces['exclude'] ?? [], this.#interface),
+        outside: this.#list(['interfaces', 'outside'], interfaces['outside'] ?? [], this.#interface),
       },
       facts: { ...(region !== undefined && { region }), ...(cloud !== undefined && { cloud }) },
       flows: {
@@ -283,7 +284,7 @@ function isText(value: unknown, pattern: RegExp): value is string {
 /** Every setting there is, as a file would say what holds where none does. */
 export const defaultKeys: Readonly<Record<string, unknown>> = {
   essential: [],
-  interfaces: { include: [], exclude: [] },
+  interfaces: { include: [], exclude: [], outside: [] },
   facts: { region: undefined, cloud: undefined },
   flows: {
     windowSeconds: defaultSettings.flows.windowMs / 1000,

@@ -60,7 +60,7 @@ export interface AgentSettings {
 
 export const defaultSettings: AgentSettings = {
   essentials: [],
-  interfaces: { include: [], exclude: [] },
+  interfaces: { include: [], exclude: [], outside: [] },
   facts: {},
   flows: { windowMs: 5000, recordsMost: 20_000, spoolBytesMost: 64 << 20 },
   names: {

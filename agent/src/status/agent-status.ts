@@ -185,6 +185,8 @@ function conditionOf({
     stamps: enforcement.enforcer.stamps(),
     unjudgedBridges: containers.view()?.unjudgedBridges ?? [],
     outwardBridges: guests().outward,
+    doubtfulLinks: guests().networks?.inDoubt ?? [],
+    taughtLinks: guests().taught,
     unjudgedUnits: discovery.elsewhere().map(unitElsewhereText),
     claimedAddresses: (containers.view()?.refused ?? []).map(refusedAddressText),
     policyProblem: problemOf({ intake, schedules }),
