@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nextLook } from '#agent/host/looking.ts';
+import { processesIn } from '#agent/host/process-network.ts';
 import { parseSettings } from '#agent/settings/settings-reader.ts';
 import {
   containerCgroup,
@@ -120,6 +122,23 @@ describe('the setting', () => {
   ])('%j is refused', (containers, error) => expect(parseSettings({ containers })).toEqual({ ok: false, error }));
 });
 
+describe('the next look', () => {
+  const never = Number.NEGATIVE_INFINITY;
+  const before = { heardAt: never, askedAt: never, lookedAt: 1000, endedAt: 1001 };
+  test.each([
+    ['nothing was heard', {}, undefined],
+    ['at once after what was heard', { heardAt: 2000 }, 2010],
+    ['some times later again', { heardAt: 1000, lookedAt: 1010, endedAt: 1011 }, 1100],
+    ['no more after that', { heardAt: 1000, lookedAt: 4000, endedAt: 4001 }, undefined],
+    ['once where it was asked for', { askedAt: 2000 }, 2000],
+    ['and not again', { askedAt: 2000, lookedAt: 2000, endedAt: 2001 }, undefined],
+    ['not without a pause', { heardAt: 1005 }, 1051],
+    ['that of a dear look is four times what it cost', { heardAt: 2000, endedAt: 2000 }, 6000],
+    ['also where it was asked for', { askedAt: 2000, endedAt: 2000 }, 6000],
+    ['the first', { heardAt: 2000, lookedAt: never, endedAt: never }, 2010],
+  ] as const)('%s', (_what, more, expected) => expect(nextLook({ ...before, ...more })).toBe(expected));
+});
+
 describe('on a host', () => {
   const directory = mkdtempSync(join(tmpdir(), 'segwall-discovery-'));
   const sleepers: ChildProcess[] = [];
@@ -206,8 +225,54 @@ describe('on a host', () => {
     expect((await discover()).unjudgedBridges).toEqual(['docker0']);
   });
 
+  test('of what was heard on a bridge only what is asked for is read, whatever else a container sends', {
+    timeout: 60_000,
+  }, async () => {
+    const script = fileURLToPath(new URL('links.ts', import.meta.url));
+    const read = async () => {
+      const addresses = ['172.17.0.2', 'fd84:17::2', '172.17.0.3', '172.17.0.77'];
+      const { stdout, stderr } = await host.exec([process.execPath, script, 'docker0', ...addresses]);
+      if (stdout === '') throw new Error(stderr);
+      return JSON.parse(stdout) as unknown;
+    };
+    const web = boxed.get('web');
+    if (web === undefined) throw new Error('there is no web');
+    // Refused, so answered.
+    for (const to of ['172.17.0.1', 'fd84:17::1']) {
+      const asked = `require('net').connect(9, '${to}').on('error', ({ code }) => console.log(code))`;
+      expect((await web.exec([process.execPath, '-e', asked])).stdout).toBe('ECONNREFUSED\n');
+    }
+    const heard = [
+      ['docker0', '172.17.0.2'],
+      ['veth0', 'port'],
+      ['docker0', 'fd84:17::2'],
+      ['veth0', 'port'],
+    ];
+    const alone = await read();
+    const sent = await web.exec(['perl', '-e', madeUpSources, '3000']);
+    expect(sent).toMatchObject({ exitCode: 0, stderr: '' });
+    const entries = await host.exec(['sh', '-c', 'bridge fdb show br docker0 | wc -l']);
+    expect(Number(entries.stdout)).toBeGreaterThan(2500);
+    expect([alone, await read()]).toEqual([heard, heard]);
+  });
+
+  test('of cgroups below a container’s own a bounded number is looked at', () => {
+    for (let at = 0; at < 300; at += 1) write(`own/${at}/cgroup.procs`, `${at + 1}\n`);
+    write('own/cgroup.procs', `${'4194304\n'.repeat(1000)}`);
+    const find = (more: object) =>
+      processesIn(join(directory, 'own'), { ...{ mostProcesses: 5000, mostFolders: 64, deepest: 3 }, ...more });
+    expect(find({})).toHaveLength(1000 + 63);
+    expect(find({ mostProcesses: 3 })).toEqual(['4194304', '4194304', '4194304']);
+    expect(find({ deepest: 0 })).toHaveLength(1000);
+  });
+
   test('who is gone is not seen any more', { timeout: 30_000 }, async () => {
     rmSync(join(directory, `cgroup/system.slice/docker-${id('a')}.scope`), { recursive: true });
     expect((await discover()).containers).toHaveLength(2);
   });
 });
+
+/** Frames of made-up hardware addresses, as many as are asked for. */
+const madeUpSources = `use Socket; my ($if) = qx(ip -o link show eth0) =~ /^(\\d+)/; socket(S, 17, 3, 0) or die $!;
+  my $to = pack("SnlSCCa8", 17, 0x88b5, $if, 1, 0, 6, "\\2\\0\\0\\0\\0\\1\\0\\0");
+  for my $i (1 .. $ARGV[0]) { send(S, ("\\xff" x 6) . pack("CCN", 2, 0, $i) . "\\x88\\xb5" . ("\\0" x 46), 0, $to) or ($!{ENOBUFS} && redo) or die $!; }`;

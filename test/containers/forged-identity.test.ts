@@ -8,7 +8,7 @@ import {
   judgeContainerAddresses,
 } from '#agent-core/addresses/container-addresses.ts';
 import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { parseIpv4Routes } from '#agent-core/host/container-identity.ts';
+import { parseIpv4Routes, parseIpv6Routes } from '#agent-core/host/container-identity.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { deniedWay } from '#agent-core/table/own-way.ts';
@@ -19,12 +19,21 @@ import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';
 import { addContainers } from './container-lab.ts';
 
-const routes = parseIpv4Routes(`Iface Destination Gateway Flags RefCnt Use Metric Mask
+const zeros = '0'.repeat(32);
+/** fd17::/64 is set on docker0; fd99::/64 on docker0 and fd10::/64 on br-lan were advertised there. */
+const ipv6Routes =
+  parseIpv6Routes(`fd17${zeros.slice(4)} 40 ${zeros} 00 ${zeros} 00000100 00000001 00000000 00000001 docker0
+fd99${zeros.slice(4)} 40 ${zeros} 00 ${zeros} 00000100 00000001 00000000 00440001 docker0
+fd10${zeros.slice(4)} 40 ${zeros} 00 ${zeros} 00000100 00000001 00000000 00440001 br-lan
+`);
+const ipv4Routes = parseIpv4Routes(`Iface Destination Gateway Flags RefCnt Use Metric Mask
 br-lan 00000000 0100000A 0003 0 0 0 00000000
 br-lan 0000000A 00000000 0001 0 0 0 00FFFFFF
 docker0 000011AC 00000000 0001 0 0 0 0000FFFF
 cali1 0202F40A 00000000 0005 0 0 0 FFFFFFFF
 `);
+
+const routes = [...ipv4Routes, ...ipv6Routes];
 
 /** docker0 (1) has web (2) and api (3); br-lan (4) has the uplink (5) and job (6); cali1 (7) leads to pod. */
 const links = [
@@ -97,6 +106,9 @@ describe('an address is believed by what the host’s side shows', () => {
       [],
       ['pod has 10.244.2.2'],
     ],
+    ['one of its network', ['web has fd17::2'], [], ['web has fd17::2']],
+    ['one of a network that it advertised to its host', ['web has fd99::2'], ['fd99::2 behind 2'], []],
+    ['one of a network that was advertised on the LAN', ['job has fd10::2'], ['fd10::2 behind 6'], ['job has fd10::2']],
     ['its host’s own', ['web has 172.17.0.1, 10.0.0.5'], ['172.17.0.1 behind 2'], []],
     ['its control plane’s, though it is heard there', ['job has 10.0.0.9'], ['10.0.0.9 behind 6'], []],
     ['its host’s gateway', ['job has 10.0.0.1'], ['10.0.0.1 behind 6'], []],

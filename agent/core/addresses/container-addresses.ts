@@ -110,14 +110,20 @@ function viewOf(side: HostSide): View {
     const behind = ports.get(`${device} ${hardware}`);
     if (address !== undefined && behind !== undefined) heard.set(`${device} ${address}`, behind);
   }
+  const byName = new Map(side.links.map((link) => [link.name, link]));
+  const leadOutside = new Set(
+    side.links.flatMap((link) => (link.master === undefined || isGuestPort(link) ? [] : [link.master])),
+  );
   return {
     ...side,
-    byName: new Map(side.links.map((link) => [link.name, link])),
+    byName,
+    // Where only guests are, only guests can have advertised.
+    routes: side.routes.filter(
+      ({ learned, device }) => learned === undefined || leadOutside.has(byName.get(device)?.index ?? 0),
+    ),
     gateways: new Set(side.routes.flatMap(({ gateway }) => gateway ?? [])),
     heard,
-    leadOutside: new Set(
-      side.links.flatMap((link) => (link.master === undefined || isGuestPort(link) ? [] : [link.master])),
-    ),
+    leadOutside,
   };
 }
 

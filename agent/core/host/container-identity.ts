@@ -67,7 +67,12 @@ export interface HostRoute {
   readonly device: string;
   /** Absent where the addresses are on the link itself. */
   readonly gateway?: Address;
+  /** Present where it is as a router's advertisement said. */
+  readonly learned?: 'advertised';
 }
+
+/** RTF_ADDRCONF (linux/ipv6_route.h). */
+const advertisedFlag = 0x40000;
 
 /** The text of /proc/net/route: addresses are the bytes of the address as a number of this machine, which is little-endian. */
 export function parseIpv4Routes(text: string): readonly HostRoute[] {
@@ -92,7 +97,14 @@ export function parseIpv6Routes(text: string): readonly HostRoute[] {
     if (!/^[0-9a-f]{2}$/.test(prefix) || device === 'lo') return [];
     const gateway = BigInt(`0x${via}`);
     const network = BigInt(`0x${destination}`);
-    const onLink = { family: 'ipv6', network, bits: Number.parseInt(prefix, 16), device } as const;
+    const isAdvertised = (Number.parseInt(fields[8] ?? '', 16) & advertisedFlag) !== 0;
+    const onLink: HostRoute = {
+      family: 'ipv6',
+      network,
+      bits: Number.parseInt(prefix, 16),
+      device,
+      ...(isAdvertised && { learned: 'advertised' }),
+    };
     return [gateway === 0n ? onLink : { ...onLink, gateway: addressFromValue('ipv6', gateway) }];
   });
 }

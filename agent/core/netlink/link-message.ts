@@ -2,7 +2,7 @@
 // namespace, which bridge it is a port of, and behind which port a neighbour was heard. Nothing of it is a guest's to say but what
 // address it answers for. Numbers are Linux's (rtnetlink(7), linux/if_link.h, linux/neighbour.h, linux/net_namespace.h).
 
-import { type Address, parseAddress } from '#model/address.ts';
+import { type Address, addressValue, familyOf, parseAddress } from '#model/address.ts';
 import { eachAttribute, headerBytes, messageDone, messageError } from './attributes.ts';
 import { attribute, dumpFlags, joined } from './request.ts';
 
@@ -11,11 +11,11 @@ const flagRequest = 1;
 const linkBytes = 16;
 const neighbourBytes = 12;
 const namespaceBytes = 4;
-const familyBridge = 7;
+const families = { ipv4: 2, bridge: 7, ipv6: 10 } as const;
 const attributes = {
   link: { name: 3, master: 10, info: 18, namespace: 37 },
   kind: 1,
-  neighbour: { destination: 1, hardware: 2, master: 9 },
+  neighbour: { destination: 1, hardware: 2, vlan: 5, master: 9 },
   nsid: { id: 1, pid: 2 },
 } as const;
 /** NUD_REACHABLE, NUD_STALE, NUD_DELAY, NUD_PROBE, NUD_PERMANENT: the kernel would send there. */
@@ -39,6 +39,12 @@ export interface Neighbour {
   readonly address?: Address;
 }
 
+/** An address, and the link on which it would be. */
+export interface Place {
+  readonly device: number;
+  readonly address: Address;
+}
+
 export interface RouteAnswer {
   readonly links: readonly Link[];
   readonly neighbours: readonly Neighbour[];
@@ -52,12 +58,45 @@ export function renderLinkDump(): Uint8Array {
   return request(messages.getLink, dumpFlags, new Uint8Array(linkBytes));
 }
 
-/** `of` what: who has which address, or which port each bridge heard which hardware address behind. */
-export function renderNeighbourDump(of: 'addresses' | 'bridges'): Uint8Array {
-  // The kernel takes struct ifinfomsg for what bridges heard, and is content with it for neighbours too.
-  const head = new Uint8Array(of === 'bridges' ? linkBytes : neighbourBytes);
-  if (of === 'bridges') head[0] = familyBridge;
-  return request(messages.getNeighbour, dumpFlags, head);
+/** By whom an address was answered for on a link. Linux 5.0; it fails where nobody was asked for it. */
+export function renderNeighbourQuestion({ device, address }: Place): Uint8Array {
+  const isIpv4 = familyOf(address) === 'ipv4';
+  const destination = new Uint8Array(isIpv4 ? 4 : 16);
+  let rest = addressValue(address);
+  for (let at = destination.length - 1; at >= 0; at -= 1, rest >>= 8n) destination[at] = Number(rest & 0xffn);
+  const head = new Uint8Array(neighbourBytes);
+  head[0] = isIpv4 ? families.ipv4 : families.ipv6;
+  new DataView(head.buffer).setInt32(4, device, true);
+  return request(
+    messages.getNeighbour,
+    flagRequest,
+    joined([head, attribute(attributes.neighbour.destination, destination)]),
+  );
+}
+
+/** Behind which port a bridge heard a hardware address; `vlan` 0 where it tells no VLANs apart. Linux 5.0; it fails where it heard none. */
+export function renderPortQuestion(given: {
+  readonly bridge: number;
+  readonly hardware: string;
+  readonly vlan: number;
+}): Uint8Array {
+  const head = new Uint8Array(neighbourBytes);
+  head[0] = families.bridge;
+  const master = new Uint8Array(4);
+  new DataView(master.buffer).setUint32(0, given.bridge, true);
+  const hardware = Uint8Array.from(given.hardware.split(':'), (byte) => Number.parseInt(byte, 16));
+  const vlan = new Uint8Array(2);
+  new DataView(vlan.buffer).setUint16(0, given.vlan, true);
+  return request(
+    messages.getNeighbour,
+    flagRequest,
+    joined([
+      head,
+      attribute(attributes.neighbour.hardware, hardware),
+      attribute(attributes.neighbour.master, master),
+      ...(given.vlan === 0 ? [] : [attribute(attributes.neighbour.vlan, vlan)]),
+    ]),
+  );
 }
 
 /** Which number the kernel has for the network namespace of a process. */
@@ -152,7 +191,7 @@ function neighbourAt(view: DataView, from: number, to: number): readonly Neighbo
     return true;
   });
   if (hardware === '') return [];
-  if (family === familyBridge) return [{ device, hardware }];
+  if (family === families.bridge) return [{ device, hardware }];
   return isUsable && address !== undefined ? [{ device, hardware, address }] : [];
 }
 

@@ -2,7 +2,7 @@
 // engine: containers are found by their cgroups, their addresses in what the kernel shows of their network under /proc, and their names
 // in what engines leave on disk. Needs no power beyond the agent's own. A container that uses its host's network is its host.
 
-import { closeSync, type FSWatcher, openSync, readSync, watch } from 'node:fs';
+import { type FSWatcher, watch } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerSettings } from '#agent/settings/settings.ts';
 import {
@@ -20,15 +20,18 @@ import {
   parseIpv4Routes,
   parseIpv6Routes,
   podInBundle,
+  routeTowards,
 } from '#agent-core/host/container-identity.ts';
+import type { Link, Place } from '#agent-core/netlink/link-message.ts';
 import type { Address } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import { holds } from '#model/code-unit-order.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { limits } from '#wire/limits.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
-import { readLinkView } from './link-view.ts';
-import { addressesOf, foldersIn, networkOf, textOf } from './process-network.ts';
+import { mostPlaces, readLinkView } from './link-view.ts';
+import { createLooking } from './looking.ts';
+import { addressesOf, foldersIn, networkOf, processesIn, textOf } from './process-network.ts';
 
 export interface DiscoveredContainer {
   readonly name: string;
@@ -59,11 +62,6 @@ export interface ContainerDiscovery {
 
 /** In case the kernel grants no watch on cgroups. */
 const lookEveryMs = 10_000;
-/** After a cgroup came or went: its network is made in the moments that follow, unseen from here. */
-const lookAfterMs = [10, 100, 300, 1000, 3000] as const;
-/** Looks take a fifth of the time at most, while containers come and go by the second. */
-const leastApartMs = 50;
-const paceFactor = 4;
 const deepest = 8;
 const mostContainers = 1024;
 const nothing: ContainerView = { containers: [], refused: [], unjudgedBridges: [] };
@@ -133,7 +131,7 @@ export function createContainerDiscovery(options: {
     }
   };
   watchFolders();
-  const timer = setInterval(look, lookEveryMs).unref();
+  const timer = setInterval(soon.asked, lookEveryMs).unref();
   return {
     view: () => view,
     look: soon.heard,
@@ -158,37 +156,6 @@ export function isPeersAddress(ruleSet: HostRuleSet | undefined, address: Addres
   return [...peerSets.values()].some(({ addresses }) => holds(addresses, address));
 }
 
-/** Looks at once after each thing heard and some times later, never without a pause, and never late for having looked for something else. */
-function createLooking(look: () => void): { readonly heard: () => void; readonly close: () => void } {
-  let heardAt = Number.NEGATIVE_INFINITY;
-  let lookedAt = Number.NEGATIVE_INFINITY;
-  let notBefore = Number.NEGATIVE_INFINITY;
-  let next: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
-  const schedule = () => {
-    const due = lookAfterMs.map((afterMs) => heardAt + afterMs).find((at) => at > lookedAt);
-    if (due === undefined) return;
-    const at = Math.max(due, notBefore);
-    if (next !== undefined && next.at <= at) return;
-    clearTimeout(next?.timer);
-    next = { at, timer: setTimeout(run, Math.max(0, at - performance.now())).unref() };
-  };
-  const run = () => {
-    next = undefined;
-    lookedAt = performance.now();
-    look();
-    const endedAt = performance.now();
-    notBefore = endedAt + Math.max(leastApartMs, paceFactor * (endedAt - lookedAt));
-    schedule();
-  };
-  return {
-    heard() {
-      heardAt = performance.now();
-      schedule();
-    },
-    close: () => clearTimeout(next?.timer),
-  };
-}
-
 interface Reading {
   readonly root: CgroupRoot;
   readonly roots: DiscoveryRoots;
@@ -200,7 +167,7 @@ interface Reading {
   readonly before: ContainerView;
 }
 
-/** Cost: a directory listing a slice, two small files a container, and the kernel's lists of links and neighbours. */
+/** Cost: a directory listing a slice, two small files a container, the kernel's list of links, and a question or two an address. */
 export function readContainers(reading: Reading): ContainerView {
   const { roots, names } = reading;
   const found = findCgroups(reading.root.path);
@@ -209,7 +176,11 @@ export function readContainers(reading: Reading): ContainerView {
     return nothing;
   }
   const claims = claimsOf(found.slice(0, mostContainers), reading);
-  const view = readLinkView(claims.map(({ pid }) => pid));
+  const routes = hostRoutes(roots.proc);
+  const view = readLinkView(
+    claims.map(({ pid }) => pid),
+    (links) => placesOf(claims, { links, routes }),
+  );
   if (view === undefined) return reading.before;
   // A container sets as many as it likes in its own network: they are its own to make, and not its host's to carry.
   const beyond = claims.flatMap(({ name, addresses }) =>
@@ -231,8 +202,8 @@ export function readContainers(reading: Reading): ContainerView {
     {
       links: view.links,
       neighbours: view.neighbours,
-      routes: hostRoutes(roots.proc),
-      own: new Set(addressesOf(roots.proc, 'self')),
+      routes,
+      own: new Set(addressesOf(roots.proc, 'self', textOf)),
       ...reading.others(),
     },
   );
@@ -251,6 +222,24 @@ export function readContainers(reading: Reading): ContainerView {
     refused: [...judged.refused, ...beyond],
     unjudgedBridges: showsBridgedFrames(roots.proc) ? [] : shared.sort(),
   };
+}
+
+/** Where a bridge of the host would have heard what containers claim: of each the first address, then of each the second, so that none fills the list. */
+function placesOf(
+  claims: readonly { readonly addresses: readonly Address[] }[],
+  host: { readonly links: readonly Link[]; readonly routes: readonly HostRoute[] },
+): readonly Place[] {
+  const bridges = new Map(host.links.filter(({ kind }) => kind === 'bridge').map(({ name, index }) => [name, index]));
+  const places = new Map<string, Place>();
+  for (let rank = 0; rank < limits.containerAddresses && places.size < mostPlaces; rank += 1) {
+    for (const { addresses } of claims) {
+      const address = addresses[rank];
+      const route = address === undefined ? undefined : routeTowards(host.routes, address);
+      const device = route?.gateway === undefined ? bridges.get(route?.device ?? '') : undefined;
+      if (address !== undefined && device !== undefined) places.set(`${device} ${address}`, { device, address });
+    }
+  }
+  return [...places.values()];
 }
 
 /** One a network: containers of one pod share its network, and are one workload, whatever addresses they say they have. */
@@ -273,7 +262,7 @@ function claimsOf(
     names.set(cgroup.id, name);
     const other = byNetwork.get(network);
     if (other === undefined)
-      byNetwork.set(network, { name, pid: Number(pid), addresses: addressesOf(roots.proc, pid, headOf) });
+      byNetwork.set(network, { name, pid: Number(pid), addresses: addressesOf(roots.proc, pid) });
     else if (name < other.name) byNetwork.set(network, { ...other, name });
   }
   for (const id of names.keys()) if (!seen.has(id)) names.delete(id);
@@ -322,15 +311,8 @@ function foldersWithContainers(root: string): readonly string[] {
 }
 
 /** Of the cgroup or of those in it: a container that runs an init system has its processes deeper. */
-function firstProcess(cgroup: string, depth = 0): string | undefined {
-  const [pid] = (textOf(join(cgroup, 'cgroup.procs')) ?? '').split('\n');
-  if (pid !== undefined && pid !== '') return pid;
-  if (depth === 3) return undefined;
-  for (const name of foldersIn(cgroup)) {
-    const inner = firstProcess(join(cgroup, name), depth + 1);
-    if (inner !== undefined) return inner;
-  }
-  return undefined;
+function firstProcess(cgroup: string): string | undefined {
+  return processesIn(cgroup, { mostProcesses: 1, mostFolders: 64, deepest: 3 })[0];
 }
 
 function hostRoutes(proc: string): readonly HostRoute[] {
@@ -362,27 +344,4 @@ function nameOf(cgroup: FoundCgroup, { files, proc }: DiscoveryRoots): string {
   ];
   const pods = bundles.map((bundle) => podInBundle(textOf(join(files, bundle, 'config.json')) ?? ''));
   return pods.find((pod) => pod !== undefined) ?? short;
-}
-
-/** One for all looks. */
-let scratch: Buffer | undefined;
-
-/** Its first 256 KiB: how long the kernel's lists of a container's network are is up to the container. */
-function headOf(path: string): string | undefined {
-  scratch ??= Buffer.alloc(256 * 1024);
-  const head = scratch;
-  try {
-    const file = openSync(path, 'r');
-    try {
-      let length = 0;
-      // The kernel gives such files a page or so at a time.
-      for (let read = -1; read !== 0 && length < head.length; length += read)
-        read = readSync(file, head, { offset: length, length: head.length - length });
-      return head.toString('utf8', 0, length);
-    } finally {
-      closeSync(file);
-    }
-  } catch {
-    return undefined;
-  }
 }

@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { type CgroupRoot, listSlices } from './cgroup-tree.ts';
 import { readLinkView } from './link-view.ts';
-import { addressesOf, foldersIn, networkOf, textOf } from './process-network.ts';
+import { addressesOf, networkOf, processesIn } from './process-network.ts';
 
 /** `as-host`: the host forwards for it, and answers. `unseen`: no interface of the host leads there. */
 export interface UnitElsewhere {
@@ -13,8 +13,7 @@ export interface UnitElsewhere {
 }
 
 /** Of one unit; each costs a look at one file. */
-const mostProcesses = 256;
-const deepest = 4;
+const search = { mostProcesses: 256, mostFolders: 256, deepest: 4 };
 
 /** In code-unit order of their names. */
 export function unitsElsewhere(root: CgroupRoot, units: ReadonlySet<string>, proc = '/proc'): readonly UnitElsewhere[] {
@@ -24,12 +23,10 @@ export function unitsElsewhere(root: CgroupRoot, units: ReadonlySet<string>, pro
     for (const name of children) {
       const unit = name.replace(/^_/, '');
       if (!units.has(unit) || found.has(unit)) continue;
-      const elsewhere = processesOf(join(path, name))
-        .slice(0, mostProcesses)
-        .find((pid) => {
-          const network = networkOf(proc, pid);
-          return network !== undefined && network !== ofHost && addressesOf(proc, pid).length > 0;
-        });
+      const elsewhere = processesIn(join(path, name), search).find((pid) => {
+        const network = networkOf(proc, pid);
+        return network !== undefined && network !== ofHost && addressesOf(proc, pid).length > 0;
+      });
       if (elsewhere !== undefined) found.set(unit, elsewhere);
     }
   }
@@ -51,10 +48,4 @@ export function unitElsewhereText({ unit, judged }: UnitElsewhere): string {
       ? 'it is judged as its host, not as this unit: give the host the rules, or the unit its host’s network'
       : 'no interface of this host leads there (macvlan, ipvlan, SR-IOV), and it is not judged: give the unit its host’s network or a veth';
   return `unit ${unit} uses a network of its own: ${what}`;
-}
-
-function processesOf(cgroup: string, depth = 0): readonly string[] {
-  const own = (textOf(join(cgroup, 'cgroup.procs')) ?? '').split('\n').filter((pid) => pid !== '');
-  if (depth === deepest || own.length >= mostProcesses) return own;
-  return [...own, ...foldersIn(cgroup).flatMap((name) => processesOf(join(cgroup, name), depth + 1))];
 }

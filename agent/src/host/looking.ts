@@ -1,0 +1,62 @@
+// When to look again at what changes by itself: at once after each thing heard and some times later, never without a pause that grows with
+// what a look costs, so that who makes looks dear takes a fifth of the agent's time at most.
+
+/** After a cgroup came or went: its network is made in the moments that follow, unseen from here. */
+const lookAfterMs = [10, 100, 300, 1000, 3000] as const;
+const leastApartMs = 50;
+const paceFactor = 4;
+
+export interface LookTimes {
+  readonly heardAt: number;
+  /** One look is wanted from then on. */
+  readonly askedAt: number;
+  /** When the last look began, and when it ended. */
+  readonly lookedAt: number;
+  readonly endedAt: number;
+}
+
+/** Undefined where nothing is left to look for. */
+export function nextLook({ heardAt, askedAt, lookedAt, endedAt }: LookTimes): number | undefined {
+  const wanted = [askedAt, ...lookAfterMs.map((afterMs) => heardAt + afterMs)].filter((at) => at > lookedAt);
+  if (wanted.length === 0) return undefined;
+  const due = Math.min(...wanted);
+  if (lookedAt === Number.NEGATIVE_INFINITY) return due;
+  return Math.max(due, endedAt + Math.max(leastApartMs, paceFactor * (endedAt - lookedAt)));
+}
+
+export interface Looking {
+  readonly heard: () => void;
+  /** Wants one look. */
+  readonly asked: () => void;
+  readonly close: () => void;
+}
+
+export function createLooking(look: () => void): Looking {
+  const never = Number.NEGATIVE_INFINITY;
+  let times: LookTimes = { heardAt: never, askedAt: never, lookedAt: never, endedAt: never };
+  let next: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
+  const schedule = () => {
+    const at = nextLook(times);
+    if (at === undefined || (next !== undefined && next.at <= at)) return;
+    clearTimeout(next?.timer);
+    next = { at, timer: setTimeout(run, Math.max(0, at - performance.now())).unref() };
+  };
+  const run = () => {
+    next = undefined;
+    times = { ...times, lookedAt: performance.now() };
+    look();
+    times = { ...times, endedAt: performance.now() };
+    schedule();
+  };
+  return {
+    heard() {
+      times = { ...times, heardAt: performance.now() };
+      schedule();
+    },
+    asked() {
+      times = { ...times, askedAt: performance.now() };
+      schedule();
+    },
+    close: () => clearTimeout(next?.timer),
+  };
+}
