@@ -181,7 +181,16 @@ describe('what anybody may ask', () => {
       },
     }) as Fleet;
     const admission = () =>
-      ({ agents: 0, strangers: 0, agentBytes: 0, strangerBytes: 0, refused: {}, hellos: 0 }) as never;
+      ({
+        agents: 0,
+        strangers: 0,
+        agentBytes: 0,
+        strangerBytes: 0,
+        refused: {},
+        hellos: 0,
+        handshakes: 0,
+        handshakesWaiting: 0,
+      }) as never;
     const metrics = createMetrics({
       fleet: watched,
       admission,

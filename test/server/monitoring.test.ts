@@ -21,7 +21,8 @@ import { type FleetUnderTest, fleetUnderTest, tenant } from './fleet-under-test.
 import { nothingLost } from './flow-records.ts';
 import { scratchDirectory } from './scratch-directory.ts';
 
-const admission = () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never;
+const admission = () =>
+  ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, handshakes: 0, handshakesWaiting: 0, refused: {} }) as never;
 let clockMs = 0;
 const metricsOf = ({ fleet, store }: FleetUnderTest, disk?: DiskRoom) =>
   createMetrics({
@@ -174,6 +175,8 @@ const noAlertFor: Readonly<Record<string, string>> = {
   stranger_connections: 'refused ones are counted',
   agent_message_bytes: 'bounded, and hosts wait',
   hellos_in_progress: 'bounded, and hosts wait',
+  handshakes_in_progress: 'bounded, and hosts wait',
+  handshakes_waiting: 'bounded, and come to their turn or again',
   host_entries_skipped_total: 'the audit log says whose',
   host_turns_replaced_total: 'the newest one is taken',
   hosts_tampered: 'segwall_table_tampered_total counts each time',

@@ -185,6 +185,8 @@ export function createMetrics({
     },
   });
   gauge('hellos_in_progress', 'Agents that are being greeted', () => admission().hellos);
+  gauge('handshakes_in_progress', 'TLS handshakes on the port of agents', () => admission().handshakes);
+  gauge('handshakes_waiting', 'Connections that wait for theirs', () => admission().handshakesWaiting);
   new Counter({
     name: 'segwall_connections_refused_total',
     help: 'Connections to the port of agents that were refused or ended, by cause',

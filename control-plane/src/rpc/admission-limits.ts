@@ -5,6 +5,7 @@
 import type { ServerOptions } from 'node:http2';
 import { limits } from '#wire/limits.ts';
 import type { ByteLimits } from './byte-budget.ts';
+import type { TurnLimits } from './handshake-turns.ts';
 import type { RateBudgetOptions } from './rate-budget.ts';
 import type { PlaceLimits } from './stranger-places.ts';
 
@@ -34,8 +35,10 @@ export interface ConnectionLimits {
 }
 
 export interface AdmissionLimits {
-  /** From the first packet to the end of the TLS handshake. */
+  /** From the first packet to the first words, and from a handshake's beginning to its end. */
   readonly handshakeMs: number;
+  /** Handshakes at a time: of strangers, and as many of those who come from where an enrolled host is at home. */
+  readonly handshakes: TurnLimits;
   /** Connections of strangers, an unfinished handshake included. */
   readonly strangerPlaces: PlaceLimits;
   /** The same for those who come from where an enrolled host is at home. */
@@ -64,6 +67,8 @@ export interface AdmissionLimits {
 
 export const admissionLimits: AdmissionLimits = {
   handshakeMs: 10_000,
+  // An agent gives a connection ten seconds at first.
+  handshakes: { all: 32, ofSource: 24, holdMs: 1000, patienceMs: 9000 },
   strangerPlaces: { all: 1024, ofSource: 256, graceMs: 2000 },
   familiarPlaces: { all: 2048, ofSource: 256, graceMs: 2000 },
   connectionsOfSource: { burst: 256, everyMs: 20 },

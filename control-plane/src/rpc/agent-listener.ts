@@ -1,10 +1,11 @@
 // The front of the agents' port: who gets a connection at all, and as what.
 //
-//   TCP ─► pace and places of strangers ─► TLS (client certificate asked for, not required)
-//                                             ├─ certificate that holds ─► places of its host ─► RPC with an agent's limits
-//                                             └─ anything else ──────────────────────────────► RPC with a stranger's limits
+//   TCP ─► pace and places of strangers ─► first words ─► turns ─► TLS (client certificate asked for, not required)
+//                                                                  ├─ certificate that holds ─► places of its host ─► RPC with an agent's limits
+//                                                                  └─ anything else ──────────────────────────────► RPC with a stranger's limits
 //
-// A stranger's place is taken from the first packet on. What is refused is counted by cause, and told to `refused`.
+// A stranger's place is taken from the first packet on, a turn for its handshake only once it has said something: who is silent holds none.
+// What is refused is counted by cause, and told to `refused`.
 
 import { createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import {
@@ -24,6 +25,8 @@ import type { AdmissionLimits } from './admission-limits.ts';
 import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';
+import { untilFirstWords } from './first-words.ts';
+import { HandshakeTurns, type Turn, type TurnClock } from './handshake-turns.ts';
 import { RateBudget } from './rate-budget.ts';
 import type { RpcMethods, RpcPeer } from './rpc-call.ts';
 import { RpcSession } from './rpc-session.ts';
@@ -34,6 +37,7 @@ export const connectionRefusals = [
   'too-many',
   'too-fast',
   'evicted',
+  'no-turn',
   'handshake',
   'too-many-controls',
   'too-many-calls',
@@ -71,6 +75,9 @@ export interface AgentListenerOptions {
 export interface ListenerCounts {
   readonly agents: number;
   readonly strangers: number;
+  /** Handshakes under way that count, and connections that wait for theirs. */
+  readonly handshakes: number;
+  readonly handshakesWaiting: number;
   /** Of messages that are unfinished or being worked on. */
   readonly agentBytes: number;
   readonly strangerBytes: number;
@@ -79,6 +86,8 @@ export interface ListenerCounts {
 
 const outOfTime: ReadonlySet<string> = new Set(['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID']);
 const lookEveryMs = 500;
+/** Of the time between two looks. */
+const busyShare = 0.75;
 const goneCodes: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE']);
 /** Sources from which an agent came lately; the ones longest unseen are forgotten. */
 const sourcesKept = 16_384;
@@ -89,6 +98,9 @@ export class AgentListener {
   readonly #tls: ReturnType<typeof createTlsServer>;
   readonly #strangers: StrangerPlaces;
   readonly #familiar: StrangerPlaces;
+  readonly #turnClock: TurnClock = { now: () => performance.now(), isBusy: () => this.#isBusy };
+  readonly #turnsOfStrangers: HandshakeTurns;
+  readonly #turnsOfFamiliar: HandshakeTurns;
   readonly #agents: AgentPlaces;
   readonly #strangerBytes: ByteBudget;
   readonly #agentBytes: ByteBudget;
@@ -97,20 +109,26 @@ export class AgentListener {
   readonly #ofFamiliar: RateBudget;
   readonly #seen = new Set<string>();
   readonly #sockets = new Set<Socket>();
+  /** Of these, whose handshake has not ended. */
+  readonly #unsecured = new Set<Socket>();
   /** With the certificate that it came with, where that held. */
   readonly #sessions = new Map<RpcSession, AgentCertificate | undefined>();
-  readonly #placeOf = new Map<string, { readonly place: Place; readonly places: StrangerPlaces }>();
+  readonly #placeOf = new Map<string, Taken>();
   readonly #counts = Object.fromEntries(connectionRefusals.map((reason) => [reason, 0])) as Record<
     ConnectionRefusal,
     number
   >;
   readonly #looking: NodeJS.Timeout;
+  #loop = performance.eventLoopUtilization();
+  #isBusy = false;
 
   constructor(options: AgentListenerOptions) {
     this.#options = options;
     const { limits, pki } = options;
     this.#strangers = new StrangerPlaces(limits.strangerPlaces);
     this.#familiar = new StrangerPlaces(limits.familiarPlaces);
+    this.#turnsOfStrangers = new HandshakeTurns(limits.handshakes, this.#turnClock);
+    this.#turnsOfFamiliar = new HandshakeTurns(limits.handshakes, this.#turnClock);
     this.#agents = new AgentPlaces({ all: limits.agents, ofHost: limits.agentsOfHost });
     this.#strangerBytes = new ByteBudget(limits.stranger.bytes);
     this.#agentBytes = new ByteBudget(limits.agent.bytes);
@@ -173,6 +191,8 @@ export class AgentListener {
     return {
       agents: this.#agents.size,
       strangers: this.#strangers.size + this.#familiar.size,
+      handshakes: this.#turnsOfStrangers.underWay + this.#turnsOfFamiliar.underWay,
+      handshakesWaiting: this.#turnsOfStrangers.waiting + this.#turnsOfFamiliar.waiting,
       agentBytes: this.#agentBytes.bytes,
       strangerBytes: this.#strangerBytes.bytes,
       refused: { ...this.#counts },
@@ -188,6 +208,7 @@ export class AgentListener {
       else session.destroy();
     }
     for (const key of [...this.#placeOf.keys()]) this.#leave(key);
+    for (const socket of this.#unsecured) socket.destroy();
     const cut = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
@@ -223,17 +244,46 @@ export class AgentListener {
       socket.resetAndDestroy();
       return;
     }
+    const turns = isFamiliar ? this.#turnsOfFamiliar : this.#turnsOfStrangers;
+    const refuse = (reason: ConnectionRefusal) => {
+      this.#refuse({ address, reason });
+      socket.resetAndDestroy();
+    };
+    const { first, take } = untilFirstWords(socket, {
+      silentMs: this.#options.limits.handshakeMs,
+      overflowed: () => refuse('handshake'),
+    });
+    const turn: Turn = {
+      ...{ source, shared },
+      begin: () => {
+        if (socket.destroyed) return;
+        take();
+        this.#tls.emit('connection', socket);
+      },
+      sendAway: () => refuse('no-turn'),
+    };
     this.#sockets.add(socket);
-    this.#placeOf.set(key, { place, places });
+    this.#unsecured.add(socket);
+    this.#placeOf.set(key, { socket, place, places, turn, turns });
     socket.once('close', () => {
       this.#sockets.delete(socket);
+      this.#unsecured.delete(socket);
       this.#leave(key);
+      turns.leave(turn);
     });
-    this.#tls.emit('connection', socket);
+    void first.then((said) => {
+      if (said === 'words' && !socket.destroyed) turns.ask(turn);
+      else if (said === 'silent') refuse('handshake');
+    });
   }
 
   #secured(socket: TLSSocket): void {
     socket.on('error', () => undefined);
+    const taken = this.#placeOf.get(keyOf(socket));
+    if (taken !== undefined) {
+      this.#unsecured.delete(taken.socket);
+      taken.turns.done(taken.turn);
+    }
     const read = this.#certificateOf(socket);
     const address = addressOf(socket);
     const connection = `${address}:${socket.remotePort ?? 0}`;
@@ -319,6 +369,10 @@ export class AgentListener {
   }
 
   #look(): void {
+    const loop = performance.eventLoopUtilization();
+    this.#isBusy = performance.eventLoopUtilization(loop, this.#loop).utilization > busyShare;
+    this.#loop = loop;
+    for (const turns of [this.#turnsOfStrangers, this.#turnsOfFamiliar]) turns.look();
     for (const [session, certificate] of this.#sessions) if (certificate === undefined) session.look();
   }
 
@@ -333,6 +387,14 @@ export class AgentListener {
     this.#counts[refused.reason] += 1;
     this.#options.refused(refused);
   }
+}
+
+interface Taken {
+  readonly socket: Socket;
+  readonly place: Place;
+  readonly places: StrangerPlaces;
+  readonly turn: Turn;
+  readonly turns: HandshakeTurns;
 }
 
 function contextOf({ key, certificate, ca }: ServerTls) {

@@ -121,8 +121,11 @@ export async function openRaw(address: string, tls: ConnectionOptions = {}): Pro
 }
 
 /** A TCP connection that says nothing by itself. */
-export async function openTcp(address: string): Promise<{ readonly socket: Socket; readonly closed: Promise<void> }> {
-  const socket = connectTcp(split(address));
+export async function openTcp(
+  address: string,
+  from: { readonly localAddress?: string } = {},
+): Promise<{ readonly socket: Socket; readonly closed: Promise<void> }> {
+  const socket = connectTcp({ ...split(address), ...from });
   socket.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   await Promise.race([new Promise<void>((resolve) => socket.once('connect', resolve)), closed]);

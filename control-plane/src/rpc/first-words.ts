@@ -1,0 +1,48 @@
+// What a connection says first, kept for TLS, which reads it when its turn comes. Of who says more than one TLS record can hold before he was
+// answered, or nothing in time, nothing is kept.
+
+import type { Socket } from 'node:net';
+
+/** A TLS record, its head included. A ClientHello has some hundred bytes. */
+const mostBytes = 5 + 16_384;
+
+export interface FirstWords {
+  /** Settles once. `gone`: the other end closed before it said anything. */
+  readonly first: Promise<'words' | 'silent' | 'gone'>;
+  /** What was said is the socket's to read again, and it is read no more here. */
+  take(): void;
+}
+
+/** `overflowed` is called where it says too much while it waits. */
+export function untilFirstWords(
+  socket: Socket,
+  { silentMs, overflowed }: { readonly silentMs: number; readonly overflowed: () => void },
+): FirstWords {
+  const { promise, resolve } = Promise.withResolvers<'words' | 'silent' | 'gone'>();
+  const said: Buffer[] = [];
+  let bytes = 0;
+  const silent = setTimeout(() => resolve('silent'), silentMs).unref();
+  const gone = () => {
+    clearTimeout(silent);
+    resolve('gone');
+  };
+  const hear = (words: Buffer) => {
+    clearTimeout(silent);
+    said.push(words);
+    bytes += words.length;
+    if (bytes > mostBytes) overflowed();
+    else resolve('words');
+  };
+  // Read on while it waits, or nobody would see that it has gone.
+  socket.on('data', hear);
+  socket.once('close', gone);
+  return {
+    first: promise,
+    take() {
+      socket.off('data', hear);
+      socket.off('close', gone);
+      socket.pause();
+      socket.unshift(Buffer.concat(said.splice(0)));
+    },
+  };
+}
