@@ -39,6 +39,7 @@ export interface FedAgent {
   status(): Promise<Readonly<Record<string, unknown>>>;
   /** The control plane dies and comes back elsewhere, with the same CA and nothing to send. */
   moveControlPlane(listen: string): Promise<void>;
+  signalControlPlane(signal: 'SIGSTOP' | 'SIGCONT'): void;
   /** How many streams the control plane has seen since it started. */
   streams(): Promise<number>;
   /** What the newest stream's hello said. */
@@ -133,6 +134,7 @@ export async function feedAgent(given: {
       await feeder.first;
       streamsBefore = 0;
     },
+    signalControlPlane: (signal) => feeder.signal(signal),
     streams: async () => (await heard()).streams,
     helloAddresses: async () => (await heard()).addresses,
     async stop() {

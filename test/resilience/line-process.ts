@@ -7,6 +7,7 @@ export interface LineProcess {
   ask<T>(command: object): Promise<T>;
   /** What it says unasked, first of all. */
   readonly first: Promise<unknown>;
+  signal(signal: NodeJS.Signals): void;
   stop(): void;
 }
 
@@ -34,6 +35,7 @@ export function startLineProcess(host: LabHost, argv: readonly string[], greets:
       stdin.write(`${JSON.stringify(command)}\n`);
       return JSON.parse(await line) as T;
     },
+    signal: (signal) => void child.kill(signal),
     stop: () => void child.kill('SIGKILL'),
   };
 }
