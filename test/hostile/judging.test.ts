@@ -3,6 +3,7 @@
 
 import pino from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { AuthorityEnded } from '#control-plane/fleet/asker.ts';
 import { Judging, type JudgingLimits } from '#control-plane/judging/judging.ts';
 import type { AnswerJob } from '#control-plane/judging/judging-protocol.ts';
 import { TurnQueue } from '#control-plane/judging/judging-queue.ts';
@@ -58,6 +59,15 @@ describe('a job', () => {
     await expect(running).rejects.toMatchObject({ code: 'busy' });
     await expect(waiting).rejects.toMatchObject({ code: 'busy' });
     expect(await textOf(last)).toContain('"segment":"shop"');
+  });
+
+  test('of somebody whose token ends while it is judged ends with that', async () => {
+    const { ask } = await judgingUnderTest();
+    const token = new AbortController();
+    const running = ask('ann', { gone: token.signal });
+    const ended = new AuthorityEnded('this token of operator ann was revoked', 'token-revoked');
+    token.abort(ended);
+    await expect(running).rejects.toBe(ended);
   });
 
   test('that needs too much memory ends alone, and so does the next', async () => {

@@ -24,7 +24,7 @@ export function allowAddressesRoutes(app: Api, { fleet }: ApiContext): void {
       const { body } = request;
       const change =
         body.change === 'clear' ? { kind: 'clear' as const } : { kind: body.change, ranges: body.addresses };
-      const result = await fleet.allowAddresses({ host, change, actor: request.operator.actor });
+      const result = await fleet.allowAddresses({ host, change, actor: request.operator });
       if (result === undefined) throw noSuchHost(fleet, host);
       if (!result.ok) throw new ApiError('addresses-invalid', result.error);
       const { revision, ranges } = result.value;

@@ -13,9 +13,10 @@ import type { Logger } from 'pino';
 import type { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import type { HostCheck } from './answered-hosts.ts';
-import { admit, type Door, invite, type Operator } from './authentication.ts';
+import { admit, admitAgain, type Door, invite, type Operator } from './authentication.ts';
 import { BodyBudget, mostBodyBytes } from './body-budget.ts';
 import type { Connections } from './connections.ts';
+import { assertMayHear, endWithToken } from './ended-calls.ts';
 import { answerError } from './error-answers.ts';
 import type { FailedCalls } from './failed-calls.ts';
 import { createListener } from './listener.ts';
@@ -40,7 +41,7 @@ export interface OperatorApi {
   readonly routes: readonly DeclaredRoute[];
 }
 
-/** In order, of each request: the door, room for its body, the body itself, its check, the handler. */
+/** In order, of each request: the door, room for its body, the body itself, the door again, its check, the handler, what it may still hear. */
 export async function createApi(frame: ApiFrame, routes: (app: Api) => void): Promise<OperatorApi> {
   const { connections } = frame;
   const publicCalls = new PublicCalls();
@@ -66,8 +67,11 @@ export async function createApi(frame: ApiFrame, routes: (app: Api) => void): Pr
     }
     if (connections.authenticated(request.raw.socket) === 'one-too-many') reply.header('connection', 'close');
     bodies.take(request, reply);
+    endWithToken(request, reply);
     invite(request, reply);
   });
+  app.addHook('preValidation', async (request) => admitAgain(frame, request));
+  app.addHook('onSend', async (request, reply) => assertMayHear(request, reply));
   app.setErrorHandler<FastifyError>(answerError);
   // Made once: anybody may ask for it.
   let description: string | undefined;

@@ -27,7 +27,7 @@ export interface AuditContext extends ApiContext {
   readonly pruner: AuditPruner;
 }
 
-export function auditRoutes(app: Api, { store, tenant, rows, checkpoints, pruner }: AuditContext): void {
+export function auditRoutes(app: Api, { fleet, store, tenant, rows, checkpoints, pruner }: AuditContext): void {
   app.get(
     '/api/v1/audit',
     {
@@ -108,7 +108,8 @@ export function auditRoutes(app: Api, { store, tenant, rows, checkpoints, pruner
     },
     async (request) => {
       const { checkpoint } = request.body;
-      const pruned = await pruner.prune({ ...checkpoint, at: millis(checkpoint.at) }, request.operator.actor);
+      const upTo = { ...checkpoint, at: millis(checkpoint.at) };
+      const pruned = await fleet.inTurn(request.operator, (actor) => pruner.prune(upTo, actor));
       if (pruned.kind === 'pruned') return { through: pruned.through, entries: pruned.entries };
       if (pruned.kind === 'unknown')
         throw new ApiError(

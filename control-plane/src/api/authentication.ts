@@ -1,19 +1,17 @@
 // The door of the operator API: whether a request came to the right host, whether its route is public, and else whose token it has.
-// Asked once the headers are read; no byte of a body is, of anybody who does not pass.
+// Asked once the headers are read; no byte of a body is, of anybody who does not pass. A body may take minutes, and what is asked for longer:
+// so it is asked again once the body is there, and by whatever changes something, in its turn (asker.ts).
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Asker } from '#control-plane/fleet/asker.ts';
 import { type FoundOperator, type OperatorTokens, tokenStateText } from '#control-plane/fleet/operator-tokens.ts';
 import { Secret } from '#model/secret.ts';
 import { ApiError } from '../answers/api-error.ts';
 import type { HostCheck } from './answered-hosts.ts';
 import type { CallRefusal, FailedCalls } from './failed-calls.ts';
 
-/** A name for the operator, as it stands in the audit log. */
-export interface Operator {
-  readonly actor: string;
-  /** The name alone. */
-  readonly name: string;
-}
+/** The name alone: that for the audit log is given where a change is carried out. */
+export type Operator = Asker;
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -67,7 +65,12 @@ function authenticate(door: Door, request: FastifyRequest): Operator {
   if (values.length > 1 || token === undefined) throw unauthorised(door, request, { reason: 'token-malformed' });
   const found = door.operators.find(new Secret(token));
   if (found.kind !== 'holds') throw unauthorised(door, request, { reason: `token-${found.kind}`, found });
-  return { actor: `operator/${found.name}`, name: found.name };
+  return door.operators.asker(found);
+}
+
+/** Throws an ApiError where the token has ended since the request was admitted. */
+export function admitAgain(door: Door, request: FastifyRequest): void {
+  if (request.operator !== null) request.operator = authenticate(door, request);
 }
 
 interface Unauthorised {

@@ -10,7 +10,7 @@ import { someOf } from './some-names.ts';
 
 const namesTold = 100;
 
-export function caRoutes(app: Api, { rotation }: ApiContext & { readonly rotation: CaRotation }): void {
+export function caRoutes(app: Api, { fleet, rotation }: ApiContext & { readonly rotation: CaRotation }): void {
   app.get(
     '/api/v1/ca',
     {
@@ -35,7 +35,7 @@ export function caRoutes(app: Api, { rotation }: ApiContext & { readonly rotatio
       },
     },
     async (request) => {
-      const hasBegun = await rotation.rotate(request.operator.actor);
+      const hasBegun = await fleet.inTurn(request.operator, (actor) => rotation.rotate(actor));
       return { began: hasBegun ? ('now' as const) : ('before' as const), ...viewOf(rotation.standing()) };
     },
   );
@@ -53,7 +53,8 @@ export function caRoutes(app: Api, { rotation }: ApiContext & { readonly rotatio
       },
     },
     async (request) => {
-      const retired = await rotation.retire(request.operator.actor, request.body.losing);
+      const { losing } = request.body;
+      const retired = await fleet.inTurn(request.operator, (actor) => rotation.retire(actor, losing));
       if (retired === undefined)
         throw new ApiError('not-rotating', 'the CA is not being replaced; begin with segwall ca rotate');
       if (!retired.ok)

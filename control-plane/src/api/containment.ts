@@ -22,6 +22,7 @@ import {
   revokeAnswer,
 } from '../answers/schemas.ts';
 import type { Api } from './app.ts';
+import type { Operator } from './authentication.ts';
 import type { ApiContext } from './context.ts';
 import { noSuchHost, noSuchWorkload } from './fleet.ts';
 import { heldText } from './hold.ts';
@@ -45,7 +46,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
     },
     async (request) => {
       const workload = request.params.name;
-      const result = await fleet.quarantine({ workload, peers: request.body.allow, actor: request.operator.actor });
+      const result = await fleet.quarantine({ workload, peers: request.body.allow, actor: request.operator });
       if (result === undefined) throw noSuchWorkload(fleet, workload);
       if (!result.ok) throw new ApiError('peer-invalid', result.error);
       return quarantineView(workload, { fleet, state: 'quarantined', contained: result.value });
@@ -66,7 +67,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
         const why = by === undefined ? '' : by === workload ? ': it is revoked' : `: its host ${by} is, or is revoked`;
         throw new ApiError('not-found', `${workload} is not quarantined${why}`);
       }
-      const result = await fleet.quarantine({ workload, actor: request.operator.actor });
+      const result = await fleet.quarantine({ workload, actor: request.operator });
       if (result?.ok !== true) throw noSuchWorkload(fleet, workload);
       return quarantineView(workload, { fleet, state: 'released', contained: result.value });
     },
@@ -85,7 +86,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
     },
     async (request) => {
       const host = request.params.name;
-      const revoked = await fleet.revokeAgent(host, request.operator.actor);
+      const revoked = await fleet.revokeAgent(host, request.operator);
       if (revoked === undefined) throw noSuchHost(fleet, host);
       return { host, revision: revoked.revision, cutOff: cutOffView(revoked) };
     },
@@ -102,7 +103,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
         response: { 200: removeOfflineAnswer },
       },
     },
-    async (request) => removeOffline(fleet, request.body, request.operator.actor),
+    async (request) => removeOffline(fleet, request.body, request.operator),
   );
 
   app.delete(
@@ -118,7 +119,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
     },
     async (request) => {
       const host = request.params.name;
-      const removed = await fleet.removeAgent(host, request.operator.actor);
+      const removed = await fleet.removeAgent(host, request.operator);
       if (removed === undefined) throw noSuchHost(fleet, host);
       return { host, was: removed.was };
     },
@@ -128,7 +129,7 @@ export function containmentRoutes(app: Api, { fleet }: ApiContext): void {
 async function removeOffline(
   fleet: Fleet,
   asked: z.output<typeof removeOfflineRequest>,
-  actor: string,
+  actor: Operator,
 ): Promise<RemoveOfflineAnswer> {
   const { offlineForMs, hosts, mode } = asked;
   const selector = asked.selector === undefined ? undefined : parseSelector(asked.selector);

@@ -2,6 +2,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import { AuthorityEnded } from '#control-plane/fleet/asker.ts';
 import { QueueFull } from '#control-plane/fleet/change-queue.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { StoreError } from '../store/store.ts';
@@ -26,6 +27,7 @@ function isUnwritable({ message }: StoreError): boolean {
 
 function knownError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof AuthorityEnded) return new ApiError('unauthorised', error.message, { reason: error.reason });
   if (hasZodFastifySchemaValidationErrors(error)) {
     const problems = error.validation.map(
       (problem) => `${problem.instancePath.replace(/^\//, '') || 'body'}: ${problem.message}`,

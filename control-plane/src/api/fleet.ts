@@ -146,8 +146,8 @@ export function fleetRoutes(app: Api, context: ApiContext): void {
       const { set, remove } = request.body;
       assertLabelKeys([...Object.keys(set), ...remove]);
       const workload = request.params.name;
-      const { actor } = request.operator;
-      const change = await fleet.label({ workload, set: new Map(Object.entries(set)), remove, actor });
+      const asked = { workload, set: new Map(Object.entries(set)), remove, actor: request.operator };
+      const change = await fleet.label(asked);
       if (change === undefined) throw noSuchWorkload(fleet, workload);
       return { revision: change.revision, workload, labels: Object.fromEntries(change.labels) };
     },

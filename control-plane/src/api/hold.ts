@@ -25,7 +25,7 @@ export function holdRoutes(app: Api, { fleet }: ApiContext): void {
     },
     async (request) => {
       if (request.body.cutOffSince === 'refuse') assertKeepsCutOff(fleet);
-      const resumed = await fleet.resume(request.operator.actor);
+      const resumed = await fleet.resume(request.operator);
       if (resumed === undefined)
         throw new ApiError('not-held', 'nothing is held: agents are sent policy as it changes; nothing was changed');
       return resumed;

@@ -4,6 +4,7 @@
 // force, or a host took one of its names, all of it is done again, for as often as `mostRounds` says.
 
 import type { Fleet, Overtaken } from '#control-plane/fleet/fleet.ts';
+import { goneError } from '#control-plane/judging/gone.ts';
 import type { AskedBy, Judging, Reviewed } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
 import { readPolicyParts } from '#control-plane/judging/policy-parts.ts';
@@ -45,7 +46,7 @@ export async function judgedChange<Done, Refused extends string>(
     const { kind: _, parts, ...reviewed } = await judging.review(job, by);
     if (reviewed.beside !== fleet.active.revision) continue;
     const ready = isInForce(fleet, reviewed) ? { policy: fleet.active.policy } : await readied(fleet, parts, hosts?.());
-    if (by.gone.aborted) throw new ApiError('busy', 'whoever asked is gone; nothing was changed');
+    if (by.gone.aborted) throw goneError(by.gone);
     const published = await publish({ ...reviewed, ...ready });
     if (published.ok || published.error !== 'overtaken') return published as Result<Done, Exclude<Refused, Overtaken>>;
   }

@@ -3,7 +3,6 @@
 
 import type { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
 import { newOperatorToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';
-import { millis } from '#model/time.ts';
 import { ApiError } from '../answers/api-error.ts';
 import { isoTime } from '../answers/iso-time.ts';
 import {
@@ -14,8 +13,9 @@ import {
   operatorRevocation,
   operatorRotation,
 } from '../answers/operator-schemas.ts';
-import type { OperatorToken } from '../store/operator-tokens.ts';
+import type { OperatorToken, OperatorTokenChange } from '../store/operator-tokens.ts';
 import type { Api } from './app.ts';
+import type { Operator } from './authentication.ts';
 import type { ApiContext } from './context.ts';
 
 export interface OperatorRoutesParts extends ApiContext {
@@ -24,12 +24,31 @@ export interface OperatorRoutesParts extends ApiContext {
   readonly caFingerprint: () => string;
 }
 
-export function operatorRoutes(app: Api, { store, tenant, now, operators, caFingerprint }: OperatorRoutesParts): void {
+export function operatorRoutes(
+  app: Api,
+  { fleet, store, tenant, now, operators, caFingerprint }: OperatorRoutesParts,
+): void {
   const create = () => {
     const ca = caFingerprint();
     const token = newOperatorToken(ca);
     return { token, made: { hash: tokenHash(token), id: newTokenId(), ca } };
   };
+
+  /** What is known of tokens here changes in the same turn: the next one asks by it. */
+  const inTurn = <Refusal extends string>(
+    by: Operator,
+    lane: 'operators' | 'containment',
+    change: (actor: string) => Promise<OperatorTokenChange<Refusal>>,
+  ) =>
+    fleet.inTurn(
+      by,
+      async (actor) => {
+        const done = await change(actor);
+        if (done.kind === 'done') operators.put(done.changed);
+        return done;
+      },
+      lane,
+    );
 
   app.get(
     '/api/v1/operators',
@@ -54,16 +73,17 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
     async (request) => {
       const { name, ttlSeconds } = request.body;
       const { token, made: kept } = create();
-      const note = { at: now(), actor: request.operator.actor, action: 'operator-created', target: name };
       const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
-      const made = await store.createOperatorToken({ ...kept, tenant, name, ...ttl, note });
+      const made = await inTurn(request.operator, 'operators', (actor) => {
+        const note = { at: now(), actor, action: 'operator-created', target: name };
+        return store.createOperatorToken({ ...kept, tenant, name, ...ttl, note });
+      });
       if (made.kind === 'refused') {
         throw new ApiError(
           'operator-exists',
           `operator ${name} has a token that holds; replace it with segwall operators rotate ${name}, or choose another name`,
         );
       }
-      operators.put(made.changed);
       return { token: token.reveal(), ...answerOf(made.changed, kept.id), replaced: [] };
     },
   );
@@ -84,20 +104,21 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
       const { name } = request.params;
       const { ttlSeconds, overlapSeconds } = request.body;
       const { token, made: kept } = create();
-      const note = { at: now(), actor: request.operator.actor, action: 'operator-rotated', target: name };
       const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
       const overlapMs = overlapSeconds * 1000;
-      const made = await store.rotateOperatorToken({ ...kept, tenant, name, ...ttl, overlapMs, note });
+      const made = await inTurn(request.operator, 'containment', (actor) => {
+        const note = { at: now(), actor, action: 'operator-rotated', target: name };
+        return store.rotateOperatorToken({ ...kept, tenant, name, ...ttl, overlapMs, note });
+      });
       if (made.kind === 'refused') {
         throw new ApiError(
           'not-found',
           `no operator ${name} has a token that holds; make one with segwall operators create ${name}`,
         );
       }
-      operators.put(made.changed);
       const replaced = made.changed
         .filter((one) => one.id !== kept.id)
-        .map((one) => ({ id: one.id, endsAt: isoTime(one.revokedAt ?? one.expiresAt ?? millis(note.at)) }));
+        .map((one) => ({ id: one.id, endsAt: isoTime(one.revokedAt ?? one.expiresAt ?? now()) }));
       return { token: token.reveal(), ...answerOf(made.changed, kept.id), replaced };
     },
   );
@@ -115,8 +136,10 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
     },
     async (request) => {
       const which = request.params.name;
-      const note = { at: now(), actor: request.operator.actor, action: 'operator-revoked' };
-      const done = await store.revokeOperatorTokens({ tenant, which, note });
+      const done = await inTurn(request.operator, 'containment', (actor) => {
+        const note = { at: now(), actor, action: 'operator-revoked' };
+        return store.revokeOperatorTokens({ tenant, which, note });
+      });
       if (done.kind === 'refused' && done.refusal === 'unknown')
         throw new ApiError('not-found', `no operator or token "${which}" holds; see segwall operators list`);
       if (done.kind === 'refused') {
@@ -125,7 +148,6 @@ export function operatorRoutes(app: Api, { store, tenant, now, operators, caFing
           'nobody would have a token that holds; make another first (segwall operators create NAME), or replace this one (segwall operators rotate NAME)',
         );
       }
-      operators.put(done.changed);
       return { name: done.changed[0]?.name ?? which, ids: done.changed.map(({ id }) => id) };
     },
   );

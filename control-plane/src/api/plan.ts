@@ -13,11 +13,12 @@ import {
   suggestRequest,
 } from '../answers/schemas.ts';
 import type { Api } from './app.ts';
+import type { Operator } from './authentication.ts';
 import { whenGone } from './hanging-up.ts';
 
 export function planRoutes(app: Api, judging: Pick<Judging, 'ask'>): void {
-  const answer = (job: AnswerJob, operator: string, raw: ServerResponse) =>
-    judging.ask(job, { operator, gone: whenGone(raw) });
+  const answer = (job: AnswerJob, { name, ended }: Operator, raw: ServerResponse) =>
+    judging.ask(job, { operator: name, gone: whenGone(raw, ended) });
 
   app.post(
     '/api/v1/policy/plan',
@@ -31,7 +32,7 @@ export function planRoutes(app: Api, judging: Pick<Judging, 'ask'>): void {
       },
     },
     async ({ body, operator }, reply) => {
-      const json = await answer({ kind: 'plan', ...body }, operator.name, reply.raw);
+      const json = await answer({ kind: 'plan', ...body }, operator, reply.raw);
       // As bytes it is sent as it is: to check and write it again would hold up the agents.
       return reply.type('application/json').send(json as unknown as PlanAnswer);
     },
@@ -49,7 +50,7 @@ export function planRoutes(app: Api, judging: Pick<Judging, 'ask'>): void {
       },
     },
     async ({ body, operator }, reply) => {
-      const json = await answer({ kind: 'suggest', ...body }, operator.name, reply.raw);
+      const json = await answer({ kind: 'suggest', ...body }, operator, reply.raw);
       return reply.type('application/json').send(json as unknown as SuggestAnswer);
     },
   );

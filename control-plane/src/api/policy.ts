@@ -94,7 +94,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
     },
     async (request, reply) => {
       const { draft, mode, tests, empty, canary, expectRevision, message, commit } = request.body;
-      const { actor } = request.operator;
+      const actor = request.operator;
       if (mode === 'save-draft' && canary !== undefined)
         throw new ApiError(
           'bad-request',
@@ -102,12 +102,14 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
         );
       const source = sourceOf(request.body);
       const job: ReviewJob = { kind: 'review', source, tests };
-      const by = { operator: request.operator.name, gone: whenGone(reply.raw) };
+      const by = { operator: actor.name, gone: whenGone(reply.raw, actor.ended) };
       if (mode === 'save-draft') {
         const { warnings, testsPassed } = await judging.review(job, by);
         const files = source.kind === 'files' ? source.files : await readFiles(context, source.policy);
-        const note = { at: now(), actor, action: 'draft-saved', target: 'policy' };
-        const saved = await store.saveDraft({ tenant, files, note, limits: draftLimits });
+        const saved = await fleet.inTurn(actor, (name) => {
+          const note = { at: now(), actor: name, action: 'draft-saved', target: 'policy' };
+          return store.saveDraft({ tenant, files, note, limits: draftLimits });
+        });
         if (saved.kind === 'full')
           throw new ApiError(
             'drafts-full',
@@ -181,7 +183,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
     },
     async (request) => {
       const { policy: id } = request.params;
-      const deletion = await fleet.deleteDraft({ id, actor: request.operator.actor });
+      const deletion = await fleet.deleteDraft({ id, actor: request.operator });
       if (deletion === 'unknown') throw new ApiError('not-found', `there is no draft ${id}`);
       if (deletion === 'deleted') return { policy: id };
       const why =
@@ -225,20 +227,20 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
     },
     async (request, reply) => {
       if (request.body.to === undefined) {
-        const ended = await fleet.endCanary({ reason: 'rolled back by an operator', actor: request.operator.actor });
+        const ended = await fleet.endCanary({ reason: 'rolled back by an operator', actor: request.operator });
         if (ended !== undefined)
           return { revision: ended, policy: fleet.active.id, state: 'active' as const, warnings: [], testsPassed: 0 };
       }
       assertKeepsCutOff(fleet);
       const id = await rollbackTarget(context, request.body.to);
       const source = { kind: 'stored' as const, policy: id };
-      const { actor, name: operator } = request.operator;
+      const actor = request.operator;
       const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
         { fleet, judging },
         {
           // Its tests held when it was applied; a way back must not depend on what has changed since.
           job: { kind: 'review', source, tests: 'skip', testNames: 'trusted' },
-          by: { operator, gone: whenGone(reply.raw) },
+          by: { operator: actor.name, gone: whenGone(reply.raw, actor.ended) },
           assertWanted: async () => assertKeepsCutOff(fleet),
           async publish({ policy, prepared, beside, warnings }) {
             const activated = await fleet.activate({

@@ -25,36 +25,39 @@ export function tokenRoutes(app: Api, { fleet, store, tenant, now, enrol }: Toke
     },
     async (request) => {
       const { labels, uses, ttlSeconds, addresses, ephemeralMinutes, renews } = request.body;
-      assertRenewable(fleet, request.body);
       assertLabelKeys(Object.keys(labels));
       const ranges = addresses === undefined ? undefined : readRanges(addresses);
       if (ranges?.ok === false) throw new ApiError('addresses-invalid', ranges.error);
       const token = newJoinToken();
       const id = newTokenId();
-      const at = now();
-      const expiresAt = millis(at + ttlSeconds * 1000);
-      await store.createJoinToken({
-        tenant,
-        id,
-        hash: tokenHash(token),
-        labels,
-        uses,
-        expiresAt,
-        ...(ranges === undefined ? {} : { ranges: ranges.value }),
-        ...(ephemeralMinutes === undefined ? {} : { ephemeralMs: ephemeralMinutes * 60_000 }),
-        ...(renews === undefined ? {} : { renews }),
-        note: {
-          at,
-          actor: request.operator.actor,
-          action: 'token-created',
-          target: id,
-          details: {
-            ...{ labels, uses, expiresAt },
-            ...(ranges === undefined ? {} : { addresses: ranges.value }),
-            ...(ephemeralMinutes === undefined ? {} : { ephemeralMinutes }),
-            ...(renews === undefined ? {} : { renews }),
+      const expiresAt = await fleet.inTurn(request.operator, async (actor) => {
+        assertRenewable(fleet, request.body);
+        const at = now();
+        const endsAt = millis(at + ttlSeconds * 1000);
+        await store.createJoinToken({
+          tenant,
+          id,
+          hash: tokenHash(token),
+          labels,
+          uses,
+          expiresAt: endsAt,
+          ...(ranges === undefined ? {} : { ranges: ranges.value }),
+          ...(ephemeralMinutes === undefined ? {} : { ephemeralMs: ephemeralMinutes * 60_000 }),
+          ...(renews === undefined ? {} : { renews }),
+          note: {
+            at,
+            actor,
+            action: 'token-created',
+            target: id,
+            details: {
+              ...{ labels, uses, expiresAt: endsAt },
+              ...(ranges === undefined ? {} : { addresses: ranges.value }),
+              ...(ephemeralMinutes === undefined ? {} : { ephemeralMinutes }),
+              ...(renews === undefined ? {} : { renews }),
+            },
           },
-        },
+        });
+        return endsAt;
       });
       return { token: token.reveal(), id, expiresAt: isoTime(expiresAt), enrol: enrol() };
     },
@@ -82,8 +85,9 @@ export function tokenRoutes(app: Api, { fleet, store, tenant, now, enrol }: Toke
     },
     async (request) => {
       const { id } = request.params;
-      const note = { at: now(), actor: request.operator.actor, action: 'token-revoked', target: id };
-      if (!(await store.revokeJoinToken({ tenant, id, note })))
+      const revoke = (actor: string) =>
+        store.revokeJoinToken({ tenant, id, note: { at: now(), actor, action: 'token-revoked', target: id } });
+      if (!(await fleet.inTurn(request.operator, revoke, 'containment')))
         throw new ApiError('not-found', `there is no token ${id} to revoke`);
       return { id };
     },

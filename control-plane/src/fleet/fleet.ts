@@ -80,6 +80,7 @@ import { combinationOf } from '#policy/policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts';
+import { type Actor, holdingName, turnName } from './asker.ts';
 import { ChangeQueue, type Lane } from './change-queue.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
@@ -174,6 +175,10 @@ interface Activating extends Judged {
   readonly note: Omit<AuditNote, 'at'>;
   readonly message?: string;
   readonly commit?: string;
+}
+
+interface ActivationAsked extends Omit<Activating, 'note'> {
+  readonly note: Omit<AuditNote, 'at' | 'actor'> & { readonly actor: Actor };
   /** Nothing happens where another policy than that of this revision is active. */
   readonly expectRevision?: number;
 }
@@ -952,15 +957,15 @@ export class Fleet implements AgentBackend {
 
   /** Makes `policy` the active one and sends it to every connected agent. A canary that runs ends: this is meant for its hosts too. */
   async activate(
-    input: Activating,
+    input: ActivationAsked,
   ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'revision-changed' | Overtaken>> {
-    const { expectRevision } = input;
-    return this.#asked(input.note.actor, async () => {
+    const { expectRevision, note } = input;
+    return this.#asked(note.actor, async (actor) => {
       const isExpected = expectRevision === undefined || this.#active.revision === expectRevision;
       if (!isExpected) return err('revision-changed');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
-      return ok(await this.#activate(input));
+      return ok(await this.#activate({ ...input, note: { ...note, actor } }));
     });
   }
 
@@ -982,11 +987,11 @@ export class Fleet implements AgentBackend {
       readonly source: NewActivation['source'];
       readonly hosts: readonly string[];
       readonly limits: CanaryLimits;
-      readonly actor: string;
+      readonly actor: Actor;
     },
   ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running' | Overtaken>> {
-    const { policy, source, hosts, limits, actor, prepared } = input;
-    return this.#asked(actor, async () => {
+    const { policy, source, hosts, limits, prepared } = input;
+    return this.#asked(input.actor, async (actor) => {
       if (this.#canary?.state === 'running') return err('canary-running');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
@@ -1015,9 +1020,9 @@ export class Fleet implements AgentBackend {
   }
 
   /** `on-trial`: a canary tries it. */
-  async deleteDraft(input: { readonly id: number; readonly actor: string }): Promise<DraftDeletion> {
-    const { id, actor } = input;
-    return this.#asked(actor, async () => {
+  async deleteDraft(input: { readonly id: number; readonly actor: Actor }): Promise<DraftDeletion> {
+    const { id } = input;
+    return this.#asked(input.actor, async (actor) => {
       if (this.#runningCanary()?.id === id) return 'on-trial';
       const note = this.#note({ actor, action: 'draft-deleted', target: 'policy' });
       return this.#store.deleteDraft({ tenant: this.#tenant, id, note });
@@ -1025,16 +1030,16 @@ export class Fleet implements AgentBackend {
   }
 
   /** Its hosts are put back under the active policy. Undefined where no canary runs. */
-  async endCanary(input: { readonly reason: string; readonly actor: string }): Promise<number | undefined> {
-    return this.#asked(input.actor, async () => {
+  async endCanary(input: { readonly reason: string; readonly actor: Actor }): Promise<number | undefined> {
+    return this.#asked(input.actor, async (actor) => {
       const canary = this.#runningCanary();
-      return canary === undefined ? undefined : this.#dropCanary(canary, { reason: input.reason }, input.actor);
+      return canary === undefined ? undefined : this.#dropCanary(canary, { reason: input.reason }, actor);
     });
   }
 
   /** Sends policy again, as the store has it. Undefined where nothing is held. */
-  async resume(actor: string): Promise<{ readonly revision: number; readonly lineage: string } | undefined> {
-    return this.#asked(actor, async () => {
+  async resume(by: Actor): Promise<{ readonly revision: number; readonly lineage: string } | undefined> {
+    return this.#asked(by, async (actor) => {
       const hold = this.#holding.view();
       if (hold === undefined) return undefined;
       const revision = this.#revision + 1;
@@ -1056,9 +1061,9 @@ export class Fleet implements AgentBackend {
     readonly workload: string;
     readonly set: Labels;
     readonly remove: readonly string[];
-    readonly actor: string;
+    readonly actor: Actor;
   }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
-    return this.#asked(input.actor, async () => {
+    return this.#asked(input.actor, async (actor) => {
       const { workload } = input;
       const managed = this.#inventory.operated(workload);
       if (managed === undefined) return undefined;
@@ -1073,7 +1078,7 @@ export class Fleet implements AgentBackend {
         remove: input.remove,
         revision,
         note: this.#note({
-          actor: input.actor,
+          actor,
           action: 'labels-changed',
           target: workload,
           details: { set, remove: input.remove, revision },
@@ -1090,10 +1095,10 @@ export class Fleet implements AgentBackend {
   async quarantine(input: {
     readonly workload: string;
     readonly peers?: readonly string[];
-    readonly actor: string;
+    readonly actor: Actor;
   }): Promise<Result<Contained> | undefined> {
-    return this.#contained(input.actor, async () => {
-      const { workload, peers, actor } = input;
+    return this.#contained(input.actor, async (actor) => {
+      const { workload, peers } = input;
       const managed = this.#inventory.operated(workload);
       if (managed === undefined) return undefined;
       for (const text of peers ?? []) {
@@ -1124,8 +1129,8 @@ export class Fleet implements AgentBackend {
    * Its certificates stop working at once, on live streams too, and all other hosts cut it off; it stays in the inventory. Undefined where
    * there is none. Again for one that is revoked, so that it can be asked again who has cut it off.
    */
-  async revokeAgent(host: string, actor: string): Promise<Contained | undefined> {
-    return this.#contained(actor, async () => {
+  async revokeAgent(host: string, by: Actor): Promise<Contained | undefined> {
+    return this.#contained(by, async (actor) => {
       const entry = this.#inventory.host(host);
       if (entry === undefined) return undefined;
       const revision = this.#revision + 1;
@@ -1145,19 +1150,19 @@ export class Fleet implements AgentBackend {
   }
 
   /** Revokes and forgets the host: its addresses belong to no workload any more, and nobody cuts them off. Undefined where there is none. */
-  async removeAgent(host: string, actor: string): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
-    return this.#asked(actor, () => this.#remove(host, { actor, action: 'agent-removed' }));
+  async removeAgent(host: string, by: Actor): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
+    return this.#asked(by, (actor) => this.#remove(host, { actor, action: 'agent-removed' }));
   }
 
   /**
    * Removes those of the hosts that are still as they were found: one that came back stays, and so does one that is contained, or has something inside
    * that is. Gives the names of those that went, in order; each has an audit entry of its own.
    */
-  async removeOffline(found: readonly OfflineHost[], given: { readonly offlineForMs: number; readonly actor: string }) {
-    const { offlineForMs, actor } = given;
+  async removeOffline(found: readonly OfflineHost[], given: { readonly offlineForMs: number; readonly actor: Actor }) {
+    const { offlineForMs } = given;
     const removed: string[] = [];
     for (let at = 0; at < found.length; at += removedAtOnce) {
-      await this.#changes.run(async () => {
+      await this.#asked(given.actor, async (actor) => {
         for (const { entry } of found.slice(at, at + removedAtOnce)) {
           const now = this.#inventory.host(entry.name);
           const offlineMs = this.#offlineMsOf(entry.name);
@@ -1182,10 +1187,10 @@ export class Fleet implements AgentBackend {
   async allowAddresses(input: {
     readonly host: string;
     readonly change: RangesChange;
-    readonly actor: string;
+    readonly actor: Actor;
   }): Promise<Result<{ readonly revision: number; readonly ranges: readonly string[] }> | undefined> {
-    return this.#asked(input.actor, async () => {
-      const { host, change, actor } = input;
+    return this.#asked(input.actor, async (actor) => {
+      const { host, change } = input;
       const before = this.#inventory.host(host);
       if (before === undefined) return undefined;
       const { ranges: old, ...rest } = before;
@@ -1205,12 +1210,24 @@ export class Fleet implements AgentBackend {
     });
   }
 
-  #asked<T>(who: string, change: () => Promise<T>): Promise<T> {
-    return this.#changes.run(change, { lane: 'operators', who });
+  /**
+   * A change that operators ask for and that is none of the fleet's, in a turn like those: so whose right to it ended in an earlier turn does
+   * no more. `change` is given the name for the audit log.
+   */
+  inTurn<T>(
+    by: Actor,
+    change: (actor: string) => Promise<T>,
+    lane: 'operators' | 'containment' = 'operators',
+  ): Promise<T> {
+    return this.#changes.run(async () => change(holdingName(by)), { lane, who: turnName(by) });
   }
 
-  #contained<T>(who: string, change: () => Promise<T>): Promise<T> {
-    return this.#changes.run(change, { lane: 'containment', who });
+  #asked<T>(by: Actor, change: (actor: string) => Promise<T>): Promise<T> {
+    return this.inTurn(by, change);
+  }
+
+  #contained<T>(by: Actor, change: (actor: string) => Promise<T>): Promise<T> {
+    return this.inTurn(by, change, 'containment');
   }
 
   // Inside a turn.

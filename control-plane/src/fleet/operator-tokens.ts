@@ -1,14 +1,16 @@
 // The operators' tokens that the API knows, by the digest of their text: looking a digest up tells nothing of how near a wrong token
 // came. Kept in memory, since there are few and every call asks; what changes in the store changes here before it is answered, and
-// time is looked at with each call, so that a token which was revoked or has expired opens nothing from then on.
+// time is looked at with each call, so that a token which was revoked or has expired opens nothing from then on. What was asked for with it
+// before is told of its end, and asks again before it changes anything.
 
 import type { OperatorToken } from '#control-plane/store/operator-tokens.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
+import { type Asker, AuthorityEnded } from './asker.ts';
 import { tokenHash } from './tokens.ts';
 
 export type FoundOperator =
-  | { readonly kind: 'holds'; readonly name: string }
+  | { readonly kind: 'holds'; readonly name: string; readonly hash: string }
   | { readonly kind: 'unknown' }
   | { readonly kind: 'expired'; readonly name: string; readonly at: Millis }
   | { readonly kind: 'revoked'; readonly name: string; readonly at: Millis };
@@ -22,10 +24,19 @@ export interface OperatorTokensOptions {
 }
 
 const useMs = 3_600_000;
+/** Of a timer of Node's. */
+const longestTimerMs = 2 ** 31 - 1;
+
+interface TokenEnd {
+  readonly controller: AbortController;
+  timer?: NodeJS.Timeout;
+}
 
 export class OperatorTokens {
   readonly #byHash: Map<string, OperatorToken>;
   readonly #options: OperatorTokensOptions;
+  /** Of tokens that were asked with. */
+  readonly #ends = new Map<string, TokenEnd>();
 
   constructor(tokens: readonly OperatorToken[], options: OperatorTokensOptions) {
     this.#byHash = new Map(tokens.map((token) => [token.hash, token]));
@@ -33,17 +44,39 @@ export class OperatorTokens {
   }
 
   find(token: Secret): FoundOperator {
-    const known = this.#byHash.get(tokenHash(token));
-    if (known === undefined) return { kind: 'unknown' };
+    const found = this.standingOf(tokenHash(token));
+    const known = found.kind === 'holds' ? this.#byHash.get(found.hash) : undefined;
+    if (known === undefined) return found;
     const now = this.#options.now();
-    const state = stateOf(known, now);
-    if (state !== 'holds') return { kind: state, name: known.name, at: known.revokedAt ?? known.expiresAt ?? now };
     const hour = millis(Math.floor(now / useMs) * useMs);
     if ((known.lastUsedAt ?? 0) < hour) {
       this.#byHash.set(known.hash, { ...known, lastUsedAt: hour });
       this.#options.used({ hash: known.hash, at: hour });
     }
-    return { kind: 'holds', name: known.name };
+    return found;
+  }
+
+  standingOf(hash: string): FoundOperator {
+    const known = this.#byHash.get(hash);
+    if (known === undefined) return { kind: 'unknown' };
+    const now = this.#options.now();
+    const state = stateOf(known, now);
+    if (state === 'holds') return { kind: state, name: known.name, hash };
+    return { kind: state, name: known.name, at: known.revokedAt ?? known.expiresAt ?? now };
+  }
+
+  /** Who asks with the token. */
+  asker({ name, hash }: Extract<FoundOperator, { kind: 'holds' }>): Asker {
+    const end = this.#endOf(hash);
+    return {
+      name,
+      ended: end.controller.signal,
+      holding: () => {
+        const found = this.standingOf(hash);
+        if (found.kind !== 'holds') throw endedBy(found);
+        return `operator/${name}`;
+      },
+    };
   }
 
   /** Whether anybody could call the API. */
@@ -64,7 +97,40 @@ export class OperatorTokens {
       const lastUsedAt = this.#byHash.get(token.hash)?.lastUsedAt;
       this.#byHash.set(token.hash, { ...token, ...(lastUsedAt === undefined ? {} : { lastUsedAt }) });
     }
+    for (const { hash } of changed) this.#look(hash);
   }
+
+  #endOf(hash: string): TokenEnd {
+    const known = this.#ends.get(hash);
+    if (known !== undefined) return known;
+    const end: TokenEnd = { controller: new AbortController() };
+    this.#ends.set(hash, end);
+    this.#look(hash);
+    return end;
+  }
+
+  /** Tells who waits, or looks again when its time ends. */
+  #look(hash: string): void {
+    const end = this.#ends.get(hash);
+    if (end === undefined) return;
+    clearTimeout(end.timer);
+    const found = this.standingOf(hash);
+    if (found.kind !== 'holds') {
+      this.#ends.delete(hash);
+      end.controller.abort(endedBy(found));
+      return;
+    }
+    const expiresAt = this.#byHash.get(hash)?.expiresAt;
+    if (expiresAt === undefined) return;
+    const leftMs = Math.min(longestTimerMs, Math.max(1, expiresAt - this.#options.now()));
+    end.timer = setTimeout(() => this.#look(hash), leftMs).unref();
+  }
+}
+
+function endedBy(found: Exclude<FoundOperator, { kind: 'holds' }>): AuthorityEnded {
+  const why = tokenStateText(found) ?? 'this token is not known here any more';
+  const message = `${why}, before this was done; what was not done by then is not done. Use another one`;
+  return new AuthorityEnded(message, `token-${found.kind}`);
 }
 
 /** Undefined for a token that never was. */

@@ -13,6 +13,7 @@ import { ApiError } from '#control-plane/answers/api-error.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Millis } from '#model/time.ts';
 import type { Workload } from '#policy/policy/policy.ts';
+import { goneError } from './gone.ts';
 import type {
   AnswerJob,
   JobSetting,
@@ -148,7 +149,7 @@ export class Judging {
       const whose = queued === 'full' ? many : `${many} of operator ${operator}`;
       throw new ApiError('busy', `too many ${whose} wait; ask again when they are done`, { retryAfterSeconds });
     }
-    const leave = () => this.#left(asked);
+    const leave = () => this.#left(asked, goneError(gone));
     gone.addEventListener('abort', leave, { once: true });
     if (gone.aborted) leave();
     this.#pump();
@@ -240,8 +241,7 @@ export class Judging {
   }
 
   /** Whoever asked is gone. */
-  #left(asked: Asked): void {
-    const error = new ApiError('busy', 'whoever asked is gone');
+  #left(asked: Asked, error: Error): void {
     if (this.#queue.remove(asked.operator, asked)) asked.reject(error);
     else this.#giveUp(asked, error);
   }

@@ -6,6 +6,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import pino from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Api } from '#control-plane/api/app.ts';
+import type { Operator } from '#control-plane/api/authentication.ts';
 import { containmentRoutes } from '#control-plane/api/containment.ts';
 import type { ApiContext } from '#control-plane/api/context.ts';
 import { answerError } from '#control-plane/api/error-answers.ts';
@@ -50,8 +51,8 @@ export async function apiUnderTest(given: Parameters<typeof fleetUnderTest>[0] =
   const app = Fastify().withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
-  const operator = { actor: 'operator/test', name: 'test' };
-  app.decorateRequest('operator', null as unknown as typeof operator);
+  const operator: Operator = { name: 'test', ended: new AbortController().signal, holding: () => 'operator/test' };
+  app.decorateRequest('operator', null as unknown as Operator);
   app.addHook('onRequest', async (request) => {
     request.operator = operator;
   });
