@@ -20,6 +20,8 @@ async function openScratchStore(): Promise<{ readonly store: Store; readonly pat
 
 const token = { tenant, id: 't1', hash: 'h1', labels: { app: 'shop' }, uses: 1, expiresAt: millis(5_000), note };
 
+const shown = { enrolment: 'e1', serial: 's1' };
+
 describe('join tokens', () => {
   const cases = [
     { name: 'a good one is spent', hash: 'h1', host: 'web-1', at: 2_000, outcome: 'joined' },
@@ -49,14 +51,14 @@ describe('join tokens', () => {
 
   test.each([
     ['its own host, by itself', 'web-1', undefined, 'renewed'],
-    ['its own host, which shows its key too', 'web-1', 'proven', 'renewed'],
+    ['its own host, which shows its key too', 'web-1', shown, 'renewed'],
     ['another host', 'web-2', undefined, 'token-unknown'],
-    ['another host that shows its key', 'web-2', 'proven', 'token-unknown'],
+    ['another host that shows its key', 'web-2', shown, 'token-unknown'],
     ['a name that nobody has', 'web-9', undefined, 'token-unknown'],
   ] as const)('made to renew a host is good for it alone: %s', async (_, host, renewal, outcome) => {
     const { store } = await openScratchStore();
     await store.createJoinToken({ ...token, id: 't0', hash: 'h0', uses: 2 });
-    for (const name of ['web-1', 'web-2']) await store.spendJoinToken({ hash: 'h0', host: name, at });
+    for (const name of ['web-1', 'web-2']) await store.spendJoinToken({ hash: 'h0', host: name, at, enrolment: 'e1' });
     await store.createJoinToken({ ...token, id: 't9', hash: 'h9', uses: 1, renews: 'web-1' });
     const proof = renewal === undefined ? {} : { renewal };
     const spending = await store.spendJoinToken({ hash: 'h9', host, at, enrolment: 'e2', ...proof });
@@ -72,7 +74,7 @@ describe('join tokens', () => {
     expect(await store.spendJoinToken({ hash: 'h1', host: 'web-1', at, enrolment: 'e2' })).toMatchObject({
       refusal: 'name-taken',
     });
-    const renewed = await store.spendJoinToken({ hash: 'h1', host: 'web-1', at, enrolment: 'e2', renewal: 'proven' });
+    const renewed = await store.spendJoinToken({ hash: 'h1', host: 'web-1', at, enrolment: 'e2', renewal: shown });
     expect(renewed).toMatchObject({ kind: 'renewed' });
     const { enrolments } = await store.loadFleet({ tenant, now: at });
     expect(enrolments).toMatchObject([{ host: 'web-1', id: 'e2' }]);

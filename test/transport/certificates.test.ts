@@ -207,7 +207,8 @@ describe('a host that asks for a new identity', () => {
     const stateDirectory = join(fixture.folder, 'agent-web-1-0');
     const before = identity.trusts();
     expect(await renewing({ stateDirectory })).toMatchObject({ ok: true, value: { host: 'web-1' } });
-    expect(fixture.backend.renewals).toEqual([undefined, 'proven']);
+    const [first] = fixture.backend.certificates;
+    expect(fixture.backend.renewals).toEqual([undefined, { enrolment: 'e1', serial: first?.serial }]);
     const after = assertOk(await openIdentity({ stateDirectory, log: silent, now }));
     stops.push(() => after.close());
     expect(after.trusts()).toEqual(before);

@@ -64,6 +64,10 @@ export class FakeBackend implements AgentBackend {
     return refusal === undefined ? ok({ tenant: 'default', host, enrolment: 'e1' }) : err(refusal);
   }
 
+  async grantHolds(): Promise<boolean> {
+    return true;
+  }
+
   helloRefused({ host }: AgentIdentity): void {
     this.refusedHellos.push(host);
   }

@@ -22,8 +22,14 @@ export type EnrolmentRefusal =
 export interface EnrolmentRequest {
   readonly token: Secret;
   readonly host: string;
-  /** The caller has shown the key of the host's present identity, and asks for a new one. */
-  readonly renewal?: 'proven';
+  /** The caller has shown the key of this identity of the host, and asks for a new one. That it is still the host's is asked where the token is spent. */
+  readonly renewal?: ProvenIdentity;
+}
+
+/** What a certificate says whose key was shown. */
+export interface ProvenIdentity {
+  readonly enrolment: string;
+  readonly serial: string;
 }
 
 /** Someone who was not enrolled. `address` is the caller's, `host` the name claimed, as claimed; never the token. */
@@ -121,6 +127,8 @@ export interface AgentBackend {
   redeemToken(
     request: EnrolmentRequest,
   ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>>;
+  /** Whether what was granted by the token holds still: neither was the token revoked since, nor the host, and it has no other identity. */
+  grantHolds(granted: { readonly token: Secret; readonly host: string; readonly enrolment: string }): Promise<boolean>;
   /** May be called as often as strangers like. */
   enrolmentRefused(refused: RefusedEnrolment): void;
   /** False where its enrolment holds no more: then it must not be given away. */

@@ -19,9 +19,9 @@ import {
   type EnrolRequest,
   encodeEnrolReply,
 } from '#wire/enrolment-messages.ts';
-import type { AgentBackend, EnrolmentRefusal } from './agent-backend.ts';
+import type { AgentBackend, EnrolmentRefusal, ProvenIdentity } from './agent-backend.ts';
 import { renewingCallerOf } from './caller.ts';
-import { RepeatedEnrolments } from './repeated-enrolments.ts';
+import { type Issued, RepeatedEnrolments, type RequestProblem } from './repeated-enrolments.ts';
 
 /** How far a host's clock may be off; certificates begin twice that in the past. */
 const greatestSkewMs = 5 * 60_000;
@@ -111,10 +111,6 @@ function places(what: 'enrolments' | 'renewals', log: Logger): Answering {
   };
 }
 
-interface RequestProblem extends CallStatus {
-  readonly kind: 'problem';
-}
-
 async function enrol(
   bytes: Uint8Array,
   peer: RpcPeer,
@@ -135,22 +131,31 @@ async function enrol(
   const checked = await checkBeforeToken(request.value, options);
   if (!checked.ok) return refused(checked.error.code, checked.error.detail);
   const { token, host, csr } = request.value;
-  const isProven = request.value.renewsIdentity === true && isOfHost(peer, host, options);
-  const renewal = isProven ? { renewal: 'proven' as const } : {};
-  const redeem = async () => {
-    const redeemed = await backend.redeemToken({ token: new Secret(token), host, ...renewal });
-    if (redeemed.ok) log.info({ host: redeemed.value.host }, 'enrolled');
-    return redeemed;
-  };
-  const redeemed = await options.repeated.redeem({ token, host, publicKey: checked.value }, redeem);
-  if (!redeemed.ok) return refused(redeemed.error, '');
-  return issue({ ...redeemed.value, csr, authority: peer.trusts }, options);
+  const renewal = request.value.renewsIdentity === true ? provenOf(peer, host, options) : {};
+  const secret = new Secret(token);
+  const asked = { token, host, publicKey: checked.value, authority: peer.trusts };
+  const answer = await options.repeated.answer(asked, {
+    redeem: async () => {
+      const redeemed = await backend.redeemToken({ token: secret, host, ...renewal });
+      if (redeemed.ok) log.info({ host: redeemed.value.host }, 'enrolled');
+      return redeemed;
+    },
+    isStill: ({ enrolment }) => backend.grantHolds({ token: secret, host, enrolment }),
+    issue: (redeemed) => issue({ ...redeemed, csr, authority: peer.trusts }, options),
+  });
+  return answer.ok ? answer.value : refused(answer.error, '');
 }
 
-/** Whether the caller has the key of the host's present identity, however long ago its certificate expired. */
-function isOfHost(peer: RpcPeer, host: string, { backend, pki }: EnrolmentOptions): boolean {
+/** The host's present identity where the caller has its key, however long ago its certificate expired. */
+function provenOf(
+  peer: RpcPeer,
+  host: string,
+  { backend, pki }: EnrolmentOptions,
+): { readonly renewal?: ProvenIdentity } {
   const caller = renewingCallerOf(peer, { backend, pki, now: () => millis(0), expiredMs: 0 });
-  return caller.ok && caller.value.identity.host === host;
+  if (!caller.ok || caller.value.identity.host !== host) return {};
+  const { enrolment, identity } = caller.value;
+  return { renewal: { enrolment, serial: identity.serial } };
 }
 
 /** The key that the request proves, as SPKI. */
@@ -200,7 +205,7 @@ async function renew(
 async function issue(
   request: AgentCertificateRequest,
   { pki, backend }: EnrolmentOptions,
-): Promise<Extract<EnrolReply, { kind: 'issued' }> | RequestProblem> {
+): Promise<Issued | RequestProblem> {
   const { tenant, host } = request;
   const issued = await pki.issueAgentCertificate(request);
   if (!issued.ok) return { kind: 'problem', code: status.INVALID_ARGUMENT, details: issued.error };

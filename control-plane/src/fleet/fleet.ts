@@ -70,6 +70,7 @@ import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { type Labels, namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { WorkloadRules } from '#model/rule-set.ts';
+import type { Secret } from '#model/secret.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import type { HostCas } from '#policy/ca-progress.ts';
@@ -636,6 +637,15 @@ export class Fleet implements AgentBackend {
       await this.#advance();
       return ok({ tenant: spending.tenant, host, enrolment });
     }, 'hosts');
+  }
+
+  async grantHolds(granted: {
+    readonly token: Secret;
+    readonly host: string;
+    readonly enrolment: string;
+  }): Promise<boolean> {
+    const isKept = await this.#store.isJoinTokenKept({ hash: tokenHash(granted.token) });
+    return isKept && this.#enrolments.isPresent(granted);
   }
 
   /** The name keeps its labels, ranges, addresses and quarantine; a revocation was of the identity that is gone. */

@@ -84,6 +84,11 @@ export class Enrolments {
     return this.#byHost.get(host)?.revokedAt !== undefined;
   }
 
+  isPresent({ host, enrolment }: { readonly host: string; readonly enrolment: string }): boolean {
+    const present = this.#byHost.get(host);
+    return present !== undefined && present.revokedAt === undefined && present.id === enrolment;
+  }
+
   /** Why the certificate is not good, for the host's operator; undefined where it is. Whether it has expired is not asked here. */
   refusalOf({ identity, enrolment, notBefore }: AgentCertificate): string | undefined {
     const { host, serial } = identity;

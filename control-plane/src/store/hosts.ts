@@ -339,6 +339,8 @@ export interface HostCertificate {
   readonly authority: string;
 }
 
+const keepExpiredMs = 90 * 86_400_000;
+
 /** False, and nothing is kept, where the enrolment is revoked or no longer the host's: revoking and recording are in one order, the store's. */
 export async function recordCertificate(
   tx: Transaction,
@@ -354,6 +356,13 @@ export async function recordCertificate(
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
   if (enrolled === undefined) return false;
+  // Their renewals are judged by the enrolment that they name.
+  await tx
+    .deleteFrom('certificates')
+    .where('tenant', '=', tenant)
+    .where('host', '=', host)
+    .where('not_after', '<', input.at - keepExpiredMs)
+    .execute();
   await tx
     .insertInto('certificates')
     .values({

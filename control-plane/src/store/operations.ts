@@ -38,7 +38,7 @@ import {
 } from './policies.ts';
 import { recoverRevision } from './revision-recovery.ts';
 import { beginRun, listRuns } from './runs.ts';
-import { createJoinToken, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
+import { createJoinToken, isJoinTokenKept, listJoinTokens, revokeJoinToken, spendJoinToken } from './tokens.ts';
 import { renameDiscovered } from './workload-names.ts';
 
 export const operations = {
@@ -58,6 +58,7 @@ export const operations = {
   dropPrunedAudit,
   endHold,
   ingestFlows,
+  isJoinTokenKept,
   listActivations,
   listAudit,
   listAuditCheckpoints,

@@ -26,6 +26,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   dropPrunedAudit: 'bulk',
   endHold: 'urgent',
   ingestFlows: 'bulk',
+  isJoinTokenKept: 'read',
   listActivations: 'read',
   listAudit: 'read',
   listAuditCheckpoints: 'read',

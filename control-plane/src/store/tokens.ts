@@ -153,6 +153,26 @@ async function renewIdentity(
   return ended.map(({ serial }) => serial);
 }
 
+async function isRevokedSerial(tx: Transaction, serial: string): Promise<boolean> {
+  const found = await tx
+    .selectFrom('certificates')
+    .select('revoked_at')
+    .where('serial', '=', serial)
+    .executeTakeFirst();
+  return found !== undefined && found.revoked_at !== null;
+}
+
+/** Whether a token that was good once was not revoked since; that it is spent or expired is not asked. */
+export async function isJoinTokenKept(tx: Transaction, input: { readonly hash: string }): Promise<boolean> {
+  const kept = await tx
+    .selectFrom('join_tokens')
+    .select('id')
+    .where('hash', '=', input.hash)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst();
+  return kept !== undefined;
+}
+
 export type JoinTokenSpending =
   | {
       readonly kind: 'joined';
@@ -175,8 +195,8 @@ export async function spendJoinToken(
     readonly at: Millis;
     /** The new enrolment's id; absent in none but tests of tokens. */
     readonly enrolment?: string;
-    /** The present identity's key was shown, and a new one is asked for. */
-    readonly renewal?: 'proven';
+    /** The key of this identity was shown, and a new one is asked for: granted where it is the host's present one, and not revoked. */
+    readonly renewal?: { readonly enrolment: string; readonly serial: string };
     /** A discovered workload gives its name to the host, where it joins. */
     readonly yielding?: NameChange;
   },
@@ -196,14 +216,18 @@ export async function spendJoinToken(
   const { tenant } = token;
   const holder = await tx
     .selectFrom('hosts')
-    .select('name')
+    .select(['enrolment', 'revoked_at'])
     .where('tenant', '=', tenant)
     .where('name', '=', host)
     .executeTakeFirst();
   const isForHost = token.renews === host;
   // Made for a host, it is good for nothing else.
   if (token.renews !== '' && (!isForHost || holder === undefined)) return { kind: 'refused', refusal: 'token-unknown' };
-  const proof = isForHost ? 'token' : input.renewal === 'proven' ? 'key' : undefined;
+  // Shown when the request came, and looked at now: in between the host may have been revoked, or given another identity. Only an
+  // operator's word, a token made for the host, ends a revocation.
+  const isPresent = holder?.revoked_at === null && holder.enrolment === input.renewal?.enrolment;
+  const isShown = isPresent && !(await isRevokedSerial(tx, input.renewal?.serial ?? ''));
+  const proof = isForHost ? 'token' : isShown ? 'key' : undefined;
   if (holder !== undefined && proof === undefined) return { kind: 'refused', refusal: 'name-taken' };
 
   const { labels, ranges } = given;
