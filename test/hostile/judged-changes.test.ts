@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { type JudgedPolicy, judgedChange } from '#control-plane/api/judged-change.ts';
 import { Judging } from '#control-plane/judging/judging.ts';
 import { policyParts, readPolicyParts } from '#control-plane/judging/policy-parts.ts';
+import { PolicyTurns } from '#control-plane/judging/policy-turns.ts';
 import { inventoryUnder } from '#control-plane/publish/policy-review.ts';
 import { PreparedPolicy } from '#control-plane/publish/prepared-policy.ts';
 import { err, ok } from '#model/result.ts';
@@ -73,7 +74,7 @@ describe('what was judged', () => {
     const change = (first: (judged: JudgedPolicy, round: number) => Promise<void>) => {
       let round = 0;
       return judgedChange(
-        { fleet, judging },
+        { fleet, judging, turns: new PolicyTurns() },
         {
           job: { kind: 'review', source: { kind: 'files', files }, tests: 'run' },
           by,

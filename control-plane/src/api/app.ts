@@ -22,6 +22,7 @@ import type { FailedCalls } from './failed-calls.ts';
 import { createListener } from './listener.ts';
 import { PublicCalls } from './public-calls.ts';
 import { type DeclaredRoute, requireAccess } from './route-access.ts';
+import { endUnreadAnswers } from './unread-answers.ts';
 
 export interface ApiFrame {
   readonly log: Logger;
@@ -72,6 +73,7 @@ export async function createApi(frame: ApiFrame, routes: (app: Api) => void): Pr
   });
   app.addHook('preValidation', async (request) => admitAgain(frame, request));
   app.addHook('onSend', async (request, reply) => assertMayHear(request, reply));
+  endUnreadAnswers(app);
   app.setErrorHandler<FastifyError>(answerError);
   // Made once: anybody may ask for it.
   let description: string | undefined;

@@ -42,7 +42,7 @@ export function auditRoutes(app: Api, { fleet, store, tenant, rows, checkpoints,
     },
     async (request, reply) => {
       const { after, limit } = request.query;
-      rows.take(Math.max(limit, pageWeight), reply.raw);
+      rows.take(Math.max(limit, pageWeight), { operator: request.operator, answer: reply.raw });
       return store.listAudit({ tenant, afterSeq: after, limit });
     },
   );
@@ -77,7 +77,7 @@ export function auditRoutes(app: Api, { fleet, store, tenant, rows, checkpoints,
     },
     async (request, reply) => {
       const { from, limit } = request.query;
-      rows.take(limit, reply.raw);
+      rows.take(limit, { operator: request.operator, answer: reply.raw });
       return store.listAuditCheckpoints({ tenant, fromSeq: from, limit });
     },
   );

@@ -42,7 +42,7 @@ export function flowRoutes(app: Api, context: ApiContext): void {
     async (request, reply) => {
       const { since, from, to, verdict, segment, unit, limit, cursor } = request.query;
       const after = placeOf(flowsPaged, cursor);
-      context.rows.take(limit, reply.raw);
+      context.rows.take(limit, { operator: request.operator, answer: reply.raw });
       const rows = await store.listFlows({
         tenant,
         since: millis(since),

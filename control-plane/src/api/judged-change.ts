@@ -1,13 +1,15 @@
 // From a policy's files to its being in force, with the long parts of it where they hold up no agent: judged on a thread, taken back in parts,
 // compiled beside the policy in force, and only then given its turn among the changes. The world goes on meanwhile; what it is judged against
-// is the fleet and the active policy as they were when its judging began. In its turn it is compared once more: where another policy came into
-// force, or a host took one of its names, all of it is done again, for as often as `mostRounds` says.
+// is the fleet and the active policy as they were when its judging began. No other operator's change of policy comes in between (PolicyTurns); a
+// canary's promotion may. So in its turn it is compared once more: where another policy came into force, or a host took one of its names, all of it is
+// done again, for as often as `mostRounds` says.
 
 import type { Fleet, Overtaken } from '#control-plane/fleet/fleet.ts';
 import { goneError } from '#control-plane/judging/gone.ts';
 import type { AskedBy, Judging, Reviewed } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
 import { readPolicyParts } from '#control-plane/judging/policy-parts.ts';
+import type { PolicyTurns } from '#control-plane/judging/policy-turns.ts';
 import type { PreparedPolicy } from '#control-plane/publish/prepared-policy.ts';
 import type { Result } from '#model/result.ts';
 import type { Policy } from '#policy/policy/policy.ts';
@@ -24,21 +26,30 @@ export interface JudgedPolicy extends Omit<Reviewed, 'kind' | 'parts'> {
 export interface ChangeParts {
   readonly fleet: Pick<Fleet, 'active' | 'prepare'>;
   readonly judging: Pick<Judging, 'review'>;
+  readonly turns: Pick<PolicyTurns, 'run'>;
 }
 
-/**
- * `assertWanted` throws where it need not be judged at all, and is asked before each round. `hosts`: those it is prepared for, default all.
- * `publish` gives `overtaken` where it is to be judged again.
- */
-export async function judgedChange<Done, Refused extends string>(
-  { fleet, judging }: ChangeParts,
-  change: {
-    readonly job: ReviewJob;
-    readonly by: AskedBy;
-    readonly assertWanted: () => Promise<void>;
-    readonly hosts?: () => readonly string[];
-    readonly publish: (judged: JudgedPolicy) => Promise<Result<Done, Refused | Overtaken>>;
-  },
+interface Change<Done, Refused extends string> {
+  readonly job: ReviewJob;
+  readonly by: AskedBy;
+  /** Throws where it need not be judged at all; asked before each round. */
+  readonly assertWanted: () => Promise<void>;
+  /** Those it is prepared for; default all. */
+  readonly hosts?: () => readonly string[];
+  /** Gives `overtaken` where it is to be judged again. */
+  readonly publish: (judged: JudgedPolicy) => Promise<Result<Done, Refused | Overtaken>>;
+}
+
+export function judgedChange<Done, Refused extends string>(
+  parts: ChangeParts,
+  change: Change<Done, Refused>,
+): Promise<Result<Done, Exclude<Refused, Overtaken>>> {
+  return parts.turns.run(change.by, () => inTurn(parts, change));
+}
+
+async function inTurn<Done, Refused extends string>(
+  { fleet, judging }: Omit<ChangeParts, 'turns'>,
+  change: Change<Done, Refused>,
 ): Promise<Result<Done, Exclude<Refused, Overtaken>>> {
   const { job, by, assertWanted, hosts, publish } = change;
   for (let round = 1; round <= mostRounds; round += 1) {

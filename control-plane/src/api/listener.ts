@@ -17,7 +17,7 @@ export const listenerLimits = {
   /** From connecting to the end of the body; answers may take longer. */
   requestMs: 120_000,
   keepAliveMs: 5000,
-  /** Without a byte either way: who does not read an answer, and longer than any answer is worked at. */
+  /** Without a byte either way: longer than any answer is worked at. An answer that is not read has less (unread-answers.ts). */
   idleMs: 600_000,
   /** Requests of one connection that are not answered yet; more end the connection. */
   pipelined: 8,

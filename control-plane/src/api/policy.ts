@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Judging } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
+import { PolicyTurns } from '#control-plane/judging/policy-turns.ts';
 import { type CanaryState, chooseHosts } from '#control-plane/publish/canary.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { err, ok } from '#model/result.ts';
@@ -38,6 +39,7 @@ const canaryLookMs = 200;
 
 export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judging, 'review'>): void {
   const { fleet, store, tenant, now } = context;
+  const turns = new PolicyTurns();
 
   app.get(
     '/api/v1/policy',
@@ -104,7 +106,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
       const job: ReviewJob = { kind: 'review', source, tests };
       const by = { operator: actor.name, gone: whenGone(reply.raw, actor.ended) };
       if (mode === 'save-draft') {
-        const { warnings, testsPassed } = await judging.review(job, by);
+        const { warnings, testsPassed } = await turns.run(by, () => judging.review(job, by));
         const files = source.kind === 'files' ? source.files : await readFiles(context, source.policy);
         const saved = await fleet.inTurn(actor, (name) => {
           const note = { at: now(), actor: name, action: 'draft-saved', target: 'policy' };
@@ -123,7 +125,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
         ...(commit === undefined ? {} : { commit }),
       };
       const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
-        { fleet, judging },
+        { fleet, judging, turns },
         {
           job,
           by,
@@ -236,7 +238,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
       const source = { kind: 'stored' as const, policy: id };
       const actor = request.operator;
       const done = await judgedChange<ApplyAnswer, 'revision-changed'>(
-        { fleet, judging },
+        { fleet, judging, turns },
         {
           // Its tests held when it was applied; a way back must not depend on what has changed since.
           job: { kind: 'review', source, tests: 'skip', testNames: 'trusted' },
