@@ -89,12 +89,43 @@ test.each([
   for (let at = 0; at < times; at += 1) {
     const refusal = places.refusalOf('default/bad-1', at * everyMs);
     if (refusal === undefined) {
-      places.take('default/bad-1').leave();
+      places.take('default/bad-1', at * everyMs).leave();
       count += 1;
     } else expect(refusal).toEqual({ of: 'host', retryAfterMs: expect.any(Number) });
   }
   expect(count).toBe(greeted);
   expect(places.refusalOf('default/web-1', times * everyMs)).toBeUndefined();
+});
+
+test('hosts that say hello and never answer keep others waiting for seconds, and when they come again half of the places are not theirs', () => {
+  const places = new HelloPlaces({ atOnce: 512, ofHost: { burst: 600, everyMs: 250 } });
+  const silent = Array.from({ length: 512 }, (_, at) => `default/bad-${at}`);
+  const come = (hosts: readonly string[], at: number) =>
+    hosts.filter((host) => {
+      if (places.refusalOf(host, at) !== undefined) return false;
+      places.take(host, at);
+      return true;
+    }).length;
+  expect(come(silent, 0)).toBe(512);
+  expect(places.refusalOf('default/web-1', 4999)).toMatchObject({ of: 'all' });
+  expect(places.refusalOf('default/web-1', 5000)).toBeUndefined();
+  for (let at = 10_000; at < 100_000; at += 5000) {
+    expect(come(silent, at)).toBe(256);
+    const place = places.take('default/web-1', at);
+    place.answered();
+    expect(places.refusalOf('default/web-1', at)).toBeUndefined();
+  }
+});
+
+test('a host that answers late, or loses its line once, is again as others are when it has answered', () => {
+  const places = new HelloPlaces({ atOnce: 2, ofHost: { burst: 600, everyMs: 250 } });
+  const late = ['default/a', 'default/b'].map((host) => places.take(host, 0));
+  expect(places.refusalOf('default/a', 5000)).toBeUndefined();
+  expect(places.taken).toBe(0);
+  places.take('default/a', 5000);
+  expect(places.refusalOf('default/b', 5000)).toMatchObject({ of: 'all' });
+  for (const place of late) place.answered();
+  expect(places.refusalOf('default/b', 5000)).toBeUndefined();
 });
 
 test('operators’ changes go first, are settled at once, and let a host’s turn through between them', async () => {

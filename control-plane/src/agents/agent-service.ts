@@ -122,6 +122,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
   const tick = (): void => {
     const at = elapsedMs();
     const heartbeat = encodeHeartbeat(policyTime());
+    hellos.passTime(at);
     for (const stream of streams) stream.tick(at, heartbeat);
     listener.recheck();
   };
@@ -206,7 +207,7 @@ function createSyncMethod(parts: SyncParts): StreamMethod {
         call.end(caller.error);
         return;
       }
-      const place = hellos.take(hostKey(caller.value.identity));
+      const place = hellos.take(hostKey(caller.value.identity), elapsedMs());
       const stream: PolicyStream = new PolicyStream({
         call,
         certificate: caller.value,
@@ -218,7 +219,7 @@ function createSyncMethod(parts: SyncParts): StreamMethod {
         policyTime,
         elapsedMs,
         log,
-        greeted: () => place.leave(),
+        greeted: () => place.answered(),
         closed: () => {
           place.leave();
           streams.delete(stream);

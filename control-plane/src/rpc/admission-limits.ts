@@ -52,7 +52,7 @@ export interface AdmissionLimits {
   /** Connections with a certificate that holds, in all and of one host: the one in use, the next one after a renewal, and what is not yet known to be gone. */
   readonly agents: number;
   readonly agentsOfHost: number;
-  /** Streams that were opened and have not come to their first rule set: each costs a compile and a snapshot. */
+  /** Streams that were opened and have not come to their first rule set, for some seconds: each costs a compile and a snapshot. */
   readonly hellosAtOnce: number;
   /** Streams of one host. An agent that finds no control plane waits longer each time; who comes faster than this wants turns that others need. */
   readonly hellosOfHost: RateBudgetOptions;
