@@ -18,6 +18,7 @@ import { AuditPruner } from '#control-plane/audit/audit-pruning.ts';
 import { openDataDirectory } from '#control-plane/data/data-directory.ts';
 import { readDiskRoom } from '#control-plane/data/disk-room.ts';
 import { assertCaIsThere } from '#control-plane/data/lost-ca.ts';
+import { assertCaIsTrusted, isCaJustMade } from '#control-plane/data/strange-ca.ts';
 import { CaRotation } from '#control-plane/fleet/ca-rotation.ts';
 import { type ActivePolicy, Fleet } from '#control-plane/fleet/fleet.ts';
 import { keepFlowsBounded } from '#control-plane/fleet/flow-retention.ts';
@@ -130,7 +131,9 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     }
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     await assertCaIsThere({ directory: directory.value, store, tenant, now: now() });
-    const pki = await openPki({ directory: directory.value.pkiPath, serverNames: [...new Set(serverNames)], now });
+    const { pkiPath } = directory.value;
+    const isJustMade = await isCaJustMade(pkiPath);
+    const pki = await openPki({ directory: pkiPath, serverNames: [...new Set(serverNames)], now });
 
     const used: OperatorTokensOptions['used'] = (use) =>
       void store.touchOperatorToken(use).catch((cause: unknown) => log.debug({ err: cause }, 'a use is not stored'));
@@ -143,6 +146,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
       await loadActivePolicy({ store, now, log }),
     );
     stops.push(() => fleet.stop());
+    await assertCaIsTrusted({ pkiPath, pki, isJustMade, hosts: fleet.certificateCas() });
     markLog(directory.value);
     const retention = keepFlowsBounded({
       ...{ store, tenant, settings, log },

@@ -1,7 +1,7 @@
 // A certificate authority: a key and its own certificate, in two files of the PKI's folder, and what it signs. The key is used and never shown.
 
 import 'reflect-metadata';
-import { randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
 import { type Millis, millis } from '#model/time.ts';
@@ -103,8 +103,30 @@ export async function openAuthority(files: AuthorityFiles, now: Millis): Promise
       `${files.certificate} is there and ${files.key} is not: put the key back from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away, and segwall-control-plane new-ca`,
     );
   }
-  const found = new Authority(await importKey(keyPem), new x509.X509Certificate(certificatePem));
+  const found = await readAuthority(files, { keyPem, certificatePem });
   return isDue(certificatePem, now) ? redated(found, { files, now }) : found;
+}
+
+const wayOut =
+  'put both back from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away, and segwall-control-plane new-ca';
+
+/** Throws where one of them is nothing of the kind, or the two do not belong together: hosts would trust nothing that such a CA issues. */
+async function readAuthority(
+  files: AuthorityFiles,
+  { keyPem, certificatePem }: { readonly keyPem: string; readonly certificatePem: string },
+): Promise<Authority> {
+  const readOr = <T>(read: () => T, path: string, what: string): T => {
+    try {
+      return read();
+    } catch (cause) {
+      throw new Error(`${path} is no ${what}: ${wayOut}`, { cause });
+    }
+  };
+  const key = readOr(() => createPrivateKey(keyPem), files.key, 'private key');
+  const certificate = readOr(() => new x509.X509Certificate(certificatePem), files.certificate, 'certificate');
+  if (!new X509Certificate(certificatePem).checkPrivateKey(key))
+    throw new Error(`${files.key} is not the key of ${files.certificate}: one of them is of another CA; ${wayOut}`);
+  return new Authority(await importKey(keyPem), certificate);
 }
 
 export async function redated(

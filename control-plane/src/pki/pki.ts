@@ -9,7 +9,7 @@
 // a start finishes what the retirement began. Both steps may be done again.
 
 import 'reflect-metadata';
-import { X509Certificate as ReadCertificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate as ReadCertificate } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -18,7 +18,14 @@ import { type Millis, millis } from '#model/time.ts';
 import { type NextCa, serverNameFor } from '#wire/authority.ts';
 import { agentUri } from './agent-certificate.ts';
 import type { CertificateRecord } from './agent-identity.ts';
-import { type Authority, authorityFiles, makeAuthority, openAuthority, redated } from './authority.ts';
+import {
+  type Authority,
+  type AuthorityFiles,
+  authorityFiles,
+  makeAuthority,
+  openAuthority,
+  redated,
+} from './authority.ts';
 import { fingerprintOf, isDue, keyAlgorithm } from './keys.ts';
 import { keepSecretFile, readFileIfThere } from './secret-file.ts';
 import {
@@ -276,17 +283,39 @@ function holdsPath(directory: string): string {
 
 /** Where it was decided: the next CA's files in the present one's place, the decision itself last. */
 async function finishRetirement(directory: string): Promise<void> {
-  if ((await readFileIfThere(holdsPath(directory))) === undefined) return;
+  const decided = (await readFileIfThere(holdsPath(directory)))?.trim();
+  if (decided === undefined) return;
   const [from, to] = (['next-', ''] as const).map((prefix) => {
     const [authority, server] = [authorityFiles(directory, prefix), serverFiles(directory, prefix)];
     return [authority.key, authority.certificate, server.key, server.certificate];
   });
-  for (const [index, path] of (to ?? []).entries()) {
+  const wholeOf = (prefix: '' | 'next-') => fingerprintOfCa(authorityFiles(directory, prefix));
+  const hasHappened = (await wholeOf('')) === decided;
+  if (!hasHappened && (await wholeOf('next-')) !== decided) {
+    const { key, certificate } = authorityFiles(directory, 'next-');
+    throw new Error(
+      `${holdsPath(directory)} says that the CA ${decided.slice(0, 64)} takes the place of the present one, and ${certificate} and ${key} are not that CA as a whole: put all files of that folder back from one backup (segwall-control-plane restore --from BACKUP --data DIR); where no CA was retired, move ${holdsPath(directory)} away. Nothing was changed`,
+    );
+  }
+  // The present one's own server certificate may be the old one's yet; it is then made anew.
+  for (const [index, path] of (hasHappened ? [] : (to ?? [])).entries()) {
     const text = await readFileIfThere(from?.[index] ?? '');
     if (text !== undefined) await keepSecretFile(path, text);
   }
   for (const path of from ?? []) await rm(path, { force: true });
   await rm(holdsPath(directory), { force: true });
+}
+
+/** Undefined where one of the two files is missing, or they do not belong together. */
+async function fingerprintOfCa(files: AuthorityFiles): Promise<string | undefined> {
+  const [key, certificate] = [await readFileIfThere(files.key), await readFileIfThere(files.certificate)];
+  if (key === undefined || certificate === undefined) return undefined;
+  try {
+    const read = new ReadCertificate(certificate);
+    return read.checkPrivateKey(createPrivateKey(key)) ? fingerprintOf(new Uint8Array(read.raw)) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function endOf(certificatePem: string): Millis {

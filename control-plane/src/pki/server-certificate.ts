@@ -2,7 +2,7 @@
 // names that operators use are others.
 
 import 'reflect-metadata';
-import { createPrivateKey, X509Certificate as ReadCertificate, webcrypto } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate as ReadCertificate, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -44,15 +44,19 @@ function isUsable(
   { key, certificate }: ServerCertificate,
   { issuer, serverNames, now }: ServerCertificateParts,
 ): boolean {
-  const read = new ReadCertificate(certificate);
+  let read: ReadCertificate;
+  let readKey: KeyObject;
+  try {
+    [read, readKey] = [new ReadCertificate(certificate), createPrivateKey(key)];
+  } catch {
+    // Empty, or no PEM: one is made anew, which costs nobody anything.
+    return false;
+  }
   const namesEverything = serverNames.every((name) =>
     isIP(name) === 0 ? read.checkHost(name) !== undefined : read.checkIP(name) !== undefined,
   );
   return (
-    namesEverything &&
-    read.checkPrivateKey(createPrivateKey(key)) &&
-    read.verify(issuer.read.publicKey) &&
-    !isDue(certificate, now)
+    namesEverything && read.checkPrivateKey(readKey) && read.verify(issuer.read.publicKey) && !isDue(certificate, now)
   );
 }
 
