@@ -57,6 +57,10 @@ import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { type AgentParts, reportedStatus, statusDocument } from '#agent/status/agent-status.ts';
 import { serveStatus } from '#agent/status/status-socket.ts';
 import type { SyncState } from '#agent/table/apply-outcome.ts';
+import { allowsEitherWay } from '#agent-core/host/either-way.ts';
+import { createSeenOpenings } from '#agent-core/host/seen-openings.ts';
+import type { Address } from '#model/address.ts';
+import { rulesAt } from '#model/rules-at.ts';
 import { millis } from '#model/time.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 
@@ -114,7 +118,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   let eventRecorded: () => void = () => undefined;
   let addressesChanged: () => void = () => undefined;
   let interfacesChanged: () => void = () => undefined;
+  const openings = createSeenOpenings();
   const enforcement = await openEnforcement({
+    openings,
     state,
     settings,
     cgroups,
@@ -139,7 +145,20 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
     () => interfacesChanged(),
   );
-  const lost = createLostConnections({ counts: () => enforcer.countsLost(), log });
+  const grantingNow = () => {
+    const held = names.known(enforcer.held());
+    return held && rulesAt(held, clock.now()).ruleSet;
+  };
+  const isOwn = (address: Address) => host.addresses().all.has(address);
+  const lost = createLostConnections({
+    counts: () => enforcer.countsLost(),
+    entries: {
+      openings,
+      allowsEitherWay: (connection) =>
+        allowsEitherWay(connection, { ruleSet: grantingNow(), essentials: essentials() }),
+    },
+    log,
+  });
   const flows = await openFlowPipeline({
     state,
     settings,
@@ -148,6 +167,9 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     hostAddresses: () => host.addresses(),
     essentials,
     pickedUp: lost.pickedUp,
+    began(connection) {
+      if (isOwn(connection.client) || isOwn(connection.server)) openings.saw(connection);
+    },
     log,
   });
   const discovery = createUnitDiscovery({

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
-import { connectionsOf, parseSocketLine } from '#agent-core/host/open-tcp-connections.ts';
+import { connectionsOf, type DirectedConnection, parseSocketLine } from '#agent-core/host/open-tcp-connections.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -132,8 +132,8 @@ describe.each([
   });
 });
 
-const listed = (local: string, remote: string, state: string) =>
-  `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000`;
+const listed = (local: string, remote: string, state: string, uid = 0) =>
+  `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000  ${uid}        0 1 1 0000000000000000`;
 
 test.each([
   ['IPv4', listed('0100000A:1F90', '0200000A:C350', '01'), 'open 10.0.0.1:8080 10.0.0.2:50000'],
@@ -148,7 +148,7 @@ test.each([
     'open 10.0.0.1:8080 10.0.0.2:50000',
   ],
   ['a listener', listed('00000000:1F90', '00000000:0000', '0A'), 'listening 0.0.0.0:8080 0.0.0.0:0'],
-  ['one that is still opening', listed('0100000A:C350', '0200000A:1F90', '02'), undefined],
+  ['one that is still opening', listed('0100000A:C350', '0200000A:1F90', '02'), 'opening 10.0.0.1:50000 10.0.0.2:8080'],
   ['one that is over', listed('0100000A:C350', '0200000A:1F90', '06'), undefined],
   ['the heading', '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when', undefined],
   ['a line cut short', '   0: 0100000A:1F90 0200', undefined],
@@ -158,21 +158,29 @@ test.each([
   expect(text).toBe(expected);
 });
 
+const [root, own, another] = [0, 1000, 1001];
 test.each([
-  ['a port that someone listens on', 8080, 50_000, [8080], '10.0.0.2:50000 > 10.0.0.1:8080'],
-  ['an ephemeral port that someone listens on', 45_000, 50_000, [45_000], '10.0.0.2:50000 > 10.0.0.1:45000'],
-  ['a listener that has gone', 22, 50_000, [], '10.0.0.2:50000 > 10.0.0.1:22'],
-  ['our own ephemeral port', 50_000, 443, [], '10.0.0.1:50000 > 10.0.0.2:443'],
-  ['two ephemeral ports', 50_000, 50_001, [], '10.0.0.1:50000 > 10.0.0.2:50001'],
-])('who called whom is told by %s', (_, localPort, remotePort, listeners, expected) => {
+  ['a port that someone listens on', 8080, 50_000, [['00000000', own]], 'listener 10.0.0.2:50000 > 10.0.0.1:8080'],
+  ['an ephemeral port', 45_000, 50_000, [['0100000A', own]], 'listener 10.0.0.2:50000 > 10.0.0.1:45000'],
+  ['root’s listener', 8080, 50_000, [['00000000', root]], 'listener 10.0.0.2:50000 > 10.0.0.1:8080'],
+  ['no listener on loopback', 45_000, 443, [['0100007F', own]], 'ports 10.0.0.1:45000 > 10.0.0.2:443'],
+  ['no listener of another user', 45_000, 443, [['00000000', another]], 'ports 10.0.0.1:45000 > 10.0.0.2:443'],
+  ['a listener that has gone', 22, 50_000, [], 'ports 10.0.0.2:50000 > 10.0.0.1:22'],
+  ['our own ephemeral port', 50_000, 443, [], 'ports 10.0.0.1:50000 > 10.0.0.2:443'],
+  ['two ephemeral ports', 50_000, 50_001, [], 'ports 10.0.0.1:50000 > 10.0.0.2:50001'],
+] as const)('who called whom is told by %s', (_, localPort, remotePort, listeners, expected) => {
   const sockets = [
-    listed(`0100000A:${hex(localPort)}`, `0200000A:${hex(remotePort)}`, '01'),
-    ...listeners.map((port) => listed(`00000000:${hex(port)}`, '00000000:0000', '0A')),
+    listed(`0100000A:${hex(localPort)}`, `0200000A:${hex(remotePort)}`, '01', own),
+    ...listeners.map(([address, uid]) => listed(`${address}:${hex(localPort)}`, '00000000:0000', '0A', uid)),
   ].flatMap((line) => parseSocketLine(line) ?? []);
-  const [connection] = connectionsOf(sockets, { low: 32_768, high: 60_999 });
-  expect(
-    connection && `${connection.client}:${connection.clientPort} > ${connection.server}:${connection.serverPort}`,
-  ).toBe(expected);
+  const told = (connection: DirectedConnection | undefined) =>
+    connection &&
+    `${connection.evidence} ${connection.client}:${connection.clientPort} > ${connection.server}:${connection.serverPort}`;
+  const ephemeral = { low: 32_768, high: 60_999 };
+  expect(told(connectionsOf(sockets, ephemeral)[0])).toBe(expected);
+  expect(told(connectionsOf(sockets, ephemeral, () => 'outbound')[0])).toBe(
+    `opening 10.0.0.1:${localPort} > 10.0.0.2:${remotePort}`,
+  );
 });
 
 function hex(port: number): string {

@@ -2,9 +2,12 @@
 // needed to give connections that are older than conntrack the entries they would have had.
 
 import { type Address, addressFromIpv4Number, addressFromValue } from '#model/address.ts';
+import type { Direction } from '#model/verdict.ts';
 
 export interface OpenSocket {
-  readonly state: 'listening' | 'open';
+  readonly state: 'listening' | 'opening' | 'open';
+  /** Who made it: of a connection that was accepted, who accepted it. */
+  readonly uid: number;
   readonly local: Address;
   readonly localPort: number;
   readonly remote: Address;
@@ -19,6 +22,12 @@ export interface TcpConnection {
   readonly serverPort: number;
 }
 
+/** `evidence`: what tells its direction. `ports` is a guess, on which nothing may be done that the other reading would not allow. */
+export interface DirectedConnection extends TcpConnection {
+  readonly direction: Direction;
+  readonly evidence: 'opening' | 'listener' | 'ports';
+}
+
 /** Ports the kernel takes for outgoing connections: /proc/sys/net/ipv4/ip_local_port_range, both included. */
 export interface EphemeralPorts {
   readonly low: number;
@@ -27,26 +36,37 @@ export interface EphemeralPorts {
 
 /**
  * The kernel's names for the states in which a socket may still send or must still be answered: ESTABLISHED, FIN_WAIT1, FIN_WAIT2,
- * CLOSE_WAIT, LAST_ACK, CLOSING. One that is still opening begins again with a SYN of its own accord.
+ * CLOSE_WAIT, LAST_ACK, CLOSING. One that is still opening (SYN_SENT, SYN_RECV) begins again with a SYN of its own accord.
  */
 const openStates: ReadonlySet<string> = new Set(['01', '04', '05', '08', '09', '0B']);
+const openingStates: ReadonlySet<string> = new Set(['02', '03']);
 const listeningState = '0A';
 const mappedPrefix = 0xffffn;
 
 /** A line of either file; undefined for the heading, for states that carry nothing, and for what is not such a line. */
 export function parseSocketLine(line: string): OpenSocket | undefined {
-  const match = /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) /.exec(line);
+  const match =
+    /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +(\d+) /.exec(
+      line,
+    );
   if (match === null) return undefined;
-  const [, local = '', localPort = '', remote = '', remotePort = '', state = ''] = match;
-  if (local.length !== remote.length) return undefined;
-  if (state !== listeningState && !openStates.has(state)) return undefined;
+  const [, local = '', localPort = '', remote = '', remotePort = '', code = '', uid = ''] = match;
+  const state = stateOf(code);
+  if (local.length !== remote.length || state === undefined) return undefined;
   return {
-    state: state === listeningState ? 'listening' : 'open',
+    state,
+    uid: Number(uid),
     local: addressOf(local),
     localPort: Number.parseInt(localPort, 16),
     remote: addressOf(remote),
     remotePort: Number.parseInt(remotePort, 16),
   };
+}
+
+function stateOf(code: string): OpenSocket['state'] | undefined {
+  if (code === listeningState) return 'listening';
+  if (openingStates.has(code)) return 'opening';
+  return openStates.has(code) ? 'open' : undefined;
 }
 
 /** A socket that is connected or connecting, and the inode by which its process has it. */
@@ -70,23 +90,62 @@ export function parseOwnSocket(line: string): OwnSocket | undefined {
   return { local: addressOf(local), remotePort: Number.parseInt(remotePort, 16), inode };
 }
 
+/** Which end opened the connection of a socket, as conntrack saw it begin; undefined where it did not. */
+export type OpenedBy = (socket: OpenSocket) => Direction | undefined;
+
 /**
- * Each connection once, in the direction in which it was opened: towards a port that someone listens on here; else, as the listener
- * may be gone, from the end whose port is ephemeral; else from us. Loopback is left out, because it is never judged.
+ * Each connection once, in the direction in which it was opened: as conntrack saw it; else towards a listener whose connections can be
+ * this one; else, as a guess, from the end whose port is ephemeral, or from us. Loopback is left out, because it is never judged.
  */
-export function connectionsOf(sockets: readonly OpenSocket[], ephemeral: EphemeralPorts): readonly TcpConnection[] {
-  const listening = new Set(sockets.filter(({ state }) => state === 'listening').map(({ localPort }) => localPort));
-  const isEphemeral = (port: number) => ephemeral.low <= port && port <= ephemeral.high;
-  const connections = new Map<string, TcpConnection>();
-  for (const { state, local, localPort, remote, remotePort } of sockets) {
-    if (state === 'listening' || isLoopback(local) || isLoopback(remote)) continue;
-    const isServer = listening.has(localPort) || (!isEphemeral(localPort) && isEphemeral(remotePort));
-    const connection = isServer
-      ? { client: remote, clientPort: remotePort, server: local, serverPort: localPort }
-      : { client: local, clientPort: localPort, server: remote, serverPort: remotePort };
+export function connectionsOf(
+  sockets: readonly OpenSocket[],
+  ephemeral: EphemeralPorts,
+  openedBy: OpenedBy = () => undefined,
+): readonly DirectedConnection[] {
+  const listeners = Map.groupBy(
+    sockets.filter(({ state }) => state === 'listening'),
+    ({ localPort }) => localPort,
+  );
+  const connections = new Map<string, DirectedConnection>();
+  for (const socket of sockets) {
+    if (socket.state !== 'open' || isLoopback(socket.local) || isLoopback(socket.remote)) continue;
+    const { local, localPort, remote, remotePort } = socket;
+    const told = directionOf(socket, { openedBy, listeners: listeners.get(localPort) ?? [], ephemeral });
+    const connection: DirectedConnection =
+      told.direction === 'inbound'
+        ? { ...told, client: remote, clientPort: remotePort, server: local, serverPort: localPort }
+        : { ...told, client: local, clientPort: localPort, server: remote, serverPort: remotePort };
     connections.set(Object.values(connection).join(' '), connection);
   }
   return [...connections.values()];
+}
+
+function directionOf(
+  socket: OpenSocket,
+  by: {
+    readonly openedBy: OpenedBy;
+    /** On its local port. */
+    readonly listeners: readonly OpenSocket[];
+    readonly ephemeral: EphemeralPorts;
+  },
+): Pick<DirectedConnection, 'direction' | 'evidence'> {
+  const opened = by.openedBy(socket);
+  if (opened !== undefined) return { direction: opened, evidence: 'opening' };
+  if (by.listeners.some((listener) => mayHaveAccepted(listener, socket)))
+    return { direction: 'inbound', evidence: 'listener' };
+  const isEphemeral = (port: number) => by.ephemeral.low <= port && port <= by.ephemeral.high;
+  const isServer = !isEphemeral(socket.localPort) && isEphemeral(socket.remotePort);
+  return { direction: isServer ? 'inbound' : 'outbound', evidence: 'ports' };
+}
+
+/**
+ * A listener on another address has not accepted it, nor has one of another user: anybody may listen on a port of loopback that is, on
+ * another address, the local port of somebody's connection. What root listens on, others may accept (nginx, socket activation).
+ */
+function mayHaveAccepted(listener: OpenSocket, { local, uid }: OpenSocket): boolean {
+  const isCovered =
+    listener.local === local || listener.local === '::' || (listener.local === '0.0.0.0' && !local.includes(':'));
+  return isCovered && (listener.uid === uid || listener.uid === 0);
 }
 
 function isLoopback(address: Address): boolean {

@@ -44,14 +44,20 @@ export function insertRequest(connection: TcpConnection): Uint8Array {
   return renderNetfilterRequest({ subsystem: conntrackSubsystem, message: messageNew, flags, family, attributes });
 }
 
-/** Takes away the entry that has this connection in the wrong direction: server to client. */
-export function deleteReversedRequest({ client, clientPort, server, serverPort }: TcpConnection): Uint8Array {
+/** Takes away the entry that has this connection in the wrong direction, server to client; that one, by its id, and no later one. */
+export function deleteReversedRequest(
+  { client, clientPort, server, serverPort }: TcpConnection,
+  id: number,
+): Uint8Array {
   return renderNetfilterRequest({
     subsystem: conntrackSubsystem,
     message: messageDelete,
     flags: 0x01,
     family: familyNumbers[familyOf(client)],
-    attributes: [attribute(1 | nested, tuple({ from: server, fromPort: serverPort, to: client, toPort: clientPort }))],
+    attributes: [
+      attribute(1 | nested, tuple({ from: server, fromPort: serverPort, to: client, toPort: clientPort })),
+      attribute(12, number(id, 4)),
+    ],
   });
 }
 

@@ -9,6 +9,7 @@ import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.
 import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { renderQuery } from '#agent-core/netlink/conntrack-query.ts';
 import { err, ok, type Result } from '#model/result.ts';
+import { protocolNumbers } from '#model/service.ts';
 
 export interface ConntrackSource {
   readonly reader: NetlinkReader;
@@ -31,6 +32,8 @@ export interface ConntrackSourceOptions {
   readonly take: (entry: ConntrackEntry) => void;
   /** The kernel took up a TCP connection in its midst: its direction may be wrong. */
   readonly pickedUp?: () => void;
+  /** A TCP connection that the kernel saw begin, when it begins and when it is listed. */
+  readonly began?: (entry: ConntrackEntry) => void;
   /** Events were lost: a list is due. */
   readonly overrun: () => void;
 }
@@ -54,8 +57,15 @@ export function openConntrackSource(options: ConntrackSourceOptions): Result<Con
 
   const take = (entry: ConntrackEntry) => {
     events += 1;
-    if (entry.event === 'opened' && entry.begun === 'in-the-midst') options.pickedUp?.();
+    if (entry.event === 'opened') {
+      if (entry.begun === 'in-the-midst') options.pickedUp?.();
+      tellBeginning(entry);
+    }
     options.take(entry);
+  };
+
+  const tellBeginning = (entry: ConntrackEntry) => {
+    if (entry.begun === 'here' && entry.protocol === protocolNumbers.tcp) options.began?.(entry);
   };
 
   return ok({
@@ -83,7 +93,10 @@ export function openConntrackSource(options: ConntrackSourceOptions): Result<Con
     ask: (entries, takeAnswer) => askConntrack(entries, takeAnswer),
     list(takeListed) {
       sequence += 1;
-      return listConntrack(takeListed, sequence);
+      return listConntrack((entry) => {
+        tellBeginning(entry);
+        takeListed(entry);
+      }, sequence);
     },
     counts: () => ({ events, overruns, malformed }),
     close: () => socket.close(),

@@ -1,6 +1,7 @@
 // Gives the TCP connections that are open now a conntrack entry each, so that they are judged by who opened them and not by who happens
-// to speak next: before the first table ever loaded in this network namespace, and where entries were lost. Best effort: what could not
-// be entered is counted, and such a connection is cut once a direction is enforced. Only this namespace's own sockets, not what it forwards.
+// to speak next: before the first table ever loaded in this network namespace, and where entries were lost. What conntrack saw begin, or was
+// given, is not touched. Best effort: what could not be entered is counted, and such a connection is cut once a direction is enforced. Only
+// this namespace's own sockets, not what it forwards.
 
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -11,11 +12,12 @@ import { dumpNetfilter } from '#agent/netlink/dump.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import {
   connectionsOf,
+  type DirectedConnection,
   type EphemeralPorts,
   type OpenSocket,
   parseSocketLine,
-  type TcpConnection,
 } from '#agent-core/host/open-tcp-connections.ts';
+import type { SeenOpenings } from '#agent-core/host/seen-openings.ts';
 import { eachMessage } from '#agent-core/netlink/attributes.ts';
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { deleteReversedRequest, insertRequest } from '#agent-core/netlink/conntrack-insert.ts';
@@ -38,38 +40,41 @@ const requestsPerCall = 64;
 const bufferBytes = 2 << 20;
 const defaultEphemeral: EphemeralPorts = { low: 32_768, high: 60_999 };
 
+export interface LostEntries {
+  /** How connections were opened. Entries that the kernel made in their midst, and that contradict it, make room. */
+  readonly openings: SeenOpenings;
+  /** Of a connection that may have been opened by either end: whether what is in force lets pass both. */
+  readonly allowsEitherWay: (connection: DirectedConnection) => boolean;
+  /** Whether what is entered now is from now on known to have been opened so. Default: no. */
+  readonly remember?: 'yes' | 'no';
+}
+
 /**
- * The error says that nothing could be listed, or that the kernel takes no entries at all (no CAP_NET_ADMIN, no ctnetlink).
- * `reversed`: entries that have the server for the client, as the kernel makes them where the server speaks first, make room.
+ * The error says that nothing could be listed, or that the kernel takes no entries at all (no CAP_NET_ADMIN, no ctnetlink). Without
+ * `lost` nothing was in force yet, and nothing seen: ports may tell the direction.
  */
-export async function insertOpenSockets(reversed: 'kept' | 'replaced' = 'kept'): Promise<Result<InsertedSockets>> {
-  const sockets: OpenSocket[] = [];
-  let beyond = 0;
-  for (const family of ['tcp', 'tcp6']) {
-    const read = await eachLine(`/proc/net/${family}`, (line) => {
-      const socket = parseSocketLine(line);
-      if (socket === undefined) return;
-      if (sockets.length < mostSockets) sockets.push(socket);
-      else beyond += 1;
-    });
-    // A kernel without IPv6 has no tcp6.
-    if (!read.ok && family === 'tcp') return err(`open sockets could not be listed: ${read.error}`);
-  }
-  const connections = connectionsOf(sockets, await readEphemeralPorts());
+export async function insertOpenSockets(lost?: LostEntries): Promise<Result<InsertedSockets>> {
+  const keep = lost?.openings.keepOnly();
+  const read = await readOpenSockets();
+  keep?.(read.sockets);
+  if (read.problem !== undefined) return err(`open sockets could not be listed: ${read.problem}`);
+  const { beyond } = read;
+  const told = connectionsOf(read.sockets, await readEphemeralPorts(), lost?.openings.openedBy);
+  const connections = lost ? told.filter((one) => one.evidence !== 'ports' || lost.allowsEitherWay(one)) : told;
   if (connections.length === 0) return ok({ inserted: 0, failed: beyond, known: 0 });
   const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: bufferBytes });
   if (!opened.ok) return opened;
   const socket = opened.value;
   try {
-    const wrong = reversed === 'kept' ? new Set<TcpConnection>() : await reversedAmong(connections);
+    const wrong = lost === undefined ? new Map<DirectedConnection, number>() : await reversedAmong(connections);
     let [inserted, failed, known] = [0, beyond, 0];
     let refusal: string | undefined;
     for (let at = 0; at < connections.length; at += requestsPerCall) {
       const part = connections.slice(at, at + requestsPerCall);
-      const requests = part.flatMap((one) => [
-        ...(wrong.has(one) ? [deleteReversedRequest(one)] : []),
-        insertRequest(one),
-      ]);
+      const requests = part.flatMap((one) => {
+        const id = wrong.get(one);
+        return [...(id === undefined ? [] : [deleteReversedRequest(one, id)]), insertRequest(one)];
+      });
       const sent = socket.send(Buffer.concat(requests));
       if (!sent.ok) {
         failed += part.length;
@@ -87,29 +92,60 @@ export async function insertOpenSockets(reversed: 'kept' | 'replaced' = 'kept'):
       inserted += part.length - refusals.length;
       await setImmediate();
     }
+    if (lost?.remember === 'yes')
+      for (const one of connections) lost.openings.saw({ ...one, target: one.server, targetPort: one.serverPort });
     return ok({ inserted, failed, known, ...(refusal === undefined ? {} : { refusal }) });
   } finally {
     socket.close();
   }
 }
 
-/** Those whose entry begins at the server. Without the list of entries, none. */
-async function reversedAmong(connections: readonly TcpConnection[]): Promise<ReadonlySet<TcpConnection>> {
+/** Forgets how connections were opened that no socket has any more. */
+export async function siftOpenings(openings: SeenOpenings): Promise<void> {
+  const keep = openings.keepOnly();
+  keep((await readOpenSockets()).sockets);
+}
+
+async function readOpenSockets() {
+  const sockets: OpenSocket[] = [];
+  let [beyond, problem] = [0, undefined as string | undefined];
+  for (const family of ['tcp', 'tcp6']) {
+    const read = await eachLine(`/proc/net/${family}`, (line) => {
+      const socket = parseSocketLine(line);
+      if (socket === undefined) return;
+      if (sockets.length < mostSockets) sockets.push(socket);
+      else beyond += 1;
+    });
+    // A kernel without IPv6 has no tcp6.
+    if (!read.ok && family === 'tcp') problem = read.error;
+  }
+  return { sockets, beyond, problem };
+}
+
+/**
+ * Those that conntrack saw begin, and whose entry of now begins at the server: the kernel made it in their midst. With its id. Without
+ * the list of entries, none.
+ */
+async function reversedAmong(
+  connections: readonly DirectedConnection[],
+): Promise<ReadonlyMap<DirectedConnection, number>> {
   const decoder = createConntrackDecoder();
-  const entries = new Set<string>();
+  const entries = new Map<string, number>();
   const key = (...ends: readonly (string | number)[]) => ends.join(' ');
   await dumpNetfilter({
     what: 'the list of connections',
     message: renderDumpRequest(1),
     take: (bytes) =>
-      decoder.decode(bytes, ({ protocol, client, clientPort, target, targetPort }) => {
-        if (protocol === protocolNumbers.tcp) entries.add(key(client, clientPort, target, targetPort));
+      decoder.decode(bytes, ({ protocol, begun, id, client, clientPort, target, targetPort }) => {
+        if (protocol === protocolNumbers.tcp && begun !== 'here')
+          entries.set(key(client, clientPort, target, targetPort), id);
       }),
   });
-  return new Set(
-    connections.filter(({ client, clientPort, server, serverPort }) =>
-      entries.has(key(server, serverPort, client, clientPort)),
-    ),
+  return new Map(
+    connections.flatMap((one) => {
+      const id = entries.get(key(one.server, one.serverPort, one.client, one.clientPort));
+      return id === undefined || one.evidence !== 'opening' ? [] : [[one, id] as const];
+    }),
   );
 }
 

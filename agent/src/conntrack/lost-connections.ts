@@ -1,7 +1,8 @@
 // Gives open TCP connections of this host the conntrack entries that they lost (reboot of what tracked them, flush, failover, timeout), in the
 // direction in which they were opened. Hears of them in two ways: while anything is denied, the table drops and counts TCP that has no entry
 // and does not begin, which is asked every second; while nothing is, the kernel takes it up by itself, by whoever speaks first, and
-// tells. What a connection sends again is then judged, or told, as what it is. Strangers can move that counter: what they cause is bounded.
+// tells. What a connection sends again is then judged, or told, as what it is. Strangers can move that counter: what they cause is bounded,
+// and touches no entry of a connection that conntrack knows.
 
 import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -9,7 +10,7 @@ import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.
 import { decodeCounters, renderCounterRequest } from '#agent-core/netlink/counter-message.ts';
 import { midCounter, tableName } from '#agent-core/table/table.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { insertOpenSockets } from './insert-open-connections.ts';
+import { insertOpenSockets, type LostEntries, siftOpenings } from './insert-open-connections.ts';
 
 export interface LostConnections {
   /** The kernel took one up. */
@@ -26,9 +27,10 @@ const apartTimes = 20;
 export function createLostConnections(options: {
   /** Whether what is in force counts them. */
   readonly counts: () => 'yes' | 'no';
+  readonly entries: LostEntries;
   readonly log: Logger;
 }): LostConnections {
-  const { counts, log } = options;
+  const { counts, entries, log } = options;
   // What was dropped while no agent ran may wait still.
   let known = 0;
   let isOwed = false;
@@ -45,11 +47,16 @@ export function createLostConnections(options: {
     known = read.value;
   };
 
+  const paced = async <T>(work: () => Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    const done = await work();
+    notBefore = performance.now() + (performance.now() - startedAt) * apartTimes;
+    return done;
+  };
+
   const enter = async (): Promise<void> => {
     isOwed = false;
-    const startedAt = performance.now();
-    const entered = await insertOpenSockets('replaced');
-    notBefore = performance.now() + (performance.now() - startedAt) * apartTimes;
+    const entered = await paced(() => insertOpenSockets(entries));
     if (!entered.ok) log.warn({ reason: entered.error }, 'connections that conntrack has lost could not be entered');
     else if (entered.value.inserted > 0)
       log.info({ ...entered.value }, 'connections that conntrack had lost were entered as they were opened');
@@ -62,7 +69,10 @@ export function createLostConnections(options: {
     async run(signal) {
       while (!signal.aborted) {
         look();
-        if (isOwed && performance.now() >= notBefore) await enter();
+        if (performance.now() >= notBefore) {
+          if (isOwed) await enter();
+          else if (entries.openings.isCrowded()) await paced(() => siftOpenings(entries.openings));
+        }
         await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
       }
     },

@@ -24,6 +24,7 @@ import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { createMarkUse } from '#agent/table/mark-use.ts';
 import { readUnitDropIns } from '#agent/units/unit-drop-ins.ts';
 import { createUnitWatch } from '#agent/units/unit-watch.ts';
+import type { SeenOpenings } from '#agent-core/host/seen-openings.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
@@ -56,6 +57,8 @@ export interface EnforcementOptions {
   readonly way: () => OwnWay;
   readonly panic: PanicFlag;
   readonly clock: PolicyClock;
+  /** How connections of this host were opened. */
+  readonly openings: SeenOpenings;
   readonly events: EventLog;
   /** An event about the table waits for the control plane. */
   readonly eventRecorded: () => void;
@@ -65,7 +68,7 @@ export interface EnforcementOptions {
 }
 
 export async function openEnforcement(options: EnforcementOptions): Promise<Enforcement> {
-  const { state, settings, essentials, panic, events, clock, log } = options;
+  const { state, settings, essentials, panic, events, clock, openings, log } = options;
   const { marks } = settings.connections;
   const nft = createNft();
   const units = createUnitWatch({ root: options.cgroups, log });
@@ -101,7 +104,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     generation: readGeneration,
     namedUnits: () => readUnitDropIns(),
     dhcpUsers: readDhcpUsers,
-    beforeFirstTable: () => enterOpenSockets(log),
+    beforeFirstTable: () => enterOpenSockets(openings, log),
     units,
     elements,
     names,
@@ -170,8 +173,9 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
 }
 
 /** Among them our own stream: without an entry, a first policy that enforces would cut it. */
-async function enterOpenSockets(log: Logger): Promise<void> {
-  const entered = await insertOpenSockets();
+async function enterOpenSockets(openings: SeenOpenings, log: Logger): Promise<void> {
+  // Nothing is denied yet that could come back.
+  const entered = await insertOpenSockets({ openings, allowsEitherWay: () => true, remember: 'yes' });
   if (!entered.ok) {
     log.warn(
       { reason: entered.error },

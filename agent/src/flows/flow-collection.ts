@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
   type ConntrackSource,
+  type ConntrackSourceOptions,
   enableConntrackAccounting,
   openConntrackSource,
 } from '#agent/conntrack/conntrack-source.ts';
@@ -53,6 +54,7 @@ export interface FlowCollectionOptions {
   readonly log: Logger;
   /** The kernel took up a TCP connection in its midst. */
   readonly pickedUp?: () => void;
+  readonly began?: ConntrackSourceOptions['began'];
   /** A batch is in the spool. */
   readonly spooled: () => void;
 }
@@ -81,6 +83,7 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
       isListDue = true;
     },
     ...(options.pickedUp === undefined ? {} : { pickedUp: options.pickedUp }),
+    ...(options.began === undefined ? {} : { began: options.began }),
   });
   if (!opened.ok) log.error({ reason: opened.error }, 'flows cannot be observed; enforcement is not affected');
   const source: ConntrackSource | undefined = opened.ok ? opened.value : undefined;

@@ -10,6 +10,7 @@ import type { Identity } from '#agent/link/identity.ts';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { AgentSettings } from '#agent/settings/settings.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
+import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { attributionOf } from './attribution.ts';
@@ -60,6 +61,8 @@ export interface FlowPipelineOptions {
   readonly essentials: () => readonly EssentialEntry[];
   /** The kernel took up a TCP connection in its midst. */
   readonly pickedUp: () => void;
+  /** It saw one begin. */
+  readonly began: (connection: ConntrackEntry) => void;
   readonly log: Logger;
 }
 
@@ -99,6 +102,7 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
         decisionOf: (number) => enforcer.decisionOf(number),
       }),
     pickedUp: options.pickedUp,
+    began: options.began,
     log,
     spooled: () => sender.nudge(),
   });
