@@ -14,7 +14,15 @@ const seen = (client: End, server: End, target: End = server): SeenConnection =>
   ...{ server: server[0], serverPort: server[1] },
 });
 const socket = (local: End, remote: End): OpenSocket => ({
-  ...{ state: 'open', uid: 0, local: local[0], localPort: local[1], remote: remote[0], remotePort: remote[1] },
+  ...{
+    state: 'open',
+    phase: 'established',
+    uid: 0,
+    local: local[0],
+    localPort: local[1],
+    remote: remote[0],
+    remotePort: remote[1],
+  },
 });
 
 describe('which end opened it', () => {
@@ -86,11 +94,11 @@ describe('a connection from port 443 of the peer to port 40000 here passes which
     ],
   ])('%s', (_, given, expected) => {
     const connection: DirectedConnection = {
-      ...{ direction: 'outbound', evidence: 'ports' },
+      ...{ direction: 'outbound', evidence: 'ports', phase: 'established' },
       ...{ client: me, clientPort: 40_000, server: peer, serverPort: 443 },
     };
     const turned: DirectedConnection = {
-      ...{ direction: 'inbound', evidence: 'ports' },
+      ...{ direction: 'inbound', evidence: 'ports', phase: 'established' },
       ...{ client: peer, clientPort: 443, server: me, serverPort: 40_000 },
     };
     const ruleSet = hostRuleSet(given);

@@ -140,7 +140,7 @@ test.each([
   [
     'IPv6',
     listed('000000FD000000000000000001000000:1F90', '000000FD000000000000000002000000:C350', '08'),
-    'open fd00::1:8080 fd00::2:50000',
+    'open fd00::1:8080 fd00::2:50000, close-wait',
   ],
   [
     'IPv4 on an IPv6 socket',
@@ -149,12 +149,24 @@ test.each([
   ],
   ['a listener', listed('00000000:1F90', '00000000:0000', '0A'), 'listening 0.0.0.0:8080 0.0.0.0:0'],
   ['one that is still opening', listed('0100000A:C350', '0200000A:1F90', '02'), 'opening 10.0.0.1:50000 10.0.0.2:8080'],
+  [
+    'one that a process has half closed',
+    listed('0100000A:C350', '0200000A:1F90', '05'),
+    'open 10.0.0.1:50000 10.0.0.2:8080, close-wait',
+  ],
+  [
+    'one that is half closed and nobody’s',
+    listed('0100000A:C350', '0200000A:1F90', '05').replace(/ 1 1 0+$/, ' 0 3 0'),
+    undefined,
+  ],
   ['one that is over', listed('0100000A:C350', '0200000A:1F90', '06'), undefined],
   ['the heading', '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when', undefined],
   ['a line cut short', '   0: 0100000A:1F90 0200', undefined],
 ])('a line of the socket list is read: %s', (_, line, expected) => {
   const socket = parseSocketLine(line);
-  const text = socket && `${socket.state} ${socket.local}:${socket.localPort} ${socket.remote}:${socket.remotePort}`;
+  const phase = socket === undefined || socket.phase === 'established' ? '' : `, ${socket.phase}`;
+  const text =
+    socket && `${socket.state} ${socket.local}:${socket.localPort} ${socket.remote}:${socket.remotePort}${phase}`;
   expect(text).toBe(expected);
 });
 

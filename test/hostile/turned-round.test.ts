@@ -142,6 +142,19 @@ test('with all entries lost, each goes on in the direction in which it was opene
   expect(await Promise.all(ids.map(openerOf))).toEqual(openers(ids));
 });
 
+test('a half-closed connection is entered as what it is, and not for days', async () => {
+  const { localPort } = await ask<{ readonly localPort: number }>('nobody', {
+    ...{ op: 'open', id: 'half', address: addresses.peer, port: connections.roots.port },
+  });
+  await ask('nobody', { op: 'end', id: 'half' });
+  const entry = async () => (await entries()).split('\n').find((line) => line.includes(`sport=${localPort} `)) ?? '';
+  await waitFor(async () => (await entry()).includes('CLOSE_WAIT'), { what: 'it is half closed', explain: entries });
+  await host.exec(['conntrack', '-D', '-p', 'tcp', '--sport', String(localPort)]);
+  await lose();
+  const [, seconds = '', state] = /^tcp +6 (\d+) (\S+) /.exec(await entry()) ?? [];
+  expect([state, Number(seconds) <= 60]).toEqual(['CLOSE_WAIT', true]);
+});
+
 test('a local user who listens on the local port of his revoked connection, by every address, does not make it an inbound one', async () => {
   await ask('nobody', { op: 'listen', address: '127.0.0.1', port: connections.nobodys.localPort });
   await agent.apply(policy({ without: 'nobodys', observe: 'inbound' }));

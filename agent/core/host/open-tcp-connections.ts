@@ -4,8 +4,13 @@
 import { type Address, addressFromIpv4Number, addressFromValue } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
 
+/** How far a connection has come, as conntrack tells it apart: one end has closed and waits, is waited for, or both have. */
+export type TcpPhase = 'established' | 'fin-wait' | 'close-wait' | 'last-ack';
+
 export interface OpenSocket {
   readonly state: 'listening' | 'opening' | 'open';
+  /** Of an open one. */
+  readonly phase: TcpPhase;
   /** Who made it: of a connection that was accepted, who accepted it. */
   readonly uid: number;
   readonly local: Address;
@@ -26,6 +31,7 @@ export interface TcpConnection {
 export interface DirectedConnection extends TcpConnection {
   readonly direction: Direction;
   readonly evidence: 'opening' | 'listener' | 'ports';
+  readonly phase: TcpPhase;
 }
 
 /** Ports the kernel takes for outgoing connections: /proc/sys/net/ipv4/ip_local_port_range, both included. */
@@ -38,7 +44,16 @@ export interface EphemeralPorts {
  * The kernel's names for the states in which a socket may still send or must still be answered: ESTABLISHED, FIN_WAIT1, FIN_WAIT2,
  * CLOSE_WAIT, LAST_ACK, CLOSING. One that is still opening (SYN_SENT, SYN_RECV) begins again with a SYN of its own accord.
  */
-const openStates: ReadonlySet<string> = new Set(['01', '04', '05', '08', '09', '0B']);
+const openStates: ReadonlyMap<string, TcpPhase> = new Map([
+  ['01', 'established'],
+  ['04', 'fin-wait'],
+  ['05', 'close-wait'],
+  ['08', 'close-wait'],
+  ['09', 'last-ack'],
+  ['0B', 'last-ack'],
+]);
+/** As a socket that is nobody's any more and waits for the other end to close is listed too: it sends nothing of its own. */
+const finWait2 = '05';
 const openingStates: ReadonlySet<string> = new Set(['02', '03']);
 const listeningState = '0A';
 const mappedPrefix = 0xffffn;
@@ -46,15 +61,16 @@ const mappedPrefix = 0xffffn;
 /** A line of either file; undefined for the heading, for states that carry nothing, and for what is not such a line. */
 export function parseSocketLine(line: string): OpenSocket | undefined {
   const match =
-    /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +(\d+) /.exec(
+    /^\s*\d+: ([0-9A-F]{8}|[0-9A-F]{32}):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2}) \S+ \S+ \S+ +(\d+) +\d+ (\d+)/.exec(
       line,
     );
   if (match === null) return undefined;
-  const [, local = '', localPort = '', remote = '', remotePort = '', code = '', uid = ''] = match;
+  const [, local = '', localPort = '', remote = '', remotePort = '', code = '', uid = '', inode = ''] = match;
   const state = stateOf(code);
-  if (local.length !== remote.length || state === undefined) return undefined;
+  if (local.length !== remote.length || state === undefined || (code === finWait2 && inode === '0')) return undefined;
   return {
     state,
+    phase: openStates.get(code) ?? 'established',
     uid: Number(uid),
     local: addressOf(local),
     localPort: Number.parseInt(localPort, 16),
@@ -109,8 +125,8 @@ export function connectionsOf(
   const connections = new Map<string, DirectedConnection>();
   for (const socket of sockets) {
     if (socket.state !== 'open' || isLoopback(socket.local) || isLoopback(socket.remote)) continue;
-    const { local, localPort, remote, remotePort } = socket;
-    const told = directionOf(socket, { openedBy, listeners: listeners.get(localPort) ?? [], ephemeral });
+    const { local, localPort, remote, remotePort, phase } = socket;
+    const told = { phase, ...directionOf(socket, { openedBy, listeners: listeners.get(localPort) ?? [], ephemeral }) };
     const connection: DirectedConnection =
       told.direction === 'inbound'
         ? { ...told, client: remote, clientPort: remotePort, server: local, serverPort: localPort }

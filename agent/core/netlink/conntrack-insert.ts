@@ -1,7 +1,7 @@
-// The requests that give a TCP connection the conntrack entry it would have if conntrack had seen it open: established,
+// The requests that give a TCP connection the conntrack entry it would have if conntrack had seen it open: as far as it has come,
 // answered, mark 0, so that its next packet is judged by its true direction. Without one, whoever sends first counts as client.
 
-import type { TcpConnection } from '#agent-core/host/open-tcp-connections.ts';
+import type { TcpConnection, TcpPhase } from '#agent-core/host/open-tcp-connections.ts';
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
 import { attribute, joined, nested, number, renderNetfilterRequest } from './request.ts';
 
@@ -11,17 +11,22 @@ const messageDelete = 2;
 /** REQUEST, EXCL, CREATE: an entry that is there already, and so knows more than we do, is left alone (EEXIST). */
 const flags = 0x01 | 0x200 | 0x400;
 const protocolTcp = 6;
-const stateEstablished = 3;
 /** SEEN_REPLY, ASSURED (not thrown out when the table is full) and CONFIRMED. */
 const status = 0x02 | 0x04 | 0x08;
 /** The window scale was agreed before anyone listened, so the kernel must not check windows; as it does for its own pick-ups. */
 const tcpFlags = 0x02 | 0x08;
-/** The kernel's own limit for an idle established connection. */
-const timeoutSeconds = 432_000;
+/** The kernel's states, and its own limits for silence in each: an entry outlives its socket no longer than one that it made. */
+const phases: Readonly<Record<TcpPhase, { readonly state: number; readonly timeoutSeconds: number }>> = {
+  established: { state: 3, timeoutSeconds: 432_000 },
+  'fin-wait': { state: 4, timeoutSeconds: 120 },
+  'close-wait': { state: 5, timeoutSeconds: 60 },
+  'last-ack': { state: 6, timeoutSeconds: 30 },
+};
 const familyNumbers = { ipv4: 2, ipv6: 10 } as const;
 
-export function insertRequest(connection: TcpConnection): Uint8Array {
+export function insertRequest(connection: TcpConnection & { readonly phase: TcpPhase }): Uint8Array {
   const { client, clientPort, server, serverPort } = connection;
+  const { state, timeoutSeconds } = phases[connection.phase];
   const attributes = [
     attribute(1 | nested, tuple({ from: client, fromPort: clientPort, to: server, toPort: serverPort })),
     attribute(2 | nested, tuple({ from: server, fromPort: serverPort, to: client, toPort: clientPort })),
@@ -31,7 +36,7 @@ export function insertRequest(connection: TcpConnection): Uint8Array {
       attribute(
         1 | nested,
         joined([
-          attribute(1, number(stateEstablished, 1)),
+          attribute(1, number(state, 1)),
           attribute(4, Uint8Array.of(tcpFlags, tcpFlags)),
           attribute(5, Uint8Array.of(tcpFlags, tcpFlags)),
         ]),

@@ -14,12 +14,13 @@ export type TalkerRequest =
     }
   | { readonly op: 'listen'; readonly address: string; readonly port: number }
   | { readonly op: 'unlisten' | 'heard' }
-  | { readonly op: 'say'; readonly id: string };
+  | { readonly op: 'say' | 'end'; readonly id: string };
 
 const user = Number(process.argv[2]);
 process.setgid?.(user);
 process.setuid?.(user);
 
+const usual = { noDelay: true, allowHalfOpen: true } as const;
 const sockets = new Map<string, Socket>();
 const heard = new Map<string, number>();
 const listening: Server[] = [];
@@ -35,7 +36,7 @@ async function answer(request: TalkerRequest): Promise<unknown> {
   switch (request.op) {
     case 'open': {
       const { id, address, port, localPort } = request;
-      const socket = connect({ host: address, port, noDelay: true, ...(localPort !== undefined && { localPort }) });
+      const socket = connect({ host: address, port, ...usual, ...(localPort !== undefined && { localPort }) });
       await new Promise<void>((resolve, reject) => {
         socket.once('error', reject);
         socket.once('connect', () => socket.write(`${id}\n`, () => resolve()));
@@ -44,7 +45,7 @@ async function answer(request: TalkerRequest): Promise<unknown> {
       return { localPort: socket.localPort };
     }
     case 'listen': {
-      const server = createServer({ noDelay: true }, (socket) =>
+      const server = createServer(usual, (socket) =>
         socket.once('data', (first) => keep(first.toString().trim(), socket)),
       );
       await new Promise<void>((resolve, reject) => {
@@ -59,6 +60,9 @@ async function answer(request: TalkerRequest): Promise<unknown> {
       return {};
     case 'say':
       sockets.get(request.id)?.write('x');
+      return {};
+    case 'end':
+      sockets.get(request.id)?.end();
       return {};
     case 'heard':
       return Object.fromEntries(heard);
