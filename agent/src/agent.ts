@@ -167,6 +167,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     hostAddresses: () => host.addresses(),
     essentials,
     pickedUp: lost.pickedUp,
+    openedAs: openings.of,
     began(connection) {
       if (isOwn(connection.client) || isOwn(connection.server)) openings.saw(connection);
     },

@@ -57,13 +57,13 @@ describe('attribution', () => {
       { port: 7000, askedPort: 8080 },
     ],
     [
-      'one taken up at its server’s packet keeps its direction, and its mark says nothing',
+      'one taken up by what looks like its server, of which nothing else tells how it was opened, is not told: a stranger’s packet does so',
       {
         begun: 'in-the-midst',
-        ...{ client: me, clientPort: 443, target: peer, targetPort: 40_000, server: peer, serverPort: 40_000 },
-        mark: stamped(12),
+        ...{ client: peer, clientPort: 443, target: me, targetPort: 40_000, server: me, serverPort: 40_000 },
+        mark: stamped(10),
       },
-      { direction: 'inbound', local: me, peer, port: 443, end: judged, connections: 1 },
+      undefined,
     ],
     [
       'one taken up at its client’s packet is what it looks like',
@@ -278,16 +278,28 @@ describe('counting', () => {
   });
 });
 
-test('the end of a connection that was taken up at its server’s packet does not say so, and counts as its beginning did', () => {
-  const flows = open();
+describe('a connection that was taken up at its server’s packet', () => {
   const taken: Partial<ConntrackEntry> = {
     ...{ client: me, clientPort: 443, target: peer, targetPort: 40_000, server: peer, serverPort: 40_000 },
+    mark: stamped(12),
   };
-  flows.observe(connection({ ...taken, begun: 'in-the-midst' }), at);
-  flows.observe(connection({ ...taken, event: 'closed', ...counters(3, 2) }), at);
-  expect(records(flows)).toMatchObject([
-    { direction: 'inbound', port: 443, connections: 1, packetsOriginal: 2, packetsReply: 3 },
-  ]);
+  const observed = (limits: FlowLimits) => {
+    const flows = open(limits);
+    flows.observe(connection({ ...taken, begun: 'in-the-midst' }), at);
+    // The end does not say how it began.
+    flows.observe(connection({ ...taken, event: 'closed', ...counters(3, 2) }), at);
+    return records(flows);
+  };
+
+  test('keeps its direction, where it was seen to open, to its end, and its mark says nothing', () => {
+    expect(observed({ openedAs: () => 'reversed' })).toMatchObject([
+      { direction: 'inbound', port: 443, end: judged, connections: 1, packetsOriginal: 2, packetsReply: 3 },
+    ]);
+  });
+
+  test('is not told where it was not seen, at its end neither', () => {
+    expect(observed({})).toEqual([]);
+  });
 });
 
 describe('denied sets', () => {

@@ -14,7 +14,7 @@ import type { FlowRecord } from '#model/flow.ts';
 import type { Service } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';
-import { isReversed, reversed } from './connection-direction.ts';
+import { directionOf, type OpenedAs, reversed } from './connection-direction.ts';
 
 /** One end of one connection, as it is judged. */
 export interface LocalEnd {
@@ -66,6 +66,8 @@ export interface FlowLimits {
   readonly progressMost?: number;
   /** How a mark is read. Default: the default mask's layout. */
   readonly marks?: MarkLayout;
+  /** What was seen of how connections were opened. Default: nothing. */
+  readonly openedAs?: OpenedAs;
 }
 
 interface OpenRecord {
@@ -120,7 +122,7 @@ export interface FlowAggregation {
 }
 
 export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}): FlowAggregation {
-  const { recordsMost = 20_000, progressMost = 16_384, marks = defaultMarks } = limits;
+  const { recordsMost = 20_000, progressMost = 16_384, marks = defaultMarks, openedAs = () => undefined } = limits;
   let attribution: Attribution | undefined;
   let windowStart = startedAt;
   let records = new Map<string, OpenRecord>();
@@ -128,8 +130,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
   // In the order of asking: who was asked for last stands last.
   const progress = new Map<number, Progress>();
   let neverAsked: number[] = [];
-  /** Connections taken up in their midst by their server's packet, of which an end does not say so. */
-  const takenUp = new Set<number>();
+  /** Connections taken up in their midst, perhaps by their server's packet: an end does not say so. */
+  const takenUp = new Map<number, 'reversed' | 'unknown'>();
   let listNumber = 0;
   let purpose: ListPurpose = { kind: 'progress' };
   let denied = new Map<string, { readonly packets: number; readonly expiresAt: number }>();
@@ -232,12 +234,13 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     return attribution.localAddresses.has(end.local) ? place({ end, number: 0, decided: undefined, at }) : undefined;
   }
 
-  function opened(entry: ConntrackEntry): ConntrackEntry {
+  /** In the direction in which it was opened; undefined where nobody knows that. */
+  function opened(entry: ConntrackEntry): ConntrackEntry | undefined {
     const key = connectionKey(entry);
-    if (takenUp.has(key)) return reversed(entry);
-    if (!isReversed(entry)) return entry;
-    if (takenUp.size < progressMost) takenUp.add(key);
-    return reversed(entry);
+    const direction = takenUp.get(key) ?? directionOf(entry, openedAs);
+    if (direction === 'as-told') return entry;
+    if (takenUp.size < progressMost) takenUp.set(key, direction);
+    return direction === 'reversed' ? reversed(entry) : undefined;
   }
 
   function remember(key: number, entry: ConntrackEntry): void {
@@ -264,6 +267,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 
     observe(seen, at) {
       const entry = opened(seen);
+      if (seen.event === 'closed') takenUp.delete(connectionKey(seen));
+      if (entry === undefined) return;
       if (entry.event === 'opened') {
         if (isDenied(entry.mark) || count(entry, entry, 1, at) === undefined) return;
         const key = connectionKey(entry);
@@ -275,7 +280,6 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
       const key = connectionKey(entry);
       const before = progress.get(key)?.shown ?? noCounters;
       progress.delete(key);
-      takenUp.delete(connectionKey(seen));
       if (!isDenied(entry.mark)) count(entry, before, 0, at);
     },
 
@@ -286,6 +290,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 
     observeListed(seen, at) {
       const entry = opened(seen);
+      if (entry === undefined) return;
       const known = progress.get(connectionKey(entry))?.shown;
       // What opened since we listen has its event; it may still be on the way.
       const isOurs = purpose.kind === 'progress' || known !== undefined || entry.startedAtNanos / 1e6 >= startedAt;
@@ -321,6 +326,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 
     observeProgress(seen, at) {
       const entry = opened(seen);
+      if (entry === undefined) return;
       const known = progress.get(connectionKey(entry))?.shown;
       if (known !== undefined) countProgress(entry, known, at);
     },

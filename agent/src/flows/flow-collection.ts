@@ -14,6 +14,7 @@ import {
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { FlowSettings } from '#agent/settings/settings.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
+import type { OpenedAs } from '#agent-core/flows/connection-direction.ts';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';
 import { type DenialCounts, UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
@@ -55,6 +56,7 @@ export interface FlowCollectionOptions {
   /** The kernel took up a TCP connection in its midst. */
   readonly pickedUp?: () => void;
   readonly began?: ConntrackSourceOptions['began'];
+  readonly openedAs?: OpenedAs;
   /** A batch is in the spool. */
   readonly spooled: () => void;
 }
@@ -65,7 +67,11 @@ const askedPerWindow = 1000;
 export async function createFlowCollection(options: FlowCollectionOptions): Promise<FlowCollection> {
   const { settings, spool, log } = options;
   const now = () => millis(Date.now());
-  const aggregation = createFlowAggregation(now(), { recordsMost: settings.recordsMost, marks: options.marks });
+  const aggregation = createFlowAggregation(now(), {
+    recordsMost: settings.recordsMost,
+    marks: options.marks,
+    ...(options.openedAs === undefined ? {} : { openedAs: options.openedAs }),
+  });
   const progress = await options.state.readFlowProgress();
   const knownUntil = progress?.seenUntil;
   const isOfThisBoot = knownUntil !== undefined && knownUntil > Date.now() - uptime() * 1000;

@@ -10,6 +10,7 @@ import type { Identity } from '#agent/link/identity.ts';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { AgentSettings } from '#agent/settings/settings.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
+import type { OpenedAs } from '#agent-core/flows/connection-direction.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
@@ -63,6 +64,7 @@ export interface FlowPipelineOptions {
   readonly pickedUp: () => void;
   /** It saw one begin. */
   readonly began: (connection: ConntrackEntry) => void;
+  readonly openedAs: OpenedAs;
   readonly log: Logger;
 }
 
@@ -103,6 +105,7 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
       }),
     pickedUp: options.pickedUp,
     began: options.began,
+    openedAs: options.openedAs,
     log,
     spooled: () => sender.nudge(),
   });
