@@ -50,6 +50,10 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
     2,
     'compares a host’s clock with ours; a certificate’s validity is by this clock',
   ],
+  'control-plane/src/fleet/operator-tokens.ts': [
+    1,
+    'how long until a token’s end, which is by this clock: the timer looks at the clock again',
+  ],
   'control-plane/src/pki/enrolments.ts': [1, 'a certificate’s validity is by this clock'],
   'control-plane/src/fleet/flow-retention.ts': [1, 'days that rows are kept outlive the process'],
   'control-plane/src/publish/policy-time.ts': [1, 'rules begin and end by this clock, which is never set back there'],
