@@ -8,6 +8,8 @@ import { waitFor } from '#test/support/wait.ts';
 import { type ApiUnderTest, apiUnderTest } from '../hostile/support/api-under-test.ts';
 import { tenant } from './fleet-under-test.ts';
 
+const admission = () =>
+  ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, handshakes: 0, handshakesWaiting: 0, refused: {} }) as never;
 const day = 86_400_000;
 const begin = 1_700_000_000_000;
 
@@ -42,7 +44,7 @@ async function wound(given: { readonly ca: number; readonly server: number; read
   let elapsedMs = 0;
   const metrics = createMetrics({
     fleet: under.fleet,
-    admission: () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never,
+    admission,
     certificates: pki.ends,
     apiRefused: {},
     disk: () => undefined,
@@ -105,7 +107,7 @@ test('while the CA is replaced, status and metrics say how many hosts are on the
   const under = await apiUnderTest({ now: () => millis(begin), pki });
   const metrics = createMetrics({
     fleet: under.fleet,
-    admission: () => ({ agents: 0, strangers: 0, agentBytes: 0, hellos: 0, refused: {} }) as never,
+    admission,
     certificates: pki.ends,
     apiRefused: {},
     disk: () => undefined,
