@@ -1,6 +1,7 @@
 // The files of a host's settings: which is believed, where each setting stands, and all that is wrong in them at once.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -95,6 +96,17 @@ test('a file that is named stands in place of the usual ones, with drop-ins of i
   expect(lines).toContain('flows.recordsMost | 300 | other.d/10.yaml:1');
   expect(await told(state, join(state, 'none.yaml'))).toEqual([
     'none.yaml is not there; allowed: a file that can be read (ENOENT)',
+  ]);
+});
+
+test('what is no file of a person’s size is told, and not read: a pipe, a device, more than 1 MiB', async () => {
+  const state = write({ 'agent.yaml': '', 'agent.d/30-long.yaml': ' '.repeat(1024 * 1024 + 1) });
+  execFileSync('mkfifo', [join(state, 'agent.d/10-pipe.yaml')]);
+  symlinkSync('/dev/zero', join(state, 'agent.d/20-device.yaml'));
+  expect(await told(state)).toEqual([
+    'agent.d/10-pipe.yaml is not readable; allowed: a file that can be read (not a regular file)',
+    'agent.d/20-device.yaml is not readable; allowed: a file that can be read (not a regular file)',
+    'agent.d/30-long.yaml is not readable; allowed: a file that can be read (above 1 MiB)',
   ]);
 });
 

@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { chooseHosts } from '#control-plane/publish/canary.ts';
 import { assertOk } from '#model/result.ts';
+import { millis } from '#model/time.ts';
 import { waitFor } from '#test/support/wait.ts';
 import {
   checkedPolicy,
@@ -122,6 +123,27 @@ describe('while it runs', () => {
     expect(peersOf(agents, 'api-2')).toEqual(['203.0.113.5']);
     expect(peersOf(agents, 'api-1')).toEqual(['203.0.113.9']);
     expect(sent()).toEqual([canary, other + 2, other + 2]);
+  });
+
+  test('there is none of a draft that was deleted while it was judged', async () => {
+    const { fleet, store, actions } = await threeHosts();
+    const note = { at: millis(1), actor: 'operator/test', action: 'draft-saved', target: 'policy' } as const;
+    const limits = { drafts: 10, bytes: 1e6 };
+    const saved = await store.saveDraft({ tenant, files: [{ path: 'policy.yaml', text: after }], note, limits });
+    if (saved.kind !== 'saved') throw new Error('the draft found no room');
+    expect(await fleet.deleteDraft({ id: saved.id, actor: 'operator/test' })).toBe('deleted');
+    const revision = fleet.revision;
+    const source = { kind: 'stored' as const, policy: saved.id };
+    const given = { hosts: ['api-1'], limits: { answerMs: 20_000, holdMs: 20_000 }, actor: 'operator/test' };
+    expect(await fleet.startCanary({ ...given, policy: checkedPolicy(after), source })).toEqual({
+      ok: false,
+      error: 'policy-gone',
+    });
+    expect([fleet.canary, fleet.revision, (await actions()).includes('canary-started')]).toEqual([
+      undefined,
+      revision,
+      false,
+    ]);
   });
 
   test('a host of it that comes back is sent the same policy', async () => {

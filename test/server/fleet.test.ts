@@ -418,16 +418,33 @@ describe('quarantine', () => {
 
 describe('enrolment', () => {
   test('a name that the policy gives to an external workload is taken', async () => {
-    const { apply, fleet } = await fleetUnderTest();
+    const { apply, fleet, store } = await fleetUnderTest();
     await apply(
       shopPolicy({
         documents: `---\napiVersion: segwall/v1\nkind: Workload\nmetadata: { name: partner }\nspec: { kind: external, addresses: [10.9.9.9] }\n`,
       }),
     );
+    // Whoever has no token is told nothing of names.
     expect(await fleet.redeemToken({ token: new Secret('t'), host: 'partner' })).toEqual({
+      ok: false,
+      error: 'token-unknown',
+    });
+    const note = { at: millis(Date.now()), actor: 'operator/test', action: 'token-created', target: '1' } as const;
+    const expiresAt = millis(Date.now() + 60_000);
+    await store.createJoinToken({
+      tenant,
+      id: '1',
+      hash: tokenHash(new Secret('good')),
+      labels: {},
+      uses: 1,
+      expiresAt,
+      note,
+    });
+    expect(await fleet.redeemToken({ token: new Secret('good'), host: 'partner' })).toEqual({
       ok: false,
       error: 'name-taken',
     });
+    expect(await fleet.redeemToken({ token: new Secret('good'), host: 'web-1' })).toMatchObject({ ok: true });
     expect(await fleet.redeemToken({ token: new Secret('t'), host: 'Web_1' })).toEqual({
       ok: false,
       error: 'name-invalid',

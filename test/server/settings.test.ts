@@ -1,5 +1,6 @@
 // Settings: flags over file over defaults, and every bad one by name, value and what is allowed.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -149,6 +150,17 @@ describe('the settings’ files', () => {
       'control-plane.d/30-c.yaml:1: keepAuditDays is "many"; allowed: a whole number from 1 to 3650',
       'data is not given; allowed: the path of a directory',
       expect.stringMatching(/^api is "x"; allowed: ADDRESS:PORT/),
+    ]);
+  });
+
+  test('what is no file of a person’s size is told, and not read', async () => {
+    const directory = await scratchDirectory();
+    mkdirSync(join(directory, 'control-plane.d'));
+    writeFileSync(join(directory, 'control-plane.yaml'), ' '.repeat(1024 * 1024 + 1));
+    execFileSync('mkfifo', [join(directory, 'control-plane.d/10-pipe.yaml')]);
+    expect(await told(join(directory, 'control-plane.yaml'), { data: '/x' })).toEqual([
+      'control-plane.yaml is not readable; allowed: a file that can be read (above 1 MiB)',
+      'control-plane.d/10-pipe.yaml is not readable; allowed: a file that can be read (not a regular file)',
     ]);
   });
 

@@ -1,7 +1,7 @@
 // The files of this host's settings: the main file, then its drop-ins (agent.yaml, agent.d/*.yaml). Read once at the start. All that is wrong in
 // any of them is told at once, by file and line, and then none of them counts.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { settingsPathsOf } from '#agent/state/package-paths.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -91,13 +91,24 @@ async function listDropIns(main: string) {
   }
 }
 
+/** Far above any that a person writes. */
+const mostBytes = 1024 * 1024;
+
+/** Looked at before it is opened: a pipe would hold the start until somebody writes to it, and a device might never end. */
+async function readRegularFile(path: string): Promise<string> {
+  const file = await stat(path);
+  if (!file.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
+  if (file.size > mostBytes) throw Object.assign(new Error('too large'), { code: 'above 1 MiB' });
+  return await readFile(path, 'utf8');
+}
+
 async function readFileOf(
   path: string,
   presence: 'required' | 'optional',
 ): Promise<Result<SettingsFile | undefined, SettingProblem>> {
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readRegularFile(path);
   } catch (error) {
     return presence === 'optional' && codeOf(error) === 'ENOENT' ? ok(undefined) : err(unreadable(path, error));
   }

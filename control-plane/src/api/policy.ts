@@ -286,6 +286,8 @@ async function startCanary(fleet: Fleet, { request, ...judged }: CanaryStart) {
   const hosts = canaryHosts(fleet, selector);
   const started = await fleet.startCanary({ ...judged, hosts, limits });
   if (started.ok) return ok({ ...started.value, canary: hosts.toSorted() });
+  if (started.error === 'policy-gone')
+    throw new ApiError('not-found', 'the draft was deleted while it was judged; nothing was changed');
   if (started.error !== 'canary-running') return err(started.error);
   throw new ApiError(
     'canary-running',

@@ -630,11 +630,7 @@ export class Fleet implements AgentBackend {
   ): Promise<Result<{ readonly tenant: string; readonly host: string; readonly enrolment: string }, EnrolmentRefusal>> {
     const { host, renewal } = request;
     if (!namePattern.test(host)) return err('name-invalid');
-    const isOfPolicy = () => this.#isOfPolicy(host);
-    if (isOfPolicy()) return err('name-taken');
     return this.#changes.run(async () => {
-      // A policy that was applied before may have it.
-      if (isOfPolicy()) return err('name-taken');
       const yielding = this.#yielding([host], `agent/${host}`);
       const enrolment = randomUUID().replaceAll('-', '');
       const hash = tokenHash(request.token);
@@ -643,6 +639,7 @@ export class Fleet implements AgentBackend {
         host,
         at: this.#now(),
         enrolment,
+        isOfPolicy: this.#isOfPolicy(host),
         ...(renewal === undefined ? {} : { renewal }),
         ...(yielding === undefined ? {} : { yielding: yielding.change }),
       });
@@ -1071,13 +1068,21 @@ export class Fleet implements AgentBackend {
       readonly limits: CanaryLimits;
       readonly actor: Actor;
     },
-  ): Promise<Result<{ readonly revision: number; readonly policy: number }, 'canary-running' | HoldBegan | Overtaken>> {
+  ): Promise<
+    Result<
+      { readonly revision: number; readonly policy: number },
+      'canary-running' | 'policy-gone' | HoldBegan | Overtaken
+    >
+  > {
     const { policy, source, hosts, limits, prepared } = input;
     return this.#asked(input.actor, async (actor) => {
       if (this.#canary?.state === 'running') return err('canary-running');
       if (this.#holding.isHeld) return err('hold-began');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
+      // A draft may have been deleted while it was judged.
+      if (source.kind === 'stored' && !(await this.#store.hasPolicy({ tenant: this.#tenant, id: source.policy })))
+        return err('policy-gone');
       const note = this.#note({
         actor,
         action: 'canary-started',

@@ -1,7 +1,7 @@
 // The files of the control plane's settings: the main file, then its drop-ins (control-plane.yaml, control-plane.d/*.yaml), under what the command line
 // says. All that is wrong in any of them is told at once, by file and line.
 
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 import {
@@ -86,9 +86,20 @@ async function listDropIns(main: string) {
   }
 }
 
+/** Far above any that a person writes. */
+const mostBytes = 1024 * 1024;
+
+/** Looked at before it is opened: a pipe would hold the start until somebody writes to it, and a device might never end. */
+async function readRegularFile(path: string): Promise<string> {
+  const file = await stat(path);
+  if (!file.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
+  if (file.size > mostBytes) throw Object.assign(new Error('too large'), { code: 'above 1 MiB' });
+  return await readFile(path, 'utf8');
+}
+
 async function readFileOf(path: string): Promise<Result<SettingsFile, SettingProblem>> {
   try {
-    return parseSettingsFile(path, await readFile(path, 'utf8'));
+    return parseSettingsFile(path, await readRegularFile(path));
   } catch (cause) {
     return err(unreadable(path, cause));
   }

@@ -31,6 +31,7 @@ import {
 import {
   activatePolicy,
   deleteDraft,
+  hasPolicy,
   listActivations,
   listDrafts,
   readPolicy,
@@ -56,6 +57,7 @@ export const operations = {
   createJoinToken,
   createOperatorToken,
   deleteDraft,
+  hasPolicy,
   dropPrunedAudit,
   endHold,
   ingestFlows,

@@ -186,6 +186,21 @@ export async function activatePolicy(tx: Transaction, input: NewActivation): Pro
   return policy;
 }
 
+/** Whether its files are there: of a draft that was deleted only the number stays. */
+export async function hasPolicy(
+  tx: Transaction,
+  input: { readonly tenant: string; readonly id: number },
+): Promise<boolean> {
+  const known = await tx
+    .selectFrom('policies')
+    .select('id')
+    .where('tenant', '=', input.tenant)
+    .where('id', '=', input.id)
+    .where('files', '<>', '')
+    .executeTakeFirst();
+  return known !== undefined;
+}
+
 /** Undefined where there is none of that number, or it cannot be read. */
 export async function readPolicy(
   tx: Transaction,

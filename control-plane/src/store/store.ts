@@ -25,6 +25,7 @@ const lanes: Readonly<Record<OperationName, Lane>> = {
   deleteDraft: 'urgent',
   dropPrunedAudit: 'bulk',
   endHold: 'urgent',
+  hasPolicy: 'read',
   ingestFlows: 'bulk',
   isJoinTokenKept: 'read',
   listActivations: 'read',

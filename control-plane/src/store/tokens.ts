@@ -195,6 +195,8 @@ export async function spendJoinToken(
     readonly at: Millis;
     /** The new enrolment's id; absent in none but tests of tokens. */
     readonly enrolment?: string;
+    /** The policy declares the name: said to nobody who has no token. */
+    readonly isOfPolicy?: boolean;
     /** The key of this identity was shown, and a new one is asked for: granted where it is the host's present one, and not revoked. */
     readonly renewal?: { readonly enrolment: string; readonly serial: string };
     /** A discovered workload gives its name to the host, where it joins. */
@@ -213,6 +215,7 @@ export async function spendJoinToken(
     return { kind: 'refused', refusal: 'token-unknown' };
   if (at >= token.expires_at) return { kind: 'refused', refusal: 'token-expired' };
   if (token.uses_spent >= token.uses_allowed) return { kind: 'refused', refusal: 'token-spent' };
+  if (input.isOfPolicy === true) return { kind: 'refused', refusal: 'name-taken' };
   const { tenant } = token;
   const holder = await tx
     .selectFrom('hosts')
