@@ -16,6 +16,7 @@ export const toldHostProblems = [
   'mark-shared',
   'others-override',
   'unjudged-containers',
+  'unjudged-devices',
   'unjudged-guests',
   'unjudged-units',
 ] as const;

@@ -249,14 +249,19 @@ test('the status counts what is quarantined and who shares an identity', async (
 
 describe('policy', () => {
   test('one with errors is refused with where they stand, and nothing changes', async () => {
-    const before = await call('GET', '/api/v1/status');
+    // But for what is free on the disk, which others use as well.
+    const standing = async () => {
+      const { disk: _, ...body } = (await call('GET', '/api/v1/status')).body;
+      return body;
+    };
+    const before = await standing();
     const answer = await call('POST', '/api/v1/policy/apply', { body: policyFile('kind: Segmnt\n') });
     expect(answer.status).toBe(422);
     expect(answer.body.error.code).toBe('policy-invalid');
     expect(answer.body.error.problems).toContainEqual(
       expect.objectContaining({ severity: 'error', file: 'shop.yaml', line: 1, code: 'unknown-kind' }),
     );
-    expect(await call('GET', '/api/v1/status')).toEqual(before);
+    expect(await standing()).toEqual(before);
   });
 
   test('one whose tests do not hold is refused, unless they are skipped', async () => {

@@ -227,6 +227,8 @@ const numberOfStatus: Readonly<Record<string, string>> = {
   conflicts: 'address_conflicts',
   claims: 'address_claims_pending',
   unread: 'stored_values_unread',
+  certificates: 'certificates_ending',
+  rotation: 'ca_rotating',
   lostFlows: 'flows_lost',
   skippedEntries: 'host_entries_skipped_total',
   skippedFlows: 'none: to count them reads all flows',
