@@ -43,6 +43,22 @@ export function dropInDirectory(main: string): string {
   return `${main.replace(/\.ya?ml$/, '')}.d`;
 }
 
+/** Far above any that a person writes. */
+const mostBytes = 1024 * 1024;
+
+/** Why a file is not even opened: a pipe would hold the start until somebody writes to it, and a device might never end. */
+export function unfitCause(file: { isFile(): boolean; readonly size: number }): { readonly code: string } | undefined {
+  if (!file.isFile()) return { code: 'not a regular file' };
+  return file.size > mostBytes ? { code: 'above 1 MiB' } : undefined;
+}
+
+/** `cause`: what reading it threw, with a code. */
+export function unreadableFile(path: string, cause: unknown): SettingProblem {
+  const code = (cause as { readonly code?: string }).code ?? String(cause);
+  const value = code === 'ENOENT' ? 'not there' : 'not readable';
+  return { setting: path, value, allowed: `a file that can be read (${code})` };
+}
+
 /** Mappings are merged; of lists whose entries have names, an entry replaces the one of its name; whatever else is said later replaces. */
 export function mergeSettings(
   layers: readonly unknown[],

@@ -16,6 +16,8 @@ import {
   type SettingsFile,
   setsAnything,
   settingProblemText,
+  unfitCause,
+  unreadableFile,
 } from '#model/settings-file.ts';
 import type { AgentSettings } from './settings.ts';
 import { checkSettings, defaultKeys, settingName } from './settings-reader.ts';
@@ -87,18 +89,13 @@ async function listDropIns(main: string) {
     return { read: read.map(within), passedOver: passedOver.map(within), problems: [] };
   } catch (error) {
     const isMissing = codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR';
-    return { read: [], passedOver: [], problems: isMissing ? [] : [unreadable(directory, error)] };
+    return { read: [], passedOver: [], problems: isMissing ? [] : [unreadableFile(directory, error)] };
   }
 }
 
-/** Far above any that a person writes. */
-const mostBytes = 1024 * 1024;
-
-/** Looked at before it is opened: a pipe would hold the start until somebody writes to it, and a device might never end. */
-async function readRegularFile(path: string): Promise<string> {
-  const file = await stat(path);
-  if (!file.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
-  if (file.size > mostBytes) throw Object.assign(new Error('too large'), { code: 'above 1 MiB' });
+async function readFitFile(path: string): Promise<string> {
+  const unfit = unfitCause(await stat(path));
+  if (unfit !== undefined) throw unfit;
   return await readFile(path, 'utf8');
 }
 
@@ -108,9 +105,9 @@ async function readFileOf(
 ): Promise<Result<SettingsFile | undefined, SettingProblem>> {
   let text: string;
   try {
-    text = await readRegularFile(path);
+    text = await readFitFile(path);
   } catch (error) {
-    return presence === 'optional' && codeOf(error) === 'ENOENT' ? ok(undefined) : err(unreadable(path, error));
+    return presence === 'optional' && codeOf(error) === 'ENOENT' ? ok(undefined) : err(unreadableFile(path, error));
   }
   if (!setsAnything(text)) return ok({ path, value: {}, lineOf: () => 1 });
   // Only now: the library costs an idle agent a megabyte.
@@ -120,12 +117,6 @@ async function readFileOf(
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException).code ?? String(error);
-}
-
-function unreadable(path: string, error: unknown): SettingProblem {
-  const code = codeOf(error);
-  const value = code === 'ENOENT' ? 'not there' : 'not readable';
-  return { setting: path, value, allowed: `a file that can be read (${code})` };
 }
 
 function effectiveOf(

@@ -12,6 +12,8 @@ import {
   mergeSettings,
   type SettingProblem,
   type SettingsFile,
+  unfitCause,
+  unreadableFile,
 } from '#model/settings-file.ts';
 import { parseSettingsFile } from '#model/settings-text.ts';
 import { checkSettings, defaultOf, type RawSettings, readSettings, type Settings, settingNames } from './settings.ts';
@@ -82,31 +84,20 @@ async function listDropIns(main: string) {
     const { code } = cause as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ENOTDIR'
       ? ok({ read: [], passedOver: [] })
-      : err(unreadable(directory, cause));
+      : err(unreadableFile(directory, cause));
   }
 }
 
-/** Far above any that a person writes. */
-const mostBytes = 1024 * 1024;
-
-/** Looked at before it is opened: a pipe would hold the start until somebody writes to it, and a device might never end. */
-async function readRegularFile(path: string): Promise<string> {
-  const file = await stat(path);
-  if (!file.isFile()) throw Object.assign(new Error('not a regular file'), { code: 'not a regular file' });
-  if (file.size > mostBytes) throw Object.assign(new Error('too large'), { code: 'above 1 MiB' });
+async function readFitFile(path: string): Promise<string> {
+  const unfit = unfitCause(await stat(path));
+  if (unfit !== undefined) throw unfit;
   return await readFile(path, 'utf8');
 }
 
 async function readFileOf(path: string): Promise<Result<SettingsFile, SettingProblem>> {
   try {
-    return parseSettingsFile(path, await readRegularFile(path));
+    return parseSettingsFile(path, await readFitFile(path));
   } catch (cause) {
-    return err(unreadable(path, cause));
+    return err(unreadableFile(path, cause));
   }
-}
-
-function unreadable(path: string, cause: unknown): SettingProblem {
-  const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-  const value = code === 'ENOENT' ? 'not there' : 'not readable';
-  return { setting: path, value, allowed: `a file that can be read (${code})` };
 }
