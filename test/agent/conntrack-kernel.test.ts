@@ -114,6 +114,14 @@ test('IPv6 is seen likewise, and its end is an event with counters', async () =>
   expect(closed?.packetsOriginal).toBeGreaterThan(2);
 });
 
+test.each(['10.9.0.2', 'fd09::2'])('a reset is no answer: to a closed port (%s) none is told', async (to) => {
+  expect((await client.exec([process.execPath, '-e', connectTo(to, 7001)])).stdout).toBe('ECONNREFUSED\n');
+  const [closed] = await eventsOf(
+    ({ event, target, targetPort }) => event === 'closed' && `${target} ${targetPort}` === `${to} 7001`,
+  );
+  expect(closed).toMatchObject({ answered: 'no', packetsOriginal: 1, packetsReply: 1 });
+});
+
 test('ICMP is seen with its type', async () => {
   const insert = ['-p', 'icmp', '-s', '10.9.0.1', '-d', '10.9.0.2', '--icmp-type', '8', '--icmp-code', '0'];
   expect(await server.exec(['conntrack', '-I', ...insert, '--icmp-id', '5', '-t', '60'])).toMatchObject({

@@ -29,6 +29,10 @@ export interface ConntrackEntry {
   readonly id: number;
   readonly zone: number;
   readonly mark: number;
+  /**
+   * Whether the other end took it up. A reset is a packet of the reply and no answer: the kernel (6.18) ends a TCP connection that nothing
+   * but a reset answered before it calls it answered.
+   */
   readonly answered: 'yes' | 'no';
   /**
    * `in-the-midst`: the kernel saw TCP that did not begin here, so that the client is whoever spoke first and may be the server. `entered`:
@@ -220,7 +224,6 @@ export function createConntrackDecoder(): ConntrackDecoder {
     });
     const { client, target, server } = draft;
     if (!isWhole || client === undefined || target === undefined || server === undefined) return undefined;
-    const isAnswered = (draft.status & statusSeenReply) !== 0 || draft.packetsReply > 0;
     // Field by field: a spread would cost a third of all the decoding.
     return {
       event,
@@ -236,7 +239,7 @@ export function createConntrackDecoder(): ConntrackDecoder {
       id: draft.id,
       zone: draft.zone,
       mark: draft.mark,
-      answered: isAnswered ? 'yes' : 'no',
+      answered: (draft.status & statusSeenReply) === 0 ? 'no' : 'yes',
       begun:
         (draft.tcpFlags & tcpFlagLiberal) === 0
           ? 'here'
