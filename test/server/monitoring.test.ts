@@ -1,18 +1,18 @@
 // What monitoring sees: a store that takes nothing is not ready and is told of, every problem of a host has a number, and the sample
 // alert rules name only numbers that exist.
 
-import { readFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { parse } from 'yaml';
 import { hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { status } from '#control-plane/answers/schemas.ts';
 import { healthRoutes } from '#control-plane/api/health.ts';
+import { metricRows } from '#control-plane/api/metric-catalogue.ts';
 import { createMetrics } from '#control-plane/api/metrics.ts';
 import { type DiskRoom, readDiskRoom } from '#control-plane/data/disk-room.ts';
 import type { HostEventKind } from '#model/host-event.ts';
 import { codeOfWarning, toldHostProblems } from '#model/host-problem-codes.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { millis } from '#model/time.ts';
+import { alertsOn, sampleAlerts } from '#test/reference/metrics-page.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { apiUnderTest } from '../hostile/support/api-under-test.ts';
 import { runSegwall } from '../hostile/support/segwall.ts';
@@ -145,17 +145,10 @@ test.each([
 });
 
 test('the sample alert rules are rules, and hold of the numbers that are served, by their types and labels', async () => {
-  const path = new URL('../../packaging/monitoring/segwall-alerts.yaml', import.meta.url);
-  const { groups } = parse(readFileSync(path, 'utf8')) as {
-    groups: {
-      rules: { alert: string; expr: string; labels: { severity: string }; annotations: { summary: string } }[];
-    }[];
-  };
-  const rules = groups.flatMap((group) => group.rules);
-  expect(rules.length).toBeGreaterThan(10);
+  expect(sampleAlerts.length).toBeGreaterThan(10);
   const { text } = await metricsOf(await fleetUnderTest()).render();
   const served = servedMetrics(text);
-  for (const { alert, expr, labels, annotations } of rules) {
+  for (const { alert, expr, labels, annotations } of sampleAlerts) {
     expect(alert).toMatch(/^Segwall[A-Z]\w+$/);
     expect(['critical', 'warning', 'info']).toContain(labels.severity);
     expect(annotations.summary).toMatch(/\.$/);
@@ -163,43 +156,27 @@ test('the sample alert rules are rules, and hold of the numbers that are served,
   }
 });
 
-/** Numbers that stand for no trouble by themselves, or for one that another number says. */
-const noAlertFor: Readonly<Record<string, string>> = {
-  revision: 'counts policies',
-  agents_enrolled: 'the size of the fleet',
-  agents_connected: 'what is not is offline',
-  agents_behind: 'segwall_hosts says which of them are not reached in time',
-  workloads: 'the size of the fleet',
-  hosts_revoked: 'an operator did it',
-  agent_connections: 'refused ones are counted',
-  stranger_connections: 'refused ones are counted',
-  agent_message_bytes: 'bounded, and hosts wait',
-  hellos_in_progress: 'bounded, and hosts wait',
-  handshakes_in_progress: 'bounded, and hosts wait',
-  handshakes_waiting: 'bounded, and come to their turn or again',
-  host_entries_skipped_total: 'the audit log says whose',
-  host_turns_replaced_total: 'the newest one is taken',
-  hosts_tampered: 'segwall_table_tampered_total counts each time',
-  disk_free_bytes: 'segwall_disk_low says when it is too little',
-  flow_batches_total: 'work done',
-  flow_batches_known_total: 'work done',
-  flow_records_total: 'work done',
-  connections_would_deny_total: 'nothing is denied',
-  api_request_seconds: 'work done',
-  ca_rotating: 'an operator did it',
-  ca_hosts: 'an operator did it, and segwall status says who is left',
-  gone_since_seconds: 'segwall_agents_offline says that there is one',
-};
+test('every number is served that the catalogue has, of its type and with its label, and no other of ours', async () => {
+  const metrics = metricsOf(await fleetUnderTest());
+  metrics.requestDone('GET /v1/status', 200, 0.1);
+  const { text } = await metrics.render();
+  const told = [...text.matchAll(/^# HELP (\w+) (.*)\n# TYPE \w+ (\w+)$/gm)]
+    .map(([, name = '', help = '', type = '']) => ({ name, help, type }))
+    .filter(({ name }) => !/^segwall_(process|nodejs)_/.test(name));
+  expect(told).toEqual(metricRows.map(({ name, help, type }) => ({ name, help, type })));
+  const { labels } = servedMetrics(text);
+  const labelled = (name: string) => [...labels.keys()].filter((key) => key.split(' ')[0] === name);
+  for (const { name, type, labels: known } of metricRows) {
+    const series = type === 'histogram' ? `${name}_count` : name;
+    // Causes are counted from the first on: nobody was refused here.
+    if (name.endsWith('connections_refused_total')) continue;
+    expect(labelled(series)).toEqual(known.map((label) => `${series} ${label.name}`));
+  }
+});
 
-test('every number that stands for a trouble has a sample alert', async () => {
-  const rules = readFileSync(new URL('../../packaging/monitoring/segwall-alerts.yaml', import.meta.url), 'utf8');
-  const { text } = await metricsOf(await fleetUnderTest()).render();
-  const ours = [...text.matchAll(/^# TYPE segwall_(\w+)/gm)]
-    .map(([, name = '']) => name)
-    .filter((name) => !/^(process|nodejs)_/.test(name));
-  const isTold = (name: string) => new RegExp(`segwall_${name}\\b`).test(rules);
-  expect(ours.filter((name) => !isTold(name) && noAlertFor[name] === undefined)).toEqual([]);
-  expect(Object.keys(noAlertFor).filter((name) => isTold(name) || !ours.includes(name))).toEqual([]);
+test('every number that stands for a trouble has a sample alert, and the others say why they have none', () => {
+  const told = metricRows.map((row) => [row.name, alertsOn(row).length > 0 ? 'alert' : 'none'] as const);
+  expect(told).toEqual(metricRows.map(({ name, noAlert }) => [name, noAlert === undefined ? 'alert' : 'none']));
 });
 
 /** What `segwall status` shows → the number that says it, or why there is none. */
