@@ -25,11 +25,11 @@ export interface PeerSet {
   readonly ranges: readonly AddressRange[];
 }
 
-/** The far side of a rule: every address, or the union of some sets. An empty union is no address at all. */
+/** The remote side of a rule: every address, or the union of some sets. An empty union is no address at all. */
 export type Peers = { readonly kind: 'any' } | { readonly kind: 'sets'; readonly ids: readonly PeerSetId[] };
 
 /**
- * The near side of a rule: whichever of the workload's addresses the packet carries, or only those in some ranges (a rule
+ * The local side of a rule: whichever of the workload's addresses the packet carries, or only those in some ranges (a rule
  * whose own side is a CIDR or IPList). Ranges are normalised.
  */
 export type LocalAddresses =

@@ -92,8 +92,8 @@ export function isMapping(value: unknown): value is Readonly<Record<string, unkn
 
 /** What a program says of a key that it does not know. */
 export function unknownKeyText(written: string, known: readonly string[]): string {
-  const near = closestName(written, known);
-  return `no such setting${near === undefined ? '' : `, did you mean ${near}?`}; the keys here are ${known.join(', ')}`;
+  const meant = closestName(written, known);
+  return `no such setting${meant === undefined ? '' : `, did you mean ${meant}?`}; the keys here are ${known.join(', ')}`;
 }
 
 /** "essential[0].name". */

@@ -1,4 +1,4 @@
-// Where rules land, what their far sides are called and hold, and what each direction's mode and default are.
+// Where rules land, what their remote sides are called and hold, and what each direction's mode and default are.
 
 import { describe, expect, test } from 'vitest';
 import { rangeText } from '#model/address-range.ts';
@@ -63,7 +63,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       [],
     ],
     [
-      'a tenant peer as the far side',
+      'a tenant peer as the remote side',
       '{ tenant: role == "dev" }',
       '{ workloads: role == "db" }',
       'db-1',
@@ -71,7 +71,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       [],
     ],
     [
-      'a tenant peer that is a member as the near side',
+      'a tenant peer that is a member as the local side',
       '{ tenant: role == "web" }',
       '{ workloads: role == "db" }',
       'web-2',
@@ -87,7 +87,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       ['tenant/role == "dev"'],
     ],
     [
-      'any as the far side',
+      'any as the remote side',
       'any',
       '{ workloads: role == "web" }',
       'web-1',
@@ -95,7 +95,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       ['members/app == "shop"/role == "web"'],
     ],
     [
-      'ranges as the far side',
+      'ranges as the remote side',
       '{ cidr: 192.0.2.0/24, except: [192.0.2.0/28] }',
       '{ workloads: role == "web" }',
       'web-1',
@@ -103,7 +103,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       ['members/app == "shop"/role == "web" local'],
     ],
     [
-      'ranges as the near side',
+      'ranges as the local side',
       '{ workloads: role == "web" }',
       '{ cidr: 10.0.0.3/32 }',
       'api-2',
@@ -119,7 +119,7 @@ describe('a rule lands where its own side matches a member of its segment', () =
       [],
     ],
     [
-      'a name as the far side',
+      'a name as the remote side',
       '{ workloads: role == "web" }',
       '{ fqdn: DB.example.com }',
       'web-1',

@@ -166,7 +166,7 @@ describe('observed flows', () => {
         flow: db,
         evidence: {
           reporters: ['api-1'],
-          ends: { seenBy: 'server', farHost: 'db-1', farEnd: 'silent' },
+          ends: { seenBy: 'server', remoteHost: 'db-1', remoteEnd: 'silent' },
         },
         before: { verdict: 'would-deny', reason: 'default', workload: 'api-1', segment: 'shop' },
         after: { verdict: 'deny', reason: 'default', workload: 'api-1', segment: 'shop' },

@@ -408,7 +408,7 @@ describe('a segment with each', () => {
     ]);
   });
 
-  test('between combinations the far side is named in the tenant', () => {
+  test('between combinations the remote side is named in the tenant', () => {
     expect(lines(suggest(fleet, seen(fleet, 'shop-web', 'pay-api')))).toEqual([
       'web-shop-to-pay-api-tcp-8080: tenant role == "web" && app == "shop" -> app == "pay" && role == "api" tcp/8080',
       'shop-web-to-api-pay-tcp-8080: app == "shop" && role == "web" -> tenant role == "api" && app == "pay" tcp/8080',

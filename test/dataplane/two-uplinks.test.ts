@@ -1,6 +1,6 @@
 // A host with two uplinks that routes answers by connection mark: what came in by the second leaves by it, because rules of others write a
 // number into the connection's mark and read all of it back. The agent must change nothing of that while nothing is denied, and where
-// something is, only in the bits that the operator gives it. The far end takes an answer only from the uplink that it asked by.
+// something is, only in the bits that the operator gives it. The remote end takes an answer only from the uplink that it asked by.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ const second = 2;
 
 let lab: Lab;
 let host: LabHost;
-let farEnd: LabHost;
+let remoteEnd: LabHost;
 let agent: FedAgent;
 let ends: { readonly host: Traffic; readonly far: Traffic };
 const open: string[] = [];
@@ -60,21 +60,21 @@ beforeAll(async () => {
     lab.addHost({ name: 'far', ipv4: '10.88.1.5' }),
   ]);
   host = routed;
-  farEnd = remote;
+  remoteEnd = remote;
   for (const link of [1, 2]) {
     await run(
       host,
-      `ip link add up${link} type veth peer name up${link} netns ${farEnd.namespace}
+      `ip link add up${link} type veth peer name up${link} netns ${remoteEnd.namespace}
        ip addr add 10.88.1${link}.1/24 dev up${link}; ip link set up${link} up`,
     );
     await run(
-      farEnd,
+      remoteEnd,
       `ip addr add 10.88.1${link}.2/24 dev up${link}; ip link set up${link} up
        echo 1 > /proc/sys/net/ipv4/conf/up${link}/rp_filter`,
     );
   }
   await run(
-    farEnd,
+    remoteEnd,
     `ip addr add ${far}/32 dev lo; echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter
      for link in 1 2; do ip route replace 10.88.1$link.0/24 dev up$link src ${far}; done`,
   );
@@ -86,7 +86,7 @@ beforeAll(async () => {
   );
   await loadRouting();
   agent = await feedAgent({ lab, controlPlane, host });
-  ends = { host: startTraffic(host), far: startTraffic(farEnd) };
+  ends = { host: startTraffic(host), far: startTraffic(remoteEnd) };
   await ends.host.listen('tcp', port);
   await ends.host.listen('tcp', port + 1);
 }, 120_000);
@@ -114,7 +114,7 @@ const marks = async () => {
 const hears = async (id: string) => {
   const before = (await ends.far.heard())[id] ?? 0;
   await ends.host.say(id);
-  await waitFor(async () => ((await ends.far.heard())[id] ?? 0) > before, { what: `${id} is heard at the far end` });
+  await waitFor(async () => ((await ends.far.heard())[id] ?? 0) > before, { what: `${id} is heard at the remote end` });
 };
 /** A new connection opens, and all that were open before it go on. */
 const works = async (id: string) => {
@@ -185,7 +185,7 @@ test('from connections that were stamped before others’ rules came, the stamps
   await restarted();
   await agent.acked(2);
   ends.far.stop();
-  ends = { ...ends, far: startTraffic(farEnd) };
+  ends = { ...ends, far: startTraffic(remoteEnd) };
   open.length = 0;
   await ends.far.open({ id: 'stamped', address: '10.88.11.1', port });
   const stamps = async () =>

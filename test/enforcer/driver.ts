@@ -25,7 +25,7 @@ type Command =
   | { readonly do: 'units' }
   | { readonly do: 'state-rule' }
   | { readonly do: 'changes' }
-  | { readonly do: 'bouts' }
+  | { readonly do: 'incidents' }
   | { readonly do: 'cpu' };
 
 const [directory = '', cgroups, namedUnits] = process.argv.slice(2);
@@ -58,10 +58,10 @@ const enforcer = createEnforcer({
 });
 const changes: unknown[] = [];
 let overruns = 0;
-const bouts: unknown[] = [];
+const incidents: unknown[] = [];
 const guard = createTableGuard({
   repair: (cause) => enforcer.repair(cause),
-  report: (details) => bouts.push(Object.fromEntries(details)),
+  report: (details) => incidents.push(Object.fromEntries(details)),
   log,
   quietMs: 300,
 });
@@ -100,8 +100,8 @@ async function answer(command: Command): Promise<unknown> {
       return units?.counts();
     case 'changes':
       return changes;
-    case 'bouts':
-      return bouts;
+    case 'incidents':
+      return incidents;
     case 'cpu':
       return process.cpuUsage();
   }

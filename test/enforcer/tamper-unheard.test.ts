@@ -42,7 +42,7 @@ const nft = async (script: string) => {
 };
 const counts = () => driven.ask({ do: 'counts' });
 const settled = () => waitFor(async () => (await counts())['settled'] === 'yes', { what: 'what stands is known' });
-const bouts = async () => (await driven.ask({ do: 'bouts' })) as unknown as readonly Record<string, string>[];
+const incidents = async () => (await driven.ask({ do: 'incidents' })) as unknown as readonly Record<string, string>[];
 /** All that stands but epochs, in an order of its own. */
 async function shape(): Promise<string> {
   const { stdout } = await nftIn(host, ['-s', 'list', 'ruleset']);
@@ -113,8 +113,8 @@ describe('notices that are lost', () => {
       const whole = await shape();
       await lose(script);
       await waitFor(async () => (await shape()) === whole, { what: 'it is put back' });
-      await waitFor(async () => (await bouts()).length > 0, { what: 'it is told' });
-      expect(await bouts()).toMatchObject([
+      await waitFor(async () => (await incidents()).length > 0, { what: 'it is told' });
+      expect(await incidents()).toMatchObject([
         { by: 'unknown: the notices were lost', what: expect.stringMatching(what), repairs: '1' },
       ]);
     },
@@ -126,7 +126,7 @@ describe('notices that are lost', () => {
     await lose('');
     await settled();
     expect(await shape()).toBe(whole);
-    expect(await bouts()).toEqual([]);
+    expect(await incidents()).toEqual([]);
     expect((await counts())['repairs']).toBe(0);
   });
 
@@ -137,7 +137,7 @@ describe('notices that are lost', () => {
     await nft(
       `flush chain inet segwall state; add rule inet segwall state counter comment "${words}"; insert rule inet segwall input accept`,
     );
-    await waitFor(async () => (await bouts()).some(({ what }) => /input/.test(String(what))), {
+    await waitFor(async () => (await incidents()).some(({ what }) => /input/.test(String(what))), {
       what: 'it is told',
     });
     const input = (await nftIn(host, ['list', 'chain', 'inet', 'segwall', 'input'])).stdout;

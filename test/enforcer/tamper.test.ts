@@ -9,7 +9,7 @@ import { waitFor } from '#test/support/wait.ts';
 import { type DrivenHost, driveHost } from './driven-host.ts';
 import type { HostPolicy } from './rule-sets.ts';
 
-interface Bout {
+interface Incident {
   readonly by: string;
   readonly what: string;
   readonly changes: string;
@@ -56,7 +56,7 @@ async function shape(): Promise<string> {
     .join('\n');
 }
 
-const bouts = async () => (await driven.ask({ do: 'bouts' })) as unknown as readonly Bout[];
+const incidents = async () => (await driven.ask({ do: 'incidents' })) as unknown as readonly Incident[];
 const repairs = async () => Number((await driven.ask({ do: 'counts' }))['repairs']);
 /** Everything is in the words of a script: a row may need several commands in one transaction. */
 async function nft(script: string): Promise<void> {
@@ -157,12 +157,12 @@ test.each(rows)('a stranger %s: it is put back, and told once', async (_, given,
   await waitFor(async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes', {
     what: 'the last repair is over',
   });
-  const before = { bouts: (await bouts()).length, repairs: await repairs() };
+  const before = { incidents: (await incidents()).length, repairs: await repairs() };
   await nft(`${typeof given === 'string' ? given : await given()}\n`);
   await waitFor(async () => (await repairs()) > before.repairs, { what: 'the repair' });
   expect(await shape()).toBe(whole);
-  await waitFor(async () => (await bouts()).length > before.bouts, { what: 'the report' });
-  const told = (await bouts()).slice(before.bouts);
+  await waitFor(async () => (await incidents()).length > before.incidents, { what: 'the report' });
+  const told = (await incidents()).slice(before.incidents);
   expect(told).toMatchObject([
     { by: expect.stringMatching(/^nft \(pid \d+\)$/), what: expect.stringMatching(what), changes: '1' },
   ]);
@@ -170,7 +170,7 @@ test.each(rows)('a stranger %s: it is put back, and told once', async (_, given,
 });
 
 test('a storm of tampering is put back at a bounded rate, at bounded cost, and told as one with its count', async () => {
-  const before = { bouts: (await bouts()).length, repairs: await repairs(), cpu: await cpuMs() };
+  const before = { incidents: (await incidents()).length, repairs: await repairs(), cpu: await cpuMs() };
   const startedAt = performance.now();
   const storm = await stormOf(2500, (_, at) =>
     at % 2 === 0 ? 'insert rule inet segwall input accept' : 'add element inet segwall in0_4_96 { 10.77.1.9 : drop }',
@@ -178,8 +178,8 @@ test('a storm of tampering is put back at a bounded rate, at bounded cost, and t
   const tookMs = performance.now() - startedAt;
   expect(storm).toBeGreaterThan(100);
   await waitFor(async () => (await shape()) === whole, { what: 'all is put back' });
-  await waitFor(async () => (await bouts()).length > before.bouts, { what: 'the report' });
-  const told = (await bouts()).slice(before.bouts);
+  await waitFor(async () => (await incidents()).length > before.incidents, { what: 'the report' });
+  const told = (await incidents()).slice(before.incidents);
   expect(told).toHaveLength(1);
   expect(Number(told[0]?.changes)).toBeGreaterThanOrEqual(storm / 2);
   // At most one each tenth of a second, and at least one each second.
@@ -193,7 +193,7 @@ test('a storm of changes in other tables leads to no transaction of ours, and is
   await waitFor(async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes', {
     what: 'the storm before is over',
   });
-  const before = { bouts: (await bouts()).length, repairs: await repairs(), listing: await copied() };
+  const before = { incidents: (await incidents()).length, repairs: await repairs(), listing: await copied() };
   const made = await stormOf(1500, (_, at) =>
     at % 3 === 2
       ? 'delete table inet other'
@@ -203,21 +203,21 @@ test('a storm of changes in other tables leads to no transaction of ours, and is
   expect(await repairs()).toBe(before.repairs);
   const after = (await host.exec(['nft', '-p', '-a', 'list', 'table', 'inet', 'segwall'])).stdout;
   expect(after.replaceAll(/ # handle \d+/g, '')).toBe(before.listing);
-  expect((await bouts()).length).toBe(before.bouts);
+  expect((await incidents()).length).toBe(before.incidents);
   await host.exec(['nft', 'add', 'table', 'inet', 'other']);
   await host.exec(['nft', 'delete', 'table', 'inet', 'other']);
 });
 
 test('a table of somebody’s that accepts before ours opens nothing, and is left alone', async () => {
   await waitFor(async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes', { what: 'all is quiet' });
-  const before = { bouts: (await bouts()).length, repairs: await repairs() };
+  const before = { incidents: (await incidents()).length, repairs: await repairs() };
   await nft('add table inet other; add chain inet other first { type filter hook input priority -300; }\n');
   await nft('add rule inet other first accept\n');
   await host.exec(['nft', 'reset', 'counters', 'table', 'inet', 'segwall']);
   await knock();
   expect((await copied()).match(/counter n_\d+ \{\n\t\tpackets [1-9]/g)).not.toBeNull();
   await nft('delete table inet other\n');
-  expect({ bouts: (await bouts()).length, repairs: await repairs() }).toEqual(before);
+  expect({ incidents: (await incidents()).length, repairs: await repairs() }).toEqual(before);
 });
 
 test('a storm during which the policy changes and notices are lost ends with the newest policy, whole', async () => {

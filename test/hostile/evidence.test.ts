@@ -39,14 +39,14 @@ function sighting(host: Host, port: number, given: Partial<FlowRecord> = {}) {
 
 /** web-1 claims that it talked to `port` of api-1; `also` is what api-1 reports. */
 async function claim(
-  given: { readonly port?: number; readonly also?: readonly FlowRecord[]; readonly far?: 'away' } = {},
+  given: { readonly port?: number; readonly also?: readonly FlowRecord[]; readonly remote?: 'away' } = {},
 ) {
   const under = await apiUnderTest();
   const { fleet, apply, connect } = under;
   await apply(shopPolicy({ mode: 'observe' }).replace(/\n {2}rules:\n.*\n/, '\n'));
   await connect('web-1', { labels: { app: 'shop', role: 'web' }, addresses: [addresses['web-1']] });
   const api = await connect('api-1', { labels: { app: 'shop', role: 'api' }, addresses: [addresses['api-1']] });
-  if (given.far === 'away') api.connection.disconnected();
+  if (given.remote === 'away') api.connection.disconnected();
   const report = (host: Host, records: readonly FlowRecord[]) =>
     fleet.ingestFlows(
       { tenant, host, serial: `serial-${host}` },
@@ -64,17 +64,17 @@ const same = [sighting('api-1', 5432)];
 const table = [
   ['its peer reports others, and not this one', { also: other }, 'did-not-see'],
   ['its peer has reported nothing', {}, 'silent'],
-  ['the agent of its peer is away', { far: 'away' }, 'away'],
+  ['the agent of its peer is away', { remote: 'away' }, 'away'],
   ['its peer saw it too', { also: same }, undefined],
 ] as const;
 
 describe('a connection that one host reports, where', () => {
-  test.each(table)('%s', async (_, given, farEnd) => {
+  test.each(table)('%s', async (_, given, remoteEnd) => {
     const { call } = await claim(given);
     const expected =
-      farEnd === undefined
+      remoteEnd === undefined
         ? { reporters: ['api-1', 'web-1'], ends: 'both' }
-        : { reporters: ['web-1'], ends: 'one', oneEnd: { seenBy: 'client', farHost: 'api-1', farEnd } };
+        : { reporters: ['web-1'], ends: 'one', oneEnd: { seenBy: 'client', remoteHost: 'api-1', remoteEnd } };
 
     const flows = await call<readonly FlowView[]>('GET', '/api/v1/flows?from=web-1');
     expect(flows.filter(({ port, host }) => port === 5432 && host === 'web-1')).toMatchObject([expected]);
@@ -84,7 +84,7 @@ describe('a connection that one host reports, where', () => {
     const { yaml } = suggestion;
     // Nobody checks these answers on their way out: they are what is described, and nothing else.
     expect(suggestAnswer.parse(suggestion)).toEqual(suggestion);
-    if (farEnd === undefined) {
+    if (remoteEnd === undefined) {
       expect(rule).toMatchObject({ ends: 'both', oneSided: { count: 0 }, reporters: { count: 2 } });
       expect(yaml).toContain('reported by api-1, web-1; both ends saw it');
     } else {
@@ -93,8 +93,8 @@ describe('a connection that one host reports, where', () => {
         server: 'api-1',
         service: 'tcp/5432',
         seenBy: 'client',
-        farHost: 'api-1',
-        farEnd,
+        remoteHost: 'api-1',
+        remoteEnd,
       };
       expect(rule).toMatchObject({ ends: 'one', oneSided: { count: 1, pairs: [pair] }, reporters: { count: 1 } });
       expect(yaml).toContain('reported by web-1; ONE END ONLY saw all of it:');
@@ -107,7 +107,7 @@ describe('a connection that one host reports, where', () => {
       ({ service, direction }) => service === 'tcp/5432' && direction === 'outbound',
     );
     expect(denied).toMatchObject([expected]);
-    expect(plan.newlyDenied.oneEnded).toBe(farEnd === undefined ? 0 : 1);
+    expect(plan.newlyDenied.oneEnded).toBe(remoteEnd === undefined ? 0 : 1);
   });
 });
 
@@ -129,22 +129,22 @@ describe('of two ends, counts as both', () => {
       [observed('api-1', { ...server, local: 'fd00::3', peer: 'fd00::1' })],
       { ends: 'both' },
     ],
-    ['no other service', [observed('api-1', { ...server, port: 80 })], { ends: { farEnd: 'did-not-see' } }],
+    ['no other service', [observed('api-1', { ...server, port: 80 })], { ends: { remoteEnd: 'did-not-see' } }],
     [
       'nobody else’s connection',
       [observed('api-1', { ...server, peer: '10.0.0.2' })],
-      { ends: { farEnd: 'did-not-see' } },
+      { ends: { remoteEnd: 'did-not-see' } },
     ],
     [
       'no connection the other way',
       [observed('api-1', { ...client, ...server, direction: 'outbound' })],
-      { ends: { farEnd: 'did-not-see' } },
+      { ends: { remoteEnd: 'did-not-see' } },
     ],
-    ['nothing that a third host says of it', [observed('db-1', server)], { ends: { farEnd: 'silent' } }],
+    ['nothing that a third host says of it', [observed('db-1', server)], { ends: { remoteEnd: 'silent' } }],
     [
       'no report from before it was seen',
       [observed('api-1', { ...server, port: 80, lastSeenAt: millis(at - 1) })],
-      { ends: { farEnd: 'silent' } },
+      { ends: { remoteEnd: 'silent' } },
     ],
   ])('%s', (_, others, expected) => {
     const sightings = new FlowSightings({ workloads: inventory.workloads, flows: [own, ...others] });
@@ -158,6 +158,6 @@ describe('of two ends, counts as both', () => {
     const sightings = new FlowSightings({ workloads: inventory.workloads, flows: [outside, denied, self] });
     expect(sightings.evidenceOf(outside)).toEqual({ reporters: ['web-1'] });
     expect(sightings.evidenceOf(self)).toEqual({ reporters: ['web-1'] });
-    expect(sightings.evidenceOf(denied)).toMatchObject({ ends: { farEnd: 'denied-here' } });
+    expect(sightings.evidenceOf(denied)).toMatchObject({ ends: { remoteEnd: 'denied-here' } });
   });
 });

@@ -17,7 +17,14 @@ import {
   tcpFlags,
   udp,
 } from '#test/protocols/packets.ts';
-import { families, farAddress, farRanges, own, type ProtocolStage, standUpProtocols } from '#test/protocols/stage.ts';
+import {
+  families,
+  own,
+  type ProtocolStage,
+  remoteAddress,
+  remoteRanges,
+  standUpProtocols,
+} from '#test/protocols/stage.ts';
 
 const { syn, ack, fin, rst, psh } = tcpFlags;
 const good = 1;
@@ -39,7 +46,7 @@ beforeAll(async () => {
       outbound: 'enforce',
       allowIn: [`good: tcp/${granted}, udp/53`],
       allowOut: [`good: tcp/${granted}, udp/53`],
-      peers: { good: farRanges(good) },
+      peers: { good: remoteRanges(good) },
     }),
   );
 });
@@ -53,8 +60,8 @@ interface Row {
   readonly payload: (family: Family) => Payload;
 }
 
-const peer = (family: Family) => farAddress(family, good, 1);
-const stranger = (family: Family) => farAddress(family, bad, 1);
+const peer = (family: Family) => remoteAddress(family, good, 1);
+const stranger = (family: Family) => remoteAddress(family, bad, 1);
 const of = (ipv4: string, ipv6: string) => (family: Family) => address(family === 'ipv4' ? ipv4 : ipv6);
 const opening = (port: number) => () => tcp(40_000, port, { flags: syn });
 
@@ -125,7 +132,7 @@ describe.each(families)('in %s nothing passes', (family) => {
           `${what} for ${port}`,
           stage.inject(
             'arrive',
-            { source: farAddress(family, good, 10 + at), target: own[family] },
+            { source: remoteAddress(family, good, 10 + at), target: own[family] },
             tcp(port, 40_000, { flags, acknowledgement: 1 }),
           ),
         ]),
@@ -170,14 +177,14 @@ describe.each(families)('in %s nothing passes', (family) => {
   });
 
   test('but what is granted does, so that this can fail', async () => {
-    const ends = { source: farAddress(family, good, 99), target: own[family] };
+    const ends = { source: remoteAddress(family, good, 99), target: own[family] };
     expect(await stage.hasPassed('arrive', stage.inject('arrive', ends, tcp(41_000, granted, { flags: syn })))).toBe(
       true,
     );
   });
 
   test('from elsewhere on a connection of a peer, nor changes it', async () => {
-    const far = farAddress(family, good, 120);
+    const far = remoteAddress(family, good, 120);
     const port = 42_000;
     await stage.hasPassed('leave', stage.inject('leave', { source: own[family], target: far }, udp(port, 53)));
     const sent = new Map([

@@ -1,4 +1,4 @@
-// Local users who listen on the local port of a connection, strangers whose packets have the agent look for lost entries, and far ends: none of
+// Local users who listen on the local port of a connection, strangers whose packets have the agent look for lost entries, and remote ends: none of
 // them turns a connection round. What was revoked stays dead, and what is allowed goes on, with the entry that conntrack has of it.
 
 import { fileURLToPath } from 'node:url';
@@ -171,7 +171,7 @@ test('a local user who listens on the local port of his revoked connection, by e
   expect(await heard('nobodys')).toEqual(before);
 });
 
-test('a far end whose connection was revoked and whose server no longer listens does not make it an outbound one', async () => {
+test('a remote end whose connection was revoked and whose server no longer listens does not make it an outbound one', async () => {
   const id = 'of a dynamic listener that is gone';
   await agent.apply(policy({ without: id, observe: 'outbound' }));
   const before = await heard(id);

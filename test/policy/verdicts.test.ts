@@ -364,7 +364,7 @@ describe('units share their host’s addresses; other hosts know them by these',
     ['10.0.0.2 10.0.0.1 tcp/80', 'would-deny default peers', 'deny default rest'],
     ['10.0.0.2 redis@10.0.0.1 tcp/80', 'would-deny default peers', 'deny default rest'],
     ['nginx@10.0.0.1 10.0.0.2 tcp/6379', 'allow rule units/out', 'allow rule peers/from-nginx'],
-    // the far end sees an address: it cannot tell redis from nginx
+    // the remote end sees an address: it cannot tell redis from nginx
     ['redis@10.0.0.1 10.0.0.2 tcp/6379', 'deny default rest', 'allow rule peers/from-nginx'],
     ['10.0.0.1 10.0.0.2 tcp/6379', 'deny default rest', 'allow rule peers/from-nginx'],
     // a container has addresses of its own

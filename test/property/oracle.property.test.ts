@@ -89,7 +89,7 @@ describe('the property can fail', () => {
       ...ruleSet,
       workloads: ruleSet.workloads.map((rules) => ({ ...rules, outbound: { ...rules.outbound, guardrails: [] } })),
     }),
-    'lets a rule land whatever the near address': (ruleSet) => ({
+    'lets a rule land whatever the local address': (ruleSet) => ({
       ...ruleSet,
       workloads: ruleSet.workloads.map((rules) => ({
         ...rules,
@@ -107,7 +107,7 @@ describe('the property can fail', () => {
       ...ruleSet,
       workloads: ruleSet.workloads.map(({ exemptFrom: _named, ...rules }) => rules),
     }),
-    'names a peer of a quarantine whatever the near address': (ruleSet) => ({
+    'names a peer of a quarantine whatever the local address': (ruleSet) => ({
       ...ruleSet,
       workloads: ruleSet.workloads.map((rules) => ({
         ...rules,

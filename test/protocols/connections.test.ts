@@ -16,7 +16,7 @@ import {
   tcpFlags,
   udp,
 } from './packets.ts';
-import { families, farAddress, farRanges, own, type ProtocolStage, standUpProtocols } from './stage.ts';
+import { families, own, type ProtocolStage, remoteAddress, remoteRanges, standUpProtocols } from './stage.ts';
 
 const { syn, ack, fin } = tcpFlags;
 const good = 1;
@@ -48,7 +48,7 @@ async function enter(policy: Partial<HostPolicy> = {}): Promise<void> {
       outbound: 'enforce',
       allowIn: [`good: ${services}`],
       allowOut: [`good: ${services}`],
-      peers: { good: farRanges(good) },
+      peers: { good: remoteRanges(good) },
       ...policy,
     }),
   );
@@ -59,7 +59,7 @@ const observing = { inbound: 'observe', outbound: 'observe' } as const;
 /** Nobody was there before. */
 function stranger(family: Family, group: number): Address {
   last = (last % 250) + 1;
-  return farAddress(family, group, last);
+  return remoteAddress(family, group, last);
 }
 
 type Way = 'arrive' | 'leave';
@@ -94,7 +94,7 @@ describe.each(families)('ICMP errors in %s', (family) => {
           ['parameter problem', 4, 0],
         ] as const);
   const word = family === 'ipv4' ? 576 : 1280;
-  const router = farAddress(family, 9, 9);
+  const router = remoteAddress(family, 9, 9);
 
   test.each(['arrive', 'leave'] as const)('about a connection whose first packet did %s', async (way) => {
     const far = stranger(family, good);

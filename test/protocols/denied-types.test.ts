@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deniedSets, parseDeniedSets } from '#agent-core/table/denied-sets.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { icmp, other, udp } from './packets.ts';
-import { families, farAddress, own, type ProtocolStage, standUpProtocols } from './stage.ts';
+import { families, own, type ProtocolStage, remoteAddress, standUpProtocols } from './stage.ts';
 
 /** Requests, of which conntrack makes connections; what it makes none of is denied without an element. */
 const types = { ipv4: [8, 13, 17], ipv6: [128, 139] } as const;
@@ -27,7 +27,7 @@ describe.each(['inbound', 'outbound'] as const)('%s', (direction) => {
     const way = direction === 'inbound' ? 'arrive' : 'leave';
     const expected: string[] = [];
     for (const family of families) {
-      const far = farAddress(family, direction === 'inbound' ? 1 : 2, 1);
+      const far = remoteAddress(family, direction === 'inbound' ? 1 : 2, 1);
       const [client, server] = direction === 'inbound' ? [far, own[family]] : [own[family], far];
       const ends = { source: client, target: server };
       const protocol = family === 'ipv4' ? 1 : 58;

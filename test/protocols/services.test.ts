@@ -9,7 +9,7 @@ import type { Service } from '#model/service.ts';
 import { enforcementModes } from '#model/verdict.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { dccpRequest, icmp, other, type Payload, sctpInit, tcp, tcpFlags, udp } from './packets.ts';
-import { families, farAddress, farRanges, own, type ProtocolStage, standUpProtocols } from './stage.ts';
+import { families, own, type ProtocolStage, remoteAddress, remoteRanges, standUpProtocols } from './stage.ts';
 
 /** Each is granted to peers in a range of its own. */
 const terms = [
@@ -99,7 +99,7 @@ function ruleSetFor(direction: 'inbound' | 'outbound', mode: (typeof enforcement
     inbound: direction === 'inbound' ? mode : otherMode,
     outbound: direction === 'outbound' ? mode : otherMode,
     ...(direction === 'inbound' ? { allowIn: allowed } : { allowOut: allowed }),
-    peers: Object.fromEntries(terms.map((_, index) => [`g${index}`, farRanges(index)])),
+    peers: Object.fromEntries(terms.map((_, index) => [`g${index}`, remoteRanges(index)])),
   });
   if (mode !== 'selective') return ruleSet;
   return {
@@ -136,7 +136,7 @@ describe.each(['inbound', 'outbound'] as const)('%s', (direction) => {
       for (const [group, term] of [...terms, 'nothing'].entries()) {
         for (const [index, kind] of kinds.entries()) {
           if (kind.families?.includes(family) === false) continue;
-          const far = farAddress(family, group, index + 1);
+          const far = remoteAddress(family, group, index + 1);
           const near = own[family];
           const ends = way === 'arrive' ? { source: far, target: near } : { source: near, target: far };
           const tag = stage.inject(way, ends, kind.payload(family));

@@ -92,11 +92,11 @@ export async function standUpProtocols(
 }
 
 /** The n-th address of the range of number `group`: 10.80.GROUP.n and fd80:GROUP::n. */
-export function farAddress(family: Family, group: number, at: number): Address {
+export function remoteAddress(family: Family, group: number, at: number): Address {
   const text = family === 'ipv4' ? `10.80.${group}.${at}` : `fd80:${group.toString(16)}::${at.toString(16)}`;
   return assertOk(parseAddress(text));
 }
 
-export function farRanges(group: number): readonly string[] {
+export function remoteRanges(group: number): readonly string[] {
   return [`10.80.${group}.0/24`, `fd80:${group.toString(16)}::/64`];
 }

@@ -194,7 +194,7 @@ describe('a host that enforces', () => {
     expect((await fleet.segwall(['audit', '--verify'])).stdout).toContain('intact');
   });
 
-  test('has it also where the agent is killed before the bout of tampering is over', async () => {
+  test('has it also where the agent is killed before the incident of tampering is over', async () => {
     const tampered = async () => (await told()).filter(({ action }) => action === 'table-tampered');
     const before = (await tampered()).length;
     const underWay = join(agent.stateDirectory, 'events', 'under-way');

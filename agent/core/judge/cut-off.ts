@@ -38,7 +38,7 @@ export function createCutOff({ peerSets }: Pick<HostRuleSet, 'peerSets'>): CutOf
 /** Of packets that no connection tells of: the addresses that some container is cut off from, and whom else they spare. */
 export interface ContainerCutOff {
   readonly addresses: readonly Address[];
-  /** The container's address, and the far one that it is not cut off from. */
+  /** The container's address, and the remote one that it is not cut off from. */
   readonly spared: readonly (readonly [Address, Address])[];
 }
 
@@ -54,8 +54,8 @@ export function cutOffFromContainers(workloads: readonly WorkloadGates[], cutOff
   const spared = containers.flatMap(({ address, from }) => {
     const own = from.flatMap(({ addresses }) => addresses);
     if (own.length === all.length) return [];
-    const others = all.filter((far) => familyOf(far) === familyOf(address) && !holds(own, far));
-    return others.map((far) => [address, far] as const);
+    const others = all.filter((remote) => familyOf(remote) === familyOf(address) && !holds(own, remote));
+    return others.map((remote) => [address, remote] as const);
   });
   return { addresses: all, spared };
 }

@@ -1,6 +1,6 @@
 // A gate judges one direction of one workload. Most workloads have one gate a direction; where a rule's own side is an
-// address range (its own addresses, a multicast group it listens to), the near addresses that differ in what applies to them get
-// a gate each, so that the maps behind a gate depend on the far address alone. Names no kernel object; build-table.ts does.
+// address range (its own addresses, a multicast group it listens to), the local addresses that differ in what applies to them get
+// a gate each, so that the maps behind a gate depend on the remote address alone. Names no kernel object; build-table.ts does.
 
 import { type Address, type Family, familyOf, lastValue } from '#model/address.ts';
 import { type AddressRange, rangesContain, rangesContainValue } from '#model/address-range.ts';
@@ -24,16 +24,16 @@ export interface Gate {
   readonly exemptFrom: readonly Exemption[];
 }
 
-/** Near addresses from `first` to `last` of one gate. */
-export interface NearRange {
+/** Local addresses from `first` to `last` of one gate. */
+export interface LocalRange {
   readonly range: AddressRange;
   readonly gate: Gate;
 }
 
-/** Which gate judges which near address: sorted, disjoint ranges, and `rest` for every other. */
+/** Which gate judges which local address: sorted, disjoint ranges, and `rest` for every other. */
 export interface GateChoice {
   readonly gates: readonly Gate[];
-  readonly byRange: readonly NearRange[];
+  readonly byRange: readonly LocalRange[];
   readonly rest: Readonly<Record<Family, Gate>>;
 }
 
@@ -71,7 +71,7 @@ export function chooseGates(workload: WorkloadRules, direction: Direction): Gate
     gateFor((local) => local.kind === 'any' || rangesContainValue(local.ranges, family, at));
   const cuts = cutRanges(conditions.flat());
   const rest = { ipv4: restGate('ipv4'), ipv6: restGate('ipv6') };
-  const byRange: NearRange[] = [];
+  const byRange: LocalRange[] = [];
   for (const range of cuts) {
     const gate = gateOf(range.family, range.first);
     const last = byRange.at(-1);

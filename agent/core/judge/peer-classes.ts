@@ -1,4 +1,4 @@
-// Far addresses with the same set of rules form a class; one look-up finds it. Exact addresses go to one map, address ranges
+// Remote addresses with the same set of rules form a class; one look-up finds it. Exact addresses go to one map, address ranges
 // are cut into disjoint intervals, and whoever is in neither is of the rest. An exact address's class includes the ranges that
 // cover it, and every class includes what is open to any address: one class is the whole answer.
 // Cost: linear in addresses, plus intervals × range sets. Where only members of sets came or went since the table before, what it had

@@ -1,8 +1,8 @@
-// Answers strangers' changes of our table: puts it back at once, at a bounded rate while they go on, and tells of each bout of
-// tampering as one event that says who, what and how often.
+// Repairs our table when another program changes it: at once, and at a bounded rate while the changes go on. Changes less than 2 s
+// apart are one incident, reported once, with who changed what and how often.
 //
-// States: `quiet` → a change is heard → `repairing` → `settling` (more changes: repairing again, no sooner than the pace lets) →
-// quiet for a while: the bout is told → `quiet`. A bout that does not end is told once a minute.
+// States: `quiet` → a change is heard → `repairing` → `settling` (another change: `repairing` again, no sooner than the pace allows) →
+// nothing for 2 s: the incident is reported → `quiet`. An incident that goes on is reported once a minute.
 
 import type { Logger } from 'pino';
 import type { ForeignChange } from '#agent/nft/notices.ts';
@@ -10,36 +10,36 @@ import type { RepairOutcome } from '#agent/table/repair.ts';
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;
-  /** One bout of tampering, for the audit. */
+  /** Takes a finished incident to the audit log. */
   readonly report: (details: ReadonlyMap<string, string>) => void;
-  /** What is known of a bout that goes on, from its first repair; undefined: it is over, and was told if there was anything to tell. */
+  /** What is known of the incident that goes on, from its first repair. undefined: it is over, and was reported if there was anything to report. */
   readonly goingOn?: (details: ReadonlyMap<string, string> | undefined) => void;
   readonly log: Logger;
-  /** How long nobody must touch the table until a bout is over. Default 2,000. */
+  /** An incident is over when nothing changed the table for so long. Default 2,000. */
   readonly quietMs?: number;
 }
 
 export interface TableGuard {
   changed(change: ForeignChange): void;
-  /** Notices were lost: what stands has to be looked at. */
+  /** Notices were lost: the table has to be compared. */
   overrun(): void;
-  /** `whole`: of all that was heard nothing waits to be put back. */
+  /** `whole`: no change that was heard waits for its repair. */
   state(): 'whole' | 'touched';
-  /** Tells of a bout that has not ended. */
+  /** Reports an incident that has not ended. */
   close(): void;
 }
 
-/** Repairs may take a fifth of the time at most, and none waits longer than paceMostMs for the one before it. */
+/** Repairs take at most a fifth of the time, and none waits longer than paceMostMs after the one before it. */
 const paceFactor = 4;
 const paceLeastMs = 100;
 const paceMostMs = 400;
 const retryMs = 1000;
 const defaultQuietMs = 2000;
-const boutMostMs = 60_000;
-/** Distinct makers and kinds of change that are told one by one. */
+const incidentMostMs = 60_000;
+/** Processes and kinds of change that a report names one by one. */
 const namedMost = 8;
 
-interface Bout {
+interface Incident {
   readonly startedAt: number;
   readonly since: number;
   changes: number;
@@ -54,8 +54,8 @@ interface Bout {
 export function createTableGuard(options: TableGuardOptions): TableGuard {
   const { log, quietMs = defaultQuietMs } = options;
   const now = () => performance.now();
-  let bout: Bout | undefined;
-  /** When the oldest change that is not put back yet was heard. */
+  let incident: Incident | undefined;
+  /** When the oldest change that is not repaired yet was heard. */
   let dirtySince: number | undefined;
   let cause: 'changed' | 'overrun' = 'overrun';
   let isRepairing = false;
@@ -64,8 +64,8 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
   let repairing: NodeJS.Timeout | undefined;
   let telling: NodeJS.Timeout | undefined;
 
-  const heard = (): Bout => {
-    bout ??= {
+  const heard = (): Incident => {
+    incident ??= {
       startedAt: now(),
       since: Date.now(),
       changes: 0,
@@ -77,7 +77,7 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
       what: new Map(),
     };
     dirtySince ??= now();
-    return bout;
+    return incident;
   };
 
   const schedule = (): void => {
@@ -102,19 +102,19 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
     const tookMs = endedAt - startedAt;
     notBefore = endedAt + Math.min(paceMostMs, Math.max(paceLeastMs, tookMs * paceFactor));
     if (outcome.kind === 'opened') {
-      bout = undefined;
+      incident = undefined;
       dirtySince = undefined;
       options.goingOn?.(undefined);
-    } else if (bout !== undefined) {
+    } else if (incident !== undefined) {
       if (outcome.kind === 'repaired') {
-        bout.repairs += 1;
-        for (const what of outcome.found) count(bout.what, what);
-        bout.slowestMs = Math.max(bout.slowestMs, endedAt - dirtyAt);
-        if (bout.repairs === 1) {
-          options.goingOn?.(detailsOf(bout));
-          log.warn(Object.fromEntries(detailsOf(bout)), 'someone else changed the table; it is put back');
+        incident.repairs += 1;
+        for (const what of outcome.found) count(incident.what, what);
+        incident.slowestMs = Math.max(incident.slowestMs, endedAt - dirtyAt);
+        if (incident.repairs === 1) {
+          options.goingOn?.(detailsOf(incident));
+          log.warn(Object.fromEntries(detailsOf(incident)), 'another program changed the table; it was repaired');
         }
-      } else if (outcome.kind === 'failed') bout.failures += 1;
+      } else if (outcome.kind === 'failed') incident.failures += 1;
     }
     if (outcome.kind === 'failed') {
       notBefore = endedAt + retryMs;
@@ -126,23 +126,23 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
   };
 
   const tellSoon = (): void => {
-    if (bout === undefined) return;
+    if (incident === undefined) return;
     clearTimeout(telling);
-    const waitMs = Math.max(0, Math.min(quietMs, bout.startedAt + boutMostMs - now()));
+    const waitMs = Math.max(0, Math.min(quietMs, incident.startedAt + incidentMostMs - now()));
     telling = setTimeout(tell, waitMs).unref();
   };
 
   const tell = (): void => {
     telling = undefined;
-    // A repair that waits for its turn, or is under way, comes back here.
+    // A repair that waits or runs comes back here when it is done.
     const isBusy = dirtySince !== undefined || isRepairing;
-    if (bout === undefined || (isBusy && !isClosed && now() - bout.startedAt < boutMostMs)) return;
-    const told = bout;
-    bout = undefined;
-    // Lost notices of what turned out whole are nobody's tampering.
+    if (incident === undefined || (isBusy && !isClosed && now() - incident.startedAt < incidentMostMs)) return;
+    const told = incident;
+    incident = undefined;
+    // Notices were lost, and the table turned out unchanged: nobody tampered.
     if (told.changes > 0 || told.repairs > 0 || told.failures > 0) {
       const details = detailsOf(told);
-      log.warn(Object.fromEntries(details), 'told of the changes of the table by others');
+      log.warn(Object.fromEntries(details), 'tampering with the table reported');
       options.report(details);
     }
     options.goingOn?.(undefined);
@@ -171,22 +171,22 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
   };
 }
 
-function detailsOf(bout: Bout): ReadonlyMap<string, string> {
+function detailsOf(incident: Incident): ReadonlyMap<string, string> {
   const details = new Map([
-    ['by', named(bout.makers, 'others')],
-    ['what', named(bout.what, 'other changes')],
-    ['changes', String(bout.changes)],
-    ['repairs', String(bout.repairs)],
-    ['slowestRepairMs', String(Math.ceil(bout.slowestMs))],
-    ['since', new Date(bout.since).toISOString()],
+    ['by', named(incident.makers, 'others')],
+    ['what', named(incident.what, 'other changes')],
+    ['changes', String(incident.changes)],
+    ['repairs', String(incident.repairs)],
+    ['slowestRepairMs', String(Math.ceil(incident.slowestMs))],
+    ['since', new Date(incident.since).toISOString()],
     ['until', new Date().toISOString()],
   ]);
-  if (bout.failures > 0) details.set('failures', String(bout.failures));
-  if (bout.overruns > 0) details.set('lostNotices', String(bout.overruns));
+  if (incident.failures > 0) details.set('failures', String(incident.failures));
+  if (incident.overruns > 0) details.set('lostNotices', String(incident.overruns));
   return details;
 }
 
-/** What a start found, for the audit: the kernel tells who only to whom listens. */
+/** What the comparison at the agent's start found, for the audit log. Who made the changes is not known: the kernel names processes only to those who listen. */
 export function tamperingWhileAway(found: readonly string[], revision: number): ReadonlyMap<string, string> {
   return new Map([
     ['by', 'unknown: no agent ran'],
@@ -199,7 +199,7 @@ export function tamperingWhileAway(found: readonly string[], revision: number): 
 
 /** "nft (pid 7) 3 times, iptables (pid 9), and 12 others" */
 function named(counts: ReadonlyMap<string, number>, rest: string): string {
-  // A table that went as a whole says more than the rules that went with it.
+  // A table that was removed comes first; the rules that went with it say less.
   const weight = (name: string, times: number) => (name.startsWith('table ') ? Number.POSITIVE_INFINITY : times);
   const sorted = [...counts].sort(([a, m], [b, n]) =>
     weight(a, m) === weight(b, n) ? 0 : weight(b, n) - weight(a, m),
@@ -210,7 +210,7 @@ function named(counts: ReadonlyMap<string, number>, rest: string): string {
   return parts.length === 0 ? 'unknown: the notices were lost' : parts.join(', ');
 }
 
-/** A storm's every process is another: past a bound they are counted together. */
+/** In a storm every change may come from another process: past a bound they are counted together. */
 function count(counts: Map<string, number>, name: string, times = 1): void {
   const key = counts.has(name) || counts.size < 1000 ? name : 'more';
   counts.set(key, (counts.get(key) ?? 0) + times);

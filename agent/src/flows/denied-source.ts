@@ -34,7 +34,7 @@ export function createDeniedSource(options: {
   let unrecorded = noDenials;
 
   /** Per direction a text that changes with every denial; `unknown`: could not be told. A table of ours has counters, whatever it denies. */
-  async function denialsSoFar(): Promise<ReadonlyMap<Direction, string> | 'unknown' | 'no-table'> {
+  async function currentDenials(): Promise<ReadonlyMap<Direction, string> | 'unknown' | 'no-table'> {
     let isThere = false;
     const moved: Record<Direction, string[]> = { inbound: [], outbound: [] };
     const missed = { ...noDenials };
@@ -70,7 +70,7 @@ export function createDeniedSource(options: {
   return {
     unrecorded: () => unrecorded,
     async readMoved() {
-      const now = await denialsSoFar();
+      const now = await currentDenials();
       if (now === 'no-table') {
         known.clear();
         return ok(undefined);
@@ -81,7 +81,7 @@ export function createDeniedSource(options: {
         if (counters === (known.get(direction)?.counters ?? '')) continue;
         const counts = await readSets(direction);
         // Taken away meanwhile (panic): nothing is missing.
-        if (!counts.ok) return (await denialsSoFar()) === 'no-table' ? ok(undefined) : counts;
+        if (!counts.ok) return (await currentDenials()) === 'no-table' ? ok(undefined) : counts;
         hasMoved = true;
         known.set(direction, { counters: counters ?? '', counts: counts.value });
       }

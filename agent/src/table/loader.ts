@@ -293,11 +293,12 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     isOwnState,
     transactions: () => transactions,
     withWhoseHands: async (work) => {
-      const ownSoFar = () => committed + (options.units?.placer.transactions() ?? 0);
-      const [before, own] = [await options.generation?.(), ownSoFar()];
+      const ownTransactions = () => committed + (options.units?.placer.transactions() ?? 0);
+      const [before, own] = [await options.generation?.(), ownTransactions()];
       const value = await work();
       const after = await options.generation?.();
-      const isOurs = before?.ok === true && after?.ok === true && after.value - before.value === ownSoFar() - own;
+      const isOurs =
+        before?.ok === true && after?.ok === true && after.value - before.value === ownTransactions() - own;
       return { value, hands: isOurs ? 'ours' : 'not-ours-alone' };
     },
     remove: () => removeTable(nft),

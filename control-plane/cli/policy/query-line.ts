@@ -34,7 +34,7 @@ class BadQuery extends Error {
   }
 }
 
-/** Keys that are none of the query's are passed over, so that queries may carry notes; near misses are errors. */
+/** Keys that are none of the query's are passed over, so that queries may carry notes; misspellings are errors. */
 export function parseQueryLine(line: string, defaults: QueryDefaults): Result<Query, QueryError> {
   try {
     return ok(queryOf(jsonObject(line), defaults));
@@ -60,7 +60,7 @@ function jsonObject(line: string): Readonly<Record<string, unknown>> {
 }
 
 function queryOf(given: Readonly<Record<string, unknown>>, { inventory, at }: QueryDefaults): Query {
-  for (const key in given) if (!knownKeys.has(key)) refuseNearMiss(key);
+  for (const key in given) if (!knownKeys.has(key)) refuseMisspelling(key);
   const src = addressOf(given, 'src');
   const dst = addressOf(given, 'dst');
   if (familyOf(src) !== familyOf(dst))
@@ -81,7 +81,7 @@ function queryOf(given: Readonly<Record<string, unknown>>, { inventory, at }: Qu
   };
 }
 
-function refuseNearMiss(key: string): void {
+function refuseMisspelling(key: string): void {
   if (key.length < 3) return;
   const closest = closestName(key, queryKeys);
   if (closest !== undefined)

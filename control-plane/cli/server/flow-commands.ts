@@ -16,7 +16,7 @@ import {
 import type { Coverage, FlowView } from '#control-plane/answers/schemas.ts';
 import { addCounts, countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
-import { farEndText } from '#policy/learn/flow-evidence.ts';
+import { remoteEndText } from '#policy/learn/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { connectionCountLine } from './connection-count.ts';
@@ -102,8 +102,8 @@ async function flows(options: FlowOptions): Promise<void> {
 
 /** What one end alone says is marked: it rests on that host's word. */
 function seenByText({ host, direction, unit, oneEnd }: FlowView): string {
-  const near = `${host} ${direction}${unit === undefined ? '' : `, ${unit}`}`;
-  return oneEnd === undefined ? near : `${near} ONLY: ${farEndText(oneEnd)}`;
+  const local = `${host} ${direction}${unit === undefined ? '' : `, ${unit}`}`;
+  return oneEnd === undefined ? local : `${local} ONLY: ${remoteEndText(oneEnd)}`;
 }
 
 function endText(end: FlowView['from']): string {

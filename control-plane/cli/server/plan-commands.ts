@@ -9,7 +9,7 @@ import { printJson, printLine, printProgress, printSkipped, printTable, timeText
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
 import { countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
-import { farEndText } from '#policy/learn/flow-evidence.ts';
+import { remoteEndText } from '#policy/learn/flow-evidence.ts';
 import { openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
 import { connectionCountLine } from './connection-count.ts';
@@ -185,7 +185,7 @@ async function printFlows(title: string, { count, oneEnded, flows }: PlanAnswer[
 
 /** What one end alone says is marked: it rests on that host's word. */
 function seenByText({ reporters, ends, oneEnd }: PlannedFlow): string {
-  if (oneEnd !== undefined) return `ONE END ONLY, the ${oneEnd.seenBy}; ${farEndText(oneEnd)}`;
+  if (oneEnd !== undefined) return `ONE END ONLY, the ${oneEnd.seenBy}; ${remoteEndText(oneEnd)}`;
   return ends === 'both' ? 'both ends' : reporters.join(', ');
 }
 

@@ -13,7 +13,7 @@ export function renderTextDiff(before: string, after: string): string {
   const shown = new Set<number>();
   for (const [index, line] of marked.entries()) {
     if (line.startsWith(' ')) continue;
-    for (let near = index - context; near <= index + context; near += 1) shown.add(near);
+    for (let around = index - context; around <= index + context; around += 1) shown.add(around);
   }
   const text: string[] = [];
   for (const [index, line] of marked.entries()) {

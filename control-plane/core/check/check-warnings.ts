@@ -360,7 +360,7 @@ function warnOfReach({ segment, rule, reach, reaches, members }: ReachInput, pro
   }
   for (const { key, other } of sides) {
     const { hosts } = reaches.common(other, members);
-    const unit = reaches.unitsOf(reach.selected[key]).find(({ host }) => hosts.some((far) => far !== host));
+    const unit = reaches.unitsOf(reach.selected[key]).find(({ host }) => hosts.some((other) => other !== host));
     if (unit === undefined) continue;
     warn(problems, rule.position, {
       code: 'unit-as-remote-peer',

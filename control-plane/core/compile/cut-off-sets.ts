@@ -160,7 +160,7 @@ export class CutOffSets {
   /** Of the addresses that a workload has or may hold those that the list names; undefined where it names none. */
   #localOf(list: PeerList, number: WorkloadNumber, workload: Workload): LocalAddresses | undefined {
     if (list.matches(number)) return { kind: 'any' };
-    const isNamed = (address: Address) => list.near.length > 0 && rangesContain(list.near, address);
+    const isNamed = (address: Address) => list.asLocal.length > 0 && rangesContain(list.asLocal, address);
     const own = namedAddresses(workload.addresses, isNamed);
     if (own === 'all') return { kind: 'any' };
     const held = this.#virtual.heldBy(workload).flatMap(({ number: virtual, addresses }) => {
@@ -171,8 +171,8 @@ export class CutOffSets {
   }
 }
 
-function namesNobody({ far }: PeerList): boolean {
-  return far.kind === 'sets' && far.ids.length === 0;
+function namesNobody({ asRemote }: PeerList): boolean {
+  return asRemote.kind === 'sets' && asRemote.ids.length === 0;
 }
 
 function byId(a: { readonly id: string }, b: { readonly id: string }): number {

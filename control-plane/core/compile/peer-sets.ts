@@ -1,4 +1,4 @@
-// The far sides of rules as interned sets: two rules that mean the same workloads share one set, and the set's id says what
+// The remote sides of rules as interned sets: two rules that mean the same workloads share one set, and the set's id says what
 // is meant, not who is in it, so a workload that comes or goes changes addresses and no id. Each set's addresses are gathered
 // once, when something first asks for them, and from then on kept up by what joins and leaves.
 
@@ -23,16 +23,16 @@ export type Scope = Combination | 'tenant';
 export interface PeerList {
   /** Lists with equal keys mean the same at both ends. */
   readonly key: string;
-  /** What the list is to the other end, */
-  readonly far: Peers;
-  /** and the sets it names there. */
+  /** The peers it means where it is the remote side of a rule, */
+  readonly asRemote: Peers;
+  /** and the sets that those are. */
   readonly named: readonly PeerSetNode[];
   /** Whether some selector peer matches the workload itself, or a peer is `any`. */
   matches(workload: WorkloadNumber): boolean;
   /** Whether it matches all of these as it stands written: they are one of its sets, or a peer is `any`. */
   matchesAll(members: ReadonlySet<WorkloadNumber>): boolean;
-  /** What the list's address peers are to the workload's own end; normalised, empty where it has none. */
-  readonly near: readonly AddressRange[];
+  /** The ranges of its address peers where it is the local side of a rule; normalised, empty where it has none. */
+  readonly asLocal: readonly AddressRange[];
   /** All sets of the list, also where `any` makes them mean nothing at the other end. */
   readonly nodes: readonly PeerSetNode[];
 }
@@ -157,11 +157,11 @@ export class PeerSets {
     const ranges = nodes.flatMap((node) => node.ranges);
     return {
       key: `${isAny ? 'any' : 'sets'} ${nodes.map(({ id }) => id).join('\n')}`,
-      far: isAny ? { kind: 'any' } : { kind: 'sets', ids: nodes.map(({ id }) => id) },
+      asRemote: isAny ? { kind: 'any' } : { kind: 'sets', ids: nodes.map(({ id }) => id) },
       named: isAny ? [] : nodes,
       matches: (workload) => isAny || nodes.some(({ members }) => members?.has(workload) === true),
       matchesAll: (all) => isAny || nodes.some(({ members }) => members === all),
-      near: ranges.length === 0 ? ranges : normaliseRanges(ranges),
+      asLocal: ranges.length === 0 ? ranges : normaliseRanges(ranges),
       nodes,
     };
   }

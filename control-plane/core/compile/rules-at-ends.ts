@@ -18,23 +18,23 @@ export interface Hits<Entry> {
   readonly named: readonly PeerSetNode[];
 }
 
-/** One rule or guardrail entry: `make` says it to an end, given the far side and which of its own addresses it is about. */
+/** One rule or guardrail entry: `make` says it to an end, given the remote side and which of its own addresses it is about. */
 export interface Landing<Entry> {
   readonly from: readonly Peer[];
   readonly to: readonly Peer[];
-  make(far: PeerList, local: LocalAddresses): Entry;
+  make(remote: PeerList, local: LocalAddresses): Entry;
 }
 
 interface LandedEnd<Entry> {
-  readonly far: PeerList;
+  readonly remote: PeerList;
   /** The entry for a workload that a peer matches, */
   readonly whole: Entry;
   /** and for one that only some address peers may match; absent where there are none. */
   readonly ranged?: Entry;
   readonly make: Landing<Entry>['make'];
   readonly list: PeerList;
-  /** Which of the distinct near sides is this one's. */
-  readonly near: number;
+  /** Which of the distinct local sides is this one's. */
+  readonly local: number;
 }
 
 let lastSerial = 0;
@@ -65,8 +65,8 @@ export class LandedRules<Entry> {
   }
 
   /** What is asked of a workload to know what hits at its end. */
-  nearsAt(direction: Direction): Iterable<PeerList> {
-    return this.#sides[direction].nears;
+  localsAt(direction: Direction): Iterable<PeerList> {
+    return this.#sides[direction].locals;
   }
 
   release(): void {
@@ -82,33 +82,33 @@ export class LandedRules<Entry> {
 
 class Side<Entry> {
   readonly #ends: LandedEnd<Entry>[] = [];
-  readonly #nears = new Map<PeerList, number>();
+  readonly #locals = new Map<PeerList, number>();
   readonly #hits = new Map<string, Hits<Entry>>();
 
-  get nears(): Iterable<PeerList> {
-    return this.#nears.keys();
+  get locals(): Iterable<PeerList> {
+    return this.#locals.keys();
   }
 
-  add(near: PeerList, far: PeerList, make: Landing<Entry>['make']): void {
-    const number = this.#nears.get(near) ?? this.#nears.size;
-    this.#nears.set(near, number);
+  add(local: PeerList, remote: PeerList, make: Landing<Entry>['make']): void {
+    const number = this.#locals.get(local) ?? this.#locals.size;
+    this.#locals.set(local, number);
     this.#ends.push({
-      far,
-      whole: make(far, { kind: 'any' }),
-      ...(near.near.length === 0 ? {} : { ranged: make(far, { kind: 'ranges', ranges: near.near }) }),
-      near: number,
+      remote,
+      whole: make(remote, { kind: 'any' }),
+      ...(local.asLocal.length === 0 ? {} : { ranged: make(remote, { kind: 'ranges', ranges: local.asLocal }) }),
+      local: number,
       make,
-      list: near,
+      list: local,
     });
   }
 
   hitsAt(workload: WorkloadNumber, held: readonly HeldVirtual[], serial: number): Hits<Entry> {
     const matched: number[] = [];
     const virtual = new Map<number, readonly Address[]>();
-    for (const [near, number] of this.#nears) {
-      if (near.matches(workload)) matched.push(number);
+    for (const [local, number] of this.#locals) {
+      if (local.matches(workload)) matched.push(number);
       else if (held.length > 0) {
-        const addresses = addressesMeant(near, held);
+        const addresses = addressesMeant(local, held);
         if (addresses.length > 0) virtual.set(number, addresses);
       }
     }
@@ -123,23 +123,23 @@ class Side<Entry> {
     const entries: Entry[] = [];
     const named = new Set<PeerSetNode>();
     for (const end of this.#ends) {
-      const { far, near } = end;
-      const addresses = virtual.get(near);
-      const entry = matched.has(near) ? end.whole : addresses === undefined ? end.ranged : atAddresses(end, addresses);
+      const { remote, local } = end;
+      const addresses = virtual.get(local);
+      const entry = matched.has(local) ? end.whole : addresses === undefined ? end.ranged : atAddresses(end, addresses);
       if (entry === undefined) continue;
       entries.push(entry);
-      for (const node of far.named) named.add(node);
+      for (const node of remote.named) named.add(node);
     }
     return { key, entries, named: [...named] };
   }
 }
 
-/** Addresses of the virtual workloads that the near side means. */
-export function addressesMeant(near: PeerList, held: readonly HeldVirtual[]): readonly Address[] {
-  return held.flatMap(({ number, addresses }) => (near.matches(number) ? addresses : []));
+/** Addresses of the virtual workloads that the local side means. */
+export function addressesMeant(local: PeerList, held: readonly HeldVirtual[]): readonly Address[] {
+  return held.flatMap(({ number, addresses }) => (local.matches(number) ? addresses : []));
 }
 
 /** The entry at some addresses of the end, and at those of its ranges. */
-function atAddresses<Entry>({ make, far, list }: LandedEnd<Entry>, addresses: readonly Address[]): Entry {
-  return make(far, { kind: 'ranges', ranges: normaliseRanges([...list.near, ...addresses.map(rangeOf)]) });
+function atAddresses<Entry>({ make, remote, list }: LandedEnd<Entry>, addresses: readonly Address[]): Entry {
+  return make(remote, { kind: 'ranges', ranges: normaliseRanges([...list.asLocal, ...addresses.map(rangeOf)]) });
 }

@@ -56,11 +56,11 @@ interface AskedDirection {
 
 /** Of workloads with the same many memberships: what is asked of each, and what was made of the answers. */
 interface SharedDirection {
-  readonly nears: readonly PeerList[];
+  readonly locals: readonly PeerList[];
   readonly known: Map<string, CompiledDirection>;
 }
 
-/** A workload of more segments is asked about near sides that these share, not about each segment's own. */
+/** A workload of more segments is asked about local sides that these share, not about each segment's own. */
 const mostAskedEach = 8;
 
 export interface WorkloadCompilerParts {
@@ -120,7 +120,7 @@ export class WorkloadCompiler {
       addresses: sortedByCodeUnits(new Set(workload.onHost ?? workload.addresses)),
       ...(quarantine === undefined || exempt === undefined
         ? {}
-        : { quarantine: { name: quarantine.name, peers: exempt.far } }),
+        : { quarantine: { name: quarantine.name, peers: exempt.asRemote } }),
       ...(exemptFrom.length === 0 ? {} : { exemptFrom }),
       inbound: inbound.rules,
       outbound: outbound.rules,
@@ -139,11 +139,11 @@ export class WorkloadCompiler {
     const memberships = this.#parts.segments.membershipsOf(number);
     const asked = { memberships, number, held, direction };
     if (memberships.length <= mostAskedEach) return this.#directionFrom(asked);
-    const { nears, known } = this.#sharedBy(memberships, direction);
+    const { locals, known } = this.#sharedBy(memberships, direction);
     let key = this.#guardrails.hitsAt(number, direction, held).key;
-    for (const [at, near] of nears.entries()) {
-      if (near.matches(number)) key += `,${at}`;
-      else if (held.length > 0) key += `,${at}=${addressesMeant(near, held).join('+')}`;
+    for (const [at, local] of locals.entries()) {
+      if (local.matches(number)) key += `,${at}`;
+      else if (held.length > 0) key += `,${at}=${addressesMeant(local, held).join('+')}`;
     }
     const found = known.get(key) ?? this.#directionFrom(asked);
     known.set(key, found);
@@ -153,19 +153,19 @@ export class WorkloadCompiler {
   #sharedBy(memberships: readonly Combination[], direction: Direction): SharedDirection {
     const known = this.#shared.get(memberships);
     if (known !== undefined) return known[direction];
-    const made = { inbound: this.#nearsAt(memberships, 'inbound'), outbound: this.#nearsAt(memberships, 'outbound') };
+    const made = { inbound: this.#localsAt(memberships, 'inbound'), outbound: this.#localsAt(memberships, 'outbound') };
     this.#shared.set(memberships, made);
     return made[direction];
   }
 
-  #nearsAt(memberships: readonly Combination[], direction: Direction): SharedDirection {
-    const nears = new Map<string, PeerList>();
+  #localsAt(memberships: readonly Combination[], direction: Direction): SharedDirection {
+    const locals = new Map<string, PeerList>();
     for (const combination of memberships) {
-      for (const near of this.#rulesOf(combination).nearsAt(direction)) {
-        if (!near.matchesAll(combination.members)) nears.set(near.key, near);
+      for (const local of this.#rulesOf(combination).localsAt(direction)) {
+        if (!local.matchesAll(combination.members)) locals.set(local.key, local);
       }
     }
-    return { nears: [...nears.values()], known: new Map() };
+    return { locals: [...locals.values()], known: new Map() };
   }
 
   #directionFrom({ memberships, number, held, direction }: AskedDirection): CompiledDirection {
@@ -227,7 +227,7 @@ function ruleLanding(rule: Rule, combination: Combination, schedules: Schedules)
   return {
     from,
     to,
-    make: (far, local) => ({ ...ref, rule: name, peers: far.far, local, services: canonical, ...carried }),
+    make: (remote, local) => ({ ...ref, rule: name, peers: remote.asRemote, local, services: canonical, ...carried }),
   };
 }
 
@@ -248,9 +248,9 @@ function guardrailLandings(guardrails: Policy['guardrails'], peerSets: PeerSets)
       const landing: Landing<GuardrailDeny> = {
         from,
         to,
-        make: (far, local) => ({ guardrail: name, mode, peers: far.far, local, services: canonical }),
+        make: (remote, local) => ({ guardrail: name, mode, peers: remote.asRemote, local, services: canonical }),
       };
-      const sides = [from, to].map((peers) => peerSets.list(peers, 'tenant').far);
+      const sides = [from, to].map((peers) => peerSets.list(peers, 'tenant').asRemote);
       return { key: JSON.stringify([...sides, canonical]), landing };
     });
     return keyed.sort((a, b) => compareCodeUnits(a.key, b.key)).map(({ landing }) => landing);

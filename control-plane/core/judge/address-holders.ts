@@ -10,7 +10,7 @@ export interface Holders {
   /** The workloads as which an end there is judged: one, or every host that may hold a virtual workload's address. */
   judgedAt(address: Address, name?: string): readonly Workload[];
   /** Who the address means at the workload's own end: itself, and virtual workloads of whose holders it is. */
-  nearAt(workload: Workload, address: Address): readonly Workload[];
+  localAt(workload: Workload, address: Address): readonly Workload[];
   /** Virtual workloads whose addresses the workload may hold, as a host or as a unit of one, by name. */
   virtualOf(workload: Workload): readonly Workload[];
   /** Every workload that holds the address, units included. */
@@ -57,7 +57,7 @@ export function createHolders(workloads: ReadonlyMap<string, Workload>): Holders
       if (workload === undefined) return [];
       return workload.kind === 'virtual' ? held.holdersOf(workload) : [workload];
     },
-    nearAt: (workload, address) => {
+    localAt: (workload, address) => {
       const virtual = held.virtualOf(workload);
       return virtual.length === 0
         ? [workload]

@@ -15,9 +15,9 @@ export function quarantineOver(holders: readonly Workload[]): WorkloadQuarantine
 /** Whether the workload is one of the quarantine's peers where it talks from this address. */
 export function isPeerOf(
   { peers }: WorkloadQuarantine,
-  near: { readonly matching: Matching; readonly workload: Workload; readonly side: Side },
+  local: { readonly matching: Matching; readonly workload: Workload; readonly side: Side },
 ): boolean {
-  const { matching, workload, side } = near;
+  const { matching, workload, side } = local;
   const byRange = peers.filter(({ kind }) => kind === 'ranges' || kind === 'fqdn');
   if (peers.some((peer) => !byRange.includes(peer) && matching.peerMatches(peer, side, undefined))) return true;
   if (byRange.length === 0) return false;

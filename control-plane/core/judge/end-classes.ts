@@ -104,7 +104,7 @@ export class EndClasses {
     const all = subject === undefined ? by : [...by, subject];
     return (
       all.some(({ kind, quarantine }) => kind === 'virtual' || (quarantine?.peers.length ?? 0) > 0) ||
-      (subject !== undefined && this.#holders.nearAt(subject, address).length > 1)
+      (subject !== undefined && this.#holders.localAt(subject, address).length > 1)
     );
   }
 

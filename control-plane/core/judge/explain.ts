@@ -138,7 +138,7 @@ function explainEnd(matching: Matching, { query, endpointOf }: ExplainInput, dir
   const sides = matching.sidesOf(own);
   const layers = traceLayers({
     workload,
-    farQuarantine: quarantineOver((direction === 'outbound' ? sides.to : sides.from).candidates),
+    remoteQuarantine: quarantineOver((direction === 'outbound' ? sides.to : sides.from).candidates),
     end,
     mode,
     guardrails,
@@ -154,7 +154,7 @@ function ruleAddress({ segment, combination, rule }: RuleTrace): RuleAddress {
 
 interface LayerInput {
   readonly workload: Workload;
-  readonly farQuarantine: WorkloadQuarantine | undefined;
+  readonly remoteQuarantine: WorkloadQuarantine | undefined;
   readonly end: End;
   readonly mode: EnforcementMode;
   readonly guardrails: readonly GuardrailTrace[];
@@ -201,16 +201,16 @@ function layerReason(layer: LayerName, input: LayerInput): string {
   }
 }
 
-/** The workload's own quarantine is asked before the far side's. */
-function quarantineReason({ workload: { quarantine: own }, farQuarantine: far, end }: LayerInput): string {
+/** The workload's own quarantine is asked before the remote side's. */
+function quarantineReason({ workload: { quarantine: own }, remoteQuarantine: remote, end }: LayerInput): string {
   const parts: string[] = [];
   const isDenied = end.reason === 'quarantine';
   const isByOwn = isDenied && own !== undefined && end.quarantine === own.name;
   if (own !== undefined)
-    parts.push(`quarantined as "${own.name}"; the far side is ${isByOwn ? 'none' : 'one'} of its exempted peers`);
-  if (far !== undefined && !isByOwn)
+    parts.push(`quarantined as "${own.name}"; the remote side is ${isByOwn ? 'none' : 'one'} of its exempted peers`);
+  if (remote !== undefined && !isByOwn)
     parts.push(
-      `the far side is quarantined as "${far.name}"; this workload is ${isDenied ? 'none' : 'one'} of its exempted peers`,
+      `the remote side is quarantined as "${remote.name}"; this workload is ${isDenied ? 'none' : 'one'} of its exempted peers`,
     );
   return parts.length === 0 ? 'not quarantined' : parts.join('; ');
 }

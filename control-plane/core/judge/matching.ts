@@ -51,8 +51,8 @@ export interface Matching {
   peerMatches(peer: Peer, side: Side, scope: PeerScope): boolean;
   /** Whether a peer that goes by who a workload is, and not by an address, means this one. */
   means(peer: IdentityPeer, workload: Workload, scope: PeerScope): boolean;
-  /** `far` are the holders of the far address, for whoever knows them already. */
-  sidesOf(end: EndQuery, far?: readonly Workload[]): { readonly from: Side; readonly to: Side };
+  /** `remote` are the holders of the remote address, for whoever knows them already. */
+  sidesOf(end: EndQuery, remote?: readonly Workload[]): { readonly from: Side; readonly to: Side };
   modeOf(workload: Workload, direction: Direction): EnforcementMode;
 }
 
@@ -90,11 +90,11 @@ export function rulesInOrder(segment: Segment): readonly Rule[] {
 export function createMatching({
   policy,
   inventory,
-  holders: { holdersOf, nearAt, virtualOf },
+  holders: { holdersOf, localAt, virtualOf },
 }: {
   readonly policy: Policy;
   readonly inventory: Inventory;
-  readonly holders: Pick<Holders, 'holdersOf' | 'nearAt' | 'virtualOf'>;
+  readonly holders: Pick<Holders, 'holdersOf' | 'localAt' | 'virtualOf'>;
 }): Matching {
   const candidates = createSegmentCandidates(groupsOf(policy.segments.values()));
   const standings = new Map<Workload, Standing>();
@@ -165,16 +165,16 @@ export function createMatching({
   }
 
   /**
-   * The near side is the workload itself, whoever else holds its address, and the virtual workload that has the address; the far side
+   * The local side is the workload itself, whoever else holds its address, and the virtual workload that has the address; the remote side
    * is known by address alone.
    */
   function sidesOf(
     { query, direction, workload }: EndQuery,
-    far: readonly Workload[] = holdersOf(direction === 'outbound' ? query.dst : query.src),
+    remote: readonly Workload[] = holdersOf(direction === 'outbound' ? query.dst : query.src),
   ): { readonly from: Side; readonly to: Side } {
     return direction === 'outbound'
-      ? { from: sideOf(query.src, nearAt(workload, query.src)), to: sideOf(query.dst, far) }
-      : { from: sideOf(query.src, far), to: sideOf(query.dst, nearAt(workload, query.dst)) };
+      ? { from: sideOf(query.src, localAt(workload, query.src)), to: sideOf(query.dst, remote) }
+      : { from: sideOf(query.src, remote), to: sideOf(query.dst, localAt(workload, query.dst)) };
   }
 
   function modeOf(workload: Workload, direction: Direction): EnforcementMode {

@@ -20,7 +20,7 @@ import {
   someTermMatches,
   someTermMatchesIn,
 } from './matching.ts';
-import { defaultEnd, grantEnd, hullPoint, type Near, Subject } from './workload-standing.ts';
+import { defaultEnd, grantEnd, hullPoint, type LocalMatch, Subject } from './workload-standing.ts';
 
 export interface Oracle {
   judge(query: Query): Verdict;
@@ -69,7 +69,7 @@ export function createOracle({
     if (workload === undefined) return { as: [], unmanaged };
     const as = holders
       .judgedAt(address, workload.name)
-      .map((one): Endpoint => ({ subject: subjectOf(one), side: sideOf(address, holders.nearAt(one, address)) }));
+      .map((one): Endpoint => ({ subject: subjectOf(one), side: sideOf(address, holders.localAt(one, address)) }));
     const nobody: End = { verdict: 'unmanaged', reason: 'unmanaged', workload: workload.name };
     return { as, unmanaged: nobody, ...(workload.kind === 'virtual' ? { virtual: workload } : {}) };
   }
@@ -201,7 +201,7 @@ function isOnly(endpoints: readonly Endpoint[], subject: Subject): boolean {
   return true;
 }
 
-/** One end that is to be judged. `near` is its own side and one of `from` and `to`, as the direction has it. */
+/** One end that is to be judged. Its local side is `from` outbound and `to` inbound. */
 interface JudgedEnd {
   readonly query: Query;
   readonly direction: Direction;
@@ -275,13 +275,13 @@ function grants(matching: Matching, end: JudgedEnd, howMany: 'first' | 'all'): r
       if (ruleHits(matching, own, end)) found.push(own.grant);
     } else if ('many' in own) {
       for (const { rule, membership } of own.many.at(query.service)) {
-        if (!ruleHits(matching, { rule, membership, near: 'open' }, end)) continue;
+        if (!ruleHits(matching, { rule, membership, localMatch: 'open' }, end)) continue;
         found.push(grantEnd(subject.workload, membership, rule));
         if (howMany === 'first') return found;
       }
     } else {
       for (const rule of own.rules.at(query.service)) {
-        if (!ruleHits(matching, { rule, membership: own.membership, near: 'open' }, end)) continue;
+        if (!ruleHits(matching, { rule, membership: own.membership, localMatch: 'open' }, end)) continue;
         found.push(grantEnd(subject.workload, own.membership, rule));
         if (howMany === 'first') return found;
       }
@@ -302,15 +302,16 @@ function ruleOf({ segment = '', combination, rule = '' }: End): RuleAddress {
 interface RuleQuestion {
   readonly rule: Rule;
   readonly membership: Membership;
-  readonly near: Near;
+  readonly localMatch: LocalMatch;
 }
 
-function ruleHits(matching: Matching, { rule, membership, near }: RuleQuestion, end: JudgedEnd): boolean {
+function ruleHits(matching: Matching, { rule, membership, localMatch }: RuleQuestion, end: JudgedEnd): boolean {
   const { direction, query, from, to } = end;
   return (
     someTermMatchesIn(rule.services, from.family, query.service) &&
-    ((near === 'settled' && direction === 'outbound') || somePeerMatches(matching, rule.from, from, membership)) &&
-    ((near === 'settled' && direction === 'inbound') || somePeerMatches(matching, rule.to, to, membership)) &&
+    ((localMatch === 'settled' && direction === 'outbound') ||
+      somePeerMatches(matching, rule.from, from, membership)) &&
+    ((localMatch === 'settled' && direction === 'inbound') || somePeerMatches(matching, rule.to, to, membership)) &&
     ruleTimeAt(rule, query.at) === 'in-force'
   );
 }

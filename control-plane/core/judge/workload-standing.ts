@@ -1,6 +1,6 @@
-// What is the same for every connection of one workload, found out once: its standing, the rules and guardrail entries whose near
-// side it can be, and the ends that its verdicts come to. What is left out cannot hit; explaining (explain.ts) looks at everything,
-// and a property holds the two together.
+// What is the same for every connection of one workload, computed once: its standing, the rules and guardrail entries whose local
+// side it can be, and the ends that its verdicts come to. Rules that are left out cannot match. explain.ts looks at every rule; a
+// property test compares the two.
 
 import { protocolNumbers, type Service, type ServiceTerm } from '#model/service.ts';
 import type { Direction, End, EnforcementMode } from '#model/verdict.ts';
@@ -17,15 +17,15 @@ import type { Matching, Membership, PeerScope, RuleAddress, Standing } from './m
 import { RulesByService } from './rules-by-service.ts';
 
 /**
- * `settled`: the near peers match the workload whatever its address, and need not be asked again. `open`: they are to be asked, with
+ * `settled`: the local peers match the workload whatever its address, and need not be asked again. `open`: they are to be asked, with
  * the address of the packet.
  */
-export type Near = 'settled' | 'open';
+export type LocalMatch = 'settled' | 'open';
 
-export interface NearRule {
+export interface LocalRule {
   readonly rule: Rule;
   readonly membership: Membership;
-  readonly near: Near;
+  readonly localMatch: LocalMatch;
   /** The end where this rule grants and no guardrail is remembered. */
   readonly grant: End;
 }
@@ -82,10 +82,10 @@ export class SubjectEnd {
   /** In order of the guardrails' names. */
   readonly denials: readonly Denial[];
   /** In order of segment, combination and rule name. */
-  readonly rules: readonly (NearRule | LargeMembership | ManyMemberships)[];
+  readonly rules: readonly (LocalRule | LargeMembership | ManyMemberships)[];
   /**
-   * Of each of `rules` the least protocol and port, and the greatest, that it may match: what lies outside is refused without a look
-   * at the rule. All in one piece of memory, since a rule that is not near costs more to fetch than to ask.
+   * For each of `rules`, the lowest and the highest protocol and port that it may match. A connection outside is refused without
+   * reading the rule. One flat array, because fetching a rule from cold memory costs more than asking it.
    */
   readonly hulls: readonly number[];
   /** Layer 6 where no selective service matches. */
@@ -94,14 +94,14 @@ export class SubjectEnd {
   constructor(matching: Matching, workload: Workload, direction: Direction) {
     const standing = matching.standingOf(workload);
     this.mode = standing[direction];
-    this.denials = nearDenials(matching, workload, direction);
+    this.denials = localDenials(matching, workload, direction);
     this.rules =
       standing.memberships.length > mostListedMemberships
         ? [manyMemberships(standing)]
-        : standing.memberships.flatMap<NearRule | LargeMembership>((membership) =>
+        : standing.memberships.flatMap<LocalRule | LargeMembership>((membership) =>
             membership.rules.length > mostListedRules
               ? [{ membership, rules: rulesByService(membership) }]
-              : nearRules(matching, { workload, membership, direction }),
+              : localRules(matching, { workload, membership, direction }),
           );
     this.hulls = this.rules.flatMap((own) => ('rule' in own ? hullOf(own.rule.services) : [0, wholeHull]));
     const named = standing.memberships.find(({ segment }) => segment[direction] === this.mode);
@@ -127,46 +127,47 @@ export function grantEnd(workload: Workload, membership: Membership, rule: Rule)
   return { verdict: 'allow', reason: 'rule', workload: workload.name, ...ruleAddress(membership, rule) };
 }
 
-function nearRules(
+function localRules(
   matching: Matching,
   {
     workload,
     membership,
     direction,
   }: { readonly workload: Workload; readonly membership: Membership; readonly direction: Direction },
-): NearRule[] {
-  const listed: NearRule[] = [];
+): LocalRule[] {
+  const listed: LocalRule[] = [];
   for (const rule of membership.rules) {
-    const near = nearOf(matching, { peers: nearPeers(rule, direction), workload, scope: membership });
-    if (near === 'never') continue;
-    listed.push({ rule, membership, near, grant: grantEnd(workload, membership, rule) });
+    const localMatch = localMatchOf(matching, { peers: localPeers(rule, direction), workload, scope: membership });
+    if (localMatch === 'never') continue;
+    listed.push({ rule, membership, localMatch, grant: grantEnd(workload, membership, rule) });
   }
   return listed;
 }
 
-function nearDenials(matching: Matching, workload: Workload, direction: Direction): readonly Denial[] {
+function localDenials(matching: Matching, workload: Workload, direction: Direction): readonly Denial[] {
   const all = denialsOf(matching);
   if (all.length === 0 || all.length > mostListedDenials) return all;
   return all.filter(
-    ({ entry }) => nearOf(matching, { peers: nearPeers(entry, direction), workload, scope: undefined }) !== 'never',
+    ({ entry }) =>
+      localMatchOf(matching, { peers: localPeers(entry, direction), workload, scope: undefined }) !== 'never',
   );
 }
 
-function nearOf(
+function localMatchOf(
   matching: Matching,
   {
     peers,
     workload,
     scope,
   }: { readonly peers: readonly Peer[]; readonly workload: Workload; readonly scope: PeerScope },
-): Near | 'never' {
-  let near: 'open' | 'never' = 'never';
+): LocalMatch | 'never' {
+  let localMatch: 'open' | 'never' = 'never';
   for (const peer of peers) {
-    if (peer.kind === 'ranges' || peer.kind === 'fqdn') near = 'open';
+    if (peer.kind === 'ranges' || peer.kind === 'fqdn') localMatch = 'open';
     else if (matching.means(peer, workload, scope)) return 'settled';
-    else if (matching.virtualOf(workload).some((virtual) => matching.means(peer, virtual, scope))) near = 'open';
+    else if (matching.virtualOf(workload).some((virtual) => matching.means(peer, virtual, scope))) localMatch = 'open';
   }
-  return near;
+  return localMatch;
 }
 
 function hullOf(terms: readonly ServiceTerm[]): readonly [least: number, greatest: number] {
@@ -190,7 +191,7 @@ export function ruleAddress({ segment, combination }: Membership, rule: Rule): R
   return { segment: segment.name, ...(combination === undefined ? {} : { combination }), rule: rule.name };
 }
 
-function nearPeers(match: { readonly from: readonly Peer[]; readonly to: readonly Peer[] }, direction: Direction) {
+function localPeers(match: { readonly from: readonly Peer[]; readonly to: readonly Peer[] }, direction: Direction) {
   return direction === 'outbound' ? match.from : match.to;
 }
 

@@ -13,15 +13,15 @@ import type { ObservedFlow } from './observed-flow.ts';
  * Why the other end did not report it too. `did-not-see`: its host reported other flows since, and not this one. `silent`: it reported
  * nothing since. `away`: nothing since, and its agent is not connected. `denied-here`: this end kept it from getting there.
  */
-export const farEnds = ['did-not-see', 'silent', 'away', 'denied-here'] as const;
-export type FarEnd = (typeof farEnds)[number];
+export const remoteEnds = ['did-not-see', 'silent', 'away', 'denied-here'] as const;
+export type RemoteEnd = (typeof remoteEnds)[number];
 
 /** Which end alone reported a connection between two managed hosts, and what became of the other. */
 export interface OneEnd {
   readonly seenBy: 'client' | 'server';
   /** The host that did not report it. */
-  readonly farHost: string;
-  readonly farEnd: FarEnd;
+  readonly remoteHost: string;
+  readonly remoteEnd: RemoteEnd;
 }
 
 /** `ends` is absent where the other end is no managed workload, or on the same host: then there is nobody else to ask. */
@@ -31,19 +31,25 @@ export interface FlowEvidence {
   readonly ends?: 'both' | OneEnd;
 }
 
-export interface FarReport {
+export interface RemoteReport {
   readonly direction: Direction;
   readonly verdict: EndVerdict;
   readonly firstSeenAt: Millis;
   /** When the other host's newest report is of, or came. */
-  readonly newestOfFar: Millis | undefined;
-  readonly isFarConnected: boolean;
+  readonly newestOfRemote: Millis | undefined;
+  readonly isRemoteConnected: boolean;
 }
 
-export function farEndOf({ direction, verdict, firstSeenAt, newestOfFar, isFarConnected }: FarReport): FarEnd {
+export function remoteEndOf({
+  direction,
+  verdict,
+  firstSeenAt,
+  newestOfRemote,
+  isRemoteConnected,
+}: RemoteReport): RemoteEnd {
   if (direction === 'outbound' && verdict === 'deny') return 'denied-here';
-  if (newestOfFar !== undefined && newestOfFar >= firstSeenAt) return 'did-not-see';
-  return isFarConnected ? 'silent' : 'away';
+  if (newestOfRemote !== undefined && newestOfRemote >= firstSeenAt) return 'did-not-see';
+  return isRemoteConnected ? 'silent' : 'away';
 }
 
 export interface EvidenceParts {
@@ -79,21 +85,24 @@ export class FlowSightings {
 
   evidenceOf(flow: ObservedFlow): FlowEvidence {
     const { host, direction, peer, verdict, firstSeenAt } = flow;
-    const far = this.#hosts.get(peer);
-    if (far === undefined || far.has(host)) return { reporters: [host] };
+    const remote = this.#hosts.get(peer);
+    if (remote === undefined || remote.has(host)) return { reporters: [host] };
     const code = codeOf(direction === 'inbound' ? 'outbound' : 'inbound', flow);
     // Others may know this end by another of its addresses than the packet's here: its host's, behind which a container is.
-    const near = [flow.local, ...(this.#workloads.get(flow.workload)?.addresses ?? [])];
-    const saw = [...far].filter((other) => {
+    const local = [flow.local, ...(this.#workloads.get(flow.workload)?.addresses ?? [])];
+    const saw = [...remote].filter((other) => {
       const peers = this.#peers.get(other)?.get(code);
-      return peers !== undefined && near.some((address) => peers.has(address));
+      return peers !== undefined && local.some((address) => peers.has(address));
     });
     if (saw.length > 0) return { reporters: sortedByCodeUnits([host, ...saw]), ends: 'both' };
-    const [farHost = ''] = sortedByCodeUnits(far);
-    const newestOfFar = this.#newest.get(farHost);
-    const isFarConnected = this.#connected?.has(farHost) ?? true;
-    const farEnd = farEndOf({ direction, verdict, firstSeenAt, newestOfFar, isFarConnected });
-    return { reporters: [host], ends: { seenBy: direction === 'outbound' ? 'client' : 'server', farHost, farEnd } };
+    const [remoteHost = ''] = sortedByCodeUnits(remote);
+    const newestOfRemote = this.#newest.get(remoteHost);
+    const isRemoteConnected = this.#connected?.has(remoteHost) ?? true;
+    const remoteEnd = remoteEndOf({ direction, verdict, firstSeenAt, newestOfRemote, isRemoteConnected });
+    return {
+      reporters: [host],
+      ends: { seenBy: direction === 'outbound' ? 'client' : 'server', remoteHost, remoteEnd },
+    };
   }
 }
 
@@ -108,20 +117,20 @@ export function joinedEvidence(a: FlowEvidence, b: FlowEvidence): FlowEvidence {
 function joinedEnds(a: FlowEvidence['ends'], b: FlowEvidence['ends']): FlowEvidence['ends'] {
   if (a === undefined || b === undefined) return a ?? b;
   if (a === 'both' || b === 'both') return 'both';
-  return farEnds.indexOf(a.farEnd) <= farEnds.indexOf(b.farEnd) ? a : b;
+  return remoteEnds.indexOf(a.remoteEnd) <= remoteEnds.indexOf(b.remoteEnd) ? a : b;
 }
 
 /** "api-1 reports flows, and not this one". */
-export function farEndText({ farEnd, farHost }: Pick<OneEnd, 'farEnd' | 'farHost'>): string {
-  switch (farEnd) {
+export function remoteEndText({ remoteEnd, remoteHost }: Pick<OneEnd, 'remoteEnd' | 'remoteHost'>): string {
+  switch (remoteEnd) {
     case 'did-not-see':
-      return `${farHost} reports flows, and not this one`;
+      return `${remoteHost} reports flows, and not this one`;
     case 'silent':
-      return `${farHost} has reported nothing since`;
+      return `${remoteHost} has reported nothing since`;
     case 'away':
-      return `the agent of ${farHost} is away`;
+      return `the agent of ${remoteHost} is away`;
     case 'denied-here':
-      return `it was denied before it came to ${farHost}`;
+      return `it was denied before it came to ${remoteHost}`;
   }
 }
 

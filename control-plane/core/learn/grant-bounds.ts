@@ -63,8 +63,8 @@ export class GrantBounds {
       const to = this.#peerSets.list(rule.to, combination);
       return [...combination.members].every(
         (member) =>
-          this.#holdsAt({ member, direction: 'outbound', near: from, far: to, term }) &&
-          this.#holdsAt({ member, direction: 'inbound', near: to, far: from, term }),
+          this.#holdsAt({ member, direction: 'outbound', local: from, remote: to, term }) &&
+          this.#holdsAt({ member, direction: 'inbound', local: to, remote: from, term }),
       );
     });
   }
@@ -76,29 +76,29 @@ export class GrantBounds {
   }
 
   #holdsAt(end: BoundedEnd): boolean {
-    const { member, direction, near, far, term } = end;
+    const { member, direction, local, remote, term } = end;
     const workload = this.#parts.index.workloads[member];
-    if (workload?.kind === 'virtual' && near.matches(member)) return this.#isWanted(end);
+    if (workload?.kind === 'virtual' && local.matches(member)) return this.#isWanted(end);
     if (workload === undefined || !isManaged(workload)) return true;
-    const local = near.matches(member)
+    const own = local.matches(member)
       ? workload.addresses
-      : workload.addresses.filter((address) => rangesContain(near.near, address));
-    if (local.length === 0) return true;
+      : workload.addresses.filter((address) => rangesContain(local.asLocal, address));
+    if (own.length === 0) return true;
     const wanted = this.#wanted.get(endKey(member, direction, term));
-    return this.#addresses(far).every(
-      (peer) => wanted?.has(peer) || workload.addresses.includes(peer) || this.#isAllowed(end, local, peer),
+    return this.#addresses(remote).every(
+      (peer) => wanted?.has(peer) || workload.addresses.includes(peer) || this.#isAllowed(end, own, peer),
     );
   }
 
   /** What lands at the hosts that may hold a virtual workload's addresses is only what was seen there. */
-  #isWanted({ member, direction, far, term }: BoundedEnd): boolean {
+  #isWanted({ member, direction, remote, term }: BoundedEnd): boolean {
     const wanted = this.#wanted.get(endKey(member, direction, term));
-    return this.#addresses(far).every((peer) => wanted?.has(peer) === true);
+    return this.#addresses(remote).every((peer) => wanted?.has(peer) === true);
   }
 
-  #addresses(far: PeerList): readonly Address[] {
-    if (far.far.kind === 'any') return [];
-    return far.far.ids.flatMap((id) => {
+  #addresses(remote: PeerList): readonly Address[] {
+    if (remote.asRemote.kind === 'any') return [];
+    return remote.asRemote.ids.flatMap((id) => {
       const { addresses, ranges } = this.#peerSets.get(id);
       return [...addresses, ...ranges.map(({ family, first }) => addressFromValue(family, first))];
     });
@@ -121,8 +121,8 @@ export class GrantBounds {
 interface BoundedEnd {
   readonly member: WorkloadNumber;
   readonly direction: Direction;
-  readonly near: PeerList;
-  readonly far: PeerList;
+  readonly local: PeerList;
+  readonly remote: PeerList;
   readonly term: ServiceTerm;
 }
 

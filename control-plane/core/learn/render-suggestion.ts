@@ -8,7 +8,7 @@ import { serviceText } from '#model/service.ts';
 import type { Millis } from '#model/time.ts';
 import type { Peer } from '#policy/policy/policy.ts';
 import { ruleDocument, segmentDocument } from '#policy/policy/render-segment.ts';
-import { farEndText } from './flow-evidence.ts';
+import { remoteEndText } from './flow-evidence.ts';
 import { serviceOfFlow } from './observed-flow.ts';
 import type { LeftFlow, LeftReason } from './observed-pairs.ts';
 import type { OneSidedPair, SuggestedRule, Suggestion } from './suggest.ts';
@@ -111,8 +111,8 @@ function isGroupPeer(peer: Peer): boolean {
 }
 
 /** "web-1 to api-1 tcp/8080: seen by the client; api-1 reports flows, and not this one". */
-function oneSidedText({ client, server, service, seenBy, ...far }: OneSidedPair): string {
-  return `${client} to ${server} ${service}: seen by the ${seenBy}; ${farEndText(far)}`;
+function oneSidedText({ client, server, service, seenBy, ...remote }: OneSidedPair): string {
+  return `${client} to ${server} ${service}: seen by the ${seenBy}; ${remoteEndText(remote)}`;
 }
 
 function listed(names: readonly string[], most: number): string {

@@ -111,7 +111,7 @@ export function suggestRules(request: SuggestRequest): Suggestion {
   for (const combination of combinations) {
     for (const group of groupsOf(combination, pairs)) {
       for (const rectangle of groupPairs(group.pairs)) {
-        const wording = { combination, index, term: group.term, bounds, nearSide: group.nearSide };
+        const wording = { combination, index, term: group.term, bounds, localSide: group.localSide };
         const seen = group.pairs.filter((pair) => isWithin(rectangle, pair));
         for (const { draft, pairs: said } of wordRectangle(rectangle, wording, seen)) {
           if (draft === undefined) unsaid.push(...said);
@@ -148,11 +148,11 @@ export function applySuggestion(policy: Policy, { segment, rules }: Suggestion):
 }
 
 /** Which side of a group's pairs are members of the combination. */
-type NearSide = 'both' | 'clients' | 'servers';
+type LocalSide = 'both' | 'clients' | 'servers';
 
 interface PairGroup {
   readonly term: ServiceTerm;
-  readonly nearSide: NearSide;
+  readonly localSide: LocalSide;
   readonly pairs: readonly Pair[];
 }
 
@@ -161,17 +161,17 @@ interface PairGroup {
  * where the sender is a member, whoever listens: one rule opens both ends.
  */
 function groupsOf(combination: Combination, pairs: readonly Pair[]): readonly PairGroup[] {
-  const groups = new Map<string, { term: ServiceTerm; nearSide: NearSide; pairs: Pair[] }>();
-  const isNear = (entity: Entity) => typeof entity === 'number' && combination.members.has(entity);
+  const groups = new Map<string, { term: ServiceTerm; localSide: LocalSide; pairs: Pair[] }>();
+  const isLocal = (entity: Entity) => typeof entity === 'number' && combination.members.has(entity);
   for (const pair of pairs) {
-    const isClientNear = isNear(pair.client);
-    const isServerNear = isNear(pair.server) || (!isClientNear && [...pair.listeners].some(isNear));
-    if (!isClientNear && !isServerNear) continue;
-    const nearSide = isClientNear && isServerNear ? 'both' : isClientNear ? 'clients' : 'servers';
-    const far = nearSide === 'clients' ? pair.server : pair.client;
-    const key = `${serviceTermText(pair.term)} ${nearSide} ${typeof far}`;
+    const isClientLocal = isLocal(pair.client);
+    const isServerLocal = isLocal(pair.server) || (!isClientLocal && [...pair.listeners].some(isLocal));
+    if (!isClientLocal && !isServerLocal) continue;
+    const localSide = isClientLocal && isServerLocal ? 'both' : isClientLocal ? 'clients' : 'servers';
+    const remote = localSide === 'clients' ? pair.server : pair.client;
+    const key = `${serviceTermText(pair.term)} ${localSide} ${typeof remote}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { term: pair.term, nearSide, pairs: [pair] });
+    if (group === undefined) groups.set(key, { term: pair.term, localSide, pairs: [pair] });
     else group.pairs.push(pair);
   }
   return sortedByCodeUnits(groups.keys()).flatMap((key) => groups.get(key) ?? []);
@@ -187,7 +187,7 @@ interface Wording {
   readonly index: LabelIndex;
   readonly term: ServiceTerm;
   readonly bounds: GrantBounds;
-  readonly nearSide: NearSide;
+  readonly localSide: LocalSide;
 }
 
 interface Worded {
@@ -220,28 +220,28 @@ function wordings(rectangle: Rectangle<Entity>, wording: Wording): readonly Draf
     return value === undefined ? [] : [{ kind: 'in', key, values: new Set([value]) }];
   });
   const draft = (conditions: readonly Selector[]): Draft => ({
-    from: peersFor(rectangle.clients, { ...wording, conditions, isNear: wording.nearSide !== 'servers' }),
-    to: peersFor(rectangle.servers, { ...wording, conditions, isNear: wording.nearSide !== 'clients' }),
+    from: peersFor(rectangle.clients, { ...wording, conditions, isLocal: wording.localSide !== 'servers' }),
+    to: peersFor(rectangle.servers, { ...wording, conditions, isLocal: wording.localSide !== 'clients' }),
   });
   return held.length === 0 ? [draft([])] : [draft([]), draft(held)];
 }
 
 interface SideWording extends Wording {
   readonly conditions: readonly Selector[];
-  readonly isNear: boolean;
+  readonly isLocal: boolean;
 }
 
 /** Members as `{ workloads }`, other workloads as `{ tenant }`, whoever no selector tells apart and outsiders as CIDRs. */
 function peersFor(entities: readonly Entity[], wording: SideWording): readonly Peer[] {
-  const { index, combination, conditions, isNear } = wording;
+  const { index, combination, conditions, isLocal } = wording;
   const known = entities.filter((entity): entity is WorkloadNumber => typeof entity === 'number');
   const unknown = entities.filter((entity): entity is Address => typeof entity === 'string');
-  const numbers = ascending(isNear ? combination.members : index.everyone);
+  const numbers = ascending(isLocal ? combination.members : index.everyone);
   const peers: Peer[] = [];
   if (known.length > 0) {
     for (const { selector, targets } of splitByLabels(known, { workloads: index.workloads, numbers })) {
       if (selector === undefined) peers.push(...targets.flatMap((target) => addressPeers(target, index)));
-      else if (isNear) peers.push(selectorPeer('workloads', withConditions(selector, conditions)));
+      else if (isLocal) peers.push(selectorPeer('workloads', withConditions(selector, conditions)));
       else peers.push(selectorPeer('tenant', selector));
     }
   }

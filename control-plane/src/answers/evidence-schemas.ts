@@ -1,13 +1,13 @@
 // Who saw a flow, in the shapes of the API.
 
 import { z } from 'zod';
-import { farEnds } from '#policy/learn/flow-evidence.ts';
+import { remoteEnds } from '#policy/learn/flow-evidence.ts';
 
 export const oneEnd = z.object({
   seenBy: z.enum(['client', 'server']),
-  farHost: z.string().describe('the host that did not report it'),
-  farEnd: z
-    .enum(farEnds)
+  remoteHost: z.string().describe('the host that did not report it'),
+  remoteEnd: z
+    .enum(remoteEnds)
     .describe(
       'did-not-see: it reported other flows since, and not this one; silent: nothing since; away: nothing since, and its agent is not connected; denied-here: the end that saw it kept it from getting there',
     ),

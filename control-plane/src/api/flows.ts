@@ -84,15 +84,15 @@ export function flowRoutes(app: Api, context: ApiContext): void {
 }
 
 export function flowView(row: ListedFlow, fleet: Fleet): FlowView {
-  const near = { ...(row.workload === '' ? {} : { workload: row.workload }), address: row.local };
-  const far = { ...(row.peer_workload === '' ? {} : { workload: row.peer_workload }), address: row.peer };
+  const local = { ...(row.workload === '' ? {} : { workload: row.workload }), address: row.local };
+  const remote = { ...(row.peer_workload === '' ? {} : { workload: row.peer_workload }), address: row.peer };
   const isOutbound = row.direction === 'outbound';
   const isIcmp = row.protocol === 1 || row.protocol === 58;
   return {
     firstSeenAt: isoTime(row.first_seen),
     lastSeenAt: isoTime(row.last_seen),
-    from: isOutbound ? near : far,
-    to: isOutbound ? far : near,
+    from: isOutbound ? local : remote,
+    to: isOutbound ? remote : local,
     service: serviceText({ protocol: row.protocol, ...(isIcmp ? { icmpType: row.port } : { port: row.port }) }),
     protocol: row.protocol,
     port: row.port,

@@ -299,11 +299,11 @@ function plannedFlow(
   holderOf: (address: Address) => string | undefined,
 ): PlannedFlow {
   const peer = holderOf(flow.peer);
-  const near = { workload: flow.workload, address: flow.local };
-  const far = peer === undefined ? { address: flow.peer } : { workload: peer, address: flow.peer };
+  const local = { workload: flow.workload, address: flow.local };
+  const remote = peer === undefined ? { address: flow.peer } : { workload: peer, address: flow.peer };
   return {
-    from: flow.direction === 'outbound' ? near : far,
-    to: flow.direction === 'outbound' ? far : near,
+    from: flow.direction === 'outbound' ? local : remote,
+    to: flow.direction === 'outbound' ? remote : local,
     service: serviceText(serviceOfFlow(flow)),
     direction: flow.direction,
     connections: flow.connections,

@@ -37,7 +37,7 @@ export interface EnrolmentsOptions {
 }
 
 const defaultOverlapMs = 60_000;
-const farAheadMs = 86_400_000;
+const clockAheadMs = 86_400_000;
 
 export class Enrolments {
   readonly #byHost = new Map<string, Enrolment>();
@@ -144,6 +144,6 @@ export class Enrolments {
 
   /** Issued while this machine's clock was far ahead: it makes no other one older, or who renewed then would be lost once it is right. */
   #isOfTheFuture(notBefore: Millis): boolean {
-    return notBefore > this.#now() + farAheadMs;
+    return notBefore > this.#now() + clockAheadMs;
   }
 }

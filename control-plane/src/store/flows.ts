@@ -248,8 +248,8 @@ export interface FlowFilter {
   readonly limit: number;
 }
 
-/** `far_host`: another host that reported the same connections from the other end, about then; '' where none did. */
-export type ListedFlow = FlowRow & { readonly far_host: string };
+/** `other_host`: another host that reported the same connections from the other end, about then; '' where none did. */
+export type ListedFlow = FlowRow & { readonly other_host: string };
 
 /** Newest first. */
 export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<readonly ListedFlow[]> {
@@ -268,40 +268,43 @@ export async function listFlows(tx: Transaction, filter: FlowFilter): Promise<re
       .where('last_seen', '<=', after.lastSeenAt)
       .where((where) => where.or([where('last_seen', '<', after.lastSeenAt), where('key', '>', after.key)]));
   }
-  for (const [name, near] of [
+  for (const [name, direction] of [
     [filter.from, 'outbound'],
     [filter.to, 'inbound'],
   ] as const) {
     if (name === undefined) continue;
     query = query.where((where) =>
       where.or([
-        where.and([where('direction', '=', near), where.or([where('workload', '=', name), where('local', '=', name)])]),
         where.and([
-          where('direction', '!=', near),
+          where('direction', '=', direction),
+          where.or([where('workload', '=', name), where('local', '=', name)]),
+        ]),
+        where.and([
+          where('direction', '!=', direction),
           where.or([where('peer_workload', '=', name), where('peer', '=', name)]),
         ]),
       ]),
     );
   }
   const page = query.orderBy('last_seen', 'desc').orderBy('key').limit(filter.limit).as('page');
-  const farHost = tx
-    .selectFrom('flows as far')
-    .select('far.host')
-    .where('far.tenant', '=', filter.tenant)
-    .where('far.local', '=', sql.ref<string>('page.peer'))
-    .where('far.peer', '=', sql.ref<string>('page.local'))
-    .where('far.direction', '!=', sql.ref<string>('page.direction'))
-    .where('far.protocol', '=', sql.ref<number>('page.protocol'))
-    .where('far.port', '=', sql.ref<number>('page.port'))
-    .where('far.host', '!=', sql.ref<string>('page.host'))
+  const otherHost = tx
+    .selectFrom('flows as other')
+    .select('other.host')
+    .where('other.tenant', '=', filter.tenant)
+    .where('other.local', '=', sql.ref<string>('page.peer'))
+    .where('other.peer', '=', sql.ref<string>('page.local'))
+    .where('other.direction', '!=', sql.ref<string>('page.direction'))
+    .where('other.protocol', '=', sql.ref<number>('page.protocol'))
+    .where('other.port', '=', sql.ref<number>('page.port'))
+    .where('other.host', '!=', sql.ref<string>('page.host'))
     .where(
-      sql<boolean>`far.last_seen >= page.first_seen - ${bucketMs} and far.first_seen <= page.last_seen + ${bucketMs}`,
+      sql<boolean>`other.last_seen >= page.first_seen - ${bucketMs} and other.first_seen <= page.last_seen + ${bucketMs}`,
     )
     .limit(1);
   return tx
     .selectFrom(page)
     .selectAll('page')
-    .select(({ fn }) => fn.coalesce(farHost, sql<string>`''`).as('far_host'))
+    .select(({ fn }) => fn.coalesce(otherHost, sql<string>`''`).as('other_host'))
     .orderBy('last_seen', 'desc')
     .orderBy('key')
     .execute();

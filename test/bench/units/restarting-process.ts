@@ -10,7 +10,7 @@ import koffi from 'koffi';
 export interface RestartCommand {
   /** Cgroups to leave and make, below the tree. */
   readonly units: readonly string[];
-  /** Of the far side, IPv4. */
+  /** Of the remote side, IPv4. */
   readonly address: string;
   readonly port: number;
   readonly timeoutMs: number;
