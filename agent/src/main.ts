@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The segwall-agent command: reads arguments, calls one command, and turns its outcome into an exit code. Each command is
-// imported only when it is called, so that the running agent carries nothing it does not use.
+// The segwall-agent command: reads arguments, calls one command, and turns its outcome into an exit code. Each command
+// is imported only when it is called, so that the running agent carries nothing it does not use.
 
 import { parseArgs } from 'node:util';
 import { CommandError, deniedBySystem, renderCommandError } from '#agent/process/command-error.ts';
@@ -10,8 +10,8 @@ import { guardOutput } from '#model/safe-text.ts';
 import type { RunOptions } from './commands/run.ts';
 
 /**
- * `run` as a service manager calls it, read without commander: 6 MB less for as long as the agent runs. Whatever is not plainly
- * right is left to commander, which says what is wrong with it.
+ * `run` as a service manager calls it, read without commander: 6 MB less for as long as the agent runs. Whatever is not
+ * plainly right is left to commander, which says what is wrong with it.
  */
 function readPlainRun(args: readonly string[]): RunOptions | undefined {
   if (args[0] !== 'run') return undefined;
@@ -29,7 +29,7 @@ function readPlainRun(args: readonly string[]): RunOptions | undefined {
   }
 }
 
-/** The exit code of DESIGN.md §8: 0 done, 1 does not hold, 2 wrong use, 3 could not reach or not allowed. */
+/** The exit code of docs/reference/cli.md: 0 done, 1 does not hold, 2 wrong use, 3 could not reach or not allowed. */
 async function main(): Promise<number> {
   let exitCode = 0;
   const plainRun = readPlainRun(process.argv.slice(2));

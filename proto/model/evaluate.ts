@@ -1,6 +1,6 @@
-// What one end of a connection decides, read straight from a host's rule set: POLICY.md's layers from the first to the last,
-// the first that decides ends it. Slow and plain on purpose: the kernel table must say the same, and flows that carry no
-// mark of it are attributed here.
+// What one end of a connection decides, read straight from a host's rule set: docs/reference/policy.md's layers from
+// the first to the last, the first that decides ends it. Slow and plain on purpose: the kernel table must say the same,
+// and flows that carry no mark of it are attributed here.
 
 import type { Address } from './address.ts';
 import { familyOf } from './address.ts';
@@ -35,8 +35,8 @@ export interface EndQuery {
 }
 
 /**
- * A workload that the rule set does not hold is unmanaged. Of loopback, one end can see only that the peer's address is one of
- * the workload's own: the essential entry is then named "loopback".
+ * A workload that the rule set does not hold is unmanaged. Of loopback, one end can see only that the peer's address is
+ * one of the workload's own: the essential entry is then named "loopback".
  */
 export function evaluateEnd(query: EndQuery): End {
   const { ruleSet, workload, direction } = query;

@@ -1,5 +1,6 @@
-// Reads the label selector of POLICY.md from text, in one pass and bounded: a text over 64 KiB or nested deeper than 64 is
-// refused at once. Errors say what was found, what is allowed, and where, as an offset in UTF-16 code units.
+// Reads the label selector of docs/reference/policy.md from text, in one pass and bounded: a text over 64 KiB or nested
+// deeper than 64 is refused at once. Errors say what was found, what is allowed, and where, as an offset in UTF-16 code
+// units.
 
 import { labelKeyPattern, reservedKeys } from './label.ts';
 import { err, ok, type Result } from './result.ts';

@@ -1,6 +1,7 @@
-// What one host is to enforce: the seam between the control plane's compiler and the agent. Its workloads, each with its
-// own allow-lists per direction, and the peer sets those name. Labels, selectors and segments' membership are already resolved; when a
-// grant holds is the host's to judge, and addresses, services and the order of layers are not yet nftables.
+// What one host is to enforce: the seam between the control plane's compiler and the agent. Its workloads, each with
+// its own allow-lists per direction, and the peer sets those name. Labels, selectors and segments' membership are
+// already resolved; when a grant holds is the host's to judge, and addresses, services and the order of layers are not
+// yet nftables.
 
 import type { Address } from './address.ts';
 import type { AddressRange } from './address-range.ts';
@@ -12,9 +13,10 @@ import type { DenyAction, EnforcementMode } from './verdict.ts';
 export type PeerSetId = string;
 
 /**
- * Addresses of workloads, each once, in code-unit order; ranges normalised (address-range.ts). With `fqdn` (domain-name.ts) the set
- * also holds what the host's own resolver says of that name: the host learns it, and no message carries it. A set with `quarantine`
- * holds what a quarantined workload has, and is named by no rule: all workloads are cut off from it (cut-off.ts). No address is in two.
+ * Addresses of workloads, each once, in code-unit order; ranges normalised (address-range.ts). With `fqdn`
+ * (domain-name.ts) the set also holds what the host's own resolver says of that name: the host learns it, and no
+ * message carries it. A set with `quarantine` holds what a quarantined workload has, and is named by no rule: all
+ * workloads are cut off from it (cut-off.ts). No address is in two.
  */
 export interface PeerSet {
   readonly id: PeerSetId;
@@ -29,14 +31,17 @@ export interface PeerSet {
 export type Peers = { readonly kind: 'any' } | { readonly kind: 'sets'; readonly ids: readonly PeerSetId[] };
 
 /**
- * The local side of a rule: whichever of the workload's addresses the packet carries, or only those in some ranges (a rule
- * whose own side is a CIDR or IPList). Ranges are normalised.
+ * The local side of a rule: whichever of the workload's addresses the packet carries, or only those in some ranges (a
+ * rule whose own side is a CIDR or IPList). Ranges are normalised.
  */
 export type LocalAddresses =
   | { readonly kind: 'any' }
   | { readonly kind: 'ranges'; readonly ranges: readonly AddressRange[] };
 
-/** A rule's address. `combination` is that of a segment with `each`, as "app=shop,env=prod", keys in the document's order. */
+/**
+ * A rule's address. `combination` is that of a segment with `each`, as "app=shop,env=prod", keys in the document's
+ * order.
+ */
 export interface SegmentRef {
   readonly segment: string;
   readonly combination?: string;
@@ -61,16 +66,19 @@ export interface GuardrailDeny {
   readonly services: readonly ServiceTerm[];
 }
 
-/** The selective services of one segment that is selective in this direction. `onDeny` is there where it is not the direction's. */
+/**
+ * The selective services of one segment that is selective in this direction. `onDeny` is there where it is not the
+ * direction's.
+ */
 export interface SelectiveServices extends SegmentRef {
   readonly services: readonly ServiceTerm[];
   readonly onDeny?: DenyAction;
 }
 
 /**
- * One direction of one workload. `defaultSegment` is the segment that the default decision names (absent: no segment selects
- * the workload). Lists are in code-unit order of segment, combination and rule; where several entries decide, the first is named.
- * `guardrails` keep holding whatever the mode. `selective` is empty unless `mode` is selective.
+ * One direction of one workload. `defaultSegment` is the segment that the default decision names (absent: no segment
+ * selects the workload). Lists are in code-unit order of segment, combination and rule; where several entries decide,
+ * the first is named. `guardrails` keep holding whatever the mode. `selective` is empty unless `mode` is selective.
  */
 export interface DirectionRules {
   readonly mode: EnforcementMode;
@@ -87,7 +95,10 @@ export interface Quarantine {
   readonly peers: Peers;
 }
 
-/** A quarantined workload's set of addresses from which this workload is not cut off, since that quarantine names it as a peer. */
+/**
+ * A quarantined workload's set of addresses from which this workload is not cut off, since that quarantine names it as
+ * a peer.
+ */
 export interface Exemption {
   readonly set: PeerSetId;
   /** For which of its own addresses. */
@@ -109,7 +120,10 @@ export interface WorkloadRules {
   readonly outbound: DirectionRules;
 }
 
-/** Everything one host enforces at one revision. Every id that a rule names is in `peerSets`; workloads are in code-unit order. */
+/**
+ * Everything one host enforces at one revision. Every id that a rule names is in `peerSets`; workloads are in code-unit
+ * order.
+ */
 export interface HostRuleSet {
   readonly revision: number;
   readonly host: string;
@@ -123,8 +137,9 @@ export interface SocketOwner {
 }
 
 /**
- * A host's own setting that passes before any policy (POLICY.md, verdicts 1). `peers` are normalised ranges, or every address. With an
- * `owner`, it lets through connections of that one alone; whoever else asks for the same is under policy.
+ * A host's own setting that passes before any policy (docs/reference/policy.md, verdicts 1). `peers` are normalised
+ * ranges, or every address. With an `owner`, it lets through connections of that one alone; whoever else asks for the
+ * same is under policy.
  */
 export interface EssentialEntry {
   readonly name: string;

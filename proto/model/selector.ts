@@ -1,4 +1,5 @@
-// The label selector of POLICY.md: its tree, and what it matches. Reading one from text is parse-selector.ts.
+// The label selector of docs/reference/policy.md: its tree, and what it matches. Reading one from text is
+// parse-selector.ts.
 
 import type { Labels } from './label.ts';
 

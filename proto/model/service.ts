@@ -1,5 +1,5 @@
 // What a rule may name as a service, and what a packet's service is. A term is a set of services; a service is one
-// point: protocol number with port or ICMP type. POLICY.md, "Service", is the source.
+// point: protocol number with port or ICMP type. docs/reference/policy.md, "Service", is the source.
 
 import type { Family } from './address.ts';
 import { err, ok, type Result } from './result.ts';

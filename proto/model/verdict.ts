@@ -1,4 +1,5 @@
-// A verdict is a value with its reason: what one end of a connection decides, and which layer of POLICY.md decided it.
+// A verdict is a value with its reason: what one end of a connection decides, and which layer of
+// docs/reference/policy.md decided it.
 
 export type Direction = 'inbound' | 'outbound';
 export type EnforcementMode = 'off' | 'observe' | 'selective' | 'enforce';
@@ -11,9 +12,9 @@ export type EndVerdict = 'allow' | 'deny' | 'would-deny' | 'unmanaged';
 export type Reason = 'essential' | 'off' | 'quarantine' | 'guardrail' | 'rule' | 'default' | 'unmanaged';
 
 /**
- * What one end decides. `segment` with `rule` is the rule's address; `segment` alone the segment whose default denies (or would);
- * `combination` the `each` labels of that segment, as "app=shop,env=prod"; `guardrail` the guardrail that denies, or that was
- * remembered in observe; `essential` and `quarantine` the name of that layer's entry.
+ * What one end decides. `segment` with `rule` is the rule's address; `segment` alone the segment whose default denies
+ * (or would); `combination` the `each` labels of that segment, as "app=shop,env=prod"; `guardrail` the guardrail that
+ * denies, or that was remembered in observe; `essential` and `quarantine` the name of that layer's entry.
  */
 export interface End {
   readonly verdict: EndVerdict;

@@ -1,4 +1,5 @@
-// POLICY.md's Peers and Service tables, and when rules are in force: one row a case, "query | does the rule hit".
+// docs/reference/policy.md's Peers and Service tables, and when rules are in force: one row a case, "query | does the
+// rule hit".
 
 import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';

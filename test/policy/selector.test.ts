@@ -1,4 +1,5 @@
-// The selector language of POLICY.md: what each form matches, what is refused and where, and that hostile text costs little.
+// The selector language of docs/reference/policy.md: what each form matches, what is refused and where, and that
+// hostile text costs little.
 
 import { describe, expect, test } from 'vitest';
 import { maxSelectorLength, parseSelector } from '#model/parse-selector.ts';

@@ -1,4 +1,4 @@
-// POLICY.md's Verdicts, sentence by sentence: one row a case, "query | outbound end | inbound end".
+// docs/reference/policy.md's Verdicts, sentence by sentence: one row a case, "query | outbound end | inbound end".
 
 import { describe, expect, test } from 'vitest';
 import type { Direction } from '#model/verdict.ts';

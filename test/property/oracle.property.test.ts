@@ -1,5 +1,5 @@
-// The oracle reads POLICY.md from the documents; evaluateEnd reads what the compiler made of them. For every connection both must
-// give the same verdict at both ends, with the same reason and the same names.
+// The oracle reads docs/reference/policy.md from the documents; evaluateEnd reads what the compiler made of them. For
+// every connection both must give the same verdict at both ends, with the same reason and the same names.
 
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -16,8 +16,8 @@ import { arbitraryQuery, arbitraryWorld, multiplied, type World } from './arbitr
 const queriesPerWorld = 40;
 
 /**
- * A unit that talks to its own host is on the loopback interface, and one end sees no more than that: essential. The oracle goes by
- * POLICY.md's offline reading (the same workload), so these few are left out.
+ * A unit that talks to its own host is on the loopback interface, and one end sees no more than that: essential. The
+ * oracle goes by docs/reference/policy.md's offline reading (the same workload), so these few are left out.
  */
 function isWithinOneHost(question: CompiledQuestion): boolean {
   const { query } = question;

@@ -1,5 +1,5 @@
-// PolicyTests judged by classes of ends against the same judged pair by pair, as POLICY.md has it: what holds, what fails and by which pairs, and how
-// many connections that was.
+// PolicyTests judged by classes of ends against the same judged pair by pair, as docs/reference/policy.md has it: what
+// holds, what fails and by which pairs, and how many connections that was.
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -30,7 +30,7 @@ interface Told {
   readonly inbound: End;
 }
 
-/** As POLICY.md says it: every pair, every address of one family, every service. */
+/** As docs/reference/policy.md says it: every pair, every address of one family, every service. */
 function pairByPair({ policy, inventory, now: at }: World, assertion: Assertion) {
   const oracle = createOracle({ policy, inventory });
   const cuts = serviceCuts([...policyTerms(policy), ...assertion.services]);

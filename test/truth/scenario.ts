@@ -1,12 +1,14 @@
-// What a truth table is made of: hosts, named states of policy and inventory, and the order in which a fleet goes through
-// them. Plain values, so that the same scenario runs on rendered rules, on the enforcer, and on a whole fleet.
+// What a truth table is made of: hosts, named states of policy and inventory, and the order in which a fleet goes
+// through them. Plain values, so that the same scenario runs on rendered rules, on the enforcer, and on a whole fleet.
 
 import { type Address, type Family, parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';
 import { allCells, type Cell } from '#test/support/probe.ts';
 import type { Listener } from '#test/support/probe-protocol.ts';
 
-/** A host of the lab. Without `labels` it is an outsider that no inventory knows; `external` is known but has no agent. */
+/**
+ * A host of the lab. Without `labels` it is an outsider that no inventory knows; `external` is known but has no agent.
+ */
 export interface ScenarioHost {
   readonly ipv4: string;
   readonly ipv6: string;
@@ -15,11 +17,11 @@ export interface ScenarioHost {
 }
 
 /**
- * `labels` replace a host's own; `gone` hosts have left the inventory, and their machines run without rules; so do `lost` ones, which the
- * inventory still knows: whoever took them over let the rules go.
+ * `labels` replace a host's own; `gone` hosts have left the inventory, and their machines run without rules; so do
+ * `lost` ones, which the inventory still knows: whoever took them over let the rules go.
  */
 export interface State {
-  /** YAML documents in POLICY.md's language. */
+  /** YAML documents in docs/reference/policy.md's language. */
   readonly policy: string;
   readonly labels?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly gone?: readonly string[];
@@ -66,7 +68,7 @@ export function stateOf(scenario: Scenario, name: string): State {
   return state;
 }
 
-/** The inventory of a state as documents in POLICY.md's language; JSON is YAML. */
+/** The inventory of a state as documents in docs/reference/policy.md's language; JSON is YAML. */
 export function inventoryText(scenario: Scenario, state: State): string {
   return Object.keys(scenario.hosts)
     .flatMap((name) => inventoryDocument(scenario, state, name) ?? [])

@@ -1,5 +1,6 @@
-// Units against the oracle, with real packets: several places of one host probe and are probed at the same time, in both families and
-// transports, and each must find what POLICY.md says of the workload that its cgroup is. Placements made wrong on purpose must show.
+// Units against the oracle, with real packets: several places of one host probe and are probed at the same time, in
+// both families and transports, and each must find what docs/reference/policy.md says of the workload that its cgroup
+// is. Placements made wrong on purpose must show.
 
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +30,9 @@ const far = { ipv4: '10.76.0.2', ipv6: 'fd76::2' } as const;
 const families = ['ipv4', 'ipv6'] as const;
 const transports: readonly Transport[] = ['tcp', 'udp'];
 
-/** Where sockets are made, and whose they are then. Listeners of one host need ports of their own: tens tell the place. */
+/**
+ * Where sockets are made, and whose they are then. Listeners of one host need ports of their own: tens tell the place.
+ */
 const places = [
   { at: 'system.slice/app.service', workload: 'app' },
   { at: 'system.slice/app.service/payload/deeper', workload: 'app' },
@@ -40,7 +43,10 @@ const places = [
 ] as const;
 type Place = { readonly at: string; readonly workload: string };
 
-/** The last digit says whose rule opens a port: 0 the host's, 1 app's, 2 the instance's, 3 everyone's. 8000s inbound, 9000s outbound. */
+/**
+ * The last digit says whose rule opens a port: 0 the host's, 1 app's, 2 the instance's, 3 everyone's. 8000s inbound,
+ * 9000s outbound.
+ */
 const owners = [0, 1, 2, 3] as const;
 const inboundPort = (place: number, owner: number) => 8000 + 10 * place + owner;
 const outboundPort = (owner: number) => 9000 + owner;
@@ -211,7 +217,10 @@ function cellText({ place, direction, transport, family, port }: Cell, at: reado
   return `${at[place]?.workload} ${direction} ${transport}/${port} ${family} of ${at[place]?.at}`;
 }
 
-/** Cells whose packets contradict the oracle. Silence is doubted once: a busy machine can be late, and policy answers the same twice. */
+/**
+ * Cells whose packets contradict the oracle. Silence is doubted once: a busy machine can be late, and policy answers
+ * the same twice.
+ */
 async function contradictions(fleet: Fleet, at: readonly Place[] = places): Promise<readonly string[]> {
   const verdict = verdictOf(fleet, at);
   const expected = new Map(cells.map((cell) => [cellText(cell, at), verdict(cell).verdict]));

@@ -1,5 +1,6 @@
-// What happens to a connection at one end, and the layers that say so for one class of peers. The layers are POLICY.md's
-// verdict order, painted from the first to the last: what an earlier layer decided, no later one changes.
+// What happens to a connection at one end, and the layers that say so for one class of peers. The layers are
+// docs/reference/policy.md's verdict order, painted from the first to the last: what an earlier layer decided, no later
+// one changes.
 
 import type { Address } from '#model/address.ts';
 import { cutOffSetOf } from '#model/cut-off.ts';
@@ -28,7 +29,10 @@ export interface Decision {
   readonly only?: { readonly owner: SocketOwner; readonly otherwise: Decision };
 }
 
-/** What applies to one class of peers in one direction of one workload; lists are in the order of POLICY.md. */
+/**
+ * What applies to one class of peers in one direction of one workload; lists are in the order of
+ * docs/reference/policy.md.
+ */
 export interface Layers {
   readonly workload: string;
   readonly direction: Direction;
@@ -51,8 +55,8 @@ const anyService: ServiceTerm = { kind: 'any' };
 const defaultDeny: Readonly<Record<Direction, DenyAction>> = { inbound: 'drop', outbound: 'reject' };
 
 /**
- * A decision that cuts off from quarantined peers is one for all of them, so that a thousand are as cheap as one: whose quarantine it
- * is, the peer's address says.
+ * A decision that cuts off from quarantined peers is one for all of them, so that a thousand are as cheap as one: whose
+ * quarantine it is, the peer's address says.
  */
 export function endTowards(end: End, peerAddress: Address, peerSets: HostRuleSet['peerSets']): End {
   if (!isCutOff(end)) return end;
@@ -188,7 +192,10 @@ function paintDefault(
   painter.paint(anyService, make(action, { verdict, reason: 'default', ...layers.defaultSegment }));
 }
 
-/** The decision behind a key: for connections that a rule let in which is gone by now. Undefined for text that is no key. */
+/**
+ * The decision behind a key: for connections that a rule let in which is gone by now. Undefined for text that is no
+ * key.
+ */
 export function parseDecisionKey(key: string): Decision | undefined {
   const [workload = '', direction, action, verdict, reason, ...names] = key.split(' ');
   if (direction !== 'inbound' && direction !== 'outbound') return undefined;

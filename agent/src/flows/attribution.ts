@@ -1,5 +1,5 @@
-// Whose connection is it and what decided: joins the rule set in force, the kernel's decision numbers and this host's addresses
-// into what flow aggregation asks.
+// Whose connection is it and what decided: joins the rule set in force, the kernel's decision numbers and this host's
+// addresses into what flow aggregation asks.
 
 import type { Attribution, LocalEnd } from '#agent-core/flows/flow-window.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
@@ -43,7 +43,7 @@ export function attributionOf({
       const essential = essentialFor(essentials, { direction, peerAddress: peer, service });
       if (essential !== undefined)
         return { verdict: 'allow', reason: 'essential', workload, essential: essential.name };
-      // No policy yet: what POLICY.md says of a workload that no segment selects.
+      // No policy yet: what docs/reference/policy.md says of a workload that no segment selects.
       return { verdict: 'would-deny', reason: 'default', workload };
     }
     return evaluateEnd({

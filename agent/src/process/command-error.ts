@@ -1,5 +1,5 @@
-// What an operator is told when a command cannot do its work: a code, what happened and where, what to do, and the exit code
-// of DESIGN.md §8. Thrown by commands, printed in one place (main.ts).
+// What an operator is told when a command cannot do its work: a code, what happened and where, what to do, and the exit
+// code of docs/reference/cli.md. Thrown by commands, printed in one place (main.ts).
 
 export type ExitCode = 1 | 2 | 3;
 

@@ -1,4 +1,5 @@
-// One line of `policy eval`: a query as JSON, read strictly, and its answer with the keys that DESIGN.md §8 promises.
+// One line of `policy eval`: a query as JSON, read strictly, and its answer with the keys that docs/reference/cli.md
+// promises.
 
 import { type Address, familyOf, parseAddress } from '#model/address.ts';
 import { closestName } from '#model/closest-name.ts';
@@ -144,7 +145,9 @@ interface NamedEnd {
   readonly inventory: Inventory;
 }
 
-/** The named workload must hold the address, or its host must: behind translation a container is known by its host's. */
+/**
+ * The named workload must hold the address, or its host must: behind translation a container is known by its host's.
+ */
 function workloadOf(
   given: Readonly<Record<string, unknown>>,
   { key, address, inventory }: NamedEnd,
@@ -198,8 +201,9 @@ function instantOf(value: unknown, fallback: Millis): Millis {
 }
 
 /**
- * The answer's keys, in the order of DESIGN.md §8; what an end has not is left out. Written field by field, and without escapes,
- * since names and label values hold nothing that JSON would escape: making JSON of a whole object cost as much as judging it.
+ * The answer's keys, in the order of docs/reference/cli.md; what an end has not is left out. Written field by field,
+ * and without escapes, since names and label values hold nothing that JSON would escape: making JSON of a whole object
+ * cost as much as judging it.
  */
 export function verdictJson({ verdict, outbound, inbound }: Verdict): string {
   return `{"verdict":"${verdict}","outbound":${endText(outbound)},"inbound":${endText(inbound)}}`;

@@ -1,5 +1,6 @@
-// Who is cut off from a quarantined workload at his own end (POLICY.md, verdict 2): everybody but the peers that the quarantine names. An
-// address tells whom it means: a unit shares its host's, and nobody elsewhere can tell the two apart, so its quarantine holds on its host alone.
+// Who is cut off from a quarantined workload at his own end (docs/reference/policy.md, verdict 2): everybody but the
+// peers that the quarantine names. An address tells whom it means: a unit shares its host's, and nobody elsewhere can
+// tell the two apart, so its quarantine holds on its host alone.
 
 import type { Address } from '#model/address.ts';
 import type { Workload, WorkloadQuarantine } from '#policy/policy/policy.ts';
@@ -31,8 +32,9 @@ export function isPeerOf(
 }
 
 /**
- * Of a workload's addresses those that a quarantine's ranges name. A workload is its peer as a whole where all are, whatever it talks
- * from: behind its host's address translation a container is known by its host's addresses, and talks from its own.
+ * Of a workload's addresses those that a quarantine's ranges name. A workload is its peer as a whole where all are,
+ * whatever it talks from: behind its host's address translation a container is known by its host's addresses, and talks
+ * from its own.
  */
 export function namedAddresses(
   addresses: readonly Address[],

@@ -1,5 +1,6 @@
-// The way to a verdict, for a reader: each end, each layer in POLICY.md's order, and every segment, rule and guardrail that was
-// considered, with why it did or did not hit. The verdict itself is the oracle's; this adds the reasons.
+// The way to a verdict, for a reader: each end, each layer in docs/reference/policy.md's order, and every segment, rule
+// and guardrail that was considered, with why it did or did not hit. The verdict itself is the oracle's; this adds the
+// reasons.
 
 import { familyOf } from '#model/address.ts';
 import { serviceTermText, termMatches } from '#model/service.ts';
@@ -77,7 +78,10 @@ export interface EndExplanation {
   readonly direction: Direction;
   readonly address: string;
   readonly workload?: string;
-  /** The virtual workload that has the address: the end is judged as each of `holders`, and `workload` is the one that decides. */
+  /**
+   * The virtual workload that has the address: the end is judged as each of `holders`, and `workload` is the one that
+   * decides.
+   */
   readonly virtual?: string;
   readonly holders?: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
@@ -101,7 +105,10 @@ export interface ExplainInput {
   readonly endpointOf: (direction: Direction) => ExplainedEndpoint;
 }
 
-/** An end, and the workload as which it was judged; of several that may hold a virtual workload's address, the one that decides. */
+/**
+ * An end, and the workload as which it was judged; of several that may hold a virtual workload's address, the one that
+ * decides.
+ */
 export interface ExplainedEndpoint {
   readonly end: End;
   readonly workload: Workload | undefined;

@@ -1,5 +1,6 @@
-// The questions POLICY.md asks of workloads, peers and segments, each answered in one place: judging (oracle.ts) and explaining
-// (explain.ts) both ask here, so that they cannot come to differ. Answers about labels are remembered, since labels do not change.
+// The questions docs/reference/policy.md asks of workloads, peers and segments, each answered in one place: judging
+// (oracle.ts) and explaining (explain.ts) both ask here, so that they cannot come to differ. Answers about labels are
+// remembered, since labels do not change.
 
 import { type Address, addressValue, type Family, familyOf } from '#model/address.ts';
 import { rangesContainValue } from '#model/address-range.ts';
@@ -39,7 +40,7 @@ export type PeerScope = Membership | undefined;
 
 export type IdentityPeer = Exclude<Peer, { readonly kind: 'ranges' | 'fqdn' }>;
 
-/** What judging and explaining share: the questions POLICY.md asks, each answered once. */
+/** What judging and explaining share: the questions docs/reference/policy.md asks, each answered once. */
 export interface Matching {
   readonly policy: Policy;
   standingOf(workload: Workload): Standing;
@@ -165,8 +166,8 @@ export function createMatching({
   }
 
   /**
-   * The local side is the workload itself, whoever else holds its address, and the virtual workload that has the address; the remote side
-   * is known by address alone.
+   * The local side is the workload itself, whoever else holds its address, and the virtual workload that has the
+   * address; the remote side is known by address alone.
    */
   function sidesOf(
     { query, direction, workload }: EndQuery,
@@ -285,8 +286,8 @@ export function sideOf(address: Address, candidates: readonly Workload[]): Side 
 }
 
 /**
- * Which segments can have a workload as member at all: most begin with `label == "value"`, and are found by it. Without this the
- * first question about each workload would cost a look at every segment.
+ * Which segments can have a workload as member at all: most begin with `label == "value"`, and are found by it. Without
+ * this the first question about each workload would cost a look at every segment.
  */
 function createSegmentCandidates(groups: readonly SegmentGroup[]): (workload: Workload) => readonly SegmentGroup[] {
   const byLabel = new Map<string, Map<string, SegmentGroup[]>>();

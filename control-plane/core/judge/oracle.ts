@@ -1,6 +1,7 @@
-// Answers what POLICY.md says about one connection, straight from the documents: no compiler, no peer sets, no classes. It is
-// what the compiled rule sets and the kernel's rules are held against, and what `policy eval` and `policy test` ask.
-// Memory grows with the workloads that were asked about (what workload-standing.ts keeps of each), not with the queries.
+// Answers what docs/reference/policy.md says about one connection, straight from the documents: no compiler, no peer
+// sets, no classes. It is what the compiled rule sets and the kernel's rules are held against, and what `policy eval`
+// and `policy test` ask. Memory grows with the workloads that were asked about (what workload-standing.ts keeps of
+// each), not with the queries.
 
 import type { Address } from '#model/address.ts';
 import { type Direction, type End, joinEnds, type Verdict } from '#model/verdict.ts';
@@ -163,12 +164,17 @@ interface JudgedAt {
   readonly virtual?: Workload;
 }
 
-/** An address: the side it is seen as from afar, by all who hold it, and the end it means where no workload is named. */
+/**
+ * An address: the side it is seen as from afar, by all who hold it, and the end it means where no workload is named.
+ */
 interface Place extends JudgedAt {
   readonly side: Side;
 }
 
-/** A workload at its end, and the side it sees itself as: it, and the virtual workload that has the address, whoever else holds it. */
+/**
+ * A workload at its end, and the side it sees itself as: it, and the virtual workload that has the address, whoever
+ * else holds it.
+ */
 interface Endpoint {
   readonly subject: Subject;
   readonly side: Side;
@@ -188,8 +194,8 @@ interface Question {
 const strictness: Readonly<Record<End['verdict'], number>> = { unmanaged: 0, allow: 1, 'would-deny': 2, deny: 3 };
 
 /**
- * Source and destination are the same workload. A host and an address that another may hold are not, and neither end of a virtual
- * address's connection with itself leaves the host.
+ * Source and destination are the same workload. A host and an address that another may hold are not, and neither end of
+ * a virtual address's connection with itself leaves the host.
  */
 function isLoopback(subject: Subject, { outbound, inbound, src: source }: Ends, { src, dst }: Query): boolean {
   if (src === dst && source.candidates.some(({ kind }) => kind === 'virtual')) return true;
@@ -218,7 +224,7 @@ function judgedEnd({ subject, side }: Endpoint, { query, direction, both }: Ques
     : { query, direction, subject, from: both.src, to: side };
 }
 
-/** Layers 2 to 6 of POLICY.md's Verdicts, for a workload with an agent. */
+/** Layers 2 to 6 of docs/reference/policy.md's Verdicts, for a workload with an agent. */
 function judgeLayers(matching: Matching, end: JudgedEnd): End {
   const { subject, direction } = end;
   const { name: workload, quarantine, [direction]: own } = subject;
@@ -249,7 +255,10 @@ function judgeLayers(matching: Matching, end: JudgedEnd): End {
   return judgeDefault(matching, end);
 }
 
-/** Layer 6. The segment named is the first of the strictest mode; where selective services deny, the first whose services match. */
+/**
+ * Layer 6. The segment named is the first of the strictest mode; where selective services deny, the first whose
+ * services match.
+ */
 function judgeDefault(
   matching: Matching,
   { query, direction, subject: { workload, [direction]: own } }: JudgedEnd,

@@ -1,5 +1,6 @@
-// A checked segment written back as the document it came from: every field, in POLICY.md's order, so that reading the text gives
-// the same segment. Names of Services are not kept by a checked policy; their terms stand in their place.
+// A checked segment written back as the document it came from: every field, in docs/reference/policy.md's order, so
+// that reading the text gives the same segment. Names of Services are not kept by a checked policy; their terms stand
+// in their place.
 
 import { type AddressRange, parseCidr, rangeCidrs, subtractRanges } from '#model/address-range.ts';
 import { type ServiceTerm, serviceTermText } from '#model/service.ts';

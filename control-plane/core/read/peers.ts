@@ -1,4 +1,4 @@
-// The peers of rules and guardrails, in each of the forms of POLICY.md.
+// The peers of rules and guardrails, in each of the forms of docs/reference/policy.md.
 
 import type { AddressRange } from '#model/address-range.ts';
 import { closestName } from '#model/closest-name.ts';
