@@ -8,6 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { parseSettings } from '#agent/settings/settings-reader.ts';
 import { readSettings } from '#control-plane/settings/settings.ts';
+import { millis } from '#model/time.ts';
+import { checkPolicy } from '#policy/check/check-policy.ts';
 import { listTrackedFiles, readText, root } from '#test/arch/sources.ts';
 import { programPath } from '#test/support/programs.ts';
 import { run } from '#test/support/run-command.ts';
@@ -62,22 +64,30 @@ describe('policy examples', () => {
     expect(complete.length).toBeGreaterThan(3);
   });
 
-  test.each(complete)('$page, number $at, passes the check', async ({ text }) => {
-    const folder = await mkdtemp(join(directory, 'policy-'));
-    await writeFile(join(folder, 'example.yaml'), text);
-    // Workloads of the getting-started page belong in the inventory.
-    const isInventory = text.includes('kind: Workload');
-    const empty = join(folder, 'empty');
-    await mkdir(empty);
-    const checked = await run([
-      ...segwall,
-      ...['policy', 'check'],
-      ...(isInventory ? [empty, '--inventory', join(folder, 'example.yaml')] : [folder]),
-    ]);
-    // The example's test names hosts of the inventory beside it.
-    const problems = checked.stdout.split('\n').filter((line) => /error/.test(line) && !/^0 errors/.test(line));
-    if (!text.includes('kind: PolicyTest')) expect(problems).toEqual([]);
+  // What holds nothing but workloads is an inventory; a page's tests name the hosts of the one beside them.
+  const isInventory = (text: string) => !/^kind: (?!Workload$)/m.test(text);
+  const errorsOf = (text: string, page: string) => {
+    const beside = complete.filter((other) => other.page === page && isInventory(other.text)).map(({ text }) => text);
+    const { problems } = checkPolicy({
+      files: isInventory(text) ? [] : [{ path: 'example.yaml', text }],
+      inventoryFiles: (isInventory(text) ? [text] : beside).map((text, at) => ({ path: `inventory-${at}.yaml`, text })),
+      now: millis(Date.now()),
+      mode: 'offline',
+    });
+    return problems.filter(({ severity }) => severity === 'error').map(({ code, message }) => `${code}: ${message}`);
+  };
+
+  test.each(complete)('$page, number $at, passes the check', ({ page, text }) => {
+    expect(errorsOf(text, page)).toEqual([]);
   });
+
+  test.each(complete.filter(({ text }) => text.includes('kind: PolicyTest')))(
+    '$page, number $at, would not with a test of a host that is nowhere (mutant)',
+    ({ page, text }) => {
+      const mutant = text.replace(/ from: [a-z0-9-]+, to: /, ' from: nobody-1, to: ');
+      expect(errorsOf(mutant, page).join('\n')).toMatch(/nobody-1/);
+    },
+  );
 });
 
 describe('guides with a policy and an inventory', () => {
