@@ -11,7 +11,7 @@ import { openStateDirectory, type StateDirectory } from '#agent/state/state-dire
 import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowBatch, FlowRecord } from '#model/flow.ts';
-import { err, ok } from '#model/result.ts';
+import { assertOk, err, ok } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
@@ -66,7 +66,7 @@ const window = (connections: number, lost = { overruns: 0, records: 0, deniedInb
 async function drain(spool: FlowSpool): Promise<readonly FlowBatch[]> {
   const batches: FlowBatch[] = [];
   for (let batch = await spool.oldest(); batch !== undefined; batch = await spool.oldest()) {
-    batches.push(batch);
+    batches.push(assertOk(decodeFlowBatch(batch.bytes)));
     spool.remove(batch.sequence);
   }
   return batches;
@@ -170,6 +170,15 @@ describe('the spool', () => {
     ]);
   });
 
+  test('gives out the bytes that were encoded, and nothing that is for this host alone', async () => {
+    const spool = await open();
+    await spool.append(window(1));
+    const batch = { ...window(1), run: 'ab'.repeat(16), sequence: 100, lost: noLoss };
+    const read = await spool.oldest();
+    expect(read?.sequence).toBe(100);
+    expect(Buffer.from(read?.bytes ?? []).equals(encodeFlowBatch(batch))).toBe(true);
+  });
+
   test('a disk that takes nothing costs a counted loss, and no exception', async () => {
     const spool = await open();
     await rm(state.spoolPath, { recursive: true });
@@ -215,5 +224,28 @@ describe('the sender', () => {
     await waitFor(() => spool.counts().batches === 0, { what: 'a nudge sends at once' });
     stop.abort();
     await running;
+  });
+
+  test('a batch that is refused for good is counted as lost, and does not keep the next ones away', async () => {
+    const spool = await open();
+    for (const connections of [1, 2]) await spool.append(window(connections, { ...noLoss, overruns: 1 }));
+    const outcomes: unknown[] = [];
+    const stop = new AbortController();
+    const sender = createFlowSender({
+      spool,
+      reporter: {
+        report: async ({ sequence }) =>
+          sequence === 100 ? err({ reason: 'no such protocol', isFinal: true }) : ok({ sequence, kind: 'taken' }),
+      },
+      reported: (outcome) => outcomes.push(outcome),
+    });
+    const running = sender.run(stop.signal);
+    await waitFor(() => spool.counts().batches === 0, { what: 'nothing waits' });
+    expect(outcomes).toEqual([{ kind: 'refused', sequence: 100, reason: 'no such protocol' }]);
+    expect(spool.counts().lostConnections).toBe(1);
+    stop.abort();
+    await running;
+    await spool.append(window(3));
+    expect((await drain(spool))[0]?.lost).toEqual({ ...noLoss, overruns: 1, spooled: 1 });
   });
 });

@@ -42,7 +42,8 @@ async function host() {
   const send = async (spool: FlowSpool) => {
     const kinds: string[] = [];
     for (let batch = await spool.oldest(); batch !== undefined; batch = await spool.oldest()) {
-      kinds.push(assertOk(await fleet.ingestFlows({ tenant, host: 'api-1', serial: 'serial-api-1' }, batch)).kind);
+      const read = assertOk(decodeFlowBatch(batch.bytes));
+      kinds.push(assertOk(await fleet.ingestFlows({ tenant, host: 'api-1', serial: 'serial-api-1' }, read)).kind);
       spool.remove(batch.sequence);
     }
     return kinds;

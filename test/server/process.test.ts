@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import { millis } from '#model/time.ts';
 import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
+import { encodeFlowBatch } from '#wire/flow-batch.ts';
 import { shopPolicy } from './fleet-under-test.ts';
 import { flowRecord, nothingLost } from './flow-records.ts';
 import { scratchDirectory } from './scratch-directory.ts';
@@ -177,8 +178,14 @@ test('hosts join, policy reaches them, a label lets one in, a refusal is told, a
     lost: nothingLost,
   };
   const signal = new AbortController().signal;
-  expect(await api.flows.report(batch, signal)).toMatchObject({ ok: true, value: { sequence: 1, kind: 'taken' } });
-  expect(await api.flows.report(batch, signal)).toMatchObject({ ok: true, value: { sequence: 1, kind: 'duplicate' } });
+  expect(await api.flows.report({ sequence: 1, bytes: encodeFlowBatch(batch) }, signal)).toMatchObject({
+    ok: true,
+    value: { sequence: 1, kind: 'taken' },
+  });
+  expect(await api.flows.report({ sequence: 1, bytes: encodeFlowBatch(batch) }, signal)).toMatchObject({
+    ok: true,
+    value: { sequence: 1, kind: 'duplicate' },
+  });
   const flow = await controlPlane.segwallJson(['flows', '--from', 'web-1', '--since', '1h']);
   expect(flow).toMatchObject({
     from: { workload: 'web-1', address: '10.0.0.1' },
@@ -316,7 +323,9 @@ test('what was observed becomes rules, and a plan says whom enforcement would cu
   const end = { verdict: 'would-deny', reason: 'default', workload: 'api-1', segment: 'shop' } as const;
   const records = [flowRecord({ end, lastSeenAt: millis(Date.now()) })];
   const batch = { sequence: 1, startedAt: millis(0), endedAt: millis(1), records, lost: nothingLost };
-  expect(await api.flows.report(batch, new AbortController().signal)).toMatchObject({ ok: true });
+  expect(
+    await api.flows.report({ sequence: 1, bytes: encodeFlowBatch(batch) }, new AbortController().signal),
+  ).toMatchObject({ ok: true });
   expect(await controlPlane.segwallJson(['coverage'])).toMatchObject({
     wouldDeny: [{ segment: 'shop', direction: 'inbound', connections: 2 }],
   });

@@ -3,8 +3,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createFlowReporter } from '#agent/flows/flow-reporter.ts';
 import { openClient } from '#agent/link/control-plane-client.ts';
+import type { EncodedBatch } from '#agent/table/apply-outcome.ts';
 import type { FlowBatch } from '#model/flow.ts';
 import { millis } from '#model/time.ts';
+import { encodeFlowBatch } from '#wire/flow-batch.ts';
 import { type Fixture, startFixture } from './control-plane-fixture.ts';
 
 let fixture: Fixture;
@@ -17,20 +19,29 @@ const signal = new AbortController().signal;
 
 test('a batch is answered with a receipt, and sent again with one that says so', async () => {
   const reporter = createFlowReporter({ identity: await fixture.enrolled() });
-  expect(await reporter.report(batchOf(1), signal)).toMatchObject({ ok: true, value: { sequence: 1, kind: 'taken' } });
-  expect(await reporter.report(batchOf(1), signal)).toMatchObject({
+  expect(await reporter.report(encoded(1), signal)).toMatchObject({ ok: true, value: { sequence: 1, kind: 'taken' } });
+  expect(await reporter.report(encoded(1), signal)).toMatchObject({
     ok: true,
     value: { sequence: 1, kind: 'duplicate' },
   });
-  expect(await reporter.report(batchOf(2), signal)).toMatchObject({ ok: true, value: { sequence: 2, kind: 'taken' } });
+  expect(await reporter.report(encoded(2), signal)).toMatchObject({ ok: true, value: { sequence: 2, kind: 'taken' } });
   expect(fixture.backend.batches).toEqual([batchOf(1), batchOf(2)]);
+});
+
+test('what is no batch is refused for good', async () => {
+  const reporter = createFlowReporter({ identity: await fixture.enrolled('web-3') });
+  const result = await reporter.report({ sequence: 4, bytes: Uint8Array.of(0x0f) }, signal);
+  expect(result).toMatchObject({
+    ok: false,
+    error: { isFinal: true, reason: expect.stringMatching(/no such message/) },
+  });
 });
 
 test('without a certificate there is no receipt', async () => {
   const [host = '', port] = fixture.server.address.split(':');
   const client = openClient({ host, port: Number(port) }, { ca: fixture.pki.caPem });
   const reporter = createFlowReporter({ identity: { client: () => client } });
-  const result = await reporter.report(batchOf(9), signal);
+  const result = await reporter.report(encoded(9), signal);
   expect(result.ok ? 'taken' : result.error.reason).toMatch(/no valid client certificate/);
   client.close();
 });
@@ -38,11 +49,16 @@ test('without a certificate there is no receipt', async () => {
 test('a reporter that is stopped gives an error, and so does a control plane that is away', async () => {
   const identity = await fixture.enrolled('web-2');
   const reporter = createFlowReporter({ identity });
-  expect((await reporter.report(batchOf(3), AbortSignal.abort())).ok).toBe(false);
+  expect((await reporter.report(encoded(3), AbortSignal.abort())).ok).toBe(false);
   const nowhere = openClient({ host: '127.0.0.1', port: 1 }, { ca: fixture.pki.caPem });
-  expect((await createFlowReporter({ identity: { client: () => nowhere } }).report(batchOf(3), signal)).ok).toBe(false);
+  expect((await createFlowReporter({ identity: { client: () => nowhere } }).report(encoded(3), signal)).ok).toBe(false);
   nowhere.close();
 });
+
+/** As the spool keeps it. */
+function encoded(sequence: number): EncodedBatch {
+  return { sequence, bytes: encodeFlowBatch(batchOf(sequence)) };
+}
 
 function batchOf(sequence: number): FlowBatch {
   const startedAt = millis(1_800_000_000_000 + sequence);

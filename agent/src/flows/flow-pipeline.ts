@@ -114,6 +114,11 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
     reporter: createFlowReporter({ identity }),
     reported(outcome) {
       if (outcome.kind === 'sent') log.info('flows are being reported again');
+      else if (outcome.kind === 'refused')
+        log.error(
+          { sequence: outcome.sequence, reason: outcome.reason },
+          'the control plane refused a batch of flows for good; its connections are counted as lost',
+        );
       else log.warn({ reason: outcome.reason }, 'flows cannot be reported; they wait on disk');
     },
   });

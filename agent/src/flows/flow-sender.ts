@@ -1,5 +1,6 @@
 // Sends spooled batches one at a time, the oldest first, and forgets each on its receipt. A batch that got no answer is sent
-// again: the control plane takes it once. Waits with jittered backoff while the control plane is away.
+// again: the control plane takes it once. One that it says it will never take is counted as lost, so that the next ones get there.
+// Waits with jittered backoff while the control plane is away.
 
 import { setTimeout } from 'node:timers/promises';
 import { withChance } from '#agent/link/pushback.ts';
@@ -22,14 +23,17 @@ export type RefusedRecords = NonNullable<FlowReceipt['refused']>;
 export interface FlowSenderOptions {
   readonly spool: FlowSpool;
   readonly reporter: FlowReporter;
-  /** Told once per run of failures, and when sending works again. */
-  readonly reported: (
-    outcome: { readonly kind: 'sent' } | { readonly kind: 'failed'; readonly reason: string },
-  ) => void;
+  /** `failed` once per run of failures, `sent` when sending works again, `refused` for each batch that is given up. */
+  readonly reported: (outcome: SendOutcome) => void;
   /** Default 1,000 and 30,000. */
   readonly backoffLeastMs?: number;
   readonly backoffMostMs?: number;
 }
+
+export type SendOutcome =
+  | { readonly kind: 'sent' }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'refused'; readonly sequence: number; readonly reason: string };
 
 /** Until the time is over or the signal aborts. */
 async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
@@ -76,6 +80,11 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
           continue;
         }
         if (signal.aborted) return;
+        if (!receipt.ok && receipt.error.isFinal === true) {
+          await spool.giveUp(batch.sequence);
+          options.reported({ kind: 'refused', sequence: batch.sequence, reason: receipt.error.reason });
+          continue;
+        }
         failures += 1;
         const reason = receipt.ok ? `the receipt is for batch ${receipt.value.sequence}` : receipt.error.reason;
         if (failures === 1) options.reported({ kind: 'failed', reason });

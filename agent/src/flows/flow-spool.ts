@@ -1,4 +1,5 @@
-// Flow batches wait on disk until the control plane has given a receipt: one file a batch, named by its sequence, sealed.
+// Flow batches wait on disk until the control plane has given a receipt: one file a batch, named by its sequence, sealed. They are kept as
+// they go over the wire, and read only where their connections must be counted.
 // Bounded by bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a
 // power cut is counted and removed, never sent.
 
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { readIfThere, seal, unseal, writeWhole } from '#agent/state/durable-file.ts';
 import { isDiskError, removeIfPossible } from '#agent/state/run-directory.ts';
 import type { FlowProgress, StateDirectory } from '#agent/state/state-directory.ts';
+import type { EncodedBatch } from '#agent/table/apply-outcome.ts';
 import type { DenialCounts } from '#agent-core/flows/unrecorded-denials.ts';
 import type { FlowBatch, FlowLoss, FlowRecord } from '#model/flow.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -40,9 +42,11 @@ export interface FlowSpool {
   /** The error says why the disk did not take it: its connections are then counted as lost. */
   append(window: SpoolWindow): Promise<Result<void>>;
   /** The oldest batch, or undefined. */
-  oldest(): Promise<FlowBatch | undefined>;
+  oldest(): Promise<EncodedBatch | undefined>;
   /** Forgets a batch: it has its receipt. */
   remove(sequence: number): void;
+  /** The control plane never takes this batch: what it holds is counted as lost. */
+  giveUp(sequence: number): Promise<void>;
   counts(): SpoolCounts;
 }
 
@@ -95,12 +99,18 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     removeIfPossible(pathOf(file.sequence));
   }
 
-  async function read(file: SpooledFile): Promise<FlowBatch | undefined> {
+  /** Undefined where the file is gone or damaged. */
+  async function read(file: SpooledFile): Promise<Uint8Array | undefined> {
     const bytes = await readIfThere(pathOf(file.sequence));
     if (bytes === undefined) return undefined;
     const sealed = unseal(bytes);
-    const batch = sealed.ok ? codec.decode(sealed.value) : sealed;
-    return batch.ok ? batch.value : undefined;
+    return sealed.ok ? withoutTold(sealed.value) : undefined;
+  }
+
+  async function readBatch(file: SpooledFile): Promise<FlowBatch | undefined> {
+    const bytes = await read(file);
+    const batch = bytes === undefined ? undefined : codec.decode(bytes);
+    return batch?.ok === true ? batch.value : undefined;
   }
 
   /** What its batch tells of is told: the next life must not tell it again. */
@@ -113,8 +123,8 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     });
   }
 
-  async function letOldestGo(file: SpooledFile): Promise<void> {
-    const batch = await read(file);
+  async function letGo(file: SpooledFile): Promise<void> {
+    const batch = await readBatch(file);
     if (batch === undefined) damagedFiles += 1;
     const connections = batch === undefined ? 0 : connectionsOf(batch);
     lostConnections += connections;
@@ -149,17 +159,17 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
       bytes += sealed.length;
       // The newest always stays, however small the limit.
       for (let oldest = files[0]; bytes > bytesMost && files.length > 1 && oldest !== undefined; oldest = files[0]) {
-        await letOldestGo(oldest);
+        await letGo(oldest);
       }
       return ok(undefined);
     },
 
     async oldest() {
       for (let file = files[0]; file !== undefined; file = files[0]) {
-        const batch = await read(file);
+        const bytes = await read(file);
         // Meanwhile the full spool may have let it go.
         if (!files.includes(file)) continue;
-        if (batch !== undefined) return batch;
+        if (bytes !== undefined) return { sequence: file.sequence, bytes };
         damagedFiles += 1;
         drop(file);
       }
@@ -169,6 +179,11 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     remove(sequence) {
       const file = files.find((candidate) => candidate.sequence === sequence);
       if (file !== undefined) drop(file);
+    },
+
+    async giveUp(sequence) {
+      const file = files.find((candidate) => candidate.sequence === sequence);
+      if (file !== undefined) await letGo(file);
     },
 
     counts: () => ({ batches: files.length, bytes, lostConnections, damagedFiles }),
@@ -187,6 +202,13 @@ function renderTold({ endedAt, unrecorded }: SpoolWindow): Uint8Array {
   for (const [at, value] of [endedAt, unrecorded.inbound, unrecorded.outbound].entries())
     bytes.writeDoubleLE(value, toldTag.length + 8 * at);
   return bytes;
+}
+
+/** The batch alone: what is told is for this host. */
+function withoutTold(batch: Uint8Array): Uint8Array {
+  const toldAt = batch.length - toldBytes;
+  const isTold = toldAt >= 0 && Buffer.from(batch.subarray(toldAt)).subarray(0, toldTag.length).equals(toldTag);
+  return isTold ? batch.subarray(0, toldAt) : batch;
 }
 
 /** Undefined: by an agent that wrote none. */

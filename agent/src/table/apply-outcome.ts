@@ -1,6 +1,6 @@
 // The seams inside the agent: what policy sync, enforcement and flow reporting are to each other.
 
-import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
+import type { FlowReceipt } from '#model/flow.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 
@@ -16,13 +16,21 @@ export interface Enforcer {
   apply(ruleSet: HostRuleSet): Promise<ApplyOutcome>;
 }
 
+/** A flow batch as it goes over the wire. */
+export interface EncodedBatch {
+  readonly sequence: number;
+  readonly bytes: Uint8Array;
+}
+
 /** Sends one batch and waits for its receipt; an error means it may or may not have arrived, so send it again. */
 export interface FlowReporter {
-  report(batch: FlowBatch, signal: AbortSignal): Promise<Result<FlowReceipt, ReportFailure>>;
+  report(batch: EncodedBatch, signal: AbortSignal): Promise<Result<FlowReceipt, ReportFailure>>;
 }
 
 export interface ReportFailure {
   readonly reason: string;
+  /** The control plane read the batch and will never take it, however often it is sent. */
+  readonly isFinal?: boolean;
   /** The control plane has no room before. */
   readonly retryAfterMs?: number;
 }
