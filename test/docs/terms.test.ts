@@ -46,6 +46,7 @@ const files = (await listTrackedFiles()).filter(
     /^(agent|control-plane|proto|packaging|docs|test)\/|^[A-Z]+\.md$/.test(path) &&
     /\.(ts|md|proto|yaml|service|sh)$/.test(path) &&
     path !== page &&
+    path !== 'test/docs/terms.test.ts' &&
     !path.startsWith('proto/wire/generated'),
 );
 
