@@ -2,8 +2,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { allowsEitherWay } from '#agent-core/host/either-way.ts';
-import type { DirectedConnection, OpenSocket } from '#agent-core/host/open-tcp-connections.ts';
-import { createSeenOpenings, type SeenConnection } from '#agent-core/host/seen-openings.ts';
+import type { DirectedConnection, OpenSocket, SeenConnection } from '#agent-core/host/open-tcp-connections.ts';
+import { createSeenOpenings } from '#agent-core/host/seen-openings.ts';
 import type { Address } from '#model/address.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 
@@ -51,14 +51,40 @@ describe('which end opened it', () => {
   ] as const)('%s', (_, connections, of, expected) => {
     const openings = createSeenOpenings();
     for (const one of connections) openings.saw(one);
-    expect(openings.openedBy(of)).toBe(expected);
+    expect(openings.openedBy(of)?.direction).toBe(expected);
     // Whether or not what has no socket was forgotten.
     const keep = openings.keepOnly();
-    expect(openings.openedBy(of)).toBe(expected);
+    expect(openings.openedBy(of)?.direction).toBe(expected);
     keep([of]);
-    expect(openings.openedBy(of)).toBe(expected);
+    expect(openings.openedBy(of)?.direction).toBe(expected);
     openings.keepOnly()([]);
     expect(openings.openedBy(of)).toBeUndefined();
+  });
+
+  test.each([
+    ['not at all', seen([me, 800], [peer, 443]), socket([me, 800], [peer, 443]), 'plain'],
+    ['to another end', seen([me, 800], [peer, 6443], [service, 443]), socket([me, 800], [service, 443]), 'translated'],
+    ['to another port here', seen([peer, 5000], [me, 8080], [me, 80]), socket([me, 8080], [peer, 5000]), 'translated'],
+    [
+      'as from another port',
+      { ...seen([me, 800], [peer, 443]), seenAs: { address: me, port: 50_001 } },
+      socket([me, 800], [peer, 443]),
+      'translated',
+    ],
+    [
+      'as from somebody else, at its server',
+      { ...seen([peer, 5000], [me, 8080], [me, 80]), seenAs: { address: service, port: 7 } },
+      socket([me, 8080], [service, 7]),
+      'translated',
+    ],
+  ] as const)('and how it was translated: %s', (_, connection, of, expected) => {
+    const openings = createSeenOpenings();
+    openings.saw(connection);
+    openings.keepOnly()([of]);
+    expect(openings.openedBy(of)?.translated).toEqual(expected === 'plain' ? undefined : connection);
+    // The same ends again, without.
+    openings.saw(seen([of.local, of.localPort], [of.remote, of.remotePort]));
+    expect(openings.openedBy(of)?.translated).toBeUndefined();
   });
 
   test('no more than there is room for, until what has no socket is forgotten; what comes meanwhile is kept', () => {
@@ -67,12 +93,20 @@ describe('which end opened it', () => {
     const saw = (port: number) => openings.saw(seen([me, port], [peer, 443]));
     for (const port of [1, 2, 3, 4, 5]) saw(port);
     expect(openings.isCrowded()).toBe(true);
-    expect([1, 4, 5].map((port) => openings.openedBy(of(port)))).toEqual(['outbound', 'outbound', undefined]);
+    expect([1, 4, 5].map((port) => openings.openedBy(of(port))?.direction)).toEqual([
+      'outbound',
+      'outbound',
+      undefined,
+    ]);
     openings.keepOnly()([of(2)]);
     const keep = openings.keepOnly();
     saw(6);
     keep([of(2)]);
-    expect([1, 2, 6].map((port) => openings.openedBy(of(port)))).toEqual([undefined, 'outbound', 'outbound']);
+    expect([1, 2, 6].map((port) => openings.openedBy(of(port))?.direction)).toEqual([
+      undefined,
+      'outbound',
+      'outbound',
+    ]);
   });
 });
 

@@ -190,7 +190,7 @@ test.each([
     `${connection.evidence} ${connection.client}:${connection.clientPort} > ${connection.server}:${connection.serverPort}`;
   const ephemeral = { low: 32_768, high: 60_999 };
   expect(told(connectionsOf(sockets, ephemeral)[0])).toBe(expected);
-  expect(told(connectionsOf(sockets, ephemeral, () => 'outbound')[0])).toBe(
+  expect(told(connectionsOf(sockets, ephemeral, () => ({ direction: 'outbound' }))[0])).toBe(
     `opening 10.0.0.1:${localPort} > 10.0.0.2:${remotePort}`,
   );
 });

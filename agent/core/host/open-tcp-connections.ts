@@ -27,11 +27,27 @@ export interface TcpConnection {
   readonly serverPort: number;
 }
 
+/**
+ * Both ends of a connection as each of them sees the other: the client sent to `target`, the connection ends at `server`, and that sees the
+ * client as `seenAs`, or as what it is. Address translation makes the difference.
+ */
+export interface SeenConnection {
+  readonly client: Address;
+  readonly clientPort: number;
+  readonly target: Address;
+  readonly targetPort: number;
+  readonly server: Address;
+  readonly serverPort: number;
+  readonly seenAs?: { readonly address: Address; readonly port: number };
+}
+
 /** `evidence`: what tells its direction. `ports` is a guess, on which nothing may be done that the other reading would not allow. */
 export interface DirectedConnection extends TcpConnection {
   readonly direction: Direction;
   readonly evidence: 'opening' | 'listener' | 'ports';
   readonly phase: TcpPhase;
+  /** Where the other end, as this socket has it, is not what the network has. */
+  readonly translated?: SeenConnection;
 }
 
 /** Ports the kernel takes for outgoing connections: /proc/sys/net/ipv4/ip_local_port_range, both included. */
@@ -106,8 +122,10 @@ export function parseOwnSocket(line: string): OwnSocket | undefined {
   return { local: addressOf(local), remotePort: Number.parseInt(remotePort, 16), inode };
 }
 
-/** Which end opened the connection of a socket, as conntrack saw it begin; undefined where it did not. */
-export type OpenedBy = (socket: OpenSocket) => Direction | undefined;
+/** Which end opened the connection of a socket, as conntrack saw it begin, and what translation made of it; undefined where it did not. */
+export type OpenedBy = (
+  socket: OpenSocket,
+) => { readonly direction: Direction; readonly translated?: SeenConnection } | undefined;
 
 /**
  * Each connection once, in the direction in which it was opened: as conntrack saw it; else towards a listener whose connections can be
@@ -131,9 +149,18 @@ export function connectionsOf(
       told.direction === 'inbound'
         ? { ...told, client: remote, clientPort: remotePort, server: local, serverPort: localPort }
         : { ...told, client: local, clientPort: localPort, server: remote, serverPort: remotePort };
-    connections.set(Object.values(connection).join(' '), connection);
+    connections.set(wireKey(connection), connection);
   }
   return [...connections.values()];
+}
+
+function wireKey({ direction, evidence, phase, translated, ...plain }: DirectedConnection): string {
+  const { client, clientPort, server, serverPort } = plain;
+  const wire =
+    translated === undefined
+      ? [client, clientPort, server, serverPort]
+      : [translated.client, translated.clientPort, translated.target, translated.targetPort];
+  return [direction, evidence, phase, ...wire].join(' ');
 }
 
 function directionOf(
@@ -144,9 +171,9 @@ function directionOf(
     readonly listeners: readonly OpenSocket[];
     readonly ephemeral: EphemeralPorts;
   },
-): Pick<DirectedConnection, 'direction' | 'evidence'> {
+): Pick<DirectedConnection, 'direction' | 'evidence' | 'translated'> {
   const opened = by.openedBy(socket);
-  if (opened !== undefined) return { direction: opened, evidence: 'opening' };
+  if (opened !== undefined) return { ...opened, evidence: 'opening' };
   if (by.listeners.some((listener) => mayHaveAccepted(listener, socket)))
     return { direction: 'inbound', evidence: 'listener' };
   const isEphemeral = (port: number) => by.ephemeral.low <= port && port <= by.ephemeral.high;

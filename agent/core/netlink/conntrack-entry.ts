@@ -24,6 +24,8 @@ export interface ConntrackEntry {
   readonly targetPort: number;
   readonly server: Address;
   readonly serverPort: number;
+  /** As whom the server sees the client, where source NAT makes that another end. */
+  readonly seenAs?: { readonly address: Address; readonly port: number };
   /** Of the original direction; -1 where the protocol is not ICMP. */
   readonly icmpType: number;
   readonly id: number;
@@ -82,6 +84,8 @@ interface Draft {
   targetPort: number;
   server: Address | undefined;
   serverPort: number;
+  repliedTo: Address | undefined;
+  repliedToPort: number;
   icmpType: number;
   id: number;
   zone: number;
@@ -127,11 +131,11 @@ export function createConntrackDecoder(): ConntrackDecoder {
       const isSource = type === 1 || type === 3;
       if (type < 1 || type > 4) return true;
       if (length < (type <= 2 ? 4 : 16)) return false;
-      // The reply's destination is the client, or the address that stands for it: nothing reads it.
-      if (side === 'reply' && !isSource) return true;
       const address = type <= 2 ? address4(view.getUint32(at)) : address6(view, at);
-      if (side === 'reply') draft.server = address;
-      else if (isSource) draft.client = address;
+      if (side === 'reply') {
+        if (isSource) draft.server = address;
+        else draft.repliedTo = address;
+      } else if (isSource) draft.client = address;
       else draft.target = address;
       return true;
     });
@@ -147,6 +151,7 @@ export function createConntrackDecoder(): ConntrackDecoder {
         const port = view.getUint16(at);
         if (side === 'reply') {
           if (type === 2) draft.serverPort = port;
+          else draft.repliedToPort = port;
         } else if (type === 2) draft.clientPort = port;
         else draft.targetPort = port;
       } else if (type === 5 || type === 8) {
@@ -224,8 +229,8 @@ export function createConntrackDecoder(): ConntrackDecoder {
     });
     const { client, target, server } = draft;
     if (!isWhole || client === undefined || target === undefined || server === undefined) return undefined;
-    // Field by field: a spread would cost a third of all the decoding.
-    return {
+    // Field by field: a spread would cost a third of all the decoding. Few are seen as somebody else.
+    const entry: ConntrackEntry = {
       event,
       family: server.includes(':') ? 'ipv6' : 'ipv4',
       protocol: draft.protocol,
@@ -253,6 +258,11 @@ export function createConntrackDecoder(): ConntrackDecoder {
       startedAtNanos: draft.startedAtNanos,
       stoppedAtNanos: draft.stoppedAtNanos,
     };
+    const { repliedTo, repliedToPort } = draft;
+    // An ICMP reply has no port.
+    const isSamePort = repliedToPort === draft.clientPort || draft.icmpType >= 0;
+    if (repliedTo === undefined || (repliedTo === client && isSamePort)) return entry;
+    return { ...entry, seenAs: { address: repliedTo, port: repliedToPort } };
   }
 
   return {
@@ -285,6 +295,8 @@ function emptyDraft(): Draft {
     targetPort: 0,
     server: undefined,
     serverPort: 0,
+    repliedTo: undefined,
+    repliedToPort: 0,
     icmpType: -1,
     id: 0,
     zone: 0,

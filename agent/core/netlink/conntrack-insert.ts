@@ -1,7 +1,8 @@
 // The requests that give a TCP connection the conntrack entry it would have if conntrack had seen it open: as far as it has come,
-// answered, mark 0, so that its next packet is judged by its true direction. Without one, whoever sends first counts as client.
+// answered, mark 0, so that its next packet is judged by its true direction, and translated as it was. Without one, whoever sends first
+// counts as client.
 
-import type { TcpConnection, TcpPhase } from '#agent-core/host/open-tcp-connections.ts';
+import type { SeenConnection, TcpConnection, TcpPhase } from '#agent-core/host/open-tcp-connections.ts';
 import { type Address, addressValue, bitsOf, familyOf } from '#model/address.ts';
 import { attribute, joined, nested, number, renderNetfilterRequest } from './request.ts';
 
@@ -24,12 +25,21 @@ const phases: Readonly<Record<TcpPhase, { readonly state: number; readonly timeo
 };
 const familyNumbers = { ipv4: 2, ipv6: 10 } as const;
 
-export function insertRequest(connection: TcpConnection & { readonly phase: TcpPhase }): Uint8Array {
-  const { client, clientPort, server, serverPort } = connection;
+/**
+ * The reply's tuple is the plain one: the kernel (6.18) makes its own of what is said of translation, and refuses to be told that there is
+ * one. Where something else has what it would make (EEXIST), nothing is entered.
+ */
+export function insertRequest(
+  connection: TcpConnection & { readonly phase: TcpPhase; readonly translated?: SeenConnection },
+): Uint8Array {
+  const { translated } = connection;
+  const { client, clientPort } = translated ?? connection;
+  const [target, targetPort] =
+    translated === undefined ? [connection.server, connection.serverPort] : [translated.target, translated.targetPort];
   const { state, timeoutSeconds } = phases[connection.phase];
   const attributes = [
-    attribute(1 | nested, tuple({ from: client, fromPort: clientPort, to: server, toPort: serverPort })),
-    attribute(2 | nested, tuple({ from: server, fromPort: serverPort, to: client, toPort: clientPort })),
+    attribute(1 | nested, tuple({ from: client, fromPort: clientPort, to: target, toPort: targetPort })),
+    attribute(2 | nested, tuple({ from: target, fromPort: targetPort, to: client, toPort: clientPort })),
     attribute(3, number(status, 4)),
     attribute(
       4 | nested,
@@ -44,9 +54,29 @@ export function insertRequest(connection: TcpConnection & { readonly phase: TcpP
     ),
     attribute(7, number(timeoutSeconds, 4)),
     attribute(8, number(0, 4)),
+    ...(translated === undefined ? [] : translations(translated)),
   ];
   const family = familyNumbers[familyOf(client)];
   return renderNetfilterRequest({ subsystem: conntrackSubsystem, message: messageNew, flags, family, attributes });
+}
+
+/** CTA_NAT_DST and CTA_NAT_SRC, each of one address and one port. */
+function translations({ target, targetPort, server, serverPort, seenAs }: SeenConnection): readonly Uint8Array[] {
+  const isSentOn = server !== target || serverPort !== targetPort;
+  return [
+    ...(isSentOn ? [attribute(13 | nested, translation(server, serverPort))] : []),
+    ...(seenAs === undefined ? [] : [attribute(6 | nested, translation(seenAs.address, seenAs.port))]),
+  ];
+}
+
+function translation(address: Address, port: number): Uint8Array {
+  const first = familyOf(address) === 'ipv4' ? 1 : 4;
+  const ports = joined([attribute(1, number(port, 2)), attribute(2, number(port, 2))]);
+  return joined([
+    attribute(first, addressBytes(address)),
+    attribute(first + 1, addressBytes(address)),
+    attribute(3 | nested, ports),
+  ]);
 }
 
 /** Takes away the entry that has this connection in the wrong direction, server to client; that one, by its id, and no later one. */

@@ -93,7 +93,8 @@ export async function insertOpenSockets(lost?: LostEntries): Promise<Result<Inse
       await setImmediate();
     }
     if (lost?.remember === 'yes')
-      for (const one of connections) lost.openings.saw({ ...one, target: one.server, targetPort: one.serverPort });
+      for (const one of connections)
+        lost.openings.saw(one.translated ?? { ...one, target: one.server, targetPort: one.serverPort });
     return ok({ inserted, failed, known, ...(refusal === undefined ? {} : { refusal }) });
   } finally {
     socket.close();
