@@ -15,12 +15,13 @@ import { type AgentServer, startAgentServer } from '#control-plane/agents/agent-
 import { createMetrics } from '#control-plane/api/metrics.ts';
 import { AuditCheckpoints } from '#control-plane/audit/audit-checkpoints.ts';
 import { AuditPruner } from '#control-plane/audit/audit-pruning.ts';
+import type { ActivePolicy } from '#control-plane/changes/fleet-state.ts';
 import { openDataDirectory } from '#control-plane/data/data-directory.ts';
 import { readDiskRoom } from '#control-plane/data/disk-room.ts';
 import { assertCaIsThere } from '#control-plane/data/lost-ca.ts';
 import { assertCaIsTrusted, isCaJustMade } from '#control-plane/data/strange-ca.ts';
 import { CaRotation } from '#control-plane/fleet/ca-rotation.ts';
-import { type ActivePolicy, Fleet } from '#control-plane/fleet/fleet.ts';
+import { Fleet } from '#control-plane/fleet/fleet.ts';
 import { keepFlowsBounded } from '#control-plane/fleet/flow-retention.ts';
 import { OperatorTokens, type OperatorTokensOptions } from '#control-plane/fleet/operator-tokens.ts';
 import { newOperatorToken, newTokenId, tokenHash } from '#control-plane/fleet/tokens.ts';

@@ -156,9 +156,13 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
       is: 'rule sets on their way to hosts, and what hosts have of them',
       imports: ['pki', 'store', 'agents'],
     },
+    changes: {
+      is: 'what a change of the fleet is: written, and applied to its state',
+      imports: ['pki', 'store', 'inventory', 'publish'],
+    },
     fleet: {
       is: 'every change, in one order',
-      imports: ['pki', 'settings', 'store', 'notes', 'rpc', 'agents', 'inventory', 'publish'],
+      imports: ['pki', 'settings', 'store', 'notes', 'rpc', 'agents', 'inventory', 'publish', 'changes'],
     },
     answers: { is: 'what the operator API answers: shapes, errors, pages', imports: ['store', 'publish', 'fleet'] },
     judging: { is: 'long work on policy, in a thread of its own', imports: ['store', 'publish', 'fleet', 'answers'] },
@@ -192,6 +196,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
         'agents',
         'admission-options.ts',
         'publish',
+        'changes',
         'fleet',
         'judging',
         'api',

@@ -63,6 +63,7 @@ export async function fleetUnderTest(
     readonly directory?: string;
     readonly proofs?: RevisionProofs;
     readonly pki?: FleetOptions['pki'];
+    readonly happened?: FleetOptions['happened'];
   } = {},
 ): Promise<FleetUnderTest> {
   const now = given.now ?? (() => millis(Date.now()));
@@ -78,6 +79,7 @@ export async function fleetUnderTest(
     ...(given.elapsedMs === undefined ? {} : { elapsedMs: given.elapsedMs }),
     ...(given.proofs === undefined ? {} : { proofs: given.proofs }),
     ...(given.pki === undefined ? {} : { pki: given.pki }),
+    ...(given.happened === undefined ? {} : { happened: given.happened }),
   };
   const fleet = await Fleet.open({ store, tenant, now, log: pino({ level: 'silent' }), ...clock }, active);
   const close = async () => {

@@ -178,11 +178,22 @@ export class AddressClaims {
     this.#settle(at);
   }
 
+  /** Gives the address where this shows that several hosts talk from it, and nobody has said so: then it is to be `share`d. */
+  overheard(name: string, at: number): Address | undefined {
+    return this.#seen.overheard(name, at);
+  }
+
+  /** Several hosts talk from it: `advance` is due. */
+  share(address: Address): void {
+    this.#seen.share(address);
+    this.#unsettle(address, 'all');
+  }
+
   /** Returns whether this has shown that several hosts talk from one address: then `advance` is due. */
   heard(name: string, at: number): boolean {
-    const address = this.#seen.heard(name, at);
+    const address = this.overheard(name, at);
     if (address === undefined) return false;
-    this.#unsettle(address, 'all');
+    this.share(address);
     return true;
   }
 

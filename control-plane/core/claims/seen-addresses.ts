@@ -80,14 +80,26 @@ export class SeenAddresses {
 
   /** A message came. Returns the address where it shows that several hosts talk from it, the first time. */
   heard(host: string, at: number): Address | undefined {
+    const address = this.overheard(host, at);
+    if (address !== undefined) this.share(address);
+    return address;
+  }
+
+  share(address: Address): void {
+    const talkers = this.#talkers.get(address);
+    if (talkers !== undefined) talkers.isShared = true;
+  }
+
+  /** As `heard`, but that it is shared is still to be said. */
+  overheard(host: string, at: number): Address | undefined {
     const seen = this.#hosts.get(host);
     if (seen === undefined) return undefined;
     seen.heard = at;
     const talkers = this.#talkers.get(seen.address);
     if (talkers === undefined || talkers.isShared) return undefined;
     noteHeard(talkers, host);
-    talkers.isShared = talkers.lastOther !== undefined && overlaps(seen, this.#hosts.get(talkers.lastOther));
-    return talkers.isShared ? seen.address : undefined;
+    const { lastOther } = talkers;
+    return lastOther !== undefined && overlaps(seen, this.#hosts.get(lastOther)) ? seen.address : undefined;
   }
 
   /** Returns its address where that was shared and is no more. */

@@ -2,9 +2,9 @@
 // itself, and only where it would be served; nothing here takes its connection from it. What hosts said is of this life of the process.
 
 import type { AgentSession } from '#control-plane/agents/agent-backend.ts';
+import type { Announced } from '#control-plane/changes/operator-changes.ts';
 import type { AgentSessions } from '#control-plane/publish/agent-sessions.ts';
 import type { StoredAnnouncement } from '#control-plane/store/announcement.ts';
-import type { Store } from '#control-plane/store/store.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Millis } from '#model/time.ts';
 import { controlPlaneText, parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
@@ -12,13 +12,14 @@ import { limits } from '#wire/limits.ts';
 import type { Announcement, Following } from '#wire/policy-sync-messages.ts';
 
 export interface AnnouncementsOptions {
-  readonly store: Pick<Store, 'saveAnnouncement'>;
-  readonly tenant: string;
   readonly now: () => Millis;
   readonly sessions: Pick<AgentSessions, 'all' | 'of'>;
   /** In order; those that are revoked are no host of ours. */
   readonly hosts: () => readonly string[];
-  readonly stored: StoredAnnouncement | undefined;
+  /** The newest. */
+  readonly announcement: () => StoredAnnouncement | undefined;
+  /** It is stored when this resolves. */
+  readonly change: (change: Announced) => Promise<unknown>;
   /** A host goes where it was announced. */
   readonly left: (host: string, details: Readonly<Record<string, unknown>>) => void;
 }
@@ -40,12 +41,10 @@ const believedAheadMs = 86_400_000;
 
 export class Announcements {
   readonly #options: AnnouncementsOptions;
-  #newest: StoredAnnouncement | undefined;
   readonly #following = new Map<string, Following>();
 
   constructor(options: AnnouncementsOptions) {
     this.#options = options;
-    this.#newest = options.stored;
   }
 
   /** The error says what is wrong with the addresses (several with commas between). */
@@ -105,6 +104,10 @@ export class Announcements {
     return { state: following?.state === 'followed' ? 'moved' : 'not-yet', problem: following?.problem ?? '' };
   }
 
+  get #newest(): StoredAnnouncement | undefined {
+    return this.#options.announcement();
+  }
+
   #announced(): StoredAnnouncement | undefined {
     return this.#newest?.addresses.length === 0 ? undefined : this.#newest;
   }
@@ -114,7 +117,7 @@ export class Announcements {
   }
 
   async #save(addresses: readonly string[], by: string): Promise<StoredAnnouncement> {
-    const { store, tenant, now, sessions } = this.#options;
+    const { change, now, sessions } = this.#options;
     const at = now();
     const heard = [...this.#following.values()].map(({ announcement }) => announcement);
     const believed = heard.filter((number) => number <= at + believedAheadMs);
@@ -124,14 +127,7 @@ export class Announcements {
     );
     const announcement = { number, at, by, addresses };
     const before = this.#newest?.addresses ?? [];
-    const note = {
-      ...{ at, actor: by, target: 'control-planes' },
-      ...(addresses.length > 0
-        ? { action: 'control-planes-announced', details: { addresses, before } }
-        : { action: 'announcement-withdrawn', details: { before } }),
-    };
-    await store.saveAnnouncement({ tenant, announcement, note });
-    this.#newest = announcement;
+    await change({ kind: 'announced', announcement, before });
     for (const { session } of sessions.all()) session.announce?.(this.#told());
     return announcement;
   }

@@ -1,7 +1,7 @@
 // The fleet as it is now: hosts, the active policy, and the agents' streams. One queue orders every change: it is stored, then compiled,
 // then sent to the agents it concerns, and only then done. What operators ask goes before what hosts cause. What follows from a change
 // that is stored (a revision of its own, audit entries) holds up nothing where the store does not take it: it is owed (owed-writes.ts).
-// Rebuilt from the store at a start; nothing here reads files.
+// What a change is, and what it makes of the fleet, is in its kind (changes/). Rebuilt from the store at a start; nothing here reads files.
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
@@ -16,13 +16,19 @@ import type {
   HostReport,
   RefusedEnrolment,
 } from '#control-plane/agents/agent-backend.ts';
+import type { Consequences } from '#control-plane/changes/change-kind.ts';
+import type { Change } from '#control-plane/changes/changes.ts';
+import { type ActivePolicy, type FleetState, runningCanary } from '#control-plane/changes/fleet-state.ts';
+import { inForceOf } from '#control-plane/changes/in-force.ts';
+import { rememberedFleet } from '#control-plane/changes/stored-fleet.ts';
+import type { RevisionAdvanced } from '#control-plane/changes/time-changes.ts';
 import { AddressKeeping } from '#control-plane/inventory/address-keeping.ts';
 import { addressProblem, addressViewOf } from '#control-plane/inventory/address-view.ts';
 import { changedRanges, type RangesChange } from '#control-plane/inventory/allowed-ranges.ts';
-import { containmentWithin, cutOffAddresses, cutOffDetails } from '#control-plane/inventory/containment.ts';
+import { containmentWithin, cutOffAddresses } from '#control-plane/inventory/containment.ts';
 import { EphemeralHosts } from '#control-plane/inventory/ephemeral-hosts.ts';
-import { type AddressConflict, FleetInventory, type HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
-import { type HostHistory, reportedEntry, storedEntries, storedInside } from '#control-plane/inventory/host-entries.ts';
+import type { AddressConflict, FleetInventory, HostEntry } from '#control-plane/inventory/fleet-inventory.ts';
+import { reportedEntry } from '#control-plane/inventory/host-entries.ts';
 import { HostPresences, type PresenceCounts, presenceProblem } from '#control-plane/inventory/host-presence.ts';
 import { believedStatus, reportedAddresses } from '#control-plane/inventory/host-report.ts';
 import {
@@ -42,7 +48,7 @@ import { HostHappenings } from '#control-plane/notes/host-happenings.ts';
 import { HostNotes } from '#control-plane/notes/host-notes.ts';
 import { RepeatedRefusals } from '#control-plane/notes/repeated-refusals.ts';
 import type { AgentCertificate, AgentIdentity, CertificateRecord } from '#control-plane/pki/agent-identity.ts';
-import { Enrolments, type StoredEnrolment } from '#control-plane/pki/enrolments.ts';
+import type { Enrolments } from '#control-plane/pki/enrolments.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { AgentSessions, type LiveAgent } from '#control-plane/publish/agent-sessions.ts';
 import {
@@ -61,7 +67,6 @@ import type { RevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { type HoldView, StoreHolding } from '#control-plane/publish/store-holding.ts';
 import { ToldRevisions } from '#control-plane/publish/told-revisions.ts';
 import { RateBudget } from '#control-plane/rpc/rate-budget.ts';
-import type { StoredAnnouncement } from '#control-plane/store/announcement.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { StoreHold } from '#control-plane/store/lineage.ts';
 import type { ActivationKind, NewActivation } from '#control-plane/store/policies.ts';
@@ -72,13 +77,13 @@ import { compareCodeUnits } from '#model/code-unit-order.ts';
 import type { FlowBatch, FlowReceipt } from '#model/flow.ts';
 import { type Labels, namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import type { WorkloadRules } from '#model/rule-set.ts';
+import type { HostRuleSet, WorkloadRules } from '#model/rule-set.ts';
 import type { Secret } from '#model/secret.ts';
 import { selectorMatches } from '#model/selector.ts';
 import type { Millis } from '#model/time.ts';
 import { type HostCas, type RotationProgress, rotationProgress } from '#policy/ca-progress.ts';
-import { AddressClaims, type AddressClaimsOptions } from '#policy/claims/address-claims.ts';
-import { defaultClaimLimits, type PendingClaim } from '#policy/claims/address-standing.ts';
+import type { AddressClaimsOptions } from '#policy/claims/address-claims.ts';
+import type { PendingClaim } from '#policy/claims/address-standing.ts';
 import { believeFlows, type RefusedFlows } from '#policy/learn/believed-flows.ts';
 import { combinationOf } from '#policy/policy/combination.ts';
 import type { Inventory, Policy, Workload } from '#policy/policy/policy.ts';
@@ -87,20 +92,11 @@ import { type AgentView, agentViewOf, certificateSoonMs } from './agent-view.ts'
 import { Announcements } from './announcements.ts';
 import { type Actor, AuthorityEnded, endOf, holdingName, turnName } from './asker.ts';
 import { ChangeQueue, type Lane } from './change-queue.ts';
+import { ChangeRunner } from './change-runner.ts';
 import { FleetStanding } from './fleet-standing.ts';
 import { FlowIntake } from './flow-intake.ts';
 import { OwedWrites, type StoreTrouble } from './owed-writes.ts';
 import { tokenHash } from './tokens.ts';
-
-export interface ActivePolicy {
-  /** The stored policy's id. */
-  readonly id: number;
-  /** The revision at which it was activated. */
-  readonly revision: number;
-  readonly policy: Policy;
-  /** Why the stored policy could not be read by this version. While it holds, agents are sent nothing and keep what they have. */
-  readonly problem?: string;
-}
 
 /** Since the process started. */
 export interface FlowCounts {
@@ -129,6 +125,8 @@ export interface FleetOptions {
   readonly proofs?: RevisionProofs;
   /** The control plane's own certificates. Absent: nothing is known of them. */
   readonly pki?: Pick<Pki, 'cas' | 'ends'>;
+  /** Told each change as it happens, in their order, and what it made of the fleet. */
+  readonly happened?: (change: Change, state: Readonly<FleetState>) => void;
 }
 
 /** What an operator contained: on which host it is, and what the others cut off as of the revision. */
@@ -204,13 +202,14 @@ export class Fleet implements AgentBackend {
   readonly #tenant: string;
   readonly #now: () => Millis;
   readonly #log: Logger;
+  readonly #state: FleetState;
+  readonly #runner: ChangeRunner;
   readonly #inventory: FleetInventory;
   readonly #addresses: AddressKeeping;
   readonly #reportPace = new RateBudget(reportPace);
   readonly #elapsedMs: () => number;
   #claimsTimer: NodeJS.Timeout | undefined;
   #certificatesTimer: NodeJS.Timeout | undefined;
-  readonly #history = new Map<string, HostHistory>();
   readonly #enrolments: Enrolments;
   readonly #disputes = new PlaceDisputes();
   readonly #presences = new HostPresences();
@@ -222,21 +221,13 @@ export class Fleet implements AgentBackend {
   readonly #owed: OwedWrites;
   readonly #writeProbe: NodeJS.Timeout;
   readonly #hostNotes: HostNotes;
-  #tamperings = 0;
   readonly #holding: StoreHolding;
-  readonly #ephemeral = new EphemeralHosts({
-    upMs: () => this.#addresses.upMs(),
-    isConnected: (host) => this.sessions.of(host) !== undefined,
-    connectedCount: () => this.sessions.size,
-  });
+  readonly #ephemeral: EphemeralHosts;
   readonly #told: ToldRevisions;
   /** Where hosts are told that their control plane is. */
   readonly announcements: Announcements;
   /** Connected, and left with what they have until all had time to show what they were told. */
   readonly #waiting = new Set<LiveAgent>();
-  #revision: number;
-  #active: ActivePolicy;
-  #canary: CanaryState | undefined;
   readonly #stopping = new AbortController();
   readonly #changes = new ChangeQueue({
     prepare: () => this.#addresses.save(),
@@ -258,53 +249,46 @@ export class Fleet implements AgentBackend {
 
   private constructor(
     options: FleetOptions,
-    start: {
-      readonly revision: number;
-      readonly revoked: readonly string[];
-      readonly enrolments: readonly StoredEnrolment[];
-      readonly active: ActivePolicy;
-      readonly upMs: number;
-      readonly holding: StoreHolding;
-      readonly announcement: StoredAnnouncement | undefined;
-    },
+    start: { readonly state: FleetState; readonly upMs: number; readonly holding: StoreHolding },
   ) {
+    const { state } = start;
+    this.#state = state;
+    this.#inventory = state.inventory;
+    this.#enrolments = state.enrolments;
+    this.#runner = new ChangeRunner({
+      ...options,
+      state,
+      publish: (consequences) => this.#publish(consequences),
+      follow: (consequences) => this.#follow(consequences),
+    });
     this.#store = options.store;
     this.#tenant = options.tenant;
     this.#pki = options.pki;
     this.#now = options.now;
     this.#log = options.log;
-    this.#revision = start.revision;
-    const { certificateOverlapMs: overlapMs } = options;
     this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
-    this.#enrolments = new Enrolments({
-      stored: start.enrolments,
-      revokedSerials: start.revoked,
-      now: options.now,
-      elapsedMs: this.#elapsedMs,
-      ...(overlapMs === undefined ? {} : { overlapMs }),
-    });
-    this.#active = start.active;
     this.#holding = start.holding;
     this.#told = new ToldRevisions({
       proofs: options.proofs,
       holding: start.holding,
-      revision: () => this.#revision,
+      revision: () => state.revision,
       elapsedMs: this.#elapsedMs,
       log: options.log,
-      began: () => {
-        this.#publication.mark('changed');
-        this.#soon('hold', () => this.#holdBegan(), 'operators');
-      },
+      began: () => this.#soon('hold', () => this.#holdBegan(), 'operators'),
+    });
+    this.#ephemeral = new EphemeralHosts({
+      silenceMs: state.silenceMs,
+      upMs: () => this.#addresses.upMs(),
+      isConnected: (host) => this.sessions.of(host) !== undefined,
+      connectedCount: () => this.sessions.size,
     });
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
     // A store that nobody writes to looks well until somebody must.
     this.#writeProbe = setInterval(() => {
-      this.#owed.revision(this.#revision);
+      this.#owed.revision(this.#state.revision);
       payAgain();
     }, writeProbeMs).unref();
-    const claims = { limits: defaultClaimLimits, reserved: [], proxies: [], ...options.claims };
-    this.#inventory = new FleetInventory(new AddressClaims(claims));
     this.#happenings = new HostHappenings({
       now: options.now,
       audit: (note) => this.#auditSoon(note),
@@ -312,6 +296,7 @@ export class Fleet implements AgentBackend {
     this.#addresses = new AddressKeeping({
       ...options,
       inventory: this.#inventory,
+      change: (change) => void this.#runner.apply(change),
       earlierMs: start.upMs,
       elapsedMs: this.#elapsedMs,
       audit: (note) => this.#audit(note),
@@ -322,7 +307,8 @@ export class Fleet implements AgentBackend {
       ...options,
       sessions: this.sessions,
       hosts: () => this.certificateCas().map(({ name }) => name),
-      stored: start.announcement,
+      announcement: () => state.announcement,
+      change: (change) => this.#runner.run(change),
       left: (host, details) => this.#happenings.take('announcement-followed', host, details),
     });
     this.#refusals = new RepeatedRefusals({
@@ -343,17 +329,22 @@ export class Fleet implements AgentBackend {
 
   /** Rebuilds the state that the store remembers. `active` is the policy of its last activation, checked. */
   static async open(options: FleetOptions, active: ActivePolicy): Promise<Fleet> {
-    const { store, tenant, now } = options;
-    const stored = await store.loadFleet({ tenant, now: now() });
-    const { revision, revokedSerials: revoked, enrolments, upMs } = stored;
+    const { store, tenant, now, certificateOverlapMs: overlapMs } = options;
+    const elapsedMs = options.elapsedMs ?? (() => performance.now());
+    const { claims } = options;
+    const clocks = { now, elapsedMs, ...(overlapMs === undefined ? {} : { overlapMs }) };
+    const { state, stored } = await rememberedFleet({ store, tenant, active, claims, ...clocks });
+    const { upMs } = stored;
     const standingOf = (name: string) => {
       const workload = fleet.inventory().workloads.get(name);
       const host = workload?.host;
       return host === undefined ? undefined : { host, isCutOff: workload?.quarantine !== undefined };
     };
-    const holding = await StoreHolding.open({ store, tenant, now, startRevision: revision, standingOf });
-    const announcement = await store.readAnnouncement({ tenant });
-    const fleet: Fleet = new Fleet(options, { revision, revoked, enrolments, upMs, active, holding, announcement });
+    const holding = await StoreHolding.open({
+      ...{ store, tenant, now, startRevision: state.revision, standing: state, standingOf },
+      began: (hold) => void fleet.#runner.apply({ kind: 'hold-began', hold }),
+    });
+    const fleet: Fleet = new Fleet(options, { state, upMs, holding });
     await fleet.#beginRun();
     fleet.#unread = stored.unread;
     if (stored.unread.count > 0)
@@ -361,22 +352,16 @@ export class Fleet implements AgentBackend {
         { unread: stored.unread },
         'some of what the store holds of hosts cannot be read, and is left out',
       );
-    for (const { entry, history, remembered } of storedEntries(stored)) {
-      fleet.#history.set(entry.name, history);
-      fleet.#inventory.rememberHost(entry, remembered);
-    }
-    for (const { name, ephemeralMs, absentSince = upMs, lastConnectedAt } of stored.hosts) {
-      fleet.#ephemeral.add(name, ephemeralMs, absentSince);
+    for (const { name, absentSince = upMs, lastConnectedAt } of stored.hosts) {
+      fleet.#ephemeral.add(name, absentSince);
       // Absence is counted in the time that a control plane was up: so this is no earlier than it was.
       if (lastConnectedAt !== undefined)
         fleet.#presences.remember(name, { lastConnectedAt, goneMs: upMs - absentSince, now: now() });
     }
-    fleet.#inventory.claims.remembered();
-    fleet.#inventory.setDeclared(active.policy.workloads);
     // Of a store that was written by a version in which they did not yield, or by hand.
     const wanted = [...active.policy.workloads.keys(), ...fleet.#inventory.hostNames()];
-    if ((await fleet.#yieldNames(wanted, 'control-plane')) === 'yielded') await fleet.#advance();
-    fleet.#inventory.passTime(upMs);
+    if ((await fleet.#yieldNames(wanted, 'control-plane')) === 'yielded') await fleet.#advance('names-yielded');
+    fleet.#runner.apply({ kind: 'time-passed', up: upMs });
     await fleet.#addresses.keep();
     await fleet.#addresses.save();
     fleet.#watchClaims();
@@ -388,7 +373,7 @@ export class Fleet implements AgentBackend {
   }
 
   get revision(): number {
-    return this.#revision;
+    return this.#state.revision;
   }
 
   /** What the store held at the start and could not be read. */
@@ -397,7 +382,7 @@ export class Fleet implements AgentBackend {
   }
 
   get active(): ActivePolicy {
-    return this.#active;
+    return this.#state.active;
   }
 
   /** Why agents keep what they have, where the store is older than what they were told. */
@@ -417,7 +402,7 @@ export class Fleet implements AgentBackend {
 
   /** The canary that runs, or how the last one since the start ended. */
   get canary(): CanaryState | undefined {
-    return this.#canary;
+    return this.#state.canary;
   }
 
   inventory(): Inventory {
@@ -474,12 +459,12 @@ export class Fleet implements AgentBackend {
 
   /** When its last stream began. */
   lastConnectedAt(host: string): Millis | undefined {
-    return this.#history.get(host)?.lastConnectedAt;
+    return this.#state.history.get(host)?.lastConnectedAt;
   }
 
   /** Who names each of them. */
   namingOf(hosts: readonly OfflineHost[]): ReadonlyMap<string, Naming> {
-    return namingOf(hosts, { policy: this.#active.policy, hosts: this.#inventory.hosts() });
+    return namingOf(hosts, { policy: this.#state.active.policy, hosts: this.#inventory.hosts() });
   }
 
   #offlineMsOf(host: string): number | undefined {
@@ -513,14 +498,18 @@ export class Fleet implements AgentBackend {
   /** What the workload's host was last told to enforce for it; undefined where no agent does. */
   rulesOf(workload: Workload): WorkloadRules | undefined {
     if (workload.host === undefined) return undefined;
-    const ruleSet = this.#publication.ruleSetOf(workload.host, this.#revision);
-    return ruleSet?.workloads.find((rules) => rules.workload === workload.name);
+    return this.ruleSetOf(workload.host)?.workloads.find((rules) => rules.workload === workload.name);
+  }
+
+  /** What the host is to enforce; undefined where no agent does. */
+  ruleSetOf(host: string): HostRuleSet | undefined {
+    return this.#publication.ruleSetOf(host, this.#state.revision);
   }
 
   /** Names of segments, with the combination of those that have `each`: "ring(app=shop)". */
   segmentsOf(workload: Workload): readonly string[] {
     const names: string[] = [];
-    for (const segment of this.#active.policy.segments.values()) {
+    for (const segment of this.#state.active.policy.segments.values()) {
       if (!selectorMatches(segment.selector, workload.labels)) continue;
       const text = combinationOf(segment.each, workload.labels);
       if (text !== undefined) names.push(text === '' ? segment.name : `${segment.name}(${text})`);
@@ -557,7 +546,7 @@ export class Fleet implements AgentBackend {
 
   /** Changes of their tables by others that hosts told of, since the start. */
   get tamperings(): number {
-    return this.#tamperings;
+    return this.#state.tamperings;
   }
 
   /** Since when the store takes nothing, and why; undefined where it does. */
@@ -633,37 +622,18 @@ export class Fleet implements AgentBackend {
     return this.#changes.run(async () => {
       const yielding = this.#yielding([host], `agent/${host}`);
       const enrolment = randomUUID().replaceAll('-', '');
-      const hash = tokenHash(request.token);
-      const spending = await this.#store.spendJoinToken({
-        hash,
+      const outcome = await this.#runner.run({
+        kind: 'enrolled',
+        hash: tokenHash(request.token),
         host,
         at: this.#now(),
         enrolment,
         isOfPolicy: this.#isOfPolicy(host),
         ...(renewal === undefined ? {} : { renewal }),
-        ...(yielding === undefined ? {} : { yielding: yielding.change }),
+        yielding,
+        revision: this.#state.revision + 1,
       });
-      if (spending.kind === 'refused') return err(spending.refusal);
-      if (spending.kind === 'renewed') {
-        this.#identityRenewed(host, { enrolment, serials: spending.serials });
-        await this.#advance();
-        return ok({ tenant: spending.tenant, host, enrolment });
-      }
-      if (yielding !== undefined) this.#yielded(yielding);
-      this.#enrolments.begin(host, enrolment);
-      this.#history.set(host, { enrolledAt: this.#now(), agentVersion: '' });
-      this.#ephemeral.add(host, spending.ephemeralMs);
-      this.#inventory.setHost({
-        name: host,
-        addresses: [],
-        facts: new Map(),
-        labels: new Map(Object.entries(spending.labels)),
-        ...(spending.ranges === undefined ? {} : { ranges: spending.ranges }),
-        units: new Map(),
-        containers: new Map(),
-      });
-      await this.#advance();
-      return ok({ tenant: spending.tenant, host, enrolment });
+      return outcome.kind === 'refused' ? err(outcome.refusal) : ok({ tenant: outcome.tenant, host, enrolment });
     }, 'hosts');
   }
 
@@ -674,17 +644,6 @@ export class Fleet implements AgentBackend {
   }): Promise<boolean> {
     const isKept = await this.#store.isJoinTokenKept({ hash: tokenHash(granted.token) });
     return isKept && this.#enrolments.isPresent(granted);
-  }
-
-  /** The name keeps its labels, ranges, addresses and quarantine; a revocation was of the identity that is gone. */
-  #identityRenewed(host: string, given: { readonly enrolment: string; readonly serials: readonly string[] }): void {
-    this.#enrolments.revoke(host, { at: this.#now(), serials: given.serials });
-    this.#enrolments.begin(host, given.enrolment);
-    this.sessions.of(host)?.session.close('this host was given a new identity');
-    const entry = this.#inventory.host(host);
-    if (entry?.isRevoked !== true) return;
-    const { isRevoked: _, ...kept } = entry;
-    this.#inventory.setHost(kept);
   }
 
   isHome(text: string): boolean {
@@ -763,9 +722,8 @@ export class Fleet implements AgentBackend {
   }
 
   async recordCertificate(certificate: CertificateRecord): Promise<boolean> {
-    const isRecorded = await this.#store.recordCertificate({ certificate, at: this.#now() });
-    if (isRecorded) this.#enrolments.issued(certificate.host, certificate);
-    return isRecorded;
+    const outcome = await this.#runner.run({ kind: 'certificate-issued', certificate, at: this.#now() });
+    return outcome.kind !== 'refused';
   }
 
   refusalOf(certificate: AgentCertificate, from?: string): string | undefined {
@@ -786,9 +744,12 @@ export class Fleet implements AgentBackend {
     if (tenant !== this.#tenant) return `host ${host} is of tenant ${tenant}, which is not here`;
     const refusal = this.#enrolments.refusalOf(certificate);
     if (refusal !== undefined) return refusal;
-    const enrolment = this.#enrolments.used(certificate);
-    if (enrolment !== undefined)
-      this.#soon(`certificate/${host}`, () => this.#store.useCertificate({ tenant: this.#tenant, enrolment }));
+    const enrolment = this.#enrolments.newlyUsed(certificate);
+    if (enrolment !== undefined) {
+      const change = { kind: 'certificate-used', enrolment } as const;
+      this.#runner.apply(change);
+      this.#soon(`certificate/${host}`, async () => void (await this.#runner.write(change)));
+    }
     return undefined;
   }
 
@@ -823,7 +784,7 @@ export class Fleet implements AgentBackend {
       session,
       sent: undefined,
       sentAt: undefined,
-      ahead: hello.revision > this.#revision ? hello.revision : undefined,
+      ahead: hello.revision > this.#state.revision ? hello.revision : undefined,
       acked: 0,
       inForce: undefined,
       nacked: undefined,
@@ -903,12 +864,12 @@ export class Fleet implements AgentBackend {
           for (const { kind, details } of kept)
             this.#log.warn({ host, kind, told: Object.fromEntries(details) }, 'told by an agent of its host');
           try {
-            await this.#store.takeHostEvents({ tenant: this.#tenant, host, events: kept, at: this.#now() });
+            const tamperings = events.filter(({ kind }) => kind === 'table-tampered').length;
+            await this.#runner.run({ kind: 'host-told', host, tamperings, events: kept, at: this.#now() });
           } catch (cause) {
             for (const { kind } of kept) this.#hostNotes.giveBack(host, kind);
             throw cause;
           }
-          this.#tamperings += events.filter(({ kind }) => kind === 'table-tampered').length;
         });
         if (outcome === 'replaced') throw new Error('the host has sent other events on a newer stream');
       },
@@ -931,7 +892,7 @@ export class Fleet implements AgentBackend {
   /** What a new stream says it holds is what it would be sent: that takes nothing away. */
   #holdsAlready({ host }: LiveAgent, { digest }: AgentHello): boolean {
     if (digest === undefined) return false;
-    const ruleSet = this.#publication.ruleSetOf(host, this.#revision);
+    const ruleSet = this.#publication.ruleSetOf(host, this.#state.revision);
     return ruleSet !== undefined && ruleSetDigest(ruleSet) === digest;
   }
 
@@ -1039,7 +1000,7 @@ export class Fleet implements AgentBackend {
   > {
     const { expectRevision, note, ends = { hold: this.#holding.current } } = input;
     return this.#asked(note.actor, async (actor) => {
-      const isExpected = expectRevision === undefined || this.#active.revision === expectRevision;
+      const isExpected = expectRevision === undefined || this.#state.active.revision === expectRevision;
       if (!isExpected) return err('revision-changed');
       if (this.#isOvertaken(input)) return err('overtaken');
       if (this.#holding.isHeld && this.#holding.current !== ends.hold) return err('hold-began');
@@ -1054,7 +1015,7 @@ export class Fleet implements AgentBackend {
    */
   #isOvertaken({ policy, judged }: Judged): boolean {
     if (judged === undefined) return false;
-    if (judged.beside !== this.#active.revision) return true;
+    if (judged.beside !== this.#state.active.revision) return true;
     if (judged.hostNames === 'trusted') return false;
     for (const name of policy.workloads.keys()) if (this.#inventory.host(name) !== undefined) return true;
     return false;
@@ -1076,7 +1037,7 @@ export class Fleet implements AgentBackend {
   > {
     const { policy, source, hosts, limits, prepared } = input;
     return this.#asked(input.actor, async (actor) => {
-      if (this.#canary?.state === 'running') return err('canary-running');
+      if (this.#state.canary?.state === 'running') return err('canary-running');
       if (this.#holding.isHeld) return err('hold-began');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
@@ -1090,20 +1051,13 @@ export class Fleet implements AgentBackend {
         details: { hosts: hosts.slice(0, hostsTold), count: hosts.length, ...limits },
       });
       await this.#yieldNames(policy.workloads.keys(), actor);
-      let id: number;
-      if (source.kind === 'files')
-        id = await this.#store.savePolicy({ tenant: this.#tenant, files: source.files, note });
-      else {
-        id = source.policy;
-        await this.#audit({ ...note, details: { ...note.details, policy: id } });
-      }
-      await this.#advance();
-      const canary: Canary = { id, policy, revision: this.#revision, hosts: new Set(hosts), limits };
-      this.#canary = { state: 'running', canary };
+      const revision = this.#state.revision + 1;
+      const started = await this.#runner.run({ kind: 'canary-started', policy, source, revision, hosts, limits, note });
+      const canary = this.#runningCanary();
+      if (canary === undefined) throw new Error('a canary that was started does not run');
       if (prepared !== undefined) this.#publication.prepared(prepared);
-      this.#publication.mark('changed');
       void this.#followCanary(canary, input.actor);
-      return ok({ revision: canary.revision, policy: id });
+      return ok({ revision, policy: started.policy });
     });
   }
 
@@ -1113,7 +1067,8 @@ export class Fleet implements AgentBackend {
     return this.#asked(input.actor, async (actor) => {
       if (this.#runningCanary()?.id === id) return 'on-trial';
       const note = this.#note({ actor, action: 'draft-deleted', target: 'policy' });
-      return this.#store.deleteDraft({ tenant: this.#tenant, id, note });
+      const outcome = await this.#runner.run({ kind: 'draft-deleted', policy: id, note });
+      return outcome.kind === 'refused' ? outcome.refusal : 'deleted';
     });
   }
 
@@ -1138,13 +1093,10 @@ export class Fleet implements AgentBackend {
       const hold = this.#holding.view();
       if (hold === undefined || this.#holding.current !== asked) return undefined;
       assertStill?.();
-      const revision = this.#revision + 1;
-      const details = holdDetails(hold);
+      const revision = this.#state.revision + 1;
       const { shown } = this.#holding;
-      await this.#store.endHold({ tenant: this.#tenant, revision, shown, note: { actor, at: this.#now(), details } });
-      this.#revision = revision;
-      await this.#holdEnded();
-      this.#publication.mark('always');
+      const note = { actor, at: this.#now(), details: holdDetails(hold) };
+      await this.#runner.run({ kind: 'hold-ended', revision, shown, note });
       return { revision, lineage: this.#holding.lineage };
     });
   }
@@ -1161,29 +1113,12 @@ export class Fleet implements AgentBackend {
   }): Promise<{ readonly revision: number; readonly labels: Labels } | undefined> {
     return this.#asked(input.actor, async (actor) => {
       const { workload } = input;
-      const managed = this.#inventory.operated(workload);
-      if (managed === undefined) return undefined;
-      const labels = new Map([...managed.said.labels].filter(([key]) => !input.remove.includes(key)));
-      for (const [key, value] of input.set) labels.set(key, value);
+      if (this.#inventory.operated(workload) === undefined) return undefined;
+      const { remove } = input;
       const set = Object.fromEntries(input.set);
-      const revision = this.#revision + 1;
-      await this.#store.changeLabels({
-        tenant: this.#tenant,
-        workload,
-        set,
-        remove: input.remove,
-        revision,
-        note: this.#note({
-          actor,
-          action: 'labels-changed',
-          target: workload,
-          details: { set, remove: input.remove, revision },
-        }),
-      });
-      this.#revision = revision;
-      managed.set({ ...managed.said, labels });
-      this.#publication.mark('changed', 'awaited');
-      return { revision, labels };
+      const revision = this.#state.revision + 1;
+      await this.#runner.run({ kind: 'labelled', workload, set, remove, revision, actor, at: this.#now() });
+      return { revision, labels: this.#inventory.operated(workload)?.said.labels ?? new Map() };
     });
   }
 
@@ -1195,28 +1130,17 @@ export class Fleet implements AgentBackend {
   }): Promise<Result<Contained> | undefined> {
     return this.#contained(input.actor, async (actor) => {
       const { workload, peers } = input;
-      const managed = this.#inventory.operated(workload);
-      if (managed === undefined) return undefined;
+      if (this.#inventory.operated(workload) === undefined) return undefined;
       for (const text of peers ?? []) {
         const peer = this.#inventory.parseQuarantinePeer(text);
         if (!peer.ok) return peer;
       }
-      const revision = this.#revision + 1;
+      const revision = this.#state.revision + 1;
       const cutOff = cutOffAddresses(this.#inventory, workload);
-      const action = peers === undefined ? 'quarantine-released' : 'quarantined';
-      const note = this.#note({
-        actor,
-        action,
-        target: workload,
-        details: { ...(peers === undefined ? {} : { peers }), ...cutOffDetails(cutOff), revision },
-      });
-      const change = { tenant: this.#tenant, workload, revision, note };
-      await this.#store.changeQuarantine(peers === undefined ? change : { ...change, peers });
-      this.#revision = revision;
-      this.#told.contained(revision);
-      const { quarantine: _before, ...rest } = managed.said;
-      managed.set(peers === undefined ? rest : { ...rest, quarantine: peers });
-      this.#publication.mark(cutOff.length === 0 ? 'changed' : 'always', 'awaited');
+      const change = { workload, cutOff, revision, actor, at: this.#now() };
+      await this.#runner.run(
+        peers === undefined ? { kind: 'released', ...change } : { kind: 'quarantined', ...change, peers },
+      );
       return ok({ revision, host: this.#inventory.hostOf(workload), cutOff });
     });
   }
@@ -1227,20 +1151,10 @@ export class Fleet implements AgentBackend {
    */
   async revokeAgent(host: string, by: Actor): Promise<Contained | undefined> {
     return this.#contained(by, async (actor) => {
-      const entry = this.#inventory.host(host);
-      if (entry === undefined) return undefined;
-      const revision = this.#revision + 1;
+      if (this.#inventory.host(host) === undefined) return undefined;
+      const revision = this.#state.revision + 1;
       const cutOff = cutOffAddresses(this.#inventory, host);
-      const details = { ...cutOffDetails(cutOff), revision };
-      const note = this.#note({ actor, action: 'agent-revoked', target: host, details });
-      const serials = await this.#store.revokeCertificates({ tenant: this.#tenant, host, revision, note });
-      this.#enrolments.revoke(host, { at: note.at, serials });
-      this.#closeStream(host);
-      this.#revision = revision;
-      this.#told.contained(revision);
-      this.#inventory.setHost({ ...(this.#inventory.host(host) ?? entry), isRevoked: true });
-      await this.#addresses.keep();
-      this.#publication.mark('always', 'awaited');
+      await this.#runner.run({ kind: 'revoked', host, cutOff, revision, actor, at: this.#now() });
       return { revision, host, cutOff };
     });
   }
@@ -1298,19 +1212,14 @@ export class Fleet implements AgentBackend {
       const { host, change } = input;
       const before = this.#inventory.host(host);
       if (before === undefined) return undefined;
-      const { ranges: old, ...rest } = before;
-      const changed = changedRanges(old, change);
+      const changed = changedRanges(before.ranges, change);
       if (!changed.ok) return changed;
       const ranges = changed.value;
-      const revision = this.#revision + 1;
-      const details = { addresses: (ranges ?? []).slice(0, addressesTold), count: ranges?.length ?? 0, revision };
-      const note = this.#note({ actor, action: 'addresses-allowed', target: host, details });
-      const stored = { tenant: this.#tenant, host, revision, note };
-      await this.#store.setHostRanges(ranges === undefined ? stored : { ...stored, ranges });
-      this.#revision = revision;
-      this.#inventory.setHost(ranges === undefined ? rest : { ...rest, ranges });
-      await this.#addresses.keep();
-      this.#publication.mark('changed');
+      const revision = this.#state.revision + 1;
+      await this.#runner.run({
+        ...{ kind: 'addresses-allowed', host, revision, actor, at: this.#now() },
+        ...(ranges === undefined ? {} : { ranges }),
+      });
       return ok({ revision, ranges: ranges ?? [] });
     });
   }
@@ -1338,7 +1247,7 @@ export class Fleet implements AgentBackend {
   // Inside a turn.
 
   #isOfPolicy(name: string): boolean {
-    return this.#active.policy.workloads.has(name) || this.#runningCanary()?.policy.workloads.has(name) === true;
+    return this.#state.active.policy.workloads.has(name) || this.#runningCanary()?.policy.workloads.has(name) === true;
   }
 
   #isTaken(name: string): boolean {
@@ -1350,51 +1259,24 @@ export class Fleet implements AgentBackend {
     return yielding && storedYielding(yielding, { tenant: this.#tenant, at: this.#now(), wantedBy });
   }
 
-  #yielded({ hosts }: StoredYielding): void {
-    for (const host of hosts) this.#inventory.setHost(host);
-    this.#publication.mark('changed');
-  }
-
   /** Discovered workloads give these names up. */
   async #yieldNames(wanted: Iterable<string>, wantedBy: string): Promise<'yielded' | 'none'> {
     const yielding = this.#yielding(wanted, wantedBy);
     if (yielding === undefined) return 'none';
-    await this.#store.renameDiscovered(yielding.change);
-    this.#yielded(yielding);
+    await this.#runner.run({ kind: 'names-yielded', ...yielding });
     return 'yielded';
   }
 
   async #remove(
     host: string,
-    note: Pick<AuditNote, 'actor' | 'action' | 'details'>,
+    note: Omit<AuditNote, 'at' | 'target'>,
   ): Promise<{ readonly was: 'contained' | 'free' } | undefined> {
     const entry = this.#inventory.host(host);
     if (entry === undefined) return undefined;
     const was = containmentWithin(entry) === 'none' ? 'free' : 'contained';
-    const revision = this.#revision + 1;
-    const serials = await this.#store.removeHost({
-      tenant: this.#tenant,
-      host,
-      inside: [...entry.units.keys(), ...entry.containers.keys()],
-      revision,
-      note: this.#note({ ...note, target: host, details: { ...note.details, was, revision } }),
-    });
-    this.#enrolments.remove(host, serials);
-    this.#closeStream(host);
-    this.#revision = revision;
-    this.#inventory.removeHost(host);
-    this.#history.delete(host);
-    this.#disputes.forget(host);
-    this.#presences.forget(host);
-    this.#intake.forget(host);
-    this.sessions.forget(host);
-    this.announcements.forget(host);
-    this.#hostNotes.forget(host);
-    this.#publication.forget(host);
-    this.#addresses.forget(host);
-    this.#ephemeral.forget(host);
-    await this.#addresses.keep();
-    this.#publication.mark('changed');
+    const inside = [...entry.units.keys(), ...entry.containers.keys()];
+    const revision = this.#state.revision + 1;
+    await this.#runner.run({ kind: 'removed', host, inside, was, revision, note: { ...note, at: this.#now() } });
     return { was };
   }
 
@@ -1411,37 +1293,23 @@ export class Fleet implements AgentBackend {
 
   async #activate(input: Activating): Promise<{ readonly revision: number; readonly policy: number }> {
     await this.#yieldNames(input.policy.workloads.keys(), input.note.actor);
-    const revision = this.#revision + 1;
     const hold = this.#holding.view();
-    const id = await this.#store.activatePolicy({
-      tenant: this.#tenant,
-      source: input.source,
-      revision,
-      kind: input.kind,
-      note: { ...input.note, at: this.#now() },
-      ...(input.message === undefined ? {} : { message: input.message }),
-      ...(input.commit === undefined ? {} : { commit: input.commit }),
+    const canary = this.#runningCanary();
+    const { policy, source, kind: activation, message, commit, prepared } = input;
+    const change = await this.#runner.run({
+      ...{ kind: 'activated', policy, source, activation, revision: this.#state.revision + 1 },
+      note: this.#note(input.note),
+      ...(message === undefined ? {} : { message }),
+      ...(commit === undefined ? {} : { commit }),
+      ...(canary === undefined ? {} : { canary: canary.policy === policy ? 'promoted' : 'replaced' }),
       ...(hold === undefined ? {} : { endsHold: { details: holdDetails(hold), shown: this.#holding.shown } }),
     });
-    this.#revision = revision;
-    if (hold !== undefined) await this.#holdEnded();
-    this.#active = { id, revision, policy: input.policy };
-    if (input.prepared !== undefined) this.#publication.prepared(input.prepared);
-    const canary = this.#runningCanary();
-    if (canary !== undefined) {
-      this.#canary =
-        canary.policy === input.policy
-          ? { state: 'promoted', canary, active: revision }
-          : { state: 'failed', canary, reason: 'another policy was activated' };
-    }
-    this.#inventory.setDeclared(input.policy.workloads);
-    await this.#addresses.keep();
-    this.#publication.mark('always');
-    return { revision, policy: id };
+    if (prepared !== undefined) this.#publication.prepared(prepared);
+    return { revision: change.revision, policy: change.policy };
   }
 
   async #holdEnded(): Promise<void> {
-    await this.#holding.ended(this.#revision);
+    await this.#holding.ended(this.#state.revision);
     await this.#beginRun();
     this.#welcomeWaiting();
   }
@@ -1478,19 +1346,19 @@ export class Fleet implements AgentBackend {
 
   /** Agents keep what they have from now on, those of a canary too: it could not be seen to hold, and must not end what nobody has looked at. */
   async #holdBegan(): Promise<void> {
-    await this.#holding.keep();
+    const { hold } = this.#state;
+    if (hold !== undefined) await this.#runner.write({ kind: 'hold-began', hold });
     const canary = this.#runningCanary();
     if (canary !== undefined && this.#holding.isHeld) await this.#dropCanary(canary, heldFailure, 'control-plane');
   }
 
   async #dropCanary(canary: Canary, { reason, host }: CanaryFailure, actor: string): Promise<number> {
-    await this.#advance();
-    this.#canary = { state: 'failed', canary, reason, ...(host === undefined ? {} : { host }) };
-    this.#publication.mark('changed');
+    const revision = this.#state.revision + 1;
+    const failure = { reason, ...(host === undefined ? {} : { host }) };
+    const change = { policy: canary.id, revision, ...failure, actor, at: this.#now() };
+    await this.#runner.run({ kind: 'canary-failed', ...change });
     this.#log.warn({ policy: canary.id, reason }, 'a canary failed; its hosts are under the active policy again');
-    const details = { policy: canary.id, reason, revision: this.#revision };
-    await this.#audit({ actor, action: 'canary-failed', target: 'policy', details });
-    return this.#revision;
+    return revision;
   }
 
   async #takeReport(agent: LiveAgent, report: HostReport, agentVersion: string): Promise<void> {
@@ -1499,38 +1367,23 @@ export class Fleet implements AgentBackend {
     const before = this.#inventory.host(host);
     if (before === undefined) return;
     const isTaken = (name: string) => this.#isTaken(name);
-    const { entry, forgotten, kind } = reportedEntry({ before, report, agentVersion, isTaken });
+    const { reported, forgotten } = reportedEntry({ before, report, agentVersion, isTaken });
     const { connectedAt } = agent;
-    await this.#store.updateHost({
-      tenant: this.#tenant,
-      host,
-      addresses: entry.addresses,
-      facts: Object.fromEntries(entry.facts),
-      ...storedInside(entry),
-      forgotten,
-      agentVersion,
-      connectedAt,
-    });
-    const history = this.#history.get(host);
-    this.#history.set(host, {
-      enrolledAt: history?.enrolledAt ?? connectedAt,
-      agentVersion,
-      lastConnectedAt: connectedAt,
-    });
-    if (kind === 'same') return;
+    await this.#runner.run({ kind: 'host-reported', host, ...reported, forgotten, agentVersion, connectedAt });
+    const entry = this.#inventory.host(host);
+    if (reported.news === 'same' || entry === undefined) return;
     this.#happenings.factsChanged(host, before.facts, entry.facts);
     this.#intake.entryChanged(before, entry, this.#elapsedMs());
-    this.#inventory.setHost(entry);
-    if (kind === 'claims') await this.#keepAddresses();
+    if (reported.news === 'claims') await this.#keepAddresses();
     else {
       await this.#addresses.keep();
-      await this.#advance();
+      await this.#advance('host-reported');
     }
   }
 
   /** Carries on what has come of claims; a revision only where some workload has other addresses for it. */
   async #keepAddresses(): Promise<void> {
-    if ((await this.#addresses.keep()) === 'changed') await this.#advance();
+    if ((await this.#addresses.keep()) === 'changed') await this.#advance('addresses');
   }
 
   async #hostLeft(host: string): Promise<void> {
@@ -1554,24 +1407,45 @@ export class Fleet implements AgentBackend {
     }, claimsTickMs).unref();
   }
 
-  /**
-   * The next revision, for a change that is not stored with its own. It goes out whether or not the store takes its number now: a rule that
-   * expires must end on a full disk too. Should the process end before, agents that hold more are sent the store's newest as a whole.
-   */
-  async #advance(): Promise<void> {
-    this.#revision += 1;
-    this.#publication.mark('changed');
-    this.#owed.revision(this.#revision);
+  /** The next revision, for a change that is not numbered itself. */
+  async #advance(why: RevisionAdvanced['why']): Promise<void> {
+    await this.#runner.run({ kind: 'revision-advanced', revision: this.#state.revision + 1, why });
+  }
+
+  /** What follows from a change for those who are connected. */
+  #publish({ closes, containedAt, joined, removed, send, attention }: Consequences): void {
+    if (closes !== undefined) this.sessions.of(closes.host)?.session.close(closes.reason);
+    if (containedAt !== undefined) this.#told.contained(containedAt);
+    if (joined !== undefined) this.#ephemeral.add(joined);
+    if (removed !== undefined) this.#forget(removed);
+    if (send !== undefined) this.#publication.mark(send, attention);
+  }
+
+  async #follow({ holdEnded, claims, owes }: Consequences): Promise<void> {
+    if (holdEnded !== undefined) await this.#holdEnded();
+    if (claims !== undefined) await this.#addresses.keep();
+    if (owes === undefined) return;
+    const { revision, notes = [] } = owes;
+    if (revision !== undefined) this.#owed.revision(revision);
+    for (const note of notes) this.#owed.note(note);
     await this.#owed.pay();
   }
 
-  async #timePassed(): Promise<void> {
-    if (this.#publication.isTimeChangeDue()) await this.#advance();
-    else this.#publication.mark('changed');
+  #forget(host: string): void {
+    this.#disputes.forget(host);
+    this.#presences.forget(host);
+    this.#intake.forget(host);
+    this.sessions.forget(host);
+    this.announcements.forget(host);
+    this.#hostNotes.forget(host);
+    this.#publication.forget(host);
+    this.#addresses.forget(host);
+    this.#ephemeral.forget(host);
   }
 
-  #closeStream(host: string): void {
-    this.sessions.of(host)?.session.close('the certificate of this host is revoked');
+  async #timePassed(): Promise<void> {
+    if (this.#publication.isTimeChangeDue()) await this.#advance('policy-time');
+    else this.#publication.mark('changed');
   }
 
   /** What a host causes by itself, as often as it likes: `target`. */
@@ -1600,7 +1474,7 @@ export class Fleet implements AgentBackend {
   }
 
   #runningCanary(): Canary | undefined {
-    return this.#canary?.state === 'running' ? this.#canary.canary : undefined;
+    return runningCanary(this.#state);
   }
 
   /** What the store cannot take now, on a full disk, is tried again for as long as it is so. */
@@ -1615,7 +1489,7 @@ export class Fleet implements AgentBackend {
       const verdict: CanaryVerdict = watched ?? { kind: 'failed', ...endedFailure(ended?.reason) };
       try {
         // The very policy that is in force is compiled for everybody.
-        const isCompiled = verdict.kind === 'failed' || canary.policy === this.#active.policy;
+        const isCompiled = verdict.kind === 'failed' || canary.policy === this.#state.active.policy;
         const prepared = isCompiled ? undefined : await this.prepare(canary.policy);
         await this.#changes.run(() => this.#concludeCanary(canary, { verdict, by, prepared }));
       } catch (cause) {
@@ -1634,17 +1508,7 @@ export class Fleet implements AgentBackend {
   }
 
   #inForce(): InForce {
-    const { policy, problem } = this.#active;
-    const sending = problem === undefined && !this.#holding.isHeld ? 'send' : 'hold';
-    return {
-      policy,
-      takeChanges: () => this.#inventory.takeChanges(),
-      revision: this.#revision,
-      sending,
-      trial: this.#runningCanary(),
-      inventory: () => this.#inventory.current(),
-      away: () => this.#away(),
-    };
+    return inForceOf(this.#state, () => this.#away());
   }
 
   *#away(): Generator<string> {
@@ -1667,7 +1531,7 @@ export class Fleet implements AgentBackend {
     const addresses = addressViewOf(this.#inventory, name);
     const seen = agentViewOf({
       host,
-      history: this.#history.get(name),
+      history: this.#state.history.get(name),
       live,
       due,
       addresses,

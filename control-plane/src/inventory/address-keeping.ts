@@ -15,8 +15,25 @@ import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 import { ClaimNotes } from './claim-notes.ts';
 import type { FleetInventory } from './fleet-inventory.ts';
 
+/** Changes of the fleet that concern whose address is whose. `up` is the control plane's own up time. */
+export type AddressChange =
+  | {
+      readonly kind: 'host-connected';
+      readonly host: string;
+      /** The other end's address, where it is known. */
+      readonly seenFrom: Address | undefined;
+      readonly up: number;
+    }
+  | { readonly kind: 'host-left'; readonly host: string; readonly up: number }
+  /** Several hosts talk from it. */
+  | { readonly kind: 'address-shared'; readonly address: Address }
+  /** Leases end, addresses pass on. */
+  | { readonly kind: 'time-passed'; readonly up: number };
+
 export interface AddressKeepingOptions {
+  /** Read, and changed by `change` alone. */
   readonly inventory: FleetInventory;
+  readonly change: (change: AddressChange) => void;
   readonly store: Pick<Store, 'saveAddressStandings'>;
   readonly tenant: string;
   readonly log: Logger;
@@ -65,7 +82,7 @@ export class AddressKeeping {
   connected(host: string, seenFrom: string | undefined): void {
     const { claims } = this.#options.inventory;
     const before = claims.seenOf(host);
-    this.#options.inventory.connected(host, { seenFrom: readPeer(seenFrom), at: this.upMs() });
+    this.#options.change({ kind: 'host-connected', host, seenFrom: readPeer(seenFrom), up: this.upMs() });
     this.#absentSince.delete(host);
     this.#standings.add(host);
     this.#untold.add(host);
@@ -76,18 +93,20 @@ export class AddressKeeping {
   disconnected(host: string): void {
     this.#absentSince.set(host, this.upMs());
     this.#standings.add(host);
-    this.#options.inventory.disconnected(host, this.upMs());
+    this.#options.change({ kind: 'host-left', host, up: this.upMs() });
   }
 
   /** True: several hosts talk from its address, as this shows; `passTime` is due. */
   heard(host: string): boolean {
-    const isNews = this.#options.inventory.claims.heard(host, this.upMs());
-    if (isNews) this.#standings.add(host);
-    return isNews;
+    const address = this.#options.inventory.claims.overheard(host, this.upMs());
+    if (address === undefined) return false;
+    this.#options.change({ kind: 'address-shared', address });
+    this.#standings.add(host);
+    return true;
   }
 
   passTime(): void {
-    this.#options.inventory.passTime(this.upMs());
+    this.#options.change({ kind: 'time-passed', up: this.upMs() });
   }
 
   forget(host: string): void {

@@ -3,33 +3,30 @@
 // likely that it is cut off than that every host is gone.
 
 export interface EphemeralHostsOptions {
+  /** How long each of them may be silent. */
+  readonly silenceMs: ReadonlyMap<string, number>;
   /** Milliseconds that the control plane has been up in all. */
   readonly upMs: () => number;
   readonly isConnected: (host: string) => boolean;
   readonly connectedCount: () => number;
 }
 
-interface Ephemeral {
-  readonly ms: number;
-  silentSince: number;
-}
-
 export class EphemeralHosts {
   readonly #options: EphemeralHostsOptions;
-  readonly #hosts = new Map<string, Ephemeral>();
+  /** In up time. */
+  readonly #silentSince = new Map<string, number>();
 
   constructor(options: EphemeralHostsOptions) {
     this.#options = options;
   }
 
   /** `silentSince`, in up time: now, for a host that joined this moment or was connected when the process before ended. */
-  add(host: string, ms: number | undefined, silentSince = this.#options.upMs()): void {
-    if (ms === undefined) this.#hosts.delete(host);
-    else this.#hosts.set(host, { ms, silentSince });
+  add(host: string, silentSince = this.#options.upMs()): void {
+    if (this.#options.silenceMs.has(host)) this.#silentSince.set(host, silentSince);
   }
 
   forget(host: string): void {
-    this.#hosts.delete(host);
+    this.#silentSince.delete(host);
   }
 
   /** Called every few seconds; gives those whose time is over, with how long they were silent. */
@@ -37,9 +34,10 @@ export class EphemeralHosts {
     const at = this.#options.upMs();
     const silent: { host: string; silentMs: number }[] = [];
     const isReached = this.#options.connectedCount() > 0;
-    for (const [host, known] of this.#hosts) {
-      if (this.#options.isConnected(host)) known.silentSince = at;
-      else if (isReached && at - known.silentSince >= known.ms) silent.push({ host, silentMs: at - known.silentSince });
+    for (const [host, mostMs] of this.#options.silenceMs) {
+      if (this.#options.isConnected(host)) this.#silentSince.set(host, at);
+      const silentMs = at - (this.#silentSince.get(host) ?? at);
+      if (isReached && silentMs >= mostMs) silent.push({ host, silentMs });
     }
     return silent;
   }

@@ -2,7 +2,7 @@
 
 import type { HostReport } from '#control-plane/agents/agent-backend.ts';
 import type { StoredFleet, StoredHost } from '#control-plane/store/hosts.ts';
-import { parseAddress } from '#model/address.ts';
+import { type Address, parseAddress } from '#model/address.ts';
 import type { Labels } from '#model/label.ts';
 import type { Millis } from '#model/time.ts';
 import { type HostEntry, operatorsWord, type RememberedClaims } from './fleet-inventory.ts';
@@ -92,12 +92,39 @@ export function storedInside({ units, containers }: HostEntry): Pick<StoredHost,
   };
 }
 
+/** What a host's agent says, as far as it is believed: plain data, as the store keeps it. */
+export interface ReportedHost extends Pick<StoredHost, 'facts' | 'units' | 'containers'> {
+  readonly addresses: readonly Address[];
+  /** `claims`: the host itself says that it has other addresses, and nothing else. */
+  readonly news: 'same' | 'claims' | 'changed';
+}
+
 export interface ReportedEntry {
-  readonly entry: HostEntry;
+  readonly reported: ReportedHost;
   /** Workloads inside the host that are no more. */
   readonly forgotten: readonly string[];
-  /** `claims`: the host itself says that it has other addresses, and nothing else. */
-  readonly kind: 'same' | 'claims' | 'changed';
+}
+
+/** What operators said of the host, and of what is inside of it, stays. */
+export function entryFromReport(before: HostEntry, reported: ReportedHost): HostEntry {
+  const { addresses, facts, news } = reported;
+  const said = { ...before, addresses, facts: new Map(Object.entries(facts)) };
+  if (news !== 'changed') return said;
+  const units = Object.entries(reported.units).map(([name, unit]): [string, UnitEntry] => [
+    name,
+    { labels: new Map(), ...before.units.get(name), unit },
+  ]);
+  const containers = Object.entries(reported.containers).map(([name, seen]): [string, ContainerEntry] => [
+    name,
+    {
+      labels: new Map(),
+      ...before.containers.get(name),
+      container: seen.container,
+      addresses: reportedAddresses(seen.addresses),
+      reachable: reportedAddresses(seen.reachable),
+    },
+  ]);
+  return { ...said, units: new Map(units), containers: new Map(containers) };
 }
 
 /** `isTaken`: whether a workload elsewhere has a name already. */
@@ -120,12 +147,13 @@ export function reportedEntry(input: {
     isTaken: (name) => units.has(name) || isTaken(name),
   });
   const isSame = sameLabels(before.facts, facts) && units === before.units && containers === before.containers;
+  const news = !isSame ? 'changed' : sameList(before.addresses, addresses) ? 'same' : 'claims';
+  const inside = storedInside({ ...before, units, containers });
   return {
-    entry: { ...before, addresses, facts, units, containers },
+    reported: { addresses, facts: Object.fromEntries(facts), ...inside, news },
     forgotten: [...before.units.keys(), ...before.containers.keys()].filter(
       (name) => !units.has(name) && !containers.has(name),
     ),
-    kind: !isSame ? 'changed' : sameList(before.addresses, addresses) ? 'same' : 'claims',
   };
 }
 

@@ -37,7 +37,7 @@ export interface Yielding {
 
 /** The same as the store takes it, with what the audit log tells of each host. */
 export interface StoredYielding {
-  readonly hosts: readonly HostEntry[];
+  readonly yielded: readonly YieldedName[];
   readonly change: NameChange;
 }
 
@@ -71,7 +71,7 @@ export function storedYielding(
       count: of.length,
     },
   }));
-  return { hosts, change: { tenant, hosts: renamed, peers, notes } };
+  return { yielded, change: { tenant, hosts: renamed, peers, notes } };
 }
 
 type Names = Pick<FleetInventory, 'unit' | 'container' | 'host' | 'hosts'>;
@@ -82,7 +82,6 @@ export function yieldingOf(
   { inventory, isTaken }: { readonly inventory: Names; readonly isTaken: (name: string) => boolean },
 ): Yielding | undefined {
   const names = new Set(wanted);
-  const renames = new Map<string, string>();
   const given = new Set<string>();
   const isNoMore = (name: string) => names.has(name) || given.has(name) || isTaken(name);
   const yielded: YieldedName[] = [];
@@ -91,15 +90,22 @@ export function yieldingOf(
     if (what === undefined) continue;
     const to = digestName(what, isNoMore);
     given.add(to);
-    renames.set(from, to);
     yielded.push({ ...what, from, to });
   }
   if (yielded.length === 0) return undefined;
-  const hosts = [...inventory.hosts()].flatMap((host) => {
+  return { yielded, hosts: renamedHosts(inventory.hosts(), yielded) };
+}
+
+/** Those of the hosts in which something has another name then, as they are then. */
+export function renamedHosts(
+  hosts: Iterable<HostEntry>,
+  yielded: readonly Pick<YieldedName, 'from' | 'to'>[],
+): readonly HostEntry[] {
+  const renames = new Map(yielded.map(({ from, to }) => [from, to]));
+  return [...hosts].flatMap((host) => {
     const after = renamedIn(host, renames);
     return after === host ? [] : after;
   });
-  return { yielded, hosts };
 }
 
 function discoveredAs(inventory: Names, name: string): Discovered | undefined {

@@ -130,16 +130,28 @@ export class Enrolments {
   }
 
   /** Of a certificate that is good. Gives what is to be stored where it is the newest that was ever used. */
-  used({ identity, notBefore, authority }: AgentCertificate): StoredEnrolment | undefined {
+  used(certificate: AgentCertificate): StoredEnrolment | undefined {
+    const enrolment = this.newlyUsed(certificate);
+    if (enrolment !== undefined) this.take(enrolment);
+    return enrolment;
+  }
+
+  /** As `used`, but that it is so is still to be said: to `take`. */
+  newlyUsed({ identity, notBefore, authority }: AgentCertificate): StoredEnrolment | undefined {
     const { host } = identity;
     const present = this.#byHost.get(host);
     if (present === undefined || this.#isOfTheFuture(notBefore)) return undefined;
     const isOlder = notBefore < present.newest || (notBefore === present.newest && authority === present.usedCa);
     if (isOlder && !this.#isOfTheFuture(present.newest)) return undefined;
-    const enrolment = { ...present, newest: notBefore, newestUsedAt: this.#now(), usedCa: authority };
-    this.#byHost.set(host, enrolment);
+    return { host, ...present, newest: notBefore, newestUsedAt: this.#now(), usedCa: authority };
+  }
+
+  /** Nothing happens where the host has another enrolment by now. */
+  take({ host, id, newest, newestUsedAt, usedCa }: StoredEnrolment): void {
+    const present = this.#byHost.get(host);
+    if (present?.id !== id) return;
+    this.#byHost.set(host, { ...present, newest, newestUsedAt, usedCa });
     this.#usedAt.set(host, this.#elapsedMs());
-    return { host, ...enrolment };
   }
 
   /** Issued while this machine's clock was far ahead: it makes no other one older, or who renewed then would be lost once it is right. */

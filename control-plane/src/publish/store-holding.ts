@@ -1,12 +1,19 @@
 // Whether the store may speak for the fleet. One that lacks history which agents were told (a backup, a file put back) holds: agents keep
 // what they have, and who is ahead of it, unknown to it or cut off since is gathered for the operator, until he resumes or applies a policy.
 
-import type { HoldKind, Lineage, StoreHold } from '#control-plane/store/lineage.ts';
+import type { HoldKind, StoreHold } from '#control-plane/store/lineage.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import type { Millis } from '#model/time.ts';
 import { type CutOffName, CutOffWitnesses } from './cut-off-witnesses.ts';
 import type { ProvenRevision } from './revision-proofs.ts';
 import { RunHistory } from './run-history.ts';
+
+/** Part of what the fleet is: within a lineage revisions are of one history. */
+export interface StoreStanding {
+  lineage: string;
+  /** The same object for as long as it holds. */
+  hold: StoreHold | undefined;
+}
 
 export interface HoldView extends StoreHold {
   /** Hosts that were told more than the store knows, in order. */
@@ -22,11 +29,14 @@ export interface HoldView extends StoreHold {
 }
 
 export interface StoreHoldingOptions {
-  readonly store: Pick<Store, 'readLineage' | 'listRuns' | 'beginRun' | 'beginHold' | 'endHold'>;
+  readonly store: Pick<Store, 'listRuns' | 'beginRun'>;
   readonly tenant: string;
   readonly now: () => Millis;
   /** The store's revision at the start of this process. */
   readonly startRevision: number;
+  readonly standing: Readonly<StoreStanding>;
+  /** It holds from now on: to be said of `standing` at once, and written down in a turn of changes. */
+  readonly began: (hold: StoreHold) => void;
   /** Whether the store has the workload quarantined or revoked; undefined where it knows of none. */
   readonly standingOf: (workload: string) => { readonly host: string; readonly isCutOff: boolean } | undefined;
 }
@@ -45,8 +55,6 @@ const mostLineages = 16;
 
 export class StoreHolding {
   readonly #options: StoreHoldingOptions;
-  #lineage: string;
-  #hold: StoreHold | undefined;
   /** The store's revision when what this process signs began. */
   #startRevision: number;
   #run: string | undefined;
@@ -59,38 +67,36 @@ export class StoreHolding {
   /** That hosts showed, and this store never had. */
   readonly #shown = new Set<string>();
 
-  private constructor(options: StoreHoldingOptions, { lineage, hold }: Lineage) {
+  private constructor(options: StoreHoldingOptions) {
     this.#options = options;
-    this.#lineage = lineage;
-    this.#hold = hold;
     this.#startRevision = options.startRevision;
     this.#history = new RunHistory([], undefined, options);
   }
 
   static async open(options: StoreHoldingOptions): Promise<StoreHolding> {
-    const holding = new StoreHolding(options, await options.store.readLineage({ tenant: options.tenant }));
+    const holding = new StoreHolding(options);
     await holding.#readRuns();
     return holding;
   }
 
   get lineage(): string {
-    return this.#lineage;
+    return this.#options.standing.lineage;
   }
 
   /** The same object for as long as it holds. */
   get current(): StoreHold | undefined {
-    return this.#hold;
+    return this.#options.standing.hold;
   }
 
   get isHeld(): boolean {
-    return this.#hold !== undefined;
+    return this.current !== undefined;
   }
 
   /** Undefined until the store has taken it: what it does not know of is signed for nobody. */
   get ownRun(): OwnRun | undefined {
     const number = this.#run === undefined ? undefined : this.#history.numberOf(this.#run);
     if (this.#run === undefined || number === undefined) return undefined;
-    return { lineage: this.#lineage, run: { name: this.#run, number } };
+    return { lineage: this.lineage, run: { name: this.#run, number } };
   }
 
   /** Writes down that this process runs; rejects on a full disk, and may be called again. */
@@ -102,14 +108,15 @@ export class StoreHolding {
   }
 
   view(): HoldView | undefined {
-    if (this.#hold === undefined) return undefined;
+    const hold = this.current;
+    if (hold === undefined) return undefined;
     const { standingOf } = this.#options;
     const missing = this.#witnesses
       .names((name) => standingOf(name)?.host)
       .filter(({ name }) => standingOf(name)?.isCutOff !== true);
     const isAwaited = ({ name, standing }: CutOffName) => standing !== 'said' && standingOf(name) !== undefined;
     return {
-      ...this.#hold,
+      ...hold,
       ahead: [...this.#ahead].sort(),
       unknown: [...this.#unknown].sort(),
       isUnknownCut: this.#isUnknownCut,
@@ -123,31 +130,25 @@ export class StoreHolding {
     return [...this.#shown];
   }
 
-  /** Holds from this moment on, whether or not the store takes it: `keep`, for a turn of changes, writes it down. */
+  /** Holds from this moment on, whether or not the store takes it. */
   begin(what: { readonly kind: HoldKind; readonly revision: number; readonly why: string }): 'held' | 'began' {
-    if (this.#hold !== undefined) return 'held';
-    this.#hold = { ...what, since: this.#options.now() };
+    if (this.isHeld) return 'held';
+    this.#options.began({ ...what, since: this.#options.now() });
     return 'began';
   }
 
   /** A host shows what it was told. Whether this store lacks that; `revision` is its own now. */
   lacks(told: ProvenRevision, revision: number): boolean {
-    const now = { lineage: this.#lineage, revision, startRevision: this.#startRevision };
-    const held = this.#hold === undefined ? {} : { heldAt: this.#hold.revision };
+    const { lineage, hold } = this.#options.standing;
+    const now = { lineage, revision, startRevision: this.#startRevision };
+    const held = hold === undefined ? {} : { heldAt: hold.revision };
     return this.#history.judge(told, { ...now, ...held }) === 'lacking';
-  }
-
-  async keep(): Promise<void> {
-    const hold = this.#hold;
-    if (hold === undefined) return;
-    const { kind, since, why } = hold;
-    await this.#options.store.beginHold({ tenant: this.#options.tenant, hold: { kind, since, why } });
   }
 
   noteAhead(host: string, told: ProvenRevision, cutOff: readonly string[]): void {
     this.#ahead.add(host);
     this.#witnesses.take(host, told, cutOff);
-    const isOurs = told.lineage === this.#lineage || this.#history.knowsLineage(told.lineage);
+    const isOurs = told.lineage === this.lineage || this.#history.knowsLineage(told.lineage);
     if (!isOurs && told.run !== undefined && this.#shown.size < mostLineages) this.#shown.add(told.lineage);
   }
 
@@ -160,12 +161,9 @@ export class StoreHolding {
     this.#unknownFrom.set(from, ofAddress + 1);
   }
 
-  /** The store has written down that it ended, and goes on under a new name. */
+  /** It ended, and what is numbered from now on is of the lineage that `standing` has. */
   async ended(revision: number): Promise<void> {
-    const { store, tenant } = this.#options;
     this.#startRevision = revision;
-    this.#lineage = (await store.readLineage({ tenant })).lineage;
-    this.#hold = undefined;
     this.#run = undefined;
     this.#isUnknownCut = false;
     for (const names of [this.#ahead, this.#unknown, this.#unknownFrom, this.#shown]) names.clear();
