@@ -17,7 +17,8 @@ stop() {
 # PROGRAM:PACKAGE pairs; a package is added only where its program is not there.
 kernel='nft:nftables conntrack:conntrack ip:iproute2'
 case $purpose in
-  demo | bench) programs=$kernel ;;
+  demo) programs=$kernel ;;
+  bench) programs="$kernel keepalived:keepalived" ;;
   package) programs='strip:binutils dpkg-deb:dpkg' ;;
   test) programs="$kernel mandoc:mandoc zsh:zsh fish:fish debootstrap:debootstrap systemd-nspawn:systemd-container strip:binutils git:git ssh-keygen:openssh-client" ;;
   *)
