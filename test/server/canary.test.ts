@@ -125,25 +125,21 @@ describe('while it runs', () => {
     expect(sent()).toEqual([canary, other + 2, other + 2]);
   });
 
-  test('there is none of a draft that was deleted while it was judged', async () => {
+  test('neither it nor an apply is of a draft that was deleted while it was judged', async () => {
     const { fleet, store, actions } = await threeHosts();
     const note = { at: millis(1), actor: 'operator/test', action: 'draft-saved', target: 'policy' } as const;
     const limits = { drafts: 10, bytes: 1e6 };
     const saved = await store.saveDraft({ tenant, files: [{ path: 'policy.yaml', text: after }], note, limits });
     if (saved.kind !== 'saved') throw new Error('the draft found no room');
     expect(await fleet.deleteDraft({ id: saved.id, actor: 'operator/test' })).toBe('deleted');
-    const revision = fleet.revision;
-    const source = { kind: 'stored' as const, policy: saved.id };
+    const before = [fleet.canary, fleet.revision, await actions()];
+    const judged = { policy: checkedPolicy(after), source: { kind: 'stored' as const, policy: saved.id } };
     const given = { hosts: ['api-1'], limits: { answerMs: 20_000, holdMs: 20_000 }, actor: 'operator/test' };
-    expect(await fleet.startCanary({ ...given, policy: checkedPolicy(after), source })).toEqual({
-      ok: false,
-      error: 'policy-gone',
-    });
-    expect([fleet.canary, fleet.revision, (await actions()).includes('canary-started')]).toEqual([
-      undefined,
-      revision,
-      false,
-    ]);
+    const gone = { ok: false, error: 'policy-gone' };
+    expect(await fleet.startCanary({ ...given, ...judged })).toEqual(gone);
+    const applied = { actor: 'operator/test', action: 'policy-applied', target: 'policy' };
+    expect(await fleet.activate({ ...judged, kind: 'apply', note: applied })).toEqual(gone);
+    expect([fleet.canary, fleet.revision, await actions()]).toEqual(before);
   });
 
   test('a host of it that comes back is sent the same policy', async () => {

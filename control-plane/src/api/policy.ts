@@ -125,7 +125,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
         ...(commit === undefined ? {} : { commit }),
       };
       const ends = { hold: fleet.presentHold };
-      const done = await judgedChange<ApplyAnswer, 'revision-changed' | HoldBegan>(
+      const done = await judgedChange<ApplyAnswer, 'revision-changed' | 'policy-gone' | HoldBegan>(
         { fleet, judging, turns },
         {
           job,
@@ -170,6 +170,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
         },
       );
       if (!done.ok && done.error === 'hold-began') throw holdBegan(fleet);
+      if (!done.ok && done.error === 'policy-gone') throw policyGone();
       if (!done.ok) throw await revisionChanged(context, expectRevision ?? 0);
       return done.value;
     },
@@ -241,7 +242,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
       const id = await rollbackTarget(context, request.body.to);
       const source = { kind: 'stored' as const, policy: id };
       const actor = request.operator;
-      const done = await judgedChange<ApplyAnswer, 'revision-changed' | HoldBegan>(
+      const done = await judgedChange<ApplyAnswer, 'revision-changed' | 'policy-gone' | HoldBegan>(
         { fleet, judging, turns },
         {
           // Its tests held when it was applied; a way back must not depend on what has changed since.
@@ -264,6 +265,7 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
         },
       );
       if (!done.ok && done.error === 'hold-began') throw holdBegan(fleet);
+      if (!done.ok && done.error === 'policy-gone') throw policyGone();
       if (!done.ok) throw new Error('nothing was expected of the active policy');
       return done.value;
     },
@@ -286,13 +288,16 @@ async function startCanary(fleet: Fleet, { request, ...judged }: CanaryStart) {
   const hosts = canaryHosts(fleet, selector);
   const started = await fleet.startCanary({ ...judged, hosts, limits });
   if (started.ok) return ok({ ...started.value, canary: hosts.toSorted() });
-  if (started.error === 'policy-gone')
-    throw new ApiError('not-found', 'the draft was deleted while it was judged; nothing was changed');
+  if (started.error === 'policy-gone') throw policyGone();
   if (started.error !== 'canary-running') return err(started.error);
   throw new ApiError(
     'canary-running',
     'a canary runs already; wait for its end, or end it: segwall rollback. Nothing was changed',
   );
+}
+
+function policyGone(): ApiError {
+  return new ApiError('not-found', 'the policy was deleted while it was judged; nothing was changed');
 }
 
 /** Throws where nobody would try the policy first. */

@@ -996,7 +996,10 @@ export class Fleet implements AgentBackend {
   async activate(
     input: ActivationAsked,
   ): Promise<
-    Result<{ readonly revision: number; readonly policy: number }, 'revision-changed' | HoldBegan | Overtaken>
+    Result<
+      { readonly revision: number; readonly policy: number },
+      'revision-changed' | 'policy-gone' | HoldBegan | Overtaken
+    >
   > {
     const { expectRevision, note, ends = { hold: this.#holding.current } } = input;
     return this.#asked(note.actor, async (actor) => {
@@ -1005,6 +1008,7 @@ export class Fleet implements AgentBackend {
       if (this.#isOvertaken(input)) return err('overtaken');
       if (this.#holding.isHeld && this.#holding.current !== ends.hold) return err('hold-began');
       input.assertStill?.();
+      if (await this.#isGone(input.source)) return err('policy-gone');
       return ok(await this.#activate({ ...input, note: { ...note, actor } }));
     });
   }
@@ -1019,6 +1023,11 @@ export class Fleet implements AgentBackend {
     if (judged.hostNames === 'trusted') return false;
     for (const name of policy.workloads.keys()) if (this.#inventory.host(name) !== undefined) return true;
     return false;
+  }
+
+  /** A draft may have been deleted while it was judged; in a turn of ours none is. */
+  async #isGone(source: NewActivation['source']): Promise<boolean> {
+    return source.kind === 'stored' && !(await this.#store.hasPolicy({ tenant: this.#tenant, id: source.policy }));
   }
 
   /** Lets `hosts` alone enforce a policy; it becomes the active one when they hold it, and theirs no more when not. */
@@ -1041,9 +1050,7 @@ export class Fleet implements AgentBackend {
       if (this.#holding.isHeld) return err('hold-began');
       if (this.#isOvertaken(input)) return err('overtaken');
       input.assertStill?.();
-      // A draft may have been deleted while it was judged.
-      if (source.kind === 'stored' && !(await this.#store.hasPolicy({ tenant: this.#tenant, id: source.policy })))
-        return err('policy-gone');
+      if (await this.#isGone(source)) return err('policy-gone');
       const note = this.#note({
         actor,
         action: 'canary-started',
