@@ -78,7 +78,10 @@ export const products: readonly Product[] = [
     ],
     units: ['segwall-agent.service', 'segwall-agent-restore.service', 'segwall-agent-enroll.service'],
     native: 'koffi',
-    files: { 'agent.yaml': '/etc/segwall/agent.yaml' },
+    files: {
+      'agent.yaml': '/etc/segwall/agent.yaml',
+      'agent.schema.json': '/usr/share/segwall/agent.schema.json',
+    },
     directories: ['/etc/segwall/agent.d'],
     deb: {
       depends: `${runtimeDepends}, nftables (>= 1.0.6)`,
@@ -113,6 +116,7 @@ export const products: readonly Product[] = [
     files: {
       'sysusers.conf': '/usr/lib/sysusers.d/segwall-control-plane.conf',
       'control-plane.yaml': '/etc/segwall/control-plane.yaml',
+      'control-plane.schema.json': '/usr/share/segwall/control-plane.schema.json',
     },
     directories: ['/etc/segwall/control-plane.d'],
     deb: {

@@ -4,7 +4,9 @@
 import { Command, Option } from 'commander';
 import { logLevels } from '#agent/process/log-levels.ts';
 import { agentVersion } from '#agent/process/version.ts';
+import { declaredSettings } from '#agent/settings/declared-settings.ts';
 import { packageStateDirectory } from '#agent/state/package-paths.ts';
+import { settingsHelp } from '#model/setting-rows.ts';
 
 /** `finish` hears the exit code of a command that ends as it should. */
 export function createProgram(finish: (exitCode: number) => void): Command {
@@ -69,6 +71,7 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .addOption(state())
     .option('--config <file>', 'as run has it')
     .option('--json', 'one JSON document', false)
+    .addHelpText('after', () => settingsHelp(declaredSettings))
     .action(async (options) => finish(await (await import('./commands/settings.ts')).settingsCommand(options)));
   program
     .command('doctor')

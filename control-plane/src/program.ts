@@ -1,6 +1,9 @@
 // What `segwall-control-plane` takes: every command with its options. The manual page and the completions are made from this too.
 
 import { Command } from 'commander';
+import { declaredSettings } from '#control-plane/settings/declared-settings.ts';
+import { settingsHelp } from '#model/setting-rows.ts';
+import type { Setting } from '#model/setting-shape.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 
 export interface RunFlags {
@@ -30,25 +33,23 @@ export function createProgram({ run, settings, backup, restore, newCa }: Actions
       process.exit(error.exitCode === 0 ? 0 : 2);
     });
 
-  program
+  const runCommand = program
     .command('run')
     .description('Run until SIGTERM or SIGINT')
     .option(
       '--config <FILE>',
       'settings in YAML, by the same names, and its drop-ins in FILE.d (control-plane.d); flags win',
     )
-    .option('--data <DIR>', 'everything the control plane must not lose; created where missing')
-    .option('--agents <ADDR:PORT>', 'where agents connect; port 0 lets the kernel choose')
-    .option('--api <ADDR:PORT>', 'where operators connect; plain HTTP on loopback, HTTPS elsewhere')
-    .option('--api-names <NAMES>', 'more names by which operators call the API, with commas')
-    .option('--proxies <CIDRS>', 'from where hosts talk that are not theirs: proxies, address translation; with commas')
-    .option('--log-level <LEVEL>', 'debug, info, warn, error or silent')
+    .addHelpText('after', () => settingsHelp(declaredSettings))
     .action(run);
+  for (const { flag, means } of Object.values<Setting>(declaredSettings.keys))
+    if (flag !== undefined) runCommand.option(flag, means.replaceAll('`', ''));
 
   program
     .command('settings')
     .description('The settings that run would have, and which file says so; or all that is wrong in them')
     .option('--config <FILE>', 'as run has it', '/etc/segwall/control-plane.yaml')
+    .addHelpText('after', () => settingsHelp(declaredSettings))
     .option('--json', 'one JSON document', false)
     .action(settings);
 

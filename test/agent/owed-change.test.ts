@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createNames } from '#agent/dns/names.ts';
 import { encodeLearntNames } from '#agent/dns/names-file.ts';
 import { createOwedChange } from '#agent/enforce/owed-change.ts';
-import { defaultSettings } from '#agent/settings/settings.ts';
+import { defaultSettings } from '#agent/settings/settings-reader.ts';
 import type { ApplyOutcome } from '#agent/table/apply-outcome.ts';
 import type { Address } from '#model/address.ts';
 import { ok } from '#model/result.ts';

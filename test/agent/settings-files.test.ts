@@ -5,9 +5,9 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { type AgentSettings, defaultSettings } from '#agent/settings/settings.ts';
+import type { AgentSettings } from '#agent/settings/settings.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
-import { checkSettings, defaultKeys } from '#agent/settings/settings-reader.ts';
+import { checkSettings, defaultKeys, defaultSettings } from '#agent/settings/settings-reader.ts';
 import { settingsPathsOf } from '#agent/state/package-paths.ts';
 import { effectiveText, settingProblemText } from '#model/settings-file.ts';
 

@@ -5,9 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { isLinkLocal } from '#agent/host/addresses.ts';
 import { parseOsRelease } from '#agent/host/host-facts.ts';
-import { defaultSettings } from '#agent/settings/settings.ts';
 import { readSettings } from '#agent/settings/settings-files.ts';
-import { parseSettings } from '#agent/settings/settings-reader.ts';
+import { defaultSettings, parseSettings } from '#agent/settings/settings-reader.ts';
 import type { Address } from '#model/address.ts';
 
 const bad: readonly (readonly [string, string])[] = [

@@ -25,11 +25,14 @@ export function alertsOn({ name }: Pick<MetricRow, 'name'>): readonly string[] {
 
 const head = `# Metrics
 
-\`GET /metrics\` at the API address, for Prometheus: counts and times, no names of hosts or segments, no token; counted once a second for all who ask. This page is made from
-control-plane/src/api/metric-catalogue.ts, from which the numbers themselves are made too, and a test holds it to what a control plane serves. The alerts are those of the
-[sample rules](../../packaging/monitoring/segwall-alerts.yaml), which name no other number; how to use them: [operating](../guides/operating.md).
+\`GET /metrics\` at the API address, for Prometheus: counts and times, no names of hosts or segments, no token; counted
+once a second for all who ask. This page is made from control-plane/src/api/metric-catalogue.ts, from which the
+numbers themselves are made too, and a test holds it to what a control plane serves. The alerts are those of the
+[sample rules](../../packaging/monitoring/segwall-alerts.yaml), which name no other number; how to use them:
+[operating](../guides/operating.md).
 
-Beside these the process itself is counted (\`segwall_process_…\`, \`segwall_nodejs_…\`), as Prometheus's client library does it.
+Beside these the process itself is counted (\`segwall_process_…\`, \`segwall_nodejs_…\`), as Prometheus's client library
+does it.
 
 | metric | type | labels | means | sample alert, or why none |
 | --- | --- | --- | --- | --- |

@@ -1,13 +1,18 @@
-// The pages of docs/reference that are made from catalogues. `npm run pages` writes them; pages.test.ts holds them.
+// What is made from catalogues and stands in the tree. `npm run pages` writes it; pages.test.ts holds it.
 
 import { writeFileSync } from 'node:fs';
 import { metricsPage } from './metrics-page.ts';
+import { agentFile, agentSchema, controlPlaneFile, controlPlaneSchema, settingsPage } from './settings-pages.ts';
 
-/** By the page's name in docs/reference. */
+/** By path from the root of the tree. */
 export const pages: Readonly<Record<string, () => string>> = {
-  'metrics.md': metricsPage,
+  'docs/reference/metrics.md': metricsPage,
+  'docs/reference/settings.md': settingsPage,
+  'packaging/debian/segwall-agent/agent.schema.json': agentSchema,
+  'packaging/debian/segwall-agent/agent.yaml': agentFile,
+  'packaging/debian/segwall-control-plane/control-plane.schema.json': controlPlaneSchema,
+  'packaging/debian/segwall-control-plane/control-plane.yaml': controlPlaneFile,
 };
 
 if (import.meta.main)
-  for (const [name, page] of Object.entries(pages))
-    writeFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), page());
+  for (const [path, page] of Object.entries(pages)) writeFileSync(new URL(`../../${path}`, import.meta.url), page());

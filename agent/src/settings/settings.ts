@@ -1,9 +1,9 @@
-// The host's own settings: what passes before any policy, which interfaces count, how flows are kept. What files say is read by
-// settings-reader.ts, and which files by settings-files.ts, once, at the start.
+// The host's own settings: what passes before any policy, which interfaces count, how flows are kept. What a file may say is declared in
+// declared-settings.ts; it is read by settings-reader.ts, and which files by settings-files.ts, once, at the start.
 
 import type { InterfacePatterns } from '#agent-core/addresses/published-addresses.ts';
 import type { NameBounds } from '#agent-core/dns/learnt-names.ts';
-import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
+import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Address } from '#model/address.ts';
 import type { AddressRange } from '#model/address-range.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
@@ -39,7 +39,7 @@ export type ContainerSettings =
 
 /** `unless-used`: by what is found of others. `never`: for users of the mark that are not found, such as tc or eBPF. */
 export type StampSetting = 'unless-used' | 'never' | 'always';
-export const stampSettings: readonly StampSetting[] = ['unless-used', 'never', 'always'];
+export const stampSettings = ['unless-used', 'never', 'always'] as const satisfies readonly StampSetting[];
 
 /** `marks`: which bits of the connection mark are ours; other programs have the rest. `stamps`: whether they are written where nothing is denied. */
 export interface ConnectionSettings {
@@ -58,20 +58,8 @@ export interface AgentSettings {
   readonly connections: ConnectionSettings;
 }
 
-export const defaultSettings: AgentSettings = {
-  essentials: [],
-  interfaces: { include: [], exclude: [], outside: [] },
-  facts: {},
-  flows: { windowMs: 5000, recordsMost: 20_000, spoolBytesMost: 64 << 20 },
-  names: {
-    resolvers: [],
-    bounds: { graceMs: 300_000, recheckMs: 60_000, perNameMost: 256, addressesMost: 4096 },
-    holdMs: 200,
-  },
-  units: [],
-  containers: { kind: 'off' },
-  connections: { marks: defaultMarks, stamps: 'unless-used' },
-};
+/** How often addresses that are past their grace are looked for; no setting. */
+export const recheckMs = 60_000;
 
 /** The most that settings allow, of one name and in all. */
 export const namesMost = { perNameMost: 4096, addressesMost: 65_536 } as const;

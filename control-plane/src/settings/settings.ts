@@ -1,11 +1,11 @@
-// What `segwall-control-plane run` is told: defaults, under a YAML file and its drop-ins (settings-files.ts), under flags. Every bad setting is
-// reported at once, each by its name, its value and what is allowed.
+// What `segwall-control-plane run` is told: defaults, under a YAML file and its drop-ins (settings-files.ts), under flags. What each
+// may be is declared in declared-settings.ts. Every bad one is reported at once, by its name, its value and what is allowed.
 
-import { type Address, parseAddress } from '#model/address.ts';
-import { parseCidr } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
-import { type SettingProblem, settingProblemText, unknownKeyText } from '#model/settings-file.ts';
-import { type ListenAddress, listenAddressText, parseListenAddress } from './listen-address.ts';
+import { type BadSetting, filled, isSaid, problemsOf, type Said, type Setting } from '#model/setting-shape.ts';
+import { placeText, type SettingProblem, settingProblemText } from '#model/settings-file.ts';
+import { declaredSettings } from './declared-settings.ts';
+import { type ListenAddress, parseListenAddress } from './listen-address.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -54,127 +54,67 @@ export interface Settings {
 /** As read from the command line or a file, before it is known to be right. */
 export type RawSettings = Readonly<Record<string, unknown>>;
 
-interface SettingReader<T> {
-  readonly fallback: T | undefined;
-  readonly read: (value: unknown) => Result<T>;
-}
-
-type SettingReaders = { readonly [K in keyof Settings]: SettingReader<Settings[K]> };
-
-const logLevels: readonly LogLevel[] = ['debug', 'info', 'warn', 'error', 'silent'];
-
-const readers: SettingReaders = {
-  data: {
-    fallback: undefined,
-    read: (value) => (typeof value === 'string' && value !== '' ? ok(value) : err('the path of a directory')),
-  },
-  agents: { fallback: { address: '::' as Address, port: 7443 }, read: readListenAddress },
-  api: { fallback: { address: '127.0.0.1' as Address, port: 7444 }, read: readListenAddress },
-  apiNames: { fallback: [], read: readNames },
-  logLevel: {
-    fallback: 'info',
-    read: (value) => {
-      const level = logLevels.find((known) => known === value);
-      return level === undefined ? err(logLevels.join(', ')) : ok(level);
-    },
-  },
-  keepFlowsDays: { fallback: 30, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
-  keepFlowRows: { fallback: 5_000_000, read: (value) => readInteger(value, { least: 1000, most: 1_000_000_000 }) },
-  keepAuditDays: { fallback: 90, read: (value) => readInteger(value, { least: 1, most: 3650 }) },
-  proxies: { fallback: [], read: readCidrs },
-  reservedAddresses: { fallback: [], read: readCidrs },
-  addressesWithoutRanges: { fallback: 16, read: (value) => readInteger(value, { least: 0, most: 4096 }) },
-  holderGraceMinutes: { fallback: 5, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
-  addressLeaseDays: { fallback: 7, read: (value) => readInteger(value, { least: 1, most: 365 }) },
-  certificateOverlapSeconds: { fallback: 60, read: (value) => readInteger(value, { least: 1, most: 3600 }) },
-  renewalsAtOnce: { fallback: 10, read: (value) => readInteger(value, { least: 1, most: 100 }) },
-  renewalMinutes: { fallback: 10, read: (value) => readInteger(value, { least: 1, most: 1440 }) },
-  renewExpiredDays: { fallback: 365, read: (value) => readInteger(value, { least: 0, most: 3650 }) },
-  agentConnections: { fallback: 25_000, read: (value) => readInteger(value, { least: 1, most: 1_000_000 }) },
-  strangerConnections: { fallback: 1024, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
-  strangerConnectionsOfAddress: { fallback: 256, read: (value) => readInteger(value, { least: 4, most: 65_536 }) },
-  agentMegabytes: { fallback: 64, read: (value) => readInteger(value, { least: 16, most: 65_536 }) },
-  leastFreeMegabytes: { fallback: 512, read: (value) => readInteger(value, { least: 0, most: 1_048_576 }) },
-};
-
-export const settingNames = Object.keys(readers) as (keyof Settings)[];
+export const settingNames = Object.keys(declaredSettings.keys) as (keyof Settings)[];
 
 /** `flags` win over `file`. */
 export function readSettings(flags: RawSettings, file: RawSettings): Result<Settings, readonly SettingProblem[]> {
-  const bad = checkUnknown(file);
-  const values: Partial<Record<keyof Settings, unknown>> = {};
-  for (const name of settingNames) {
-    const result = readOne(name, flags[name] ?? file[name]);
-    if (result.ok) values[name] = result.value;
-    else bad.push(result.error);
-  }
-  return bad.length > 0 ? err(bad) : ok(values as Settings);
+  const said = { ...file };
+  for (const name of settingNames) if (isSaid(flags[name])) said[name] = flags[name];
+  const missing = settingNames.filter((name) => isNeeded(name) && !isSaid(said[name]));
+  const bad = [
+    ...missing.flatMap((name) => problemsOf(declaredSettings.keys[name].shape, undefined, [name])),
+    ...problemsOf(declaredSettings, said),
+  ];
+  return bad.length > 0 ? err(bad.map(problemOf)) : ok(settingsOf(filled(declaredSettings, said)));
 }
 
 /** What is wrong with what one place says; it need not say all. */
 export function checkSettings(said: RawSettings): readonly SettingProblem[] {
-  const wrong = settingNames.flatMap((name) => {
-    const result = said[name] === undefined || said[name] === null ? ok(undefined) : readOne(name, said[name]);
-    return result.ok ? [] : [result.error];
-  });
-  return [...checkUnknown(said), ...wrong];
+  return problemsOf(declaredSettings, said).map(problemOf);
 }
 
-function checkUnknown(said: RawSettings): SettingProblem[] {
-  return Object.keys(said)
-    .filter((name) => !settingNames.some((known) => known === name))
-    .map((setting) => ({ setting, value: valueText(said[setting]), allowed: unknownKeyText(setting, settingNames) }));
+function settingsOf({
+  agents,
+  api,
+  apiNames,
+  proxies,
+  reservedAddresses,
+  ...same
+}: Said<typeof declaredSettings>): Settings {
+  return {
+    ...same,
+    agents: listenAddressOf(agents),
+    api: listenAddressOf(api),
+    apiNames: listOf(apiNames),
+    proxies: listOf(proxies),
+    reservedAddresses: listOf(reservedAddresses),
+  };
 }
 
-function readOne(name: keyof Settings, value: unknown): Result<unknown, SettingProblem> {
-  const reader: SettingReader<unknown> = readers[name];
-  if ((value === undefined || value === null) && reader.fallback !== undefined) return ok(reader.fallback);
-  const result = reader.read(value);
-  return result.ok ? result : err({ setting: name, value: valueText(value), allowed: result.error });
+function listenAddressOf(text: string): ListenAddress {
+  const address = parseListenAddress(text);
+  if (!address.ok) throw new Error(address.error);
+  return address.value;
+}
+
+function listOf(texts: readonly string[] | string): readonly string[] {
+  return typeof texts === 'string' ? texts.split(',') : texts;
+}
+
+function problemOf({ place, value, allowed }: BadSetting): SettingProblem {
+  return { setting: placeText(place), value: value === 'missing' ? 'not given' : value, allowed };
+}
+
+function isNeeded(name: keyof Settings): boolean {
+  return 'needed' in declaredSettings.keys[name];
 }
 
 /** The default, as a file would say it; null where there is none. */
 export function defaultOf(name: keyof Settings): unknown {
-  const { fallback } = readers[name];
-  if (fallback === undefined) return null;
-  if (typeof fallback !== 'object' || !('port' in fallback)) return fallback;
-  return listenAddressText(fallback);
+  const declared: Setting = declaredSettings.keys[name];
+  return declared.fallback ?? null;
 }
 
 export function badSettingText(bad: SettingProblem): string {
   return `error: bad-setting: ${settingProblemText(bad)}`;
-}
-
-function readListenAddress(value: unknown): Result<ListenAddress> {
-  return parseListenAddress(typeof value === 'string' ? value : '');
-}
-
-/** A list, or from the command line a text with commas. */
-function readNames(value: unknown): Result<readonly string[]> {
-  const names: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [value];
-  const isName = (name: unknown): name is string =>
-    typeof name === 'string' && (parseAddress(name).ok || /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(name));
-  return names.every(isName) && names.length <= 64
-    ? ok(names)
-    : err('up to 64 host names and IP addresses, without ports, as in segwall.example.com');
-}
-
-/** A list, or from the command line a text with commas. */
-function readCidrs(value: unknown): Result<readonly string[]> {
-  const texts: unknown[] = typeof value === 'string' ? value.split(',') : Array.isArray(value) ? value : [value];
-  const isCidr = (text: unknown): text is string => typeof text === 'string' && parseCidr(text).ok;
-  return texts.every(isCidr) && texts.length <= 256
-    ? ok(texts)
-    : err('up to 256 addresses and CIDRs, as in 10.0.0.0/24');
-}
-
-function readInteger(value: unknown, bounds: { readonly least: number; readonly most: number }): Result<number> {
-  const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  const isGood =
-    typeof number === 'number' && Number.isInteger(number) && number >= bounds.least && number <= bounds.most;
-  return isGood ? ok(number) : err(`a whole number from ${bounds.least} to ${bounds.most}`);
-}
-
-function valueText(value: unknown): string {
-  return value === undefined ? 'not given' : JSON.stringify(value);
 }
