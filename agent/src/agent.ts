@@ -62,9 +62,9 @@ import { serveStatus } from '#agent/status/status-socket.ts';
 import type { SyncState } from '#agent/table/apply-outcome.ts';
 import { allowsEitherWay } from '#agent-core/host/either-way.ts';
 import { createSeenOpenings } from '#agent-core/host/seen-openings.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
 import { rulesAt } from '#model/rules-at.ts';
-import { millis } from '#model/time.ts';
 import { controlPlaneText, parseControlPlaneAddress } from '#wire/control-plane-address.ts';
 import type { AddressStanding } from '#wire/policy-sync-messages.ts';
 
@@ -81,7 +81,7 @@ const resolveEveryMs = 60_000;
 
 /** Resolves after a graceful stop; rejects with CommandError where it cannot start, with anything else where it must not go on. */
 export async function runAgent({ state, settings, log, signal }: AgentOptions): Promise<void> {
-  const startedAt = new Date().toISOString();
+  const startedAt = new Date(systemClock.wall()).toISOString();
   const manager = openServiceManager(process.env);
   const clock = await openPolicyClock(state.path);
   const opened = await openIdentity({ stateDirectory: state.path, log, now: clock.now });
@@ -350,7 +350,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   async function openAgain(reason: string): Promise<void> {
     log.error({ reason }, 'resuming was undone; the host is open again');
     const told = `resume was undone: ${reason}`;
-    panic.raise({ since: millis(Date.now()), reason: told });
+    panic.raise({ since: systemClock.wall(), reason: told });
     events.record('opened', new Map([['reason', told]]));
     await enforcer.heedPanic();
   }
@@ -377,7 +377,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   async function lookUpAgain(): Promise<void> {
     if ((await reach.resolve()) === 'changed') await refresh.ask();
   }
-  const resolving = setInterval(() => void lookUpAgain().catch(fail), resolveEveryMs);
+  const resolving = systemClock.every(resolveEveryMs, () => void lookUpAgain().catch(fail));
   resolving.unref();
   const statusServer = await serveStatus(state.socketPath, () => statusDocument(parts, { syncState, addressStanding }));
 
@@ -412,7 +412,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   stop.addEventListener('abort', () => manager.stopping(), { once: true });
   await Promise.allSettled(running);
 
-  clearInterval(resolving);
+  resolving.cancel();
   refresh.close();
   stopWatchingPanic();
   await schedules.close();

@@ -3,13 +3,13 @@
 
 import { fstatSync } from 'node:fs';
 import pino from 'pino';
+import { systemClock } from '#clock/system-clock.ts';
 import { badSettingText, type Settings } from '#control-plane/settings/settings.ts';
 import { loadSettings } from '#control-plane/settings/settings-files.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { err, type Result } from '#model/result.ts';
 import { safeText } from '#model/safe-text.ts';
 import { effectiveText, type SettingProblem } from '#model/settings-file.ts';
-import { millis } from '#model/time.ts';
 import packageFile from '../../package.json' with { type: 'json' };
 import { renderNextSteps, renderRunning } from './first-start.ts';
 import { createProgram, type RunFlags } from './program.ts';
@@ -51,11 +51,13 @@ async function run(flags: RunFlags): Promise<void> {
     void tellServiceManager('STOPPING=1').catch((cause: unknown) =>
       log.debug({ err: cause }, 'the service manager was not told'),
     );
-    setTimeout(() => {
-      log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; what was stored is whole');
-      destination.flushSync();
-      process.exit(1);
-    }, stopMostMs).unref();
+    systemClock
+      .after(stopMostMs, () => {
+        log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; what was stored is whole');
+        destination.flushSync();
+        process.exit(1);
+      })
+      .unref();
     await controlPlane.stop();
     log.info('stopped');
     destination.flushSync();
@@ -69,7 +71,7 @@ async function run(flags: RunFlags): Promise<void> {
 
 async function backup({ data, to }: { readonly data: string; readonly to: string }): Promise<void> {
   const { takeBackup } = await import('#control-plane/data/backup.ts');
-  const taken = await told('cannot-back-up', () => takeBackup({ data, to, now: millis(Date.now()) }));
+  const taken = await told('cannot-back-up', () => takeBackup({ data, to, now: systemClock.wall() }));
   if (taken !== undefined)
     process.stdout.write(
       `backed up to ${to}, as of revision ${taken.revision}. Whoever has it has the fleet: keep it encrypted, and elsewhere.\n`,
@@ -78,7 +80,7 @@ async function backup({ data, to }: { readonly data: string; readonly to: string
 
 async function restore({ from, data }: { readonly from: string; readonly data: string }): Promise<void> {
   const { restoreBackup } = await import('#control-plane/data/backup.ts');
-  const restored = await told('cannot-restore', () => restoreBackup({ from, data, now: millis(Date.now()) }));
+  const restored = await told('cannot-restore', () => restoreBackup({ from, data, now: systemClock.wall() }));
   if (restored !== undefined)
     process.stdout.write(
       [
@@ -92,7 +94,7 @@ async function restore({ from, data }: { readonly from: string; readonly data: s
 
 async function newCa({ data }: { readonly data: string }): Promise<void> {
   const { makeLostCa } = await import('#control-plane/data/lost-ca.ts');
-  const made = await told('cannot-make-ca', () => makeLostCa({ data, now: millis(Date.now()) }));
+  const made = await told('cannot-make-ca', () => makeLostCa({ data, now: systemClock.wall() }));
   if (made !== undefined)
     process.stdout.write(
       [

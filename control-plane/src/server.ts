@@ -11,6 +11,7 @@
 import { hostname } from 'node:os';
 import { Server as TlsServer } from 'node:tls';
 import type { Logger } from 'pino';
+import { systemClock } from '#clock/system-clock.ts';
 import { type AgentServer, startAgentServer } from '#control-plane/agents/agent-service.ts';
 import { createMetrics } from '#control-plane/api/metrics.ts';
 import { AuditCheckpoints } from '#control-plane/audit/audit-checkpoints.ts';
@@ -34,7 +35,7 @@ import { isLoopback, listenAddressText, reachableAddress } from '#control-plane/
 import type { Settings } from '#control-plane/settings/settings.ts';
 import { markLog, prepareStore } from '#control-plane/store/store-file.ts';
 import { Secret } from '#model/secret.ts';
-import { type Millis, millis } from '#model/time.ts';
+import type { Millis } from '#model/time.ts';
 import { controlPlaneName } from '#wire/services.ts';
 import { admissionOptions } from './admission-options.ts';
 import { allowAddressesRoutes } from './api/allow-addresses.ts';
@@ -88,7 +89,7 @@ export interface ControlPlaneOptions {
 
 /** Throws an Error whose message is for the operator when it cannot start; then nothing is left running. */
 export async function startControlPlane({ settings, log, version, died }: ControlPlaneOptions): Promise<ControlPlane> {
-  const now = () => millis(Date.now());
+  const now = systemClock.wall;
   const policyTime = createPolicyTime(now);
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async () => {
@@ -260,8 +261,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     shown = api;
     stops.push(() => api.close());
     if (tls.tls !== undefined) {
-      const refreshing = setInterval(() => renewTls(api, pki.serverTls()), tlsRefreshMs);
-      stops.push(() => clearInterval(refreshing));
+      const refreshing = systemClock.every(tlsRefreshMs, () => renewTls(api, pki.serverTls()));
+      stops.push(() => refreshing.cancel());
     }
     await api.listen({ host: settings.api.address, port: settings.api.port }).catch((cause: unknown) => {
       const reason = cause instanceof Error ? cause.message.replace(/^listen /, '') : String(cause);

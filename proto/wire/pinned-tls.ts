@@ -4,6 +4,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { systemClock } from '#clock/system-clock.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { serverNameFor } from './authority.ts';
 import { controlPlaneName } from './services.ts';
@@ -74,7 +75,7 @@ function checkChain(chain: readonly Buffer[], request: PinnedCaRequest): Result<
       `${at} presents a certificate of the right CA that is not the control plane's (it lacks the name ${controlPlaneName})`,
     );
   }
-  const now = (request.now ?? Date.now)();
+  const now = (request.now ?? systemClock.wall)();
   for (const { validFromDate, validToDate } of [ca, leaf]) {
     if (validFromDate.getTime() <= now && now < validToDate.getTime()) continue;
     return fail(
@@ -100,13 +101,13 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
     const socket = connect({ ...options, ...through, rejectUnauthorized: false });
     let isSecure = false;
     const settle = (result: Result<readonly Buffer[], PinnedTlsError>) => {
-      clearTimeout(timer);
+      timer.cancel();
       // The end of our handshake is still to go out, or the other side takes it for one that failed.
       if (result.ok) socket.destroySoon();
       else socket.destroy();
       resolve(result);
     };
-    const timer = setTimeout(() => {
+    const timer = systemClock.after(timeoutMs, () => {
       settle(
         err({
           code: 'control-plane-unreachable',
@@ -114,7 +115,7 @@ function presentedCertificates(request: PinnedCaRequest): Promise<Result<readonl
           hadNoRoom: true,
         }),
       );
-    }, timeoutMs);
+    });
     socket.once('secureConnect', () => {
       isSecure = true;
       settle(ok(chainOf(socket)));

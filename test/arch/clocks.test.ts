@@ -1,5 +1,6 @@
 // Durations are measured by a clock that only goes forward. The clock on the wall is set by people, by NTP and by who has the machine: a
 // step of it must end no stream, lengthen no lease and open no budget. Who reads it, and who compares with it, stands here with the reason.
+// Both clocks and every timer are had through proto/clock, which tests can wind: nobody else asks the runtime.
 
 import { expect, test } from 'vitest';
 import { readSources } from './sources.ts';
@@ -30,7 +31,7 @@ const readers: Readonly<Record<string, string>> = {
   'control-plane/cli/server/plan-commands.ts': '--since is by this clock',
   'control-plane/cli/server/policy-files.ts': 'rules expire by this clock',
   'control-plane/src/fleet/flow-retention.ts': 'days that rows are kept outlive the process',
-  'control-plane/src/agents/policy-stream.ts': 'the clock that is handed on',
+  'control-plane/src/agents/agent-service.ts': 'the clock that is handed on',
   'control-plane/src/server.ts': 'the clock that is handed on',
   'control-plane/src/main.ts': told,
   'agent/src/enforce/policy-clock.ts': 'rules begin and end by this clock',
@@ -77,8 +78,8 @@ const keptComparisons: Readonly<Record<string, readonly [count: number, why: str
 };
 
 /** A clock that only goes forward, under the name of `now`. */
-const monotonic = /\b(?:const )?now = \(\) => performance\.now\(\)|const now = performance\.now\(\)/;
-const wall = String.raw`(?:Date\.now\(\)|(?<!performance\.|clock\.)\bnow\(\)|#now\(\))`;
+const monotonic = /\bnow = (?:\w+\.)*(?:systemClock|clock)\.elapsedMs\b/;
+const wall = String.raw`(?:\b(?:systemClock|clock)\.wall\(\)|(?<!clock\.)\bnow\(\)|#now\(\))`;
 const comparison = new RegExp(
   String.raw`${wall} *(?:[-<]|>=?|\+) |[-<>+]=? (?:\w+\.)*(?:this\.)?(?:#?options\.)?${wall}`,
 );
@@ -96,11 +97,44 @@ function keptIn(text: string): readonly string[] {
   return text.split('\n').filter((line) => [...names].some((name) => keptComparison(name).test(line)));
 }
 
+/** What the runtime knows of time, by whichever way it is reached. A socket's `setTimeout` is its own: what it measures is silence on it. */
+const runtimeTime =
+  /\bDate\.now\b|\bnew Date\(\)|(?<!\bnew )\bDate\(\)|\bperformance\b|\bhrtime\b|(?<![.\w])(?:set|clear)(?:Timeout|Interval)\b|\bAbortSignal\.timeout\b|['"](?:node:)?timers|['"]node:perf_hooks/;
+
+/** Files that ask it all the same. */
+const askers: Readonly<Record<string, string>> = {
+  'control-plane/src/rpc/agent-listener.ts': 'how busy the event loop is, which only its own record tells',
+  'proto/clock/system-clock.ts': 'the clock itself',
+  'proto/clock/next-turn.ts': 'the next turn of the event loop, which is no time',
+};
+
+const programs = [...(await readSources())].filter(([path]) => /^(agent|control-plane|proto)\//.test(path));
 const sources = [...(await readSources())].filter(([path]) => /^(agent\/src|control-plane\/(src|cli))\//.test(path));
 const code = (text: string) => text.replace(/^\s*(?:\/\/|\*|\/\*).*$/gm, '');
 
+test('nobody asks the runtime for the time, or for a timer, but the clock that tests can wind', () => {
+  const found = programs.filter(([, text]) => runtimeTime.test(code(text))).map(([path]) => path);
+  expect(found.sort()).toEqual(Object.keys(askers).sort());
+});
+
+test.each([
+  ['const at = Date.now();', true],
+  ['told(new Date().toISOString());', true],
+  ['setTimeout(done, 5);', true],
+  ["import { setTimeout as sleep } from 'node:timers/promises';", true],
+  ["import { performance as p } from 'node:perf_hooks';", true],
+  ['const { now } = performance;', true],
+  ['const until = AbortSignal.timeout(5);', true],
+  ['globalThis.performance.now()', true],
+  ['server.setTimeout(5);', false],
+  ['const ends = new Date(notAfter);', false],
+  ['systemClock.after(5, done);', false],
+])('whoever asks is seen for what it is: %s', (line, isOne) => {
+  expect(runtimeTime.test(line)).toBe(isOne);
+});
+
 test('who reads the clock on the wall stands here with the reason, and nobody else', () => {
-  const found = sources.filter(([, text]) => /Date\.now\b/.test(code(text))).map(([path]) => path);
+  const found = sources.filter(([, text]) => /\b(?:systemClock|clock)\.wall\b/.test(code(text))).map(([path]) => path);
   expect(found.sort()).toEqual(Object.keys(readers).sort());
 });
 
@@ -129,9 +163,9 @@ test('… and so does who compares what was read before and kept', () => {
 
 test.each([
   ['const at = now();\nif (at - since > quietMs) close();', 1],
-  ['const at = millis(Date.now());\nconst leftMs = until - at;', 1],
+  ['const at = systemClock.wall();\nconst leftMs = until - at;', 1],
   ['const at = this.#options.now();\nnote({ at });', 0],
-  ['const at = performance.now();\nif (at - since > quietMs) close();', 0],
+  ['const at = systemClock.elapsedMs();\nif (at - since > quietMs) close();', 0],
 ])('what is kept is seen for what it is: %j', (text, count) => {
   expect(keptIn(text)).toHaveLength(count);
 });
@@ -143,9 +177,9 @@ test('no budget is spent by it', () => {
 test.each([
   ['if (at - this.now() > 5)', true],
   ['const waitMs = dueAt - now();', true],
-  ['if (Date.now() >= until) return;', true],
+  ['if (systemClock.wall() >= until) return;', true],
   ['if (options.now() - since > quietMs)', true],
-  ['const leftMs = deadline - performance.now();', false],
+  ['const leftMs = deadline - systemClock.elapsedMs();', false],
   ['const note = { at: now(), actor };', false],
 ])('a line is seen for what it is: %s', (line, isOne) => {
   expect(comparison.test(line)).toBe(isOne);

@@ -10,10 +10,16 @@ export interface Layer {
 }
 
 const model = 'the vocabulary that both sides share: addresses, services, rule sets, verdicts, flows';
+const clock = 'time and timers are had through the clock that tests can wind';
 
 export const layers: readonly Layer[] = [
   { folder: 'proto/model', kind: 'pure', imports: {} },
-  { folder: 'proto/wire', kind: 'edge', imports: { 'proto/model': `codecs turn messages into ${model}` } },
+  { folder: 'proto/clock', kind: 'edge', imports: { 'proto/model': 'an instant is a value of the model' } },
+  {
+    folder: 'proto/wire',
+    kind: 'edge',
+    imports: { 'proto/clock': clock, 'proto/model': `codecs turn messages into ${model}` },
+  },
   { folder: 'proto', kind: 'edge', imports: {} },
   { folder: 'agent/core', kind: 'pure', imports: { 'proto/model': model } },
   {
@@ -21,6 +27,7 @@ export const layers: readonly Layer[] = [
     kind: 'edge',
     imports: {
       'agent/core': 'the edge does what the core decided',
+      'proto/clock': clock,
       'proto/wire': 'it speaks to the control plane, and keeps the last good rule set in the wire encoding',
       'proto/model': model,
     },
@@ -31,6 +38,7 @@ export const layers: readonly Layer[] = [
     kind: 'edge',
     imports: {
       'control-plane/core': 'the edge does what the core decided',
+      'proto/clock': clock,
       'proto/wire': 'it speaks to the agents',
       'proto/model': model,
     },
@@ -40,6 +48,7 @@ export const layers: readonly Layer[] = [
     kind: 'edge',
     imports: {
       'control-plane/src': 'the operator API is described there, and so are the helpers that need the wire',
+      'proto/clock': clock,
       'control-plane/core': 'the offline commands check, evaluate and explain with the functions that the server uses',
       'proto/model': model,
     },
@@ -58,6 +67,7 @@ export const layers: readonly Layer[] = [
     kind: 'edge',
     imports: {
       'proto/model': 'tests may look at everything; nothing looks at tests',
+      'proto/clock': 'as above',
       'proto/wire': 'as above',
       proto: 'generated code is compared with what the generator makes now',
       'agent/core': 'as above',

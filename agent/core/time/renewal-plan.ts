@@ -3,6 +3,7 @@
 // it comes shows that the clock is wrong: its age is then counted from its arrival instead. Pure: times are given.
 // Who is told that its certificate does not hold asks soon, in case it is the clock that says it does.
 
+import { backoffCeilingMs } from '#model/backoff.ts';
 import type { Millis } from '#model/time.ts';
 
 export interface CertificateLife {
@@ -45,7 +46,7 @@ export function moveWaitMs({ toldAtMs, chance, spreadMs, failures, triedAtMs }: 
 }
 
 function retryMs(failures: number): number {
-  return Math.min(hourMs, leastRetryMs * 2 ** (failures - 1));
+  return backoffCeilingMs({ leastMs: leastRetryMs, mostMs: hourMs }, failures);
 }
 
 /** By the clock, `now`. */

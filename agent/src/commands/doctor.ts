@@ -2,7 +2,6 @@
 // looks by itself at what an agent that does not run cannot tell. Changes nothing.
 
 import { existsSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readFreeDisk } from '#agent/host/kernel-room.ts';
 import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { certificateTimes, type IdentityFiles, readIdentityFiles } from '#agent/link/identity-files.ts';
@@ -14,8 +13,8 @@ import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
 import { certificateProblems, entryOf, type HostProblem } from '#agent-core/host/host-problems.ts';
 import { tableName } from '#agent-core/table/table.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { settingProblemText } from '#model/settings-file.ts';
-import { millis } from '#model/time.ts';
 import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 
 interface Check {
@@ -83,7 +82,7 @@ async function checkAll(statePath: string): Promise<readonly Check[]> {
     checkDisk(statePath),
   ];
   if (identity.ok) {
-    const problems = certificateProblems(certificateTimes(identity.value.certificate), millis(Date.now()));
+    const problems = certificateProblems(certificateTimes(identity.value.certificate), systemClock.wall());
     const ends = new Date(certificateTimes(identity.value.certificate).notAfter).toISOString();
     checks.push({ name: 'certificate', found: `ends ${ends}`, problems });
     if (agent.status?.connected !== true) checks.push(await checkReach(statePath, identity.value));
@@ -150,7 +149,7 @@ async function checkReach(statePath: string, identity: IdentityFiles): Promise<C
   const limit = new AbortController();
   const outcome = await Promise.race([
     reach.tryConnect(limit.signal),
-    sleep(tryMs, { ok: false as const, error: `no answer within ${tryMs} ms` }),
+    systemClock.sleep(tryMs).then(() => ({ ok: false as const, error: `no answer within ${tryMs} ms` })),
   ]);
   limit.abort();
   return outcome.ok

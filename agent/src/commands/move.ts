@@ -6,7 +6,7 @@ import { forgetOtherAddresses } from '#agent/link/control-plane-reach.ts';
 import { pinnedCaOf } from '#agent/link/enroll.ts';
 import { readIdentityFiles, writeEnrolledHost } from '#agent/link/identity-files.ts';
 import { CommandError } from '#agent/process/command-error.ts';
-import { millis } from '#model/time.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
@@ -35,7 +35,7 @@ export async function moveCommand({ controlPlane, state, unchecked }: MoveOption
         address,
         proxyAddress: through?.ok === true ? through.value : undefined,
         timeoutMs,
-        now: () => millis(Date.now()),
+        now: systemClock.wall,
       });
       if (!reached.ok) throw notMoved(reached.error.code, reached.error.message, 3);
     }

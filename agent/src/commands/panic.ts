@@ -1,7 +1,6 @@
 // `segwall-agent panic`: opens the host from its console, at once, whatever the agent is doing: a flag that every agent and boot
 // heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
 
-import { setTimeout } from 'node:timers/promises';
 import { createNft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
 import { CommandError } from '#agent/process/command-error.ts';
@@ -12,7 +11,7 @@ import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
 import { tableName } from '#agent-core/table/table.ts';
-import { millis } from '#model/time.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
 export interface PanicOptions {
@@ -32,7 +31,7 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
   let refusal = '';
   try {
     holds = flag.raise({
-      since: earlier?.since ?? millis(Date.now()),
+      since: earlier?.since ?? systemClock.wall(),
       reason: reason === '' ? (earlier?.reason ?? '') : reason,
     });
   } catch (error) {
@@ -77,12 +76,12 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
 async function keepOpen(path: string): Promise<void> {
   const nft = createNft();
   const state = openStateDirectory(path);
-  const until = performance.now() + watchMs;
-  while (performance.now() < until) {
+  const until = systemClock.elapsedMs() + watchMs;
+  while (systemClock.elapsedMs() < until) {
     if ((await nft.list(['-t', 'list', 'table', ...tableName.split(' ')])).ok) await removeTable(nft);
-    const answer = await Promise.race([askStatus(state.socketPath), setTimeout(betweenLooksMs)]);
+    const answer = await Promise.race([askStatus(state.socketPath), systemClock.sleep(betweenLooksMs)]);
     if (answer?.ok === true && (answer.value as AgentStatusDocument).isOpened) return;
     if (answer?.ok === false && lockOwner(state.lockPath) === undefined) return;
-    await setTimeout(betweenLooksMs);
+    await systemClock.sleep(betweenLooksMs);
   }
 }

@@ -1,13 +1,13 @@
 // `segwall-agent resume`: ends a panic. The running agent puts the newest policy it holds into the kernel, and opens the host again
 // if that cuts it off from its control plane; without an agent, the last good revision is loaded here.
 
-import { setTimeout } from 'node:timers/promises';
 import { CommandError } from '#agent/process/command-error.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
 import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { restoreCommand } from './restore.ts';
 
 /** The agent looks once a second, loads, and tries the control plane for ten seconds. */
@@ -36,8 +36,8 @@ export async function resumeCommand({ state: path }: { readonly state: string })
   const owner = lockOwner(state.lockPath);
   // Whoever answers runs, whatever the lock says: inside some containers a service sees another boot id than a shell.
   if (owner === undefined && !(await askStatus(state.socketPath)).ok) return restoreCommand({ state: path });
-  const until = performance.now() + waitMs;
-  while (performance.now() < until) {
+  const until = systemClock.elapsedMs() + waitMs;
+  while (systemClock.elapsedMs() < until) {
     const answer = await askStatus(state.socketPath);
     const status = answer.ok ? (answer.value as AgentStatusDocument) : undefined;
     if (status !== undefined && status.panic === undefined && status.isOpened !== true) {
@@ -56,7 +56,7 @@ export async function resumeCommand({ state: path }: { readonly state: string })
         exitCode: 1,
       });
     }
-    await setTimeout(betweenAsksMs);
+    await systemClock.sleep(betweenAsksMs);
   }
   throw new CommandError({
     code: 'agent-not-answering',

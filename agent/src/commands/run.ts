@@ -5,6 +5,7 @@ import { createAgentLog, type LogLevel } from '#agent/process/log.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { acquireStateLock } from '#agent/state/state-lock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { settingProblemText } from '#model/settings-file.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
@@ -44,10 +45,12 @@ export async function runCommand({ state: path, config, logLevel }: RunOptions):
   const onSignal = () => {
     if (stop.signal.aborted) return;
     stop.abort();
-    setTimeout(() => {
-      log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; the rules stay in the kernel');
-      process.exit(1);
-    }, stopMostMs).unref();
+    systemClock
+      .after(stopMostMs, () => {
+        log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; the rules stay in the kernel');
+        process.exit(1);
+      })
+      .unref();
   };
   // Not `once`: where nobody listens any more, execa's signal-exit, which does while a program of ours runs, ends the process by the signal.
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);

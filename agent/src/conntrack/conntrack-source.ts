@@ -2,12 +2,12 @@
 // the socket's buffer, and messages that could not be read. Decides nothing about what a connection means.
 
 import { readFileSync, writeFileSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { dumpNetfilter } from '#agent/netlink/dump.ts';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { type ConntrackEntry, createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { renderQuery } from '#agent-core/netlink/conntrack-query.ts';
+import { nextTurn } from '#clock/next-turn.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 
@@ -139,7 +139,7 @@ async function askConntrack(
       if (!sent.ok) return err(`connections could not be asked for: ${sent.error}`);
       // What is gone answers with an error, which says nothing new: its end has been an event.
       while (socket.receive((bytes) => void decoder.decode(bytes, take)).kind === 'received');
-      await setImmediate();
+      await nextTurn();
     }
   } finally {
     socket.close();

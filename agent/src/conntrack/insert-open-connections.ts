@@ -7,7 +7,6 @@ import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
-import { setImmediate } from 'node:timers/promises';
 import { dumpNetfilter } from '#agent/netlink/dump.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import {
@@ -21,6 +20,7 @@ import type { SeenOpenings } from '#agent-core/host/seen-openings.ts';
 import { eachMessage } from '#agent-core/netlink/attributes.ts';
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { deleteReversedRequest, insertRequest } from '#agent-core/netlink/conntrack-insert.ts';
+import { nextTurn } from '#clock/next-turn.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 
@@ -90,7 +90,7 @@ export async function insertOpenSockets(lost?: LostEntries): Promise<Result<Inse
       known += there;
       failed += refusals.length - there;
       inserted += part.length - refusals.length;
-      await setImmediate();
+      await nextTurn();
     }
     if (lost?.remember === 'yes')
       for (const one of connections)

@@ -4,11 +4,11 @@
 // tells. What a connection sends again is then judged, or told, as what it is. Strangers can move that counter: what they cause is bounded,
 // and touches no entry of a connection that conntrack knows.
 
-import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { decodeCounters, renderCounterRequest } from '#agent-core/netlink/counter-message.ts';
 import { midCounter, tableName } from '#agent-core/table/table.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { insertOpenSockets, type LostEntries, siftOpenings } from './insert-open-connections.ts';
 
@@ -48,9 +48,9 @@ export function createLostConnections(options: {
   };
 
   const paced = async <T>(work: () => Promise<T>): Promise<T> => {
-    const startedAt = performance.now();
+    const startedAt = systemClock.elapsedMs();
     const done = await work();
-    notBefore = performance.now() + (performance.now() - startedAt) * apartTimes;
+    notBefore = systemClock.elapsedMs() + (systemClock.elapsedMs() - startedAt) * apartTimes;
     return done;
   };
 
@@ -69,11 +69,11 @@ export function createLostConnections(options: {
     async run(signal) {
       while (!signal.aborted) {
         look();
-        if (performance.now() >= notBefore) {
+        if (systemClock.elapsedMs() >= notBefore) {
           if (isOwed) await enter();
           else if (entries.openings.isCrowded()) await paced(() => siftOpenings(entries.openings));
         }
-        await setTimeout(everyMs, undefined, { signal }).catch(() => undefined);
+        await systemClock.sleep(everyMs, signal);
       }
     },
   };

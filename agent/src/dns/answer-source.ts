@@ -7,6 +7,7 @@ import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#a
 import type { Nft } from '#agent/nft/nft.ts';
 import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/netlink/queued-packet.ts';
 import { type AnswerSource, answerQueue, trialScript } from '#agent-core/table/dns-answer-chains.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { startHeartbeat } from './heartbeat.ts';
@@ -97,12 +98,12 @@ function bind(socket: NetlinkSocket, kind: AnswerSource): Result<void> {
     const sent = socket.send(message);
     if (!sent.ok) return err(`DNS answers are not to be had: ${sent.error}`);
     let errno: number | undefined;
-    const deadline = performance.now() + acknowledgementMostMs;
+    const deadline = systemClock.elapsedMs() + acknowledgementMostMs;
     while (errno === undefined) {
       socket.receive((bytes) => {
         errno ??= readHandedPackets(kind, bytes).errno;
       });
-      if (performance.now() > deadline) return err('DNS answers are not to be had: the kernel does not answer');
+      if (systemClock.elapsedMs() > deadline) return err('DNS answers are not to be had: the kernel does not answer');
     }
     if (errno !== 0) return err(`DNS answers are not to be had: ${errnoName(errno)}`);
   }

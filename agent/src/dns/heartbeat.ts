@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:dgram';
 import { heartbeatPort } from '#agent-core/table/dns-answer-chains.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 const everyMs = 1000;
 const beat = Buffer.from('segwall');
@@ -25,9 +26,9 @@ export function startHeartbeat(): () => void {
     for (const [socket, address] of sockets) socket.send(beat, heartbeatPort, address, () => undefined);
   };
   send();
-  const beating = setInterval(send, everyMs).unref();
+  const beating = systemClock.every(everyMs, send).unref();
   return () => {
-    clearInterval(beating);
+    beating.cancel();
     for (const [socket] of sockets) socket.close();
   };
 }

@@ -1,6 +1,8 @@
 // DNS answers that wait until the table has what they teach, each no longer than a limit: whoever asked can connect at once, and
 // nobody waits for a table that is slow. Versions are those of what is learnt; they only rise.
 
+import { systemClock } from '#clock/system-clock.ts';
+
 export interface HeldAnswers {
   /** Lets the answer go once a table with this version of what is learnt is in force, or when its time is up. */
   hold(version: number, release: () => void): void;
@@ -17,15 +19,15 @@ export function createHeldAnswers({ holdMs }: { readonly holdMs: number }): Held
   let late = 0;
   return {
     hold(version, release) {
-      const timer = setTimeout(() => {
+      const timer = systemClock.after(holdMs, () => {
         waiting = waiting.filter((other) => other !== mine);
         late += 1;
         release();
-      }, holdMs);
+      });
       const mine = {
         version,
         go: () => {
-          clearTimeout(timer);
+          timer.cancel();
           release();
         },
       };

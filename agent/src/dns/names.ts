@@ -24,6 +24,8 @@ import { readPacket } from '#agent-core/dns/ip-packet.ts';
 import { LearntNames, namesOf } from '#agent-core/dns/learnt-names.ts';
 import { type AnswerSource, withAnswerChains } from '#agent-core/table/dns-answer-chains.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -115,7 +117,7 @@ export function createNames(options: NamesOptions): Names {
   let owesResolvers = false;
   let applying: Promise<void> | undefined;
   const held = createHeldAnswers(settings);
-  let saving: NodeJS.Timeout | undefined;
+  let saving: Timer | undefined;
   let writing: Promise<void> = Promise.resolve();
   const counts = { answers: 0, unasked: 0, unseen: 0 };
 
@@ -132,9 +134,11 @@ export function createNames(options: NamesOptions): Names {
     }
   };
   const saveSoon = () => {
-    saving ??= setTimeout(() => {
-      writing = save();
-    }, saveAfterMs).unref();
+    saving ??= systemClock
+      .after(saveAfterMs, () => {
+        writing = save();
+      })
+      .unref();
   };
 
   /** Everything known now goes into the table; one change at a time, each with all that was learnt before it began. */
@@ -144,7 +148,7 @@ export function createNames(options: NamesOptions): Names {
       owesResolvers = false;
       if ((await relearn()) === 'refused') {
         owesResolvers = true;
-        notBeforeMs = performance.now() + relearnAgainMs;
+        notBeforeMs = systemClock.elapsedMs() + relearnAgainMs;
         return;
       }
       appliedVersion = version;
@@ -154,7 +158,7 @@ export function createNames(options: NamesOptions): Names {
   };
   const isOwed = () => owesResolvers || appliedVersion < learnt.version;
   const applySoon = () => {
-    if (!isOwed() || performance.now() < notBeforeMs) return;
+    if (!isOwed() || systemClock.elapsedMs() < notBeforeMs) return;
     applying ??= apply().finally(() => {
       applying = undefined;
     });
@@ -170,7 +174,7 @@ export function createNames(options: NamesOptions): Names {
 
   const take = (bytes: Uint8Array, release: () => void) => {
     const packet = readPacket(bytes);
-    const seen = packet && exchanges.see({ packet, resolvers, nowMs: performance.now() });
+    const seen = packet && exchanges.see({ packet, resolvers, nowMs: systemClock.elapsedMs() });
     if (seen === undefined) return release();
     counts.answers += 1;
     counts.unasked += seen.unasked;
@@ -251,11 +255,11 @@ export function createNames(options: NamesOptions): Names {
       // The first table was made before anyone could put what was heard meanwhile into it.
       appliedVersion = resolvedVersion;
       applySoon();
-      let expiredAt = performance.now();
+      let expiredAt = systemClock.elapsedMs();
       let resolversAt = expiredAt;
       reading.catch(() => undefined);
       while (!signal.aborted) {
-        const now = performance.now();
+        const now = systemClock.elapsedMs();
         if (now - expiredAt >= expireEveryMs) {
           expiredAt = now;
           await expire();
@@ -270,9 +274,9 @@ export function createNames(options: NamesOptions): Names {
         }
         applySoon();
         lookups.tick({ names: learnt.names, resolvers, nowMs: now });
-        await pause(learnt.names.length > 0 ? tickMs : idleTickMs, signal, (end) => {
-          endPause = end;
-        });
+        const awake = new AbortController();
+        endPause = () => awake.abort();
+        await systemClock.sleep(learnt.names.length > 0 ? tickMs : idleTickMs, signal, awake.signal);
       }
       relearn = undefined;
       lookups.close();
@@ -282,25 +286,11 @@ export function createNames(options: NamesOptions): Names {
       source?.close();
       await writing;
       if (saving === undefined) return;
-      clearTimeout(saving);
+      saving.cancel();
       await save();
     },
     close() {
       stopReading.abort();
     },
   };
-}
-
-/** Ends early on the signal, and when told. */
-function pause(ms: number, signal: AbortSignal, told: (end: () => void) => void): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-    told(done);
-  });
 }

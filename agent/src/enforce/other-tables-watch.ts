@@ -7,6 +7,8 @@ import type { Nft } from '#agent/nft/nft.ts';
 import { type ForeignFinding, findForeignRules, findingText } from '#agent-core/host/other-tables.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { tableName } from '#agent-core/table/table.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 export interface ForeignWatch {
   findings(): readonly ForeignFinding[];
@@ -38,15 +40,15 @@ export function createForeignWatch(options: {
   let findings: readonly ForeignFinding[] = [];
   let lastLookAt = Number.NEGATIVE_INFINITY;
   let lookTookMs = 0;
-  let waiting: NodeJS.Timeout | undefined;
+  let waiting: Timer | undefined;
   let hasFailed = false;
 
   const look = async (): Promise<void> => {
-    clearTimeout(waiting);
+    waiting?.cancel();
     waiting = undefined;
-    lastLookAt = performance.now();
+    lastLookAt = systemClock.elapsedMs();
     const listing = await listOthers(nft);
-    lookTookMs = performance.now() - lastLookAt;
+    lookTookMs = systemClock.elapsedMs() - lastLookAt;
     if (listing === undefined) {
       if (!hasFailed) log.warn('the tables of others could not be listed: whether they override ours is not known');
       hasFailed = true;
@@ -69,11 +71,11 @@ export function createForeignWatch(options: {
     findings: () => findings,
     changed() {
       const apartMs = Math.min(apartMostMs, lookTookMs * apartTimes);
-      const waitMs = Math.max(settleMs, lastLookAt + apartMs - performance.now());
-      waiting ??= setTimeout(() => void look(), waitMs).unref();
+      const waitMs = Math.max(settleMs, lastLookAt + apartMs - systemClock.elapsedMs());
+      waiting ??= systemClock.after(waitMs, () => void look()).unref();
     },
     look,
-    close: () => clearTimeout(waiting),
+    close: () => waiting?.cancel(),
   };
 }
 

@@ -3,6 +3,8 @@
 
 import type { Logger } from 'pino';
 import type { ApplyOutcome } from '#agent/table/apply-outcome.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 export interface OwedChange {
   /** Something changed. Resolves when it was tried; rejects as `make` does. */
@@ -24,12 +26,12 @@ export function createOwedChange(options: {
   readonly againMs?: number;
 }): OwedChange {
   const { make, what, failed, log } = options;
-  let again: NodeJS.Timeout | undefined;
+  let again: Timer | undefined;
   let lastReason = '';
   let isClosed = false;
 
   const ask = async (): Promise<void> => {
-    clearTimeout(again);
+    again?.cancel();
     const outcome = await make();
     if (outcome?.kind !== 'refused') {
       lastReason = '';
@@ -39,15 +41,15 @@ export function createOwedChange(options: {
     if (outcome.reason !== lastReason) log.error({ reason: outcome.reason }, `${what}; trying again`);
     lastReason = outcome.reason;
     if (isClosed) return;
-    clearTimeout(again);
-    again = setTimeout(() => void ask().catch(failed), options.againMs ?? againMs).unref();
+    again?.cancel();
+    again = systemClock.after(options.againMs ?? againMs, () => void ask().catch(failed)).unref();
   };
 
   return {
     ask,
     close() {
       isClosed = true;
-      clearTimeout(again);
+      again?.cancel();
     },
   };
 }

@@ -4,6 +4,7 @@
 
 import { type FSWatcher, watch } from 'node:fs';
 import { flagName, type PanicFlag } from '#agent/state/panic-flag.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 const lookEveryMs = 5000;
 const lookUnwatchedEveryMs = 1000;
@@ -34,9 +35,9 @@ export function watchPanic(options: PanicWatchOptions): () => void {
   };
   const lookNow = () => void look().catch(options.failed);
   const watcher = watchFolder(options.flag.folder, lookNow);
-  const looking = setInterval(lookNow, watcher === undefined ? lookUnwatchedEveryMs : lookEveryMs).unref();
+  const looking = systemClock.every(watcher === undefined ? lookUnwatchedEveryMs : lookEveryMs, lookNow).unref();
   return () => {
-    clearInterval(looking);
+    looking.cancel();
     watcher?.close();
   };
 }

@@ -18,6 +18,7 @@ import {
   instantKept,
   type KnownInstant,
 } from '#agent-core/time/policy-clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { latestInstant } from '#model/counts.ts';
 import { type Millis, millis } from '#model/time.ts';
 
@@ -53,7 +54,7 @@ export async function openPolicyClock(statePath: string, read: () => ClockReadin
 }
 
 export function readClocks(): ClockReading {
-  return { wall: millis(Date.now()), uptimeMs: Math.round(uptime() * 1000), bootId: bootId() };
+  return { wall: systemClock.wall(), uptimeMs: Math.round(uptime() * 1000), bootId: bootId() };
 }
 
 let ownBoot: string | undefined;

@@ -2,6 +2,8 @@
 // plane. A load that fails is tried again until it holds, and said to be a problem meanwhile.
 
 import type { Logger } from 'pino';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Millis } from '#model/time.ts';
 import type { TableEnforcer } from './enforcer.ts';
 import type { PolicyClock } from './policy-clock.ts';
@@ -30,11 +32,11 @@ export function watchSchedules(options: {
   readonly log: Logger;
 }): ScheduleWatch {
   const { enforcer, clock, log } = options;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   let looking: Promise<void> | undefined;
   let isClosed = false;
   let problem = '';
-  let keptAt = performance.now();
+  let keptAt = systemClock.elapsedMs();
 
   const isDue = (now: Millis): boolean => {
     const judged = enforcer.judged();
@@ -45,7 +47,7 @@ export function watchSchedules(options: {
   const turn = async (now: Millis): Promise<void> => {
     // First written down, then done: whatever happens between, it stays ended.
     await clock.keep();
-    keptAt = performance.now();
+    keptAt = systemClock.elapsedMs();
     const outcome = await enforcer.refresh();
     if (outcome?.kind === 'refused') {
       problem = `rules that ended or began by ${new Date(now).toISOString()} could not be loaded: ${outcome.reason}`;
@@ -60,18 +62,18 @@ export function watchSchedules(options: {
   const lookOnce = async (): Promise<void> => {
     const now = clock.now();
     if (isDue(now)) await turn(now);
-    else if (performance.now() - keptAt >= keepEveryMs) {
-      keptAt = performance.now();
+    else if (systemClock.elapsedMs() - keptAt >= keepEveryMs) {
+      keptAt = systemClock.elapsedMs();
       await clock.keep();
     }
   };
 
   const wait = (): void => {
-    clearTimeout(timer);
+    timer?.cancel();
     if (isClosed) return;
     const turnsAt = problem === '' ? enforcer.judged()?.turnsAt : undefined;
     const leftMs = turnsAt === undefined ? lookEveryMs : Math.max(1, turnsAt - clock.now());
-    timer = setTimeout(look, Math.min(leftMs, lookEveryMs));
+    timer = systemClock.after(Math.min(leftMs, lookEveryMs), look);
     timer.unref();
   };
 
@@ -91,7 +93,7 @@ export function watchSchedules(options: {
     problem: () => problem,
     async close() {
       isClosed = true;
-      clearTimeout(timer);
+      timer?.cancel();
       await looking;
       await clock.keep();
     },

@@ -7,6 +7,8 @@
 import type { Logger } from 'pino';
 import type { ForeignChange } from '#agent/nft/notices.ts';
 import type { RepairOutcome } from '#agent/table/repair.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 export interface TableGuardOptions {
   readonly repair: (cause: 'changed' | 'overrun') => Promise<RepairOutcome>;
@@ -53,7 +55,7 @@ interface Incident {
 
 export function createTableGuard(options: TableGuardOptions): TableGuard {
   const { log, quietMs = defaultQuietMs } = options;
-  const now = () => performance.now();
+  const now = systemClock.elapsedMs;
   let incident: Incident | undefined;
   /** When the oldest change that is not repaired yet was heard. */
   let dirtySince: number | undefined;
@@ -61,13 +63,13 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
   let isRepairing = false;
   let isClosed = false;
   let notBefore = Number.NEGATIVE_INFINITY;
-  let repairing: NodeJS.Timeout | undefined;
-  let telling: NodeJS.Timeout | undefined;
+  let repairing: Timer | undefined;
+  let telling: Timer | undefined;
 
   const heard = (): Incident => {
     incident ??= {
       startedAt: now(),
-      since: Date.now(),
+      since: systemClock.wall(),
       changes: 0,
       repairs: 0,
       failures: 0,
@@ -83,10 +85,10 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
   const schedule = (): void => {
     if (isRepairing || repairing !== undefined) return;
     const waitMs = Math.max(0, notBefore - now());
-    repairing = setTimeout(() => {
+    repairing = systemClock.after(waitMs, () => {
       repairing = undefined;
       void run();
-    }, waitMs);
+    });
   };
 
   const run = async (): Promise<void> => {
@@ -127,9 +129,9 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
 
   const tellSoon = (): void => {
     if (incident === undefined) return;
-    clearTimeout(telling);
+    telling?.cancel();
     const waitMs = Math.max(0, Math.min(quietMs, incident.startedAt + incidentMostMs - now()));
-    telling = setTimeout(tell, waitMs).unref();
+    telling = systemClock.after(waitMs, tell).unref();
   };
 
   const tell = (): void => {
@@ -163,8 +165,8 @@ export function createTableGuard(options: TableGuardOptions): TableGuard {
     },
     state: () => (dirtySince === undefined && !isRepairing ? 'whole' : 'touched'),
     close() {
-      clearTimeout(repairing);
-      clearTimeout(telling);
+      repairing?.cancel();
+      telling?.cancel();
       isClosed = true;
       tell();
     },
@@ -179,7 +181,7 @@ function detailsOf(incident: Incident): ReadonlyMap<string, string> {
     ['repairs', String(incident.repairs)],
     ['slowestRepairMs', String(Math.ceil(incident.slowestMs))],
     ['since', new Date(incident.since).toISOString()],
-    ['until', new Date().toISOString()],
+    ['until', new Date(systemClock.wall()).toISOString()],
   ]);
   if (incident.failures > 0) details.set('failures', String(incident.failures));
   if (incident.overruns > 0) details.set('lostNotices', String(incident.overruns));
@@ -192,7 +194,7 @@ export function tamperingWhileAway(found: readonly string[], revision: number): 
     ['by', 'unknown: no agent ran'],
     ['what', named(new Map(found.map((what) => [what, 1])), 'other changes')],
     ['repairs', '1'],
-    ['until', new Date().toISOString()],
+    ['until', new Date(systemClock.wall()).toISOString()],
     ['revision', String(revision)],
   ]);
 }

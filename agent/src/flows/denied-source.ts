@@ -8,6 +8,7 @@ import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { decodeCounters, renderCountersRequest } from '#agent-core/netlink/counter-message.ts';
 import { type DeniedCount, listedSets, parseDeniedSets, unrecordedCounter } from '#agent-core/table/denied-sets.ts';
 import { tableName } from '#agent-core/table/table.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { Direction } from '#model/verdict.ts';
 
@@ -62,7 +63,7 @@ export function createDeniedSource(options: {
     for (const name of listedSets(direction)) {
       const listed = await nft.list(['-n', 'list', 'set', ...tableName.split(' '), name]);
       if (!listed.ok) return listed;
-      counts.push(...parseDeniedSets(listed.value, marks, performance.now()));
+      counts.push(...parseDeniedSets(listed.value, marks, systemClock.elapsedMs()));
     }
     return ok(counts);
   }

@@ -3,7 +3,6 @@
 // an overrun only, since a list walks a hash table of the whole machine.
 
 import { uptime } from 'node:os';
-import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
   type ConntrackSource,
@@ -18,7 +17,7 @@ import type { OpenedAs } from '#agent-core/flows/connection-direction.ts';
 import { type Attribution, createFlowAggregation, type ListPurpose } from '#agent-core/flows/flow-window.ts';
 import { type DenialCounts, UnrecordedDenials } from '#agent-core/flows/unrecorded-denials.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { millis } from '#model/time.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { DeniedSource } from './denied-source.ts';
 import type { FlowSpool } from './flow-spool.ts';
 
@@ -66,7 +65,7 @@ const askedPerWindow = 1000;
 
 export async function createFlowCollection(options: FlowCollectionOptions): Promise<FlowCollection> {
   const { settings, spool, log } = options;
-  const now = () => millis(Date.now());
+  const now = systemClock.wall;
   const aggregation = createFlowAggregation(now(), {
     recordsMost: settings.recordsMost,
     marks: options.marks,
@@ -74,7 +73,7 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
   });
   const progress = await options.state.readFlowProgress();
   const knownUntil = progress?.seenUntil;
-  const isOfThisBoot = knownUntil !== undefined && knownUntil > Date.now() - uptime() * 1000;
+  const isOfThisBoot = knownUntil !== undefined && knownUntil > systemClock.wall() - uptime() * 1000;
   const unrecorded = new UnrecordedDenials(isOfThisBoot ? progress?.unrecorded : undefined);
   let unrecordedDenials: DenialCounts = { inbound: 0, outbound: 0 };
   let lostRecords = 0;
@@ -164,7 +163,7 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
       while (!signal.aborted) {
         aggregation.attributeBy(options.attribution());
         // Aborting is how this wait ends early; it has no other reason to reject.
-        await setTimeout(settings.windowMs, undefined, { signal }).catch(() => undefined);
+        await systemClock.sleep(settings.windowMs, signal);
         await endWindow();
       }
     },

@@ -12,6 +12,7 @@ import type { AgentSettings } from '#agent/settings/settings.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
 import type { OpenedAs } from '#agent-core/flows/connection-direction.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { decodeFlowBatch, encodeFlowBatch } from '#wire/flow-batch.ts';
 import { attributionOf } from './attribution.ts';
@@ -77,7 +78,7 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
     codec: { encode: encodeFlowBatch, decode: decodeFlowBatch },
     bytesMost: settings.flows.spoolBytesMost,
     // A state directory that was lost must not begin below what the control plane has seen; batches are seconds apart.
-    firstSequence: Math.floor(Date.now() / 1000),
+    firstSequence: Math.floor(systemClock.wall() / 1000),
     run: randomBytes(16).toString('hex'),
   });
   const collection = await createFlowCollection({

@@ -2,9 +2,10 @@
 // again: the control plane takes it once. One that it says it will never take is counted as lost, so that the next ones get there.
 // Waits with jittered backoff while the control plane is away.
 
-import { setTimeout } from 'node:timers/promises';
-import { withChance } from '#agent/link/pushback.ts';
 import type { FlowReporter } from '#agent/table/apply-outcome.ts';
+import type { Clock } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
+import { askedMs, backoffMs } from '#model/backoff.ts';
 import { addCounts } from '#model/counts.ts';
 import type { FlowReceipt } from '#model/flow.ts';
 import type { FlowSpool } from './flow-spool.ts';
@@ -28,6 +29,7 @@ export interface FlowSenderOptions {
   /** Default 1,000 and 30,000. */
   readonly backoffLeastMs?: number;
   readonly backoffMostMs?: number;
+  readonly clock?: Clock;
 }
 
 export type SendOutcome =
@@ -35,13 +37,9 @@ export type SendOutcome =
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'refused'; readonly sequence: number; readonly reason: string };
 
-/** Until the time is over or the signal aborts. */
-async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
-  await setTimeout(delayMs, undefined, { signal }).catch(() => undefined);
-}
-
 export function createFlowSender(options: FlowSenderOptions): FlowSender {
-  const { spool, reporter, backoffLeastMs = 1000, backoffMostMs = 30_000 } = options;
+  const { spool, reporter, clock = systemClock } = options;
+  const backoff = { leastMs: options.backoffLeastMs ?? 1000, mostMs: options.backoffMostMs ?? 30_000 };
   let awake = new AbortController();
   let isNudged = false;
   let refused: RefusedRecords = { workload: 0, address: 0, time: 0 };
@@ -49,8 +47,7 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
   async function sleep(delayMs: number, signal: AbortSignal): Promise<void> {
     if (isNudged || signal.aborted) return;
     awake = new AbortController();
-    // An aborted timer is how a nudge arrives; there is no other reason for it to reject.
-    await setTimeout(delayMs, undefined, { signal: AbortSignal.any([awake.signal, signal]) }).catch(() => undefined);
+    await clock.sleep(delayMs, awake.signal, signal);
   }
 
   return {
@@ -88,11 +85,11 @@ export function createFlowSender(options: FlowSenderOptions): FlowSender {
         failures += 1;
         const reason = receipt.ok ? `the receipt is for batch ${receipt.value.sequence}` : receipt.error.reason;
         if (failures === 1) options.reported({ kind: 'failed', reason });
-        const delayMs = Math.min(backoffMostMs, backoffLeastMs * 2 ** (failures - 1));
+        const delayMs = backoffMs(backoff, failures, Math.random());
         const retryAfterMs = receipt.ok ? undefined : receipt.error.retryAfterMs;
         // A nudge is no reason to come before one's time.
-        if (retryAfterMs !== undefined) await pause(withChance(retryAfterMs), signal);
-        else await sleep(delayMs * (0.5 + Math.random() / 2), signal);
+        if (retryAfterMs !== undefined) await clock.sleep(askedMs(retryAfterMs, Math.random()), signal);
+        else await sleep(delayMs, signal);
       }
     },
   };

@@ -26,6 +26,7 @@ import {
   routeRequest,
 } from '#agent-core/netlink/route-message.ts';
 import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { limits } from '#wire/limits.ts';
 import { ownNamespace } from './own-namespace.ts';
@@ -57,7 +58,7 @@ export function readHostAddresses(settings: InterfaceSettings, before?: HostAddr
     held: before?.held ?? [],
     now: addresses,
     links: seen.links,
-    atMs: performance.now(),
+    atMs: systemClock.elapsedMs(),
   }).slice(0, limits.reportedAddresses - addresses.length);
   const places = [...addresses, ...held];
   return {

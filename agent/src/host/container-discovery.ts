@@ -23,6 +23,7 @@ import {
   routeTowards,
 } from '#agent-core/host/container-identity.ts';
 import type { Link, Place } from '#agent-core/netlink/link-message.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
 import { rangesContain } from '#model/address-range.ts';
 import { holds } from '#model/code-unit-order.ts';
@@ -131,12 +132,12 @@ export function createContainerDiscovery(options: {
     }
   };
   watchFolders();
-  const timer = setInterval(soon.asked, lookEveryMs).unref();
+  const timer = systemClock.every(lookEveryMs, soon.asked).unref();
   return {
     view: () => view,
     look: soon.heard,
     close() {
-      clearInterval(timer);
+      timer.cancel();
       soon.close();
       for (const watcher of watchers.values()) watcher.close();
       watchers.clear();

@@ -3,6 +3,8 @@
 
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import type { AgentSettings } from '#agent/settings/settings.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Result } from '#model/result.ts';
 import { openAddressWatch } from './address-watch.ts';
 import { type HostAddresses, readHostAddresses } from './addresses.ts';
@@ -24,36 +26,36 @@ const inventoryAfterMs = 20_000;
 /** `changed` is called after the addresses, local or published, or the facts became others; `looked` whenever there was reason to look. */
 export function createHostWatch(settings: AgentSettings, changed: () => void, looked?: () => void): HostWatch {
   let addresses = readHostAddresses(settings.interfaces);
-  let settling: NodeJS.Timeout | undefined;
+  let settling: Timer | undefined;
   let facts = readHostFacts(settings.facts);
   const stopping = new AbortController();
 
-  let holding: NodeJS.Timeout | undefined;
+  let holding: Timer | undefined;
   const look = () => {
     settling = undefined;
-    clearTimeout(holding);
+    holding?.cancel();
     const now = readHostAddresses(settings.interfaces, addresses);
     const isSame = textOf(now) === textOf(addresses);
     addresses = now;
     const untilMs = Math.min(...now.held.map((held) => held.untilMs ?? Number.POSITIVE_INFINITY));
     if (untilMs < Number.POSITIVE_INFINITY) {
-      holding = setTimeout(look, Math.max(0, untilMs - performance.now())).unref();
+      holding = systemClock.after(Math.max(0, untilMs - systemClock.elapsedMs()), look).unref();
     }
     if (!isSame) changed();
     looked?.();
   };
   const opened = openAddressWatch(() => {
-    settling ??= setTimeout(look, settleMs);
+    settling ??= systemClock.after(settleMs, look);
   });
-  const timer = setInterval(look, lookAgainMs);
+  const timer = systemClock.every(lookAgainMs, look);
   timer.unref();
   // Once, and not while the agent is busy starting: the answer takes a second of another process's time.
-  const inventoryTimer = setTimeout(async () => {
+  const inventoryTimer = systemClock.after(inventoryAfterMs, async () => {
     const inventory = await askHostInventory(stopping.signal);
     if (!inventory.ok || inventory.value.cloud === undefined || settings.facts.cloud !== undefined) return;
     facts = readHostFacts(settings.facts, inventory.value.cloud);
     changed();
-  }, inventoryAfterMs);
+  });
   inventoryTimer.unref();
 
   return {
@@ -61,11 +63,11 @@ export function createHostWatch(settings: AgentSettings, changed: () => void, lo
     addresses: () => addresses,
     facts: () => facts,
     close() {
-      clearInterval(timer);
-      clearTimeout(inventoryTimer);
+      timer.cancel();
+      inventoryTimer.cancel();
       stopping.abort();
-      clearTimeout(settling);
-      clearTimeout(holding);
+      settling?.cancel();
+      holding?.cancel();
       if (opened.ok) opened.value.close();
     },
   };

@@ -1,6 +1,9 @@
 // When to look again at what changes by itself: at once after each thing heard and some times later, never without a pause that grows with
 // what a look costs, so that who makes looks dear takes a fifth of the agent's time at most.
 
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
+
 /** After a cgroup came or went: its network is made in the moments that follow, unseen from here. */
 const lookAfterMs = [10, 100, 300, 1000, 3000] as const;
 const leastApartMs = 50;
@@ -34,29 +37,29 @@ export interface Looking {
 export function createLooking(look: () => void): Looking {
   const never = Number.NEGATIVE_INFINITY;
   let times: LookTimes = { heardAt: never, askedAt: never, lookedAt: never, endedAt: never };
-  let next: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
+  let next: { readonly at: number; readonly timer: Timer } | undefined;
   const schedule = () => {
     const at = nextLook(times);
     if (at === undefined || (next !== undefined && next.at <= at)) return;
-    clearTimeout(next?.timer);
-    next = { at, timer: setTimeout(run, Math.max(0, at - performance.now())).unref() };
+    next?.timer.cancel();
+    next = { at, timer: systemClock.after(Math.max(0, at - systemClock.elapsedMs()), run).unref() };
   };
   const run = () => {
     next = undefined;
-    times = { ...times, lookedAt: performance.now() };
+    times = { ...times, lookedAt: systemClock.elapsedMs() };
     look();
-    times = { ...times, endedAt: performance.now() };
+    times = { ...times, endedAt: systemClock.elapsedMs() };
     schedule();
   };
   return {
     heard() {
-      times = { ...times, heardAt: performance.now() };
+      times = { ...times, heardAt: systemClock.elapsedMs() };
       schedule();
     },
     asked() {
-      times = { ...times, askedAt: performance.now() };
+      times = { ...times, askedAt: systemClock.elapsedMs() };
       schedule();
     },
-    close: () => clearTimeout(next?.timer),
+    close: () => next?.timer.cancel(),
   };
 }

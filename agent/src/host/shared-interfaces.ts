@@ -13,6 +13,7 @@ import {
   renderNamespaceNumbering,
   renderNamespaceQuestion,
 } from '#agent-core/netlink/link-message.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { networkOf } from './process-network.ts';
 
 export interface SharedInterface {
@@ -37,7 +38,7 @@ export function createSharedInterfaces(look = sharedInterfaces): () => readonly 
   let seen: readonly SharedInterface[] = [];
   let lookedAt = Number.NEGATIVE_INFINITY;
   return () => {
-    const now = performance.now();
+    const now = systemClock.elapsedMs();
     if (now - lookedAt < lookAgainMs) return seen;
     lookedAt = now;
     seen = look();

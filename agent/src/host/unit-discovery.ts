@@ -2,6 +2,7 @@
 // service once seen is told of for as long as the agent runs: one that restarts must not lose its rules.
 
 import type { UnitSettings } from '#agent/settings/settings.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { type CgroupRoot, listSlices } from './cgroup-tree.ts';
 import { type UnitElsewhere, unitsElsewhere } from './unit-networks.ts';
 
@@ -36,12 +37,14 @@ export function createUnitDiscovery(options: {
     elsewhere = unitsElsewhere(root, seen);
   };
   look();
-  const timer = setInterval(() => {
-    const before = `${seen.size} ${JSON.stringify(elsewhere)}`;
-    look();
-    if (`${seen.size} ${JSON.stringify(elsewhere)}` !== before) changed();
-  }, lookEveryMs).unref();
-  return { units: () => [...seen].sort(), elsewhere: () => elsewhere, close: () => clearInterval(timer) };
+  const timer = systemClock
+    .every(lookEveryMs, () => {
+      const before = `${seen.size} ${JSON.stringify(elsewhere)}`;
+      look();
+      if (`${seen.size} ${JSON.stringify(elsewhere)}` !== before) changed();
+    })
+    .unref();
+  return { units: () => [...seen].sort(), elsewhere: () => elsewhere, close: () => timer.cancel() };
 }
 
 /** By systemd's names: its "_" before names that the kernel uses itself is taken away. */

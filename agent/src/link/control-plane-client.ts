@@ -11,6 +11,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
+import { systemClock } from '#clock/system-clock.ts';
 import { authorityOf, serverNameFor } from '#wire/authority.ts';
 import { type ControlPlaneAddress, grpcTarget } from '#wire/control-plane-address.ts';
 import { limits } from '#wire/limits.ts';
@@ -74,7 +75,7 @@ export function callUnary({ client, method, request, timeoutMs, signal }: UnaryC
       method.responseDeserialize,
       request,
       new Metadata(),
-      { deadline: Date.now() + timeoutMs },
+      { deadline: systemClock.wall() + timeoutMs },
       (error, bytes) => {
         signal?.removeEventListener('abort', cancel);
         if (error === null && bytes !== undefined) resolve({ kind: 'answered', bytes });

@@ -5,7 +5,8 @@
 //   it answered, and sends us away ─► the same: whoever says when to come back is there
 //   the list is another one ────────► the same, where it still has its place; else the first
 
-import { type Millis, millis } from '#model/time.ts';
+import { systemClock } from '#clock/system-clock.ts';
+import type { Millis } from '#model/time.ts';
 import { type ControlPlaneAddress, controlPlaneText } from '#wire/control-plane-address.ts';
 
 export interface ControlPlaneStanding {
@@ -55,7 +56,7 @@ export function createControlPlaneList(given: readonly ControlPlaneAddress[]): C
     },
     lost(was, reason) {
       isInUse = false;
-      problems.set(controlPlaneText(current()), { reason, at: millis(Date.now()) });
+      problems.set(controlPlaneText(current()), { reason, at: systemClock.wall() });
       if (was === 'connected') at = 0;
       else if (was === 'tried') at = (at + 1) % all.length;
     },

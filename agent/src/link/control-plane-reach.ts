@@ -10,6 +10,7 @@ import { readIfThere, writeWhole } from '#agent/state/durable-file.ts';
 import { isDiskError } from '#agent/state/run-directory.ts';
 import { type KeptAddresses, keepAddresses } from '#agent-core/addresses/kept-addresses.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
 import { err, ok, type Result } from '#model/result.ts';
@@ -161,7 +162,7 @@ async function openReachOf(
   const path = join(stateDirectory, fileOf(host));
   const literal = parseAddress(host);
   const { lookUp = askResolver } = options;
-  const startedMs = performance.now();
+  const startedMs = systemClock.elapsedMs();
   let known: KeptAddresses = new Map((literal.ok ? [] : await readKept()).map((one) => [one, startedMs]));
   let inUse: Address | undefined;
   const addressesNow = (): readonly Address[] => (literal.ok ? [literal.value] : [...known.keys()].sort());
@@ -195,7 +196,7 @@ async function openReachOf(
         return parsed.ok ? [parsed.value] : [];
       });
       const addressesBefore = addressesNow().join();
-      known = keepAddresses({ known, found, inUse, nowMs: performance.now() });
+      known = keepAddresses({ known, found, inUse, nowMs: systemClock.elapsedMs() });
       const now = addressesNow();
       if (now.join() !== addressesBefore) {
         // Only the next start without a resolver misses it.
@@ -209,7 +210,7 @@ async function openReachOf(
     streamIsWith(peer) {
       const parsed = parseAddress(/^\[?([^\]]+)\]?:\d+$/.exec(peer ?? '')?.[1] ?? '');
       // One that served until now is as good as one of the newest answer.
-      if (inUse !== undefined && known.has(inUse)) known = new Map([...known, [inUse, performance.now()]]);
+      if (inUse !== undefined && known.has(inUse)) known = new Map([...known, [inUse, systemClock.elapsedMs()]]);
       inUse = parsed.ok ? parsed.value : undefined;
     },
 

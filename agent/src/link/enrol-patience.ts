@@ -1,9 +1,9 @@
 // How long an enrolment goes on, and how: a control plane that many hosts come to at once takes them in turn. It says when to come back, or
 // closes the connection before it says anything; either way nothing has come of it, and this host comes again, with chance in between.
 
-import { setTimeout } from 'node:timers/promises';
+import { systemClock } from '#clock/system-clock.ts';
+import { askedMs, backoffMs } from '#model/backoff.ts';
 import { err, type Result } from '#model/result.ts';
-import { withChance } from './pushback.ts';
 
 export interface Unheard {
   /** The other side has no room now. */
@@ -40,8 +40,8 @@ const mostStretch = 3;
 
 /** The time begins now, and is that of all that is tried with it. */
 export function createPatience({ ms, unreachable, waiting }: PatienceOptions): Patience {
-  const began = performance.now();
-  const leftMs = () => ms - (performance.now() - began);
+  const began = systemClock.elapsedMs();
+  const leftMs = () => ms - (systemClock.elapsedMs() - began);
   let hasTold = false;
   let hasHeard = false;
   return {
@@ -49,7 +49,7 @@ export function createPatience({ ms, unreachable, waiting }: PatienceOptions): P
       let timedOut = 0;
       for (let tried = 1; ; tried += 1) {
         const timeoutMs = tryMs * Math.min(mostStretch, 1.5 ** timedOut);
-        const startedAt = performance.now();
+        const startedAt = systemClock.elapsedMs();
         const result = await attempt(Math.min(timeoutMs, Math.max(leastTryMs, leftMs())));
         if (result.ok) {
           hasHeard = true;
@@ -61,12 +61,12 @@ export function createPatience({ ms, unreachable, waiting }: PatienceOptions): P
           retryAfterMs !== undefined ||
           (isAway === true && (hasHeard || unreachable === 'try-again'));
         if (!isWorthIt) return result;
-        const isSlow = performance.now() - startedAt >= tryMs / 2;
+        const isSlow = systemClock.elapsedMs() - startedAt >= tryMs / 2;
         if (isSlow) timedOut += 1;
         const ownMs = isSlow
-          ? Math.min(mostWaitMs.timedOut, tryMs * 2 ** (timedOut - 1))
-          : Math.min(mostWaitMs.sentAway, firstWaitMs * 2 ** (tried - 1));
-        const waitMs = withChance(retryAfterMs ?? ownMs * (0.5 + Math.random() / 2));
+          ? backoffMs({ leastMs: tryMs, mostMs: mostWaitMs.timedOut }, timedOut, Math.random())
+          : backoffMs({ leastMs: firstWaitMs, mostMs: mostWaitMs.sentAway }, tried, Math.random());
+        const waitMs = askedMs(retryAfterMs ?? ownMs, Math.random());
         if (waitMs >= leftMs()) {
           return tried === 1
             ? result
@@ -77,7 +77,7 @@ export function createPatience({ ms, unreachable, waiting }: PatienceOptions): P
         }
         if (!hasTold) waiting(message);
         hasTold = true;
-        await setTimeout(waitMs);
+        await systemClock.sleep(waitMs);
       }
     },
   };

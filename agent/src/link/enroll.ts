@@ -4,10 +4,11 @@
 import { X509Certificate } from 'node:crypto';
 import { hostname } from 'node:os';
 import { status } from '@grpc/grpc-js';
+import { systemClock } from '#clock/system-clock.ts';
 import { namePattern } from '#model/label.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { Secret } from '#model/secret.ts';
-import { type Millis, millis } from '#model/time.ts';
+import type { Millis } from '#model/time.ts';
 import {
   type ControlPlaneAddress,
   controlPlaneText,
@@ -75,7 +76,7 @@ export interface EnrollError {
 
 /** On success the identity is on disk and `segwall-agent run` can start. */
 export async function enroll(request: EnrollRequest): Promise<Result<EnrolledHost, EnrollError>> {
-  const { stateDirectory, timeoutMs = 10_000, now = () => millis(Date.now()) } = request;
+  const { stateDirectory, timeoutMs = 10_000, now = systemClock.wall } = request;
   const found = parseControlPlaneAddresses(request.controlPlane);
   if (!found.ok) return fail('control-plane-invalid', found.error);
   const proxy = request.proxy === undefined ? undefined : parseControlPlaneAddress(request.proxy);
@@ -170,7 +171,7 @@ type CaQuestion = Pick<EnrollRequest, 'caFingerprint'> &
 export async function pinnedCaOf(question: CaQuestion): Promise<Result<PinnedCa, EnrollError & Unheard>> {
   const { address, proxyAddress: proxy, caFingerprint: fingerprint, timeoutMs, now } = question;
   if (proxy === undefined) return orAway(await fetchPinnedCa({ ...address, fingerprint, timeoutMs, now }));
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = systemClock.limit(timeoutMs);
   const through = await connectThroughProxy({ proxy, target: address, signal });
   if (through.ok)
     return orAway(await fetchPinnedCa({ ...address, fingerprint, timeoutMs, now, socket: through.value }));

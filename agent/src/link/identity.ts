@@ -6,7 +6,6 @@
 // knows the control plane in that call, and trusts that CA alone once it has it. Until then nothing is another than before.
 
 import { X509Certificate } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import {
@@ -17,8 +16,9 @@ import {
   renewalStartMs,
   renewalWaitMs,
 } from '#agent-core/time/renewal-plan.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { assertOk, err, ok, type Result } from '#model/result.ts';
-import { type Millis, millis } from '#model/time.ts';
+import type { Millis } from '#model/time.ts';
 import type { NextCa } from '#wire/authority.ts';
 import {
   type ControlPlaneAddress,
@@ -104,7 +104,7 @@ export async function openIdentity(options: IdentityOptions): Promise<Result<Ide
 
 function createIdentity(
   files: IdentityFiles,
-  { stateDirectory, log, now = () => millis(Date.now()), moveSpreadMs = defaultMoveSpreadMs }: IdentityOptions,
+  { stateDirectory, log, now = systemClock.wall, moveSpreadMs = defaultMoveSpreadMs }: IdentityOptions,
 ): Identity {
   const addresses = createControlPlaneList(assertOk(parseControlPlaneAddresses(files.controlPlane)));
   const proxy = files.proxy === undefined ? undefined : assertOk(parseControlPlaneAddress(files.proxy));
@@ -115,7 +115,7 @@ function createIdentity(
   let trusted = files.ca;
   let next = files.nextCa;
   const told = (): MoveState => ({
-    toldAtMs: performance.now(),
+    toldAtMs: systemClock.elapsedMs(),
     chance: Math.random(),
     spreadMs: moveSpreadMs,
     failures: 0,
@@ -241,8 +241,8 @@ function createIdentity(
 
   /** Of the next CA, where there is one. What fails is tried again, and the certificate of the trusted one is renewed in time meanwhile. */
   async function moveIfDue(signal: AbortSignal): Promise<void> {
-    if (next === undefined || moveWaitMs(move, performance.now()) > 0) return;
-    const triedAtMs = performance.now();
+    if (next === undefined || moveWaitMs(move, systemClock.elapsedMs()) > 0) return;
+    const triedAtMs = systemClock.elapsedMs();
     const moved = await renewUnder(next, signal);
     if (signal.aborted && !moved.ok) return;
     if (moved.ok) {
@@ -257,14 +257,12 @@ function createIdentity(
   }
 
   async function keepRenewed(signal: AbortSignal): Promise<void> {
-    let state: RenewalState = { life: times, came: { atMs: performance.now(), wasDue: false }, failures: 0 };
-    // An aborted timer is how this ends. Jittered, so that hosts enrolled or started together do not renew together.
+    let state: RenewalState = { life: times, came: { atMs: systemClock.elapsedMs(), wasDue: false }, failures: 0 };
+    // Jittered, so that hosts enrolled or started together do not renew together.
     const pause = (ms: number) => {
       const awake = new AbortController();
       wake = () => awake.abort();
-      return sleep(ms, undefined, { signal: AbortSignal.any([signal, awake.signal]), ref: false }).catch(
-        () => undefined,
-      );
+      return systemClock.sleep(ms, signal, awake.signal);
     };
     await pause(Math.random() * renewalStartMs);
     while (!signal.aborted) {
@@ -273,25 +271,25 @@ function createIdentity(
       if (certificate !== before) {
         state = {
           life: times,
-          came: { atMs: performance.now(), wasDue: false },
+          came: { atMs: systemClock.elapsedMs(), wasDue: false },
           failures: 0,
-          triedAtMs: performance.now(),
+          triedAtMs: systemClock.elapsedMs(),
         };
         continue;
       }
-      const waitMs = renewalWaitMs({ ...state, wanted: isRefused ? 'now' : 'in-time' }, now(), performance.now());
-      const moveMs = next === undefined ? waitMs : moveWaitMs(move, performance.now());
+      const waitMs = renewalWaitMs({ ...state, wanted: isRefused ? 'now' : 'in-time' }, now(), systemClock.elapsedMs());
+      const moveMs = next === undefined ? waitMs : moveWaitMs(move, systemClock.elapsedMs());
       if (waitMs > 0) {
         await pause(Math.min(waitMs * (1 + Math.random() / 10), moveMs));
         continue;
       }
-      const triedAtMs = performance.now();
+      const triedAtMs = systemClock.elapsedMs();
       isRefused = false;
       const renewed = await renewUnder(trusted, signal);
       if (signal.aborted && !renewed.ok) return;
       if (renewed.ok) {
         const wasDue = isRenewalDue(renewed.value, now());
-        state = { life: renewed.value, came: { atMs: performance.now(), wasDue }, failures: 0, triedAtMs };
+        state = { life: renewed.value, came: { atMs: systemClock.elapsedMs(), wasDue }, failures: 0, triedAtMs };
         log.info({ notAfter: new Date(renewed.value.notAfter).toISOString() }, 'certificate renewed');
         if (wasDue)
           log.warn('the new certificate is due already: the clock of this host or of the control plane is wrong');

@@ -12,8 +12,3 @@ export function pushbackOf(metadata: Metadata | undefined): number | undefined {
   const text = said?.toString() ?? '';
   return /^\d{1,9}$/.test(text) ? Math.min(mostMs, Number(text)) : undefined;
 }
-
-/** At least so long, and up to half as long again, so that those who were sent away together do not come together. */
-export function withChance(delayMs: number): number {
-  return delayMs * (1 + Math.random() / 2);
-}

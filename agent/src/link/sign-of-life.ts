@@ -1,6 +1,6 @@
 // That the control plane was heard on the policy stream: for whoever waits to hear it again.
 
-import { setImmediate } from 'node:timers/promises';
+import { nextTurn } from '#clock/next-turn.ts';
 
 export interface SignOfLife {
   /** A message came. */
@@ -20,8 +20,8 @@ export function createSignOfLife(): SignOfLife {
       waiting.clear();
     },
     async next(signal) {
-      await setImmediate();
-      await setImmediate();
+      await nextTurn();
+      await nextTurn();
       await new Promise<void>((resolve) => {
         if (signal.aborted) return;
         waiting.add(resolve);

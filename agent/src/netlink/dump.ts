@@ -1,7 +1,8 @@
 // One request to the kernel that is answered by a list, on a socket of its own so that a long list never stands in the way of
 // events. Gives way to the rest of the process between calls; a list that is not whole is an error.
 
-import { setImmediate } from 'node:timers/promises';
+import { nextTurn } from '#clock/next-turn.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { errnoName, netlinkProtocols, openNetlink } from './socket.ts';
 
@@ -36,7 +37,7 @@ export async function dumpNetfilter(request: {
     const sent = socket.send(message);
     if (!sent.ok) return err(`${what} could not be asked for: ${sent.error}`);
     let ending: string | undefined;
-    let heardAt = performance.now();
+    let heardAt = systemClock.elapsedMs();
     while (ending === undefined) {
       const outcome = socket.receive((bytes) => {
         const told = take(bytes);
@@ -46,9 +47,9 @@ export async function dumpNetfilter(request: {
       });
       if (outcome.kind === 'failed') ending = errnoName(outcome.errno);
       else if (outcome.kind === 'overrun') ending = 'it did not fit the buffer';
-      else if (outcome.kind === 'received') heardAt = performance.now();
-      else if (performance.now() - heardAt > silenceMostMs) ending = 'the kernel stopped answering';
-      if (ending === undefined) await setImmediate();
+      else if (outcome.kind === 'received') heardAt = systemClock.elapsedMs();
+      else if (systemClock.elapsedMs() - heardAt > silenceMostMs) ending = 'the kernel stopped answering';
+      if (ending === undefined) await nextTurn();
     }
     return ending === '' ? ok(undefined) : err(`${what} broke off: ${ending}`);
   } finally {

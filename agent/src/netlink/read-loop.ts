@@ -2,7 +2,8 @@
 // (a call for 200 events costs little more than a call for one), reads it empty, and gives way to the rest of the process
 // between calls. Stops as soon as its signal aborts.
 
-import { setImmediate, setTimeout } from 'node:timers/promises';
+import { nextTurn } from '#clock/next-turn.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { createReadiness } from './poll.ts';
 import type { NetlinkSocket } from './socket.ts';
 
@@ -30,7 +31,7 @@ export async function runNetlinkLoop(
     while (!signal.aborted) {
       const ready = await readiness.wait();
       if (signal.aborted || ready.size === 0) continue;
-      if (gatherMs > 0) await setTimeout(gatherMs);
+      if (gatherMs > 0) await systemClock.sleep(gatherMs);
       for (const reader of readers) {
         if (ready.has(reader.socket.descriptor)) await readEmpty(reader, signal);
       }
@@ -47,6 +48,6 @@ async function readEmpty(reader: NetlinkReader, signal: AbortSignal): Promise<vo
     calls += 1;
     if (calls % callsPerTurn !== 0) continue;
     if (signal.aborted) return;
-    await setImmediate();
+    await nextTurn();
   }
 }

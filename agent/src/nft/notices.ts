@@ -2,11 +2,11 @@
 // transaction of ours is known by the state rule it writes, which holds revision, epoch and digest, or by the socket it was made on; a
 // stranger's by lacking both.
 
-import { setImmediate } from 'node:timers/promises';
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/netlink/nftables-notice.ts';
 import { isUnitSet } from '#agent-core/table/systemd-unit-sets.ts';
+import { nextTurn } from '#clock/next-turn.ts';
 import { err, ok, type Result } from '#model/result.ts';
 
 /** Who changed our table, as the kernel names the process that committed, and what, in words with how often. */
@@ -123,7 +123,7 @@ export function openTableWatch(options: TableWatchOptions): Result<TableWatch> {
   return ok({
     reader: { socket, read },
     async hearAll() {
-      while (!isClosed && read() === 'more') await setImmediate();
+      while (!isClosed && read() === 'more') await nextTurn();
     },
     close() {
       isClosed = true;

@@ -10,9 +10,10 @@
 // same, once another one serves. An announcement that is older than the one that was followed last comes from a control plane that was left:
 // it is not followed, or two copies could send a host to and fro.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Identity } from '#agent/link/identity.ts';
+import { systemClock } from '#clock/system-clock.ts';
+import { backoffMs } from '#model/backoff.ts';
 import type { Result } from '#model/result.ts';
 import {
   type ControlPlaneAddress,
@@ -107,7 +108,7 @@ export function createFollower(options: FollowerOptions): Follower {
 
   function goalOf(number: number, texts: readonly string[]): Goal {
     const parsed = parseControlPlaneAddresses(texts.join());
-    const dueMs = performance.now() + Math.random() * times.spreadMs;
+    const dueMs = systemClock.elapsedMs() + Math.random() * times.spreadMs;
     const made = { number, texts, all: parsed.ok ? parsed.value : [], dueMs, failures: 0, wrong: new Set<string>() };
     const base = { ...made, before: addresses.all() };
     const refused = (problem: string): Goal => ({ ...base, state: 'refused', problem });
@@ -123,8 +124,8 @@ export function createFollower(options: FollowerOptions): Follower {
     one.state = 'not-yet';
     one.problem = problem;
     one.failures += 1;
-    const mostMs = Math.min(times.againMostMs, times.againLeastMs * 2 ** Math.min(20, one.failures - 1));
-    one.dueMs = performance.now() + mostMs * (0.5 + Math.random() / 2);
+    const again = { leastMs: times.againLeastMs, mostMs: times.againMostMs };
+    one.dueMs = systemClock.elapsedMs() + backoffMs(again, one.failures, Math.random());
     log.warn({ reason: problem }, 'what the control plane announced does not serve this host; it stays where it is');
     wake.abort();
   }
@@ -220,7 +221,7 @@ export function createFollower(options: FollowerOptions): Follower {
   async function run(): Promise<void> {
     while (!signal.aborted) {
       const one = goal;
-      const waitMs = one?.state === 'not-yet' ? one.dueMs - performance.now() : undefined;
+      const waitMs = one?.state === 'not-yet' ? one.dueMs - systemClock.elapsedMs() : undefined;
       if (one !== undefined && waitMs !== undefined && waitMs <= 0) {
         await inTurn(async () => {
           if (goal === one && one.state === 'not-yet') await attempt(one);
@@ -228,10 +229,7 @@ export function createFollower(options: FollowerOptions): Follower {
         continue;
       }
       wake = new AbortController();
-      const until = AbortSignal.any([signal, wake.signal]);
-      await sleep(Math.min(waitMs ?? longestSleepMs, longestSleepMs), undefined, { signal: until, ref: false }).catch(
-        () => undefined,
-      );
+      await systemClock.sleep(Math.min(waitMs ?? longestSleepMs, longestSleepMs), signal, wake.signal);
     }
     await turn;
   }

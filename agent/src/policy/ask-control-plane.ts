@@ -4,6 +4,7 @@
 
 import { type ServiceError, status } from '@grpc/grpc-js';
 import type { Identity } from '#agent/link/identity.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import type { ControlPlaneAddress } from '#wire/control-plane-address.ts';
 import { encodeUpMessage } from '#wire/policy-sync-messages.ts';
@@ -31,7 +32,7 @@ export function askControlPlane(options: AskOptions): Promise<Result<void, NotSe
   const client = identity.clientTo(address);
   const { path, requestSerialize, responseDeserialize } = policySyncService.sync;
   const stream = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const limit = AbortSignal.any([signal, systemClock.limit(timeoutMs)]);
   const asked = new Promise<Result<void, NotServed>>((resolve) => {
     const away = (reason: string) => resolve(err({ kind: 'away', reason }));
     const late = () => away(signal.aborted ? 'stopped' : `no answer within ${timeoutMs} ms`);

@@ -12,11 +12,11 @@
 //
 // A control plane that answers with a refusal is reached: its process is away, its network is not.
 
-import { setTimeout } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { ResumeOutcome, TableEnforcer } from '#agent/enforce/enforcer.ts';
 import type { ApplyOutcome, Enforcer } from '#agent/table/apply-outcome.ts';
 import { changeOf, judgeLockOut, type LockOutEvidence } from '#agent-core/table/lock-out.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { WatchedTry } from './watched-try.ts';
@@ -58,7 +58,7 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
   const { enforcer, log, limitMs = defaultLimitMs, tryMs = defaultTryMs } = options;
 
   const within = (ms: number, signal?: AbortSignal): AbortSignal => {
-    const limit = AbortSignal.timeout(Math.max(1, Math.ceil(ms)));
+    const limit = systemClock.limit(Math.max(1, Math.ceil(ms)));
     return signal === undefined ? limit : AbortSignal.any([limit, signal]);
   };
 
@@ -78,7 +78,7 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
   };
 
   const tryUntilHeard = async (heard: Promise<'heard'>, over: AbortController): Promise<string | undefined> => {
-    const giveUpAt = performance.now() + limitMs;
+    const giveUpAt = systemClock.elapsedMs() + limitMs;
     const orHeard = async <T>(trying: Promise<T>): Promise<T | 'heard'> => {
       const first = await Promise.race([heard, trying]);
       if (first !== 'heard') return first;
@@ -89,7 +89,7 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
     const first = await orHeard(options.reach(within(tryMs, over.signal)));
     if (first === 'heard' || first.ok) return undefined;
     for (;;) {
-      const leftMs = Math.max(leastTryMs, Math.min(giveUpAt - performance.now(), tryMs));
+      const leftMs = Math.max(leastTryMs, Math.min(giveUpAt - systemClock.elapsedMs(), tryMs));
       const watched = await orHeard(options.watchedTry(within(leftMs, over.signal)));
       if (watched === 'heard' || watched.tried.ok) return undefined;
       const reason = watched.tried.error;
@@ -99,9 +99,9 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
         log.warn({ reason }, 'the control plane cannot be reached, and not for our rules: they stay in force');
         return undefined;
       }
-      if (performance.now() >= giveUpAt) return reason;
-      const pauseMs = Math.min(betweenTriesMs, Math.max(0, giveUpAt - performance.now()));
-      const paused = await Promise.race([heard, setTimeout(pauseMs, 'paused' as const)]);
+      if (systemClock.elapsedMs() >= giveUpAt) return reason;
+      const pauseMs = Math.min(betweenTriesMs, Math.max(0, giveUpAt - systemClock.elapsedMs()));
+      const paused = await Promise.race([heard, systemClock.sleep(pauseMs)]);
       if (paused === 'heard') return undefined;
     }
   };
@@ -115,7 +115,7 @@ export function createCommitConfirm(options: CommitConfirmOptions): CommitConfir
   return {
     held: () => enforcer.held(),
     async resume() {
-      const wasReached = (await options.reach(AbortSignal.timeout(tryMs))).ok;
+      const wasReached = (await options.reach(systemClock.limit(tryMs))).ok;
       const outcome = await enforcer.resume();
       if (outcome.kind !== 'in-force' || !wasReached) return outcome;
       const held = enforcer.held();

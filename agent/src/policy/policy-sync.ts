@@ -15,13 +15,16 @@
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Identity } from '#agent/link/identity.ts';
-import { pushbackOf, withChance } from '#agent/link/pushback.ts';
+import { pushbackOf } from '#agent/link/pushback.ts';
 import type { ApplyOutcome, Enforcer, SyncState } from '#agent/table/apply-outcome.ts';
 import type { ConnectionStanding } from '#agent-core/host/host-problems.ts';
 import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
+import { askedMs, backoffMs } from '#model/backoff.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import { type Millis, millis } from '#model/time.ts';
+import type { Millis } from '#model/time.ts';
 import { applyWireDelta } from '#wire/delta.ts';
 import { limits } from '#wire/limits.ts';
 import {
@@ -164,7 +167,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
   const memory: Memory = { refusal: undefined, clockAheadMs: undefined };
   let standing: ConnectionStanding = {
     kind: 'not-connected',
-    since: millis(Date.now()),
+    since: systemClock.wall(),
     reason: '',
     cause: 'unreached',
   };
@@ -172,9 +175,9 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
   const onState = (state: SyncState, peer?: string): void => {
     const { kind, since } = standing;
     if (state === 'connected') addresses.connected();
-    if (state === 'connected') standing = { kind: 'connected', since: millis(Date.now()) };
+    if (state === 'connected') standing = { kind: 'connected', since: systemClock.wall() };
     else if (kind === 'connected')
-      standing = { kind: 'not-connected', since: millis(Date.now()), reason: '', cause: 'unreached' };
+      standing = { kind: 'not-connected', since: systemClock.wall(), reason: '', cause: 'unreached' };
     else standing = { ...standing, since };
     options.onState(state, peer);
   };
@@ -211,7 +214,7 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
         continue;
       }
       if (ending.sharedWith !== undefined)
-        shared = { since: shared?.since ?? millis(Date.now()), reason: ending.sharedWith };
+        shared = { since: shared?.since ?? systemClock.wall(), reason: ending.sharedWith };
       else if (ending.wasConnected) shared = undefined;
       onState('disconnected');
       // Who says when to come back, or that another is there, has answered: that is where this agent comes back to.
@@ -225,17 +228,17 @@ export function createPolicySync(options: PolicySyncOptions): PolicySync {
       failures = ending.wasConnected ? 1 : failures + 1;
       // A round over all addresses is one failure.
       const rounds = Math.ceil(failures / addresses.all().length);
-      const mostMs = Math.min(times.backoffMostMs, times.backoffLeastMs * 2 ** (rounds - 1));
-      const ownMs = mostMs * (0.5 + Math.random() / 2);
-      const delayMs = Math.max(ownMs, withChance(ending.retryAfterMs ?? 0));
+      const backoff = { leastMs: times.backoffLeastMs, mostMs: times.backoffMostMs };
+      const ownMs = backoffMs(backoff, rounds, Math.random());
+      const delayMs = Math.max(ownMs, askedMs(ending.retryAfterMs ?? 0, Math.random()));
       // News once: a control plane that is back may say no for another reason than the one it was missed for.
       const level = failures === 1 || ending.reason !== lastReason ? 'warn' : 'debug';
       lastReason = ending.reason;
       log[level]({ reason: ending.reason, delayMs: Math.round(delayMs) }, 'no policy stream; what is in force stays');
       // However often addresses change, tries are at least so far apart.
-      await wait(Math.min(delayMs, times.backoffLeastMs), signal);
-      const until = ending.retryAfterMs === undefined ? AbortSignal.any([signal, soon.signal]) : signal;
-      await wait(Math.max(0, delayMs - times.backoffLeastMs), until);
+      await systemClock.sleep(Math.min(delayMs, times.backoffLeastMs), signal);
+      const until = ending.retryAfterMs === undefined ? [signal, soon.signal] : [signal];
+      await systemClock.sleep(Math.max(0, delayMs - times.backoffLeastMs), ...until);
     }
     onState('disconnected');
   }
@@ -262,9 +265,9 @@ class StreamSession {
   readonly #times: SyncTimes;
   readonly #memory: Memory;
   readonly #stream: Stream;
-  readonly #reporting: NodeJS.Timeout;
+  readonly #reporting: Timer;
   readonly #stopListening: () => void;
-  #watchdog: NodeJS.Timeout;
+  #watchdog: Timer;
   #settle: (ending: Ending) => void = () => undefined;
   #fail: (error: unknown) => void = () => undefined;
   #isConnected = false;
@@ -302,7 +305,7 @@ class StreamSession {
     });
     this.#stream.on('end', () => this.#lost('the control plane ended the stream'));
     this.#watchdog = this.#startWatchdog(times.connectMs);
-    this.#reporting = setInterval(() => this.report(), times.statusMs);
+    this.#reporting = systemClock.every(times.statusMs, () => this.report());
     const stopRenewal = options.identity.onRenewed(() => this.#end({ kind: 'renewed' }));
     const stop = () => this.#lost('stopped');
     options.signal.addEventListener('abort', stop, { once: true });
@@ -326,7 +329,7 @@ class StreamSession {
     this.#isLeaving = true;
     const gone = () => this.#end({ kind: 'left' });
     if (this.#isConnected && !this.#isOver) {
-      setTimeout(gone, lastWordMs).unref();
+      systemClock.after(lastWordMs, gone).unref();
       this.#send({ kind: 'status', status: this.#options.status() });
     } else gone();
   }
@@ -371,7 +374,7 @@ class StreamSession {
   #received(bytes: Uint8Array): void {
     if (this.#isOver) return;
     this.#options.onHeard?.();
-    clearTimeout(this.#watchdog);
+    this.#watchdog.cancel();
     this.#watchdog = this.#startWatchdog(this.#times.silenceMs);
     if (!this.#isConnected) {
       this.#isConnected = true;
@@ -385,7 +388,7 @@ class StreamSession {
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
     } else if (message.value.kind === 'heartbeat') {
       const { sentAt } = message.value;
-      this.#words = wordHeard(this.#words, { sentAt, atMs: performance.now() });
+      this.#words = wordHeard(this.#words, { sentAt, atMs: systemClock.elapsedMs() });
       if (this.#words.lateMs > this.#times.silenceMs) {
         const lateSeconds = Math.round(this.#words.lateMs / 1000);
         this.#lost(`what the control plane sends comes ${lateSeconds} s late: something on the way holds it back`);
@@ -393,7 +396,7 @@ class StreamSession {
       }
       this.#takesEvents = message.value.takesEvents;
       this.#options.heardTime?.(sentAt);
-      this.#memory.clockAheadMs = Date.now() - message.value.sentAt;
+      this.#memory.clockAheadMs = systemClock.wall() - message.value.sentAt;
       this.#sendEvents();
     } else if (message.value.kind === 'events-taken') {
       this.#options.events?.taken(message.value.ids);
@@ -441,7 +444,7 @@ class StreamSession {
       this.#send({ kind: 'ack', revision: outcome.revision });
     } else {
       const { revision, reason } = outcome;
-      if (earlier === undefined) this.#memory.refusal = { revision, digest, reason, atMs: performance.now() };
+      if (earlier === undefined) this.#memory.refusal = { revision, digest, reason, atMs: systemClock.elapsedMs() };
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
       this.report();
     }
@@ -450,7 +453,7 @@ class StreamSession {
   #standingRefusal(revision: number, digest: string): Extract<ApplyOutcome, { kind: 'refused' }> | undefined {
     const { refusal } = this.#memory;
     if (refusal?.revision !== revision || refusal.digest !== digest) return undefined;
-    if (performance.now() - refusal.atMs > refusalStandsMs) return undefined;
+    if (systemClock.elapsedMs() - refusal.atMs > refusalStandsMs) return undefined;
     return { kind: 'refused', revision, reason: refusal.reason };
   }
 
@@ -468,8 +471,8 @@ class StreamSession {
     if (!this.#isOver) this.#stream.write(encodeUpMessage(message));
   }
 
-  #startWatchdog(afterMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#lost(`nothing heard from the control plane in ${afterMs} ms`), afterMs);
+  #startWatchdog(afterMs: number): Timer {
+    return systemClock.after(afterMs, () => this.#lost(`nothing heard from the control plane in ${afterMs} ms`));
   }
 
   #lost(
@@ -489,8 +492,8 @@ class StreamSession {
 
   #close(): void {
     this.#isOver = true;
-    clearTimeout(this.#watchdog);
-    clearInterval(this.#reporting);
+    this.#watchdog.cancel();
+    this.#reporting.cancel();
     this.#stopListening();
     this.#stream.cancel();
   }
@@ -504,19 +507,6 @@ function refusalOf({ code, details }: ServiceError): { readonly refusal?: 'refus
 
 function textOf({ addresses, facts, units, containers }: ReportedHost): string {
   return JSON.stringify([addresses, [...facts], units, containers]);
-}
-
-function wait(delayMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, delayMs);
-    if (signal.aborted) done();
-    else signal.addEventListener('abort', done, { once: true });
-  });
 }
 
 /** Quarantines are named by their workload; what is cut off says nothing without a proof that it was told so. */

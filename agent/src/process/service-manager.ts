@@ -3,6 +3,7 @@
 
 import { endianness } from 'node:os';
 import { close, connect, send, socket } from '#agent/netlink/libc.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 export interface ServiceManager {
   /** What was started is in force; from now on the manager expects signs of life, where it asked for them. */
@@ -47,7 +48,7 @@ export function openServiceManager(environment: NodeJS.ProcessEnv): ServiceManag
     ready() {
       tell('READY=1');
       // From the event loop: an agent whose loop hangs is no longer alive.
-      if (aliveMs !== undefined) setInterval(() => tell('WATCHDOG=1'), aliveMs).unref();
+      if (aliveMs !== undefined) systemClock.every(aliveMs, () => tell('WATCHDOG=1')).unref();
     },
     status: (text) => tell(`STATUS=${text.replaceAll('\n', ' ')}`),
     stopping: () => tell('STOPPING=1'),

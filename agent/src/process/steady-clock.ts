@@ -1,6 +1,7 @@
 // Time that nobody sets: the clock's as it was when this was made, and from then on what a monotonic clock counts. For what ends after a
 // while and is kept on disk, where only the clock on the wall outlives a restart.
 
+import { systemClock } from '#clock/system-clock.ts';
 import { type Millis, millis } from '#model/time.ts';
 
 export interface SteadyClock {
@@ -10,8 +11,8 @@ export interface SteadyClock {
 }
 
 export function createSteadyClock(
-  wallMs: () => number = Date.now,
-  elapsedMs: () => number = () => performance.now(),
+  wallMs: () => number = systemClock.wall,
+  elapsedMs: () => number = systemClock.elapsedMs,
 ): SteadyClock {
   const begin = wallMs() - elapsedMs();
   const now = () => millis(begin + elapsedMs());

@@ -13,6 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { systemClock } from '#clock/system-clock.ts';
 import { type HostEvent, type HostEventKind, hostEventKinds } from '#model/host-event.ts';
 import { millis } from '#model/time.ts';
 import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible } from './run-directory.ts';
@@ -39,7 +40,7 @@ const eventsMost = 1000;
 const suffix = '.json';
 const unfinishedName = 'under-way';
 
-export function openEventLog(statePath: string, now: () => number = Date.now): EventLog {
+export function openEventLog(statePath: string, now: () => number = systemClock.wall): EventLog {
   const kept = join(statePath, 'events');
   const untilReboot = join(fallbackDirectory(statePath), 'events');
   /** Where each lies; held in memory only where it is not named. */

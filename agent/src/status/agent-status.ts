@@ -26,8 +26,8 @@ import {
   hostProblems,
   problemText,
 } from '#agent-core/host/host-problems.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
-import { millis } from '#model/time.ts';
 import type { AddressStanding, ReportedStatus } from '#wire/policy-sync-messages.ts';
 import type { AgentStatusDocument } from './status-socket.ts';
 import { modesOf, quarantinesOf } from './status-view.ts';
@@ -72,7 +72,7 @@ export function reportedStatus(parts: AgentParts): ReportedStatus {
     ...(flag === undefined ? {} : { panic: flag }),
     warnings: warningsOf(parts),
     unjudgedUnits: parts.discovery.elsewhere().map(({ unit }) => unit),
-    clock: millis(Date.now()),
+    clock: systemClock.wall(),
     ...followingOf(parts.follower),
   };
 }
@@ -173,7 +173,7 @@ function warningsOf(parts: AgentParts): readonly string[] {
 }
 
 function problemsOf(parts: AgentParts): readonly HostProblem[] {
-  return hostProblems(conditionOf(parts), millis(Date.now()));
+  return hostProblems(conditionOf(parts), systemClock.wall());
 }
 
 function conditionOf({

@@ -5,6 +5,8 @@ import { placeOfTables } from '#agent/state/fingerprint-record.ts';
 import type { UnitPlacer } from '#agent/units/unit-placer.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import { stateText } from '#agent-core/table/table-state.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Held } from './in-force.ts';
 import { type Inspection, inspectTable } from './inspect.ts';
 import { fingerprintOf, type TableLoader } from './loader.ts';
@@ -46,14 +48,14 @@ export function createFingerprintKeeping(options: {
   readonly hearStrangers: (() => Promise<'whole' | 'touched'>) | undefined;
 }): FingerprintKeeping {
   const { held, loader, saving, placer, inTurn } = options;
-  let settling: NodeJS.Timeout | undefined;
+  let settling: Timer | undefined;
   let stopListing = new AbortController();
   let listingTookMs = 0;
 
   const after = (delayMs: number) => {
     stopListing.abort();
-    if (settling !== undefined) clearTimeout(settling);
-    settling = setTimeout(() => void settle(), delayMs).unref();
+    if (settling !== undefined) settling.cancel();
+    settling = systemClock.after(delayMs, () => void settle()).unref();
   };
   const soon = () => after(settleMs);
   const amongUnits = () => after(Math.min(settleMostMs, Math.max(settleMs, listingTookMs * quietFactor)));
@@ -63,9 +65,9 @@ export function createFingerprintKeeping(options: {
     const [own, listed] = [settling, loader.transactions()];
     stopListing = new AbortController();
     const { signal } = stopListing;
-    const startedAt = performance.now();
+    const startedAt = systemClock.elapsedMs();
     const listing = held.isOpened() ? undefined : await loader.listing({ signal, haste: 'background' });
-    if (listing !== undefined) listingTookMs = performance.now() - startedAt;
+    if (listing !== undefined) listingTookMs = systemClock.elapsedMs() - startedAt;
     await inTurn(async () => {
       if (settling !== own) return;
       if (loader.transactions() !== listed) return soon();
@@ -98,7 +100,7 @@ export function createFingerprintKeeping(options: {
       if (settling !== undefined) soon();
     },
     async settledBy(listing) {
-      clearTimeout(settling);
+      settling?.cancel();
       settling = undefined;
       await remember(fingerprintOf(listing));
     },

@@ -8,10 +8,11 @@ import { buildTable, type TableRequest } from '#agent-core/table/build-table.ts'
 import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
 import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
 import { rulesAt } from '#model/rules-at.ts';
-import { type Millis, millis } from '#model/time.ts';
+import type { Millis } from '#model/time.ts';
 
 export interface TableMakingOptions {
   readonly marks: MarkLayout;
@@ -66,7 +67,7 @@ export interface Judged {
 
 export function createTableMaking(options: TableMakingOptions): TableMaking {
   const { marks, essentials, ownAddresses, namedUnits, mostWalks, names } = options;
-  const { policyTime = () => millis(Date.now()) } = options;
+  const { policyTime = systemClock.wall } = options;
   const judgements = new WeakMap<Table, Judged>();
   const of = (whole: HostRuleSet, previous?: Table): MakeTable => {
     const at = policyTime();

@@ -4,6 +4,8 @@
 
 import type { StampSetting } from '#agent/settings/settings.ts';
 import type { ForeignFinding } from '#agent-core/host/other-tables.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { MarkUse } from './make.ts';
 
 export interface WatchedMarkUse extends MarkUse {
@@ -22,10 +24,10 @@ export function createMarkUse(options: {
   readonly changed: () => void;
 }): WatchedMarkUse {
   const { setting, findings, changed } = options;
-  let waiting: NodeJS.Timeout | undefined;
+  let waiting: Timer | undefined;
   const isUsed = () => findings().some(({ kind }) => kind === 'mark' || kind === 'mark-read');
   const stopWaiting = () => {
-    clearTimeout(waiting);
+    waiting?.cancel();
     waiting = undefined;
   };
   const whileObserving = (): ReturnType<MarkUse['whileObserving']> => {
@@ -33,10 +35,12 @@ export function createMarkUse(options: {
     return waiting !== undefined || isUsed() ? 'withhold' : 'stamp';
   };
   const waitForOthers = () => {
-    waiting ??= setTimeout(() => {
-      waiting = undefined;
-      look();
-    }, othersComeMs).unref();
+    waiting ??= systemClock
+      .after(othersComeMs, () => {
+        waiting = undefined;
+        look();
+      })
+      .unref();
   };
   let last = whileObserving();
   let wasUsed = isUsed();

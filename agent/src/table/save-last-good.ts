@@ -13,6 +13,8 @@ import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from '#
 import { type NewestLastGood, readStored } from '#agent/state/read-last-good.ts';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import type { StateDirectory, LastGood as StoredLastGood } from '#agent/state/state-directory.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 /** How soon what could not be written is tried again. */
 const writeAgainMs = 10_000;
@@ -51,7 +53,7 @@ export function createPolicySaving(options: {
   let unsaved: string | undefined;
   /** The digest of what is kept under /run; undefined where nothing of this process is. */
   let interim: string | undefined;
-  let writingAgain: NodeJS.Timeout | undefined;
+  let writingAgain: Timer | undefined;
 
   /** What the disk refuses is counted, and told by its code. */
   const written = async (write: () => Promise<void>): Promise<string | undefined> => {
@@ -85,7 +87,7 @@ export function createPolicySaving(options: {
   const save = async (): Promise<void> => {
     const record = lastGood();
     if (record === undefined) return;
-    clearTimeout(writingAgain);
+    writingAgain?.cancel();
     writingAgain = undefined;
     const { revision, bytes } = record;
     const refusal = await written(() => stateDirectory.writeLastGood(bytes));
@@ -104,18 +106,18 @@ export function createPolicySaving(options: {
     if (unsaved !== problem)
       log.error({ revision, revisionOnDisk, reason: refusal }, 'what is in force could not be written to disk');
     unsaved = problem;
-    writingAgain = setTimeout(() => void inTurn(save), writeAgainMs).unref();
+    writingAgain = systemClock.after(writeAgainMs, () => void inTurn(save)).unref();
   };
 
   return {
     now: save,
     soon: () => {
-      writingAgain ??= setTimeout(() => void inTurn(save), saveSoonMs).unref();
+      writingAgain ??= systemClock.after(saveSoonMs, () => void inTurn(save)).unref();
     },
     forget: async () => {
       unsaved = undefined;
       interim = undefined;
-      clearTimeout(writingAgain);
+      writingAgain?.cancel();
       removeInterimLastGood(stateDirectory.path);
       await written(() => stateDirectory.forgetLastGood());
     },

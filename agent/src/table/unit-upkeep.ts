@@ -10,6 +10,8 @@ import { changeScript } from '#agent-core/change/transaction.ts';
 import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
 import type { Table } from '#agent-core/table/table.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { MarkEpochs } from './epochs.ts';
 import { type TableLoader, unitNames } from './loader.ts';
 
@@ -45,7 +47,7 @@ export function createUnitUpkeep(options: {
 }): UnitUpkeep {
   const { watch, placer, loader, epochs, inTurn, current, log } = options;
   let lastEpochAt = Number.NEGATIVE_INFINITY;
-  let owedEpoch: NodeJS.Timeout | undefined;
+  let owedEpoch: Timer | undefined;
   let narrower: { readonly table: Table; readonly byWorkload: Map<string, boolean> } | undefined;
 
   const place = async (found: readonly FoundCgroup[]): Promise<PlacingOutcome> => {
@@ -94,18 +96,20 @@ export function createUnitUpkeep(options: {
     const table = current()?.table;
     if (table === undefined || owedEpoch !== undefined) return;
     if (!table.units.some(({ unit, workload }) => units.has(unit) && isNarrowerThanHost(table, workload))) return;
-    const waitMs = Math.max(0, lastEpochAt + betweenEpochsMs - performance.now());
-    owedEpoch = setTimeout(() => {
-      owedEpoch = undefined;
-      void inTurn(judgeAgain);
-    }, waitMs).unref();
+    const waitMs = Math.max(0, lastEpochAt + betweenEpochsMs - systemClock.elapsedMs());
+    owedEpoch = systemClock
+      .after(waitMs, () => {
+        owedEpoch = undefined;
+        void inTurn(judgeAgain);
+      })
+      .unref();
   };
 
   const judgeAgain = async (): Promise<void> => {
     const before = current();
     if (before === undefined) return;
     const { table } = before;
-    lastEpochAt = performance.now();
+    lastEpochAt = systemClock.elapsedMs();
     const epoch = await epochs.next(before.epoch);
     const state = before.stateAt(epoch.ok ? epoch.value : before.epoch);
     const script = changeScript({ previous: table, next: table, isNewEpoch: true, state });

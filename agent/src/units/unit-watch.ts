@@ -3,7 +3,6 @@
 // a CPU. Where the kernel grants no watch, and for events it dropped, it looks by itself. Watches nothing while no unit has rules.
 
 import { type FSWatcher, statSync, watch } from 'node:fs';
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import {
   type CgroupRoot,
@@ -16,6 +15,9 @@ import {
   unitOf,
 } from '#agent/host/cgroup-tree.ts';
 import type { FoundCgroup } from '#agent-core/change/unit-placement.ts';
+import type { Timer } from '#clock/clock.ts';
+import { nextTurn } from '#clock/next-turn.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 /** `unchanged`: they were in place already. */
 export type PlacingOutcome = 'placed' | 'unchanged' | 'failed';
@@ -56,7 +58,7 @@ export function createUnitWatch(options: {
   let wanted: ReadonlySet<string> = new Set();
   let place: (found: readonly FoundCgroup[]) => Promise<PlacingOutcome> = async () => 'unchanged';
   let state: 'idle' | 'working' | 'closed' = 'idle';
-  let polling: { readonly everyMs: number; readonly timer: NodeJS.Timeout } | undefined;
+  let polling: { readonly everyMs: number; readonly timer: Timer } | undefined;
   let hasWarned = false;
   /** When the first of the pending was heard of. */
   let heardAt: number | undefined;
@@ -70,24 +72,23 @@ export function createUnitWatch(options: {
   const work = async () => {
     state = 'working';
     // What was heard of at the same moment goes with it.
-    await setImmediate();
+    await nextTurn();
     while (!isClosed() && pending.size > 0) {
       const since = heardAt;
       const found = [...pending.values()];
       heardAt = undefined;
       pending.clear();
-      const startedAt = performance.now();
+      const startedAt = systemClock.elapsedMs();
       const outcome = await place(found);
-      const tookMs = performance.now() - startedAt;
+      const tookMs = systemClock.elapsedMs() - startedAt;
       note(outcome, since);
       if (outcome === 'unchanged') continue;
       if (outcome === 'failed') {
         heardAt = since;
         for (const cgroup of found) if (!pending.has(cgroup.at)) pending.set(cgroup.at, cgroup);
       }
-      await sleep(outcome === 'failed' ? retryMs : Math.max(apartLeastMs, tookMs * apartFactor), undefined, {
-        ref: false,
-      });
+      const restMs = outcome === 'failed' ? retryMs : Math.max(apartLeastMs, tookMs * apartFactor);
+      await new Promise<void>((rested) => systemClock.after(restMs, rested).unref());
     }
     if (!isClosed()) state = 'idle';
   };
@@ -98,7 +99,7 @@ export function createUnitWatch(options: {
     if (outcome !== 'placed') return;
     counts.placements += 1;
     if (since === undefined) return;
-    counts.lastMs = Math.ceil(performance.now() - since);
+    counts.lastMs = Math.ceil(systemClock.elapsedMs() - since);
     counts.slowestMs = Math.max(counts.slowestMs, counts.lastMs);
     log.debug({ tookMs: counts.lastMs }, 'units’ new cgroups are under their own rules');
   };
@@ -120,7 +121,7 @@ export function createUnitWatch(options: {
 
   const add = (found: readonly FoundCgroup[]) => {
     if (isClosed() || found.length === 0) return;
-    heardAt ??= performance.now();
+    heardAt ??= systemClock.elapsedMs();
     for (const cgroup of found) pending.set(cgroup.at, cgroup);
     wake();
   };
@@ -170,13 +171,15 @@ export function createUnitWatch(options: {
 
   const pollEvery = (everyMs: number | undefined) => {
     if (polling?.everyMs === everyMs) return;
-    clearInterval(polling?.timer);
+    polling?.timer.cancel();
     polling = undefined;
     if (everyMs === undefined) return;
-    const timer = setInterval(() => {
-      watchSlices();
-      look();
-    }, everyMs).unref();
+    const timer = systemClock
+      .every(everyMs, () => {
+        watchSlices();
+        look();
+      })
+      .unref();
     polling = { everyMs, timer };
   };
 
@@ -204,7 +207,7 @@ export function createUnitWatch(options: {
       state = 'closed';
       for (const { watcher } of watchers.values()) watcher.close();
       watchers.clear();
-      clearInterval(polling?.timer);
+      polling?.timer.cancel();
     },
   };
 }

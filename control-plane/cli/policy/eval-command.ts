@@ -6,7 +6,7 @@
 import { createReadStream } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import type { Readable } from 'node:stream';
-import { setImmediate } from 'node:timers/promises';
+import { nextTurn } from '#clock/next-turn.ts';
 import { createAnswerLines, type Judged } from './answer-lines.ts';
 import { AnswerOutput } from './answer-output.ts';
 import { type AnswerThreads, startAnswerThreads } from './answer-threads.ts';
@@ -38,7 +38,7 @@ export async function runEval(directory: string, options: EvalOptions): Promise<
       const elsewhere = threads?.answer(chunk);
       output.send(elsewhere ?? answerLines(chunk));
       // What the threads have answered meanwhile is heard here, and they are given more.
-      if (threads !== undefined && elsewhere === undefined) await setImmediate();
+      if (threads !== undefined && elsewhere === undefined) await nextTurn();
       await output.room(threads === undefined ? 0 : threadCount * mostWaiting);
     }
     await output.room(0);

@@ -4,6 +4,7 @@
 import { type ReadDirectory, readInventoryFiles, readPolicyDirectory } from '#cli/input/read-directory.ts';
 import { counted } from '#cli/output/counted.ts';
 import { CommandFailure } from '#cli/output/failure.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { WorkloadView } from '#control-plane/answers/schemas.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { type CheckedPolicy, checkPolicy } from '#policy/check/check-policy.ts';
@@ -88,7 +89,7 @@ export async function loadPolicy(directory: string, options: PolicyOptions): Pro
 
 /** `--at` as an RFC 3339 instant or milliseconds since 1970; now without it. */
 export function instantOf(text: string | undefined): Millis {
-  if (text === undefined) return millis(Date.now());
+  if (text === undefined) return systemClock.wall();
   const instant = /^\d{1,16}$/.test(text) ? millis(Number(text)) : parseInstant(text);
   if (instant !== undefined) return instant;
   throw new CommandFailure(

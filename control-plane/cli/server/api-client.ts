@@ -5,6 +5,7 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { checkServerIdentity } from 'node:tls';
 import { CommandFailure } from '#cli/output/failure.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Connection, type ConnectionOptions, resolveConnection } from './connection.ts';
 
@@ -198,15 +199,14 @@ async function exchangeOnce({ url, method, token, body, tls }: Exchange): Promis
           );
     request.once('error', reject);
     // Only connecting is timed: an answer may take as long as a large policy takes to compile.
-    const timer = setTimeout(
-      () => request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`)),
-      connectTimeoutMs,
+    const timer = systemClock.after(connectTimeoutMs, () =>
+      request.destroy(new Error(`no connection within ${connectTimeoutMs / 1000} s`)),
     );
     request.once('socket', (socket) => {
-      if (!socket.connecting) clearTimeout(timer);
-      socket.once('connect', () => clearTimeout(timer));
+      if (!socket.connecting) timer.cancel();
+      socket.once('connect', () => timer.cancel());
     });
-    request.once('close', () => clearTimeout(timer));
+    request.once('close', () => timer.cancel());
     // Whoever refuses from the headers alone would otherwise end the connection under the body, and the reason be lost.
     if (isLarge) {
       request.once('continue', () => request.end(payload));

@@ -13,6 +13,7 @@ import {
   streamLine,
   timeText,
 } from '#cli/output/printing.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Coverage, FlowView } from '#control-plane/answers/schemas.ts';
 import { addCounts, countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
@@ -61,7 +62,7 @@ export function registerFlowCommands(program: Command): void {
 async function flows(options: FlowOptions): Promise<void> {
   const limit = assertNumber(options.limit, '--limit', { least: 1, greatest: mostListed });
   const query = new URLSearchParams({ limit: String(Math.min(limit, mostOnPage)) });
-  if (options.since !== undefined) query.set('since', String(sinceMs(options.since, Date.now())));
+  if (options.since !== undefined) query.set('since', String(sinceMs(options.since, systemClock.wall())));
   for (const key of ['from', 'to', 'verdict', 'segment', 'unit'] as const) {
     const value = options[key];
     if (value !== undefined) query.set(key, value);
@@ -132,7 +133,7 @@ function reasonText(flow: FlowView): string {
 }
 
 async function coverage(options: ConnectionOptions & { readonly since?: string; readonly json?: true }): Promise<void> {
-  const query = options.since === undefined ? '' : `?since=${sinceMs(options.since, Date.now())}`;
+  const query = options.since === undefined ? '' : `?since=${sinceMs(options.since, systemClock.wall())}`;
   const client = await openApiClient(options);
   const view = await client.call<Coverage>('GET', `/coverage${query}`);
   printSkipped(view.skippedFlows);

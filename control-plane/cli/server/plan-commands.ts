@@ -6,6 +6,7 @@ import { counted } from '#cli/output/counted.ts';
 import { sinceMs } from '#cli/output/durations.ts';
 import { CommandFailure, guarded } from '#cli/output/failure.ts';
 import { printJson, printLine, printProgress, printSkipped, printTable, timeText } from '#cli/output/printing.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { PlanAnswer, PlannedFlow, SuggestAnswer } from '#control-plane/answers/schemas.ts';
 import { countText } from '#model/counts.ts';
 import { oneLine } from '#model/safe-text.ts';
@@ -68,7 +69,7 @@ async function plan(directory: string, options: PlanOptions): Promise<void> {
   const files = await readPolicyFiles(directory, options);
   if (files === undefined) return;
   const client = await openApiClient(options);
-  const since = options.since === undefined ? 0 : sinceMs(options.since, Date.now());
+  const since = options.since === undefined ? 0 : sinceMs(options.since, systemClock.wall());
   const answer = await callReviewed<PlanAnswer>(client, '/policy/plan', { body: { files, since }, json: options.json });
   if (answer === undefined) return;
   await rememberPlanned({ controlPlane: client.controlPlane, directory }, answer.active);
@@ -203,7 +204,7 @@ async function suggest(options: SuggestOptions): Promise<void> {
   const client = await openApiClient(options);
   const answer = await client.call<SuggestAnswer>('POST', '/suggestions', {
     segment: options.segment,
-    since: options.since === undefined ? 0 : sinceMs(options.since, Date.now()),
+    since: options.since === undefined ? 0 : sinceMs(options.since, systemClock.wall()),
     outside: options.outside ? 'include' : 'comment',
     denied: options.denied ? 'include' : 'comment',
     ...(options.exclude === undefined ? {} : { exclude: options.exclude }),

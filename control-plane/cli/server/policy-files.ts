@@ -3,8 +3,8 @@
 import { readPolicyDirectory } from '#cli/input/read-directory.ts';
 import { CommandFailure } from '#cli/output/failure.ts';
 import { printJson, printLine } from '#cli/output/printing.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { PolicyFile } from '#control-plane/store/policies.ts';
-import { millis } from '#model/time.ts';
 import { checkPolicy } from '#policy/check/check-policy.ts';
 import { problemLine } from './review-output.ts';
 
@@ -19,7 +19,7 @@ export async function readPolicyFiles(
   if (!unread.some(({ severity }) => severity === 'error')) return files;
   process.exitCode = 1;
   // What could not be read cannot be sent; the rest is checked here, so that all errors come in one run all the same.
-  const { problems } = checkPolicy({ files, now: millis(Date.now()), mode: 'server', readingProblems: unread });
+  const { problems } = checkPolicy({ files, now: systemClock.wall(), mode: 'server', readingProblems: unread });
   if (options.json) printJson({ error: { code: 'policy-invalid', message: 'the directory cannot be read', problems } });
   else for (const problem of problems) printLine(problemLine(problem));
   return undefined;

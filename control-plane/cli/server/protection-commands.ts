@@ -6,6 +6,7 @@ import { counted } from '#cli/output/counted.ts';
 import { durationMs } from '#cli/output/durations.ts';
 import { guarded } from '#cli/output/failure.ts';
 import { printJson, printLine, printProgress, someText, timeText } from '#cli/output/printing.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Agent, ProtectionAnswer, Status } from '#control-plane/answers/schemas.ts';
 import { type ApiClient, openApiClient } from './api-client.ts';
 import type { ConnectionOptions } from './connection.ts';
@@ -49,18 +50,18 @@ async function untilInForce(
   client: ApiClient,
   { names, timeoutMs }: { readonly names: readonly string[]; readonly timeoutMs: number },
 ): Promise<ProtectionAnswer> {
-  const deadline = performance.now() + timeoutMs;
+  const deadline = systemClock.elapsedMs() + timeoutMs;
   const tell = createTeller();
   const hosts = names.map((name) => `&host=${encodeURIComponent(name)}`).join('');
   for (;;) {
-    const waitMs = Math.max(0, Math.min(longestAskMs, Math.floor(deadline - performance.now())));
+    const waitMs = Math.max(0, Math.min(longestAskMs, Math.floor(deadline - systemClock.elapsedMs())));
     const answer = await client.call<ProtectionAnswer>('GET', `/protection?waitMs=${waitMs}${hosts}`);
     const missing = missingOf(answer);
     tell(
       [`${answer['in-force'].length} in force`, ...missing.map(([what, some]) => `${some.length} ${what}`)].join(', '),
       missing.flatMap(([, some]) => some),
     );
-    if (missing.length === 0 || performance.now() >= deadline) return answer;
+    if (missing.length === 0 || systemClock.elapsedMs() >= deadline) return answer;
   }
 }
 

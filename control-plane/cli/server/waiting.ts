@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import { printProgress, someText } from '#cli/output/printing.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Progress } from '#control-plane/answers/schemas.ts';
 import { oneLine } from '#model/safe-text.ts';
 import type { ApiClient } from './api-client.ts';
@@ -36,27 +37,27 @@ export async function waitForAgents(
   client: ApiClient,
   given: { readonly revision: number; readonly timeoutMs: number },
 ): Promise<Progress> {
-  const deadline = performance.now() + given.timeoutMs;
+  const deadline = systemClock.elapsedMs() + given.timeoutMs;
   const tell = createTeller();
   for (;;) {
-    const waitMs = Math.max(0, Math.min(longestAskMs, Math.floor(deadline - performance.now())));
+    const waitMs = Math.max(0, Math.min(longestAskMs, Math.floor(deadline - systemClock.elapsedMs())));
     const progress = await client.call<Progress>('GET', `/revisions/${given.revision}?waitMs=${waitMs}`);
     const awaited = awaitedOf(progress);
     tell(progressText(progress), awaited);
-    if (awaited.length === 0 || progress.held !== undefined || performance.now() >= deadline) return progress;
+    if (awaited.length === 0 || progress.held !== undefined || systemClock.elapsedMs() >= deadline) return progress;
   }
 }
 
 /** Tells what is new, and now and then, where nothing is, who is waited for. */
 export function createTeller(): (text: string, awaited: readonly string[]) => void {
   let shown = '';
-  let shownAt = performance.now();
+  let shownAt = systemClock.elapsedMs();
   return (text, awaited) => {
     const isNews = text !== shown;
-    if (!isNews && (awaited.length === 0 || performance.now() - shownAt < newsAtLeastMs)) return;
+    if (!isNews && (awaited.length === 0 || systemClock.elapsedMs() - shownAt < newsAtLeastMs)) return;
     printProgress(isNews ? text : `${text}; waiting for ${namesText(awaited)}`);
     shown = text;
-    shownAt = performance.now();
+    shownAt = systemClock.elapsedMs();
   };
 }
 

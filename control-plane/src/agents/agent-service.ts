@@ -9,6 +9,7 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import { systemClock } from '#clock/system-clock.ts';
 import { hostKey } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { type AdmissionLimits, admissionLimits } from '#control-plane/rpc/admission-limits.ts';
@@ -26,7 +27,7 @@ import { callerOf, certificateProblem } from './caller.ts';
 import { createEnrolmentService } from './enrolment-service.ts';
 import { createFlowMethod } from './flow-service.ts';
 import { HelloPlaces } from './hello-places.ts';
-import { PolicyStream, type StreamTimes, systemClock } from './policy-stream.ts';
+import { PolicyStream, type StreamTimes } from './policy-stream.ts';
 import { createSendQueue } from './send-queue.ts';
 
 export interface AgentServerOptions {
@@ -76,8 +77,8 @@ const renewalCheckMs = 300_000;
 
 /** Listens, or throws with what the system said about the address. */
 export async function startAgentServer(options: AgentServerOptions): Promise<AgentServer> {
-  const { pki, backend, log, now = systemClock, limits: admission = admissionLimits } = options;
-  const { elapsedMs = () => performance.now() } = options;
+  const { pki, backend, log, now = systemClock.wall, limits: admission = admissionLimits } = options;
+  const { elapsedMs = systemClock.elapsedMs } = options;
   const times = { ...defaultTimes, ...options.times };
   const streams = new Set<PolicyStream>();
   const hellos = new HelloPlaces({ atOnce: admission.hellosAtOnce, ofHost: admission.hellosOfHost });
@@ -126,13 +127,13 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     for (const stream of streams) stream.tick(at, heartbeat);
     listener.recheck();
   };
-  const ticking = setInterval(tick, Math.min(tickMs, times.heartbeatMs));
+  const ticking = systemClock.every(Math.min(tickMs, times.heartbeatMs), tick);
   const casChanged = (): void => {
     listener.renew();
     tick();
     for (const stream of streams) stream.tellNextCa();
   };
-  const renewing = setInterval(() => {
+  const renewing = systemClock.every(renewalCheckMs, () => {
     pki.renewServerCertificate().then(
       (isNew) => {
         if (isNew) casChanged();
@@ -140,7 +141,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
       (error: unknown) =>
         log.error({ err: error }, 'the server certificate could not be renewed; the next try is in five minutes'),
     );
-  }, renewalCheckMs);
+  });
 
   return {
     address: options.address.replace(/:\d+$/, `:${port}`),
@@ -149,8 +150,8 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
     streams: () => streams.size,
     counts: () => ({ ...listener.counts(), hellos: hellos.taken }),
     async stop(graceMs) {
-      clearInterval(ticking);
-      clearInterval(renewing);
+      ticking.cancel();
+      renewing.cancel();
       for (const stream of streams)
         stream.close({ code: status.UNAVAILABLE, details: 'the control plane is stopping' });
       await listener.stop(graceMs);
@@ -218,6 +219,7 @@ function createSyncMethod(parts: SyncParts): StreamMethod {
         now,
         policyTime,
         elapsedMs,
+        clock: systemClock,
         log,
         greeted: () => place.answered(),
         closed: () => {

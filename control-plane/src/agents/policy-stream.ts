@@ -7,6 +7,7 @@
 
 import { status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
+import type { Clock } from '#clock/clock.ts';
 import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { type CallStatus, violation } from '#control-plane/rpc/call-status.ts';
@@ -14,7 +15,7 @@ import type { StreamCall } from '#control-plane/rpc/rpc-call.ts';
 import type { HostEvent } from '#model/host-event.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { rulesAt } from '#model/rules-at.ts';
-import { type Millis, millis } from '#model/time.ts';
+import type { Millis } from '#model/time.ts';
 import { limits } from '#wire/limits.ts';
 import {
   type AddressStanding,
@@ -60,6 +61,7 @@ export interface PolicyStreamOptions {
   readonly policyTime: () => Millis;
   /** Milliseconds of a clock that only goes forward: silence is measured by it, not by a clock that somebody sets. */
   readonly elapsedMs: () => number;
+  readonly clock: Clock;
   readonly log: Logger;
   /** The first rule set is answered, or there is none to send; may be called again. */
   readonly greeted: () => void;
@@ -270,10 +272,12 @@ export class PolicyStream {
       });
       return;
     }
-    setTimeout(() => {
-      this.#isTakingEvents = false;
-      if (this.#state === 'open') this.#options.call.write(encodeEventsTaken(events.map(({ id }) => id)));
-    }, events.length * eventPaceMs).unref();
+    this.#options.clock
+      .after(events.length * eventPaceMs, () => {
+        this.#isTakingEvents = false;
+        if (this.#state === 'open') this.#options.call.write(encodeEventsTaken(events.map(({ id }) => id)));
+      })
+      .unref();
   }
 
   #acked(revision: number, connection: AgentConnection): CallStatus | undefined {
@@ -419,9 +423,6 @@ function addressCount({ peerSets }: HostRuleSet): number {
   for (const { addresses } of peerSets.values()) count += addresses.length;
   return count;
 }
-
-/** The clock of a control plane that runs for real. */
-export const systemClock = (): Millis => millis(Date.now());
 
 function shownIn({ held, proof, cutOff }: Extract<UpMessage, { kind: 'hello' }>) {
   const digest = held === undefined ? {} : { digest: held.digest };

@@ -4,6 +4,7 @@
 
 import { type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { systemClock } from '#clock/system-clock.ts';
 
 /** `requestMs`: how long the rest of a request may take that came so; Node looks no more at its time. */
 export function answerClientErrors(server: Server, requestMs: number): void {
@@ -32,10 +33,12 @@ function endUnlessComplete(
   request: IncomingMessage,
   { error, requestMs }: { readonly error: Error; readonly requestMs: number },
 ): void {
-  const timer = setTimeout(() => {
-    if (!request.complete) refuse(request.socket, error);
-  }, requestMs).unref();
-  request.once('close', () => clearTimeout(timer));
+  const timer = systemClock
+    .after(requestMs, () => {
+      if (!request.complete) refuse(request.socket, error);
+    })
+    .unref();
+  request.once('close', () => timer.cancel());
 }
 
 function refuse(socket: Duplex, error: NodeJS.ErrnoException): void {

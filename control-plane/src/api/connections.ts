@@ -4,6 +4,7 @@
 // same address first, else of the one that has most, so that whoever sits on places keeps nobody out.
 
 import type { Server, Socket } from 'node:net';
+import { systemClock } from '#clock/system-clock.ts';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
 import { type Place, type PlaceLimits, type PlaceRefusal, StrangerPlaces } from '#control-plane/rpc/stranger-places.ts';
@@ -73,7 +74,7 @@ export class Connections {
   readonly #operators = new Set<string>();
   readonly #elapsedMs: () => number;
 
-  constructor(limits: ConnectionLimits, elapsedMs: () => number = () => performance.now()) {
+  constructor(limits: ConnectionLimits, elapsedMs: () => number = systemClock.elapsedMs) {
     this.#operatorsMost = limits.operators;
     this.#strangers = new Newcomers(limits.strangers);
     this.#familiar = new Newcomers(limits.familiar);

@@ -3,6 +3,7 @@
 // limit is for the work and the lines that failures cost, and a stranger at an operator's address must not lock the operator out.
 
 import type { Logger } from 'pino';
+import { systemClock } from '#clock/system-clock.ts';
 import { type Refused, RepeatedRefusals, sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import type { Millis } from '#model/time.ts';
 import type { AuditNote } from '../store/audit.ts';
@@ -52,7 +53,7 @@ export class FailedCalls {
   /** Seconds to wait where there were too many. */
   take(refused: Refused<CallRefusal>): { readonly retryAfterSeconds?: number } {
     this.#refusals.take(refused);
-    const at = (this.#options.elapsedMs ?? (() => performance.now()))();
+    const at = (this.#options.elapsedMs ?? systemClock.elapsedMs)();
     if (at - this.#window.since >= windowMs) this.#window = { since: at, all: 0, sources: new Map() };
     const { sources, since } = this.#window;
     const source = sourceOf(refused.address);

@@ -2,6 +2,7 @@
 // metric-catalogue.ts; here is where each comes from.
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { systemClock } from '#clock/system-clock.ts';
 import type { AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import type { AgentServerCounts } from '#control-plane/agents/agent-service.ts';
 import type { DiskRoom } from '#control-plane/data/disk-room.ts';
@@ -37,7 +38,7 @@ const keptMs = 1000;
 const lossesKeptMs = 30_000;
 
 export function createMetrics(parts: MetricsParts): Metrics {
-  const elapsedMs = parts.elapsedMs ?? (() => performance.now());
+  const elapsedMs = parts.elapsedMs ?? systemClock.elapsedMs;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry, prefix: metricPrefix });

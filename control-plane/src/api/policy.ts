@@ -1,6 +1,7 @@
 // Policy over the operator API: apply, roll back, try first, look at. Whatever fails here has changed nothing.
 
 import { z } from 'zod';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Fleet, HoldBegan } from '#control-plane/fleet/fleet.ts';
 import type { Judging } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
@@ -212,9 +213,9 @@ export function policyRoutes(app: Api, context: ApiContext, judging: Pick<Judgin
       },
     },
     async (request) => {
-      const deadline = performance.now() + request.query.waitMs;
-      while (fleet.canary?.state === 'running' && performance.now() < deadline)
-        await fleet.sessions.nextChange(Math.min(canaryLookMs, deadline - performance.now()));
+      const deadline = systemClock.elapsedMs() + request.query.waitMs;
+      while (fleet.canary?.state === 'running' && systemClock.elapsedMs() < deadline)
+        await fleet.sessions.nextChange(Math.min(canaryLookMs, deadline - systemClock.elapsedMs()));
       return canaryStateView(fleet.canary);
     },
   );

@@ -2,6 +2,7 @@
 // not for keeping the thread that serves operators busy.
 
 import type { FastifyRequest } from 'fastify';
+import { systemClock } from '#clock/system-clock.ts';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
 import { ApiError } from '../answers/api-error.ts';
@@ -13,7 +14,7 @@ export class PublicCalls {
   readonly #pace: RateBudget;
   readonly #elapsedMs: () => number;
 
-  constructor(pace: RateBudgetOptions = publicPace, elapsedMs: () => number = () => performance.now()) {
+  constructor(pace: RateBudgetOptions = publicPace, elapsedMs: () => number = systemClock.elapsedMs) {
     this.#pace = new RateBudget(pace);
     this.#elapsedMs = elapsedMs;
   }

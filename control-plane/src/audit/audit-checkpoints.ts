@@ -4,6 +4,8 @@
 // is kept is no word of the store's either (audit-base.ts).
 
 import type { Logger } from 'pino';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { sha256Hex } from '#control-plane/store/audit.ts';
 import type { AuditHead } from '#control-plane/store/audit-checkpoints.ts';
 import type { AuditPruning } from '#control-plane/store/audit-pruning.ts';
@@ -45,7 +47,7 @@ const page = 1000;
 export class AuditCheckpoints {
   readonly #options: AuditCheckpointsOptions;
   readonly #key: AuditKey;
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: Timer;
   #last: AuditCheckpoint | undefined;
   #base: AuditBase;
   #signing: Promise<unknown> = Promise.resolve();
@@ -57,7 +59,7 @@ export class AuditCheckpoints {
     this.#key = start.key;
     this.#last = start.last;
     this.#base = start.base;
-    this.#timer = setInterval(() => void this.#signSoon(), everyMs).unref();
+    this.#timer = systemClock.every(everyMs, () => void this.#signSoon()).unref();
   }
 
   /** Looks at the log before anything is written to it, where it was signed before. A full disk does not keep it from starting. */
@@ -126,7 +128,7 @@ export class AuditCheckpoints {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#timer.cancel();
     await this.#signSoon();
   }
 

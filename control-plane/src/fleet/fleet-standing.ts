@@ -1,6 +1,7 @@
 // Waiting for the fleet: until every connected host that a revision concerns has answered it, or until hosts enforce what they are to.
 // Everything is asked anew after each change of a stream; nothing here waits for a host that is away longer than it is told to.
 
+import { systemClock } from '#clock/system-clock.ts';
 import type { AgentSessions } from '#control-plane/publish/agent-sessions.ts';
 import { type HostStanding, type Protection, protectionOf } from '#control-plane/publish/protection.ts';
 import { answerOf, progressOf, type RevisionProgress } from '#control-plane/publish/revision-progress.ts';
@@ -54,11 +55,11 @@ export class FleetStanding {
     holds: (host: string) => boolean,
     { among, timeoutMs }: { readonly among: () => Iterable<string>; readonly timeoutMs: number },
   ): Promise<void> {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = systemClock.elapsedMs() + timeoutMs;
     let found: string | undefined;
     for (;;) {
       if (found === undefined || !holds(found)) found = firstOf(among(), holds);
-      const leftMs = deadline - performance.now();
+      const leftMs = deadline - systemClock.elapsedMs();
       if (found === undefined || leftMs <= 0) return;
       await this.#options.sessions.nextChange(leftMs);
     }

@@ -5,6 +5,8 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type {
   AgentBackend,
   AgentConnection,
@@ -208,8 +210,8 @@ export class Fleet implements AgentBackend {
   readonly #addresses: AddressKeeping;
   readonly #reportPace = new RateBudget(reportPace);
   readonly #elapsedMs: () => number;
-  #claimsTimer: NodeJS.Timeout | undefined;
-  #certificatesTimer: NodeJS.Timeout | undefined;
+  #claimsTimer: Timer | undefined;
+  #certificatesTimer: Timer | undefined;
   readonly #enrolments: Enrolments;
   readonly #disputes = new PlaceDisputes();
   readonly #presences = new HostPresences();
@@ -219,7 +221,7 @@ export class Fleet implements AgentBackend {
   readonly #toldEnding = new Map<string, Millis>();
   readonly #pki: FleetOptions['pki'];
   readonly #owed: OwedWrites;
-  readonly #writeProbe: NodeJS.Timeout;
+  readonly #writeProbe: Timer;
   readonly #hostNotes: HostNotes;
   readonly #holding: StoreHolding;
   readonly #ephemeral: EphemeralHosts;
@@ -266,7 +268,7 @@ export class Fleet implements AgentBackend {
     this.#pki = options.pki;
     this.#now = options.now;
     this.#log = options.log;
-    this.#elapsedMs = options.elapsedMs ?? (() => performance.now());
+    this.#elapsedMs = options.elapsedMs ?? systemClock.elapsedMs;
     this.#holding = start.holding;
     this.#told = new ToldRevisions({
       proofs: options.proofs,
@@ -285,10 +287,12 @@ export class Fleet implements AgentBackend {
     const payAgain = () => this.#soon('owed', () => this.#owed.pay());
     this.#owed = new OwedWrites({ ...options, payAgain });
     // A store that nobody writes to looks well until somebody must.
-    this.#writeProbe = setInterval(() => {
-      this.#owed.revision(this.#state.revision);
-      payAgain();
-    }, writeProbeMs).unref();
+    this.#writeProbe = systemClock
+      .every(writeProbeMs, () => {
+        this.#owed.revision(this.#state.revision);
+        payAgain();
+      })
+      .unref();
     this.#happenings = new HostHappenings({
       now: options.now,
       audit: (note) => this.#auditSoon(note),
@@ -330,7 +334,7 @@ export class Fleet implements AgentBackend {
   /** Rebuilds the state that the store remembers. `active` is the policy of its last activation, checked. */
   static async open(options: FleetOptions, active: ActivePolicy): Promise<Fleet> {
     const { store, tenant, now, certificateOverlapMs: overlapMs } = options;
-    const elapsedMs = options.elapsedMs ?? (() => performance.now());
+    const elapsedMs = options.elapsedMs ?? systemClock.elapsedMs;
     const { claims } = options;
     const clocks = { now, elapsedMs, ...(overlapMs === undefined ? {} : { overlapMs }) };
     const { state, stored } = await rememberedFleet({ store, tenant, active, claims, ...clocks });
@@ -366,7 +370,7 @@ export class Fleet implements AgentBackend {
     await fleet.#addresses.save();
     fleet.#watchClaims();
     fleet.#lookAtCertificates();
-    fleet.#certificatesTimer = setInterval(() => fleet.#lookAtCertificates(), certificatesTickMs).unref();
+    fleet.#certificatesTimer = systemClock.every(certificatesTickMs, () => fleet.#lookAtCertificates()).unref();
     fleet.#publication.mark('changed');
     fleet.#publication.publish(fleet.#inForce());
     return fleet;
@@ -603,12 +607,12 @@ export class Fleet implements AgentBackend {
     this.#isStopped = true;
     this.#stopping.abort();
     this.#publication.stop();
-    clearInterval(this.#claimsTimer);
-    clearInterval(this.#certificatesTimer);
+    this.#claimsTimer?.cancel();
+    this.#certificatesTimer?.cancel();
     await this.#changes.stop();
     await this.#addresses.close();
     await this.#owed.pay();
-    clearInterval(this.#writeProbe);
+    this.#writeProbe.cancel();
     this.#owed.stop();
   }
 
@@ -807,16 +811,18 @@ export class Fleet implements AgentBackend {
       await this.#takeReport(agent, report, hello.agentVersion);
       if (untaken === report) untaken = undefined;
     };
-    let reporting: NodeJS.Timeout | undefined;
+    let reporting: Timer | undefined;
     /** The newest report, as soon as its host's pace allows one. */
     const takeSoon = (): void => {
       const waitMs = this.#reportPace.takeMany(host, { at: this.#elapsedMs(), count: 1 });
       if (waitMs === 0) this.#soon(`report/${host}`, takeReport);
       else
-        reporting ??= setTimeout(() => {
-          reporting = undefined;
-          if (this.sessions.of(host) === agent) takeSoon();
-        }, waitMs).unref();
+        reporting ??= systemClock
+          .after(waitMs, () => {
+            reporting = undefined;
+            if (this.sessions.of(host) === agent) takeSoon();
+          })
+          .unref();
     };
     const isPaced = !this.#reportPace.take(host, this.#elapsedMs());
     this.#soon(presenceKey(host), async () => {
@@ -874,7 +880,7 @@ export class Fleet implements AgentBackend {
         if (outcome === 'replaced') throw new Error('the host has sent other events on a newer stream');
       },
       disconnected: () => {
-        clearTimeout(reporting);
+        reporting?.cancel();
         this.sessions.remove(agent);
         this.#waiting.delete(agent);
         if (this.sessions.of(host) === undefined) this.#presences.disconnected(host, this.#now());
@@ -1408,10 +1414,12 @@ export class Fleet implements AgentBackend {
   }
 
   #watchClaims(): void {
-    this.#claimsTimer = setInterval(() => {
-      this.#soon('claims', () => this.#claimsChanged());
-      this.#prove();
-    }, claimsTickMs).unref();
+    this.#claimsTimer = systemClock
+      .every(claimsTickMs, () => {
+        this.#soon('claims', () => this.#claimsChanged());
+        this.#prove();
+      })
+      .unref();
   }
 
   /** The next revision, for a change that is not numbered itself. */

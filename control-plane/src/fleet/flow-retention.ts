@@ -2,6 +2,7 @@
 // loses its own oldest. What goes early is counted, by host.
 
 import type { Logger } from 'pino';
+import { systemClock } from '#clock/system-clock.ts';
 import type { Settings } from '#control-plane/settings/settings.ts';
 import type { Store } from '#control-plane/store/store.ts';
 import { millis } from '#model/time.ts';
@@ -33,7 +34,7 @@ export interface FlowRetentionOptions {
 /** Returns how many rows went before their age. */
 export async function pruneFlowRows(options: Omit<FlowRetentionOptions, 'taken'>): Promise<number> {
   const { store, tenant, settings, hostPruned, log } = options;
-  await store.pruneFlows({ tenant, before: millis(Date.now() - settings.keepFlowsDays * 86_400_000) });
+  await store.pruneFlows({ tenant, before: millis(systemClock.wall() - settings.keepFlowsDays * 86_400_000) });
   const counts = await store.countFlowRows({ tenant });
   const share = fairShare(
     counts.map(({ rows }) => rows),
@@ -55,12 +56,12 @@ export async function pruneFlowRows(options: Omit<FlowRetentionOptions, 'taken'>
 export function keepFlowsBounded(options: FlowRetentionOptions): FlowRetention {
   const { settings, taken, log } = options;
   let pruned = 0;
-  let nextMs = performance.now() + pruneEveryMs;
+  let nextMs = systemClock.elapsedMs() + pruneEveryMs;
   let takenBefore = taken();
   let isPruning = false;
   const prune = async () => {
     isPruning = true;
-    nextMs = performance.now() + pruneEveryMs;
+    nextMs = systemClock.elapsedMs() + pruneEveryMs;
     takenBefore = taken();
     try {
       pruned += await pruneFlowRows(options);
@@ -70,10 +71,10 @@ export function keepFlowsBounded(options: FlowRetentionOptions): FlowRetention {
       isPruning = false;
     }
   };
-  const timer = setInterval(() => {
+  const timer = systemClock.every(lookEveryMs, () => {
     const isFull = taken() - takenBefore > settings.keepFlowRows * partOfRoom;
-    if (!isPruning && (isFull || performance.now() >= nextMs)) void prune();
-  }, lookEveryMs);
+    if (!isPruning && (isFull || systemClock.elapsedMs() >= nextMs)) void prune();
+  });
   timer.unref();
-  return { pruned: () => pruned, stop: () => clearInterval(timer) };
+  return { pruned: () => pruned, stop: () => timer.cancel() };
 }

@@ -3,6 +3,8 @@
 // time is looked at with each call, so that a token which was revoked or has expired opens nothing from then on. What was asked for with it
 // before is told of its end, and asks again before it changes anything.
 
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { OperatorToken } from '#control-plane/store/operator-tokens.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Millis, millis } from '#model/time.ts';
@@ -29,7 +31,7 @@ const longestTimerMs = 2 ** 31 - 1;
 
 interface TokenEnd {
   readonly controller: AbortController;
-  timer?: NodeJS.Timeout;
+  timer?: Timer;
 }
 
 export class OperatorTokens {
@@ -113,7 +115,7 @@ export class OperatorTokens {
   #look(hash: string): void {
     const end = this.#ends.get(hash);
     if (end === undefined) return;
-    clearTimeout(end.timer);
+    end.timer?.cancel();
     const found = this.standingOf(hash);
     if (found.kind !== 'holds') {
       this.#ends.delete(hash);
@@ -123,7 +125,7 @@ export class OperatorTokens {
     const expiresAt = this.#byHash.get(hash)?.expiresAt;
     if (expiresAt === undefined) return;
     const leftMs = Math.min(longestTimerMs, Math.max(1, expiresAt - this.#options.now()));
-    end.timer = setTimeout(() => this.#look(hash), leftMs).unref();
+    end.timer = systemClock.after(leftMs, () => this.#look(hash)).unref();
   }
 }
 

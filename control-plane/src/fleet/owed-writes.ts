@@ -3,6 +3,8 @@
 // entries in the order they came. Their number is bounded; what had to go is counted, and told in an entry of its own.
 
 import type { Logger } from 'pino';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { AuditNote } from '#control-plane/store/audit.ts';
 import type { Store } from '#control-plane/store/store.ts';
 
@@ -30,7 +32,7 @@ export class OwedWrites {
   readonly #notes: AuditNote[] = [];
   #revision: number | undefined;
   #dropped = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isBehind = false;
   #trouble: StoreTrouble | undefined;
 
@@ -60,7 +62,7 @@ export class OwedWrites {
   /** Never rejects. Not to be called again before it has resolved. */
   async pay(): Promise<void> {
     const { store, tenant, log, now, payAgain } = this.#options;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     try {
       const revision = this.#revision;
       if (revision !== undefined) {
@@ -85,12 +87,12 @@ export class OwedWrites {
         log.error({ err: cause }, 'revision and audit entries could not be stored; this is tried again');
       this.#isBehind = true;
       this.#trouble ??= { since: now(), reason: cause instanceof Error ? cause.message : String(cause) };
-      this.#timer = setTimeout(payAgain, payAgainMs).unref();
+      this.#timer = systemClock.after(payAgainMs, payAgain).unref();
     }
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     const entries = this.#notes.length + this.#dropped;
     if (entries > 0) this.#options.log.error({ entries }, 'audit entries are lost: the store did not take them');
   }

@@ -6,9 +6,11 @@
 //                                      └─ reads policies and flows from the store itself
 
 import { totalmem } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
+import type { Timer } from '#clock/clock.ts';
+import { nextTurn } from '#clock/next-turn.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { ApiError } from '#control-plane/answers/api-error.ts';
 import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Millis } from '#model/time.ts';
@@ -115,7 +117,7 @@ export class Judging {
   #ending: Promise<unknown> | undefined;
   #running: Running | undefined;
   readonly #work: Work;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isStopped = false;
 
   constructor(options: JudgingOptions) {
@@ -166,18 +168,20 @@ export class Judging {
 
   #pump(): void {
     if (this.#running !== undefined || this.#ending !== undefined || this.#isStopped) return;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     const asked = this.#queue.next();
     if (asked === undefined) {
-      this.#timer = setTimeout(() => void this.#endThread(), this.#limits.idleMs).unref();
+      this.#timer = systemClock.after(this.#limits.idleMs, () => void this.#endThread()).unref();
       return;
     }
     this.#running = { asked };
     const { jobMs } = this.#limits;
-    this.#timer = setTimeout(() => {
-      const message = `this took longer than ${jobMs / 1000} s and was given up; ${this.#work.advice}`;
-      this.#giveUp(asked, new ApiError('judging-timeout', message));
-    }, jobMs).unref();
+    this.#timer = systemClock
+      .after(jobMs, () => {
+        const message = `this took longer than ${jobMs / 1000} s and was given up; ${this.#work.advice}`;
+        this.#giveUp(asked, new ApiError('judging-timeout', message));
+      })
+      .unref();
     this.#begin(asked).catch((cause: unknown) => this.#giveUp(asked, asError(cause)));
   }
 
@@ -195,7 +199,7 @@ export class Judging {
     const isStill = () => this.#running?.asked === asked && this.#thread === thread;
     for (const call of changesFor(thread, fleet.inventory().workloads)) {
       if (call !== undefined) post(thread, call);
-      await setImmediate();
+      await nextTurn();
       if (!isStill()) return;
     }
     this.#running = { asked, setting };
@@ -256,7 +260,7 @@ export class Judging {
   /** Does `tell` for the job that runs, and goes on with the next. */
   #settle(tell: () => void): void {
     tell();
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#running = undefined;
     this.#pump();
   }

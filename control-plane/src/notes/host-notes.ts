@@ -1,6 +1,8 @@
 // How many audit entries one host can cause: so many of each action in an hour, then one entry with the number of the others. An hour begins
 // with a host's first entry. Each action has its own room, so that what comes often does not hide what comes once.
 
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { type Millis, millis } from '#model/time.ts';
 
 export interface SkippedNote {
@@ -38,7 +40,7 @@ export class HostNotes {
   readonly #options: HostNotesOptions;
   readonly #hours = new Map<string, HostHour>();
   readonly #skipped = new Map<string, number>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #all = 0;
 
   constructor(options: HostNotesOptions) {
@@ -56,7 +58,7 @@ export class HostNotes {
       since: millis(0),
     };
     this.#hours.set(host, hour);
-    this.#timer ??= setInterval(() => this.#tellEnded(this.#options.elapsedMs()), lookEveryMs).unref();
+    this.#timer ??= systemClock.every(lookEveryMs, () => this.#tellEnded(this.#options.elapsedMs())).unref();
     const taken = hour.taken.get(action) ?? 0;
     if (taken < (this.#options.mostInHour ?? 30)) {
       hour.taken.set(action, taken + 1);
@@ -92,7 +94,7 @@ export class HostNotes {
 
   /** What was counted and not told yet is told now. */
   stop(): void {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#tellEnded(Number.POSITIVE_INFINITY);
   }
 
@@ -107,7 +109,7 @@ export class HostNotes {
       this.#options.tell({ host, details });
     }
     if (this.#hours.size > 0) return;
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     this.#timer = undefined;
   }
 }

@@ -2,6 +2,8 @@
 // once, those after it as one entry with their number when the window ends. A window tells so many pairs of source and kind apart; what
 // comes beyond them is counted by kind alone. Counts not yet told are told when the process stops in order.
 
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { type Millis, millis } from '#model/time.ts';
 
 export interface Happening<Kind extends string, Details> {
@@ -55,7 +57,7 @@ export class RepeatedNotes<Kind extends string, Details> {
   /** Told of once; what has come since is counted. */
   #told = new Map<string, Repeats<Kind, Details>>();
   readonly #others = new Map<Kind, Repeats<Kind, Details>>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(options: RepeatedNotesOptions<Kind, Details>) {
     this.#options = options;
@@ -78,7 +80,7 @@ export class RepeatedNotes<Kind extends string, Details> {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#tellCounts();
   }
 
@@ -89,12 +91,12 @@ export class RepeatedNotes<Kind extends string, Details> {
     if (repeats.names.size < namesTold) repeats.names.add(target);
   }
 
-  #windowEnd(): NodeJS.Timeout {
+  #windowEnd(): Timer {
     const end = () => {
       this.#tellCounts();
       this.#timer = this.#told.size > 0 ? this.#windowEnd() : undefined;
     };
-    return setTimeout(end, this.#options.windowMs ?? 600_000).unref();
+    return systemClock.after(this.#options.windowMs ?? 600_000, end).unref();
   }
 
   /** Who goes on is counted on, and told of once a window; who has stopped is new when he comes again. */

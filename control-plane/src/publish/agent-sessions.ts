@@ -1,6 +1,7 @@
 // The live streams of agents: what was sent to each, what it acknowledged or refused, what it says of itself, and who waits to hear of
 // it. One stream a host; a second one takes the first one's place.
 
+import { systemClock } from '#clock/system-clock.ts';
 import type { AgentSession, AgentStatus } from '#control-plane/agents/agent-backend.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
@@ -118,12 +119,12 @@ export class AgentSessions {
   nextChange(timeoutMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {
-        clearTimeout(timer);
+        timer.cancel();
         this.#waiting.delete(done);
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, timeoutMs);
+      const timer = systemClock.after(timeoutMs, done);
       this.#waiting.add(done);
       signal?.addEventListener('abort', done);
     });

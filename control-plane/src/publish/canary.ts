@@ -2,6 +2,7 @@
 // the watch over them, which ends in a verdict: it held, or why not. The fleet acts on it. A trial lives in memory alone: after a
 // restart of the control plane the active policy is everybody's again.
 
+import { systemClock } from '#clock/system-clock.ts';
 import type { Policy } from '#policy/policy/policy.ts';
 import type { AgentSessions } from './agent-sessions.ts';
 
@@ -58,16 +59,16 @@ export interface Watch {
 /** Resolves to undefined when aborted. A refusal ends it at once; silence and absence after `answerMs`. */
 export async function watchCanary({ canary, sessions, isEnrolled, signal }: Watch): Promise<CanaryVerdict | undefined> {
   const { holdMs, answerMs } = canary.limits;
-  let since = performance.now();
+  let since = systemClock.elapsedMs();
   let before: 'good' | 'waiting' = 'waiting';
   while (!signal.aborted) {
     const stand = standing(canary, { sessions, isEnrolled });
     if (stand.kind === 'failed') return stand;
     if (stand.kind !== before) {
       before = stand.kind;
-      since = performance.now();
+      since = systemClock.elapsedMs();
     }
-    const leftMs = since + (stand.kind === 'good' ? holdMs : answerMs) - performance.now();
+    const leftMs = since + (stand.kind === 'good' ? holdMs : answerMs) - systemClock.elapsedMs();
     if (leftMs <= 0) return stand.kind === 'good' ? { kind: 'held' } : { ...stand, kind: 'failed' };
     await sessions.nextChange(Math.min(leftMs, longestPauseMs), signal);
   }

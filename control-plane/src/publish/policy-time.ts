@@ -1,6 +1,7 @@
 // The time by which rules end and windows turn, fleet-wide: the machine's clock, but never back. Where that is set back, time goes on from
 // where it was, by the monotonic clock; a restart takes the machine's clock as it is then.
 
+import { systemClock } from '#clock/system-clock.ts';
 import { type Millis, millis } from '#model/time.ts';
 
 export interface PolicyTime {
@@ -10,7 +11,7 @@ export interface PolicyTime {
 }
 
 /** `elapsedMs`: of a clock that only goes forward. */
-export function createPolicyTime(wall: () => Millis, elapsedMs: () => number = () => performance.now()): PolicyTime {
+export function createPolicyTime(wall: () => Millis, elapsedMs: () => number = systemClock.elapsedMs): PolicyTime {
   let latest: number = wall();
   let latestAt = elapsedMs();
   const now = () => {

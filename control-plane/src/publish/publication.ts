@@ -1,6 +1,8 @@
 // From the state in force to the agents' streams: compiles what changed, sends to each connected agent that it concerns, and
 // says when time alone will change something. Asked to as often as one likes, it works once, when told to publish.
 
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { type Millis, millis } from '#model/time.ts';
 import { apartFrom, isManaged, virtualAddressesIn } from '#policy/claims/managed-workload.ts';
@@ -62,7 +64,7 @@ export class Publication {
   #isAwaited = false;
   /** As of the last publication; a turn that is not settled may know more. */
   #published: Pick<InForce, 'revision' | 'sending'>;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #isStopped = false;
 
   constructor(options: PublicationOptions, inForce: InForce) {
@@ -156,7 +158,7 @@ export class Publication {
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 
   #send(agent: LiveAgent, { revision, sending }: Pick<InForce, 'revision' | 'sending'>): void {
@@ -182,10 +184,10 @@ export class Publication {
     const changes = takeChanges();
     const changed = this.#compileActive(inForce, { changes, at });
     this.#compileTrial(inForce, { changes, changed, at });
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     const nextChangeAt = this.#nextChangeAt();
     if (nextChangeAt !== undefined && !this.#isStopped) {
-      this.#timer = setTimeout(timeCame, Math.min(Math.max(0, nextChangeAt - at), longestTimerMs));
+      this.#timer = systemClock.after(Math.min(Math.max(0, nextChangeAt - at), longestTimerMs), timeCame);
       this.#timer.unref();
     }
     return changed;

@@ -1,21 +1,22 @@
 // Long work on the thread that serves agents, in slices: whoever does it asks after each small step whether the others are due a turn.
 
-import { setImmediate } from 'node:timers/promises';
+import { nextTurn } from '#clock/next-turn.ts';
+import { systemClock } from '#clock/system-clock.ts';
 
 /** Of work at a stretch; a step may take it beyond. */
 const sliceMs = 8;
 
 export class WorkSlices {
-  #since = performance.now();
+  #since = systemClock.elapsedMs();
 
   /** Asked between two steps, where what is half done may be left alone. */
   get isTurnDue(): boolean {
-    return performance.now() - this.#since >= sliceMs;
+    return systemClock.elapsedMs() - this.#since >= sliceMs;
   }
 
   /** Everybody else's turn. */
   async yield(): Promise<void> {
-    await setImmediate();
-    this.#since = performance.now();
+    await nextTurn();
+    this.#since = systemClock.elapsedMs();
   }
 }

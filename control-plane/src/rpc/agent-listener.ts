@@ -15,6 +15,8 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import { type AgentCertificate, hostKey } from '#control-plane/pki/agent-identity.ts';
 import type { Pki, ServerTls } from '#control-plane/pki/pki.ts';
@@ -98,7 +100,7 @@ export class AgentListener {
   readonly #tls: ReturnType<typeof createTlsServer>;
   readonly #strangers: StrangerPlaces;
   readonly #familiar: StrangerPlaces;
-  readonly #turnClock: TurnClock = { now: () => performance.now(), isBusy: () => this.#isBusy };
+  readonly #turnClock: TurnClock = { now: systemClock.elapsedMs, isBusy: () => this.#isBusy };
   readonly #turnsOfStrangers: HandshakeTurns;
   readonly #turnsOfFamiliar: HandshakeTurns;
   readonly #agents: AgentPlaces;
@@ -118,7 +120,7 @@ export class AgentListener {
     ConnectionRefusal,
     number
   >;
-  readonly #looking: NodeJS.Timeout;
+  readonly #looking: Timer;
   #loop = performance.eventLoopUtilization();
   #isBusy = false;
 
@@ -152,7 +154,7 @@ export class AgentListener {
       socket.destroy();
     });
     this.#tcp = createTcpServer({ noDelay: true }, (socket) => this.#connected(socket));
-    this.#looking = setInterval(() => this.#look(), lookEveryMs).unref();
+    this.#looking = systemClock.every(lookEveryMs, () => this.#look()).unref();
   }
 
   /** The port. Rejects with what the system said. */
@@ -201,7 +203,7 @@ export class AgentListener {
 
   /** Takes no more, lets calls under way end, and cuts what has not ended when the time is up. */
   async stop(graceMs: number): Promise<void> {
-    clearInterval(this.#looking);
+    this.#looking.cancel();
     const closed = new Promise<void>((resolve) => this.#tcp.close(() => resolve()));
     for (const [session, certificate] of this.#sessions) {
       if (certificate !== undefined) session.close();
@@ -209,11 +211,11 @@ export class AgentListener {
     }
     for (const key of [...this.#placeOf.keys()]) this.#leave(key);
     for (const socket of this.#unsecured) socket.destroy();
-    const cut = setTimeout(() => {
+    const cut = systemClock.after(graceMs, () => {
       for (const socket of this.#sockets) socket.destroy();
-    }, graceMs);
+    });
     await closed;
-    clearTimeout(cut);
+    cut.cancel();
   }
 
   #connected(socket: Socket): void {
@@ -224,7 +226,7 @@ export class AgentListener {
     const shared = this.#options.isShared(address);
     const isFamiliar = shared || this.#seen.has(source) || this.#options.isFamiliar(address);
     const places = isFamiliar ? this.#familiar : this.#strangers;
-    const at = Math.round(performance.now());
+    const at = Math.round(systemClock.elapsedMs());
     const place: Place = {
       source,
       since: at,

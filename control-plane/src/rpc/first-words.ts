@@ -2,6 +2,7 @@
 // answered, or nothing in time, nothing is kept.
 
 import type { Socket } from 'node:net';
+import { systemClock } from '#clock/system-clock.ts';
 
 /** A TLS record, its head included. A ClientHello has some hundred bytes. */
 const mostBytes = 5 + 16_384;
@@ -21,13 +22,13 @@ export function untilFirstWords(
   const { promise, resolve } = Promise.withResolvers<'words' | 'silent' | 'gone'>();
   const said: Buffer[] = [];
   let bytes = 0;
-  const silent = setTimeout(() => resolve('silent'), silentMs).unref();
+  const silent = systemClock.after(silentMs, () => resolve('silent')).unref();
   const gone = () => {
-    clearTimeout(silent);
+    silent.cancel();
     resolve('gone');
   };
   const hear = (words: Buffer) => {
-    clearTimeout(silent);
+    silent.cancel();
     said.push(words);
     bytes += words.length;
     if (bytes > mostBytes) overflowed();

@@ -5,6 +5,8 @@
 
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { status } from '@grpc/grpc-js';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { AgentCertificate } from '#control-plane/pki/agent-identity.ts';
 import type { Result } from '#model/result.ts';
 import type { HeldBytes } from './byte-budget.ts';
@@ -113,8 +115,8 @@ class RpcCall implements StreamCall {
   #isAsked = false;
   #isServed = false;
   #hasAnswered = false;
-  #late: NodeJS.Timeout | undefined;
-  #resume: NodeJS.Timeout | undefined;
+  #late: Timer | undefined;
+  #resume: Timer | undefined;
 
   constructor(stream: ServerHttp2Stream, parts: CallParts) {
     this.#stream = stream;
@@ -253,25 +255,28 @@ class RpcCall implements StreamCall {
 
   #expectMessage(): void {
     const { messageMs } = this.#parts;
-    this.#late ??= setTimeout(
-      () => this.end({ code: status.DEADLINE_EXCEEDED, details: `a message took more than ${messageMs} ms` }),
-      messageMs,
-    ).unref();
+    this.#late ??= systemClock
+      .after(messageMs, () =>
+        this.end({ code: status.DEADLINE_EXCEEDED, details: `a message took more than ${messageMs} ms` }),
+      )
+      .unref();
   }
 
   #messageCame(): void {
-    clearTimeout(this.#late);
+    this.#late?.cancel();
     this.#late = undefined;
   }
 
   #slowDown(weightMs: number): void {
-    const waitMs = Math.max(weightMs, this.#parts.messages.spend(performance.now()));
+    const waitMs = Math.max(weightMs, this.#parts.messages.spend(systemClock.elapsedMs()));
     if (waitMs === 0 || this.#resume !== undefined) return;
     this.#stream.pause();
-    this.#resume = setTimeout(() => {
-      this.#resume = undefined;
-      this.#stream.resume();
-    }, waitMs).unref();
+    this.#resume = systemClock
+      .after(waitMs, () => {
+        this.#resume = undefined;
+        this.#stream.resume();
+      })
+      .unref();
   }
 
   /** Node throws at a header for a stream that the other end has reset, and destroys such a stream only when it has been read. */
@@ -289,7 +294,7 @@ class RpcCall implements StreamCall {
   #over(): void {
     this.#isEnded = true;
     this.#messageCame();
-    clearTimeout(this.#resume);
+    this.#resume?.cancel();
     this.#held.release();
     if (this.#isServed) this.#parts.serving(false);
     this.#isServed = false;
@@ -302,7 +307,7 @@ class RpcCall implements StreamCall {
     if (isHeard) say();
     this.#stream.resume();
     if (!isHeard) return;
-    const cut = setTimeout(() => this.#stream.close(constants.NGHTTP2_NO_ERROR), lastWordsMs).unref();
-    this.#stream.once('close', () => clearTimeout(cut));
+    const cut = systemClock.after(lastWordsMs, () => this.#stream.close(constants.NGHTTP2_NO_ERROR)).unref();
+    this.#stream.once('close', () => cut.cancel());
   }
 }

@@ -2,6 +2,8 @@
 
 import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
+import type { Timer } from '#clock/clock.ts';
+import { systemClock } from '#clock/system-clock.ts';
 import type { ConnectionLimits } from './admission-limits.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { Pace } from './pace.ts';
@@ -34,7 +36,7 @@ export class RpcSession {
   readonly #controls: Pace;
   readonly #calls: Pace;
   readonly #messages: Pace;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #timers: Timer[] = [];
   #isOver = false;
   #underWay = 0;
 
@@ -51,8 +53,8 @@ export class RpcSession {
     // A `close` follows.
     this.#session.on('error', () => undefined);
     this.#session.on('close', () => this.#closed());
-    if (limits.lifeMs === undefined) this.#timers.push(setInterval(() => this.#ping(), pingEveryMs).unref());
-    else this.#timers.push(setTimeout(() => this.offend('too-long'), limits.lifeMs).unref());
+    if (limits.lifeMs === undefined) this.#timers.push(systemClock.every(pingEveryMs, () => this.#ping()).unref());
+    else this.#timers.push(systemClock.after(limits.lifeMs, () => this.offend('too-long')).unref());
   }
 
   /** No call is under way. */
@@ -81,12 +83,12 @@ export class RpcSession {
     this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
     // A peer that does not read would keep what is queued for it.
     this.#options.socket.destroySoon();
-    setTimeout(() => this.#options.socket.destroy(), 1000).unref();
+    systemClock.after(1000, () => this.#options.socket.destroy()).unref();
   }
 
   #called(stream: ServerHttp2Stream, headers: Parameters<typeof serveCall>[1]): void {
     this.look();
-    const busyMs = this.#calls.spend(performance.now());
+    const busyMs = this.#calls.spend(systemClock.elapsedMs());
     if (busyMs > mostEarlyMs) this.offend('too-many-calls');
     if (this.#isOver || this.#session.destroyed) return;
     const { limits, methods, peer, budget, budgetKey, serving } = this.#options;
@@ -110,18 +112,18 @@ export class RpcSession {
   }
 
   #controlled(): void {
-    if (this.#controls.spend(performance.now()) > 0) this.offend('too-many-controls');
+    if (this.#controls.spend(systemClock.elapsedMs()) > 0) this.offend('too-many-controls');
   }
 
   #ping(): void {
     if (this.#session.destroyed || this.#session.closed) return;
-    const silent = setTimeout(() => this.offend('silent'), pingAnswerMs).unref();
-    this.#session.ping(() => clearTimeout(silent));
+    const silent = systemClock.after(pingAnswerMs, () => this.offend('silent')).unref();
+    this.#session.ping(() => silent.cancel());
   }
 
   #closed(): void {
     this.#isOver = true;
-    for (const timer of this.#timers) clearTimeout(timer);
+    for (const timer of this.#timers) timer.cancel();
     this.#options.closed();
   }
 }
