@@ -11,7 +11,7 @@ import { settingsHelp } from '#model/setting-rows.ts';
 /** `finish` hears the exit code of a command that ends as it should. */
 export function createProgram(finish: (exitCode: number) => void): Command {
   const program = new Command('segwall-agent')
-    .description('Enforces on this host what the control plane says, and reports what it sees.')
+    .description('Enforces the control plane’s policy on this host, and reports the connections it sees.')
     .version(agentVersion)
     .exitOverride()
     .showHelpAfterError();
@@ -19,35 +19,35 @@ export function createProgram(finish: (exitCode: number) => void): Command {
 
   program
     .command('enroll')
-    .description('buy this host its certificate with a join token')
+    .description('enrol this host: get its certificate for a join token')
     .requiredOption(
       '--control-plane <host:port>',
-      'where the control plane listens for agents; several, with commas between, are tried in order',
+      'where the control plane listens for agents; several, separated by commas, are tried in order',
     )
     .requiredOption('--ca-fingerprint <hex>', 'SHA-256 of the control plane’s CA certificate')
     .option(
       '--token-file <file>',
-      'a join token in a file; - for standard input; else the credential segwall-join-token',
+      'file with the join token, - for standard input; default: the systemd credential segwall-join-token',
     )
-    .option('--token <token>', 'a join token in the process list, for all users of the host to read')
+    .option('--token <token>', 'the join token itself; every user of the host can read it in the process list')
     .addOption(state())
     .option('--proxy <host:port>', 'an HTTP proxy (CONNECT) on the way to the control plane')
     .option('--name <name>', 'the workload’s name; default: the host name')
     .option(
       '--timeout <duration>',
-      'how long to try, also where nobody answers; default: 5m where the control plane has no room now, once where nobody answers',
+      'how long to keep trying; default: 5m while the control plane is busy, one try if nobody answers',
     )
-    .option('--renew-identity', 'a new identity for a host that is enrolled: it keeps its name and labels', false)
+    .option('--renew-identity', 'get a new identity for a host that is already enrolled; name and labels stay', false)
     .action(async (options) => (await import('./commands/enroll.ts')).enrollCommand(options));
   program
     .command('move')
-    .description('the control plane has another address: look for it there from the next start on')
+    .description('use another address of the control plane from the next start on')
     .requiredOption(
       '--control-plane <host:port>',
-      'where it listens for agents now; several, with commas between, are tried in order',
+      'where it listens for agents now; several, separated by commas, are tried in order',
     )
     .addOption(state())
-    .option('--unchecked', 'without asking it whether it is the one this host was enrolled with', false)
+    .option('--unchecked', 'do not ask it whether it is the control plane that this host enrolled with', false)
     .action(async (options) => (await import('./commands/move.ts')).moveCommand(options));
   program
     .command('run')
@@ -55,19 +55,21 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .addOption(state())
     .option(
       '--config <file>',
-      'settings in place of /etc/segwall/agent.yaml; its drop-ins are in FILE.d, for agent.yaml in agent.d',
+      'settings file instead of /etc/segwall/agent.yaml; its drop-ins are in FILE.d (of agent.yaml: agent.d)',
     )
     .addOption(new Option('--log-level <level>', 'what is logged').choices([...logLevels]).default('info'))
     .action(async (options) => (await import('./commands/run.ts')).runCommand(options));
   program
     .command('status')
-    .description('what the running agent says of itself')
+    .description('show the state of the running agent')
     .addOption(state())
     .option('--json', 'one JSON document', false)
     .action(async (options) => finish(await (await import('./commands/status.ts')).statusCommand(options)));
   program
     .command('settings')
-    .description('the settings that an agent started now would have, and which file says so; all that is wrong in them')
+    .description(
+      'show the settings that an agent started now would use, with the file of each, and every error in them',
+    )
     .addOption(state())
     .option('--config <file>', 'as run has it')
     .option('--json', 'one JSON document', false)
@@ -75,48 +77,46 @@ export function createProgram(finish: (exitCode: number) => void): Command {
     .action(async (options) => finish(await (await import('./commands/settings.ts')).settingsCommand(options)));
   program
     .command('doctor')
-    .description('what keeps this host from being protected or connected, and what to do')
+    .description('check what keeps this host from being protected or connected, and say what to do')
     .addOption(state())
     .option('--json', 'one JSON document', false)
     .action(async (options) => finish(await (await import('./commands/doctor.ts')).doctorCommand(options)));
   program
     .command('render')
-    .description('print the nftables script this agent would load from nothing for a rule set')
+    .description('print the nftables script that this agent would load for a rule set')
     .requiredOption('--rule-set <file>', 'an encoded rule set, or - for standard input')
-    .option('--config <file>', 'settings, for their essential entries and connections.markMask')
-    .option('--control-plane <address:port>', 'where the agent connects, which is essential too')
+    .option('--config <file>', 'settings file: its essential entries and connections.markMask are used')
+    .option('--control-plane <address:port>', 'where the agent connects; this is essential too')
     .action(async (options) => (await import('./commands/render.ts')).renderCommand(options));
   program
     .command('inventory')
-    .description('what this machine is made of, and which cloud its firmware names')
+    .description('show this machine’s hardware and system, and its cloud as the firmware names it')
     .option('--json', 'one JSON document', false)
     .action(async (options) => finish(await (await import('./commands/inventory.ts')).inventoryCommand(options)));
   program
     .command('restore')
-    .description('put the last good revision into the kernel, before the network is up')
+    .description('load the last good revision into the kernel, before the network is up')
     .addOption(state())
     .action(async (options) => (await import('./commands/restore.ts')).restoreCommand(options));
   program
     .command('keep')
-    .description('write the rules in force so that boots load them without an agent: what removing the package does')
+    .description('save the rules in force so that boots load them without an agent, as removing the package does')
     .addOption(state())
     .action(async (options) => (await import('./commands/keep.ts')).keepCommand(options));
   program
     .command('panic')
-    .description(
-      'open this host at once, until resume: from its console, also while the agent or the control plane is dead',
-    )
+    .description('open this host at once, until resume; works while agent and control plane are dead')
     .addOption(state())
     .option('--reason <text>', 'why, for the audit log')
     .action(async (options) => (await import('./commands/panic.ts')).panicCommand(options));
   program
     .command('resume')
-    .description('end a panic: what policy says is enforced again')
+    .description('end a panic: enforce the policy again')
     .addOption(state())
     .action(async (options) => (await import('./commands/resume.ts')).resumeCommand(options));
   program
     .command('open')
-    .description('remove every rule of segwall from this host: all its traffic passes')
+    .description('remove all of Segwall’s rules from this host: all its traffic passes')
     .addOption(state())
     .option('--yes', 'really', false)
     .action(async (options) => (await import('./commands/open.ts')).openCommand(options));

@@ -49,11 +49,11 @@ async function run(flags: RunFlags): Promise<void> {
     const signal = await stopped;
     log.info({ signal }, 'stopping');
     void tellServiceManager('STOPPING=1').catch((cause: unknown) =>
-      log.debug({ err: cause }, 'the service manager was not told'),
+      log.debug({ err: cause }, 'could not notify the service manager'),
     );
     systemClock
       .after(stopMostMs, () => {
-        log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; what was stored is whole');
+        log.error({ afterMs: stopMostMs }, 'stopping took too long; exiting now; what was stored is safe');
         destination.flushSync();
         process.exit(1);
       })

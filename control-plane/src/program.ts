@@ -27,7 +27,7 @@ export interface Actions {
 
 export function createProgram({ run, settings, backup, restore, newCa }: Actions): Command {
   const program = new Command('segwall-control-plane')
-    .description('Checks and compiles policy, serves it to agents, and takes their flows.')
+    .description('Checks and compiles policy, sends it to agents, and stores their flows.')
     .version(packageFile.version)
     .exitOverride((error) => {
       process.exit(error.exitCode === 0 ? 0 : 2);
@@ -38,7 +38,7 @@ export function createProgram({ run, settings, backup, restore, newCa }: Actions
     .description('Run until SIGTERM or SIGINT')
     .option(
       '--config <FILE>',
-      'settings in YAML, by the same names, and its drop-ins in FILE.d (control-plane.d); flags win',
+      'settings file in YAML, with the same names; drop-ins in FILE.d (control-plane.d); flags win',
     )
     .addHelpText('after', () => settingsHelp(declaredSettings))
     .action(run);
@@ -47,7 +47,7 @@ export function createProgram({ run, settings, backup, restore, newCa }: Actions
 
   program
     .command('settings')
-    .description('The settings that run would have, and which file says so; or all that is wrong in them')
+    .description('Show the settings that run would use, with the file of each, or every error in them')
     .option('--config <FILE>', 'as run has it', '/etc/segwall/control-plane.yaml')
     .addHelpText('after', () => settingsHelp(declaredSettings))
     .option('--json', 'one JSON document', false)
@@ -55,27 +55,21 @@ export function createProgram({ run, settings, backup, restore, newCa }: Actions
 
   program
     .command('backup')
-    .description(
-      'Copy all that must not be lost into a folder: the store as of one moment, and the keys; while it runs, too',
-    )
+    .description('Back up the store and the keys into a folder, also while the control plane runs')
     .requiredOption('--data <DIR>', 'the data directory of the control plane')
-    .requiredOption('--to <DIR>', 'a folder that is empty or is made')
+    .requiredOption('--to <DIR>', 'an empty or new folder')
     .action(backup);
 
   program
     .command('restore')
-    .description(
-      'Put a backup into an empty data directory; agents keep what they have until an operator says: segwall resume',
-    )
+    .description('Restore a backup into an empty data directory; agents keep their policy until segwall resume')
     .requiredOption('--from <DIR>', 'a folder that backup made')
-    .requiredOption('--data <DIR>', 'the data directory: empty, or made')
+    .requiredOption('--data <DIR>', 'the data directory: empty or new')
     .action(restore);
 
   program
     .command('new-ca')
-    .description(
-      'Make another CA where the one that hosts trust is lost; every host is then to be enrolled anew with --renew-identity',
-    )
+    .description('Make a new CA if the one that hosts trust is lost; every host must then enrol with --renew-identity')
     .requiredOption('--data <DIR>', 'the data directory of a control plane that is stopped')
     .action(newCa);
   return program;

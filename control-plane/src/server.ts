@@ -127,10 +127,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     if (recovered !== undefined) {
       // What agents were told under those numbers is no sign of a store that was put back.
       await store.beginLineage({ tenant });
-      log.warn(
-        { revision: recovered },
-        'the store held a revision beyond all bounds; it counts on from its activations',
-      );
+      log.warn({ revision: recovered }, 'the store held an impossible revision; counting on from its activations');
     }
     const serverNames = [hostname(), 'localhost', '127.0.0.1', '::1', reachableAddress(settings.api.address)];
     await assertCaIsThere({ directory: directory.value, store, tenant, now: now() });

@@ -1,4 +1,4 @@
-// `segwall-agent inventory`: what this machine is made of, and which cloud its firmware names.
+// `segwall-agent inventory`: show this machine's hardware and system, and its cloud as the firmware names it.
 
 import { readHostInventory } from '#agent/host/host-inventory.ts';
 

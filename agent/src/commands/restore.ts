@@ -64,7 +64,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
       // At boot there are none; after a panic there may be, and unknown to conntrack they would be cut.
       beforeFirstTable: async () => {
         const entered = await insertOpenSockets();
-        if (!entered.ok) log.warn({ reason: entered.error }, 'open connections are unknown to conntrack');
+        if (!entered.ok) log.warn({ reason: entered.error }, 'conntrack does not know the open connections');
       },
       names,
       policyTime: clock.now,

@@ -47,7 +47,7 @@ export async function runCommand({ state: path, config, logLevel }: RunOptions):
     stop.abort();
     systemClock
       .after(stopMostMs, () => {
-        log.error({ afterMs: stopMostMs }, 'it did not stop in time and ends as it is; the rules stay in the kernel');
+        log.error({ afterMs: stopMostMs }, 'stopping took too long; exiting now; the rules stay in the kernel');
         process.exit(1);
       })
       .unref();

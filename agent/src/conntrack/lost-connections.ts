@@ -57,9 +57,9 @@ export function createLostConnections(options: {
   const enter = async (): Promise<void> => {
     isOwed = false;
     const entered = await paced(() => insertOpenSockets(entries));
-    if (!entered.ok) log.warn({ reason: entered.error }, 'connections that conntrack has lost could not be entered');
+    if (!entered.ok) log.warn({ reason: entered.error }, 'connections that conntrack lost could not be entered again');
     else if (entered.value.inserted > 0)
-      log.info({ ...entered.value }, 'connections that conntrack had lost were entered as they were opened');
+      log.info({ ...entered.value }, 'connections that conntrack lost were entered again');
   };
 
   return {

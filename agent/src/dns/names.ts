@@ -130,7 +130,7 @@ export function createNames(options: NamesOptions): Names {
       );
     } catch (error) {
       if (!isDiskError(error)) throw error;
-      log.warn({ error }, 'what names stand for is not on disk: the next start has to learn it again');
+      log.warn({ error }, 'fqdn cache not saved: the next start must learn the addresses again');
     }
   };
   const saveSoon = () => {
@@ -162,7 +162,7 @@ export function createNames(options: NamesOptions): Names {
     applying ??= apply().finally(() => {
       applying = undefined;
     });
-    applying.catch((error: unknown) => log.error({ error }, 'the table could not follow what names stand for'));
+    applying.catch((error: unknown) => log.error({ error }, 'addresses of names could not be loaded into the table'));
   };
 
   const learn = (answered: readonly AnsweredAddress[]): 'wanted' | 'not-wanted' => {
@@ -195,12 +195,12 @@ export function createNames(options: NamesOptions): Names {
       if (opened.ok) {
         source = opened.value;
         reading = runNetlinkLoop([source.reader], stopReading.signal, 0);
-        log.info({ source: kind }, 'DNS answers are heard, for the names of the policy');
+        log.info({ source: kind }, 'reading DNS answers for the names of the policy');
         return;
       }
-      log.warn({ source: kind, reason: opened.error }, 'DNS answers cannot be heard this way');
+      log.warn({ source: kind, reason: opened.error }, 'DNS answers cannot be read this way');
     }
-    log.warn('DNS answers cannot be heard on this kernel: only exact names are learnt, by asking for them');
+    log.warn('DNS answers cannot be read on this kernel: only exact names are learnt, by lookups');
   };
 
   const prepare = async (ruleSet: HostRuleSet) => {
@@ -222,7 +222,7 @@ export function createNames(options: NamesOptions): Names {
     if (overdue.size === 0) return;
     const live = await options.liveAmong(overdue);
     if (!live.ok) {
-      log.warn({ reason: live.error }, 'which connections live cannot be read: no address of a name is taken out');
+      log.warn({ reason: live.error }, 'open connections cannot be read: addresses of names are kept');
       return;
     }
     learnt.expire(live.value, clock.now());

@@ -148,7 +148,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
     othersChanged: () => foreign.changed(),
     overrun: () => guard.overrun(),
   });
-  if (!watch.ok) log.error({ reason: watch.error }, 'changes of the table by others will not be noticed');
+  if (!watch.ok) log.error({ reason: watch.error }, 'tampering with the table will not be noticed');
   const started = await enforcer.start();
   reportStart(started, { log, events });
   othersTold = markUse.look;
@@ -179,11 +179,12 @@ async function enterOpenSockets(openings: SeenOpenings, log: Logger): Promise<vo
   if (!entered.ok) {
     log.warn(
       { reason: entered.error },
-      'connections that are open now are unknown to conntrack; enforcement will cut them',
+      'conntrack does not know the connections that are open now; enforcement will cut them',
     );
     return;
   }
   const { inserted, known, failed, refusal } = entered.value;
-  if (failed > 0) log.warn({ failed, refusal }, 'some connections are unknown to conntrack; enforcement will cut them');
-  log.info({ inserted, known }, 'open connections entered into conntrack before the first table');
+  if (failed > 0)
+    log.warn({ failed, refusal }, 'conntrack does not know some open connections; enforcement will cut them');
+  log.info({ inserted, known }, 'entered open connections into conntrack before the first table');
 }

@@ -246,8 +246,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     }
     if (!(await loader.stands())) return;
     const removed = await loader.remove();
-    if (!removed.ok) log.error({ reason: removed.error }, 'opened at the console, but the table could not be removed');
-    else log.warn('opened at the console: no rules are in the kernel until segwall-agent resume');
+    if (!removed.ok) log.error({ reason: removed.error }, 'panic: the table could not be removed');
+    else log.warn('panic: the table is removed until segwall-agent resume');
   };
 
   const resume = async (): Promise<ResumeOutcome> => {

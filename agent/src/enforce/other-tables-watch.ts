@@ -50,7 +50,7 @@ export function createForeignWatch(options: {
     const listing = await listOthers(nft);
     lookTookMs = systemClock.elapsedMs() - lastLookAt;
     if (listing === undefined) {
-      if (!hasFailed) log.warn('the tables of others could not be listed: whether they override ours is not known');
+      if (!hasFailed) log.warn('other tables could not be listed: unknown whether they override ours');
       hasFailed = true;
       return;
     }

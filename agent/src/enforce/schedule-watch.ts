@@ -51,11 +51,11 @@ export function watchSchedules(options: {
     const outcome = await enforcer.refresh();
     if (outcome?.kind === 'refused') {
       problem = `rules that ended or began by ${new Date(now).toISOString()} could not be loaded: ${outcome.reason}`;
-      log.error({ reason: outcome.reason }, 'the table could not follow the time; trying again');
+      log.error({ reason: outcome.reason }, 'scheduled rules could not be switched; trying again');
       return;
     }
     problem = '';
-    log.info('the time has turned rules of the policy in force');
+    log.info('scheduled rules were switched');
     options.turned();
   };
 

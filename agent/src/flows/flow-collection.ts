@@ -93,7 +93,7 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
   if (!opened.ok) log.error({ reason: opened.error }, 'flows cannot be observed; enforcement is not affected');
   const source: ConntrackSource | undefined = opened.ok ? opened.value : undefined;
   for (const problem of enableConntrackAccounting()) {
-    log.warn({ problem }, 'flows will carry no byte counts or times');
+    log.warn({ problem }, 'flows will have no byte counts and no times');
   }
 
   /** Told once until it changes: a window is short. */
@@ -150,7 +150,7 @@ export async function createFlowCollection(options: FlowCollectionOptions): Prom
     const spooled = await spool.append({ startedAt, endedAt, records, lost, unrecorded: unrecorded.known });
     reportedOverruns += overruns;
     if (spooled.ok) options.spooled();
-    else log.error({ reason: spooled.error }, 'a window of flows is lost');
+    else log.error({ reason: spooled.error }, 'flows lost: one window');
   }
 
   return {

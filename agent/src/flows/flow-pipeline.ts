@@ -114,13 +114,13 @@ export async function openFlowPipeline(options: FlowPipelineOptions): Promise<Fl
     spool,
     reporter: createFlowReporter({ identity }),
     reported(outcome) {
-      if (outcome.kind === 'sent') log.info('flows are being reported again');
+      if (outcome.kind === 'sent') log.info('flows are reported again');
       else if (outcome.kind === 'refused')
         log.error(
           { sequence: outcome.sequence, reason: outcome.reason },
-          'the control plane refused a batch of flows for good; its connections are counted as lost',
+          'the control plane refused a batch of flows; its connections are counted as lost',
         );
-      else log.warn({ reason: outcome.reason }, 'flows cannot be reported; they wait on disk');
+      else log.warn({ reason: outcome.reason }, 'flows cannot be sent; they wait on disk');
     },
   });
   return {

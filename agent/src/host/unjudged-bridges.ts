@@ -1,4 +1,4 @@
-// Bridges whose frames the kernel does not show to nftables: containers on them talk to each other unjudged, which is said.
+// Bridges whose frames the kernel does not show to nftables. Traffic between containers on them bypasses our rules; the agent warns about it.
 
 import type { Logger } from 'pino';
 
@@ -7,5 +7,5 @@ export function warnOfBridges(bridges: readonly string[], log: Logger): void {
 }
 
 export function bridgeText(bridge: string): string {
-  return `containers on bridge ${bridge} talk to each other unjudged: br_netfilter does not show their frames (load it; net.bridge.bridge-nf-call-iptables and bridge-nf-call-ip6tables must be 1)`;
+  return `traffic between containers on bridge ${bridge} bypasses the rules: load br_netfilter, and set net.bridge.bridge-nf-call-iptables and bridge-nf-call-ip6tables to 1`;
 }

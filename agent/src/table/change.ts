@@ -120,7 +120,7 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const { revision } = state;
     const changed = await changeInPlace(before, table, given);
     if (!changed.ok) {
-      log.warn({ revision, reason: changed.error }, 'the change did not load; loading the whole table instead');
+      log.warn({ revision, reason: changed.error }, 'the change failed to load; loading the whole table');
       // What was refused, or could not be read back, may stand for all we know.
       const epoch = await epochs.next(state.epoch);
       return epoch.ok ? loader.load(table, { ...state, epoch: epoch.value }) : epoch;
@@ -128,7 +128,7 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     const removal = removalScript(before.table, table, state);
     const removed = removal === undefined ? ok(undefined) : await loader.commit(removal, state);
     // They are looked in by nothing; the next load of the whole table removes them.
-    if (!removed.ok) log.warn({ revision, reason: removed.error }, 'maps that are not used any more still stand');
+    if (!removed.ok) log.warn({ revision, reason: removed.error }, 'unused maps could not be removed');
     return ok({ epoch: state.epoch });
   };
 
@@ -140,7 +140,10 @@ export function createTableChange(options: TableChangeOptions): TableChange {
       // Who begins a connection meets the new peers at once, and what is open is judged again as soon as nft has begun the epoch.
       const changed = await loader.commitElements(elements, { ...state, epoch: before.epoch });
       if (!changed.ok)
-        log.warn({ revision: state.revision, reason: changed.error }, 'peers are changed by nft instead');
+        log.warn(
+          { revision: state.revision, reason: changed.error },
+          'changing peers by elements failed; changing them through nft',
+        );
       else if (!isNewEpoch) return changed;
       else return loader.commit(changeScript({ previous: next, next, isNewEpoch, state }), state);
     }

@@ -73,7 +73,8 @@ export function createMarkEpochs(options: {
     sweepAll: async () => {
       const swept = await sweepMarks({ bits: staleBits, but: 0 });
       if (!swept.ok) return err(`marks of an older life could not be cleared: ${swept.error}`);
-      if (swept.value > 0) log.info({ connections: swept.value }, 'connections of an older life will be judged anew');
+      if (swept.value > 0)
+        log.info({ connections: swept.value }, 'connections of an earlier table will be judged again');
       return ok(undefined);
     },
   };

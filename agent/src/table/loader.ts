@@ -207,7 +207,10 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     const over = await bootstrapOver({ table, state, standing });
     if (over.ok || standing.chains.size === 0) return over;
     // An older agent's chain or map of the same name may be of another kind, which no change in place makes ours.
-    log.warn({ reason: over.error }, 'what stands cannot be changed into the table; it is replaced in one transaction');
+    log.warn(
+      { reason: over.error },
+      'the present table cannot be changed into the new one; replacing it in one transaction',
+    );
     const first = `delete table ${tableName}\n`;
     const replaced = await bootstrapOver({ table, state, standing: nothingStanding, first });
     return replaced.ok ? replaced : over;
@@ -265,7 +268,7 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     if (!loaded.ok) return loaded;
     epochs.believe();
     const connections = swept.value;
-    log.info({ markMask: maskText(marks.mask), connections }, 'marks cleared; each connection is judged anew');
+    log.info({ markMask: maskText(marks.mask), connections }, 'marks cleared; every connection is judged again');
     return loaded;
   };
 
@@ -276,8 +279,9 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     const loaded = await bootstrap(table, { ...state, unswept: marks.mask });
     if (!loaded.ok || !hasStamped) return loaded;
     const taken = await epochs.takeBack(table.numbering.nextDecision - 1);
-    if (!taken.ok) log.error({ reason: taken.error }, 'stamps could not be taken out of marks that others use');
-    else log.info({ connections: taken.value }, 'stamps taken out of connection marks, which others use');
+    if (!taken.ok)
+      log.error({ reason: taken.error }, 'our bits could not be cleared in connection marks that other programs use');
+    else log.info({ connections: taken.value }, 'our bits are cleared in connection marks that other programs use');
     return loaded;
   };
 

@@ -54,7 +54,7 @@ export function createTableRepair(options: TableRepairOptions): TableRepair {
     });
     const { loaded, listing } = value;
     if (!loaded.ok) {
-      log.error({ cause, reason: loaded.error }, 'the table was changed by someone else and could not be put back');
+      log.error({ cause, reason: loaded.error }, 'another program changed the table, and the repair failed');
       return { kind: 'failed' };
     }
     await held.keep({ ...inForce, ...loaded.value });

@@ -77,7 +77,7 @@ export function createPolicySaving(options: {
       await writeInterimLastGood(stateDirectory.path, { bytes, follows });
     } catch (error) {
       if (!isDiskError(error)) throw error;
-      log.error({ reason: diskErrorText(error) }, 'what is in force could not be kept under /run either');
+      log.error({ reason: diskErrorText(error) }, 'the policy in force could not be kept under /run either');
       return 'lost';
     }
     interim = digest;
@@ -92,7 +92,7 @@ export function createPolicySaving(options: {
     const { revision, bytes } = record;
     const refusal = await written(() => stateDirectory.writeLastGood(bytes));
     if (refusal === undefined) {
-      if (unsaved !== undefined) log.info({ revision }, 'what is in force is on disk again');
+      if (unsaved !== undefined) log.info({ revision }, 'the policy in force is on disk again');
       // A copy that stayed behind, of what the disk holds by now or of less, is not taken for newer.
       removeInterimLastGood(stateDirectory.path);
       unsaved = undefined;
@@ -104,7 +104,7 @@ export function createPolicySaving(options: {
     const instead = revisionOnDisk === 0 ? 'find no policy' : `load revision ${revisionOnDisk}`;
     const problem = `revision ${revision} is in force but not on disk (${refusal}): ${what} would ${instead}`;
     if (unsaved !== problem)
-      log.error({ revision, revisionOnDisk, reason: refusal }, 'what is in force could not be written to disk');
+      log.error({ revision, revisionOnDisk, reason: refusal }, 'the policy in force could not be written to disk');
     unsaved = problem;
     writingAgain = systemClock.after(writeAgainMs, () => void inTurn(save)).unref();
   };

@@ -79,7 +79,7 @@ export function createUnitUpkeep(options: {
       const script = changeScript({ previous: table, next: table, isNewEpoch: false, state, placement: lines });
       const loaded = await loader.commit(script, state);
       if (!loaded.ok) {
-        log.error({ reason: loaded.error }, 'units could not be placed; restarted ones are under their host’s rules');
+        log.error({ reason: loaded.error }, 'units could not be placed; restarted units are under the host’s rules');
         return 'failed';
       }
       inPlace();

@@ -44,7 +44,7 @@ export function createUnitPlacer(options: {
       if (step.kind === 'load' || elements === undefined) return { kind: 'load' };
       const applied = elements.apply(step.changes);
       if (!applied.ok) {
-        log.warn({ reason: applied.error }, 'units are placed by a load of their maps instead');
+        log.warn({ reason: applied.error }, 'placing units by elements failed; reloading their maps');
         placed = undefined;
         return { kind: 'load' };
       }

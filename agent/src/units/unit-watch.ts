@@ -101,7 +101,7 @@ export function createUnitWatch(options: {
     if (since === undefined) return;
     counts.lastMs = Math.ceil(systemClock.elapsedMs() - since);
     counts.slowestMs = Math.max(counts.slowestMs, counts.lastMs);
-    log.debug({ tookMs: counts.lastMs }, 'units’ new cgroups are under their own rules');
+    log.debug({ tookMs: counts.lastMs }, 'new cgroups of units are under the units’ own rules');
   };
 
   const heard = (slice: Pick<SliceFolder, 'path' | 'level'>, name: string | null) => {
@@ -192,7 +192,7 @@ export function createUnitWatch(options: {
       if (state === 'closed') return;
       if (units.size > 0 && root === undefined && !hasWarned) {
         hasWarned = true;
-        log.warn('this machine has no cgroup2 tree: its units are under their host’s rules');
+        log.warn('no cgroup2 tree on this host: its units are under the host’s rules');
       }
       place = callback;
       const isSame = units.size === wanted.size && [...units].every((unit) => wanted.has(unit));

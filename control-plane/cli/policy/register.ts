@@ -9,7 +9,7 @@ const exitCodes = 'Exit codes: 0 done or holds, 1 does not hold (errors found, a
 export function registerOfflinePolicyCommands(program: Command): void {
   const policy = program
     .command('policy')
-    .description('work with a policy directory, offline: no server is needed')
+    .description('check, test and explain a policy directory without a server')
     .addHelpText(
       'after',
       `\n${exitCodes}\nThe policy language: docs/reference/policy.md. Error codes: docs/reference/policy-errors.md.`,
@@ -35,8 +35,8 @@ export function registerOfflinePolicyCommands(program: Command): void {
     );
 
   directoryCommand(policy, 'eval', 'answer queries: one JSON object a line in, one a line out, in order')
-    .option('--queries <file>', 'where queries are read from, - for standard input', '-')
-    .option('--json', 'accepted for uniformity: the output always is JSON, one object a line')
+    .option('--queries <file>', 'file with the queries, - for standard input', '-')
+    .option('--json', 'accepted, and changes nothing: the output always is JSON, one object a line')
     .addHelpText('after', evalHelp)
     .action(
       guarded(async (directory: string, _options: unknown, command: Command) =>
@@ -48,7 +48,7 @@ export function registerOfflinePolicyCommands(program: Command): void {
     .argument('<src>', 'an address, or the name of a workload')
     .argument('<dst>', 'an address, or the name of a workload')
     .argument('<service>', 'PROTO/PORT as tcp/443, icmp/TYPE, icmpv6/TYPE or proto/NUMBER')
-    .option('--why-not <segment/rule>', 'say only why this rule does not grant; exits 1 if it does')
+    .option('--why-not <segment/rule>', 'explain only why this rule does not grant; exit 1 if it does')
     .option('--json', 'print one JSON document')
     .action(
       guarded(

@@ -17,12 +17,12 @@ interface AllowOptions extends ConnectionOptions {
 export function registerAllowAddresses(agents: Command): void {
   agents
     .command('allow-addresses')
-    .description('say which addresses a host may claim; with ranges, it may claim what is in them and nothing else')
+    .description('set which addresses a host may claim: those in the ranges, and no others')
     .argument('<HOST>')
-    .argument('[CIDRS]', 'addresses and CIDRs, several with commas')
+    .argument('[CIDRS]', 'addresses and CIDRs, separated by commas')
     .option('--add', 'to the ranges that it has (the default)')
     .option('--replace', 'in place of the ranges that it has')
-    .option('--clear', 'no ranges: it may claim what is free, up to a small number')
+    .option('--clear', 'no ranges: it may claim a few free addresses')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (host: string, cidrs: string | undefined, _options: unknown, command: Command) =>

@@ -25,12 +25,9 @@ const tableRows = 1000;
 export function registerAuditCommands(program: Command): void {
   const audit = program
     .command('audit')
-    .description('what was done and by whom, oldest first')
-    .option('--verify', 'check here that no entry was changed, removed, put in between or cut off; exit 1 if one was')
-    .option(
-      '--checkpoint <FILE>',
-      'with --verify: the checkpoint that must hold, instead of the last one seen from here',
-    )
+    .description('show the audit log: who did what, oldest first')
+    .option('--verify', 'verify here that no entry was changed, removed, inserted or cut off; exit 1 if one was')
+    .option('--checkpoint <FILE>', 'with --verify: compare with this checkpoint instead of the last one seen from here')
     .option('--trust-anew', 'with --verify: forget what was seen from here, and trust the log as it is now')
     .option('--json', 'NDJSON: one JSON document an entry; with --verify one document')
     .action(
@@ -41,7 +38,7 @@ export function registerAuditCommands(program: Command): void {
     );
   audit
     .command('key')
-    .description('the public key that signs the log, for whoever verifies it elsewhere')
+    .description('print the public key that signs the log, to verify it elsewhere')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => printKey(command.optsWithGlobals())));
   registerAuditExport(audit);

@@ -34,14 +34,14 @@ interface PruneOptions extends ConnectionOptions {
 export function registerAuditExport(audit: Command): void {
   audit
     .command('export')
-    .description('the log as NDJSON, entries and the checkpoints between them, ending with one that is signed now')
+    .description('export the log as NDJSON: entries and checkpoints, ending with a checkpoint that is signed now')
     .option('--since <SEQ>', 'only entries after this one')
-    .option('--out <FILE>', 'write there; a file that is there is continued after its last entry')
+    .option('--out <FILE>', 'write there; an existing file is continued after its last entry')
     .action(guarded(async (_options: unknown, command: Command) => exportLog(command.optsWithGlobals())));
   audit
     .command('verify')
     .description(
-      'check an exported log here, without a control plane; exit 1 if it is broken, 4 if --checkpoint is of before it begins',
+      'verify an exported log without a control plane; exit 1 if it is broken, 4 if --checkpoint is older than its first entry',
     )
     .argument('<FILE>', 'as "audit export" writes it; - for standard input')
     .option('--key <HEX>', 'the public key that must have signed it, as "audit key" prints it')
@@ -54,8 +54,8 @@ export function registerAuditExport(audit: Command): void {
     );
   audit
     .command('prune')
-    .description('drop entries that were exported, up to a checkpoint; what is kept is verified from there on')
-    .requiredOption('--through <FILE>', 'the export, or the checkpoint, up to whose last signed entry to drop')
+    .description('delete exported entries up to a checkpoint; the rest can still be verified')
+    .requiredOption('--through <FILE>', 'the export or checkpoint; entries up to its last signed one are deleted')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => prune(command.optsWithGlobals())));
 }

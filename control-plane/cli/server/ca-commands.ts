@@ -15,18 +15,18 @@ interface Options extends ConnectionOptions {
 export function registerCaCommands(program: Command): void {
   const ca = program
     .command('ca')
-    .description('the CA that hosts trust, and how far they have come on their way to the next one')
+    .description('show the CA that hosts trust, and during a replacement how many have the next one')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => show(command.optsWithGlobals())));
   ca.command('rotate')
     .description(
-      'replace the CA: make the next one and tell hosts, who move to it by themselves; once begun, it only tells',
+      'replace the CA: make the next one; hosts move to it by themselves. Run again, it shows how far they are',
     )
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => rotate(command.optsWithGlobals())));
   ca.command('retire')
-    .description('end the replacement: certificates of the old CA hold no more, and its key is deleted')
-    .option('--yes', 'also where hosts, or tokens of operators, are lost by it')
+    .description('end the replacement: certificates of the old CA become invalid, and its key is deleted')
+    .option('--yes', 'even if hosts or operators’ tokens are lost by it')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => retire(command.optsWithGlobals())));
 }

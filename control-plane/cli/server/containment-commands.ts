@@ -21,7 +21,7 @@ export function registerContainmentCommands(program: Command, agents: Command): 
   withWaiting(
     program
       .command('quarantine')
-      .description('deny a workload everything, but for some peers, at its own host and at all others')
+      .description('cut a workload off from everything but the peers of --allow, at its own host and at all others')
       .argument('<WORKLOAD>')
       .option('--allow <PEER...>', 'addresses, CIDRs, names of workloads, or selectors that stay allowed'),
   )
@@ -43,7 +43,7 @@ export function registerContainmentCommands(program: Command, agents: Command): 
   withWaiting(
     agents
       .command('revoke')
-      .description("revoke a host's certificates at once, and have all other hosts cut it off; its workload stays")
+      .description("revoke a host's certificates at once and have all other hosts cut it off; its workload stays")
       .argument('<NAME>'),
   )
     .option('--json', 'one JSON document')
@@ -53,12 +53,15 @@ export function registerContainmentCommands(program: Command, agents: Command): 
   agents
     .command('remove')
     .description(
-      'revoke and forget a host, or all that are offline for long; nobody cuts it off any more, and its name may be enrolled again',
+      'revoke and forget a host, or all that were offline for long; it is not cut off any more, and its name may enrol again',
     )
     .argument('[NAME]')
-    .option('--offline-for <DURATION>', 'without NAME: all hosts that are offline for so long, after showing them')
-    .option('--selector <SELECTOR>', 'with --offline-for: of these hosts alone, by their labels')
-    .option('--plan', 'with --offline-for: change nothing, and show which hosts would go and what names them')
+    .option('--offline-for <DURATION>', 'without NAME: all hosts that were offline for so long; lists them and asks')
+    .option('--selector <SELECTOR>', 'with --offline-for: only hosts with these labels')
+    .option(
+      '--plan',
+      'with --offline-for: change nothing; show which hosts would be removed, and which policy names them',
+    )
     .option('--yes', 'with --offline-for: do not ask')
     .option('--json', 'one JSON document')
     .action(

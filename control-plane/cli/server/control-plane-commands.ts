@@ -14,13 +14,11 @@ interface Options extends ConnectionOptions {
 export function registerControlPlaneCommands(program: Command): void {
   const group = program
     .command('control-planes')
-    .description('tell hosts where their control plane is from now on, and see who has gone there');
+    .description('announce new addresses of the control plane to hosts, and see who has moved there');
   group
     .command('announce')
-    .description(
-      'tell hosts; each goes there once a control plane with the CA it trusts would serve it, and stays where it is until then',
-    )
-    .argument('<ADDRESSES>', 'HOST:PORT, up to seven with commas between, in the order in which hosts try them')
+    .description('announce addresses; each host moves once a control plane with the CA that it trusts serves it there')
+    .argument('<ADDRESSES>', 'HOST:PORT, up to seven, separated by commas, in the order in which hosts try them')
     .option('--json', 'one JSON document')
     .action(
       guarded(async (addresses: string, _options: unknown, command: Command) =>
@@ -29,12 +27,12 @@ export function registerControlPlaneCommands(program: Command): void {
     );
   group
     .command('list')
-    .description('what is announced, which hosts have gone there, and why others have not')
+    .description('show what is announced, which hosts have moved, and why others have not')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => list(command.optsWithGlobals())));
   group
     .command('withdraw')
-    .description('tell hosts so no more; those that went there stay there')
+    .description('withdraw the announcement; hosts that have moved stay there')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => withdraw(command.optsWithGlobals())));
 }

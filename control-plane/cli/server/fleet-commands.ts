@@ -50,13 +50,13 @@ interface ChangeOptions extends ListOptions, WaitingOptions {
 export function registerFleetCommands(program: Command): void {
   program
     .command('status')
-    .description('the fleet in one look')
+    .description('show the state of the fleet')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => status(command.optsWithGlobals())));
 
   const agents = program
     .command('agents')
-    .description('enrolled hosts and how their agents are')
+    .description('list enrolled hosts and the state of their agents')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => listAgents(command.optsWithGlobals())));
   registerAgentsWait(agents);
@@ -66,7 +66,7 @@ export function registerFleetCommands(program: Command): void {
 
   program
     .command('workloads')
-    .description('workloads as policy sees them: labels, addresses, segments, modes')
+    .description('list workloads with their labels, addresses, segments and modes')
     .addOption(
       new Option('--format <FORMAT>', 'how to print; yaml is an inventory that segwall policy … --inventory takes')
         .choices(['text', 'json', 'yaml'])
@@ -81,8 +81,8 @@ export function registerFleetCommands(program: Command): void {
       .description('change labels: KEY=VALUE sets, KEY- takes away')
       .argument('<WORKLOAD>')
       .argument('<LABELS...>')
-      .option('--plan', 'change nothing: say what would change, and which observed flows would fare differently')
-      .option('--yes', 'do not ask, also where something is denied at the workload'),
+      .option('--plan', 'change nothing: show what would change, and which observed flows would be judged differently')
+      .option('--yes', 'do not ask, even if the workload is denied something'),
   )
     .option('--json', 'one JSON document')
     .action(

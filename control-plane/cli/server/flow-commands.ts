@@ -40,12 +40,12 @@ const mostOnPage = 1000;
 export function registerFlowCommands(program: Command): void {
   program
     .command('flows')
-    .description('observed flows, newest first; one line an hour for each end, peer, service and verdict')
+    .description('list list observed flows, newest first; one line an hour for each end, peer, service and verdict')
     .option('--since <WHEN>', 'a duration back from now (1h, 7d) or an ISO 8601 instant')
     .option('--from <NAME>', "the client's workload or address")
     .option('--to <NAME>', "the server's workload or address")
     .option('--verdict <VERDICT>', 'allow, deny or would-deny')
-    .option('--segment <NAME>', 'whose rule or default decided')
+    .option('--segment <NAME>', 'only flows that this segment’s rules or default decided')
     .option('--unit <UNIT>', 'the systemd unit of the end that reported it')
     .option('--limit <NUMBER>', 'the most lines', '1000')
     .option('--json', 'NDJSON: one JSON document a flow')
@@ -53,7 +53,7 @@ export function registerFlowCommands(program: Command): void {
 
   program
     .command('coverage')
-    .description('which rules are used and which are not, and what enforcement denies or would deny')
+    .description('show show which rules are used and which are not, and what enforcement denies or would deny')
     .option('--since <WHEN>', 'a duration back from now (1h, 7d) or an ISO 8601 instant')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => coverage(command.optsWithGlobals())));

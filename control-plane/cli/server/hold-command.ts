@@ -19,8 +19,8 @@ export function registerResume(program: Command): void {
   withWaiting(
     program
       .command('resume')
-      .description('send policy again after the store was put back from a copy: agents get what it has')
-      .option('--yes', 'also where hosts cut off what the store knows nothing of, so that it is let in again'),
+      .description('end a hold after a restore: send agents the policy of this store')
+      .option('--yes', 'even if hosts cut off peers that this store does not know of, which are then let in again'),
   )
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => resume(command.optsWithGlobals())));

@@ -7,7 +7,7 @@ export function parseLabelList(text: string): Record<string, string> {
   for (const part of text.split(',').filter((one) => one !== '')) {
     const at = part.indexOf('=');
     if (at < 1)
-      throw new CommandFailure(2, 'bad-option', `--labels has "${part}"; allowed is KEY=VALUE, several with commas`);
+      throw new CommandFailure(2, 'bad-option', `--labels has "${part}"; allowed is KEY=VALUE, separated by commas`);
     const key = part.slice(0, at);
     if (Object.hasOwn(labels, key))
       throw new CommandFailure(2, 'bad-option', `--labels has "${key}" twice; give it one value`);

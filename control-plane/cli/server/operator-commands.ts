@@ -32,10 +32,10 @@ export function registerOperatorCommands(program: Command): void {
       .command(name)
       .description(description)
       .argument('<NAME>')
-      .option('--out <FILE>', 'write the token there, for its owner alone, instead of printing it')
+      .option('--out <FILE>', 'write the token to a file that only you can read, instead of printing it')
       .option('--json', 'one JSON document');
-  making('create', 'make an operator with a token, printed once')
-    .option('--ttl <DURATION>', 'how long the token holds; else until it is revoked')
+  making('create', 'create an operator with a token, which is printed once')
+    .option('--ttl <DURATION>', 'how long the token is valid; default: until it is revoked')
     .action(
       guarded(async (name: string, _options: unknown, command: Command) => {
         const options = command.optsWithGlobals<OperatorOptions>();
@@ -44,12 +44,12 @@ export function registerOperatorCommands(program: Command): void {
     );
   operators
     .command('list')
-    .description('tokens of operators; never the tokens themselves')
+    .description('list operators’ tokens, without their secrets')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => list(command.optsWithGlobals())));
   operators
     .command('revoke')
-    .description('end all tokens of an operator, or one by its id, at once')
+    .description('revoke all tokens of an operator, or one by its id')
     .argument('<NAME-OR-ID>')
     .option('--json', 'one JSON document')
     .action(
@@ -62,8 +62,8 @@ export function registerOperatorCommands(program: Command): void {
       }),
     );
   making('rotate', "replace an operator's token by a new one, printed once")
-    .option('--ttl <DURATION>', 'how long the new one holds; else as long as the one before was made to')
-    .option('--overlap <DURATION>', 'how long the one before still holds', '0s')
+    .option('--ttl <DURATION>', 'how long the new one is valid; default: as long as the old one was when it was made')
+    .option('--overlap <DURATION>', 'how long the old one stays valid', '0s')
     .action(
       guarded(async (name: string, _options: unknown, command: Command) => {
         const options = command.optsWithGlobals<OperatorOptions>();

@@ -38,7 +38,7 @@ export function registerPlanCommands(program: Command): void {
   program
     .command('plan')
     .description(
-      'what applying a directory would change, and which observed flows would fare differently; changes nothing',
+      'show what applying a directory would change, and which observed flows would be judged differently; changes nothing',
     )
     .argument('<DIR>', 'the policy directory')
     .option('--since <WHEN>', 'only flows last seen since: a duration back from now (7d) or an ISO 8601 instant')
@@ -51,13 +51,13 @@ export function registerPlanCommands(program: Command): void {
 
   program
     .command('suggest')
-    .description('rules for a segment of the active policy, made of observed flows, as the YAML of the whole segment')
+    .description('propose rules for a segment from observed flows, as the YAML of the whole segment')
     .requiredOption('--segment <NAME>', 'a segment of the active policy')
     .option('--since <WHEN>', 'only flows last seen since: a duration back from now (7d) or an ISO 8601 instant')
     .option('--exclude <SELECTOR>', 'workloads that no rule is proposed for, at either end')
     .option(
       '--outside',
-      'propose CIDR rules for peers that are no known workload; otherwise they are listed in comments',
+      'propose CIDR rules for peers that are not known workloads; otherwise they are listed in comments',
     )
     .option('--denied', 'propose rules for flows that were denied; otherwise they are listed in comments')
     .option('--out <FILE>', 'write the YAML there instead of standard output')

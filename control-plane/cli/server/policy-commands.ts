@@ -37,16 +37,16 @@ export function registerPolicyCommands(program: Command): void {
     .option('--draft', 'check and save it without activating it')
     .option(
       '--canary [SELECTOR]',
-      'let the connected hosts with these labels (without SELECTOR: one in ten) enforce it first, and the others once those have held it',
+      'let the connected hosts with these labels (without SELECTOR: one in ten) enforce it first, and the others after --hold',
     )
-    .option('--hold <DURATION>', 'how long the canary must hold it', '1m')
+    .option('--hold <DURATION>', 'how long the canary hosts must enforce it without trouble', '1m')
     .option('--from-draft <NUMBER>', 'activate a saved draft instead of a directory')
     .option('--skip-tests', "do not run the directory's PolicyTests")
     .option('--empty', 'allow a directory without any document to end all enforcement')
     .option('--message <TEXT>', 'why, in one line, for the history')
     .option(
       '--expect-revision <NUMBER>',
-      'refuse where another policy than that of this revision is active; else the one that the directory was planned against',
+      'refuse if the active policy is not that of this revision; default: the one that the directory was planned against',
     )
     .option('--json', 'one JSON document')
     .action(
@@ -58,9 +58,7 @@ export function registerPolicyCommands(program: Command): void {
   withWaiting(
     program
       .command('rollback')
-      .description(
-        'activate the policy before the active one again, or the one in force at a revision; while a canary runs, end it',
-      )
+      .description('go back to the previous policy, or to that of a revision; during a canary, end it')
       .option('--to <REVISION>', 'the revision whose policy to return to'),
   )
     .option('--json', 'one JSON document')
@@ -68,7 +66,7 @@ export function registerPolicyCommands(program: Command): void {
 
   program
     .command('diff')
-    .description('what differs between the active policy and a directory, file by file and line by line')
+    .description('compare the active policy with a directory, file by file and line by line')
     .argument('<DIR>', 'the policy directory')
     .option('--json', 'one JSON document')
     .action(
@@ -79,7 +77,7 @@ export function registerPolicyCommands(program: Command): void {
 
   program
     .command('history')
-    .description('activations and drafts, newest first')
+    .description('list list activations and drafts, newest first')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => history(command.optsWithGlobals())));
 

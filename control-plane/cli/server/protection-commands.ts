@@ -21,9 +21,9 @@ export function registerAgentsWait(agents: Command): void {
   agents
     .command('wait')
     .description('return once the newest policy is in force at these hosts (without NAME: at every enrolled host)')
-    .argument('[NAME...]', 'hosts; one that is not enrolled yet is waited for too')
+    .argument('[NAME...]', 'hosts; also waits for one that is not enrolled yet')
     .option('--timeout <DURATION>', 'how long to wait', '30s')
-    .option('--json', 'one JSON document: names by what their hosts enforce')
+    .option('--json', 'one JSON document: names by the state of their hosts')
     .action(
       guarded(async (names: string[], _options: unknown, command: Command) =>
         waitForProtection(names, command.optsWithGlobals()),

@@ -20,10 +20,10 @@ Exit codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach it 
 export function registerServerCommands(program: Command): void {
   const offline = new Set(program.commands);
   program
-    .option('--server <URL>', 'the control plane; else SEGWALL_SERVER')
+    .option('--server <URL>', 'the control plane; default: SEGWALL_SERVER')
     .option(
       '--token-file <FILE>',
-      "an operator token, or the control plane's first-start.json; - for standard input; else SEGWALL_TOKEN or SEGWALL_TOKEN_FILE",
+      "file with an operator token, or the control plane's first-start.json; - for standard input; default: SEGWALL_TOKEN or SEGWALL_TOKEN_FILE",
     );
   registerPolicyCommands(program);
   registerPlanCommands(program);

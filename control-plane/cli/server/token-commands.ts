@@ -31,32 +31,32 @@ const longestTtlDays = 365;
 export function registerTokenCommands(program: Command): void {
   const tokens = program
     .command('tokens')
-    .description('tokens that hosts join with, and how far they are spent')
+    .description('manage join tokens')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => list(command.optsWithGlobals())));
   tokens
     .command('create')
-    .description('make a token; hosts that join with it get its labels')
-    .option('--labels <LABELS>', 'KEY=VALUE, several with commas', '')
+    .description('create a token; hosts that join with it get its labels')
+    .option('--labels <LABELS>', 'KEY=VALUE, separated by commas', '')
     .option('--uses <NUMBER>', 'how many hosts may join with it', '1')
     .option('--ttl <DURATION>', 'how long it may be used', '1h')
-    .option('--addresses <CIDRS>', 'addresses that such hosts may claim, with commas')
+    .option('--addresses <CIDRS>', 'addresses that such hosts may claim, separated by commas')
     .option(
       '--ephemeral <DURATION>',
-      'a host that joined with it and is silent for so long is removed: for autoscaling',
+      'remove a host that joined with it once it is silent for so long: for autoscaling',
     )
-    .option('--plan', 'make none: say which segments a host with these labels is in, and what they enforce')
-    .option('--renews <HOST>', 'for this enrolled host alone: a new identity, with the name and labels it has')
+    .option('--plan', 'create none: show which segments a host with these labels is in, and what they enforce')
+    .option('--renews <HOST>', 'a token for this enrolled host alone: for a new identity with the same name and labels')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => create(command.optsWithGlobals())));
   tokens
     .command('list')
-    .description('tokens and how far they are spent; never the tokens themselves')
+    .description('list join tokens and their remaining uses, without their secrets')
     .option('--json', 'one JSON document')
     .action(guarded(async (_options: unknown, command: Command) => list(command.optsWithGlobals())));
   tokens
     .command('revoke')
-    .description('make a token useless; hosts that joined with it stay')
+    .description('revoke a token; hosts that joined with it stay')
     .argument('<ID>')
     .option('--json', 'one JSON document')
     .action(

@@ -139,7 +139,7 @@ export async function startAgentServer(options: AgentServerOptions): Promise<Age
         if (isNew) casChanged();
       },
       (error: unknown) =>
-        log.error({ err: error }, 'the server certificate could not be renewed; the next try is in five minutes'),
+        log.error({ err: error }, 'the server certificate could not be renewed; trying again in five minutes'),
     );
   });
 

@@ -104,7 +104,7 @@ function places(what: 'enrolments' | 'renewals', log: Logger): Answering {
     } catch (error) {
       // Here a caller waits for an answer that nobody else would give. The store behind the backend has failed.
       log.error({ err: error }, 'a certificate could not be issued');
-      return err({ code: status.INTERNAL, details: 'the control plane failed; its log says how' });
+      return err({ code: status.INTERNAL, details: 'the control plane failed; see its log' });
     } finally {
       inProgress -= 1;
     }

@@ -32,7 +32,7 @@ export const announceRequest = z.object({
   addresses: z
     .string()
     .max(4096)
-    .describe('HOST:PORT, up to seven with commas between, in the order in which hosts try them'),
+    .describe('HOST:PORT, up to seven, separated by commas, in the order in which hosts try them'),
 });
 export const withdrawalAnswer = z.object({ withdrawn: announced, ...standing });
 

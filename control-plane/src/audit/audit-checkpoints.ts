@@ -137,8 +137,7 @@ export class AuditCheckpoints {
       await this.fresh();
       this.#isBehind = false;
     } catch (cause) {
-      if (!this.#isBehind)
-        this.#options.log.error({ err: cause }, 'the audit log could not be signed; this is tried again');
+      if (!this.#isBehind) this.#options.log.error({ err: cause }, 'the audit log could not be signed; trying again');
       this.#isBehind = true;
     }
   }
@@ -153,7 +152,7 @@ export class AuditCheckpoints {
     if (problem !== undefined) {
       log.error(
         { problem, signed: last },
-        'the audit log is not the one that was signed last; it goes on as a new lineage',
+        'the audit log does not continue the one signed last; it starts a new lineage',
       );
       head = await this.#depart(head, problem);
     }

@@ -65,7 +65,10 @@ export class AuditPruner {
     this.#dropping = this.#dropping
       .then(() => this.#dropAll())
       .catch((cause: unknown) => {
-        this.#options.log.warn({ err: cause }, 'pruned audit entries could not be dropped; the next start takes it up');
+        this.#options.log.warn(
+          { err: cause },
+          'pruned audit entries could not be dropped; the next start will drop them',
+        );
       });
   }
 

@@ -194,8 +194,7 @@ export class AddressKeeping {
     try {
       await store.saveAddressStandings({ tenant, upMs, holders, hosts });
     } catch (cause) {
-      if (!this.#isBehind)
-        log.error({ err: cause }, 'who holds which address could not be stored; this is tried again');
+      if (!this.#isBehind) log.error({ err: cause }, 'the holders of addresses could not be stored; trying again');
       this.#isBehind = true;
       return;
     }
