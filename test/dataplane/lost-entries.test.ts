@@ -154,8 +154,27 @@ test.each([
   },
 );
 
-test('a half-closed connection goes on: its end is taken for what it is, and answered when its entry was lost again', async () => {
+test('… and where conntrack takes nothing up in its midst', async () => {
+  const loose = (value: 0 | 1) =>
+    host.exec(['sh', '-c', `echo ${value} > /proc/sys/net/netfilter/nf_conntrack_tcp_loose`]);
   await agent.apply(policy(6, 'enforce', granted));
+  expect((await loose(0)).exitCode).toBe(0);
+  const before = [await heardBy('h1', 'revoked'), await heardBy('peer', 'revoked')];
+  for (const [first, second] of [
+    ['h1', 'peer'],
+    ['peer', 'h1'],
+  ] as const) {
+    await flush();
+    await ends[first].say('revoked');
+    for (const id of ['in', 'out', 'redirected']) await hears(id, first);
+    for (const id of ['in', 'out', 'redirected']) await hears(id, second);
+  }
+  expect([await heardBy('h1', 'revoked'), await heardBy('peer', 'revoked')]).toEqual(before);
+  expect((await loose(1)).exitCode).toBe(0);
+});
+
+test('a half-closed connection goes on: its end is taken for what it is, and answered when its entry was lost again', async () => {
+  await agent.apply(policy(7, 'enforce', granted));
   for (const [id, first, second] of [
     ['half in', 'peer', 'h1'],
     ['half out', 'h1', 'peer'],
@@ -173,7 +192,7 @@ test('a half-closed connection goes on: its end is taken for what it is, and ans
 });
 
 test('observed, an entry that begins at the server is put right, so that a later denial finds it', async () => {
-  await agent.apply(policy(7, 'observe', []));
+  await agent.apply(policy(8, 'observe', []));
   await flush();
   await hears('in', 'h1');
   await waitFor(async () => (await entries()).includes(`${addresses.peer} ${ports.in}`), {
@@ -181,7 +200,7 @@ test('observed, an entry that begins at the server is put right, so that a later
     explain: async () => (await entries()).join(', '),
   });
   // Outbound only observed: read the wrong way round it would pass as that.
-  await agent.apply({ ...policy(8, 'enforce', []), outbound: 'observe' });
+  await agent.apply({ ...policy(9, 'enforce', []), outbound: 'observe' });
   const before = [await heardBy('h1', 'in'), await heardBy('peer', 'in')];
   await ends.h1.say('in');
   await ends.peer.say('in');

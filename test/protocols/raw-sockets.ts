@@ -21,6 +21,8 @@ const sendTo = c.func(
 const closeDescriptor = c.func('int close(int fd)') as Call;
 
 const newNetwork = 0x40000000;
+/** Of packets that a test has a host send, by which they are told from the kernel's own. */
+export const rawMark = 0x7a57;
 const raw = 3;
 
 export interface RawSockets {
@@ -50,6 +52,9 @@ export async function openRawSockets(host: LabHost, neighbour: LabHost): Promise
     ipv6: inNamespace(host, () => opened(socket(10, raw, 255))),
   };
   setOption(leaving.ipv4, 1, 6, Buffer.from([1, 0, 0, 0]), 4);
+  const mark = Buffer.alloc(4);
+  mark.writeUInt32LE(rawMark);
+  for (const descriptor of Object.values(leaving)) setOption(descriptor, 1, 36, mark, 4);
   const index = inNamespace(host, () => interfaceIndex('eth0'));
   return {
     arrive({ family, target, bytes }) {

@@ -6,13 +6,13 @@
 import type { LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';
 import { address, icmp, packet } from './packets.ts';
-import type { RawSockets } from './raw-sockets.ts';
+import { type RawSockets, rawMark } from './raw-sockets.ts';
 
 export interface Witness {
   /** Forgets what it saw: the kernel's own answers have tags of chance. */
   forget(): Promise<void>;
-  /** Tags of what passed the input and the output hook since. */
-  passed(): Promise<{ readonly inbound: ReadonlySet<number>; readonly outbound: ReadonlySet<number> }>;
+  /** Tags of what passed the input, the output and the forward hook since. */
+  passed(): Promise<Readonly<Record<'inbound' | 'outbound' | 'through', ReadonlySet<number>>>>;
 }
 
 const table = `table inet witness {
@@ -20,9 +20,11 @@ const table = `table inet witness {
   set out4 { typeof ip id; flags dynamic; size 65535; }
   set in6 { typeof ip6 flowlabel; flags dynamic; size 65535; }
   set out6 { typeof ip6 flowlabel; flags dynamic; size 65535; }
+  set through4 { typeof ip id; flags dynamic; size 65535; }
+  set through6 { typeof ip6 flowlabel; flags dynamic; size 65535; }
   chain mute {
     type filter hook output priority -300; policy accept;
-    tcp flags & rst == rst drop
+    meta mark != ${rawMark} tcp flags & rst == rst drop
   }
   chain input {
     type filter hook input priority 300; policy accept;
@@ -33,6 +35,11 @@ const table = `table inet witness {
     type filter hook output priority 300; policy accept;
     add @out4 { ip id }
     add @out6 { ip6 flowlabel }
+  }
+  chain forward {
+    type filter hook forward priority 300; policy accept;
+    add @through4 { ip id }
+    add @through6 { ip6 flowlabel }
   }
 }
 `;
@@ -54,7 +61,9 @@ export async function installWitness(host: LabHost, sockets: RawSockets): Promis
   };
   return {
     async forget() {
-      const sets = ['in4', 'out4', 'in6', 'out6'].map((name) => `flush set inet witness ${name}\n`).join('');
+      const sets = ['in4', 'out4', 'in6', 'out6', 'through4', 'through6']
+        .map((name) => `flush set inet witness ${name}\n`)
+        .join('');
       const flushed = await host.exec(['nft', '-f', '-'], { input: sets });
       if (flushed.exitCode !== 0) throw new Error(`the witness could not be emptied: ${flushed.stderr}`);
     },
@@ -66,7 +75,8 @@ export async function installWitness(host: LabHost, sockets: RawSockets): Promis
       about.set(Buffer.from('fe80000000000000000000000000fffe', 'hex'), 4);
       sockets.arrive(packet(ends, icmp('ipv6', 135, 0, about), { tag: marker, hopLimit: 255 }));
       await waitFor(async () => (await read(['in6'])).has(marker), { what: 'the last packet has arrived' });
-      return { inbound: await read(['in4', 'in6']), outbound: await read(['out4', 'out6']) };
+      const of = (hook: string) => read([`${hook}4`, `${hook}6`]);
+      return { inbound: await of('in'), outbound: await of('out'), through: await of('through') };
     },
   };
 }

@@ -189,9 +189,7 @@ export function hookChains(request: HookRequest): HookParts {
       chains.set(stray, { lines: entryLines({ request, workload: host, direction, view: 'header', chains }) });
     const judged = cutOff.kind === 'some' ? [...neighbourDiscovery, `goto ${stray}`] : ['goto odd'];
     chains.set(`odd_${side}`, {
-      lines: isStrict
-        ? [...neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, endOfLost, 'goto odd']
-        : judged,
+      lines: isStrict ? [...neighbourDiscovery, `meta l4proto { icmp, icmpv6 } goto ${stray}`, 'goto odd'] : judged,
     });
   }
   if (hasUnits)
@@ -202,7 +200,7 @@ export function hookChains(request: HookRequest): HookParts {
   chains.set('mid', { lines: ['counter name n_mid drop'] });
   if (isStrict) chains.set('mid_in', { lines: midInLines });
   chains.set('odd', {
-    lines: isStrict ? [...neighbourDiscovery, 'counter name n_odd drop'] : ['counter name n_odd accept'],
+    lines: isStrict ? [...neighbourDiscovery, endOfLost, 'counter name n_odd drop'] : ['counter name n_odd accept'],
   });
   if (request.guests !== undefined && host !== undefined) {
     for (const [name, lines] of hostEndChains(hasContainers, request.guests)) chains.set(name, { lines });

@@ -16,6 +16,8 @@ export const tableName = 'inet segwall';
 
 /** Counts dropped TCP that has no conntrack entry and does not begin with a SYN. */
 export const midCounter = 'n_mid';
+/** What conntrack calls invalid: where it takes nothing up in its midst, what has lost its entry too. */
+export const oddCounter = 'n_odd';
 
 const epochSlot = '<epoch>';
 const stampPattern = /<stamp (\d+)>/g;

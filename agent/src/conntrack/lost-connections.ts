@@ -4,10 +4,11 @@
 // tells. What a connection sends again is then judged, or told, as what it is. Strangers can move that counter: what they cause is bounded,
 // and touches no entry of a connection that conntrack knows.
 
+import { readFileSync } from 'node:fs';
 import type { Logger } from 'pino';
 import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { decodeCounters, renderCounterRequest } from '#agent-core/netlink/counter-message.ts';
-import { midCounter, tableName } from '#agent-core/table/table.ts';
+import { midCounter, oddCounter, tableName } from '#agent-core/table/table.ts';
 import { systemClock } from '#clock/system-clock.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { insertOpenSockets, type LostEntries, siftOpenings } from './insert-open-connections.ts';
@@ -79,22 +80,44 @@ export function createLostConnections(options: {
   };
 }
 
-/** Packets dropped so far; one question and one answer. */
+const loosePath = '/proc/sys/net/netfilter/nf_conntrack_tcp_loose';
+
+/** Packets dropped so far. A kernel that is told to take up no connection in its midst calls their packets invalid, among others. */
 function readLost(): Result<number> {
+  const isStrict = readSwitch(loosePath) === '0';
+  let lost = 0;
+  for (const counter of isStrict ? [midCounter, oddCounter] : [midCounter]) {
+    const read = readCounter(counter);
+    if (!read.ok) return read;
+    lost += read.value;
+  }
+  return ok(lost);
+}
+
+function readSwitch(path: string): string {
+  try {
+    return readFileSync(path, 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+/** One question and one answer. */
+function readCounter(counter: string): Result<number> {
   const [, table = ''] = tableName.split(' ');
   const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: 16 << 10 });
   if (!opened.ok) return opened;
   const socket = opened.value;
-  let lost: number | undefined;
+  let counted: number | undefined;
   try {
-    const sent = socket.send(renderCounterRequest(table, midCounter));
+    const sent = socket.send(renderCounterRequest(table, counter));
     if (!sent.ok) return sent;
     const outcome = socket.receive((bytes) => {
       decodeCounters(bytes, (_, packets) => {
-        lost = packets;
+        counted = packets;
       });
     });
-    if (lost !== undefined) return ok(lost);
+    if (counted !== undefined) return ok(counted);
     return err(outcome.kind === 'failed' ? errnoName(outcome.errno) : 'there is no such counter');
   } finally {
     socket.close();
