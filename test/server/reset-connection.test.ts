@@ -2,10 +2,14 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openApiClient } from '#cli/server/api-client.ts';
 import { Connections, connectionLimits } from '#control-plane/api/connections.ts';
 import { createListener } from '#control-plane/api/listener.ts';
+import { openPki } from '#control-plane/pki/pki.ts';
+import { millis } from '#model/time.ts';
+import { scratchDirectory } from './scratch-directory.ts';
 
 const portOf = (server: { address(): string | AddressInfo | null }) => (server.address() as AddressInfo).port;
 
@@ -77,6 +81,46 @@ describe('where the thread was at other work for longer than a request may take'
       client.write('GET / HTTP/1.1\r\n');
     }
     expect(await answerOf(client)).toMatch(/^HTTP\/1.1 408 /);
+    await once(client, 'close');
+  });
+});
+
+describe('a TLS handshake that waits while the thread is at other work for longer than it may take', () => {
+  const late = async (firstWords: (client: Socket) => void) => {
+    const directory = await scratchDirectory();
+    const pki = await openPki({ directory, serverNames: ['127.0.0.1'], now: () => millis(Date.now()) });
+    const server = createListener({
+      handler: (_request, response) => response.end('answer'),
+      connections: new Connections(connectionLimits),
+      tls: pki,
+      headersMs: 400,
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const client = connect(portOf(server), '127.0.0.1');
+    await Promise.all([once(server, 'connection'), once(client, 'connect')]);
+    firstWords(client);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    return client;
+  };
+
+  test('is served where its hello was sent in time', async () => {
+    let secured: Promise<unknown> | undefined;
+    await late((socket) => {
+      const client = connectTls({ socket, rejectUnauthorized: false });
+      onTestFinished(() => void client.destroy());
+      secured = once(client, 'secureConnect');
+    });
+    await secured;
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['the head of a hello', '160301020001'],
+  ])('ends where %s came', async (_which, words) => {
+    const client = await late((socket) => void socket.write(Buffer.from(words, 'hex')));
+    client.on('error', () => undefined).resume();
     await once(client, 'close');
   });
 });

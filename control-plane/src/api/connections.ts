@@ -7,6 +7,7 @@ import type { Server, Socket } from 'node:net';
 import { systemClock } from '#clock/system-clock.ts';
 import { sourceOf } from '#control-plane/notes/repeated-refusals.ts';
 import { RateBudget, type RateBudgetOptions } from '#control-plane/rpc/rate-budget.ts';
+import { socketKey } from '#control-plane/rpc/socket-key.ts';
 import { type Place, type PlaceLimits, type PlaceRefusal, StrangerPlaces } from '#control-plane/rpc/stranger-places.ts';
 
 export interface NewcomerLimits {
@@ -94,7 +95,7 @@ export class Connections {
   /** The connection has shown a token that holds: it takes no newcomer's place any more. */
   authenticated(socket: Socket): 'kept' | 'one-too-many' {
     this.#remember(sourceOfSocket(socket));
-    const key = keyOf(socket);
+    const key = socketKey(socket);
     if (this.#operators.has(key)) return 'kept';
     if (this.#operators.size >= this.#operatorsMost) return 'one-too-many';
     if (this.#leave(key)) this.#operators.add(key);
@@ -103,7 +104,7 @@ export class Connections {
 
   /** Before the socket has said a word; one that finds no place is reset, which costs neither side anything more. */
   take(socket: Socket): void {
-    const key = keyOf(socket);
+    const key = socketKey(socket);
     const source = sourceOfSocket(socket);
     const of = this.#known.has(source) ? this.#familiar : this.#strangers;
     const place: Place = {
@@ -170,9 +171,4 @@ class Newcomers {
 
 function sourceOfSocket({ remoteAddress }: Socket): string {
   return sourceOf((remoteAddress ?? '').replace(/^::ffff:/, ''));
-}
-
-/** The same for a TLS socket and for the TCP socket below it. */
-function keyOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }

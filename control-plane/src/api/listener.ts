@@ -4,8 +4,10 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { namedContexts } from '#control-plane/rpc/agent-listener.ts';
+import { boundHandshakes, nodeHandshakeMs } from '#control-plane/rpc/handshake-times.ts';
 import { answerClientErrors } from './client-errors.ts';
 import type { Connections } from './connections.ts';
 
@@ -46,6 +48,7 @@ export function createListener({ handler: unbounded, connections, tls, ...times 
     insecureHTTPParser: false,
     requireHostHeader: true,
   };
+  const handshakes = { mostMs: options.headersTimeout ?? listenerLimits.headersMs };
   const server =
     tls === undefined
       ? createHttpServer(options, handler)
@@ -57,10 +60,11 @@ export function createListener({ handler: unbounded, connections, tls, ...times 
             cert: tls.serverTls().certificate,
             SNICallback: namedContexts(tls),
             minVersion: 'TLSv1.3',
-            handshakeTimeout: listenerLimits.headersMs,
+            handshakeTimeout: nodeHandshakeMs(handshakes),
           },
           handler,
         ) as unknown as Server);
+  if (tls !== undefined) boundHandshakes(server as unknown as TlsServer, handshakes);
   server.maxHeadersCount = listenerLimits.headers;
   server.setTimeout(listenerLimits.idleMs);
   server.on('timeout', endIfSilent);

@@ -28,10 +28,12 @@ import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';
 import { untilFirstWords } from './first-words.ts';
+import { boundHandshakes, nodeHandshakeMs } from './handshake-times.ts';
 import { HandshakeTurns, type Turn, type TurnClock } from './handshake-turns.ts';
 import { RateBudget } from './rate-budget.ts';
 import type { RpcMethods, RpcPeer } from './rpc-call.ts';
 import { RpcSession } from './rpc-session.ts';
+import { socketKey } from './socket-key.ts';
 import { type Place, StrangerPlaces } from './stranger-places.ts';
 
 export const connectionRefusals = [
@@ -145,7 +147,11 @@ export class AgentListener {
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
       ALPNProtocols: ['h2'],
-      handshakeTimeout: limits.handshakeMs,
+      handshakeTimeout: nodeHandshakeMs({ mostMs: limits.handshakeMs }),
+    });
+    boundHandshakes(this.#tls, {
+      mostMs: limits.handshakeMs,
+      late: (socket) => this.#refuse({ address: addressOf(socket), reason: 'handshake' }),
     });
     this.#tls.on('secureConnection', (socket: TLSSocket) => this.#secured(socket));
     this.#tls.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
@@ -222,7 +228,7 @@ export class AgentListener {
     socket.on('error', () => undefined);
     const address = addressOf(socket);
     const source = sourceOf(address);
-    const key = keyOf(socket);
+    const key = socketKey(socket);
     const shared = this.#options.isShared(address);
     const isFamiliar = shared || this.#seen.has(source) || this.#options.isFamiliar(address);
     const places = isFamiliar ? this.#familiar : this.#strangers;
@@ -281,7 +287,7 @@ export class AgentListener {
 
   #secured(socket: TLSSocket): void {
     socket.on('error', () => undefined);
-    const taken = this.#placeOf.get(keyOf(socket));
+    const taken = this.#placeOf.get(socketKey(socket));
     if (taken !== undefined) {
       this.#unsecured.delete(taken.socket);
       taken.turns.done(taken.turn);
@@ -297,7 +303,7 @@ export class AgentListener {
   }
 
   #serveStranger(socket: TLSSocket, peer: RpcPeer): void {
-    const taken = this.#placeOf.get(keyOf(socket));
+    const taken = this.#placeOf.get(socketKey(socket));
     if (taken === undefined) {
       socket.destroy();
       return;
@@ -322,7 +328,7 @@ export class AgentListener {
 
   #serveAgent(socket: TLSSocket, peer: RpcPeer, certificate: AgentCertificate): void {
     const { identity } = certificate;
-    this.#leave(keyOf(socket));
+    this.#leave(socketKey(socket));
     const host = hostKey(identity);
     const refuse = (reason: ConnectionRefusal) => this.#refuse({ address: peer.address, host: identity.host, reason });
     this.#remember(sourceOf(peer.address));
@@ -416,9 +422,4 @@ export function namedContexts(pki: Pick<Pki, 'serverTlsNamed'>): NonNullable<Tls
 
 function addressOf({ remoteAddress = '' }: Socket): string {
   return remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
-}
-
-/** The same for a TLS socket and for the TCP socket below it. */
-function keyOf({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
