@@ -128,18 +128,19 @@ async function printCovered({ count, rules }: PlanAnswer['newlyCovered']): Promi
   );
   await printTable(
     ['RULE', 'DIRECTION', 'WORKLOADS', 'PAIRS', 'SERVICES', 'FOR EXAMPLE'],
-    rules
-      .slice(0, mostShown)
-      .map((one) => [
-        one.rule,
-        one.direction,
-        String(one.workloads),
-        countText(one.pairs),
-        one.services.join(', '),
-        one.examples
-          .map(({ workload, peer }) => `${workload} ${one.direction === 'inbound' ? '←' : '→'} ${peer}`)
-          .join('\n'),
-      ]),
+    rules.slice(0, mostShown).map((one) => [
+      one.rule,
+      one.direction,
+      String(one.workloads),
+      countText(one.pairs),
+      one.services.join(', '),
+      // An example for each family has the same names.
+      [
+        ...new Set(
+          one.examples.map(({ workload, peer }) => `${workload} ${one.direction === 'inbound' ? '←' : '→'} ${peer}`),
+        ),
+      ].join(', '),
+    ]),
     '',
   );
 }
@@ -155,7 +156,7 @@ function changesText(changes: {
     ...changes.removed.map((name) => `- ${name}`),
     ...changes.changed.map((name) => `~ ${name}`),
     ...(changes.unlisted === undefined ? [] : [`… ${changes.unlisted} more`]),
-  ].join('\n');
+  ].join(', ');
 }
 
 async function printFlows(title: string, { count, oneEnded, flows }: PlanAnswer['newlyDenied']): Promise<void> {
