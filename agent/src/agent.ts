@@ -60,7 +60,7 @@ import type { StateDirectory } from '#agent/state/state-directory.ts';
 import { type AgentParts, reportedStatus, statusDocument } from '#agent/status/agent-status.ts';
 import { serveStatus } from '#agent/status/status-socket.ts';
 import type { SyncState } from '#agent/table/apply-outcome.ts';
-import { allowsEitherWay } from '#agent-core/host/either-way.ts';
+import { allowsBothDirections } from '#agent-core/host/both-directions.ts';
 import { createSeenOpenings } from '#agent-core/host/seen-openings.ts';
 import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
@@ -158,8 +158,8 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     counts: () => enforcer.countsLost(),
     entries: {
       openings,
-      allowsEitherWay: (connection) =>
-        allowsEitherWay(connection, { ruleSet: grantingNow(), essentials: essentials() }),
+      allowsBothDirections: (connection) =>
+        allowsBothDirections(connection, { ruleSet: grantingNow(), essentials: essentials() }),
     },
     log,
   });

@@ -1,7 +1,7 @@
 // Which end opened a connection, as far as it was seen; and whether policy lets one pass whichever end did.
 
 import { describe, expect, test } from 'vitest';
-import { allowsEitherWay } from '#agent-core/host/either-way.ts';
+import { allowsBothDirections } from '#agent-core/host/both-directions.ts';
 import type { DirectedConnection, OpenSocket, SeenConnection } from '#agent-core/host/open-tcp-connections.ts';
 import { createSeenOpenings } from '#agent-core/host/seen-openings.ts';
 import type { Address } from '#model/address.ts';
@@ -136,7 +136,7 @@ describe('a connection from port 443 of the peer to port 40000 here passes which
       ...{ client: peer, clientPort: 443, server: me, serverPort: 40_000 },
     };
     const ruleSet = hostRuleSet(given);
-    expect(allowsEitherWay(connection, { ruleSet, essentials: [] })).toBe(expected);
-    expect(allowsEitherWay(turned, { ruleSet, essentials: [] })).toBe(expected);
+    expect(allowsBothDirections(connection, { ruleSet, essentials: [] })).toBe(expected);
+    expect(allowsBothDirections(turned, { ruleSet, essentials: [] })).toBe(expected);
   });
 });

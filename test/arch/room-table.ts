@@ -13,7 +13,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     dns: { is: 'DNS messages, and which answers teach a host a name’s addresses', imports: [] },
     judge: { is: 'what one connection is answered: decisions, peers and their classes', imports: [] },
     marks: { is: 'the layout of the connection mark', imports: [] },
-    time: { is: 'when rules begin and end, when certificates are renewed, how late words come', imports: [] },
+    time: { is: 'when rules begin and end, when certificates are renewed, how late messages come', imports: [] },
     table: { is: 'the wanted table, as data', imports: ['dns', 'judge', 'marks'] },
     change: {
       is: 'from the table that stands to the one that is wanted, in one transaction',

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { nextLook } from '#agent/host/looking.ts';
+import { nextLook } from '#agent/host/look-schedule.ts';
 import { processesIn } from '#agent/host/process-network.ts';
 import { parseSettings } from '#agent/settings/settings-reader.ts';
 import {

@@ -69,7 +69,7 @@ export function describeAnswers(source: 'held' | 'copied'): void {
     await world?.remove();
   });
 
-  /** A held answer is there when the table is; after a copied one the table follows. */
+  /** A delayed answer is there when the table is; after a copied one the table follows. */
   const reaches = async (asked: Parameters<NamesWorld['ask']>[0]) => {
     const first = await world.ask({ port: servicePort, ...asked });
     if (source === 'held') return first.outcome;

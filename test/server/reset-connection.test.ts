@@ -86,7 +86,7 @@ describe('where the thread was at other work for longer than a request may take'
 });
 
 describe('a TLS handshake that waits while the thread is at other work for longer than it may take', () => {
-  const late = async (firstWords: (client: Socket) => void) => {
+  const late = async (firstBytes: (client: Socket) => void) => {
     const directory = await scratchDirectory();
     const pki = await openPki({ directory, serverNames: ['127.0.0.1'], now: () => millis(Date.now()) });
     const server = createListener({
@@ -100,7 +100,7 @@ describe('a TLS handshake that waits while the thread is at other work for longe
     onTestFinished(() => void server.close());
     const client = connect(portOf(server), '127.0.0.1');
     await Promise.all([once(server, 'connection'), once(client, 'connect')]);
-    firstWords(client);
+    firstBytes(client);
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     return client;
   };

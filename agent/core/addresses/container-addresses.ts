@@ -50,7 +50,7 @@ export interface JudgedAddresses {
   readonly refused: readonly RefusedAddress[];
 }
 
-type Standing =
+type ClaimVerdict =
   | { readonly kind: 'shown' | 'unheard'; readonly device: string }
   | { readonly kind: 'refused'; readonly reason: string }
   | { readonly kind: 'elsewhere' };
@@ -58,29 +58,27 @@ type Standing =
 /** Linear in the claims and in the neighbours. */
 export function judgeContainerAddresses(claims: readonly ContainerClaim[], side: HostSide): JudgedAddresses {
   const view = viewOf(side);
-  const standings = claims.map(({ namespace, addresses }) =>
-    addresses.map((address) => ({ address, standing: standingOf(address, namespace, view) })),
+  const verdicts = claims.map(({ namespace, addresses }) =>
+    addresses.map((address) => ({ address, verdict: verdictOn(address, namespace, view) })),
   );
-  const shown = new Set(
-    standings.flat().flatMap(({ address, standing }) => (standing.kind === 'shown' ? [address] : [])),
-  );
+  const shown = new Set(verdicts.flat().flatMap(({ address, verdict }) => (verdict.kind === 'shown' ? [address] : [])));
   const unheard = new Set<Address>();
   const contested = new Set<Address>();
-  for (const { address, standing } of standings.flat()) {
-    if (standing.kind !== 'unheard' || shown.has(address)) continue;
+  for (const { address, verdict } of verdicts.flat()) {
+    if (verdict.kind !== 'unheard' || shown.has(address)) continue;
     if (unheard.has(address)) contested.add(address);
     unheard.add(address);
   }
   const refused: RefusedAddress[] = [];
-  const believed = standings.map((own, index) =>
-    own.flatMap(({ address, standing }) => {
+  const believed = verdicts.map((own, index) =>
+    own.flatMap(({ address, verdict }) => {
       const { name = '' } = claims[index] ?? {};
-      if (standing.kind === 'shown') return [{ address, device: standing.device }];
-      if (standing.kind === 'unheard') {
+      if (verdict.kind === 'shown') return [{ address, device: verdict.device }];
+      if (verdict.kind === 'unheard') {
         if (contested.has(address)) refused.push({ name, address, reason: 'another container has set too' });
-        if (!shown.has(address)) return [{ address, device: standing.device }];
+        if (!shown.has(address)) return [{ address, device: verdict.device }];
         refused.push({ name, address, reason: 'is another container’s, as this host reaches it' });
-      } else if (standing.kind === 'refused') refused.push({ name, address, reason: standing.reason });
+      } else if (verdict.kind === 'refused') refused.push({ name, address, reason: verdict.reason });
       return [];
     }),
   );
@@ -132,7 +130,7 @@ export function isGuestPort({ kind, namespace }: Link): boolean {
   return kind === 'tun' || (kind === 'veth' && namespace !== undefined);
 }
 
-function standingOf(address: Address, namespace: number | undefined, view: View): Standing {
+function verdictOn(address: Address, namespace: number | undefined, view: View): ClaimVerdict {
   if (view.own.has(address)) return { kind: 'refused', reason: 'is this host’s own' };
   if (view.reserved.has(address)) return { kind: 'refused', reason: 'is the control plane’s or a resolver’s' };
   if (view.gateways.has(address)) return { kind: 'refused', reason: 'is a gateway of this host' };

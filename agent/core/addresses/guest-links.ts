@@ -23,35 +23,35 @@ export interface SeenLinks {
   readonly outside: readonly string[];
 }
 
-export type Standing = 'guests' | 'in-doubt' | 'outside';
+export type LinkSide = 'guests' | 'in-doubt' | 'outside';
 
 const outwards = { guests: 'in-doubt', 'in-doubt': 'outside', outside: 'outside' } as const;
-const order: readonly Standing[] = ['guests', 'in-doubt', 'outside'];
+const order: readonly LinkSide[] = ['guests', 'in-doubt', 'outside'];
 
 /** Bridges, and veths on their own that lead into another namespace. Linear in the links. */
-export function standingsOf(seen: SeenLinks): ReadonlyMap<number, Standing> {
+export function linkSidesOf(seen: SeenLinks): ReadonlyMap<number, LinkSide> {
   const { links, uplinks, outside } = seen;
   const isOutside = patternsMatcher(outside);
-  const standings = new Map<number, Standing>();
+  const sides = new Map<number, LinkSide>();
   for (const { index, kind, name } of links.values())
-    if (kind === 'bridge') standings.set(index, isOutside(name) ? 'outside' : 'guests');
+    if (kind === 'bridge') sides.set(index, isOutside(name) ? 'outside' : 'guests');
   for (const link of links.values()) {
-    const standing = isOutside(link.name) ? 'outside' : portStanding(link, seen);
+    const side = isOutside(link.name) ? 'outside' : portSide(link, seen);
     if (link.master === 0) {
-      if (link.kind === 'veth' && portStanding(link, seen) !== 'outside') standings.set(link.index, standing);
+      if (link.kind === 'veth' && portSide(link, seen) !== 'outside') sides.set(link.index, side);
       continue;
     }
-    const before = standings.get(link.master);
-    if (before !== undefined && order.indexOf(standing) > order.indexOf(before)) standings.set(link.master, standing);
+    const before = sides.get(link.master);
+    if (before !== undefined && order.indexOf(side) > order.indexOf(before)) sides.set(link.master, side);
   }
   for (const index of uplinks) {
-    const standing = standings.get(index);
-    if (standing !== undefined) standings.set(index, outwards[standing]);
+    const side = sides.get(index);
+    if (side !== undefined) sides.set(index, outwards[side]);
   }
-  return standings;
+  return sides;
 }
 
-function portStanding({ index, kind }: Link, { guestPorts, doubtfulPorts }: SeenLinks): Standing {
+function portSide({ index, kind }: Link, { guestPorts, doubtfulPorts }: SeenLinks): LinkSide {
   // Taps of virtual machines, whatever is at their other end.
   if (kind === 'tun' || guestPorts.has(index)) return 'guests';
   return doubtfulPorts.has(index) ? 'in-doubt' : 'outside';
@@ -69,7 +69,7 @@ export function undecidedPorts(links: ReadonlyMap<number, Link>): readonly Link[
 export function standingOfPort(
   own: 'outermost' | 'inner',
   otherEnd: () => 'endpoint' | 'port' | 'foreign' | 'untold',
-): Standing {
+): LinkSide {
   if (own === 'outermost') return 'guests';
   const told = otherEnd();
   return told === 'endpoint' ? 'guests' : told === 'foreign' ? 'outside' : 'in-doubt';
@@ -84,13 +84,13 @@ export interface GuestLinks {
 
 export function guestLinks(seen: SeenLinks): GuestLinks {
   const { links } = seen;
-  const standings = standingsOf(seen);
+  const sides = linkSidesOf(seen);
   const withGuests = new Set(
-    [...links.values()].filter((link) => portStanding(link, seen) !== 'outside').map(({ master }) => master),
+    [...links.values()].filter((link) => portSide(link, seen) !== 'outside').map(({ master }) => master),
   );
-  const named = (standing: Standing, holds: (link: Link) => boolean) =>
+  const named = (side: LinkSide, holds: (link: Link) => boolean) =>
     [...links.values()]
-      .filter((link) => standings.get(link.index) === standing && holds(link))
+      .filter((link) => sides.get(link.index) === side && holds(link))
       .map(({ name }) => name)
       .sort();
   const isNameable = ({ name }: Link) => nameable.test(name);

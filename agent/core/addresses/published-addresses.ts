@@ -4,7 +4,7 @@
 
 import type { Link, LinkAddress } from '#agent-core/netlink/route-message.ts';
 import { type Address, bitsOf, familyOf, isShareable } from '#model/address.ts';
-import { patternsMatcher, type SeenLinks, standingsOf } from './guest-links.ts';
+import { linkSidesOf, patternsMatcher, type SeenLinks } from './guest-links.ts';
 
 /**
  * Names of interfaces, `*` for any characters. `include` wins over `exclude` and over what a bridge hosts; `outside` leads to other machines
@@ -33,14 +33,14 @@ export interface Published {
 }
 
 export function publishedAddresses(seen: SeenNetwork, settings: InterfacePatterns, most: number): Published {
-  const standings = standingsOf(seen);
+  const sides = linkSidesOf(seen);
   const isNamed = { include: patternsMatcher(settings.include), exclude: patternsMatcher(settings.exclude) };
   const found = new Map<Address, { readonly link: number; readonly isSingle: boolean }>();
   for (const { link: index, address, prefixLength, duplicate } of seen.addresses) {
     const link = seen.links.get(index);
     if (link === undefined || link.up === 'no' || duplicate === 'yes' || !isShareable(address)) continue;
     const isSingle = prefixLength === bitsOf(familyOf(address));
-    const isHosting = link.kind === 'bridge' && standings.get(index) === 'guests';
+    const isHosting = link.kind === 'bridge' && sides.get(index) === 'guests';
     if (!isNamed.include(link.name) && (isNamed.exclude(link.name) || (isHosting && !isSingle))) continue;
     if (!found.has(address)) found.set(address, { link: index, isSingle });
   }

@@ -44,7 +44,7 @@ export interface LostEntries {
   /** How connections were opened. Entries that the kernel made in their midst, and that contradict it, make room. */
   readonly openings: SeenOpenings;
   /** Of a connection that may have been opened by either end: whether what is in force lets pass both. */
-  readonly allowsEitherWay: (connection: DirectedConnection) => boolean;
+  readonly allowsBothDirections: (connection: DirectedConnection) => boolean;
   /** Whether what is entered now is from now on known to have been opened so. Default: no. */
   readonly remember?: 'yes' | 'no';
 }
@@ -60,7 +60,7 @@ export async function insertOpenSockets(lost?: LostEntries): Promise<Result<Inse
   if (read.problem !== undefined) return err(`open sockets could not be listed: ${read.problem}`);
   const { beyond } = read;
   const told = connectionsOf(read.sockets, await readEphemeralPorts(), lost?.openings.openedBy);
-  const connections = lost ? told.filter((one) => one.evidence !== 'ports' || lost.allowsEitherWay(one)) : told;
+  const connections = lost ? told.filter((one) => one.evidence !== 'ports' || lost.allowsBothDirections(one)) : told;
   if (connections.length === 0) return ok({ inserted: 0, failed: beyond, known: 0 });
   const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: bufferBytes });
   if (!opened.ok) return opened;

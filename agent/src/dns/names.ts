@@ -30,7 +30,7 @@ import type { Address } from '#model/address.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { chooseAnswerSource, type OpenAnswerSource, openAnswerSource } from './answer-source.ts';
-import { createHeldAnswers } from './held-answers.ts';
+import { createDelayedAnswers } from './delayed-answers.ts';
 import { createNameLookups } from './name-lookups.ts';
 import { decodeLearntNames, encodeLearntNames } from './names-file.ts';
 import { readResolvers } from './resolvers.ts';
@@ -66,7 +66,7 @@ export interface Names extends NamesOfTable {
   /** As `resolve`, for whoever makes no table of it. */
   known(ruleSet: HostRuleSet | undefined): HostRuleSet | undefined;
   status(): NamesStatus;
-  /** Keeps the table up with what is learnt, until the signal; lets every held answer go on at the end. */
+  /** Keeps the table up with what is learnt, until the signal; lets every delayed answer go on at the end. */
   run(options: {
     /** Puts the rule set in force into the kernel again, with what is known now. `refused`: the table is as it was, and it is tried again. */
     readonly relearn: () => Promise<'done' | 'refused'>;
@@ -116,7 +116,7 @@ export function createNames(options: NamesOptions): Names {
   /** Other resolvers are to be in the table too. */
   let owesResolvers = false;
   let applying: Promise<void> | undefined;
-  const held = createHeldAnswers(settings);
+  const held = createDelayedAnswers(settings);
   let saving: Timer | undefined;
   let writing: Promise<void> = Promise.resolve();
   const counts = { answers: 0, unasked: 0, unseen: 0 };

@@ -175,7 +175,7 @@ export async function openEnforcement(options: EnforcementOptions): Promise<Enfo
 /** Among them our own stream: without an entry, a first policy that enforces would cut it. */
 async function enterOpenSockets(openings: SeenOpenings, log: Logger): Promise<void> {
   // Nothing is denied yet that could come back.
-  const entered = await insertOpenSockets({ openings, allowsEitherWay: () => true, remember: 'yes' });
+  const entered = await insertOpenSockets({ openings, allowsBothDirections: () => true, remember: 'yes' });
   if (!entered.ok) {
     log.warn(
       { reason: entered.error },

@@ -26,7 +26,7 @@ import { createTableLoader } from '#agent/table/loader.ts';
 import { createTableMaking, type Judged, type TableMakingOptions } from '#agent/table/make.ts';
 import type { RepairOutcome } from '#agent/table/repair.ts';
 import { createTableRepair } from '#agent/table/repair.ts';
-import { createPolicySaving, type LastGood } from '#agent/table/save-last-good.ts';
+import { createPolicySaving, type LastGoodSource } from '#agent/table/save-last-good.ts';
 import { createTableStart, type StartOutcome } from '#agent/table/start.ts';
 import { createUnitUpkeep } from '#agent/table/unit-upkeep.ts';
 import { createUnitPlacer } from '#agent/units/unit-placer.ts';
@@ -139,7 +139,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     return turn;
   };
 
-  const lastGood: LastGood = () => {
+  const lastGood: LastGoodSource = () => {
     if (inForce === undefined) return undefined;
     const { ruleSet, epoch, table } = inForce;
     const bytes = encodeLastGood({

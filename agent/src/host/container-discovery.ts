@@ -31,7 +31,7 @@ import type { HostRuleSet } from '#model/rule-set.ts';
 import { limits } from '#wire/limits.ts';
 import type { CgroupRoot } from './cgroup-tree.ts';
 import { mostPlaces, readLinkView } from './link-view.ts';
-import { createLooking } from './looking.ts';
+import { createLookSchedule } from './look-schedule.ts';
 import { addressesOf, foldersIn, networkOf, processesIn, textOf } from './process-network.ts';
 
 export interface DiscoveredContainer {
@@ -109,7 +109,7 @@ export function createContainerDiscovery(options: {
     changed();
   };
   const watchers = new Map<string, FSWatcher>();
-  const soon = createLooking(look);
+  const soon = createLookSchedule(look);
   const watchFolders = () => {
     const folders = new Set(foldersWithContainers(root.path));
     for (const [path, watcher] of watchers) {

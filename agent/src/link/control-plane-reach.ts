@@ -166,7 +166,7 @@ async function openReachOf(
   let known: KeptAddresses = new Map((literal.ok ? [] : await readKept()).map((one) => [one, startedMs]));
   let inUse: Address | undefined;
   const addressesNow = (): readonly Address[] => (literal.ok ? [literal.value] : [...known.keys()].sort());
-  let resolvers: readonly Address[] = literal.ok ? [] : await readResolvers();
+  let resolvers: readonly Address[] = literal.ok ? [] : await readSystemResolvers();
 
   async function readKept(): Promise<readonly Address[]> {
     const kept = await readAddresses(path);
@@ -190,7 +190,7 @@ async function openReachOf(
     async resolve() {
       if (literal.ok) return 'same';
       const before = `${resolvers.join()} ${addressesNow().join()}`;
-      resolvers = await readResolvers();
+      resolvers = await readSystemResolvers();
       const found = (await lookUp(host)).flatMap((address) => {
         const parsed = parseAddress(address);
         return parsed.ok ? [parsed.value] : [];
@@ -286,7 +286,7 @@ async function tryProxy(given: Parameters<typeof connectThroughProxy>[0]): Promi
 }
 
 /** Those of resolv.conf; where that names a stub of this host, those that the stub asks. */
-async function readResolvers(): Promise<readonly Address[]> {
+async function readSystemResolvers(): Promise<readonly Address[]> {
   const found: Address[] = [];
   for (const file of ['/etc/resolv.conf', '/run/systemd/resolve/resolv.conf']) {
     const bytes = await readIfThere(file);

@@ -18,7 +18,7 @@ import type { Identity } from '#agent/link/identity.ts';
 import { pushbackOf } from '#agent/link/pushback.ts';
 import type { ApplyOutcome, Enforcer, SyncState } from '#agent/table/apply-outcome.ts';
 import type { ConnectionStanding } from '#agent-core/host/host-problems.ts';
-import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
+import { lagAfter, type MessageLag } from '#agent-core/time/message-lag.ts';
 import type { Timer } from '#clock/clock.ts';
 import { systemClock } from '#clock/system-clock.ts';
 import { askedMs, backoffMs } from '#model/backoff.ts';
@@ -278,7 +278,7 @@ class StreamSession {
   #waiting: RuleSetMessage | undefined;
   #applying: Promise<void> | undefined;
   #reportedHost = '';
-  #words: WordsHeard | undefined;
+  #lag: MessageLag | undefined;
 
   constructor(options: PolicySyncOptions, times: SyncTimes, memory: Memory) {
     this.#memory = memory;
@@ -388,9 +388,9 @@ class StreamSession {
       this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
     } else if (message.value.kind === 'heartbeat') {
       const { sentAt } = message.value;
-      this.#words = wordHeard(this.#words, { sentAt, atMs: systemClock.elapsedMs() });
-      if (this.#words.lateMs > this.#times.silenceMs) {
-        const lateSeconds = Math.round(this.#words.lateMs / 1000);
+      this.#lag = lagAfter(this.#lag, { sentAt, atMs: systemClock.elapsedMs() });
+      if (this.#lag.lateMs > this.#times.silenceMs) {
+        const lateSeconds = Math.round(this.#lag.lateMs / 1000);
         this.#lost(`what the control plane sends comes ${lateSeconds} s late: something on the way holds it back`);
         return;
       }

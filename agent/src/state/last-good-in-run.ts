@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { err, ok, type Result } from '#model/result.ts';
 import { readIfThere, seal, unseal, writeWhole } from './durable-file.ts';
 import { makeFallbackDirectory, removeIfPossible, trustedFallbackDirectory } from './run-directory.ts';
-import type { LastGood } from './state-directory.ts';
+import type { StoredLastGood } from './state-directory.ts';
 
 export interface InterimLastGood {
   readonly bytes: Uint8Array;
@@ -27,7 +27,7 @@ const newline = 10;
 const fileName = 'last-good';
 
 /** SHA-256, hex; empty where nothing whole is on disk. */
-export function digestOfLastGood(stored: LastGood): string {
+export function digestOfLastGood(stored: StoredLastGood): string {
   return stored.kind === 'found' ? createHash('sha256').update(stored.bytes).digest('hex') : '';
 }
 

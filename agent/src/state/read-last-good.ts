@@ -6,7 +6,7 @@ import { ok, type Result } from '#model/result.ts';
 import { decodeLastGood, type LastGoodRecord } from './last-good-codec.ts';
 import { digestOfLastGood, readInterimLastGood } from './last-good-in-run.ts';
 import { diskErrorText, isDiskError } from './run-directory.ts';
-import type { LastGood, StateDirectory } from './state-directory.ts';
+import type { StateDirectory, StoredLastGood } from './state-directory.ts';
 
 /** `none`: never had a policy. `damaged`: had one, and nothing whole is left. `problem`: what was passed over on the way here. */
 export type NewestLastGood =
@@ -41,7 +41,7 @@ function withProblem(onDisk: NewestLastGood, problem: string): NewestLastGood {
   return { ...onDisk, problem: onDisk.problem === undefined ? problem : `${onDisk.problem}; ${problem}` };
 }
 
-function decodeStored(stored: LastGood): NewestLastGood {
+function decodeStored(stored: StoredLastGood): NewestLastGood {
   if (stored.kind !== 'found') return stored;
   const record = decodeLastGood(stored.bytes);
   if (!record.ok) return { kind: 'damaged', problem: record.error };
@@ -55,8 +55,8 @@ function decodeStored(stored: LastGood): NewestLastGood {
   };
 }
 
-/** A disk that cannot be read has lost its word, not the copy's. */
-export async function readStored(stateDirectory: StateDirectory): Promise<LastGood> {
+/** If the disk is unreadable, the copy under /run still counts. */
+export async function readStored(stateDirectory: StateDirectory): Promise<StoredLastGood> {
   try {
     return await stateDirectory.readLastGood();
   } catch (error) {

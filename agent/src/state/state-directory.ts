@@ -14,7 +14,7 @@ import { isDiskError } from './run-directory.ts';
  * `none`: this host never had a policy. `found` with a `problem`: the newest file was damaged and this is the one before it.
  * `damaged`: there were files, and none is whole.
  */
-export type LastGood =
+export type StoredLastGood =
   | { readonly kind: 'none' }
   | { readonly kind: 'found'; readonly bytes: Uint8Array; readonly problem?: string }
   | { readonly kind: 'damaged'; readonly problem: string };
@@ -33,7 +33,7 @@ export interface StateDirectory {
   readonly socketPath: string;
   readonly lockPath: string;
   /** The newest whole file. */
-  readLastGood(): Promise<LastGood>;
+  readLastGood(): Promise<StoredLastGood>;
   /** On disk, synced, when it resolves. The one before stays as the fallback. */
   writeLastGood(bytes: Uint8Array): Promise<void>;
   /** No policy: the host is open on purpose (`segwall-agent open`). */

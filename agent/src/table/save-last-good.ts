@@ -12,7 +12,7 @@ import {
 import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from '#agent/state/last-good-in-run.ts';
 import { type NewestLastGood, readStored } from '#agent/state/read-last-good.ts';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
-import type { StateDirectory, LastGood as StoredLastGood } from '#agent/state/state-directory.ts';
+import type { StateDirectory, StoredLastGood } from '#agent/state/state-directory.ts';
 import type { Timer } from '#clock/clock.ts';
 import { systemClock } from '#clock/system-clock.ts';
 
@@ -23,7 +23,7 @@ const writeAgainMs = 10_000;
 const saveSoonMs = 1000;
 
 /** What there is to save now; undefined where nothing is in force. */
-export type LastGood = () => { readonly revision: number; readonly bytes: Uint8Array } | undefined;
+export type LastGoodSource = () => { readonly revision: number; readonly bytes: Uint8Array } | undefined;
 
 export interface PolicySaving {
   /** Whether it came to lie on disk is told by `problem`. */
@@ -42,7 +42,7 @@ export interface PolicySaving {
 
 export function createPolicySaving(options: {
   readonly stateDirectory: StateDirectory;
-  readonly lastGood: LastGood;
+  readonly lastGood: LastGoodSource;
   /** Runs work in the enforcer's turn. */
   readonly inTurn: (work: () => Promise<void>) => Promise<void>;
   readonly log: Logger;

@@ -59,7 +59,7 @@ interface Place {
 }
 
 /** What workloads with the same places share. */
-interface Standing {
+interface SharedPlaces {
   readonly key: string;
   readonly places: readonly Place[];
   holders: number;
@@ -75,8 +75,8 @@ export class SegmentMembers {
   readonly #groups = new Map<string, Group>();
   readonly #groupOf = new Map<string, Group>();
   readonly #selectors = new SelectorIndex<Group>();
-  readonly #standings: (Standing | undefined)[] = [];
-  readonly #interned = new Map<string, Standing>();
+  readonly #standings: (SharedPlaces | undefined)[] = [];
+  readonly #interned = new Map<string, SharedPlaces>();
   /** Those that lost a member since they were last looked through. */
   readonly #emptied = new Set<Place>();
   #lastSerial = 0;

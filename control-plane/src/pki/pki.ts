@@ -124,7 +124,7 @@ async function firstAuthority(directory: string, now: Millis): Promise<Authority
   );
 }
 
-interface Standing {
+interface CaWithServer {
   readonly authority: Authority;
   readonly server: ServerCertificate;
 }
@@ -132,18 +132,18 @@ interface Standing {
 export async function openPki(options: PkiOptions): Promise<Pki> {
   const { directory, now } = options;
   await finishRetirement(directory);
-  const standingOf = async (authority: Authority, prefix: '' | 'next-'): Promise<Standing> => {
+  const caWithServer = async (authority: Authority, prefix: '' | 'next-'): Promise<CaWithServer> => {
     const parts = { files: serverFiles(directory, prefix), issuer: authority, serverNames: options.serverNames };
     return { authority, server: await openServerCertificate({ ...parts, now: now() }) };
   };
   const presentFiles = authorityFiles(directory, '');
   const nextFiles = authorityFiles(directory, 'next-');
-  let present = await standingOf(
+  let present = await caWithServer(
     (await openAuthority(presentFiles, now())) ?? (await firstAuthority(directory, now())),
     '',
   );
   const found = await openAuthority(nextFiles, now());
-  let next = found === undefined ? undefined : await standingOf(found, 'next-');
+  let next = found === undefined ? undefined : await caWithServer(found, 'next-');
   let nextCa = await endorsed(present, next);
   let tls = tlsOf(present, next);
 
@@ -158,7 +158,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
     nextCa = await endorsed(present, next);
     tls = tlsOf(present, next);
   };
-  const renewed = async (one: Standing, prefix: '' | 'next-'): Promise<Standing> => {
+  const renewed = async (one: CaWithServer, prefix: '' | 'next-'): Promise<CaWithServer> => {
     const { authority, server } = one;
     const isCaDue = isDue(authority.pem, now());
     if (!isCaDue && !isDue(server.certificate, now())) return one;
@@ -236,7 +236,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
     rotate: () =>
       inTurn(async () => {
         if (next !== undefined) return false;
-        next = await standingOf(await makeAuthority(nextFiles, now()), 'next-');
+        next = await caWithServer(await makeAuthority(nextFiles, now()), 'next-');
         await changed();
         return true;
       }),
@@ -254,16 +254,16 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
   };
 }
 
-async function endorsed(present: Standing, next: Standing | undefined): Promise<NextCa | undefined> {
+async function endorsed(present: CaWithServer, next: CaWithServer | undefined): Promise<NextCa | undefined> {
   return next === undefined ? undefined : present.authority.endorse(next.authority);
 }
 
 function tlsOf(
-  present: Standing,
-  next: Standing | undefined,
+  present: CaWithServer,
+  next: CaWithServer | undefined,
 ): { readonly present: ServerTls; readonly next?: ServerTls } {
   const ca = [present, next].flatMap((one) => (one === undefined ? [] : one.authority.pem)).join('\n');
-  const of = ({ authority, server }: Standing) => ({
+  const of = ({ authority, server }: CaWithServer) => ({
     key: server.key,
     certificate: `${server.certificate}\n${authority.pem}\n`,
     ca,
@@ -271,7 +271,7 @@ function tlsOf(
   return { present: of(present), ...(next === undefined ? {} : { next: of(next) }) };
 }
 
-function isNamed(name: string, one: Standing | undefined): boolean {
+function isNamed(name: string, one: CaWithServer | undefined): boolean {
   if (one === undefined) return false;
   const { id, fingerprint } = one.authority;
   return name === serverNameFor(id) || name === serverNameFor(fingerprint);

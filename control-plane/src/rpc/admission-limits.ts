@@ -35,7 +35,7 @@ export interface ConnectionLimits {
 }
 
 export interface AdmissionLimits {
-  /** From the first packet to the first words, and from a handshake's beginning to its end. */
+  /** From the first packet to the first bytes, and from a handshake's beginning to its end. */
   readonly handshakeMs: number;
   /** Handshakes at a time: of strangers, and as many of those who come from where an enrolled host is at home. */
   readonly handshakes: TurnLimits;

@@ -1,6 +1,6 @@
 // The front of the agents' port: who gets a connection at all, and as what.
 //
-//   TCP ─► pace and places of strangers ─► first words ─► turns ─► TLS (client certificate asked for, not required)
+//   TCP ─► pace and places of strangers ─► first bytes ─► turns ─► TLS (client certificate asked for, not required)
 //                                                                  ├─ certificate that holds ─► places of its host ─► RPC with an agent's limits
 //                                                                  └─ anything else ──────────────────────────────► RPC with a stranger's limits
 //
@@ -27,7 +27,7 @@ import type { AdmissionLimits } from './admission-limits.ts';
 import { type AgentPlace, AgentPlaces } from './agent-places.ts';
 import { ByteBudget } from './byte-budget.ts';
 import type { CallStatus } from './call-status.ts';
-import { untilFirstWords } from './first-words.ts';
+import { untilFirstBytes } from './first-bytes.ts';
 import { boundHandshakes, nodeHandshakeMs } from './handshake-times.ts';
 import { HandshakeTurns, type Turn, type TurnClock } from './handshake-turns.ts';
 import { RateBudget } from './rate-budget.ts';
@@ -257,7 +257,7 @@ export class AgentListener {
       this.#refuse({ address, reason });
       socket.resetAndDestroy();
     };
-    const { first, take } = untilFirstWords(socket, {
+    const { first, take } = untilFirstBytes(socket, {
       silentMs: this.#options.limits.handshakeMs,
       overflowed: () => refuse('handshake'),
     });

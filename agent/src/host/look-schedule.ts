@@ -1,5 +1,5 @@
-// When to look again at what changes by itself: at once after each thing heard and some times later, never without a pause that grows with
-// what a look costs, so that who makes looks dear takes a fifth of the agent's time at most.
+// When to look again at something that changes by itself: at once after each event, and a few times later. After each look comes a
+// pause that grows with the look's cost, so that looks take a fifth of the agent's time at most, whoever makes them expensive.
 
 import type { Timer } from '#clock/clock.ts';
 import { systemClock } from '#clock/system-clock.ts';
@@ -27,14 +27,14 @@ export function nextLook({ heardAt, askedAt, lookedAt, endedAt }: LookTimes): nu
   return Math.max(due, endedAt + Math.max(leastApartMs, paceFactor * (endedAt - lookedAt)));
 }
 
-export interface Looking {
+export interface LookSchedule {
   readonly heard: () => void;
   /** Wants one look. */
   readonly asked: () => void;
   readonly close: () => void;
 }
 
-export function createLooking(look: () => void): Looking {
+export function createLookSchedule(look: () => void): LookSchedule {
   const never = Number.NEGATIVE_INFINITY;
   let times: LookTimes = { heardAt: never, askedAt: never, lookedAt: never, endedAt: never };
   let next: { readonly at: number; readonly timer: Timer } | undefined;

@@ -1,5 +1,5 @@
-// What a connection says first, kept for TLS, which reads it when its turn comes. Of who says more than one TLS record can hold before he was
-// answered, or nothing in time, nothing is kept.
+// The first bytes of a connection, kept for TLS, which reads them when its turn comes. A connection that sends more than one TLS record
+// before it is answered, or nothing in time, is not kept.
 
 import type { Socket } from 'node:net';
 import { systemClock } from '#clock/system-clock.ts';
@@ -7,7 +7,7 @@ import { systemClock } from '#clock/system-clock.ts';
 /** A TLS record, its head included. A ClientHello has some hundred bytes. */
 const mostBytes = 5 + 16_384;
 
-export interface FirstWords {
+export interface FirstBytes {
   /** Settles once. `gone`: the other end closed before it said anything. */
   readonly first: Promise<'words' | 'silent' | 'gone'>;
   /** What was said is the socket's to read again, and it is read no more here. */
@@ -15,10 +15,10 @@ export interface FirstWords {
 }
 
 /** `overflowed` is called where it says too much while it waits. */
-export function untilFirstWords(
+export function untilFirstBytes(
   socket: Socket,
   { silentMs, overflowed }: { readonly silentMs: number; readonly overflowed: () => void },
-): FirstWords {
+): FirstBytes {
   const { promise, resolve } = Promise.withResolvers<'words' | 'silent' | 'gone'>();
   const said: Buffer[] = [];
   let bytes = 0;

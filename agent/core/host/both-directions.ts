@@ -1,5 +1,5 @@
-// Whether policy lets a connection of this host pass whichever end opened it: what must hold before one whose direction is a guess is
-// entered into conntrack, or a revoked connection could come back turned round.
+// Whether policy allows a connection of this host in both directions. Required before a connection whose direction is a guess is
+// entered into conntrack: otherwise a revoked connection could come back with its direction reversed.
 
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
@@ -7,7 +7,7 @@ import { protocolNumbers } from '#model/service.ts';
 import type { DirectedConnection } from './open-tcp-connections.ts';
 
 /** For every workload that the socket may be of: the host, and each of its units. */
-export function allowsEitherWay(
+export function allowsBothDirections(
   { client, clientPort, server, serverPort, direction }: DirectedConnection,
   {
     ruleSet,

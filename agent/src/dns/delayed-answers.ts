@@ -1,9 +1,9 @@
-// DNS answers that wait until the table has what they teach, each no longer than a limit: whoever asked can connect at once, and
-// nobody waits for a table that is slow. Versions are those of what is learnt; they only rise.
+// DNS answers that wait until the table has their addresses, each no longer than a limit. So a program can connect as soon as it has
+// the answer, and a slow table delays nobody for long. Versions number what was learnt; they only rise.
 
 import { systemClock } from '#clock/system-clock.ts';
 
-export interface HeldAnswers {
+export interface DelayedAnswers {
   /** Lets the answer go once a table with this version of what is learnt is in force, or when its time is up. */
   hold(version: number, release: () => void): void;
   /** A table with this version is in force. */
@@ -14,7 +14,7 @@ export interface HeldAnswers {
   late(): number;
 }
 
-export function createHeldAnswers({ holdMs }: { readonly holdMs: number }): HeldAnswers {
+export function createDelayedAnswers({ holdMs }: { readonly holdMs: number }): DelayedAnswers {
   let waiting: { readonly version: number; readonly go: () => void }[] = [];
   let late = 0;
   return {

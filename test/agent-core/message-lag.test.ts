@@ -1,7 +1,7 @@
-// How late a control plane's words come on one stream: tables of relays, stalls and clocks, a heartbeat every ten seconds.
+// How late a control plane's messages come on one stream: tables of relays, stalls and clocks, a heartbeat every ten seconds.
 
 import { expect, test } from 'vitest';
-import { type WordsHeard, wordHeard } from '#agent-core/time/late-words.ts';
+import { lagAfter, type MessageLag } from '#agent-core/time/message-lag.ts';
 import { millis } from '#model/time.ts';
 
 const [second, minute, hour, day] = [1000, 60_000, 3_600_000, 86_400_000];
@@ -19,13 +19,13 @@ interface Way {
   readonly forMs: number;
 }
 
-/** When words first come later than an agent bears, in seconds, and the most they lag before. */
+/** When messages first come later than an agent bears, in seconds, and the most they lag before. */
 function heard({ late = () => 0, rate = 1, ahead = () => 0, forMs }: Way): number | 'never' {
-  let words: WordsHeard | undefined;
+  let lag: MessageLag | undefined;
   for (let sentMs = 0; sentMs <= forMs; sentMs += 10 * second) {
     const atMs = 7 + (sentMs + late(sentMs)) * rate;
-    words = wordHeard(words, { sentAt: millis(noon + sentMs + ahead(sentMs)), atMs });
-    if (words.lateMs > silence) return Math.round((sentMs + late(sentMs)) / second);
+    lag = lagAfter(lag, { sentAt: millis(noon + sentMs + ahead(sentMs)), atMs });
+    if (lag.lateMs > silence) return Math.round((sentMs + late(sentMs)) / second);
   }
   return 'never';
 }
@@ -33,7 +33,7 @@ function heard({ late = () => 0, rate = 1, ahead = () => 0, forMs }: Way): numbe
 test.each<readonly [string, Way, number | 'never']>([
   ['nothing on the way', { forMs: day }, 'never'],
   ['half a second, more or less', { late: (ms) => (ms % 7) * 80, forMs: day }, 'never'],
-  ['a way that is slow from the first word on', { late: () => 30 * second, forMs: day }, 'never'],
+  ['a way that is slow from the first message on', { late: () => 30 * second, forMs: day }, 'never'],
   [
     'a stall of half a minute, after which all comes',
     { late: (ms) => (ms === hour ? 30 * second : 0), forMs: day },
@@ -50,7 +50,7 @@ test.each<readonly [string, Way, number | 'never']>([
     'never',
   ],
   [
-    '… behind a relay that then holds words back',
+    '… behind a relay that then holds messages back',
     { ahead: (ms) => (ms < hour ? 0 : day), late: (ms) => (ms < hour ? 0 : (ms - hour) / 2), forMs: 2 * hour },
     hour / second + 105 + 15,
   ],
