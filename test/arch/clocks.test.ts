@@ -69,10 +69,7 @@ const keptComparisons: Readonly<Record<string, readonly [count: number, why: str
     1,
     'numbers of announcements follow this clock, and no host’s word of the far future',
   ],
-  'control-plane/src/fleet/fleet.ts': [
-    4,
-    'a certificate’s validity is by this clock; the others are counts of the same name',
-  ],
+  'control-plane/src/fleet/certificates-ending.ts': [2, 'a certificate’s validity is by this clock'],
   'control-plane/src/fleet/operator-tokens.ts': [1, 'a token ends by this clock'],
   'control-plane/src/publish/publication.ts': [3, 'rules begin and end by this clock'],
 };
@@ -81,12 +78,12 @@ const keptComparisons: Readonly<Record<string, readonly [count: number, why: str
 const monotonic = /\bnow = (?:\w+\.)*(?:systemClock|clock)\.elapsedMs\b/;
 const wall = String.raw`(?:\b(?:systemClock|clock)\.wall\(\)|(?<!clock\.)\bnow\(\)|#now\(\))`;
 const comparison = new RegExp(
-  String.raw`${wall} *(?:[-<]|>=?|\+) |[-<>+]=? (?:\w+\.)*(?:this\.)?(?:#?options\.)?${wall}`,
+  String.raw`${wall} *(?:[-<]|>=?|\+) |[-<>+]=? (?:\w+\.)*(?:this\.)?(?:#?(?:options|parts)\.)?${wall}`,
 );
 const budget = new RegExp(String.raw`\.(?:take|takeMany|spend)\([^;]*${wall}`);
 
 const keptName = new RegExp(
-  String.raw`(?:const|let) (\w+) = (?:millis\()?(?:\w+\.)*(?:this\.)?(?:#?options\.)?${wall}\)?;`,
+  String.raw`(?:const|let) (\w+) = (?:millis\()?(?:\w+\.)*(?:this\.)?(?:#?(?:options|parts)\.)?${wall}\)?;`,
   'g',
 );
 const keptComparison = (name: string) => new RegExp(String.raw`\b${name}\b *(?:[-<]|>=?|\+) |[-<>+]=? \b${name}\b`);

@@ -2,7 +2,8 @@
 // the agents; who has cut it off, the progress of the revision says.
 
 import type { z } from 'zod';
-import type { Contained, Fleet } from '#control-plane/fleet/fleet.ts';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
+import type { Contained } from '#control-plane/fleet/operator-port.ts';
 import { containmentWithin } from '#control-plane/inventory/containment.ts';
 import type { Naming, OfflineHost } from '#control-plane/inventory/offline-hosts.ts';
 import { parseSelector } from '#model/parse-selector.ts';

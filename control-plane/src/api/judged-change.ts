@@ -4,7 +4,8 @@
 // canary's promotion may. So in its turn it is compared once more: where another policy came into force, or a host took one of its names, all of it is
 // done again, for as often as `mostRounds` says.
 
-import type { Fleet, Overtaken } from '#control-plane/fleet/fleet.ts';
+import type { Overtaken } from '#control-plane/fleet/activation.ts';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import { goneError } from '#control-plane/judging/gone.ts';
 import type { AskedBy, Judging, Reviewed } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';

@@ -2,7 +2,8 @@
 
 import { z } from 'zod';
 import { systemClock } from '#clock/system-clock.ts';
-import type { Fleet, HoldBegan } from '#control-plane/fleet/fleet.ts';
+import type { HoldBegan } from '#control-plane/fleet/activation.ts';
+import type { Fleet } from '#control-plane/fleet/fleet.ts';
 import type { Judging } from '#control-plane/judging/judging.ts';
 import type { ReviewJob } from '#control-plane/judging/judging-protocol.ts';
 import { PolicyTurns } from '#control-plane/judging/policy-turns.ts';
