@@ -14,7 +14,7 @@ const tables = [
 
 export async function loadQueueTarget(nft: Nft): Promise<void> {
   for (const { word } of tables) {
-    const name = `${word} held_answers`;
+    const name = `${word} delayed_answers`;
     assertOk(
       await nft.apply(`add table ${name}
 delete table ${name}
@@ -57,7 +57,7 @@ function ruleMessage(family: number): Buffer {
   const target = Buffer.concat([attribute(1, text('NFQUEUE')), attribute(2, u32(3)), attribute(3, info)]);
   const expression = Buffer.concat([attribute(1, text('target')), attribute(0x8002, target)]);
   const content = Buffer.concat([
-    attribute(1, text('held_answers')),
+    attribute(1, text('delayed_answers')),
     attribute(2, text('hold')),
     attribute(0x8004, attribute(0x8001, expression)),
   ]);
