@@ -2,7 +2,7 @@
 // from who has it, so that each failover is one of the measured.
 
 import type { ChildProcess } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LabHost } from '#test/support/lab.ts';
 import { run } from '#test/support/run-command.ts';
@@ -56,13 +56,15 @@ vrrp_instance shared {
 `;
     const file = join(directory, `keepalived-${host.name}.conf`);
     await writeFile(file, settings, { mode: 0o600 });
-    const pids = ['p', 'r', 'c'].map((option) => [`-${option}`, join(directory, `${host.name}-${option}.pid`)]);
-    this.#child = host.spawn([this.#program, '-n', '-l', '-P', '-f', file, ...pids.flat()], { stdio: 'ignore' });
+    this.#child = host.spawn([this.#program, '-n', '-l', '-P', '-f', file, ...this.#pidFiles().flat()], {
+      stdio: 'ignore',
+    });
   }
 
-  /** As `systemctl stop` does: it lets go of the address and says so. */
-  stop(): void {
+  /** As `systemctl stop` does: it lets go of the address and says so. Returns once it has ended: beside one that still ends another does not start. */
+  async stop(): Promise<void> {
     this.#child?.kill('SIGTERM');
+    await this.#ended();
   }
 
   async holds(): Promise<boolean> {
@@ -82,10 +84,22 @@ vrrp_instance shared {
 
   /** Its processes die at once, without a word; the address stays where it is. */
   async kill(processes: readonly number[]): Promise<void> {
-    const child = this.#child;
     for (const pid of processes) process.kill(pid, 'SIGKILL');
+    await this.#ended();
+    // As a reboot does. A killed child of it may be a zombie for a while, and would be taken for a keepalived that runs.
+    for (const [, path] of this.#pidFiles()) await rm(path, { force: true });
+  }
+
+  async #ended(): Promise<void> {
+    const child = this.#child;
     if (child !== undefined && child.exitCode === null && child.signalCode === null)
       await new Promise((resolve) => child.once('exit', resolve));
+  }
+
+  /** With the option that names each. */
+  #pidFiles(): readonly (readonly [string, string])[] {
+    const { host, directory } = this.#options;
+    return ['p', 'r', 'c'].map((option) => [`-${option}`, join(directory, `${host.name}-${option}.pid`)]);
   }
 
   async letGo(): Promise<void> {
