@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeLastGood, encodeLastGood } from '#agent/state/last-good-codec.ts';
-import { digestOfLastGood, writeInterimLastGood } from '#agent/state/last-good-in-run.ts';
+import { digestOfLastGood, writeRunCopy } from '#agent/state/last-good-run-copy.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { fallbackDirectory, makeFallbackDirectory } from '#agent/state/run-directory.ts';
 import { openStateDirectory, type StateDirectory } from '#agent/state/state-directory.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
@@ -60,11 +60,11 @@ const record = (revision: number) =>
 /** As when the disk no longer takes what comes. */
 const keepInterim = async (revision: number) => {
   const follows = digestOfLastGood(await state.readLastGood());
-  await writeInterimLastGood(state.path, { bytes: record(revision), follows });
+  await writeRunCopy(state.path, { bytes: record(revision), follows });
 };
 
 const newest = async () => {
-  const found = await readNewestLastGood(state);
+  const found = await openLastGoodStore(state).read();
   return found.kind === 'found' ? `${found.place} ${found.record.ruleSet.revision}` : found.kind;
 };
 
@@ -93,7 +93,7 @@ describe('which is the newer', () => {
     await state.writeLastGood(record(1));
     await keepInterim(2);
     writeFileSync(join(state.path, 'last-good', 'current'), 'torn');
-    expect(await readNewestLastGood(state)).toMatchObject({
+    expect(await openLastGoodStore(state).read()).toMatchObject({
       place: 'until-reboot',
       revisionOnDisk: 0,
       problem: expect.stringContaining('current'),
@@ -105,7 +105,10 @@ describe('which is the newer', () => {
     await keepInterim(2);
     const path = join(fallback, 'last-good');
     writeFileSync(path, readFileSync(path).subarray(0, -1));
-    expect(await readNewestLastGood(state)).toMatchObject({ place: 'disk', problem: expect.stringContaining(path) });
+    expect(await openLastGoodStore(state).read()).toMatchObject({
+      place: 'disk',
+      problem: expect.stringContaining(path),
+    });
   });
 
   test('a damaged copy and nothing else is no host that never had a policy', async () => {

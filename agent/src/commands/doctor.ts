@@ -7,7 +7,7 @@ import { openControlPlaneReach } from '#agent/link/control-plane-reach.ts';
 import { certificateTimes, type IdentityFiles, readIdentityFiles } from '#agent/link/identity-files.ts';
 import { createNft } from '#agent/nft/nft.ts';
 import { loadSettings } from '#agent/settings/settings-files.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
 import { type HostProblemCode, hostProblemCatalogue } from '#agent-core/host/host-problem-catalogue.ts';
@@ -161,7 +161,7 @@ async function checkTable(statePath: string, status: AgentStatusDocument | undef
   const listed = await createNft().list(['-t', 'list', 'table', ...tableName.split(' ')]);
   if (listed.ok) return good('table', `${tableName} is in the kernel`);
   const isOpened = status?.isOpened === true || status?.panic !== undefined;
-  const stored = existsSync(statePath) ? await readNewestLastGood(openStateDirectory(statePath)) : undefined;
+  const stored = existsSync(statePath) ? await openLastGoodStore(openStateDirectory(statePath)).read() : undefined;
   if (stored?.kind === 'found' && !isOpened)
     return trouble('table', 'table-missing', `there is no table ${tableName}, and a policy of this host is on disk`);
   return trouble('table', isOpened ? 'opened' : 'no-policy', 'no table is in the kernel: this host is open');

@@ -11,8 +11,8 @@ import { explainRefusal } from '#agent/nft/nft-refusal.ts';
 import { CommandError } from '#agent/process/command-error.ts';
 import { writeWhole } from '#agent/state/durable-file.ts';
 import type { LastGoodRecord } from '#agent/state/last-good-codec.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { digestOf, listingFlags } from '#agent/table/loader.ts';
@@ -32,7 +32,9 @@ export async function keepCommand({ state }: { readonly state: string }): Promis
   const panic = existsSync(state) ? openPanicFlag(state).read() : undefined;
   if (panic !== undefined)
     return say('this host was opened with segwall-agent panic: no rules are kept, and it stays open');
-  const stored = existsSync(state) ? await readNewestLastGood(openStateDirectory(state)) : { kind: 'none' as const };
+  const stored = existsSync(state)
+    ? await openLastGoodStore(openStateDirectory(state)).read()
+    : { kind: 'none' as const };
   if (stored.kind === 'found') return keep(state, keptOf(stored.record), { nft, stands: listed.ok });
   if (!listed.ok) return say('there are no rules on this host: it is open, and stays open');
   const script = keptListing(listed.value);

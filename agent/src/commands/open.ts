@@ -1,11 +1,11 @@
-// `segwall-agent open`: opens the host on purpose. Removes our table and forgets the last good revision, so that neither a
-// restart nor a reboot brings it back; the control plane does, when the agent runs again.
+// `segwall-agent open`: opens the host on purpose. Removes our table and forgets the last good revision, so that
+// neither a restart nor a reboot brings it back; the control plane does, when the agent runs again.
 
 import { createNft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
 import { CommandError } from '#agent/process/command-error.ts';
 import { forgetFingerprint } from '#agent/state/fingerprint-record.ts';
-import { removeInterimLastGood } from '#agent/state/last-good-in-run.ts';
+import { removeRunCopy } from '#agent/state/last-good-run-copy.ts';
 import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
@@ -40,7 +40,7 @@ export async function openCommand({ state, yes }: { readonly state: string; read
       exitCode: 3,
     });
   }
-  removeInterimLastGood(state);
+  removeRunCopy(state);
   forgetFingerprint(state);
   try {
     await stateDirectory.forgetLastGood();

@@ -17,8 +17,8 @@ import { createAgentLog } from '#agent/process/log.ts';
 import { namesMost } from '#agent/settings/settings.ts';
 import { defaultSettings } from '#agent/settings/settings-reader.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { isDiskError } from '#agent/state/run-directory.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { acquireStateLock, type StateLock } from '#agent/state/state-lock.ts';
@@ -32,7 +32,7 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
   const lock = lockIfWritable(stateDirectory.lockPath);
   if (!lock.ok) return say(`nothing to restore: ${lock.error}`);
   try {
-    const stored = await readNewestLastGood(stateDirectory);
+    const stored = await openLastGoodStore(stateDirectory).read();
     const essentials = stored.kind === 'found' ? stored.record.essentials : [];
     const layout = stored.kind === 'found' ? markLayoutOf(stored.record.markMask) : undefined;
     const marks = layout?.ok === true ? layout.value : defaultMarks;

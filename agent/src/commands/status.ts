@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { readIdentityFiles } from '#agent/link/identity-files.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { type AgentStatusDocument, askStatus } from '#agent/status/status-socket.ts';
 import { modesOf, quarantinesOf, statusRows } from '#agent/status/status-view.ts';
@@ -33,7 +33,7 @@ export async function statusCommand(options: { readonly state: string; readonly 
 async function fromDisk(path: string): Promise<Partial<AgentStatusDocument>> {
   if (!existsSync(path)) return { revision: 0, applied: 0, mode: 'open', connected: false, lost: 0, running: false };
   const identity = await readIdentityFiles(path);
-  const stored = await readNewestLastGood(openStateDirectory(path));
+  const stored = await openLastGoodStore(openStateDirectory(path)).read();
   const ruleSet = stored.kind === 'found' ? stored.record.ruleSet : undefined;
   const revision = ruleSet?.revision ?? 0;
   const panic = openPanicFlag(path).read();

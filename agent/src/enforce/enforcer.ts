@@ -14,6 +14,7 @@ import type { Logger } from 'pino';
 import type { ElementSocket } from '#agent/nft/element-socket.ts';
 import type { Nft } from '#agent/nft/nft.ts';
 import { encodeLastGood } from '#agent/state/last-good-codec.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import type { PanicFlag } from '#agent/state/panic-flag.ts';
 import type { StateDirectory } from '#agent/state/state-directory.ts';
 import type { ApplyOutcome, Enforcer } from '#agent/table/apply-outcome.ts';
@@ -152,7 +153,8 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
     });
     return { revision: ruleSet.revision, bytes };
   };
-  const saving = createPolicySaving({ stateDirectory, lastGood, inTurn, log });
+  const lastGoodStore = openLastGoodStore(stateDirectory);
+  const saving = createPolicySaving({ statePath: stateDirectory.path, store: lastGoodStore, lastGood, inTurn, log });
 
   const held: Held = {
     current: () => inForce,
@@ -219,7 +221,7 @@ export function createEnforcer(options: EnforcerOptions): TableEnforcer {
   });
   const start = createTableStart({
     held,
-    stateDirectory,
+    lastGoodStore,
     loader,
     making,
     epochs,

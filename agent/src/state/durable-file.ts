@@ -1,5 +1,6 @@
-// Writes a file so that a reader sees the old content or the new, never a part: temporary name, fsync, rename, fsync of the
-// folder. What must also be proof against a disk that lies carries a trailer with its SHA-256, checked when it is read.
+// Writes a file so that a reader sees the old content or the new, never a part: temporary name, fsync, rename, fsync of
+// the folder. What must also be proof against a disk that lies carries a trailer with its SHA-256, checked when it is
+// read.
 
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
@@ -14,8 +15,8 @@ const trailerBytes = trailerWord.length + 32;
 const writing = new Map<string, Promise<void>>();
 
 /**
- * After this resolves, a power cut leaves the new content. Writes of one file come after one another, in the order asked. `mode` is
- * the file's permission bits, 0600 unless given.
+ * After this resolves, a power cut leaves the new content. Writes of one file come after one another, in the order
+ * asked. `mode` is the file's permission bits, 0600 unless given.
  */
 export async function writeWhole(path: string, bytes: Uint8Array, mode = 0o600): Promise<void> {
   const before = writing.get(path) ?? Promise.resolve();

@@ -1,5 +1,5 @@
-// The host's own essential entries in words, and whether they are still those of the last start: who may always pass is a matter
-// of audit, though no control plane decides it.
+// The host's own essential entries in words, and whether they are still those of the last start: who may always pass is
+// a matter of audit, though no control plane decides it.
 
 import { join } from 'node:path';
 import { rangeCidrs } from '#model/address-range.ts';

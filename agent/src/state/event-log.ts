@@ -1,5 +1,6 @@
-// What happened on this host and waits for the control plane to write it down: a file an event, so that commands may add some
-// while the agent runs or is dead; under /run where the state directory cannot be written. Bounded; what had to go, or could not be kept on disk, is counted.
+// What happened on this host and waits for the control plane to write it down: a file an event, so that commands may
+// add some while the agent runs or is dead; under /run where the state directory cannot be written. Bounded; what had
+// to go, or could not be kept on disk, is counted.
 
 import {
   closeSync,
@@ -21,8 +22,8 @@ import { fallbackDirectory, isDiskError, makeFallbackDirectory, removeIfPossible
 export interface EventLog {
   record(kind: HostEventKind, details: ReadonlyMap<string, string>): void;
   /**
-   * What is still going on, so that it is not lost with this process: told by nobody until a later one finds it (`tellUnfinished`).
-   * Takes the place of the one before; undefined: it is over.
+   * What is still going on, so that it is not lost with this process: told by nobody until a later one finds it
+   * (`tellUnfinished`). Takes the place of the one before; undefined: it is over.
    */
   begin(event: { readonly kind: HostEventKind; readonly details: ReadonlyMap<string, string> } | undefined): void;
   /** Records what a process before this one had begun and did not end. */

@@ -1,5 +1,6 @@
-// What the kernel showed of our table when nobody but us had touched it, on disk: so that a start can tell whether anyone did while
-// no agent ran. Says for which state rule, in which boot and network namespace, and by which nft, since each lists in its own words.
+// The fingerprint of our table, on disk: the digest of its listing when only the agent had written it. A start compares
+// it to find out whether anyone changed the table while no agent ran. It names the state rule, the boot and network
+// namespace, and the version of nft, because each version lists a table in its own form.
 
 import { readFileSync, readlinkSync, unlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -8,7 +9,7 @@ import { writeWhole } from './durable-file.ts';
 import { isDiskError } from './run-directory.ts';
 
 export interface FingerprintRecord {
-  /** The words of the state rule. */
+  /** The text of the state rule. */
   readonly state: string;
   /** SHA-256, hex, of the listing; empty where the table was loaded and not listed yet. */
   readonly listing: string;
@@ -31,7 +32,7 @@ export async function readFingerprint(statePath: string): Promise<FingerprintRec
   }
 }
 
-/** Where the directory is gone, so is what it would be for. */
+/** Does nothing if the state directory is gone. */
 export async function writeFingerprint(statePath: string, record: FingerprintRecord): Promise<void> {
   try {
     await writeWhole(pathIn(statePath), Buffer.from(JSON.stringify(record)));
@@ -40,7 +41,7 @@ export async function writeFingerprint(statePath: string, record: FingerprintRec
   }
 }
 
-/** Whoever opens the host on purpose: that its table is gone is then no tampering. */
+/** Called when the host is opened on purpose, so that a missing table is not reported as tampering. */
 export function forgetFingerprint(statePath: string): void {
   try {
     unlinkSync(pathIn(statePath));

@@ -1,5 +1,6 @@
-// What the last good file holds: the rule set, and what it takes to load it again as it was — epoch, numbers, and the essential
-// settings of the moment, so that a boot without network or control plane enforces exactly what was enforced before.
+// What the last good file holds: the rule set, and what it takes to load it again as it was — epoch, numbers, and the
+// essential settings of the moment, so that a boot without network or control plane enforces exactly what was enforced
+// before.
 
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarkMask } from '#agent-core/marks/mark-layout.ts';

@@ -6,8 +6,9 @@ export const packageStateDirectory = '/var/lib/segwall-agent';
 const packageSettings = '/etc/segwall/agent.yaml';
 
 /**
- * The host's settings, later ones first to be believed. An agent on a state directory of its own, beside or in place of the package's, has them
- * there; the package's has them in /etc, and what stands in its state directory is read before that.
+ * The host's settings, later ones first to be believed. An agent on a state directory of its own, beside or in place of
+ * the package's, has them there; the package's has them in /etc, and what stands in its state directory is read before
+ * that.
  */
 export function settingsPathsOf(state: string): readonly string[] {
   const inState = join(state, 'agent.yaml');

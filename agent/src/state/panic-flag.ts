@@ -1,6 +1,6 @@
-// Whether someone at the console opened this host: a file, so that it holds whatever the agent does, dies or is upgraded to, until
-// `segwall-agent resume` takes it away. Its being there is what counts; a full disk may leave it empty. Read before every change
-// of the kernel, so all of it is synchronous and small.
+// Whether someone at the console opened this host: a file, so that it holds whatever the agent does, dies or is
+// upgraded to, until `segwall-agent resume` takes it away. Its being there is what counts; a full disk may leave it
+// empty. Read before every change of the kernel, so all of it is synchronous and small.
 
 import { closeSync, fsyncSync, openSync, readFileSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -95,7 +95,9 @@ function writeFlag(path: string, panic: Panic): void {
   syncFolder(dirname(path));
 }
 
-/** Best effort: the flag is there for every process already; only a power cut in this second could still take it back. */
+/**
+ * Best effort: the flag is there for every process already; only a power cut in this second could still take it back.
+ */
 function syncFolder(path: string): void {
   try {
     const folder = openSync(path, 'r');

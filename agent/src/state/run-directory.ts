@@ -1,6 +1,7 @@
-// Where an agent keeps its lock, its socket, its panic flag and the policy in force when the state directory cannot be written
-// (read-only, full): a folder under /run, made when needed, named after the state directory, and gone at the next boot. One that
-// another user owns or may write to is as good as none: whoever could plant a file there would decide what this host enforces.
+// Where an agent keeps its lock, its socket, its panic flag and the policy in force when the state directory cannot be
+// written (read-only, full): a folder under /run, made when needed, named after the state directory, and gone at the
+// next boot. One that another user owns or may write to is as good as none: whoever could plant a file there would
+// decide what this host enforces.
 
 import { createHash } from 'node:crypto';
 import { lstatSync, mkdirSync, realpathSync, unlinkSync } from 'node:fs';
@@ -59,8 +60,8 @@ const explanations: Readonly<Record<string, string>> = {
 };
 
 /**
- * A file that is not there is no error; one that the disk does not let go of stays. Not rmSync: where the disk is read-only it throws an
- * error without a code (Node 24).
+ * A file that is not there is no error; one that the disk does not let go of stays. Not rmSync: where the disk is
+ * read-only it throws an error without a code (Node 24).
  */
 export function removeIfPossible(path: string): 'gone' | 'stays' {
   try {

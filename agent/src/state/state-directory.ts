@@ -1,6 +1,6 @@
-// The agent's one folder on disk: the last good rule set, the flow sequence, the spool, the identity, the status socket. What
-// is read back here is whole or is said to be damaged: a torn last good file gives the one before it. Bytes in, bytes out:
-// what they mean is the enforcer's.
+// The agent's one folder on disk: the last good rule set, the flow sequence, the spool, the identity, the status
+// socket. What is read back here is whole or is said to be damaged: a torn last good file gives the one before it.
+// Bytes in, bytes out: what they mean is the enforcer's.
 
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { readdir, rename, unlink } from 'node:fs/promises';
@@ -11,15 +11,18 @@ import { readIfThere, seal, syncFolder, unseal, writeWhole } from './durable-fil
 import { isDiskError } from './run-directory.ts';
 
 /**
- * `none`: this host never had a policy. `found` with a `problem`: the newest file was damaged and this is the one before it.
- * `damaged`: there were files, and none is whole.
+ * `none`: this host never had a policy. `found` with a `problem`: the newest file was damaged and this is the one
+ * before it. `damaged`: there were files, and none is whole.
  */
 export type StoredLastGood =
   | { readonly kind: 'none' }
   | { readonly kind: 'found'; readonly bytes: Uint8Array; readonly problem?: string }
   | { readonly kind: 'damaged'; readonly problem: string };
 
-/** The sequence that the next flow batch takes, the end of the last window that was spooled, and the counters it told of. */
+/**
+ * The sequence that the next flow batch takes, the end of the last window that was spooled, and the counters it told
+ * of.
+ */
 export interface FlowProgress {
   readonly nextSequence: number;
   readonly seenUntil: Millis;
@@ -116,8 +119,8 @@ export function openStateDirectory(path: string): StateDirectory {
 }
 
 /**
- * One that somebody made before us may be open: whoever puts a file there decides what this host enforces. Only one that is empty or holds an
- * identity is closed; anything else (`--state /var/lib`) is others' as well.
+ * One that somebody made before us may be open: whoever puts a file there decides what this host enforces. Only one
+ * that is empty or holds an identity is closed; anything else (`--state /var/lib`) is others' as well.
  */
 function closeToOthers(path: string): void {
   const { uid, mode } = statSync(path);

@@ -1,7 +1,7 @@
-// Two agents on one state directory would fight over the table and the flow sequence: the one that runs holds a lock on a file there. The
-// kernel keeps it (flock) for as long as the process has the file open, and no longer, however it ends: an agent that was killed and that
-// nobody has waited for yet holds none. What stands in the file names the holder to people. Where the state directory cannot be written, the
-// file is under /run.
+// Two agents on one state directory would fight over the table and the flow sequence: the one that runs holds a lock on
+// a file there. The kernel keeps it (flock) for as long as the process has the file open, and no longer, however it
+// ends: an agent that was killed and that nobody has waited for yet holds none. What stands in the file names the
+// holder to people. Where the state directory cannot be written, the file is under /run.
 
 import { closeSync, fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -54,8 +54,8 @@ function fallbackOf(path: string): string {
 function acquireAt(path: string): Result<StateLock> {
   for (let attempt = 1; ; attempt += 1) {
     closeSync(openSync(path, 'a', 0o600));
-    // Held for reading: a file that is open for writing would keep an administrator from making the file system read-only. Closed in what is
-    // started from here, as Node opens everything.
+    // Held for reading: a file that is open for writing would keep an administrator from making the file system
+    // read-only. Closed in what is started from here, as Node opens everything.
     const file = openSync(path, 'r');
     try {
       if (take(file, lockExclusive) && isStill(path, file)) {

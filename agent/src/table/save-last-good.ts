@@ -1,6 +1,6 @@
-// Keeps what is in force on disk: the last good record, and the fingerprint of the table it made. A disk that cannot be written
-// stops nothing: what is in force then is kept under /run, so that it outlives the agent though not a reboot, and is said to be
-// missing on disk until it is there.
+// Keeps the last good record on disk while policy changes, and the fingerprint of the table it made. A disk that cannot
+// be written stops nothing: the record is kept under /run, the status reports that it is not on disk, and the write is
+// tried again.
 
 import type { Logger } from 'pino';
 import {
@@ -9,17 +9,14 @@ import {
   readFingerprint,
   writeFingerprint,
 } from '#agent/state/fingerprint-record.ts';
-import { digestOfLastGood, removeInterimLastGood, writeInterimLastGood } from '#agent/state/last-good-in-run.ts';
-import { type NewestLastGood, readStored } from '#agent/state/read-last-good.ts';
-import { diskErrorText, isDiskError } from '#agent/state/run-directory.ts';
-import type { StateDirectory, StoredLastGood } from '#agent/state/state-directory.ts';
+import { diskRefusal, type LastGood, type LastGoodStore } from '#agent/state/last-good-store.ts';
 import type { Timer } from '#clock/clock.ts';
 import { systemClock } from '#clock/system-clock.ts';
 
-/** How soon what could not be written is tried again. */
+/** How soon a refused write is tried again. */
 const writeAgainMs = 10_000;
 
-/** Addresses of names come and go by the second; what the disk lacks of them costs a start one more epoch. */
+/** Addresses of names come and go by the second; if the disk lacks the last of them, a start costs one more epoch. */
 const saveSoonMs = 1000;
 
 /** What there is to save now; undefined where nothing is in force. */
@@ -34,55 +31,25 @@ export interface PolicySaving {
   readFingerprint(): Promise<FingerprintRecord | undefined>;
   forgetFingerprint(): void;
   /** What a start found. */
-  found(last: Extract<NewestLastGood, { kind: 'found' }>): void;
+  found(last: Extract<LastGood, { kind: 'found' }>): void;
   /** What is in force but not on disk, in words; empty where all is. */
   problem(): string;
   failedWrites(): number;
 }
 
 export function createPolicySaving(options: {
-  readonly stateDirectory: StateDirectory;
+  readonly statePath: string;
+  readonly store: LastGoodStore;
   readonly lastGood: LastGoodSource;
   /** Runs work in the enforcer's turn. */
   readonly inTurn: (work: () => Promise<void>) => Promise<void>;
   readonly log: Logger;
 }): PolicySaving {
-  const { stateDirectory, lastGood, inTurn, log } = options;
+  const { statePath, store, lastGood, inTurn, log } = options;
   let failedWrites = 0;
   let revisionOnDisk = 0;
   let unsaved: string | undefined;
-  /** The digest of what is kept under /run; undefined where nothing of this process is. */
-  let interim: string | undefined;
   let writingAgain: Timer | undefined;
-
-  /** What the disk refuses is counted, and told by its code. */
-  const written = async (write: () => Promise<void>): Promise<string | undefined> => {
-    try {
-      await write();
-      return undefined;
-    } catch (error) {
-      if (!isDiskError(error)) throw error;
-      failedWrites += 1;
-      return diskErrorText(error);
-    }
-  };
-
-  /** Written anew only where it changed: the disk is tried again and again. */
-  const keepUntilReboot = async (bytes: Uint8Array): Promise<'kept' | 'lost'> => {
-    const stored: StoredLastGood = { kind: 'found', bytes };
-    const digest = digestOfLastGood(stored);
-    if (interim === digest) return 'kept';
-    try {
-      const follows = digestOfLastGood(await readStored(stateDirectory));
-      await writeInterimLastGood(stateDirectory.path, { bytes, follows });
-    } catch (error) {
-      if (!isDiskError(error)) throw error;
-      log.error({ reason: diskErrorText(error) }, 'the policy in force could not be kept under /run either');
-      return 'lost';
-    }
-    interim = digest;
-    return 'kept';
-  };
 
   const save = async (): Promise<void> => {
     const record = lastGood();
@@ -90,17 +57,18 @@ export function createPolicySaving(options: {
     writingAgain?.cancel();
     writingAgain = undefined;
     const { revision, bytes } = record;
-    const refusal = await written(() => stateDirectory.writeLastGood(bytes));
-    if (refusal === undefined) {
+    const written = await store.write(bytes);
+    if (written.place === 'disk') {
       if (unsaved !== undefined) log.info({ revision }, 'the policy in force is on disk again');
-      // A copy that stayed behind, of what the disk holds by now or of less, is not taken for newer.
-      removeInterimLastGood(stateDirectory.path);
       unsaved = undefined;
-      interim = undefined;
       revisionOnDisk = revision;
       return;
     }
-    const what = (await keepUntilReboot(bytes)) === 'kept' ? 'a reboot' : 'a restart of the agent or a reboot';
+    failedWrites += 1;
+    const { refusal } = written;
+    if (written.place === 'nowhere')
+      log.error({ reason: written.runRefusal }, 'the policy in force could not be kept under /run either');
+    const what = written.place === 'until-reboot' ? 'a reboot' : 'a restart of the agent or a reboot';
     const instead = revisionOnDisk === 0 ? 'find no policy' : `load revision ${revisionOnDisk}`;
     const problem = `revision ${revision} is in force but not on disk (${refusal}): ${what} would ${instead}`;
     if (unsaved !== problem)
@@ -116,16 +84,14 @@ export function createPolicySaving(options: {
     },
     forget: async () => {
       unsaved = undefined;
-      interim = undefined;
       writingAgain?.cancel();
-      removeInterimLastGood(stateDirectory.path);
-      await written(() => stateDirectory.forgetLastGood());
+      if ((await store.forget()) !== undefined) failedWrites += 1;
     },
     writeFingerprint: async (record) => {
-      await written(() => writeFingerprint(stateDirectory.path, record));
+      if ((await diskRefusal(() => writeFingerprint(statePath, record))) !== undefined) failedWrites += 1;
     },
-    readFingerprint: () => readFingerprint(stateDirectory.path),
-    forgetFingerprint: () => forgetFingerprint(stateDirectory.path),
+    readFingerprint: () => readFingerprint(statePath),
+    forgetFingerprint: () => forgetFingerprint(statePath),
     found: (last) => {
       revisionOnDisk = last.revisionOnDisk;
     },

@@ -1,10 +1,10 @@
-// How a start finds the host, and what it makes of that: it adopts what the kernel holds where that is what was last in force, untouched; it
-// loads that otherwise; and what it knows nothing of it leaves alone. Says what someone else changed meanwhile.
+// What a start does with the table that it finds. If it is the last one in force, untouched, the agent adopts it.
+// Otherwise it loads the last good policy. A table that the agent has no record of is left alone. Reports what other
+// programs changed meanwhile.
 
 import { explainRefusal } from '#agent/nft/nft-refusal.ts';
 import type { LastGoodRecord } from '#agent/state/last-good-codec.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
-import type { StateDirectory } from '#agent/state/state-directory.ts';
+import type { LastGoodStore } from '#agent/state/last-good-store.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
@@ -20,8 +20,8 @@ import type { PolicySaving } from './save-last-good.ts';
 import type { UnitUpkeep } from './unit-upkeep.ts';
 
 /**
- * How a start found the host. `open`: never had a policy. `adopted`: the kernel held what was last in force, untouched. `loaded`:
- * that was put into the kernel. `unknown-table`: the kernel holds a table this state directory knows nothing
+ * How a start found the host. `open`: never had a policy. `adopted`: the kernel held what was last in force, untouched.
+ * `loaded`: that was put into the kernel. `unknown-table`: the kernel holds a table this state directory knows nothing
  * of; it is left alone until a policy arrives. `panic`: someone opened the host at its console; nothing is loaded.
  */
 export type StartOutcome =
@@ -37,7 +37,7 @@ export type Tampering = readonly string[];
 
 export interface TableStartOptions {
   readonly held: Held;
-  readonly stateDirectory: StateDirectory;
+  readonly lastGoodStore: Pick<LastGoodStore, 'read'>;
   readonly loader: TableLoader;
   readonly making: TableMaking;
   readonly epochs: MarkEpochs;
@@ -57,10 +57,10 @@ interface LastInForce {
 
 /** In a turn. */
 export function createTableStart(options: TableStartOptions): () => Promise<StartOutcome> {
-  const { held, stateDirectory, loader, making, epochs, marks, saving, fingerprints, upkeep } = options;
+  const { held, lastGoodStore, loader, making, epochs, marks, saving, fingerprints, upkeep } = options;
 
   const start = async (): Promise<StartOutcome> => {
-    const stored = await readNewestLastGood(stateDirectory);
+    const stored = await lastGoodStore.read();
     const kernel = await loader.readState();
     if (stored.kind === 'none') {
       if (held.isOpened()) return { kind: 'panic', revision: undefined };
@@ -109,7 +109,10 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
     return (await makeUnder(numbering)) ?? (isSameMask ? undefined : makeUnder(emptyNumbering));
   };
 
-  /** The words are ours but the rules may not be, nor what they let in: load them again, and have every connection judged again. */
+  /**
+   * The words are ours but the rules may not be, nor what they let in: load them again, and have every connection
+   * judged again.
+   */
   const loadAgain = async (last: LastInForce, kernel: TableState): Promise<StartOutcome> => {
     const { table, digest } = last;
     const { ruleSet } = last.record;

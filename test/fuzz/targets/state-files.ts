@@ -13,8 +13,8 @@ import { seal } from '#agent/state/durable-file.ts';
 import { openEventLog } from '#agent/state/event-log.ts';
 import { readFingerprint } from '#agent/state/fingerprint-record.ts';
 import { decodeLastGood, encodeLastGood } from '#agent/state/last-good-codec.ts';
+import { openLastGoodStore } from '#agent/state/last-good-store.ts';
 import { openPanicFlag } from '#agent/state/panic-flag.ts';
-import { readNewestLastGood } from '#agent/state/read-last-good.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { lockOwner } from '#agent/state/state-lock.ts';
 import { noDenials } from '#agent-core/flows/unrecorded-denials.ts';
@@ -111,7 +111,7 @@ const directoryTarget: FuzzTarget = {
 
 async function readAll(directory: string): Promise<void> {
   const state = openStateDirectory(directory);
-  await readNewestLastGood(state);
+  await openLastGoodStore(state).read();
   await readFingerprint(directory);
   const progress = await state.readFlowProgress();
   must(progress === undefined || Number.isSafeInteger(progress.nextSequence + 1), () => shown(progress));

@@ -1,6 +1,7 @@
-// The last good record while the state directory cannot take it: a sealed copy under /run, so that an agent started anew on a full
-// or read-only disk goes on from what was in force, and not from what the disk last took. It says whose it is and what lay on disk
-// when it was made; whether it is the newer of the two is newest-last-good.ts's to tell. A reboot ends it.
+// A sealed copy of the last good record under /run, for when the state directory cannot be written. An agent that
+// restarts on a full or read-only disk then continues from the policy in force, and not from what the disk took last.
+// The copy names its enrolment and what lay on disk when it was made; last-good-store.ts decides which of the two is
+// newer. A reboot removes it.
 
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -11,7 +12,7 @@ import { readIfThere, seal, unseal, writeWhole } from './durable-file.ts';
 import { makeFallbackDirectory, removeIfPossible, trustedFallbackDirectory } from './run-directory.ts';
 import type { StoredLastGood } from './state-directory.ts';
 
-export interface InterimLastGood {
+export interface RunCopy {
   readonly bytes: Uint8Array;
   /** `digestOfLastGood` of what lay on disk when this was made. */
   readonly follows: string;
@@ -31,15 +32,15 @@ export function digestOfLastGood(stored: StoredLastGood): string {
   return stored.kind === 'found' ? createHash('sha256').update(stored.bytes).digest('hex') : '';
 }
 
-/** Throws what the system says where /run takes it neither. */
-export async function writeInterimLastGood(statePath: string, { bytes, follows }: InterimLastGood): Promise<void> {
+/** Throws the system's error if /run cannot be written either. */
+export async function writeRunCopy(statePath: string, { bytes, follows }: RunCopy): Promise<void> {
   const header: Header = { version: 1, identity: await identityOf(statePath), follows };
   const sealed = seal(Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), bytes]));
   await writeWhole(join(makeFallbackDirectory(statePath), fileName), sealed);
 }
 
-/** Undefined where there is none of this very enrolment: a state directory enrolled anew has nothing to do with what was before. */
-export async function readInterimLastGood(statePath: string): Promise<Result<InterimLastGood | undefined>> {
+/** Undefined if there is none of this enrolment: after a new enrolment an older copy means nothing. */
+export async function readRunCopy(statePath: string): Promise<Result<RunCopy | undefined>> {
   const directory = trustedFallbackDirectory(statePath);
   if (directory === undefined) return ok(undefined);
   const path = join(directory, fileName);
@@ -54,12 +55,12 @@ export async function readInterimLastGood(statePath: string): Promise<Result<Int
   return ok({ bytes: whole.value.subarray(end + 1), follows: header.follows });
 }
 
-export function removeInterimLastGood(statePath: string): void {
+export function removeRunCopy(statePath: string): void {
   const directory = trustedFallbackDirectory(statePath);
   if (directory !== undefined) removeIfPossible(join(directory, fileName));
 }
 
-/** An enrolment is told by its key, and by where it holds: agent.json is written once for each. */
+/** The digest of the key and of agent.json, which is written once for each enrolment. */
 async function identityOf(statePath: string): Promise<string> {
   const hash = createHash('sha256');
   for (const name of ['key.pem', 'agent.json']) {
