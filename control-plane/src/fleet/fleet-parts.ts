@@ -60,7 +60,7 @@ export interface FleetParts {
   readonly log: Logger;
   readonly pki: FleetOptions['pki'];
 
-  readonly state: FleetState;
+  readonly state: Readonly<FleetState>;
   readonly turns: FleetTurns;
   readonly runner: ChangeRunner;
   readonly owed: OwedWrites;

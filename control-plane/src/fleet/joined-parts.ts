@@ -48,7 +48,7 @@ export class JoinedParts implements FleetParts {
   readonly log: Logger;
   readonly pki: FleetOptions['pki'];
 
-  readonly state: FleetState;
+  readonly state: Readonly<FleetState>;
   readonly turns: FleetTurns;
   readonly runner: ChangeRunner;
   readonly owed: OwedWrites;
