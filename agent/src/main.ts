@@ -60,7 +60,7 @@ function isCommanderError(error: unknown): error is { readonly exitCode: number 
   return error instanceof Error && 'code' in error && String(error.code).startsWith('commander.');
 }
 
-/** A reader that has heard enough (`| head -1`) changes nothing; a full disk under what was asked for is told of. */
+/** A reader that goes away early (`| head -1`) is no error; a full disk under the output is one. */
 function outlastReaders(): void {
   guardOutput(process.stdout);
   guardOutput(process.stderr);

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `segwall`, the operator's command: offline work on policy directories, and everything that asks a control plane. Exit codes:
-// 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach or not allowed.
+// `segwall`, the operator's command: offline work on policy directories, and everything that asks a control plane. Exit
+// codes: 0 done or holds, 1 does not hold, 2 wrong use, 3 could not reach or not allowed.
 
 import { CommanderError } from 'commander';
 import { printFailure } from '#cli/output/failure.ts';
@@ -23,7 +23,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** A reader that has heard enough (`| head -1`) ends the command as it stands; a full disk is told of. */
+/** A reader that goes away early (`| head -1`) ends the command without an error; a full disk is an error. */
 function cannotWrite(cause: NodeJS.ErrnoException): void {
   if (cause.code !== 'EPIPE') {
     process.stderr.write(`error: cannot-write: cannot write to standard output: ${cause.message}\n`);

@@ -1,6 +1,7 @@
-// Counts that others gave: kept within what JavaScript and the store hold exactly, with the greatest one standing for "so many or more".
+// Counts that others gave: kept within what JavaScript and the store hold exactly, with the greatest one standing for
+// "so many or more".
 
-/** 2^53 - 1. A sum that stands here is a lower bound, and is told as one. */
+/** 2^53 - 1. A sum that reaches it is a lower bound, and is shown as one. */
 export const mostCount = Number.MAX_SAFE_INTEGER;
 
 /** The last millisecond of the year 9999: what ISO 8601 writes in four digits, and no time of a host is later. */

@@ -1,5 +1,5 @@
-// What an agent tells of its host, by code: each of its warnings begins with one. The control plane counts hosts by these and by no others,
-// so that no host's word becomes a name in the metrics.
+// Codes of the problems that an agent reports of its host: each of its warnings begins with one. The control plane
+// counts hosts by these and by no others, so that no host's word becomes a name in the metrics.
 
 export const toldHostProblems = [
   'addresses-left-out',

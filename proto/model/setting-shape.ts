@@ -1,5 +1,6 @@
-// How a program declares its settings: one entry for each, with what it may be, what holds where nothing is said, and what it is for. The programs
-// read their files by it (`problemsOf`, `filled`); the JSON Schemas, docs/reference/settings.md and the packages' commented files are made from it.
+// How a program declares its settings: one entry for each, with what it may be, what holds where nothing is said, and
+// what it is for. The programs read their files by it (`problemsOf`, `filled`); the JSON Schemas,
+// docs/reference/settings.md and the packages' commented files are made from it.
 
 import { isMapping, type SettingPlace, unknownKeyText } from './settings-file.ts';
 
@@ -35,7 +36,7 @@ export interface BitsShape {
   readonly refusal: (bits: number) => string | undefined;
 }
 
-/** A list, or one text with commas as on a command line; what is wrong is told of the whole. */
+/** A list, or one text with commas as on a command line; an error names the whole. */
 export interface TextsShape {
   readonly kind: 'texts';
   /** Without anchors. */

@@ -1,8 +1,9 @@
-// Turns the kernel's connections and denied sets into the flow records of one window: attributed, ephemeral ports folded away,
-// bounded, every loss counted. Time comes in as a value; whoever calls closes the windows.
+// Turns the kernel's connections and denied sets into the flow records of one window: attributed, ephemeral ports
+// folded away, bounded, every loss counted. Time comes in as a value; whoever calls closes the windows.
 //
-// A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever it was asked for or
-// a list of all connections shows how far it came. What was shown is remembered per connection: nothing is counted twice.
+// A connection is counted where it opens, and its packets where they are seen: when it closes, and whenever it was
+// asked for or a list of all connections shows how far it came. What was shown is remembered per connection: nothing is
+// counted twice.
 
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
@@ -29,13 +30,19 @@ export interface Attribution {
   readonly revision: number;
   /** Every address of this host, loopback and bridges included, and those of its containers. */
   readonly localAddresses: ReadonlySet<Address>;
-  /** By which address of this host others know what ends at an address that is not its own: a guest's, which it answers for. */
+  /**
+   * By which address of this host others know what ends at an address that is not its own: a guest's, which it answers
+   * for.
+   */
   readonly standsFor?: (local: Address) => Address;
   /** Whether marks are stamped; `withheld`: they say nothing but that a connection was denied. Default: they are. */
   readonly stamps?: Table['stamps'];
   /** The decision that a connection's mark names; undefined for a number no longer known. */
   readonly decisionOf: (number: number) => { readonly direction: Direction; readonly end: End } | undefined;
-  /** What a decision says to this peer: one that cuts off from quarantined peers is one for all of them. As it stands by default. */
+  /**
+   * What a decision says to this peer: one that cuts off from quarantined peers is one for all of them. As it stands by
+   * default.
+   */
   readonly endTowards?: (end: End, peer: Address) => End;
   /** The systemd unit that a workload of this host is; undefined for what is none. */
   readonly unitOf?: (workload: string) => string | undefined;
@@ -52,8 +59,9 @@ export interface FlowWindow {
 }
 
 /**
- * How a list of connections is read. `first`: the agent has just started; what opened before `knownUntil` was counted by an
- * earlier run (undefined: there was none, and every connection is new to us). `progress`: what moved since the last list.
+ * How a list of connections is read. `first`: the agent has just started; what opened before `knownUntil` was counted
+ * by an earlier run (undefined: there was none, and every connection is new to us). `progress`: what moved since the
+ * last list.
  */
 export type ListPurpose =
   | { readonly kind: 'first'; readonly knownUntil: Millis | undefined }
@@ -254,7 +262,7 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
     }
   }
 
-  /** The counters of a connection that policy cut go on with every packet that is dropped: the denied sets tell of those. */
+  /** The counters of a cut connection grow with every dropped packet; the denied sets report those. */
   function countProgress(entry: ConntrackEntry, before: Counters, at: Millis): void {
     if (!isDenied(entry.mark)) count(entry, before, 0, at);
     remember(connectionKey(entry), entry);
@@ -352,8 +360,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
         }
       }
       for (const [key, { item, packets, expiresAt }] of seen) {
-        // An element that timed out and came back counts from nothing again, maybe as far as before. Had anything come while it
-        // stood, a listing would have shown it within a window.
+        // An element that timed out and came back counts from nothing again, maybe as far as before. Had anything come
+        // while it stood, a listing would have shown it within a window.
         const known = denied.get(key);
         const isAnother = known !== undefined && known.expiresAt < expiresAt - deniedLifeMs;
         const attempts = difference(packets, known === undefined || isAnother ? 0 : known.packets);
@@ -383,8 +391,8 @@ export function createFlowAggregation(startedAt: Millis, limits: FlowLimits = {}
 }
 
 /**
- * Of its connection to the control plane the agent reports that it was opened, not what flows: or each report would be the
- * next one's reason, and no window of an idle host would be empty.
+ * Of its connection to the control plane the agent reports that it was opened, not what flows: or each report would be
+ * the next one's reason, and no window of an idle host would be empty.
  */
 function isOwnProgress({ end, connections }: OpenRecord): boolean {
   return connections === 0 && end.essential === ownEssential;

@@ -1,5 +1,6 @@
-// The quarantined workloads that a gate is cut off from, as one set of addresses: they meet the same denial, and one more of them is one
-// more address in the gate's peer maps. Where there are none there is no set, and no rule looks for any.
+// The quarantined workloads that a gate is cut off from, as one set of addresses: they meet the same denial, and one
+// more of them is one more address in the gate's peer maps. Where there are none there is no set, and no rule looks for
+// any.
 
 import { type Address, familyOf } from '#model/address.ts';
 import { holds, sortedByCodeUnits } from '#model/code-unit-order.ts';
@@ -35,14 +36,19 @@ export function createCutOff({ peerSets }: Pick<HostRuleSet, 'peerSets'>): CutOf
   };
 }
 
-/** Of packets that no connection tells of: the addresses that some container is cut off from, and whom else they spare. */
+/**
+ * For packets without a connection: the addresses that some container is cut off from, and the pairs that are exempt.
+ */
 export interface ContainerCutOff {
   readonly addresses: readonly Address[];
   /** The container's address, and the remote one that it is not cut off from. */
   readonly spared: readonly (readonly [Address, Address])[];
 }
 
-/** One container's exemption is its own: the others stay cut off. Pairs are as many as exempt containers have addresses that exempt them. */
+/**
+ * One container's exemption is its own: the others stay cut off. Pairs are as many as exempt containers have addresses
+ * that exempt them.
+ */
 export function cutOffFromContainers(workloads: readonly WorkloadGates[], cutOff: CutOff): ContainerCutOff {
   const containers = workloads
     .filter(({ workload }) => workload.kind === 'container')

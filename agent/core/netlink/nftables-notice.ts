@@ -1,6 +1,7 @@
-// Decodes the kernel's notices of nftables changes (netlink group NFNLGRP_NFTABLES): which table a transaction touched, the
-// words of our state rule, and at its end who made it. Only what telling our own transactions from a stranger's needs; the
-// layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is the table's name.
+// Decodes the kernel's notices of nftables changes (netlink group NFNLGRP_NFTABLES): which table a transaction touched,
+// the words of our state rule, and at its end who made it. Only what telling our own transactions from a stranger's
+// needs; the layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is
+// the table's name.
 
 import { findStateText } from '#agent-core/table/table-state.ts';
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './attributes.ts';
@@ -54,7 +55,7 @@ export function changeText(message: number, name: string): string {
   return name === '' ? text.replace(/:$/, '') : `${text} ${name}`;
 }
 
-/** Whether a message tells of an element of a set or map, come or gone. */
+/** Whether a message reports an element that was added to or removed from a set or map. */
 export function isElementChange(message: number): boolean {
   return message === 12 || message === 14;
 }

@@ -1,7 +1,8 @@
-// When a host asks for its next certificate, whatever its clock says: at two thirds of a certificate's life, soon after that where it was
-// away, and never more often than once in an hour while it is given what it asks for. A certificate that is due by the clock in the moment
-// it comes shows that the clock is wrong: its age is then counted from its arrival instead. Pure: times are given.
-// Who is told that its certificate does not hold asks soon, in case it is the clock that says it does.
+// When a host asks for its next certificate, whatever its clock says: at two thirds of a certificate's life, soon after
+// that where it was away, and never more often than once in an hour while it is given what it asks for. A certificate
+// that is due by the clock in the moment it comes shows that the clock is wrong: its age is then counted from its
+// arrival instead. Pure: times are given. Who is told that its certificate does not hold asks soon, in case it is the
+// clock that says it does.
 
 import { backoffCeilingMs } from '#model/backoff.ts';
 import type { Millis } from '#model/time.ts';
@@ -13,7 +14,10 @@ export interface CertificateLife {
 
 export interface RenewalState {
   readonly life: CertificateLife;
-  /** When it came, or this run began, by the monotonic clock, and whether it was due by the other one when it came. Absent: unknown. */
+  /**
+   * When it came, or this run began, by the monotonic clock, and whether it was due by the other one when it came.
+   * Absent: unknown.
+   */
   readonly came?: { readonly atMs: number; readonly wasDue: boolean };
   /** `now`: the control plane does not take this one. Default `in-time`. */
   readonly wanted?: 'now' | 'in-time';
@@ -28,7 +32,7 @@ const leastRetryMs = 60_000;
 /** A host that starts asks within this, so that hosts that start together do not. */
 export const renewalStartMs = 5000;
 
-/** A host that is told of its control plane's next CA: how long it waits before it asks for a certificate of it. */
+/** How long a host waits, once it knows its control plane's next CA, before it asks that CA for a certificate. */
 export interface MoveState {
   /** When it was told, or this run began, by the monotonic clock. */
   readonly toldAtMs: number;
@@ -54,7 +58,9 @@ export function isRenewalDue({ notBefore, notAfter }: CertificateLife, now: Mill
   return now >= notBefore + ((notAfter - notBefore) * 2) / 3;
 }
 
-/** How long to wait before the next attempt, without jitter: 0 is now. At most an hour, after which it is asked again. */
+/**
+ * How long to wait before the next attempt, without jitter: 0 is now. At most an hour, after which it is asked again.
+ */
 export function renewalWaitMs(state: RenewalState, now: Millis, nowMs: number): number {
   const { life, came, failures, triedAtMs } = state;
   const lifeMs = life.notAfter - life.notBefore;

@@ -1,5 +1,5 @@
-// `segwall-agent doctor`: checks what keeps this host from being protected or connected, with a remedy each. Asks the running agent, and
-// looks by itself at what an agent that does not run cannot tell. Changes nothing.
+// `segwall-agent doctor`: checks what keeps this host from being protected or connected, with a remedy each. Asks the
+// running agent, and looks by itself at what an agent that does not run cannot tell. Changes nothing.
 
 import { existsSync } from 'node:fs';
 import { readFreeDisk } from '#agent/host/kernel-room.ts';
@@ -108,7 +108,7 @@ async function checkAgent(statePath: string): Promise<{
   return { check: { name: 'agent', found, problems }, status };
 }
 
-/** A newer agent may know more than this command: it is told by `status`. */
+/** A newer agent may report codes that this command does not know; `status` shows them. */
 function isKnown(code: string): code is HostProblemCode {
   return Object.hasOwn(hostProblemCatalogue, code);
 }

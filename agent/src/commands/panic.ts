@@ -1,5 +1,5 @@
-// `segwall-agent panic`: opens the host from its console, at once, whatever the agent is doing: a flag that every agent and boot
-// heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
+// `segwall-agent panic`: opens the host from its console, at once, whatever the agent is doing: a flag that every agent
+// and boot heeds until `resume`, and the table taken out of the kernel here. Needs neither agent nor control plane.
 
 import { createNft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
@@ -37,7 +37,7 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
   } catch (error) {
     refusal = (error as NodeJS.ErrnoException).code ?? String(error);
   }
-  // That it is gone is no tampering then.
+  // So that the missing table is not reported as tampering.
   forgetFingerprint(state);
   const removed = await removeTable(createNft());
   if (!removed.ok) {

@@ -1,5 +1,6 @@
-// Owns the kernel table: makes it what the newest rule set says, one transaction a change, reads the result back, and keeps the
-// last good record on disk. Whatever fails leaves what was in force. One thing happens at a time; callers need not wait in turn.
+// Owns the kernel table: makes it what the newest rule set says, one transaction a change, reads the result back, and
+// keeps the last good record on disk. Whatever fails leaves what was in force. One thing happens at a time; callers
+// need not wait in turn.
 //
 //   last good ─► table-start ─┐
 //   rule set ─► table-change ─┼─► table (table-making) ─► table-loader ─► nft ─► read back ─► disk (policy-saving) ─► outcome
@@ -7,8 +8,9 @@
 //                             │       a unit's new cgroup, seen by unit-watch ───► elements (unit-upkeep), in no turn
 //                             └─ what is in force (in-force) ─► fingerprint-keeping
 //
-// Opened at the console (panic-flag.ts), it takes its table away and keeps what policy comes, until told to resume. A disk that
-// cannot be written stops nothing: what is in force then is kept under /run, which is said until it is on disk.
+// Opened at the console (panic-flag.ts), it takes its table away and keeps what policy comes, until told to resume. A
+// disk that cannot be written stops nothing: the policy is kept under /run, and status reports this until it is on
+// disk.
 
 import type { Logger } from 'pino';
 import type { ElementSocket } from '#agent/nft/element-socket.ts';
@@ -53,9 +55,15 @@ export interface EnforcerOptions extends Omit<TableMakingOptions, 'marks'> {
   readonly beforeFirstTable?: () => Promise<void>;
   /** What no table may deny this agent. Absent: nothing. */
   readonly way?: () => OwnWay;
-  /** The words of the state rule as the kernel has them. Absent, or where it fails, nft is asked: slow where peers are many. */
+  /**
+   * The words of the state rule as the kernel has them. Absent, or where it fails, nft is asked: slow where peers are
+   * many.
+   */
   readonly stateRule?: () => Promise<Result<string | undefined>>;
-  /** How many transactions nftables has had in this network namespace. Absent: who else made some is known by notices alone. */
+  /**
+   * How many transactions nftables has had in this network namespace. Absent: who else made some is known by notices
+   * alone.
+   */
   readonly generation?: () => Promise<Result<number>>;
   /** Absent, units are under their host's rules. */
   readonly units?: UnitWatch;
@@ -63,7 +71,10 @@ export interface EnforcerOptions extends Omit<TableMakingOptions, 'marks'> {
   readonly elements?: ElementSocket;
   /** Absent, nobody can open the host while this runs. */
   readonly panic?: Pick<PanicFlag, 'read'>;
-  /** Hears all that was done to the table until now: `touched` where something of it is still to be put back. Absent: nobody listens. */
+  /**
+   * Hears all that was done to the table until now: `touched` where something of it is still to be put back. Absent:
+   * nobody listens.
+   */
   readonly hearStrangers?: () => Promise<'whole' | 'touched'>;
 }
 
@@ -81,13 +92,16 @@ export interface TableEnforcer extends Enforcer {
   refresh(): Promise<ApplyOutcome | undefined>;
   /** By which time what is in force was made, and when time alone makes it another; `refresh` then. */
   judged(): Judged | undefined;
-  /** As `refresh`, for what names stand for: on disk soon after. */
+  /** As `refresh`, for the FQDN cache: on disk soon after. */
   relearn(): Promise<ApplyOutcome | undefined>;
   /** Takes our table away and forgets the last good revision: the host is open. */
   open(): Promise<Result<void>>;
   /** Puts our table back after a stranger's change; after lost notices, where it is not as it was. */
   repair(cause: 'changed' | 'overrun'): Promise<RepairOutcome>;
-  /** Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is a stranger's. */
+  /**
+   * Whether a state rule's words are of a transaction made here. Each transaction answers once: a copy of its words is
+   * a stranger's.
+   */
   isOwnState(state: string): boolean;
   /** Looks whether the host was opened at its console, and opens it then. */
   heedPanic(): Promise<void>;
@@ -97,7 +111,10 @@ export interface TableEnforcer extends Enforcer {
   resume(): Promise<ResumeOutcome>;
   /** What is in force but not on disk, in words; empty where all is. */
   problem(): string;
-  /** `settled`: what the kernel shows of the table is on disk, so that the next start can tell whether anyone touched it. */
+  /**
+   * `settled`: what the kernel shows of the table is on disk, so that the next start can tell whether anyone touched
+   * it.
+   */
   counts(): {
     readonly repairs: number;
     readonly epoch: number;

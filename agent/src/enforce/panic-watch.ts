@@ -1,6 +1,6 @@
-// Heeds the panic flag of a host whose agent runs, when the kernel tells of it, and looks every few seconds besides: a watch may not be
-// granted, and the flag may be under /run. The command that raised it has opened the kernel itself, and nothing goes into the kernel
-// without a look at the flag, so that is soon enough.
+// Follows the panic flag while the agent runs: at once by inotify, and by looking every few seconds besides: a watch
+// may not be granted, and the flag may be under /run. The command that raised it has opened the kernel itself, and
+// nothing goes into the kernel without a look at the flag, so that is soon enough.
 
 import { type FSWatcher, watch } from 'node:fs';
 import { flagName, type PanicFlag } from '#agent/state/panic-flag.ts';

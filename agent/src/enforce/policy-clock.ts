@@ -1,5 +1,6 @@
-// The time by which rules end and windows turn (agent/core/time/policy-clock.ts), from the kernel's clocks, the control plane's word, and what
-// was kept on disk. Where the disk takes nothing it is kept under /run, so that it outlives the agent.
+// The time by which rules end and windows turn (agent/core/time/policy-clock.ts), from the kernel's clocks, the control
+// plane's word, and what was kept on disk. Where the disk takes nothing it is kept under /run, so that it outlives the
+// agent.
 
 import { readFileSync } from 'node:fs';
 import { uptime } from 'node:os';
@@ -28,7 +29,10 @@ export interface PolicyClock {
   heard(sentAt: Millis): void;
   /** Writes down how late it is. */
   keep(): Promise<void>;
-  /** How far the host's own clock is ahead of the control plane's, as last heard in this boot; negative where it is behind. */
+  /**
+   * How far the host's own clock is ahead of the control plane's, as last heard in this boot; negative where it is
+   * behind.
+   */
   aheadMs(): number | undefined;
 }
 
@@ -72,7 +76,7 @@ async function write(statePath: string, kept: KnownInstant): Promise<void> {
     if (fallback !== undefined) removeIfPossible(join(fallback, interimName));
   } catch (error) {
     if (!isDiskError(error)) throw error;
-    // Read-only or full is told by what else is not written; this is small, and tried again in minutes.
+    // Other writes report a full or read-only disk; this one is small and is tried again in minutes.
     try {
       await writeWhole(join(makeFallbackDirectory(statePath), interimName), bytes);
     } catch (again) {

@@ -65,7 +65,7 @@ export function attributionOf({
   return {
     revision: ruleSet?.revision ?? 0,
     localAddresses,
-    // Groups and broadcasts are not shareable: what the host listens to is told as it is.
+    // Groups and broadcasts are not replaced: the host reports the address that it listens to.
     standsFor: (local) =>
       localAddresses.has(local) || !isShareable(local) ? local : (known[familyOf(local)] ?? local),
     stamps,

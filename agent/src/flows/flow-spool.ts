@@ -1,7 +1,7 @@
-// Flow batches wait on disk until the control plane has given a receipt: one file a batch, named by its sequence, sealed. They are kept as
-// they go over the wire, and read only where their connections must be counted.
-// Bounded by bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a
-// power cut is counted and removed, never sent.
+// Flow batches wait on disk until the control plane has given a receipt: one file a batch, named by its sequence,
+// sealed. They are kept as they go over the wire, and read only where their connections must be counted. Bounded by
+// bytes; when full the oldest go, and what they held goes into the next batch as a counted loss. A file torn by a power
+// cut is counted and removed, never sent.
 
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -26,7 +26,7 @@ export interface SpoolWindow {
   readonly endedAt: Millis;
   readonly records: readonly FlowRecord[];
   readonly lost: Omit<FlowLoss, 'spooled'>;
-  /** The counters of which `lost` tells: kept, so that the next life of the agent does not tell of them again. */
+  /** The counters that are in `lost`: kept, so that the next run of the agent does not report them again. */
   readonly unrecorded: DenialCounts;
 }
 
@@ -113,7 +113,7 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     return batch?.ok === true ? batch.value : undefined;
   }
 
-  /** What its batch tells of is told: the next life must not tell it again. */
+  /** Its batch is reported: the next run must not report it again. */
   async function progressFrom(file: SpooledFile): Promise<void> {
     const sealed = unseal((await readIfThere(pathOf(file.sequence))) ?? new Uint8Array());
     const told = sealed.ok ? readTold(sealed.value) : undefined;

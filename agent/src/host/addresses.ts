@@ -1,5 +1,6 @@
-// Which addresses are this host's, for two questions: by which others can reach it (reported to the control plane), and which are
-// local at all. Read over routing netlink and not from Node, which leaves out every interface that has no carrier at the moment.
+// Which addresses are this host's, for two questions: by which others can reach it (reported to the control plane), and
+// which are local at all. Read over routing netlink and not from Node, which leaves out every interface that has no
+// carrier at the moment.
 
 import { readFileSync } from 'node:fs';
 import { constants, networkInterfaces } from 'node:os';
@@ -49,7 +50,10 @@ const bufferBytes = 1 << 20;
 /** Of documentation: no host has them, so they are where everything else is. */
 const elsewhere = ['192.0.2.1', '2001:db8::1'] as readonly string[] as readonly Address[];
 
-/** About 0.3 ms, and a millisecond for some hundred addresses. `before` is what was read last, for links that lost their carrier since. */
+/**
+ * About 0.3 ms, and a millisecond for some hundred addresses. `before` is what was read last, for links that lost their
+ * carrier since.
+ */
 export function readHostAddresses(settings: InterfaceSettings, before?: HostAddresses): HostAddresses {
   const seen = readNetwork(settings.outside) ?? networkOfNode();
   const { addresses, beyond } = publishedAddresses(seen, settings, limits.reportedAddresses);
@@ -78,8 +82,9 @@ export function ownAddresses(): readonly Address[] {
 }
 
 /**
- * `networks`: what of the forward path this host answers for; absent where it forwards nothing. `outward`: bridges on which it cannot.
- * `taught`: links behind which only guests are and whose router advertisements the kernel follows all the same.
+ * `networks`: what of the forward path this host answers for; absent where it forwards nothing. `outward`: bridges on
+ * which it cannot. `taught`: links behind which only guests are and whose router advertisements the kernel follows all
+ * the same.
  */
 export interface SeenGuests {
   readonly networks?: GuestNetworks;
@@ -103,7 +108,10 @@ export function readGuests({ outside }: Pick<InterfaceSettings, 'outside'>): See
   return { networks, outward, taught };
 }
 
-/** By the kernel's own rule: it does unless it forwards, or is told to do both (Linux: Documentation/networking/ip-sysctl.rst, accept_ra). */
+/**
+ * By the kernel's own rule: it does unless it forwards, or is told to do both (Linux:
+ * Documentation/networking/ip-sysctl.rst, accept_ra).
+ */
 function followsAdvertisements(name: string): boolean {
   const setting = (key: string) => readText(`/proc/sys/net/ipv6/conf/${name}/${key}`).trim();
   if (setting('disable_ipv6') !== '0') return false;
@@ -169,15 +177,16 @@ function readNetwork(outside: readonly string[]): SeenNetwork | undefined {
 }
 
 /**
- * Whether somebody on this host set the route: not a router's advertisement, a redirect or a routing protocol, which whoever is on the link
- * can speak. Where this host may be somebody's guest its own way out may come by DHCP, which it must have asked for on that link.
+ * Whether somebody on this host set the route: not a router's advertisement, a redirect or a routing protocol, which
+ * whoever is on the link can speak. Where this host may be somebody's guest its own way out may come by DHCP, which it
+ * must have asked for on that link.
  */
 function isSet({ from }: Route, own: 'outermost' | 'inner'): boolean {
   const { kernel, boot, static: configured, dhcp } = routeMakers;
   return from === kernel || from === boot || from === configured || (own === 'inner' && from === dhcp);
 }
 
-/** What the other end's namespace says of it: the kernel refuses to tell of one that we have no power over. */
+/** The link as the other end's namespace sees it; the kernel refuses this for namespaces that we may not administer. */
 function otherEndOf(socket: NetlinkSocket, { peer }: Link): 'endpoint' | 'port' | 'foreign' | 'untold' {
   if (peer?.namespace === undefined) return 'untold';
   let told: 'endpoint' | 'port' | undefined;

@@ -136,7 +136,7 @@ function listed(directory: string): readonly string[] {
   }
 }
 
-/** Not recursively: where the disk is read-only that is told as a missing parent. */
+/** Not recursively: on a read-only disk that would report a missing parent. */
 function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });

@@ -1,4 +1,5 @@
-// What this agent has put into force, as the steps of enforcement share it: read by all of them, written in the enforcer's turns only.
+// What this agent has put into force, as the steps of enforcement share it: read by all of them, written in the
+// enforcer's turns only.
 
 import type { Table } from '#agent-core/table/table.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
@@ -11,7 +12,7 @@ export interface InForce {
   readonly digest: string;
 }
 
-/** Whether a change is on disk when it is told of, or soon after. */
+/** Whether a change is on disk when it is acknowledged, or soon after. */
 export type Saving = 'now' | 'soon';
 
 export interface Held {

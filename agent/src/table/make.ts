@@ -1,5 +1,5 @@
-// Makes the table of a rule set, with the host's own part of it (essential entries, addresses, units that systemd tells of, what names
-// stand for) and what grants as it is at that moment.
+// Makes the table of a rule set, with the host's own part of it (essential entries, addresses, units that systemd tells
+// of, what names stand for) and what grants as it is at that moment.
 
 import type { NamesOfTable } from '#agent/dns/names.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
@@ -24,9 +24,12 @@ export interface TableMakingOptions {
   readonly guests?: () => GuestNetworks | undefined;
   /** Read at every change: users whose sockets may be a DHCP client's or server's, sorted. Default: root alone. */
   readonly dhcpUsers?: () => readonly number[];
-  /** Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts (map-values.ts). */
+  /**
+   * Elements of verdict maps that a change may have the kernel walk through. Default: what is meant for hosts
+   * (map-values.ts).
+   */
   readonly mostWalks?: number;
-  /** Read at every change: units whose drop-ins have systemd tell of their cgroups. */
+  /** Read at every change: units whose drop-ins have systemd put their cgroups into our sets. */
   readonly namedUnits?: () => NamedUnits;
   /** Absent, the sets of domain names hold what the rule set says. */
   readonly names?: NamesOfTable;

@@ -23,14 +23,14 @@ const saveSoonMs = 1000;
 export type LastGoodSource = () => { readonly revision: number; readonly bytes: Uint8Array } | undefined;
 
 export interface PolicySaving {
-  /** Whether it came to lie on disk is told by `problem`. */
+  /** `problem` says whether it is on disk. */
   now(): Promise<void>;
   soon(): void;
   forget(): Promise<void>;
   writeFingerprint(record: FingerprintRecord): Promise<void>;
   readFingerprint(): Promise<FingerprintRecord | undefined>;
   forgetFingerprint(): void;
-  /** What a start found. */
+  /** The record that a start found. */
   found(last: Extract<LastGood, { kind: 'found' }>): void;
   /** What is in force but not on disk, in words; empty where all is. */
   problem(): string;

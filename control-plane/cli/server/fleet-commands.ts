@@ -224,7 +224,7 @@ function troubleOf(agent: Agent): string {
       `OPEN since ${timeText(panic.since)} by panic at its console${panic.reason === '' ? '' : `: ${panic.reason}`}`,
     );
   if (nack !== undefined) troubles.push(`refused revision ${nack.revision}: ${nack.reason}`);
-  // The agent tells of a refusal as its problem too.
+  // The agent lists a refusal among its problems too.
   const same = nack === undefined ? '' : `revision ${nack.revision} refused: ${nack.reason}`;
   troubles.push(same === '' ? problem : problem.replace(same, '').replace(/^; /, ''));
   const { warnings } = agent;

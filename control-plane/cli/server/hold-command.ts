@@ -1,4 +1,4 @@
-// A store that was put back holds: what it is told of in `status`, and `resume`, which ends it.
+// The hold of a restored store: its lines in `status`, and `resume`, which ends it.
 
 import type { Command } from 'commander';
 import { durationMs } from '#cli/output/durations.ts';

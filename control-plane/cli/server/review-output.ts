@@ -1,4 +1,4 @@
-// How a policy that the server refuses is told of: as `policy check` and `policy test` tell of it, exit code 1.
+// Prints why the server refused a policy, as `policy check` and `policy test` print it; exit code 1.
 
 import { printJson, printLine } from '#cli/output/printing.ts';
 import type { ApiProblem, ApiTestFailure } from '#control-plane/answers/schemas.ts';

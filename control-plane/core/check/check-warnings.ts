@@ -175,7 +175,10 @@ function isWholeFamily({ family, first, last }: AddressRange): boolean {
   return first === 0n && last === (1n << BigInt(bitsOf(family))) - 1n;
 }
 
-/** A whole family by CIDR, or a selector that only says what is not wanted and so takes in all that has no labels at all. */
+/**
+ * A whole family by CIDR, or a selector that only says what is not wanted and so takes in all that has no labels at
+ * all.
+ */
 function broadness(peer: Peer): string | undefined {
   if (peer.kind === 'ranges' && peer.ranges.some(isWholeFamily)) return `${peer.source} is every address of a family`;
   if (peer.kind === 'tenant' && isOnlyNegative(peer.selector))
@@ -264,7 +267,7 @@ function warnOfMatches(policy: Policy, inventory: Inventory, problems: Problem[]
         suggestion:
           found.guardrail.mode === 'enforce'
             ? 'the guardrail wins; narrow one of the two'
-            : 'the guardrail only tells of it as long as it observes, and wins once it enforces; narrow one of the two',
+            : 'the guardrail only records it while it observes, and wins once it enforces; narrow one of the two',
       });
     }
   }

@@ -1,14 +1,16 @@
-// Policy and inventory as what each host is to enforce, kept up as they change. A graph in which a change costs what it touches:
+// Policy and inventory as what each host is to enforce, kept up as they change. A graph in which a change costs what it
+// touches:
 //
 //   workload ─► labels ─► segment members ─┬─► peer sets ──────────► hosts that name them ─┐
 //   policy, time ─► rules in force ────────┴─► landed rules ─► a workload's rules ─► its host ─┴─► changes by host
 //   virtual workloads ─► hosts that may hold them ─────────────┘
 //
-// What a host enforces is worked out when first asked for, and kept up from then on; hosts that nobody asked for cost nothing. After
-// any sequence of changes the result equals that of a compiler made from the last state. Knows no clock, and no revisions.
+// What a host enforces is worked out when first asked for, and kept up from then on; hosts that nobody asked for cost
+// nothing. After any sequence of changes the result equals that of a compiler made from the last state. Knows no clock,
+// and no revisions.
 //
-// A host with containers behind its address translation has sets of its own where they are members: what such a host is told is
-// the difference of two whole rule sets, which costs what the host holds.
+// A host with containers behind its address translation has sets of its own where they are members: what such a host is
+// told is the difference of two whole rule sets, which costs what the host holds.
 
 import { compareCodeUnits, sortedByCodeUnits } from '#model/code-unit-order.ts';
 import type { DirectionRules, HostRuleSet, PeerSet, PeerSetId, WorkloadRules } from '#model/rule-set.ts';
@@ -161,9 +163,9 @@ export class FleetCompiler {
   }
 
   /**
-   * Takes the changes together, the last word on each thing counting, at an instant; with none of them, takes the time alone. Gives
-   * what it meant to each host whose rule set was asked for before and is now another; a host that lost its last workload is not
-   * among them.
+   * Applies a batch of changes at an instant; later entries win. An empty batch applies the time alone. Gives what it
+   * meant to each host whose rule set was asked for before and is now another; a host that lost its last workload is
+   * not among them.
    */
   apply(changes: readonly FleetChange[], now: Millis): ReadonlyMap<string, HostChange> {
     const stale = new Set<WorkloadNumber>();
@@ -397,7 +399,10 @@ export class FleetCompiler {
     else changes.set(name, { host: name, ...lists });
   }
 
-  /** A change to shared sets, for a host that had those until now: a set that is its own from here on goes, and comes as that. */
+  /**
+   * A change to shared sets, for a host that had those until now: a set that is its own from here on goes, and comes as
+   * that.
+   */
   #withOwnSets(change: HostChange, next: Omit<HostRuleSet, 'revision'>, named: ReadonlySet<PeerSetNode>): HostChange {
     const own = [...named].flatMap(({ id }) => {
       const set = next.peerSets.get(id);

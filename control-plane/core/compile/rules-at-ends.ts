@@ -1,6 +1,6 @@
-// Entries (rules of one combination, or all guardrails) with their peers resolved, and which of them apply at either end of a
-// workload. Entries whose own side means the same are asked about once, and workloads at which the same ones hit share one list:
-// with 10,000 rules for 10,000 workloads the lists would not fit in memory otherwise.
+// Entries (rules of one combination, or all guardrails) with their peers resolved, and which of them apply at either
+// end of a workload. Entries whose own side means the same are asked about once, and workloads at which the same ones
+// hit share one list: with 10,000 rules for 10,000 workloads the lists would not fit in memory otherwise.
 
 import type { Address } from '#model/address.ts';
 import { normaliseRanges, rangeOf } from '#model/address-range.ts';
@@ -18,7 +18,10 @@ export interface Hits<Entry> {
   readonly named: readonly PeerSetNode[];
 }
 
-/** One rule or guardrail entry: `make` says it to an end, given the remote side and which of its own addresses it is about. */
+/**
+ * One rule or guardrail entry. `make` builds the grant or denial for one end, from the remote side and the local
+ * addresses that it is for.
+ */
 export interface Landing<Entry> {
   readonly from: readonly Peer[];
   readonly to: readonly Peer[];
@@ -59,7 +62,10 @@ export class LandedRules<Entry> {
     for (const list of this.#lists.values()) peerSets.retain(list);
   }
 
-  /** `held`: virtual workloads whose addresses the workload may have; what means only such a one is about its addresses alone. */
+  /**
+   * `held`: virtual workloads whose addresses the workload may have; what means only such a one is about its addresses
+   * alone.
+   */
   hitsAt(workload: WorkloadNumber, direction: Direction, held: readonly HeldVirtual[]): Hits<Entry> {
     return this.#sides[direction].hitsAt(workload, held, this.#serial);
   }

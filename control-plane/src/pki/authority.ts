@@ -1,4 +1,5 @@
-// A certificate authority: a key and its own certificate, in two files of the PKI's folder, and what it signs. The key is used and never shown.
+// A certificate authority: a key and its own certificate, in two files of the PKI's folder, and what it signs. The key
+// is used and never shown.
 
 import 'reflect-metadata';
 import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
@@ -11,7 +12,10 @@ import { keepSecretFile, readFileIfThere } from './secret-file.ts';
 
 const day = 86_400_000;
 const caLifetimeMs = 3650 * day;
-/** CA and server certificates begin so much in the past that a clock far off is told by enrolment and not as a TLS failure. */
+/**
+ * CA and server certificates begin so far in the past that a wrong clock is reported by enrolment, and not as a TLS
+ * failure.
+ */
 export const caBackdateMs = day;
 
 export interface AuthorityFiles {
@@ -84,7 +88,10 @@ export class Authority {
     return { certificate: next.der, signature: new Uint8Array(signature) };
   }
 
-  /** The same key and name for another time: what it signed holds under both, and hosts that know the key take the new dates at their next renewal. */
+  /**
+   * The same key and name for another time: what it signed holds under both, and hosts that know the key take the new
+   * dates at their next renewal.
+   */
   async withNewDates(now: Millis): Promise<Authority> {
     const publicKey = await this.#certificate.publicKey.export();
     const keys = { privateKey: this.#key, publicKey };
@@ -96,7 +103,8 @@ export class Authority {
 export async function openAuthority(files: AuthorityFiles, now: Millis): Promise<Authority | undefined> {
   const keyPem = await readFileIfThere(files.key);
   const certificatePem = await readFileIfThere(files.certificate);
-  // The certificate is written last: with only a key no host can have trusted this CA yet, but a certificate without its key is a loss.
+  // The certificate is written last: with only a key no host can have trusted this CA yet, but a certificate without
+  // its key is a loss.
   if (certificatePem === undefined) return undefined;
   if (keyPem === undefined) {
     throw new Error(
@@ -110,7 +118,10 @@ export async function openAuthority(files: AuthorityFiles, now: Millis): Promise
 const wayOut =
   'put both back from your newest backup, or all of it (segwall-control-plane restore --from BACKUP --data DIR); to start a new CA, with every host to be enrolled again, move the whole folder away, and segwall-control-plane new-ca';
 
-/** Throws where one of them is nothing of the kind, or the two do not belong together: hosts would trust nothing that such a CA issues. */
+/**
+ * Throws where one of them is nothing of the kind, or the two do not belong together: hosts would trust nothing that
+ * such a CA issues.
+ */
 async function readAuthority(
   files: AuthorityFiles,
   { keyPem, certificatePem }: { readonly keyPem: string; readonly certificatePem: string },

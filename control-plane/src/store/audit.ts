@@ -1,4 +1,4 @@
-// The audit log in the store: appended to in the transaction of the change it tells of, never altered.
+// The audit log in the store: an entry is appended in the transaction of its change, and never altered.
 
 import { createHash } from 'node:crypto';
 import { sql } from 'kysely';
@@ -21,7 +21,10 @@ export function sha256Hex(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Beyond what a log reaches: an entry a millisecond for thirty-four years. Rows with a greater number are none of ours, and are read nowhere. */
+/**
+ * Beyond what a log reaches: an entry a millisecond for thirty-four years. Rows with a greater number are none of ours,
+ * and are read nowhere.
+ */
 export const mostEntry = 2 ** 40;
 
 const most = sql.raw(String(mostEntry));
@@ -31,14 +34,18 @@ export function isEntry() {
   return sql<boolean>`(seq between 1 and ${most} and typeof(seq) = 'integer')`;
 }
 
-/** Of a row that is not between the begin and the end of the log. In the order of the index, text comes after all numbers. */
+/**
+ * Of a row that is not between the begin and the end of the log. In the order of the index, text comes after all
+ * numbers.
+ */
 export function isOutside(end: ChainPlace) {
   return sql<boolean>`(seq < 1 or seq > ${end.seq})`;
 }
 
 /**
- * Where the next entry follows on: the newest one, or the beginning of an empty log. Whatever a hand wrote into the table, there is a place
- * after it: what it did to the chain is told when the log is signed next, and no change waits for that.
+ * Where the next entry follows on: the newest one, or the beginning of an empty log. Whatever a hand wrote into the
+ * table, there is a place after it: what it did to the chain is told when the log is signed next, and no change waits
+ * for that.
  */
 export async function readChainEnd(tx: Transaction, tenant: string): Promise<ChainPlace> {
   const entries = tx
@@ -86,8 +93,8 @@ const texts = ['actor', 'action', 'target', 'details', 'previous_hash', 'hash'] 
 export const mostAuditBytes = 4 * 2 ** 20;
 
 /**
- * Oldest first, from after `afterSeq`, and from after what was pruned: at most `limit`, and no more than `mostAuditBytes` of details, but at
- * least one where there is one.
+ * Oldest first, from after `afterSeq`, and from after what was pruned: at most `limit`, and no more than
+ * `mostAuditBytes` of details, but at least one where there is one.
  */
 export async function listAudit(
   tx: Transaction,

@@ -1,4 +1,4 @@
-// What agents tell of their hosts, in the store: each event becomes one audit entry, once, however often it is sent.
+// Events that agents report, in the store: each becomes one audit entry, however often it is sent.
 
 import type { HostEvent } from '#model/host-event.ts';
 import type { Millis } from '#model/time.ts';

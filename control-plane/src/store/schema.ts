@@ -1,5 +1,6 @@
-// The tables of the store and how they came to be, in the subset of SQL that SQLite and PostgreSQL share: text and integers
-// only, times in milliseconds, "absent" in a key as the empty string, JSON as text. A migration, once released, never changes.
+// The tables of the store and how they came to be, in the subset of SQL that SQLite and PostgreSQL share: text and
+// integers only, times in milliseconds, "absent" in a key as the empty string, JSON as text. A migration, once
+// released, never changes.
 
 import { randomBytes } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
@@ -72,7 +73,10 @@ export interface Tables {
     revoked_at: number | null;
     newest_certificate: number;
     newest_used_at: number;
-    /** CAs, by their keys: of the certificate that it used last, and of the one that was issued to it last; "" where that is not known. */
+    /**
+     * CAs, by their keys: of the certificate that it used last, and of the one that was issued to it last; "" where
+     * that is not known.
+     */
     used_ca: string;
     issued_ca: string;
     /** As its token had it. */
@@ -91,7 +95,9 @@ export interface Tables {
     revoked_at: number | null;
     enrolment: string;
   };
-  /** `files` is empty where a draft was deleted: its number is not given again. `bytes` and `file_count` are of `files`. */
+  /**
+   * `files` is empty where a draft was deleted: its number is not given again. `bytes` and `file_count` are of `files`.
+   */
   policies: {
     tenant: string;
     id: number;
@@ -409,7 +415,10 @@ const operatorTokens: Migration = {
   },
 };
 
-/** What one host alone reported before holders were kept is that host's; what several did is nobody's until one of them says so again. */
+/**
+ * What one host alone reported before holders were kept is that host's; what several did is nobody's until one of them
+ * says so again.
+ */
 const addressClaims: Migration = {
   async up(db: Kysely<unknown>) {
     const text = 'text' as const;
@@ -452,8 +461,9 @@ const addressClaims: Migration = {
 };
 
 /**
- * What was enrolled before is one enrolment without an id. A host whose certificates were revoked since it enrolled is revoked; a
- * certificate that is older than its host's enrolment is of an earlier one. Certificates begin ten minutes before they are issued.
+ * What was enrolled before is one enrolment without an id. A host whose certificates were revoked since it enrolled is
+ * revoked; a certificate that is older than its host's enrolment is of an earlier one. Certificates begin ten minutes
+ * before they are issued.
  */
 const enrolments: Migration = {
   async up(db: Kysely<unknown>) {
@@ -479,7 +489,9 @@ const enrolments: Migration = {
   },
 };
 
-/** What every reader of flows asks of a row, in numbers: times from 1970 to 9999, counts that JavaScript holds exactly. */
+/**
+ * What every reader of flows asks of a row, in numbers: times from 1970 to 9999, counts that JavaScript holds exactly.
+ */
 export const goodFlowRow = [
   ...['bucket', 'first_seen', 'last_seen'].map((column) => `${column} between 0 and 253402300799999`),
   ...['revision', 'connections', 'packets_original', 'packets_reply', 'bytes_original', 'bytes_reply'].map(
@@ -588,7 +600,7 @@ const batchRuns: Migration = {
   },
 };
 
-/** What a listing tells of policies, so that it reads none of them. */
+/** Columns that a listing shows, so that it need not read the policies. */
 const policySizes: Migration = {
   async up(db: Kysely<unknown>) {
     for (const name of ['file_count', 'bytes']) {
