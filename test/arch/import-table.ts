@@ -82,7 +82,7 @@ export const layers: readonly Layer[] = [
     folder: '',
     kind: 'edge',
     imports: {
-      test: 'vitest.config.ts names the order of the test files',
+      test: 'vitest.config.ts names the order of the test files and which share a process',
       packaging: 'suites run the programs as packages bundle them',
     },
   },

@@ -68,7 +68,7 @@ export function eachMessage(view: DataView, read: (message: NetfilterMessage) =>
     if (type === messageDone) {
       if (dump === 'going-on') dump = 'done';
     } else if (type === messageError) {
-      if (length >= headerBytes + 4) errno = -view.getInt32(at + headerBytes, true);
+      if (length >= headerBytes + 4) errno = 0 - view.getInt32(at + headerBytes, true);
     } else if (type > 0xff) {
       const port = view.getUint32(at + 12, true);
       const message = { subsystem: type >> 8, message: type & 0xff, flags, port };
