@@ -1,10 +1,11 @@
 // How long a stranger's change of our table stands: from the transaction that made it to the one that put it back, on a host that is left
-// alone and on one whose every core is busy.
+// alone and on one whose every core is busy; and what a storm of such changes costs the agent.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';
+import { stormOf } from '#test/enforcer/storm.ts';
 import { nftIn } from '#test/support/inside.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -35,18 +36,40 @@ export async function run(): Promise<BenchReport> {
     await driven.ask({ do: 'start' });
     await driven.ask({ do: 'apply', policy });
     const alone = await standingMs(host, driven);
+    const storm = await stormShare(host, driven);
     for (let core = 0; core < availableParallelism(); core += 1)
       busy.push(spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
     const beside = await standingMs(host, driven);
     return {
       method: `${rounds} times a rule that lets everything in is put at the top of the input chain, 1,000 peers: from then until it is gone.`,
-      results: [...figures('machine left alone', alone, 1000), ...figures('every core busy', beside)],
+      results: [
+        ...figures('machine left alone', alone, 1000),
+        ...figures('every core busy', beside),
+        {
+          name: 'a storm of some hundred changes a second: share of a core',
+          value: storm,
+          unit: '',
+          limit: { kind: 'at-most', value: 0.5 },
+        },
+      ],
     };
   } finally {
     for (const child of busy) child.kill('SIGKILL');
     driven?.stop();
     await lab.remove();
   }
+}
+
+/** Of the agent's process, from the first change until all is put back. */
+async function stormShare(host: LabHost, driven: DrivenHost): Promise<number> {
+  const cpuMs = async () => {
+    const { user, system } = (await driven.ask({ do: 'cpu' })) as { user: number; system: number };
+    return (user + system) / 1000;
+  };
+  const before = { cpuMs: await cpuMs(), startedAt: performance.now() };
+  await stormOf(host, 600, () => 'insert rule inet segwall input accept');
+  await waitFor(async () => (await driven.ask({ do: 'counts' }))['settled'] === 'yes', { what: 'the storm is over' });
+  return ((await cpuMs()) - before.cpuMs) / (performance.now() - before.startedAt);
 }
 
 async function standingMs(host: LabHost, driven: DrivenHost): Promise<readonly number[]> {

@@ -79,7 +79,7 @@ describe('beside the rules of others', () => {
       ]);
     }
     peer = await startProbe(outside);
-  }, 60_000);
+  });
   afterAll(() => lab.remove());
 
   const nft = async (script: string) => {
@@ -106,7 +106,7 @@ describe('beside the rules of others', () => {
     await host.exec(['conntrack', '-F']);
   };
 
-  test.each(shapes)('of the shape of %s', { timeout: 30_000 }, async (shape) => {
+  test.each(shapes)('of the shape of %s', async (shape) => {
     const script = fixture(shape);
     await nft(script);
     const tables = tablesOf(script);
@@ -125,7 +125,7 @@ describe('beside the rules of others', () => {
     }
   });
 
-  test('what can override ours is found, with its place and its words', { timeout: 30_000 }, async () => {
+  test('what can override ours is found, with its place and its words', async () => {
     const script = fixture('overriding');
     await nft(script);
     const told: string[] = [];

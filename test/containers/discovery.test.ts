@@ -201,14 +201,14 @@ describe('on a host', () => {
     procs(`system.slice/docker-${id('e')}.scope`, 'h1');
     // Whoever may make cgroups of his own is not believed.
     procs(`user.slice/docker-${id('f')}.scope`, 'web');
-  }, 60_000);
+  });
   afterAll(async () => {
     for (const child of sleepers) child.kill('SIGKILL');
     rmSync(directory, { recursive: true });
     await lab.remove();
   });
 
-  test('each network of its own is one container, by its engine’s name or its id', { timeout: 30_000 }, async () => {
+  test('each network of its own is one container, by its engine’s name or its id', async () => {
     expect(await discover()).toEqual({
       containers: [
         { name: 'b'.repeat(12), addresses: ['172.17.0.3', 'fd84:17::3'], reachable: [] },
@@ -220,14 +220,12 @@ describe('on a host', () => {
     });
   });
 
-  test('a bridge whose frames nobody shows is told of, if two containers share it', { timeout: 30_000 }, async () => {
+  test('a bridge whose frames nobody shows is told of, if two containers share it', async () => {
     await host.exec(['sh', '-c', 'echo 0 > /proc/sys/net/bridge/bridge-nf-call-iptables']);
     expect((await discover()).unjudgedBridges).toEqual(['docker0']);
   });
 
-  test('of what was heard on a bridge only what is asked for is read, whatever else a container sends', {
-    timeout: 60_000,
-  }, async () => {
+  test('of what was heard on a bridge only what is asked for is read, whatever else a container sends', async () => {
     const script = fileURLToPath(new URL('links.ts', import.meta.url));
     const read = async () => {
       const addresses = ['172.17.0.2', 'fd84:17::2', '172.17.0.3', '172.17.0.77'];
@@ -266,7 +264,7 @@ describe('on a host', () => {
     expect(find({ deepest: 0 })).toHaveLength(1000);
   });
 
-  test('who is gone is not seen any more', { timeout: 30_000 }, async () => {
+  test('who is gone is not seen any more', async () => {
     rmSync(join(directory, `cgroup/system.slice/docker-${id('a')}.scope`), { recursive: true });
     expect((await discover()).containers).toHaveLength(2);
   });

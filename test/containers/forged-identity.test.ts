@@ -228,7 +228,7 @@ describe('in the kernel', () => {
       ]);
       probes.set(each.name, probe);
     }
-  }, 60_000);
+  });
   afterAll(() => lab.remove());
 
   async function load(policy: Parameters<typeof hostRuleSet>[0]): Promise<void> {

@@ -132,7 +132,7 @@ describe('what a host answers for', () => {
     const { networks } = await readGuestsAgain('to-lan');
     if (networks === undefined) throw new Error('the host forwards nothing');
     guests = networks;
-  }, 60_000);
+  });
   afterAll(() => lab.remove());
 
   /** A network of its own behind the host, by a veth whose other end is where the traffic ends, or is a port of a bridge that leads on. */
@@ -231,9 +231,7 @@ describe('what a host answers for', () => {
     expect(guests.inDoubt).toBeUndefined();
   });
 
-  test('a network behind a bridge of another namespace is in doubt, judged, and told, until the settings say that it leads outside', {
-    timeout: 60_000,
-  }, async () => {
+  test('a network behind a bridge of another namespace is in doubt, judged, and told, until the settings say that it leads outside', async () => {
     const { networks } = await readGuestsAgain();
     expect(networks).toEqual({ ...guests, interfaces: ['docker0', 'to-lan', 'to-pod', 'virbr0'], inDoubt: ['to-lan'] });
     const transit: readonly Way[] = ['router’s transit', 'router’s transit inbound'];
@@ -250,13 +248,13 @@ describe('what a host answers for', () => {
   });
 
   describe.each(['tcp', 'udp'] as const)('%s', (transport) => {
-    test.each(Object.entries(states))('%s', { timeout: 60_000 }, async (_name, [policy, denied]) => {
+    test.each(Object.entries(states))('%s', async (_name, [policy, denied]) => {
       await load(scriptOf(policy));
       expect(await deniedWays(transport, denied)).toEqual(inOrder(denied));
     });
   });
 
-  test('a table that does not ask for the host’s ends is caught', { timeout: 60_000 }, async () => {
+  test('a table that does not ask for the host’s ends is caught', async () => {
     const [policy] = states['the host is quarantined'] ?? [host];
     const script = scriptOf(policy);
     const mutant = script.replaceAll(/^add rule inet segwall forward jump host_ends\n/gm, '');
@@ -265,9 +263,7 @@ describe('what a host answers for', () => {
     expect(await deniedWays('tcp', [])).toEqual([]);
   });
 
-  test('open connections obey too: what a quarantine denies ends, a router’s transit goes on', {
-    timeout: 60_000,
-  }, async () => {
+  test('open connections obey too: what a quarantine denies ends, a router’s transit goes on', async () => {
     await load(scriptOf(host));
     const held: readonly Way[] = [
       'peer to a published port',
@@ -354,7 +350,7 @@ describe('what a host answers for', () => {
       expect((await readGuestsAgain('to-lan')).taught).toEqual([]);
     });
 
-    test('a bridge of its own takes it out of no quarantine', { timeout: 60_000 }, async () => {
+    test('a bridge of its own takes it out of no quarantine', async () => {
       const made = await vm(`ip link add gbr type bridge forward_delay 0; ip addr flush dev eth0
         ip link set eth0 master gbr; ip link set gbr up; ip addr add ${own('gbr')}`);
       expect(made).toMatchObject({ exitCode: 0, stderr: '' });

@@ -180,25 +180,22 @@ test('containers are found, registered, labelled and judged', { timeout: 180_000
       const pid = await sleeper('web');
       engines.start('a', pid);
       running.set('a', pid);
-      await waitFor(isUnderRules, { what: 'it is under its rules', timeoutMs: 20_000, intervalMs: 10 });
+      await waitFor(isUnderRules, { what: 'it is under its rules', intervalMs: 10 });
     }
     await areThere(['a', 'b']);
     await waitFor(async () => (await probe('stranger', '10.84.0.1', 18080)) === 'dropped', {
       what: 'its rules hold again',
-      timeoutMs: 10_000,
     });
     expect(await seen()).toEqual(enforced);
     // Nobody's cgroup gives the guest away; its host's quarantine holds for it, both ways, and ends for it.
     await fleet.segwallJson(['quarantine', 'h1']);
     await waitFor(async () => (await probe('stranger', '10.84.0.1', 18090)) === 'dropped', {
       what: 'the quarantine holds for the published port of a guest',
-      timeoutMs: 10_000,
     });
     expect(['dropped', 'rejected']).toContain(await probe('guest', '10.84.0.3', 8080));
     await fleet.segwallJson(['release', 'h1']);
     await waitFor(async () => (await probe('stranger', '10.84.0.1', 18090)) === 'allowed', {
       what: 'the quarantine has ended',
-      timeoutMs: 10_000,
     });
     const { forwards } = (await agent.status()) as unknown as { readonly forwards: unknown };
     expect(forwards).toEqual({ guests: ['docker0', 'guests'] });

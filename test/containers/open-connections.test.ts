@@ -105,7 +105,7 @@ describe('open connections of containers', () => {
       probes.set(name, probe);
     }
     driven = driveHost(host);
-  }, 60_000);
+  });
   afterAll(async () => {
     driven.stop();
     await lab.remove();
@@ -201,7 +201,7 @@ describe('open connections of containers', () => {
     }
   });
 
-  test('are not brought back by an error that the host sends about them', { timeout: 60_000 }, async () => {
+  test('are not brought back by an error that the host sends about them', async () => {
     const id = 'hop-limit';
     const target = { transport: 'udp', address: places.h1.ipv4, port: ports.revoked + 10_000 } as const;
     const own = connections.filter((connection) => connection.name === 'published' && connection.fate === 'revoked');

@@ -252,7 +252,7 @@ describe('containers of one host', () => {
   const tries = allTries();
   beforeAll(async () => {
     scene = await standUp();
-  }, 60_000);
+  });
   afterAll(() => scene.lab.remove());
 
   function containerNamed(name: string): LabHost {
@@ -273,18 +273,18 @@ describe('containers of one host', () => {
     });
   }
 
-  test.each(Object.entries(states))('decide as the oracle does: %s', { timeout: 60_000 }, async (_, policy) => {
+  test.each(Object.entries(states))('decide as the oracle does: %s', async (_, policy) => {
     expect(await mismatches(policy)).toEqual([]);
   });
 
-  test('decide so too where peer maps answer with tags', { timeout: 60_000 }, async () => {
+  test('decide so too where peer maps answer with tags', async () => {
     const policy = states['all enforced in both directions'] ?? '';
     const script = scriptOf(policy, 0);
     expect(script).toMatch(/^add rule inet segwall judge_\S+ meta priority set ct /m);
     expect(await mismatches(policy, script)).toEqual([]);
   });
 
-  test('a table that judges one end only is caught', { timeout: 60_000 }, async () => {
+  test('a table that judges one end only is caught', async () => {
     const policy = states['the provider opens, the consumer does not'] ?? '';
     const script = scriptOf(policy);
     const mutant = script.replaceAll(/^add rule inet segwall forward ct original ip6? saddr vmap .*\n/gm, '');
@@ -293,9 +293,7 @@ describe('containers of one host', () => {
   });
 
   // The answer would be judged on its way back in any case; what must not happen is that the container hears anything.
-  test('what the host sends to a published port over loopback is judged before it leaves', {
-    timeout: 60_000,
-  }, async () => {
+  test('what the host sends to a published port over loopback is judged before it leaves', async () => {
     const { probes } = scene;
     const counted = async () => {
       const command = 'nft list table inet seen 2>/dev/null || nft -f -';
@@ -314,9 +312,7 @@ describe('containers of one host', () => {
     expect(await counted()).toBeGreaterThan(0);
   });
 
-  test('on one bridge without br_netfilter, frames pass unjudged; whatever is routed is judged', {
-    timeout: 60_000,
-  }, async () => {
+  test('on one bridge without br_netfilter, frames pass unjudged; whatever is routed is judged', async () => {
     const policy = states['the consumer opens, the provider does not'] ?? '';
     const off = 'cd /proc/sys/net/bridge; echo 0 > bridge-nf-call-iptables; echo 0 > bridge-nf-call-ip6tables';
     expect((await scene.host.exec(['sh', '-c', off])).exitCode).toBe(0);

@@ -108,29 +108,25 @@ describe('guides with a policy and an inventory', () => {
         'inbound allow by rule shop/web-to-vip',
       ],
     },
-  ])(
-    'the offline commands of $guide run as they stand',
-    async ({ guide, says }) => {
-      const [policy = '', inventory = ''] = blocksOf(guide, 'yaml');
-      const folder = await mkdtemp(join(directory, 'guide-'));
-      await mkdir(join(folder, 'policy'), { recursive: true });
-      await writeFile(join(folder, 'policy/shop.yaml'), policy);
-      await writeFile(join(folder, 'inventory.yaml'), inventory);
-      const commands = blocksOf(guide, 'sh').find((block) => block.includes('policy check')) ?? '';
-      const [node = '', cli = ''] = segwall;
-      const outcomes = [];
-      for (const command of commands.trim().split('\n')) {
-        const typed = command.replace(/npm run -s segwall --|^segwall(?= )/g, `'${node}' '${cli}'`);
-        outcomes.push({ command, ...(await run(['sh', '-c', typed], { cwd: folder })) });
-      }
-      expect(outcomes.map(({ command, exitCode, stderr }) => ({ command, exitCode, stderr }))).toEqual(
-        outcomes.map(({ command }) => ({ command, exitCode: 0, stderr: '' })),
-      );
-      const said = outcomes.map(({ stdout }) => stdout).join('');
-      for (const words of says) expect(said).toContain(words);
-    },
-    60_000,
-  );
+  ])('the offline commands of $guide run as they stand', async ({ guide, says }) => {
+    const [policy = '', inventory = ''] = blocksOf(guide, 'yaml');
+    const folder = await mkdtemp(join(directory, 'guide-'));
+    await mkdir(join(folder, 'policy'), { recursive: true });
+    await writeFile(join(folder, 'policy/shop.yaml'), policy);
+    await writeFile(join(folder, 'inventory.yaml'), inventory);
+    const commands = blocksOf(guide, 'sh').find((block) => block.includes('policy check')) ?? '';
+    const [node = '', cli = ''] = segwall;
+    const outcomes = [];
+    for (const command of commands.trim().split('\n')) {
+      const typed = command.replace(/npm run -s segwall --|^segwall(?= )/g, `'${node}' '${cli}'`);
+      outcomes.push({ command, ...(await run(['sh', '-c', typed], { cwd: folder })) });
+    }
+    expect(outcomes.map(({ command, exitCode, stderr }) => ({ command, exitCode, stderr }))).toEqual(
+      outcomes.map(({ command }) => ({ command, exitCode: 0, stderr: '' })),
+    );
+    const said = outcomes.map(({ stdout }) => stdout).join('');
+    for (const words of says) expect(said).toContain(words);
+  });
 });
 
 describe('settings', () => {

@@ -182,7 +182,7 @@ describe('a fleet in force', () => {
       timeoutMs: 20_000,
       explain: async () => `${await verdicts()}\n${fleet.logs()}`,
     });
-  }, 60_000);
+  });
 
   test('takes a policy that grants something else, and rolls back to the one before', async () => {
     await apply(ring('enforce', 5432), 'other');

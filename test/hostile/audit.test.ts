@@ -366,5 +366,5 @@ describe('of a control plane', () => {
     expect((await segwall('--verify', '--checkpoint', file)).exitCode).toBe(1);
     expect((await segwall('--verify', '--trust-anew')).exitCode).toBe(0);
     expect((await segwall('--verify')).stdout).toContain('still holds');
-  }, 60_000);
+  });
 });

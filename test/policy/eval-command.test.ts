@@ -114,9 +114,7 @@ test('a single line is answered before the next is written', async () => {
   expect(await exited).toEqual([0, null]);
 });
 
-test('of an endless pipe no more is taken than a reader that pauses leaves room for, and memory stays as it is', {
-  timeout: 60_000,
-}, async () => {
+test('of an endless pipe no more is taken than a reader that pauses leaves room for, and memory stays as it is', async () => {
   const child = start('-');
   const exited = once(child, 'exit');
   const block = Buffer.from('{"src":"10.0.0.1","dst":"10.0.0.2","proto":"tcp","port":8080}\n'.repeat(4096));

@@ -218,7 +218,7 @@ test('hosts join, policy reaches them, a label lets one in, a refusal is told, a
   });
   await expect
     .poll(async () => (await again.segwallJson<{ agents: { connected: number } }>(['status'])).agents.connected, {
-      timeout: 10_000,
+      timeout: 60_000,
     })
     .toBe(3);
   expect(await again.segwallJson(['workloads'])).toEqual(before);
@@ -290,7 +290,7 @@ test('a canary holds a policy before the rest has it, and one that refuses it sp
   await web.stop();
   const connected = async () =>
     (await controlPlane.segwallJson<{ agents: { connected: number } }>(['status'])).agents.connected;
-  await expect.poll(connected, { timeout: 10_000 }).toBe(1);
+  await expect.poll(connected, { timeout: 60_000 }).toBe(1);
   const observed = await policyDirectory(shopPolicy({ mode: 'observe' }));
   const away = await controlPlane.segwall(['apply', observed, '--wait', '--json']);
   expect(away.exitCode).toBe(1);

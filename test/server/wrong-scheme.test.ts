@@ -48,16 +48,12 @@ const rows: readonly (readonly [string, string, () => Server, string, RegExp])[]
   ],
 ];
 
-test.each(rows)(
-  '%s',
-  async (_, scheme, make, code, message) => {
-    const port = await listen(make());
-    const env = { SEGWALL_SERVER: `${scheme}://127.0.0.1:${port}`, SEGWALL_TOKEN: token };
-    const result = await execa(process.execPath, [program, 'agents'], { env, reject: false });
-    expect(result.exitCode).toBe(3);
-    expect(result.stderr).toContain(`error: ${code}: `);
-    expect(result.stderr).toMatch(message);
-    expect(result.stderr).not.toMatch(foreignWords);
-  },
-  60_000,
-);
+test.each(rows)('%s', async (_, scheme, make, code, message) => {
+  const port = await listen(make());
+  const env = { SEGWALL_SERVER: `${scheme}://127.0.0.1:${port}`, SEGWALL_TOKEN: token };
+  const result = await execa(process.execPath, [program, 'agents'], { env, reject: false });
+  expect(result.exitCode).toBe(3);
+  expect(result.stderr).toContain(`error: ${code}: `);
+  expect(result.stderr).toMatch(message);
+  expect(result.stderr).not.toMatch(foreignWords);
+});

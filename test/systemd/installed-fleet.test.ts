@@ -158,7 +158,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab?.remove();
-}, 60_000);
+});
 
 /** Whether the boot unit's process is held as its file says: asked of systemd on the machine, not read from the file. */
 async function sandboxOf(machine: Machine, unit: string): Promise<Readonly<Record<string, string>>> {
@@ -191,7 +191,7 @@ describe('installed on booted Debian machines', () => {
     );
     expect((await web.exec(['systemctl', 'is-active', 'segwall-agent'])).stdout).toBe('inactive\n');
     expect(await mismatches(everythingOpen)).toEqual([]);
-  }, 60_000);
+  });
 
   test('the control plane runs as its own user and leaves what the operator needs', async () => {
     await waitFor(async () => (await control.exec(['segwall', 'status', ...operator])).exitCode === 0, {
@@ -202,7 +202,7 @@ describe('installed on booted Debian machines', () => {
     });
     const owner = await control.must(['stat', '-c', '%U %a', '/var/lib/segwall-control-plane/first-start.json']);
     expect(owner).toBe('segwall-control-plane 600\n');
-  }, 40_000);
+  });
 
   test('two hosts enrol and stay connected inside the sandbox of their units', async () => {
     await enrol(web, 'web', 'token-file');
@@ -218,7 +218,7 @@ describe('installed on booted Debian machines', () => {
     expect(await api.must(['cat', '/proc/sys/net/netfilter/nf_conntrack_acct'])).toBe('1\n');
     expect(await api.must(['systemctl', 'show', '--value', '-p', 'NRestarts', 'segwall-agent'])).toBe('0\n');
     expect(await mismatches(everythingOpen)).toEqual([]);
-  }, 60_000);
+  });
 
   test('an enforced policy holds', async () => {
     await control.must(['mkdir', '-p', '/root/policy']);
@@ -229,7 +229,7 @@ describe('installed on booted Debian machines', () => {
     const { acked } = JSON.parse(applied.stdout) as { readonly acked: unknown };
     expect(acked).toEqual(expect.arrayContaining(['web-1', 'api-1']));
     expect(await mismatches(underPolicy)).toEqual([]);
-  }, 40_000);
+  });
 
   test('a discovered service is a workload of its own, with its host’s labels until it is given others', async () => {
     const text = '[Service]\nExecStart=/bin/sleep infinity\n';
@@ -260,7 +260,7 @@ describe('installed on booted Debian machines', () => {
       explain: () => web.journal('segwall-agent'),
     });
     await untilConnected(web);
-  }, 90_000);
+  });
 
   test('after a reboot with the control plane off, the policy is in force before the network is', async () => {
     await api.powerOff();
@@ -283,14 +283,14 @@ describe('installed on booted Debian machines', () => {
     await control.boot();
     await untilConnected(api);
     await untilConnected(web);
-  }, 90_000);
+  });
 
   test('an agent that is killed is started again, and nothing opens meanwhile', async () => {
     await api.must(['systemctl', 'kill', '--kill-who=main', '-s', 'KILL', 'segwall-agent']);
     expect(await mismatches(underPolicy)).toEqual([]);
     await untilConnected(api);
     expect(await mismatches(underPolicy)).toEqual([]);
-  }, 60_000);
+  });
 
   test('opened at the console it stays open over an upgrade and a reboot, until resume', async () => {
     expect(await api.must(['segwall-agent', 'panic', '--reason', 'drill', '--state', state])).toContain(
@@ -314,7 +314,7 @@ describe('installed on booted Debian machines', () => {
       explain: async () =>
         `${await segwall(['audit'])}\n${await api.must(['ls', '-l', `${state}/events`])}\n${await api.journal('segwall-agent')}`,
     });
-  }, 90_000);
+  });
 
   test('with a disk that became read-only, boot and agent enforce, and say so', async () => {
     await api.must(['systemctl', 'stop', 'segwall-agent']);
@@ -330,13 +330,13 @@ describe('installed on booted Debian machines', () => {
     await api.must(['umount', state]);
     await api.must(['systemctl', 'start', 'segwall-agent']);
     await untilConnected(api);
-  }, 90_000);
+  });
 
   test('an upgrade restarts the agent and keeps the rules', async () => {
     await api.install([debOf('segwall-agent')]);
     expect(await mismatches(underPolicy)).toEqual([]);
     await untilConnected(api);
-  }, 60_000);
+  });
 
   test('removing the package keeps the rules, also over a reboot', async () => {
     const said = await api.must(['dpkg', '--remove', 'segwall-agent']);
@@ -346,7 +346,7 @@ describe('installed on booted Debian machines', () => {
     expect(await mismatches(withApiOpen)).toEqual([]);
     await api.boot();
     expect(await mismatches(underPolicy)).toEqual([]);
-  }, 60_000);
+  });
 
   test('purging the package opens the host and forgets it', async () => {
     const said = await api.must(['dpkg', '--purge', 'segwall-agent']);
@@ -356,5 +356,5 @@ describe('installed on booted Debian machines', () => {
     await api.powerOff();
     await api.boot();
     expect(await mismatches(withApiOpen)).toEqual([]);
-  }, 60_000);
+  });
 });

@@ -146,7 +146,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await lab?.remove();
-}, 60_000);
+});
 
 // One story; each test begins where the one before it ended.
 describe('on an ordinary day', () => {

@@ -68,7 +68,7 @@ beforeAll(async () => {
   await process('veth', 'machine.slice/systemd-nspawn@box.service/payload');
   await process('macvlan', 'system.slice/lan.service');
   await process('nothing', 'system.slice/private.service');
-}, 60_000);
+});
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   rmSync(directory, { recursive: true });

@@ -40,7 +40,7 @@ beforeAll(async () => {
   driven = driveHost(host, { cgroups: tree.root });
   await driven.ask({ do: 'start' });
   await apply(policy);
-}, 30_000);
+});
 
 afterAll(async () => {
   driven?.stop();
