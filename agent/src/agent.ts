@@ -86,7 +86,7 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
   const clock = await openPolicyClock(state.path);
   const opened = await openIdentity({ stateDirectory: state.path, log, now: clock.now });
   if (!opened.ok) {
-    throw new CommandError({ ...opened.error, remedy: 'Nothing on this host was changed.', exitCode: 3 });
+    throw new CommandError({ ...opened.error, remedy: 'Nothing on this host was changed.' });
   }
   const identity = opened.value;
 

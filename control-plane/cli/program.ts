@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import packageFile from '../../package.json' with { type: 'json' };
+import { registerErrors } from './output/errors-command.ts';
 import { registerOfflinePolicyCommands } from './policy/register.ts';
 import { registerServerCommands } from './server/register.ts';
 
@@ -19,6 +20,7 @@ export function createProgram(): Command {
     );
   registerOfflinePolicyCommands(program);
   registerServerCommands(program);
+  registerErrors(program);
   throwOnExit(program);
   return program;
 }

@@ -6,6 +6,7 @@ import pino from 'pino';
 import { systemClock } from '#clock/system-clock.ts';
 import { badSettingText, type Settings } from '#control-plane/settings/settings.ts';
 import { loadSettings } from '#control-plane/settings/settings-files.ts';
+import type { ControlPlaneErrorCode } from '#model/control-plane-errors.ts';
 import { isJournal, journalLine } from '#model/journal-line.ts';
 import { err, type Result } from '#model/result.ts';
 import { safeText } from '#model/safe-text.ts';
@@ -111,7 +112,7 @@ async function newCa({ data }: { readonly data: string }): Promise<void> {
 }
 
 /** The error, for people, where there is one. */
-async function told<T>(code: string, run: () => Promise<Result<T>>): Promise<T | undefined> {
+async function told<T>(code: ControlPlaneErrorCode, run: () => Promise<Result<T>>): Promise<T | undefined> {
   const result = await run().catch((cause: unknown) => err(cause instanceof Error ? cause.message : String(cause)));
   if (result.ok) return result.value;
   process.stderr.write(`error: ${code}: ${safeText(result.error)}\n`);

@@ -208,11 +208,11 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
     },
   },
   'control-plane/cli': {
-    output: { is: 'what the command prints, and its failures', imports: [] },
+    output: { is: 'what the command prints, its failures, and what error codes mean', imports: [] },
     input: { is: 'policy directories and inventories, as texts', imports: ['output'] },
     server: { is: 'commands that call the operator API', imports: ['output', 'input'] },
     policy: { is: 'commands that need no server', imports: ['output', 'input', 'server'] },
-    'program.ts': { is: 'the commands together', imports: ['server', 'policy'] },
+    'program.ts': { is: 'the commands together', imports: ['output', 'server', 'policy'] },
     'main.ts': { is: 'where the process begins', imports: ['output', 'program.ts'] },
   },
 };

@@ -1,11 +1,13 @@
 // What is made from catalogues and stands in the tree. `npm run pages` writes it; pages.test.ts holds it.
 
 import { writeFileSync } from 'node:fs';
+import { errorsPage } from './errors-page.ts';
 import { metricsPage } from './metrics-page.ts';
 import { agentFile, agentSchema, controlPlaneFile, controlPlaneSchema, settingsPage } from './settings-pages.ts';
 
 /** By path from the root of the tree. */
 export const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/errors.md': errorsPage,
   'docs/reference/metrics.md': metricsPage,
   'docs/reference/settings.md': settingsPage,
   'packaging/debian/segwall-agent/agent.schema.json': agentSchema,

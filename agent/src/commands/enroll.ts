@@ -2,7 +2,7 @@
 
 import { type EnrollErrorCode, enroll } from '#agent/link/enroll.ts';
 import { type JoinTokenErrorCode, readJoinToken } from '#agent/link/join-token.ts';
-import { CommandError, type ExitCode } from '#agent/process/command-error.ts';
+import { CommandError } from '#agent/process/command-error.ts';
 import { packageStateDirectory, settingsPathOf } from '#agent/state/package-paths.ts';
 import { durationForm, parseDurationMs } from '#model/duration.ts';
 import { safeText } from '#model/safe-text.ts';
@@ -21,19 +21,6 @@ export interface EnrollOptions {
 }
 
 type FailureCode = EnrollErrorCode | JoinTokenErrorCode | 'timeout-invalid';
-
-/** Wrong use is 2; all else could not be reached or was not allowed. */
-const wrongUse: ReadonlySet<FailureCode> = new Set([
-  'timeout-invalid',
-  'token-missing',
-  'token-twice',
-  'token-unreadable',
-  'token-malformed',
-  'control-plane-invalid',
-  'proxy-invalid',
-  'name-invalid',
-  'fingerprint-invalid',
-]);
 
 const mostPatienceMs = 86_400_000;
 
@@ -77,6 +64,5 @@ interface Failure {
 }
 
 function notEnrolled({ code, message }: Failure): CommandError {
-  const exitCode: ExitCode = wrongUse.has(code) ? 2 : 3;
-  return new CommandError({ code, message, remedy: 'This host is not enrolled by this attempt.', exitCode });
+  return new CommandError({ code, message, remedy: 'This host is not enrolled by this attempt.' });
 }

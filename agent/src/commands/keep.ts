@@ -125,9 +125,6 @@ function cannotHold(why: string): CommandError {
   return new CommandError({
     code: 'rules-not-kept',
     message: `the rules hold until the next reboot, and the host is open after it: ${why}`,
-    remedy:
-      'To keep them, install segwall-agent again and see what segwall-agent status says; to open the host now, purge it.',
-    exitCode: 1,
   });
 }
 

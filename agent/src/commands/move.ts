@@ -7,6 +7,7 @@ import { pinnedCaOf } from '#agent/link/enroll.ts';
 import { readIdentityFiles, writeEnrolledHost } from '#agent/link/identity-files.ts';
 import { CommandError } from '#agent/process/command-error.ts';
 import { systemClock } from '#clock/system-clock.ts';
+import type { AgentErrorCode } from '#model/agent-errors.ts';
 import { parseControlPlaneAddress, parseControlPlaneAddresses } from '#wire/control-plane-address.ts';
 import { assertStateDirectory } from './state-argument.ts';
 
@@ -23,9 +24,9 @@ const timeoutMs = 10_000;
 export async function moveCommand({ controlPlane, state, unchecked }: MoveOptions): Promise<void> {
   assertStateDirectory(state);
   const addresses = parseControlPlaneAddresses(controlPlane);
-  if (!addresses.ok) throw notMoved('control-plane-invalid', addresses.error, 2);
+  if (!addresses.ok) throw notMoved('control-plane-invalid', addresses.error);
   const found = await readIdentityFiles(state);
-  if (!found.ok) throw notMoved(found.error.code, found.error.message, 3);
+  if (!found.ok) throw notMoved(found.error.code, found.error.message);
   const { host, tenant, proxy, ca, followed } = found.value;
   const through = proxy === undefined ? undefined : parseControlPlaneAddress(proxy);
   if (!unchecked) {
@@ -37,7 +38,7 @@ export async function moveCommand({ controlPlane, state, unchecked }: MoveOption
         timeoutMs,
         now: systemClock.wall,
       });
-      if (!reached.ok) throw notMoved(reached.error.code, reached.error.message, 3);
+      if (!reached.ok) throw notMoved(reached.error.code, reached.error.message);
     }
   }
   const kept = { ...(proxy === undefined ? {} : { proxy }), ...(followed === undefined ? {} : { followed }) };
@@ -52,7 +53,7 @@ export async function moveCommand({ controlPlane, state, unchecked }: MoveOption
   );
 }
 
-function notMoved(code: string, message: string, exitCode: 2 | 3): CommandError {
+function notMoved(code: AgentErrorCode, message: string): CommandError {
   const remedy = 'Nothing was changed. A control plane that is not up there yet: --unchecked.';
-  return new CommandError({ code, message, remedy, exitCode });
+  return new CommandError({ code, message, remedy });
 }

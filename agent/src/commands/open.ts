@@ -16,8 +16,6 @@ export async function openCommand({ state, yes }: { readonly state: string; read
     throw new CommandError({
       code: 'not-confirmed',
       message: 'this removes every rule of segwall from this host and lets all its traffic pass',
-      remedy: 'Say --yes if that is what you want.',
-      exitCode: 2,
     });
   }
   assertStateDirectory(state);
@@ -27,8 +25,6 @@ export async function openCommand({ state, yes }: { readonly state: string; read
     throw new CommandError({
       code: 'agent-running',
       message: `the agent runs on ${state} as process ${owner} and would put its rules back`,
-      remedy: 'Stop it first, then open the host.',
-      exitCode: 1,
     });
   }
   const removed = await removeTable(createNft());
@@ -36,8 +32,6 @@ export async function openCommand({ state, yes }: { readonly state: string; read
     throw new CommandError({
       code: 'table-not-removed',
       message: `nft did not remove the table: ${removed.error}`,
-      remedy: 'Run this as root, on the host itself.',
-      exitCode: 3,
     });
   }
   removeRunCopy(state);
@@ -49,8 +43,6 @@ export async function openCommand({ state, yes }: { readonly state: string; read
     throw new CommandError({
       code: 'last-good-not-forgotten',
       message: `the host is open, but ${state} cannot be written (${diskErrorText(error)}): a boot or a start of the agent would load its last revision again`,
-      remedy: 'Make it writable and open the host again, or: systemctl disable segwall-agent segwall-agent-restore.',
-      exitCode: 1,
     });
   }
   process.stdout.write('the host is open: no rules of segwall are in its kernel\n');

@@ -44,8 +44,6 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
     throw new CommandError({
       code: 'table-not-removed',
       message: `nft did not remove the table: ${removed.error}`,
-      remedy: 'Run this as root, on the host itself.',
-      exitCode: 3,
     });
   }
   if (earlier === undefined) {
@@ -60,8 +58,6 @@ export async function panicCommand({ state, reason = '' }: PanicOptions): Promis
     throw new CommandError({
       code: 'panic-not-kept',
       message: `neither ${state} nor /run can be written (${refusal}): an agent that runs will put its rules back`,
-      remedy: 'Stop the agent now: systemctl stop segwall-agent.',
-      exitCode: 1,
     });
   }
   await keepOpen(state);

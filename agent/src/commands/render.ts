@@ -31,7 +31,6 @@ export async function renderCommand({ ruleSet: source, config, controlPlane }: R
       code: 'settings-invalid',
       message: settings.error,
       remedy: 'Correct the setting.',
-      exitCode: 2,
     });
   }
   const reach = controlPlane === undefined ? [] : await wayTo(controlPlane);
@@ -40,8 +39,6 @@ export async function renderCommand({ ruleSet: source, config, controlPlane }: R
     throw new CommandError({
       code: 'rule-set-unreadable',
       message: `${source === '-' ? 'standard input' : source} holds no rule set: ${ruleSet.error}`,
-      remedy: 'Make it with "segwall policy render"; both must be of one version.',
-      exitCode: 1,
     });
   }
   const essentials = [...reach, ...settings.value.essentials];
@@ -60,8 +57,6 @@ async function wayTo(text: string): Promise<readonly EssentialEntry[]> {
   throw new CommandError({
     code: 'control-plane-invalid',
     message: `"${text}" is not ADDRESS:PORT`,
-    remedy: 'Give the address that the host resolves it to, as in 10.0.0.1:7443 or [fd00::1]:7443.',
-    exitCode: 2,
   });
 }
 
@@ -78,8 +73,6 @@ function scriptOf(ruleSet: HostRuleSet, { essentials, connections }: AgentSettin
     throw new CommandError({
       code: 'mark-mask-too-small',
       message: error.message,
-      remedy: 'Give connections.markMask more bits.',
-      exitCode: 1,
     });
   }
 }
@@ -96,8 +89,6 @@ async function readSource(source: string): Promise<Uint8Array> {
     throw new CommandError({
       code: 'rule-set-missing',
       message: `${source} cannot be read: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-      remedy: 'Name a file that holds a rule set, or - for standard input.',
-      exitCode: 2,
     });
   }
 }

@@ -90,8 +90,6 @@ export async function restoreCommand({ state }: { readonly state: string }): Pro
         throw new CommandError({
           code: 'last-good-not-restored',
           message: `the last good revision in ${state} could not be loaded: ${outcome.problem}`,
-          remedy: 'The host is as open as its other rules leave it until the agent reaches the control plane.',
-          exitCode: 1,
         });
     }
   } finally {

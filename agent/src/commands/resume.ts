@@ -27,8 +27,6 @@ export async function resumeCommand({ state: path }: { readonly state: string })
     throw new CommandError({
       code: 'panic-not-ended',
       message: `the flag in ${path} cannot be removed: ${(error as NodeJS.ErrnoException).code ?? String(error)}`,
-      remedy: 'Make the disk writable and try again; until then the host stays open.',
-      exitCode: 3,
     });
   }
   openEventLog(path).record('resumed', new Map([['openSince', new Date(panic.since).toISOString()]]));
@@ -52,8 +50,6 @@ export async function resumeCommand({ state: path }: { readonly state: string })
       throw new CommandError({
         code: 'resume-undone',
         message: `the agent opened the host again: ${status.panic.reason}`,
-        remedy: 'Correct the policy (segwall agents shows this host as open), then resume again.',
-        exitCode: 1,
       });
     }
     await systemClock.sleep(betweenAsksMs);
@@ -61,7 +57,5 @@ export async function resumeCommand({ state: path }: { readonly state: string })
   throw new CommandError({
     code: 'agent-not-answering',
     message: `the agent${owner === undefined ? '' : `, process ${owner},`} did not put its rules back within ${waitMs / 1000} s`,
-    remedy: 'The host is still open. See its log, or restart it: systemctl restart segwall-agent.',
-    exitCode: 1,
   });
 }

@@ -26,9 +26,6 @@ export async function runCommand({ state: path, config, logLevel }: RunOptions):
     throw new CommandError({
       code: 'settings-invalid',
       message: loaded.error.map(settingProblemText).join('\n  '),
-      remedy:
-        'Correct what is named and start again (segwall-agent settings tries it); the rules in the kernel stay as they are.',
-      exitCode: 2,
     });
   }
   const lock = acquireStateLock(state.lockPath);
@@ -36,8 +33,6 @@ export async function runCommand({ state: path, config, logLevel }: RunOptions):
     throw new CommandError({
       code: 'state-in-use',
       message: `another agent works on ${path}: ${lock.error}`,
-      remedy: 'One agent runs on a state directory; stop the other, or name another directory.',
-      exitCode: 3,
     });
   }
   const stop = new AbortController();

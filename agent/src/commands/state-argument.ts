@@ -8,8 +8,5 @@ export function assertStateDirectory(path: string): void {
   throw new CommandError({
     code: 'no-state-directory',
     message: `${path} is not there: no agent works on it, and nothing on this host was changed`,
-    remedy:
-      'Name the state directory of this host’s agent with --state; a host that has none is enrolled first (segwall-agent enroll).',
-    exitCode: 2,
   });
 }

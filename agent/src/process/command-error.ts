@@ -1,26 +1,26 @@
 // What an operator is told when a command cannot do its work: a code, what happened and where, what to do, and the exit
 // code of docs/reference/cli.md. Thrown by commands, printed in one place (main.ts).
 
-export type ExitCode = 1 | 2 | 3;
+import { type AgentErrorCode, agentErrors } from '#model/agent-errors.ts';
+import type { ErrorExit } from '#model/error-entry.ts';
 
-/** 1: what was asked about does not hold. 2: wrong use. 3: could not reach, or not allowed. */
 export class CommandError extends Error {
-  readonly code: string;
-  readonly exitCode: ExitCode;
+  readonly code: AgentErrorCode;
+  readonly exitCode: ErrorExit;
   readonly remedy: string;
 
-  constructor(options: {
-    readonly code: string;
-    readonly message: string;
-    readonly remedy: string;
-    readonly exitCode: ExitCode;
-  }) {
+  /** What is not said is as the catalogue has it; of two exit codes the greater, which is the one of commands that change something. */
+  constructor(options: { readonly code: AgentErrorCode; readonly message: string; readonly remedy?: string }) {
     super(options.message);
     this.name = 'CommandError';
     this.code = options.code;
-    this.exitCode = options.exitCode;
-    this.remedy = options.remedy;
+    this.exitCode = exitOf(agentErrors[options.code].exit);
+    this.remedy = options.remedy ?? agentErrors[options.code].remedy;
   }
+}
+
+function exitOf(exit: ErrorExit | readonly ErrorExit[]): ErrorExit {
+  return typeof exit === 'number' ? exit : (exit.toSorted((a, b) => b - a)[0] ?? 1);
 }
 
 export function renderCommandError(error: CommandError): string {
@@ -35,7 +35,5 @@ export function deniedBySystem(error: unknown): CommandError | undefined {
   return new CommandError({
     code: 'not-allowed',
     message: `${path ?? syscall ?? 'this'} is not for this user (${code})`,
-    remedy: 'Run this as root, on the host itself.',
-    exitCode: 3,
   });
 }

@@ -3,17 +3,21 @@
 // or does not allow it.
 
 import { Command } from 'commander';
+import type { ApiErrorCode } from '#control-plane/answers/api-error.ts';
+import type { CommandErrorCode } from '#model/command-errors.ts';
+import type { ErrorExit } from '#model/error-entry.ts';
 
-export type FailureExit = 1 | 2 | 3;
+/** Of the catalogues: this program’s own, or what the control plane refuses by. */
+export type FailureCode = CommandErrorCode | ApiErrorCode;
 
 export class CommandFailure extends Error {
   override readonly name: string = 'CommandFailure';
-  readonly exit: FailureExit;
-  readonly code: string;
+  readonly exit: ErrorExit;
+  readonly code: FailureCode;
   /** What a program may want beside code and message, as `problems`; it stands beside them in the document. */
   readonly details: Readonly<Record<string, unknown>>;
 
-  constructor(exit: FailureExit, code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
+  constructor(exit: ErrorExit, code: FailureCode, message: string, details: Readonly<Record<string, unknown>> = {}) {
     super(message);
     this.exit = exit;
     this.code = code;
@@ -38,7 +42,11 @@ export function guarded<Arguments extends unknown[]>(
 }
 
 /** `{"error":{"code","message",…}}`, the shape in which the API refuses, and answers to bad queries come. */
-export function printFailure(code: string, message: string, details: Readonly<Record<string, unknown>> = {}): void {
+export function printFailure(
+  code: FailureCode,
+  message: string,
+  details: Readonly<Record<string, unknown>> = {},
+): void {
   process.stdout.write(`${JSON.stringify({ error: { ...details, code, message } })}\n`);
 }
 

@@ -4,8 +4,10 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { checkServerIdentity } from 'node:tls';
+import { apiExit } from '#cli/output/api-exit.ts';
 import { CommandFailure } from '#cli/output/failure.ts';
 import { systemClock } from '#clock/system-clock.ts';
+import type { ApiErrorCode } from '#control-plane/answers/api-error.ts';
 import type { Secret } from '#model/secret.ts';
 import { type Connection, type ConnectionOptions, resolveConnection } from './connection.ts';
 
@@ -46,10 +48,11 @@ export class ApiRefusal extends CommandFailure {
   readonly status: number;
 
   constructor(status: number, details: Readonly<Record<string, unknown>>) {
-    const code = typeof details['code'] === 'string' ? details['code'] : 'refused';
+    // A newer control plane may have codes that this command does not know: they are shown as they come.
+    const code = typeof details['code'] === 'string' ? (details['code'] as ApiErrorCode) : 'refused';
     const message =
       typeof details['message'] === 'string' ? details['message'] : `the control plane answered ${status}`;
-    super(exitOf(status, code), code, message, details);
+    super(apiExit(status, code), code, message, details);
     this.status = status;
   }
 }
@@ -277,12 +280,4 @@ function tokenRefused({ origin }: URL, answer: unknown): Readonly<Record<string,
   const state = reason === 'token-expired' || reason === 'token-revoked' ? ` (${String(why)})` : '';
   const message = `the control plane at ${origin} does not take this token${state}; give one of its operator tokens with --token-file FILE or SEGWALL_TOKEN (the first is adminToken in its first-start.json)`;
   return { ...errorOf(answer), message };
-}
-
-/** What was typed, and can be no label or peer whatever the fleet holds, is wrong use, like what can be no number. */
-const wrongUseCodes: ReadonlySet<string> = new Set(['label-invalid', 'peer-invalid']);
-
-function exitOf(status: number, code: string): 1 | 2 | 3 {
-  if (status === 401 || status === 403 || status >= 500) return 3;
-  return status === 400 || status === 413 || wrongUseCodes.has(code) ? 2 : 1;
 }

@@ -2,6 +2,7 @@
 
 import { Command } from 'commander';
 import { vi } from 'vitest';
+import { registerErrors } from '#cli/output/errors-command.ts';
 import { registerServerCommands } from '#cli/server/register.ts';
 
 export interface SegwallRun {
@@ -16,6 +17,7 @@ export async function runSegwall(
 ): Promise<SegwallRun> {
   const program = new Command('segwall');
   registerServerCommands(program);
+  registerErrors(program);
   const written = { stdout: '', stderr: '' };
   const capture = (name: 'stdout' | 'stderr') =>
     vi.spyOn(process[name], 'write').mockImplementation((chunk) => {
