@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { applyChange, type Change, type KindName } from '#control-plane/changes/changes.ts';
 import { type FleetState, fleetState } from '#control-plane/changes/fleet-state.ts';
 import { inForceOf } from '#control-plane/changes/in-force.ts';
+import { rememberedFleet } from '#control-plane/changes/stored-fleet.ts';
 import { tokenHash } from '#control-plane/fleet/tokens.ts';
 import { AgentSessions } from '#control-plane/publish/agent-sessions.ts';
 import { Publication } from '#control-plane/publish/publication.ts';
@@ -267,7 +268,10 @@ const causes: { readonly [Kind in KindName]: Cause } = {
   },
   async labelled(world, { host, number }) {
     const inside = [...(world.fleet.hostEntry(host)?.units.keys() ?? [])][0] ?? host;
-    const set = new Map([['role', number % 2 === 0 ? 'web' : 'api']]);
+    const set = new Map([
+      ['role', number % 2 === 0 ? 'web' : 'api'],
+      ['shard', `s-${number}`],
+    ]);
     const remove = number % 3 === 0 ? ['app'] : [];
     return world.fleet.label({ workload: number % 4 === 0 ? inside : host, set, remove, actor: operator });
   },
@@ -364,6 +368,32 @@ function portrait(state: Readonly<FleetState>, ruleSetOf: RuleSets) {
   };
 }
 
+/** What outlives the process. A revision that is owed is paid when the fleet is quiet. */
+function kept(state: Readonly<FleetState>) {
+  const { inventory, enrolments, revision, lineage, hold, announcement, history, silenceMs } = state;
+  const names = [...inventory.hostNames()].sort();
+  return {
+    ...{ revision, lineage, announcement },
+    hold: hold && { kind: hold.kind, since: hold.since, why: hold.why },
+    hosts: names.map((name) => inventory.host(name)),
+    history: names.map((name) => history.get(name)),
+    silenceMs: [...silenceMs].sort(),
+    // Of one that is revoked nobody asks when it would have ended.
+    enrolments: names.map((name) =>
+      enrolments.isRevoked(name) ? 'revoked' : [enrolments.casOf(name), enrolments.endOf(name)],
+    ),
+  };
+}
+
+/** What was written is what was applied. */
+async function assertStored({ state, under, now }: World): Promise<void> {
+  if (state === undefined) throw new Error('nothing happened');
+  const live = kept(state);
+  const active = { ...state.active };
+  const again = await rememberedFleet({ store: under.store, tenant, active, now: () => now, elapsedMs: () => 0 });
+  expect(kept(again.state)).toEqual(live);
+}
+
 /** Of the log from `since` on, changes of kind `without` are left out. */
 async function replayedPortrait(world: World, without: { readonly kind: KindName; readonly since: number }) {
   const log = world.log.filter((text, at) => at < without.since || JSON.parse(text).kind !== without.kind);
@@ -399,13 +429,14 @@ test('each kind of change has happened where it was caused, and replaying them m
     const caused = world.log.slice(since).map((text) => JSON.parse(text).kind);
     expect(caused, `what was to cause ${kind}`).toContain(kind);
     await assertReplayed(world);
+    await assertStored(world);
     if (unseen.has(kind) || world.state === undefined) continue;
     const live = portrait(world.state, (host) => world.fleet.ruleSetOf(host));
     expect(await replayedPortrait(world, { kind, since }), `without ${kind}`).not.toEqual(live);
   }
 });
 
-test('any list of changes makes the same fleet again', async () => {
+test('any list of changes makes the same fleet again, and the store has what it made', async () => {
   const step = fc.tuple(fc.constantFrom(...kinds), picks);
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40, size: 'max' }), async (steps) => {
@@ -416,6 +447,7 @@ test('any list of changes makes the same fleet again', async () => {
       }
       await world.fleet.quiet();
       await assertReplayed(world);
+      await assertStored(world);
     }),
     { numRuns: 8 },
   );
