@@ -34,7 +34,7 @@ describe('policy-errors.md', () => {
     (code, entry) => {
       const section = documented[entry.severity].get(code) ?? '';
       expect(section).toContain(entry.title);
-      expect(section).toMatch(/\n- For example: .+\n- What to do: .+/);
+      expect(section).toMatch(/\n- For example: .+(?:\n {2}.+)*\n- What to do: .+/);
     },
   );
 
