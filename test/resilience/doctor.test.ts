@@ -4,6 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { statusFields } from '#agent/status/status-fields.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { programPath } from '#test/support/programs.ts';
 import { waitFor } from '#test/support/wait.ts';
@@ -70,7 +71,11 @@ test('an agent that runs and enforces has nothing wrong', async () => {
     codes: [],
     good: ['agent', 'identity', 'nft', 'settings', 'disk', 'certificate', 'table'],
   });
-  const { connected, connection, certificateEnds } = await agent.status();
+  const status = await agent.status();
+  // Each field of a real answer is one that docs/reference/status.md has.
+  expect(Object.keys(statusFields)).toEqual(expect.arrayContaining(Object.keys(status)));
+  expect(Object.keys(status).length).toBeGreaterThan(25);
+  const { connected, connection, certificateEnds } = status;
   expect([connected, Number.isFinite(Date.parse((connection as { since: string }).since))]).toEqual([true, true]);
   expect(Date.parse(certificateEnds as string)).toBeGreaterThan(Date.now());
 });

@@ -553,14 +553,16 @@ const evidence = z.object({ name: z.string(), standing: z.enum(['proven', 'witne
 const someShown = (what: string) => z.object({ count, names, evidence: z.array(evidence).readonly() }).describe(what);
 
 export const status = z.object({
-  version: z.string(),
-  revision: count,
-  policy: z.object({ id: count, revision: count, segments: count, rules: count, problem: z.string() }),
+  version: z.string().describe('of the control plane'),
+  revision: count.describe('the newest'),
+  policy: z
+    .object({ id: count, revision: count, segments: count, rules: count, problem: z.string() })
+    .describe('the active one; `problem` says why it is not sent to hosts, and is empty where it is'),
   agents: z.object({
-    enrolled: count,
-    connected: count,
-    behind: count,
-    refusing: count,
+    enrolled: count.describe('hosts that are enrolled'),
+    connected: count.describe('agents with a live stream'),
+    behind: count.describe('connected, and have not acknowledged what was sent'),
+    refusing: count.describe('connected, and refused a revision'),
     protection: z
       .object({ 'in-force': count, behind: count, none: count, open: count, unknown: count })
       .describe('enrolled hosts by what they are known to enforce'),
@@ -587,7 +589,7 @@ export const status = z.object({
     .describe('the CA is being replaced by another; see /ca'),
   quarantined: someOf('workloads that an operator quarantined; not what is inside of a host that is'),
   revoked: someOf('hosts whose certificates are revoked: all others cut them off until they are removed'),
-  workloads: count,
+  workloads: count.describe('in the inventory'),
   lineage: z.string().describe('of the store: within it revisions are of one history'),
   store: z
     .object({ since: instant, reason: z.string() })
