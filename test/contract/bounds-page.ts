@@ -5,15 +5,16 @@ import { limits } from '#wire/limits.ts';
 
 const head = `# What an agent may send
 
-Nothing that an agent sends is believed: every field has a bound where it is read. This page is made from proto/wire/bounds.ts, which the decoders
-read too, and a test holds it to the .proto files.
+Nothing that an agent sends is believed: every field has a bound where it is read. This page is made from
+proto/wire/bounds.ts, which the decoders read too. A test compares it with the .proto files.
 
 - \`refuse\`: the whole message is refused; on the policy stream that is a violation, and the stream ends.
 - \`saturate\`: a number beyond the bound counts as the bound, which then means "so many or more".
-- \`cut\`: what does not fit, or is no such text, is left out; \`agents\` tells how much (\`cut\`).
+- \`cut\`: what does not fit, or is not such a text, is left out; \`agents\` shows how much (\`cut\`).
 
-A message has at most ${limits.agentMessageBytes} bytes, on the policy stream ${limits.streamMessageBytes}. Sums over what agents report stop at 9007199254740991 (2^53 - 1), which then means "so many or more".
-Times of hosts stand from 1970 to 9999, and flows are brought before the server's clock where they are stored.
+A message has at most ${limits.agentMessageBytes} bytes, on the policy stream ${limits.streamMessageBytes}. Sums of what agents report stop at
+9007199254740991 (2^53 - 1), which then means "so many or more". Times of hosts are from 1970 to 9999. Flows from the
+future are stored with the server's time.
 
 | field | bound | beyond it | note |
 | --- | --- | --- | --- |

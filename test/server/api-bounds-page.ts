@@ -5,8 +5,9 @@ import { labelKeyPattern, labelValuePattern, namePattern } from '#model/label.ts
 
 const head = `# What a request may hold
 
-Every path, query and body of the operator API has its bounds where it is read; what is beyond them is \`bad-request\`, and nothing is cut short. This page is made from the description
-that the control plane serves, and a test holds the two together. Beside these a request as a whole is bounded ([api.md](api.md)), and so is a text without a bound of its own.
+Every path, query and body of the operator API has its bounds where it is read. What is beyond them is \`bad-request\`;
+nothing is cut short. This page is made from the description that the control plane serves, and a test compares the two.
+The request as a whole is bounded too ([api.md](api.md)), and so is a text without a bound of its own.
 
 | request | field | bound |
 | --- | --- | --- |
