@@ -67,11 +67,11 @@ async function explain(code: string | undefined, { json }: { readonly json?: tru
   const all = explainedErrors();
   const found = code === undefined ? all : all.filter((each) => each.code === code);
   if (found.length === 0) {
-    const near = closestName(
+    const nearest = closestName(
       code ?? '',
       all.map((each) => each.code),
     );
-    const suggestion = near === undefined ? '; segwall errors lists all' : `; did you mean ${near}?`;
+    const suggestion = nearest === undefined ? '; segwall errors lists all' : `; did you mean ${nearest}?`;
     throw new CommandFailure(2, 'unknown-code', `there is no error code "${code}"${suggestion}`);
   }
   if (json) printJson(found);
