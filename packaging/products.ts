@@ -100,7 +100,14 @@ export const products: readonly Product[] = [
         name: 'segwall-control-plane',
         entry: 'control-plane/src/main.ts',
         commands: () =>
-          createControlPlane({ run: never, settings: never, backup: never, restore: never, newCa: never }),
+          createControlPlane({
+            run: never,
+            settings: never,
+            backup: never,
+            restore: never,
+            newCa: never,
+            takeKeys: never,
+          }),
         files: {
           '/etc/segwall/control-plane.yaml, /etc/segwall/control-plane.d/*.yaml':
             'Settings: the file, then its drop-ins.',

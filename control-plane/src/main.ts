@@ -111,6 +111,14 @@ async function newCa({ data }: { readonly data: string }): Promise<void> {
     );
 }
 
+async function takeTheirKeys({ data }: { readonly data: string }): Promise<void> {
+  const { takeKeys } = await import('#control-plane/data/strange-keys.ts');
+  const taken = await told('cannot-take-keys', () => takeKeys({ data, now: systemClock.wall() }));
+  if (taken === undefined) return;
+  const ca = taken.caFingerprint === undefined ? '' : `, the CA with fingerprint ${taken.caFingerprint} among them`;
+  process.stdout.write(`the keys in ${data} are its store’s own${ca}. Start the control plane.\n`);
+}
+
 /** The error, for people, where there is one. */
 async function told<T>(code: ControlPlaneErrorCode, run: () => Promise<Result<T>>): Promise<T | undefined> {
   const result = await run().catch((cause: unknown) => err(cause instanceof Error ? cause.message : String(cause)));
@@ -156,4 +164,4 @@ if (process.env['npm_lifecycle_event'] === 'segwall-control-plane' && process.en
   process.chdir(process.env['INIT_CWD']);
 }
 
-await createProgram({ run, settings, backup, restore, newCa }).parseAsync();
+await createProgram({ run, settings, backup, restore, newCa, takeKeys: takeTheirKeys }).parseAsync();

@@ -22,10 +22,11 @@ export interface Actions {
   readonly settings: (flags: RunFlags & { readonly json: boolean }) => Promise<void>;
   readonly backup: (options: { readonly data: string; readonly to: string }) => Promise<void>;
   readonly newCa: (options: { readonly data: string }) => Promise<void>;
+  readonly takeKeys: (options: { readonly data: string }) => Promise<void>;
   readonly restore: (options: { readonly from: string; readonly data: string }) => Promise<void>;
 }
 
-export function createProgram({ run, settings, backup, restore, newCa }: Actions): Command {
+export function createProgram({ run, settings, backup, restore, newCa, takeKeys }: Actions): Command {
   const program = new Command('segwall-control-plane')
     .description('Checks and compiles policy, sends it to agents, and stores their flows.')
     .version(packageFile.version)
@@ -72,5 +73,13 @@ export function createProgram({ run, settings, backup, restore, newCa }: Actions
     .description('Make a new CA if the one that hosts trust is lost; every host must then enrol with --renew-identity')
     .requiredOption('--data <DIR>', 'the data directory of a control plane that is stopped')
     .action(newCa);
+
+  program
+    .command('take-keys')
+    .description(
+      'Say that the CA and the keys which lie in a data directory are of its store, where a start refuses them as those of another',
+    )
+    .requiredOption('--data <DIR>', 'the data directory of a control plane that is stopped')
+    .action(takeKeys);
   return program;
 }

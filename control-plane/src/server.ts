@@ -21,6 +21,7 @@ import { openDataDirectory } from '#control-plane/data/data-directory.ts';
 import { readDiskRoom } from '#control-plane/data/disk-room.ts';
 import { assertCaIsThere } from '#control-plane/data/lost-ca.ts';
 import { assertCaIsTrusted, isCaJustMade } from '#control-plane/data/strange-ca.ts';
+import { assertKeysAreOwn } from '#control-plane/data/strange-keys.ts';
 import { CaRotation } from '#control-plane/fleet/ca-rotation.ts';
 import { Fleet } from '#control-plane/fleet/fleet.ts';
 import { keepFlowsBounded } from '#control-plane/fleet/flow-retention.ts';
@@ -103,6 +104,8 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     if (!found.ok) throw new Error(found.error);
     const store = await openStore({ path: directory.value.storePath, died });
     stops.push(() => store.close());
+    const keys = { directory: directory.value, store, tenant };
+    await assertKeysAreOwn(keys);
     const checkpoints = await AuditCheckpoints.open({
       store,
       tenant,
@@ -112,6 +115,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
     });
     stops.push(() => checkpoints.stop());
     const told = await openRevisionProofs(directory.value.keysPath);
+    await assertKeysAreOwn(keys);
     const older =
       found.value === 'put-back'
         ? 'the file of the store is another than was used last'

@@ -31,6 +31,11 @@ export const controlPlaneErrors = {
     remedy: 'Stop the control plane first; where the CA that hosts trust is there after all, keep it.',
     exit: 1,
   },
+  'cannot-take-keys': {
+    happened: 'The keys in the data directory were not taken as its store’s own.',
+    remedy: 'Stop the control plane first, and name the data directory that it refuses to start in.',
+    exit: 1,
+  },
 } as const satisfies ErrorCatalogue;
 
 export type ControlPlaneErrorCode = keyof typeof controlPlaneErrors;

@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { execa } from 'execa';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { openAuditKey } from '#control-plane/audit/audit-key.ts';
 import { restoreBackup, takeBackup } from '#control-plane/data/backup.ts';
+import { takeKeys } from '#control-plane/data/strange-keys.ts';
+import { openRevisionProofs } from '#control-plane/publish/revision-proofs.ts';
 import { assertOk } from '#model/result.ts';
 import { millis } from '#model/time.ts';
 import { programPath } from '#test/support/programs.ts';
@@ -219,6 +222,16 @@ describe('a store that cannot be trusted is refused at the start, with what to d
       (data) => rm(join(data, 'audit/key.pem')),
       /key\.pem is missing, and .*checkpoint\.json is there/,
     ],
+    [
+      'beside the key of another audit log',
+      (data) => putKeyOfAnother(data, 'audit/key.pem'),
+      /audit\/key\.pem is not the key that signed the audit log of this store: .*take-keys --data/,
+    ],
+    [
+      'beside another key of what hosts were told',
+      (data) => putKeyOfAnother(data, 'keys/revision.key'),
+      /keys\/revision\.key is not the key that was used with this store, .*take-keys --data/,
+    ],
   ];
   test.each(cases)('%s', async (_, damage, problem) => {
     const { data, older } = await stopped();
@@ -227,6 +240,15 @@ describe('a store that cannot be trusted is refused at the start, with what to d
     await expect(startApiServer({ directory: data })).rejects.toThrow(
       /segwall-control-plane restore --from BACKUP --data/,
     );
+  });
+
+  test('keys of another store are taken where an operator says so, and those alone', async () => {
+    const { data } = await stopped();
+    await putKeyOfAnother(data, 'keys/revision.key');
+    assertOk(await takeKeys({ data, now: millis(Date.now()) }));
+    for (const _start of ['first', 'second']) await (await startApiServer({ directory: data })).close();
+    await putKeyOfAnother(data, 'keys/revision.key');
+    await expect(startApiServer({ directory: data })).rejects.toThrow(/revision\.key is not the key/);
   });
 
   test('a log of writes that a killed one left is its own, and taken', async () => {
@@ -270,6 +292,14 @@ function revisionIn(data: string, how: 'whole' | 'immutable' = 'whole'): { reado
   } finally {
     store.close();
   }
+}
+
+/** Of a control plane that began elsewhere. */
+async function putKeyOfAnother(data: string, name: string): Promise<void> {
+  const elsewhere = await scratchDirectory();
+  await openAuditKey(join(elsewhere, 'audit'));
+  await openRevisionProofs(join(elsewhere, 'keys'));
+  await copyFile(join(elsewhere, name), join(data, name));
 }
 
 async function scribble(data: string): Promise<void> {

@@ -1,8 +1,8 @@
 // A CA that is whole, and of another store: its folder was put back from a copy of something else. No enrolled host would trust this control plane,
 // seen only by all of them being away, so the start is refused. One that an operator made anew (new-ca) is known by having issued nothing yet, and is
-// remembered under its id.
+// remembered under its id; so is one that he says is this store's (take-keys).
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { authorityFiles } from '#control-plane/pki/authority.ts';
 import type { Pki } from '#control-plane/pki/pki.ts';
 import { keepSecretFile, readFileIfThere } from '#control-plane/pki/secret-file.ts';
@@ -27,10 +27,16 @@ export async function assertCaIsTrusted(given: {
   const ours = new Set([present.id, ...(next === undefined ? [] : [next.id])]);
   const told = hosts.filter(({ used, issued }) => used !== '' || issued !== '');
   if (told.length === 0 || told.some(({ used, issued }) => ours.has(used) || ours.has(issued))) return;
-  const path = join(pkiPath, 'made-anew');
-  if (isJustMade) return keepSecretFile(path, `${present.id}\n`);
-  if ((await readFileIfThere(path))?.trim() === present.id) return;
+  if (isJustMade) return rememberCa(pkiPath, present.id);
+  if ((await readFileIfThere(rememberedPath(pkiPath)))?.trim() === present.id) return;
   throw new Error(
-    `${authorityFiles(pkiPath, '').certificate} (fingerprint ${present.fingerprint}) is the CA of none of the ${told.length} hosts in the store that have used a certificate: that folder is of another store, or of another time than the store. Put both back from one backup (segwall-control-plane restore --from BACKUP --data DIR). Where hosts do trust this CA, since the store is older than its rotation, write ${present.id} into ${path}`,
+    `${authorityFiles(pkiPath, '').certificate} (fingerprint ${present.fingerprint}) is the CA of none of the ${told.length} hosts in the store that have used a certificate: that folder is of another store, or of another time than the store. Put both back from one backup (segwall-control-plane restore --from BACKUP --data DIR). Where hosts do trust this CA, since the store is older than its rotation, segwall-control-plane take-keys --data ${dirname(pkiPath)}`,
   );
 }
+
+/** By its id: this store's, whatever its hosts have used so far. */
+export async function rememberCa(pkiPath: string, id: string): Promise<void> {
+  await keepSecretFile(rememberedPath(pkiPath), `${id}\n`);
+}
+
+const rememberedPath = (pkiPath: string): string => join(pkiPath, 'made-anew');

@@ -28,6 +28,7 @@ import {
   rotateOperatorToken,
   touchOperatorToken,
 } from './operator-tokens.ts';
+import { readOwnKeys, saveOwnKeys } from './own-keys.ts';
 import {
   activatePolicy,
   deleteDraft,
@@ -80,6 +81,7 @@ export const operations = {
   readAnnouncement,
   readAuditHead,
   readLineage,
+  readOwnKeys,
   readPolicy,
   recordCertificate,
   recoverRevision,
@@ -94,6 +96,7 @@ export const operations = {
   saveAnnouncement,
   saveAuditCheckpoint,
   saveDraft,
+  saveOwnKeys,
   savePolicy,
   setHostRanges,
   setRevision,

@@ -22,6 +22,8 @@ export interface Tables {
     hold: string;
     /** JSON: the newest announcement of control planes, withdrawn or not; "" where there never was one. */
     announcement: string;
+    /** JSON: digests of the keys beside the store, by what they are for; "" in stores of before that was written down. */
+    own_keys: string;
   };
   operator_tokens: {
     hash: string;
@@ -680,6 +682,15 @@ const announcement: Migration = {
   },
 };
 
+const ownKeys: Migration = {
+  async up(db: Kysely<unknown>) {
+    await db.schema
+      .alterTable('tenants')
+      .addColumn('own_keys', 'text', (column) => column.notNull().defaultTo(''))
+      .execute();
+  },
+};
+
 /** By name, in the order of names. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-first': first,
@@ -704,4 +715,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0020-control-plane-runs': controlPlaneRuns,
   '0021-authorities': authorities,
   '0022-announcement': announcement,
+  '0023-own-keys': ownKeys,
 };
