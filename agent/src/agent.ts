@@ -154,34 +154,6 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     return held && rulesAt(held, clock.now()).ruleSet;
   };
   const isOwn = (address: Address) => host.addresses().all.has(address);
-  const lost = createLostConnections({
-    counts: () => enforcer.countsLost(),
-    entries: {
-      openings,
-      allowsBothDirections: (connection) =>
-        allowsBothDirections(connection, { ruleSet: grantingNow(), essentials: essentials() }),
-    },
-    log,
-  });
-  const flows = await openFlowPipeline({
-    state,
-    settings,
-    identity,
-    enforcement,
-    hostAddresses: () => host.addresses(),
-    essentials,
-    pickedUp: lost.pickedUp,
-    openedAs: openings.of,
-    began(connection) {
-      if (isOwn(connection.client) || isOwn(connection.server)) openings.saw(connection);
-    },
-    log,
-  });
-  const discovery = createUnitDiscovery({
-    settings: settings.units,
-    root: cgroups,
-    changed: () => sync.reportNow(),
-  });
   const containers = createContainerDiscovery({
     settings: settings.containers,
     root: cgroups,
@@ -195,6 +167,38 @@ export async function runAgent({ state, settings, log, signal }: AgentOptions): 
     },
   });
   warnOfBridges(containers.view()?.unjudgedBridges ?? [], log);
+  const openingsOfContainers = createSeenOpenings();
+  const lost = createLostConnections({
+    counts: () => enforcer.countsLost(),
+    entries: {
+      openings,
+      containers: { openings: openingsOfContainers, networks: containers.networks },
+      allowsBothDirections: (connection) =>
+        allowsBothDirections(connection, { ruleSet: grantingNow(), essentials: essentials() }),
+    },
+    log,
+  });
+  const flows = await openFlowPipeline({
+    state,
+    settings,
+    identity,
+    enforcement,
+    hostAddresses: () => host.addresses(),
+    essentials,
+    pickedUp: lost.pickedUp,
+    openedAs: (entry) => openings.of(entry) ?? openingsOfContainers.of(entry),
+    began(connection) {
+      if (isOwn(connection.client) || isOwn(connection.server)) openings.saw(connection);
+      else if (containers.holds(connection.client) || containers.holds(connection.server))
+        openingsOfContainers.saw(connection);
+    },
+    log,
+  });
+  const discovery = createUnitDiscovery({
+    settings: settings.units,
+    root: cgroups,
+    changed: () => sync.reportNow(),
+  });
   let guests = readGuests(settings.interfaces);
   interfacesChanged = () => {
     containers.look();

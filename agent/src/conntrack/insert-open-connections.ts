@@ -1,7 +1,8 @@
 // Gives the TCP connections that are open now a conntrack entry each, so that they are judged by who opened them and not by who happens
 // to speak next: before the first table ever loaded in this network namespace, and where entries were lost. What conntrack saw begin, or was
-// given, is not touched. Best effort: what could not be entered is counted, and such a connection is cut once a direction is enforced. Only
-// this namespace's own sockets, not what it forwards.
+// given, is not touched. Best effort: what could not be entered is counted, and such a connection is cut once a direction is enforced. Of what
+// it forwards only connections of its containers are entered, and only as conntrack saw them begin: their sockets do not show what address
+// translation makes of them.
 
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -21,6 +22,7 @@ import { eachMessage } from '#agent-core/netlink/attributes.ts';
 import { createConntrackDecoder, renderDumpRequest } from '#agent-core/netlink/conntrack-entry.ts';
 import { deleteReversedRequest, insertRequest } from '#agent-core/netlink/conntrack-insert.ts';
 import { nextTurn } from '#clock/next-turn.ts';
+import type { Address } from '#model/address.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { protocolNumbers } from '#model/service.ts';
 
@@ -40,6 +42,16 @@ const requestsPerCall = 64;
 const bufferBytes = 2 << 20;
 const defaultEphemeral: EphemeralPorts = { low: 32_768, high: 60_999 };
 
+/** Sockets of containers that are read; what one has beyond is left. */
+const mostOfContainer = 32_768;
+
+export interface LostContainerEntries {
+  /** Of connections that this host does not end. */
+  readonly openings: SeenOpenings;
+  /** Processes in their networks, and what is theirs in these. */
+  readonly networks: () => readonly { readonly pid: number; readonly addresses: ReadonlySet<Address> }[];
+}
+
 export interface LostEntries {
   /** How connections were opened. Entries that the kernel made in their midst, and that contradict it, make room. */
   readonly openings: SeenOpenings;
@@ -47,6 +59,7 @@ export interface LostEntries {
   readonly allowsBothDirections: (connection: DirectedConnection) => boolean;
   /** Whether what is entered now is from now on known to have been opened so. Default: no. */
   readonly remember?: 'yes' | 'no';
+  readonly containers?: LostContainerEntries;
 }
 
 /**
@@ -57,10 +70,12 @@ export async function insertOpenSockets(lost?: LostEntries): Promise<Result<Inse
   const keep = lost?.openings.keepOnly();
   const read = await readOpenSockets();
   keep?.(read.sockets);
+  const contained = lost?.containers === undefined ? [] : await connectionsOfContainers(lost.containers);
   if (read.problem !== undefined) return err(`open sockets could not be listed: ${read.problem}`);
   const { beyond } = read;
   const told = connectionsOf(read.sockets, await readEphemeralPorts(), lost?.openings.openedBy);
-  const connections = lost ? told.filter((one) => one.evidence !== 'ports' || lost.allowsBothDirections(one)) : told;
+  const own = lost ? told.filter((one) => one.evidence !== 'ports' || lost.allowsBothDirections(one)) : told;
+  const connections = [...own, ...contained];
   if (connections.length === 0) return ok({ inserted: 0, failed: beyond, known: 0 });
   const opened = openNetlink({ protocol: netlinkProtocols.netfilter, groups: 0, receiveBufferBytes: bufferBytes });
   if (!opened.ok) return opened;
@@ -93,7 +108,7 @@ export async function insertOpenSockets(lost?: LostEntries): Promise<Result<Inse
       await nextTurn();
     }
     if (lost?.remember === 'yes')
-      for (const one of connections)
+      for (const one of own)
         lost.openings.saw(one.translated ?? { ...one, target: one.server, targetPort: one.serverPort });
     return ok({ inserted, failed, known, ...(refusal === undefined ? {} : { refusal }) });
   } finally {
@@ -102,9 +117,36 @@ export async function insertOpenSockets(lost?: LostEntries): Promise<Result<Inse
 }
 
 /** Forgets how connections were opened that no socket has any more. */
-export async function siftOpenings(openings: SeenOpenings): Promise<void> {
+export async function siftOpenings({
+  openings,
+  containers,
+}: Pick<LostEntries, 'openings' | 'containers'>): Promise<void> {
   const keep = openings.keepOnly();
   keep((await readOpenSockets()).sockets);
+  if (containers !== undefined) await connectionsOfContainers(containers);
+}
+
+/** Their sockets are their own word; that a connection begin so is conntrack's. */
+async function connectionsOfContainers({
+  openings,
+  networks,
+}: LostContainerEntries): Promise<readonly DirectedConnection[]> {
+  const keep = openings.keepOnly();
+  const sockets: OpenSocket[] = [];
+  for (const { pid, addresses } of networks()) {
+    let left = mostOfContainer;
+    // It may have ended.
+    for (const family of ['tcp', 'tcp6'])
+      await eachLine(`/proc/${pid}/net/${family}`, (line) => {
+        const socket = left > 0 ? parseSocketLine(line) : undefined;
+        if (socket === undefined) return;
+        left -= 1;
+        if (addresses.has(socket.local) && openings.openedBy(socket) !== undefined) sockets.push(socket);
+      });
+  }
+  keep(sockets);
+  const guesses: EphemeralPorts = defaultEphemeral;
+  return connectionsOf(sockets, guesses, openings.openedBy).filter(({ evidence }) => evidence === 'opening');
 }
 
 async function readOpenSockets() {

@@ -1,4 +1,4 @@
-// Gives open TCP connections of this host the conntrack entries that they lost (reboot of what tracked them, flush, failover, timeout), in the
+// Gives open TCP connections of this host and its containers the conntrack entries that they lost (reboot of what tracked them, flush, failover, timeout), in the
 // direction in which they were opened. Hears of them in two ways: while anything is denied, the table drops and counts TCP that has no entry
 // and does not begin, which is asked every second; while nothing is, the kernel takes it up by itself, by whoever speaks first, and
 // tells. What a connection sends again is then judged, or told, as what it is. Strangers can move that counter: what they cause is bounded,
@@ -72,7 +72,8 @@ export function createLostConnections(options: {
         look();
         if (systemClock.elapsedMs() >= notBefore) {
           if (isOwed) await enter();
-          else if (entries.openings.isCrowded()) await paced(() => siftOpenings(entries.openings));
+          else if (entries.openings.isCrowded() || entries.containers?.openings.isCrowded() === true)
+            await paced(() => siftOpenings(entries));
         }
         await systemClock.sleep(everyMs, signal);
       }

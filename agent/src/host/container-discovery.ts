@@ -50,12 +50,22 @@ export interface ContainerView {
   readonly unjudgedBridges: readonly string[];
 }
 
+/** A process in it, which may be another's by now, and what it is believed to have. */
+export interface ContainerNetwork {
+  readonly pid: number;
+  readonly addresses: ReadonlySet<Address>;
+}
+
 /** Addresses that no container is believed to have, and those of other workloads, which it may not have on a bridge that leads outside. */
 export type OthersAddresses = Pick<HostSide, 'reserved' | 'isPeers'>;
 
 export interface ContainerDiscovery {
   /** Undefined where nothing is discovered. */
   view(): ContainerView | undefined;
+  /** What their sockets are looked for by. */
+  networks(): readonly ContainerNetwork[];
+  /** Whether one of them is believed to have it. */
+  holds(address: Address): boolean;
   /** Looks now, and some times soon after: an interface came or went. */
   look(): void;
   close(): void;
@@ -86,10 +96,17 @@ export function createContainerDiscovery(options: {
 }): ContainerDiscovery {
   const { settings, root, changed } = options;
   if (settings.kind === 'off' || root === undefined) {
-    return { view: () => undefined, look: () => undefined, close: () => undefined };
+    return {
+      view: () => undefined,
+      networks: () => [],
+      holds: () => false,
+      look: () => undefined,
+      close: () => undefined,
+    };
   }
   const { reachable } = settings;
   const names = new Map<string, string>();
+  let networks: readonly ContainerNetwork[] = [];
   let view = nothing;
   const read = (): ContainerView =>
     readContainers({
@@ -99,6 +116,9 @@ export function createContainerDiscovery(options: {
       roots: options.roots ?? { proc: '/proc', sys: '/sys', files: '/' },
       names,
       isReachable: (address) => rangesContain(reachable, address),
+      found: (now) => {
+        networks = now;
+      },
     });
   view = read();
   const look = () => {
@@ -135,6 +155,8 @@ export function createContainerDiscovery(options: {
   const timer = systemClock.every(lookEveryMs, soon.asked).unref();
   return {
     view: () => view,
+    networks: () => networks,
+    holds: (address) => networks.some(({ addresses }) => addresses.has(address)),
     look: soon.heard,
     close() {
       timer.cancel();
@@ -166,6 +188,7 @@ interface Reading {
   readonly others: () => OthersAddresses;
   /** What was seen before: stays where the kernel does not answer. */
   readonly before: ContainerView;
+  readonly found?: (networks: readonly ContainerNetwork[]) => void;
 }
 
 /** Cost: a directory listing a slice, two small files a container, the kernel's list of links, and a question or two an address. */
@@ -174,6 +197,7 @@ export function readContainers(reading: Reading): ContainerView {
   const found = findCgroups(reading.root.path);
   if (found.length === 0) {
     names.clear();
+    reading.found?.([]);
     return nothing;
   }
   const claims = claimsOf(found.slice(0, mostContainers), reading);
@@ -217,6 +241,12 @@ export function readContainers(reading: Reading): ContainerView {
       return addresses.length === 0 ? [] : [{ name, addresses, reachable: addresses.filter(reading.isReachable) }];
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1));
+  reading.found?.(
+    claims.map(({ pid }, index) => ({
+      pid,
+      addresses: new Set((judged.believed[index] ?? []).map(({ address }) => address)),
+    })),
+  );
   const shared = [...devices].filter(([, count]) => count > 1).map(([device]) => device);
   return {
     containers: uniquelyNamed(containers),
