@@ -43,7 +43,6 @@ const comparisons: Readonly<Record<string, readonly [count: number, why: string]
   'agent/src/link/control-plane-client.ts': [1, 'as above'],
   'agent/src/flows/flow-collection.ts': [1, 'when the machine booted'],
   'agent/src/link/identity.ts': [1, 'a certificate’s validity is by this clock'],
-  'agent/src/policy/policy-sync.ts': [1, 'compares the control plane’s clock with ours'],
   'agent/src/process/steady-clock.ts': [1, 'where a steady clock begins, and what it writes to disk'],
   'control-plane/src/audit/audit-pruning.ts': [1, 'days that entries are kept outlive the process'],
   'control-plane/src/agents/caller.ts': [2, 'a certificate’s validity is by this clock'],

@@ -23,6 +23,7 @@ export const rooms: Readonly<Record<string, Readonly<Record<string, Room>>>> = {
       is: 'what a host’s other programs do to the table, and what is wrong with a host',
       imports: ['marks', 'table'],
     },
+    sync: { is: 'the agent’s half of the policy stream, as a machine', imports: ['host', 'time'] },
     netlink: { is: 'netlink messages, both ways', imports: ['table', 'host'] },
     addresses: { is: 'which addresses a host answers for and publishes', imports: ['host', 'netlink'] },
     flows: { is: 'what was observed, added up in windows', imports: ['marks', 'table', 'netlink'] },

@@ -1,31 +1,34 @@
-// Keeps the policy stream: hello with what is held, then every rule set that comes goes to the enforcer, one at a time, and is
-// answered with ACK or NACK. Whatever cannot be read, does not fit or is refused is a NACK, and the last good rule set stays.
+// Keeps the policy stream: the shell around the machine that decides (agent/core/sync). It opens gRPC streams, reads and writes messages,
+// hands rule sets to the enforcer and sets one timer; what is to be done, and when, the machine says.
 //
-// States: `connecting` (a stream is being opened) → `connected` (the control plane has answered) → `disconnected` (waiting with
-// jittered exponential backoff) → `connecting` … The backoff starts over once a stream has been connected. A control plane
-// that falls silent for three heartbeats is taken for gone; so is one whose words come so much later than they did at first.
-//
-// A rule set that cut the host off, and was put back for it, may take its NACK down with the stream. So the last refusal is
-// remembered, and the same revision with the same content, sent again, is refused again without trying.
-//
-// A stream whose own address went from the host is given up at once: the kernel would go on sending from it until somebody's patience ends.
-//
-// A control plane that keeps this agent out since another is connected with its identity says so until it lets it in.
+// Events are taken one after the other: what an effect leads to (a report asked for while a state is told) comes after the effects of its cause.
 
 import { type ClientDuplexStream, type ServiceError, status } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import type { Identity } from '#agent/link/identity.ts';
 import { pushbackOf } from '#agent/link/pushback.ts';
-import type { ApplyOutcome, Enforcer, SyncState } from '#agent/table/apply-outcome.ts';
+import type { Enforcer, SyncState } from '#agent/table/apply-outcome.ts';
 import type { ConnectionStanding } from '#agent-core/host/host-problems.ts';
-import { lagAfter, type MessageLag } from '#agent-core/time/message-lag.ts';
-import type { Timer } from '#clock/clock.ts';
+import {
+  defaultSyncTimes,
+  dueAtMs,
+  type HeardMessage,
+  type SharedIdentity,
+  type SyncEffect,
+  type SyncEvent,
+  type SyncStep,
+  type SyncTimes,
+  sharedIdentity,
+  startAgentSync,
+  stepAgentSync,
+} from '#agent-core/sync/agent-sync.ts';
+import type { Clock, Timer } from '#clock/clock.ts';
 import { systemClock } from '#clock/system-clock.ts';
-import { askedMs, backoffMs } from '#model/backoff.ts';
 import type { HostEvent } from '#model/host-event.ts';
+import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import type { Millis } from '#model/time.ts';
-import { applyWireDelta } from '#wire/delta.ts';
+import { applyWireDelta, type WireDelta } from '#wire/delta.ts';
 import { limits } from '#wire/limits.ts';
 import {
   type AddressStanding,
@@ -36,23 +39,12 @@ import {
   heldOf,
   type ReportedHost,
   type ReportedStatus,
+  type UnreadableDown,
   type UpMessage,
 } from '#wire/policy-sync-messages.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import { policySyncService } from '#wire/services.ts';
 import type { RevisionProof } from './revision-proof.ts';
-
-export interface SyncTimes {
-  /** Default 250 and 30,000. */
-  readonly backoffLeastMs: number;
-  readonly backoffMostMs: number;
-  /** Default 10,000: from opening a stream to the first message; after tries in vain up to three times as long, or a control plane that is slow for all would be so for ever. */
-  readonly connectMs: number;
-  /** Default 35,000: three heartbeats and a little. As much later than at first may a word come. */
-  readonly silenceMs: number;
-  /** Default 5,000: how often status and a changed host report go up. The control plane takes a minute's silence for gone. */
-  readonly statusMs: number;
-}
 
 export interface PolicySyncOptions {
   readonly identity: Pick<Identity, 'client' | 'resetClient' | 'onRenewed' | 'refused' | 'takeNextCa' | 'addresses'>;
@@ -83,6 +75,7 @@ export interface PolicySyncOptions {
   /** `peer`, once connected: address and port of the other side, which may be a proxy. */
   readonly onState: (state: SyncState, peer?: string) => void;
   readonly times?: Partial<SyncTimes>;
+  readonly clock?: Clock;
 }
 
 export interface PolicySync {
@@ -104,263 +97,163 @@ export interface PolicySync {
   identityShared(): SharedIdentity | undefined;
 }
 
-export interface SharedIdentity {
-  readonly since: Millis;
-  /** The control plane's words. */
-  readonly reason: string;
-}
-
-const defaultTimes: SyncTimes = {
-  backoffLeastMs: 250,
-  backoffMostMs: 30_000,
-  connectMs: 10_000,
-  silenceMs: 35_000,
-  statusMs: 5_000,
-};
-
-const mostStretch = 3;
-/** Who has not heard the last word by then does not hear it. */
-const lastWordMs = 10_000;
-
 type Stream = ClientDuplexStream<Uint8Array, Uint8Array>;
-/** How one stream ended. */
-type Ending =
-  | {
-      readonly kind: 'lost';
-      readonly reason: string;
-      readonly wasConnected: boolean;
-      /** The control plane answered, and keeps this agent out. */
-      readonly refusal?: 'refused' | 'unknown-here';
-      /** The control plane's words, where another agent holds this identity. */
-      readonly sharedWith?: string;
-      /** The control plane has no room before. */
-      readonly retryAfterMs?: number;
-    }
-  | { readonly kind: 'renewed' }
-  /** Its own address went: the connection is of no use. */
-  | { readonly kind: 'moved' }
-  /** It goes to the first address of the control plane, from wherever it was. */
-  | { readonly kind: 'left' };
-
-/** The last rule set that the enforcer refused. */
-interface Refusal {
-  readonly revision: number;
-  readonly digest: string;
-  readonly reason: string;
-  readonly atMs: number;
-}
-
-/** So long a refusal stands without a new try: what was wrong with the host then may be over. */
-const refusalStandsMs = 5 * 60_000;
-
-type RuleSetMessage = Extract<DownMessage, { kind: 'snapshot' | 'delta' }>;
-
-/** What outlives a stream. */
-interface Memory {
-  refusal: Refusal | undefined;
-  clockAheadMs: number | undefined;
-}
+type Event = SyncEvent<WireDelta>;
 
 /** Starts at once. */
 export function createPolicySync(options: PolicySyncOptions): PolicySync {
-  const times = { ...defaultTimes, ...options.times };
-  const memory: Memory = { refusal: undefined, clockAheadMs: undefined };
-  let standing: ConnectionStanding = {
-    kind: 'not-connected',
-    since: systemClock.wall(),
-    reason: '',
-    cause: 'unreached',
+  const { identity, enforcer, signal, log, clock = systemClock } = options;
+  const { addresses } = identity;
+  const parts = {
+    times: { ...defaultSyncTimes, ...options.times },
+    digestOf: ruleSetDigest,
+    patched: applyWireDelta,
   };
-  const { addresses } = options.identity;
-  const onState = (state: SyncState, peer?: string): void => {
-    const { kind, since } = standing;
-    if (state === 'connected') addresses.connected();
-    if (state === 'connected') standing = { kind: 'connected', since: systemClock.wall() };
-    else if (kind === 'connected')
-      standing = { kind: 'not-connected', since: systemClock.wall(), reason: '', cause: 'unreached' };
-    else standing = { ...standing, since };
-    options.onState(state, peer);
-  };
-  let session: StreamSession | undefined;
-  let shared: SharedIdentity | undefined;
-  let soon = new AbortController();
+  const { promise: done, resolve: finish, reject: fail } = Promise.withResolvers<void>();
+  const reading = () => ({
+    elapsedMs: clock.elapsedMs(),
+    wall: clock.wall(),
+    chance: Math.random(),
+    ways: addresses.all().length,
+    held: enforcer.held(),
+    hasEvents: (options.events?.waiting().length ?? 0) > 0,
+  });
 
-  async function run(): Promise<void> {
-    const { signal, log } = options;
-    let failures = 0;
-    let lastReason = '';
-    while (!signal.aborted) {
-      onState('connecting');
-      const inVain = Math.floor(failures / addresses.all().length);
-      const connectMs = times.connectMs * Math.min(mostStretch, 1.5 ** inVain);
-      session = new StreamSession({ ...options, onState }, { ...times, connectMs }, memory);
-      const ending = await session.ended;
-      session = undefined;
-      if (signal.aborted) break;
-      if (ending.kind === 'renewed') {
-        shared = undefined;
-        continue;
-      }
-      if (ending.kind === 'moved') {
-        log.info('the address of the policy stream is gone from this host; opening another stream');
-        options.identity.resetClient();
-        failures = 0;
-        continue;
-      }
-      if (ending.kind === 'left') {
-        addresses.beginAnew();
-        options.identity.resetClient();
-        failures = 0;
-        continue;
-      }
-      if (ending.sharedWith !== undefined)
-        shared = { since: shared?.since ?? systemClock.wall(), reason: ending.sharedWith };
-      else if (ending.wasConnected) shared = undefined;
-      onState('disconnected');
-      // Who says when to come back, or that another is there, has answered: that is where this agent comes back to.
-      const hasAnswered = ending.retryAfterMs !== undefined || ending.sharedWith !== undefined;
-      addresses.lost(hasAnswered ? 'answered' : ending.wasConnected ? 'connected' : 'tried', ending.reason);
-      const cause = ending.sharedWith === undefined ? (ending.refusal ?? 'unreached') : 'shared';
-      standing = { kind: 'not-connected', since: standing.since, reason: ending.reason, cause };
-      soon = new AbortController();
-      // The client waits by itself after a failure; a new one does not.
-      options.identity.resetClient();
-      failures = ending.wasConnected ? 1 : failures + 1;
-      // A round over all addresses is one failure.
-      const rounds = Math.ceil(failures / addresses.all().length);
-      const backoff = { leastMs: times.backoffLeastMs, mostMs: times.backoffMostMs };
-      const ownMs = backoffMs(backoff, rounds, Math.random());
-      const delayMs = Math.max(ownMs, askedMs(ending.retryAfterMs ?? 0, Math.random()));
-      // News once: a control plane that is back may say no for another reason than the one it was missed for.
-      const level = failures === 1 || ending.reason !== lastReason ? 'warn' : 'debug';
-      lastReason = ending.reason;
-      log[level]({ reason: ending.reason, delayMs: Math.round(delayMs) }, 'no policy stream; what is in force stays');
-      // However often addresses change, tries are at least so far apart.
-      await systemClock.sleep(Math.min(delayMs, times.backoffLeastMs), signal);
-      const until = ending.retryAfterMs === undefined ? [signal, soon.signal] : [signal];
-      await systemClock.sleep(Math.max(0, delayMs - times.backoffLeastMs), ...until);
+  const first = startAgentSync(parts, reading());
+  let state = first.state;
+  let stream: Stream | undefined;
+  let reportedHost = '';
+  let hasFailed = false;
+  let timer: { readonly dueMs: number; readonly timer: Timer } | undefined;
+  const waiting: Event[] = [];
+  let isTelling = false;
+
+  function tell(event: Event): void {
+    waiting.push(event);
+    if (isTelling) return;
+    isTelling = true;
+    try {
+      for (let next = waiting.shift(); next !== undefined && !hasFailed; next = waiting.shift())
+        follow(stepAgentSync(parts, state, next, reading()));
+    } finally {
+      isTelling = false;
     }
-    onState('disconnected');
+    setTimer();
   }
 
-  return {
-    done: run(),
-    reportNow: () => session?.report(),
-    ownAddressGone: () => session?.giveUp(),
-    leave() {
-      if (session === undefined) addresses.beginAnew();
-      else session.leave();
+  function follow(step: SyncStep<WireDelta>): void {
+    state = step.state;
+    for (const effect of step.effects) perform(effect);
+  }
+
+  /** One that comes too early finds nothing to do, and is set anew: cheaper than setting it at every message. */
+  function setTimer(): void {
+    const dueMs = hasFailed ? undefined : dueAtMs(state);
+    if (dueMs !== undefined && timer !== undefined && timer.dueMs <= dueMs) return;
+    timer?.timer.cancel();
+    timer = undefined;
+    if (dueMs === undefined) {
+      if (state.phase.kind === 'stopped') finish();
+      return;
+    }
+    // Never before its time: a timer of the runtime may come a fraction of a millisecond early.
+    const came = () => {
+      timer = undefined;
+      tell({ kind: 'time' });
+    };
+    timer = { dueMs, timer: clock.after(Math.max(1, Math.ceil(dueMs - clock.elapsedMs())), came) };
+  }
+
+  function broke(error: unknown): void {
+    hasFailed = true;
+    close();
+    setTimer();
+    fail(error);
+  }
+
+  const performers: { readonly [K in SyncEffect['kind']]: (effect: Extract<SyncEffect, { kind: K }>) => void } = {
+    state({ state: next }) {
+      if (next === 'connected') addresses.connected();
+      options.onState(next, next === 'connected' ? stream?.getPeer() : undefined);
     },
-    tryNow: () => soon.abort(),
-    connection: () => standing,
-    clockAheadMs: () => memory.clockAheadMs,
-    identityShared: () => (session?.isConnected() === true ? undefined : shared),
+    open,
+    close,
+    'way-lost': ({ how, reason }) => addresses.lost(how, reason),
+    'begin-anew': () => addresses.beginAnew(),
+    'reset-client': () => identity.resetClient(),
+    enforce: ({ ruleSet }) => void enforce(ruleSet).catch(broke),
+    ack: ({ revision }) => send({ kind: 'ack', revision }),
+    nack: send,
+    report,
+    status: () => send({ kind: 'status', status: options.status() }),
+    'send-events': () => send({ kind: 'events', events: options.events?.waiting().slice(0, limits.events) ?? [] }),
+    'events-taken'({ ids }) {
+      options.events?.taken(ids);
+      tell({ kind: 'events-forgotten' });
+    },
+    'time-heard': ({ sentAt }) => options.heardTime?.(sentAt),
+    log: ({ level, fields, text }) => log[level](fields, text),
   };
-}
 
-/** One stream, from hello to its end. */
-class StreamSession {
-  readonly ended: Promise<Ending>;
-  readonly #options: PolicySyncOptions;
-  readonly #times: SyncTimes;
-  readonly #memory: Memory;
-  readonly #stream: Stream;
-  readonly #reporting: Timer;
-  readonly #stopListening: () => void;
-  #watchdog: Timer;
-  #settle: (ending: Ending) => void = () => undefined;
-  #fail: (error: unknown) => void = () => undefined;
-  #isConnected = false;
-  #isOver = false;
-  #isLeaving = false;
-  #takesEvents = false;
-  #eventsOnTheWay = false;
-  #waiting: RuleSetMessage | undefined;
-  #applying: Promise<void> | undefined;
-  #reportedHost = '';
-  #lag: MessageLag | undefined;
+  function perform<K extends SyncEffect['kind']>(effect: Extract<SyncEffect, { kind: K }>): void {
+    const performer = performers[effect.kind] as (effect: SyncEffect) => void;
+    performer(effect);
+  }
 
-  constructor(options: PolicySyncOptions, times: SyncTimes, memory: Memory) {
-    this.#memory = memory;
-    this.#options = options;
-    this.#times = times;
-    this.ended = new Promise((resolve, reject) => {
-      this.#settle = resolve;
-      this.#fail = reject;
-    });
+  async function enforce(ruleSet: HostRuleSet): Promise<void> {
+    const outcome = await enforcer.apply(ruleSet);
+    const { revision } = outcome;
+    if (outcome.kind === 'applied') tell({ kind: 'applied', revision });
+    else tell({ kind: 'refused', revision, reason: outcome.reason });
+  }
+
+  function open(): void {
     const { path, requestSerialize, responseDeserialize } = policySyncService.sync;
-    this.#stream = options.identity
+    const opened = identity
       .client()
       .makeBidiStreamRequest<Uint8Array, Uint8Array>(path, requestSerialize, responseDeserialize);
-    this.#stream.on('data', (bytes: Uint8Array) => this.#received(bytes));
-    this.#stream.on('error', (error: ServiceError) => {
-      const retryAfterMs = pushbackOf(error.metadata);
-      if (error.code === status.UNAUTHENTICATED) options.identity.refused();
-      if (error.code === status.ALREADY_EXISTS) this.#lost(error.message, { sharedWith: error.details });
-      else
-        this.#lost(error.message, {
-          ...refusalOf(error),
-          ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-        });
-    });
-    this.#stream.on('end', () => this.#lost('the control plane ended the stream'));
-    this.#watchdog = this.#startWatchdog(times.connectMs);
-    this.#reporting = systemClock.every(times.statusMs, () => this.report());
-    const stopRenewal = options.identity.onRenewed(() => this.#end({ kind: 'renewed' }));
-    const stop = () => this.#lost('stopped');
-    options.signal.addEventListener('abort', stop, { once: true });
-    this.#stopListening = () => {
-      stopRenewal();
-      options.signal.removeEventListener('abort', stop);
+    stream = opened;
+    // Of a stream that was given up nothing is heard.
+    const tellOf = (event: () => Event) => {
+      if (stream === opened) tell(event());
     };
-    this.#greet();
+    opened.on('data', (bytes: Uint8Array) => {
+      if (stream === opened) received(bytes);
+    });
+    opened.on('error', (error: ServiceError) => {
+      if (stream === opened && error.code === status.UNAUTHENTICATED) identity.refused();
+      tellOf(() => ({ kind: 'lost', reason: error.message, ...answerOf(error) }));
+    });
+    opened.on('end', () => tellOf(() => ({ kind: 'lost', reason: 'the control plane ended the stream' })));
+    greet();
   }
 
-  isConnected(): boolean {
-    return this.#isConnected;
+  function close(): void {
+    const closed = stream;
+    stream = undefined;
+    closed?.cancel();
   }
 
-  giveUp(): void {
-    this.#end({ kind: 'moved' });
+  function received(bytes: Uint8Array): void {
+    options.onHeard?.();
+    const message = decodeDownMessage(bytes);
+    tell({ kind: 'heard', message: heardOf(message) });
+    if (message.ok) handOn(message.value);
   }
 
-  /** Whoever hears the last word ends the stream: cancelled here, it would take with it what was not sent yet. */
-  leave(): void {
-    this.#isLeaving = true;
-    const gone = () => this.#end({ kind: 'left' });
-    if (this.#isConnected && !this.#isOver) {
-      systemClock.after(lastWordMs, gone).unref();
-      this.#send({ kind: 'status', status: this.#options.status() });
-    } else gone();
+  /** What others on the host are told. */
+  function handOn(message: DownMessage): void {
+    if (message.kind === 'address-standing') options.standing?.(message.standing);
+    else if (message.kind === 'announcement') options.announced?.(message.announcement);
+    else if (message.kind === 'revision-proof') options.proof?.take(message.proof);
+    else if (message.kind === 'next-ca') identity.takeNextCa(message.nextCa).catch(broke);
   }
 
-  /** Status, and the host report where it changed; nothing before the control plane has answered. */
-  report(): void {
-    if (!this.#isConnected || this.#isOver) return;
-    const host = this.#options.hostReport();
-    if (textOf(host) !== this.#reportedHost) {
-      this.#reportedHost = textOf(host);
-      this.#send({ kind: 'host-report', host });
-    }
-    this.#send({ kind: 'status', status: this.#options.status() });
-    this.#sendEvents();
-  }
-
-  /** A control plane of an earlier version would take events for an error; a later one says in its heartbeat that it takes them. */
-  #sendEvents(): void {
-    if (!this.#takesEvents || this.#eventsOnTheWay || this.#isOver) return;
-    const events = this.#options.events?.waiting().slice(0, limits.events) ?? [];
-    if (events.length === 0) return;
-    this.#eventsOnTheWay = true;
-    this.#send({ kind: 'events', events });
-  }
-
-  #greet(): void {
-    const host = this.#options.hostReport();
-    const held = this.#options.enforcer.held();
-    const { agentVersion } = this.#options;
-    this.#reportedHost = textOf(host);
-    const { standing, announced, heardTime, proof } = this.#options;
+  function greet(): void {
+    const host = options.hostReport();
+    const held = enforcer.held();
+    const { agentVersion, standing, announced, heardTime, proof } = options;
+    reportedHost = textOf(host);
     const takes = {
       takesNextCa: true as const,
       ...(standing === undefined ? {} : { takesStanding: true as const }),
@@ -368,135 +261,65 @@ class StreamSession {
       ...(proof === undefined ? {} : shownOf(proof.current(), held)),
       ...(heardTime === undefined ? {} : { takesSchedules: true as const }),
     };
-    this.#send({ kind: 'hello', agentVersion, host, ...takes, ...(held === undefined ? {} : { held: heldOf(held) }) });
+    send({ kind: 'hello', agentVersion, host, ...takes, ...(held === undefined ? {} : { held: heldOf(held) }) });
   }
 
-  #received(bytes: Uint8Array): void {
-    if (this.#isOver) return;
-    this.#options.onHeard?.();
-    this.#watchdog.cancel();
-    this.#watchdog = this.#startWatchdog(this.#times.silenceMs);
-    if (!this.#isConnected) {
-      this.#isConnected = true;
-      this.#options.onState('connected', this.#stream.getPeer());
-      this.report();
+  function report(): void {
+    const host = options.hostReport();
+    if (textOf(host) !== reportedHost) {
+      reportedHost = textOf(host);
+      send({ kind: 'host-report', host });
     }
-    const message = decodeDownMessage(bytes);
-    if (!message.ok) {
-      const { revision, reason } = message.error;
-      this.#options.log.error({ revision, reason }, 'message from the control plane refused');
-      this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
-    } else if (message.value.kind === 'heartbeat') {
-      const { sentAt } = message.value;
-      this.#lag = lagAfter(this.#lag, { sentAt, atMs: systemClock.elapsedMs() });
-      if (this.#lag.lateMs > this.#times.silenceMs) {
-        const lateSeconds = Math.round(this.#lag.lateMs / 1000);
-        this.#lost(`what the control plane sends comes ${lateSeconds} s late: something on the way holds it back`);
-        return;
-      }
-      this.#takesEvents = message.value.takesEvents;
-      this.#options.heardTime?.(sentAt);
-      this.#memory.clockAheadMs = systemClock.wall() - message.value.sentAt;
-      this.#sendEvents();
-    } else if (message.value.kind === 'events-taken') {
-      this.#options.events?.taken(message.value.ids);
-      this.#eventsOnTheWay = false;
-      this.#sendEvents();
-    } else if (message.value.kind === 'address-standing') {
-      this.#options.standing?.(message.value.standing);
-    } else if (message.value.kind === 'announcement') {
-      this.#options.announced?.(message.value.announcement);
-    } else if (message.value.kind === 'revision-proof') {
-      this.#options.proof?.take(message.value.proof);
-    } else if (message.value.kind === 'next-ca') {
-      this.#options.identity.takeNextCa(message.value.nextCa).catch((error: unknown) => {
-        this.#close();
-        this.#fail(error);
-      });
-    } else {
-      // Newest wins: what has not begun is not worth applying once something newer is here.
-      this.#waiting = message.value;
-      this.#applying ??= this.#applyAll().catch((error: unknown) => {
-        this.#close();
-        this.#fail(error);
-      });
-    }
+    send({ kind: 'status', status: options.status() });
   }
 
-  async #applyAll(): Promise<void> {
-    for (let message = this.#waiting; message !== undefined && !this.#isOver; message = this.#waiting) {
-      this.#waiting = undefined;
-      await this.#applyOne(message);
-    }
-    this.#applying = undefined;
+  function send(message: UpMessage): void {
+    stream?.write(encodeUpMessage(message));
   }
 
-  async #applyOne(message: RuleSetMessage): Promise<void> {
-    const ruleSet = this.#ruleSetOf(message);
-    if (ruleSet === undefined) return;
-    const digest = ruleSetDigest(ruleSet);
-    const earlier = this.#standingRefusal(ruleSet.revision, digest);
-    const outcome = earlier ?? (await this.#options.enforcer.apply(ruleSet));
-    if (outcome.kind === 'applied') {
-      this.#memory.refusal = undefined;
-      // Status first: whoever waits for the ACK must then know what it does not promise (not on disk, opened at the console).
-      this.report();
-      this.#send({ kind: 'ack', revision: outcome.revision });
-    } else {
-      const { revision, reason } = outcome;
-      if (earlier === undefined) this.#memory.refusal = { revision, digest, reason, atMs: systemClock.elapsedMs() };
-      this.#send({ kind: 'nack', revision, reason, nack: 'refused' });
-      this.report();
-    }
+  const stopRenewal = identity.onRenewed(() => tell({ kind: 'renewed' }));
+  const stop = () => tell({ kind: 'stop' });
+  if (signal.aborted) {
+    options.onState('disconnected');
+    finish();
+  } else {
+    signal.addEventListener('abort', stop, { once: true });
+    isTelling = true;
+    follow(first);
+    isTelling = false;
+    setTimer();
+    for (const event of waiting.splice(0)) tell(event);
   }
 
-  #standingRefusal(revision: number, digest: string): Extract<ApplyOutcome, { kind: 'refused' }> | undefined {
-    const { refusal } = this.#memory;
-    if (refusal?.revision !== revision || refusal.digest !== digest) return undefined;
-    if (systemClock.elapsedMs() - refusal.atMs > refusalStandsMs) return undefined;
-    return { kind: 'refused', revision, reason: refusal.reason };
-  }
+  return {
+    done: done.finally(() => {
+      stopRenewal();
+      signal.removeEventListener('abort', stop);
+    }),
+    reportNow: () => tell({ kind: 'report' }),
+    ownAddressGone: () => tell({ kind: 'address-gone' }),
+    leave: () => tell({ kind: 'leave' }),
+    tryNow: () => tell({ kind: 'try-now' }),
+    connection: () => state.standing,
+    clockAheadMs: () => state.clockAheadMs,
+    identityShared: () => sharedIdentity(state),
+  };
+}
 
-  #ruleSetOf(message: RuleSetMessage): HostRuleSet | undefined {
-    if (message.kind === 'snapshot') return message.ruleSet;
-    const next = applyWireDelta(this.#options.enforcer.held(), message.wire);
-    if (next.ok) return next.value;
-    const { revision } = message.wire.delta;
-    this.#options.log.warn({ revision, reason: next.error }, 'delta does not fit; asking for a snapshot');
-    this.#send({ kind: 'nack', revision, reason: next.error, nack: 'need-snapshot' });
-    return undefined;
-  }
+/** What the machine hears of it. */
+export function heardOf(message: Result<DownMessage, UnreadableDown>): HeardMessage<WireDelta> {
+  if (!message.ok) return { kind: 'unreadable', ...message.error };
+  const { value } = message;
+  if (value.kind === 'snapshot' || value.kind === 'heartbeat' || value.kind === 'events-taken') return value;
+  if (value.kind === 'delta') return { kind: 'delta', revision: value.wire.delta.revision, delta: value.wire };
+  return { kind: 'other' };
+}
 
-  #send(message: UpMessage): void {
-    if (!this.#isOver) this.#stream.write(encodeUpMessage(message));
-  }
-
-  #startWatchdog(afterMs: number): Timer {
-    return systemClock.after(afterMs, () => this.#lost(`nothing heard from the control plane in ${afterMs} ms`));
-  }
-
-  #lost(
-    reason: string,
-    more: Pick<Extract<Ending, { kind: 'lost' }>, 'sharedWith' | 'retryAfterMs' | 'refusal'> = {},
-  ): void {
-    if (this.#isLeaving) this.#end({ kind: 'left' });
-    else this.#end({ kind: 'lost', reason, wasConnected: this.#isConnected, ...more });
-  }
-
-  /** An apply under way is awaited: the next stream's hello must tell what it left in force. */
-  #end(ending: Ending): void {
-    if (this.#isOver) return;
-    this.#close();
-    Promise.resolve(this.#applying).then(() => this.#settle(ending));
-  }
-
-  #close(): void {
-    this.#isOver = true;
-    this.#watchdog.cancel();
-    this.#reporting.cancel();
-    this.#stopListening();
-    this.#stream.cancel();
-  }
+/** What the control plane says with the end of a stream. */
+function answerOf(error: ServiceError) {
+  if (error.code === status.ALREADY_EXISTS) return { sharedWith: error.details };
+  const retryAfterMs = pushbackOf(error.metadata);
+  return { ...refusalOf(error), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
 }
 
 /** What the control plane says to a certificate or a host that it does not let in. */
