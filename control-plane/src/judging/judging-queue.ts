@@ -1,6 +1,10 @@
-// Who is next where operators wait for one worker: they take turns, each in the order he asked. Bounded in all and for each.
+// Who is next where operators wait for one worker: they take turns, each in the order he asked. Bounded in all and for each; where some fill all
+// places, there is room yet for the first of each other one, so that nobody is kept away by a few.
 
 export type Queued = 'queued' | 'full' | 'full-for-one';
+
+/** Times as many wait at most, where each further one is the first of its operator. */
+const firstRoom = 2;
 
 export class TurnQueue<Item> {
   /** The first key is next; one that has had its turn goes to the end. */
@@ -15,7 +19,8 @@ export class TurnQueue<Item> {
   add(who: string, item: Item): Queued {
     const own = this.#waiting.get(who);
     if (own !== undefined && own.length >= this.#most.each) return 'full-for-one';
-    if (this.#size >= this.#most.all) return 'full';
+    const room = own === undefined ? firstRoom * this.#most.all : this.#most.all;
+    if (this.#size >= room) return 'full';
     if (own === undefined) this.#waiting.set(who, [item]);
     else own.push(item);
     this.#size += 1;
