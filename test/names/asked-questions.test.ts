@@ -178,6 +178,73 @@ describe('an answer is asked for', () => {
   });
 });
 
+describe('places are shared:', () => {
+  const ofUser = (uid: number, port: number): AskedWay => ({ ...way, clientPort: port, uid });
+
+  test('who has no more than an equal part loses no question, whoever asks without end, by address or by user', () => {
+    const most = 12;
+    const step = fc.record({ client: fc.nat({ max: 3 }), count: fc.integer({ min: 1, max: 40 }) });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+        const asked = new AskedQuestions({ questionsMost: most });
+        const waiting = new Map<number, AskedWay[]>();
+        let port = 0;
+        const ask = (client: number, count: number) => {
+          for (let at = 0; at < count; at += 1) {
+            port += 1;
+            const one = client === 0 ? { ...way, client: '10.0.0.7', clientPort: port } : ofUser(client, port);
+            asked.ask(one, question(1), 0);
+            waiting.set(client, [...(waiting.get(client) ?? []), one]);
+          }
+        };
+        // Each of the four has its part, and then some ask as they like.
+        for (const client of [0, 1, 2, 3]) ask(client, most / 4);
+        const greedy = new Set(steps.filter(({ client }) => client !== 0 && client !== 1).map(({ client }) => client));
+        for (const { client, count } of steps) if (greedy.has(client)) ask(client, count);
+        expect(asked.size).toBe(most);
+        for (const [client, ways] of waiting)
+          if (!greedy.has(client))
+            expect(ways.map((one) => asked.answered(one, question(1), 0))).toEqual(ways.map(() => 'asked'));
+        // The newest of the greedy are there, too.
+        for (const client of greedy) {
+          const newest = waiting.get(client)?.at(-1) ?? way;
+          expect(asked.answered(newest, question(1), 0)).toBe('asked');
+        }
+      }),
+    );
+  });
+
+  test('with more clients than places the newest have them', () => {
+    const asked = new AskedQuestions({ questionsMost: 3 });
+    for (let uid = 0; uid < 10; uid += 1) asked.ask(ofUser(uid, uid), question(1), 0);
+    expect(asked.size).toBe(3);
+    expect([6, 7, 8, 9].map((uid) => asked.answered(ofUser(uid, uid), question(1), 0))).toEqual([
+      ...['unasked', 'asked', 'asked', 'asked'],
+    ]);
+  });
+
+  test('streams over TCP too: one that is half sent stays, whoever begins streams without end', () => {
+    const exchanges = new DnsExchanges();
+    const resolver = at('10.0.0.53');
+    const message = dnsQuery('a.b', { id: 7 });
+    const framed = Buffer.concat([Buffer.from([0, message.length]), message]);
+    const see = (sourcePort: number, uid: number, sequence: number, payload: Uint8Array) =>
+      exchanges.see({
+        packet: {
+          ...{ protocol: 'tcp', source: at('10.0.0.1'), sourcePort, target: resolver, targetPort: 53 },
+          ...{ sequence, payload },
+        },
+        uid,
+        resolvers: [resolver],
+        nowMs: 0,
+      });
+    see(4000, 1, 100, framed.subarray(0, 9));
+    for (let port = 5000; port < 5200; port += 1) see(port, 2, 100, framed.subarray(0, 9));
+    see(4000, 1, 109, framed.subarray(9));
+    expect(exchanges.questions).toBe(1);
+  });
+});
+
 describe('what a message asks', () => {
   test.each([
     ['a query', dnsQuery('Api.example', { id: 7 }), { kind: 'query', id: 7 }],
