@@ -160,34 +160,6 @@ describe.each(['ipv4', 'ipv6'] as const)('over %s', (family) => {
     ).toBe(1);
   });
 
-  test('the resolver’s answer, though another user has asked more than all the places hold meanwhile', async () => {
-    const flood = `process.setuid(65534);
-      const socket = require('dgram').createSocket('udp${family === 'ipv4' ? 4 : 6}');
-      let id = 0;
-      const more = () => {
-        for (let at = 0; at < 64; at += 1) {
-          id = (id + 1) % 65536;
-          const question = Buffer.from('${dnsQuery('else.example').toString('hex')}', 'hex');
-          question.writeUInt16BE(id);
-          socket.send(question, 53, '${resolver}');
-        }
-        setImmediate(more);
-      };
-      more();`;
-    expect(
-      await learnt(async () => {
-        await ask(dnsQuery(name, { id: 60_001 }));
-        const { questions } = await world.status();
-        const other = world.host.spawn([process.execPath, '-e', flood], { stdio: 'ignore' });
-        // What is beyond the kernel's queue passes unseen.
-        await waitFor(async () => (await world.status()).questions > questions + 5000, { what: 'as many are seen' });
-        other.kill('SIGKILL');
-        await once(other, 'exit');
-        arrive(rightAnswer({ id: 60_001 }));
-      }),
-    ).toBe(1);
-  });
-
   test.each([
     ['another question', () => forged({ id: 7 }, 'other.wild.example')],
     ['the question in other capitals', () => forged({ id: 7 }, 'API.wild.example')],

@@ -4,11 +4,8 @@
 // A number has 16 bits, so whoever knows a question's port could try all: after a few wrong answers nothing that is asked from that
 // port is believed until they have stopped for a while. What a resolver sends twice, or sends while its port is not believed, teaches
 // nothing and is no wrong answer: a forwarder that asks from one port for years must not doubt itself.
-//
-// The places of all that is remembered are shared among clients (shared-places.ts): who asks without end loses its own questions first.
 
 import type { DnsQuestion } from './dns-question.ts';
-import { SharedPlaces } from './shared-places.ts';
 
 /** One way between a client and a resolver, seen from the client. */
 export interface AskedWay {
@@ -16,8 +13,6 @@ export interface AskedWay {
   readonly client: string;
   readonly clientPort: number;
   readonly resolver: string;
-  /** Who sent it, of a question that a process of this host asked: users share an address. Nobody knows it of an answer. */
-  readonly uid?: number | undefined;
 }
 
 export interface AskedLimits {
@@ -32,29 +27,24 @@ export interface AskedLimits {
 interface Waiting {
   readonly text: string;
   readonly way: string;
-  readonly client: string;
   readonly askedAt: number;
 }
 
 export class AskedQuestions {
+  readonly #questionsMost: number;
   readonly #lifeMs: number;
   readonly #wrongMost: number;
   /** By way and number, the oldest first. */
-  readonly #waiting: SharedPlaces<Waiting>;
+  readonly #waiting = new Map<string, Waiting>();
   /** What was answered, for as long as a question waits, the oldest first: its text. */
-  readonly #answered: SharedPlaces<{ readonly text: string; readonly at: number }>;
+  readonly #answered = new Map<string, { readonly text: string; readonly at: number }>();
   /** Ways on which something waits: the keys of what does, and wrong answers, until none came for as long as a question waits. */
-  readonly #ways = new Map<
-    string,
-    { readonly keys: Set<string>; readonly client: string; wrong: number; wrongAt: number }
-  >();
+  readonly #ways = new Map<string, { readonly keys: Set<string>; wrong: number; wrongAt: number }>();
   /** Ways that are not believed, with the time of the last wrong answer, the oldest first. */
-  readonly #doubted: SharedPlaces<number>;
+  readonly #doubted = new Map<string, number>();
 
   constructor({ questionsMost = 4096, lifeMs = 15_000, wrongMost = 16 }: AskedLimits = {}) {
-    this.#waiting = new SharedPlaces(questionsMost);
-    this.#answered = new SharedPlaces(questionsMost);
-    this.#doubted = new SharedPlaces(questionsMost);
+    this.#questionsMost = questionsMost;
     this.#lifeMs = lifeMs;
     this.#wrongMost = wrongMost;
   }
@@ -64,12 +54,13 @@ export class AskedQuestions {
     this.#forgetOld(nowMs);
     const name = wayName(way);
     const key = `${name} ${id}`;
-    const client = `${way.client} ${way.uid ?? ''}`;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, { text, way: name, askedAt: nowMs });
     const known = this.#ways.get(name);
-    if (known === undefined) this.#ways.set(name, { keys: new Set([key]), client, wrong: 0, wrongAt: nowMs });
+    if (known === undefined) this.#ways.set(name, { keys: new Set([key]), wrong: 0, wrongAt: nowMs });
     else known.keys.add(key);
-    const gone = this.#waiting.set(key, client, { text, way: name, client, askedAt: nowMs });
-    if (gone !== undefined) this.#leaveWay(gone.key, gone.value.way);
+    const [oldest] = this.#waiting.keys();
+    if (this.#waiting.size > this.#questionsMost && oldest !== undefined) this.#forget(oldest);
   }
 
   /** `asked` once for each question at the most. */
@@ -77,10 +68,9 @@ export class AskedQuestions {
     this.#forgetOld(nowMs);
     const name = wayName(way);
     const key = `${name} ${id}`;
-    const waiting = this.#waiting.get(key);
-    if (waiting?.text === text) {
+    if (this.#waiting.get(key)?.text === text) {
       this.#forget(key);
-      this.#answered.set(key, waiting.client, { text, at: nowMs });
+      this.#rememberAnswered(key, { text, at: nowMs });
       return this.#doubted.has(name) ? 'unasked' : 'asked';
     }
     if (this.#answered.get(key)?.text === text) return 'unasked';
@@ -89,14 +79,8 @@ export class AskedQuestions {
       known.wrong = nowMs - known.wrongAt < this.#lifeMs ? known.wrong + 1 : 1;
       known.wrongAt = nowMs;
     }
-    if (this.#doubted.has(name) || (known !== undefined && known.wrong > this.#wrongMost))
-      this.#doubted.set(name, known?.client ?? '', nowMs);
+    if (this.#doubted.has(name) || (known !== undefined && known.wrong > this.#wrongMost)) this.#doubt(name, nowMs);
     return 'unasked';
-  }
-
-  /** Whose questions wait on a way; undefined where none does. */
-  clientOf(way: AskedWay): string | undefined {
-    return this.#ways.get(wayName(way))?.client;
   }
 
   /** How many wait. */
@@ -104,17 +88,27 @@ export class AskedQuestions {
     return this.#waiting.size;
   }
 
+  #doubt(name: string, nowMs: number): void {
+    this.#doubted.delete(name);
+    this.#doubted.set(name, nowMs);
+    const [oldest] = this.#doubted.keys();
+    if (this.#doubted.size > this.#questionsMost && oldest !== undefined) this.#doubted.delete(oldest);
+  }
+
+  #rememberAnswered(key: string, answered: { readonly text: string; readonly at: number }): void {
+    this.#answered.delete(key);
+    this.#answered.set(key, answered);
+    const [oldest] = this.#answered.keys();
+    if (this.#answered.size > this.#questionsMost && oldest !== undefined) this.#answered.delete(oldest);
+  }
+
   #forget(key: string): void {
     const waiting = this.#waiting.get(key);
     if (waiting === undefined) return;
     this.#waiting.delete(key);
-    this.#leaveWay(key, waiting.way);
-  }
-
-  #leaveWay(key: string, way: string): void {
-    const known = this.#ways.get(way);
+    const known = this.#ways.get(waiting.way);
     known?.keys.delete(key);
-    if (known?.keys.size === 0) this.#ways.delete(way);
+    if (known?.keys.size === 0) this.#ways.delete(waiting.way);
   }
 
   #forgetOld(nowMs: number): void {

@@ -29,19 +29,17 @@ export class DnsExchanges {
   /** Undefined for what comes from none of the resolvers: questions, which are remembered, and what does not belong here. */
   see(seen: {
     readonly packet: CapturedPacket;
-    /** Of the socket that sent it, where it is of this host. */
-    readonly uid?: number | undefined;
     readonly resolvers: readonly Address[];
     readonly nowMs: number;
   }): SeenAnswers | undefined {
-    const { packet, uid, resolvers, nowMs } = seen;
+    const { packet, resolvers, nowMs } = seen;
     const isFromResolver = packet.sourcePort === dnsPort && resolvers.includes(packet.source);
     const isToResolver = packet.targetPort === dnsPort && resolvers.includes(packet.target);
     // Resolvers among themselves may use the port on both sides; then the message says what it is.
     if (isToResolver && !(isFromResolver && kindOf(packet.payload) === 'answer')) {
       const { protocol, source, sourcePort, target } = packet;
-      const way: AskedWay = { protocol, client: source, clientPort: sourcePort, resolver: target, uid };
-      for (const message of messagesOf(packet, this.#questions, `${source} ${uid ?? ''}`)) {
+      const way: AskedWay = { protocol, client: source, clientPort: sourcePort, resolver: target };
+      for (const message of messagesOf(packet, this.#questions)) {
         const question = readDnsQuestion(message);
         if (question?.kind !== 'query') continue;
         this.#seenQuestions += 1;
@@ -52,8 +50,7 @@ export class DnsExchanges {
     if (!isFromResolver) return undefined;
     const { protocol, source, target, targetPort } = packet;
     const way: AskedWay = { protocol, client: target, clientPort: targetPort, resolver: source };
-    // Of an answer that nobody waits for no client is known: all of those share one part.
-    const messages = messagesOf(packet, this.#answers, this.#asked.clientOf(way) ?? '');
+    const messages = messagesOf(packet, this.#answers);
     const answers = messages.filter((message) => {
       const question = readDnsQuestion(message);
       return question?.kind === 'answer' && this.#asked.answered(way, question, nowMs) === 'asked';
@@ -72,8 +69,8 @@ export class DnsExchanges {
   }
 }
 
-function messagesOf(packet: CapturedPacket, streams: DnsStreams, client: string): readonly Uint8Array[] {
-  return packet.protocol === 'udp' ? [packet.payload] : streams.push(packet, client);
+function messagesOf(packet: CapturedPacket, streams: DnsStreams): readonly Uint8Array[] {
+  return packet.protocol === 'udp' ? [packet.payload] : streams.push(packet);
 }
 
 function kindOf(message: Uint8Array): 'query' | 'answer' {

@@ -1,9 +1,8 @@
 // DNS over TCP, put together from its segments: each message has its length in front, and may come in pieces. Only what comes in
-// order is used; a stream with a gap, or one that began before it was seen, is given up. Bounded in streams, which
-// clients share, and in bytes of each; what is given up for a bound is counted.
+// order is used; a stream with a gap, or one that began before it was seen, is given up. Bounded in streams and in bytes of each;
+// what is given up for a bound is counted.
 
 import type { CapturedPacket } from './ip-packet.ts';
-import { SharedPlaces } from './shared-places.ts';
 
 const streamsMost = 64;
 /** The longest message, and the length before it. */
@@ -23,14 +22,11 @@ const fresh = (next: number): Stream => ({ next, parts: [], length: 0, wanted: l
 
 export class DnsStreams {
   /** In order of last use: the first is given up when there are too many. */
-  readonly #streams = new SharedPlaces<Stream>(streamsMost);
+  readonly #streams = new Map<string, Stream>();
   #lost = 0;
 
-  /** The whole messages that this segment ends. `client`: who asks, or is answered. */
-  push(
-    { source, sourcePort, target, targetPort, sequence, payload }: CapturedPacket,
-    client = '',
-  ): readonly Uint8Array[] {
+  /** The whole messages that this segment ends. */
+  push({ source, sourcePort, target, targetPort, sequence, payload }: CapturedPacket): readonly Uint8Array[] {
     if (payload.length === 0) return [];
     const key = `${source} ${sourcePort} ${target} ${targetPort}`;
     const stream = this.#streams.get(key) ?? fresh(sequence);
@@ -49,8 +45,12 @@ export class DnsStreams {
       length < stream.wanted
         ? { messages: [], parts: stream.parts, length, wanted: stream.wanted }
         : takeMessages(joined(stream.parts, length));
-    const gone = this.#streams.set(key, client, { next, ...rest });
-    if ((gone?.value.length ?? 0) > 0) this.#lost += 1;
+    this.#streams.set(key, { next, ...rest });
+    const [oldest] = this.#streams.keys();
+    if (this.#streams.size > streamsMost && oldest !== undefined) {
+      if ((this.#streams.get(oldest)?.length ?? 0) > 0) this.#lost += 1;
+      this.#streams.delete(oldest);
+    }
     return messages;
   }
 

@@ -16,10 +16,6 @@ const accept = 1;
 /** Packets the kernel holds for us at most; what comes on top passes unseen (fail open). */
 const heldMost = 512;
 const failOpen = 1;
-/** The owner of the socket that sent it (NFQA_CFG_F_UID_GID); copies have it unasked. */
-const withOwner = 8;
-/** NFQA_UID, NFULA_UID. */
-const uidTypes: Readonly<Record<AnswerSource, number>> = { held: 16, copied: 11 };
 
 type Attribute = readonly [type: number, value: readonly number[]];
 
@@ -35,8 +31,8 @@ export function renderBinding(source: AnswerSource, group: number): readonly Uin
           [[2, wholePacket]],
           [
             [3, u32(heldMost)],
-            [4, u32(failOpen | withOwner)],
-            [5, u32(failOpen | withOwner)],
+            [4, u32(failOpen)],
+            [5, u32(failOpen)],
           ],
         ]
       : [
@@ -60,8 +56,6 @@ export function renderRelease(group: number, packet: number): Uint8Array {
 /** `id` says which packet is meant in a release; copies have none. */
 export interface HandedPacket {
   readonly id: number | undefined;
-  /** Of the socket that sends it; what is forwarded or comes in has none. */
-  readonly uid?: number;
   readonly bytes: Uint8Array;
 }
 
@@ -75,15 +69,13 @@ export function readHandedPackets(
   const { errno } = eachMessage(view, ({ subsystem, message, from, to }) => {
     if (subsystem !== subsystems[source] || message !== 0) return true;
     let id: number | undefined;
-    let uid: number | undefined;
     let bytes: Uint8Array = new Uint8Array(0);
     const isWhole = eachAttribute(view, from, to, (type, at, length) => {
       if (source === 'held' && type === 1 && length >= 4) id = view.getUint32(at);
-      if (type === uidTypes[source] && length >= 4) uid = view.getUint32(at);
       if (type === (source === 'held' ? 10 : 9)) bytes = datagram.subarray(at, at + length);
       return true;
     });
-    packets.push({ id, ...(uid === undefined ? {} : { uid }), bytes });
+    packets.push({ id, bytes });
     return isWhole;
   });
   return errno === undefined ? { packets } : { packets, errno };

@@ -5,12 +5,7 @@
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import { errnoName, type NetlinkSocket, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import type { Nft } from '#agent/nft/nft.ts';
-import {
-  type HandedPacket,
-  readHandedPackets,
-  renderBinding,
-  renderRelease,
-} from '#agent-core/netlink/queued-packet.ts';
+import { readHandedPackets, renderBinding, renderRelease } from '#agent-core/netlink/queued-packet.ts';
 import { type AnswerSource, answerQueue, trialScript } from '#agent-core/table/dns-answer-chains.ts';
 import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
@@ -25,7 +20,7 @@ export interface OpenAnswerSource {
 
 export interface AnswerSourceOptions {
   /** The packet's bytes are valid only during the call; `release` does nothing for copies. */
-  readonly take: (packet: Pick<HandedPacket, 'bytes' | 'uid'>, release: () => void) => void;
+  readonly take: (packet: Uint8Array, release: () => void) => void;
   /** The kernel threw packets away, or let them pass unseen. */
   readonly overrun: () => void;
 }
@@ -64,9 +59,9 @@ export function openAnswerSource(kind: AnswerSource, options: AnswerSourceOption
   let isOpen = true;
   const stopHeartbeat = kind === 'held' ? startHeartbeat() : () => undefined;
   const take = (datagram: Uint8Array) => {
-    for (const packet of readHandedPackets(kind, datagram).packets) {
-      options.take(packet, () => {
-        if (isOpen && packet.id !== undefined) socket.send(renderRelease(answerQueue, packet.id));
+    for (const { id, bytes } of readHandedPackets(kind, datagram).packets) {
+      options.take(bytes, () => {
+        if (isOpen && id !== undefined) socket.send(renderRelease(answerQueue, id));
       });
     }
   };

@@ -29,12 +29,7 @@ import { systemClock } from '#clock/system-clock.ts';
 import type { Address } from '#model/address.ts';
 import type { Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
-import {
-  type AnswerSourceOptions,
-  chooseAnswerSource,
-  type OpenAnswerSource,
-  openAnswerSource,
-} from './answer-source.ts';
+import { chooseAnswerSource, type OpenAnswerSource, openAnswerSource } from './answer-source.ts';
 import { createDelayedAnswers } from './delayed-answers.ts';
 import { createNameLookups } from './name-lookups.ts';
 import { decodeLearntNames, encodeLearntNames } from './names-file.ts';
@@ -177,9 +172,9 @@ export function createNames(options: NamesOptions): Names {
     return outcome;
   };
 
-  const take: AnswerSourceOptions['take'] = ({ bytes, uid }, release) => {
+  const take = (bytes: Uint8Array, release: () => void) => {
     const packet = readPacket(bytes);
-    const seen = packet && exchanges.see({ packet, uid, resolvers, nowMs: systemClock.elapsedMs() });
+    const seen = packet && exchanges.see({ packet, resolvers, nowMs: systemClock.elapsedMs() });
     if (seen === undefined) return release();
     counts.answers += 1;
     counts.unasked += seen.unasked;
