@@ -4,17 +4,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
-import {
-  bootstrapScript,
-  changeScript,
-  nothingStanding,
-  parseStanding,
-  removalScript,
-} from '#agent-core/change/transaction.ts';
+import { bootstrapScript, changeScript, removalScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding, parseStanding } from '#agent-core/table/table-listing.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { compileFleet } from '#policy/compile/compile.ts';
 import { arbitraryWorld } from '#test/property/arbitraries.ts';

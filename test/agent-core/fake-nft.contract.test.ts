@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createNft } from '#agent/nft/nft.ts';
-import { parseStanding } from '#agent-core/change/transaction.ts';
+import { parseStanding } from '#agent-core/table/table-listing.ts';
 import { createFakeNft } from '#test/support/fake-nft.ts';
 import { createLab, insideNamespace, type Lab, type LabHost } from '#test/support/lab.ts';
 import { labNft } from '#test/truth/enforcer-stage.ts';

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseTableState } from '#agent-core/table/table-state.ts';
+import { parseTableState } from '#agent-core/table/table-listing.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type NamedTable, namedPolicies, namedTable } from './named-tables.ts';
 

@@ -3,9 +3,10 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { preparationScript } from '#agent-core/change/preparation.ts';
 import { tableFrame } from '#agent-core/change/render-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
-import { changeScript, preparationScript } from '#agent-core/change/transaction.ts';
+import { changeScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering, type Numbering } from '#agent-core/judge/numbers.ts';
 import { patchedMap } from '#agent-core/judge/patched-map.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';

@@ -16,7 +16,8 @@ import {
   maskText,
 } from '#agent-core/marks/mark-layout.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
-import { parseTableState, stateLine, stateText } from '#agent-core/table/table-state.ts';
+import { parseTableState } from '#agent-core/table/table-listing.ts';
+import { stateLine, stateText } from '#agent-core/table/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 

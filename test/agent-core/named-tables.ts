@@ -1,13 +1,14 @@
 // Small policies with a name each, and the table of each as a host would load it from nothing: test/fixtures/nft/NAME.nft has its text.
 // One kind of rule a policy, so that a changed line is found in the files of what it is for.
 
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { placementLines } from '#agent-core/change/unit-placement.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
+import { placeUnits } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { buildTable, type TableRequest } from '#agent-core/table/build-table.ts';
 import { withAnswerChains } from '#agent-core/table/dns-answer-chains.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { statedMarks, type TableState } from '#agent-core/table/table-state.ts';
 import type { Address } from '#model/address.ts';
 import { parseCidr, rangeOf } from '#model/address-range.ts';
@@ -221,6 +222,6 @@ export function namedTable({ ruleSet, settings, unitLevels = [], resolvers }: Na
   if (made === undefined) throw new Error('the numbers do not fit');
   const table = resolvers === undefined ? made : withAnswerChains(made, { ruleSet, source: 'copied', resolvers });
   const state: TableState = { revision: 7, epoch: 3, digest: '-', ...statedMarks(table) };
-  const placement = placementLines(table.units, [], table.chains, unitLevels);
+  const placement = placeUnits(table.units, [], table.chains, unitLevels);
   return { table, state, script: bootstrapScript(table, state, nothingStanding, placement) };
 }

@@ -4,11 +4,13 @@ import { expect, test } from 'vitest';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
-import { believesMark, type Table } from '#agent-core/table/table.ts';
+import { trustOf } from '#agent-core/table/rule.ts';
+import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import { rangeOf } from '#model/address-range.ts';
 import type { EssentialEntry } from '#model/rule-set.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
+import { ruleLines } from '#test/support/rule-lines.ts';
 
 const toAll: EssentialEntry = {
   name: 'control-plane',
@@ -38,18 +40,18 @@ function tableOf([policy, essentials]: Made, previous?: Table): Table {
 
 test('the chain of an owner leads by user, then by what the mark says, then to what everybody meets', () => {
   const { chains } = tableOf([closed, [toUser]]);
-  const [[name, { lines }] = ['', { lines: [] }], ...more] = [...chains].filter(([chain]) => chain.startsWith('own_'));
+  const [[name, { rules }] = ['', { rules: [] }], ...more] = [...chains].filter(([chain]) => chain.startsWith('own_'));
   const [, own, others] = name.split('_');
   expect(more).toEqual([]);
-  expect(lines).toEqual([
+  expect(ruleLines(rules)).toEqual([
     `meta skuid 77 goto r_${own}`,
     `ct mark and 0x0ffff000 == 0x${(Number(own) << 12).toString(16)} goto r_${own}`,
     `goto r_${others}`,
   ]);
-  expect(chains.get(`r_${own}`)?.lines.at(-1)).toMatch(/ accept$/);
-  expect(chains.get(`r_${others}`)?.lines.at(-1)).toMatch(/ drop$/);
+  expect(chains.get(`r_${own}`)?.rules.at(-1)?.verdict).toEqual({ kind: 'accept' });
+  expect(chains.get(`r_${others}`)?.rules.at(-1)?.verdict).toEqual({ kind: 'drop' });
   // Marks that may be another's are not believed.
-  expect(lines.map(believesMark)).toEqual([false, true, false]);
+  expect(rules.map(trustOf)).toEqual(['none', 'mark', 'none']);
 });
 
 test.each<[string, Made, Made, boolean]>([

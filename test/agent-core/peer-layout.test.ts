@@ -1,18 +1,14 @@
 // Which peer maps answer with tags instead of chains, and that a packet which comes to no class is not let through.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { preparationScript } from '#agent-core/change/preparation.ts';
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
-import {
-  bootstrapScript,
-  changeScript,
-  nothingStanding,
-  preparationScript,
-  removalScript,
-} from '#agent-core/change/transaction.ts';
+import { bootstrapScript, changeScript, removalScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault, tagText } from '#agent-core/table/map-values.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { startProbe } from '#test/support/probe.ts';

@@ -1,11 +1,12 @@
 // Which maps stand behind a gate: hash maps of a stated size, of whole and of masked addresses, and an interval map for the rest.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/change/transaction.ts';
+import { bootstrapScript, changeScript, removalScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { Capacities } from '#agent-core/table/peer-maps.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 
@@ -29,9 +30,9 @@ function tableOf(peers: readonly string[], previous?: Table): Table {
 
 const namesOf = (table: Table) => [...table.maps.keys()].filter((name) => name.startsWith('in0_')).sort();
 const lookUps = (table: Table) =>
-  (table.chains.get('new_in')?.lines ?? [])
-    .filter((line) => line.includes('@in0_'))
-    .map((line) => line.split(' vmap')[0]);
+  (table.chains.get('new_in')?.rules ?? []).flatMap(({ verdict }) =>
+    verdict.kind === 'look-up' && verdict.map.startsWith('in0_') ? [verdict.key] : [],
+  );
 
 describe('ranges', () => {
   test.each<[string, readonly string[], readonly string[], readonly string[]]>([

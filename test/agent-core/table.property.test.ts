@@ -3,14 +3,15 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { placementLines } from '#agent-core/change/unit-placement.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
+import { placeUnits } from '#agent-core/change/unit-placement.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import { familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
@@ -48,7 +49,7 @@ function load(
 ): { readonly table: Table; readonly script: ReturnType<typeof readScript> } {
   const table = buildTable({ ruleSet, essentials: [], numbering: emptyNumbering, marks, mostWalks });
   if (table === undefined) throw new Error('out of decision numbers');
-  const placement = placementLines(
+  const placement = placeUnits(
     table.units,
     table.units.map(({ unit }, index) => ({ ...cgroupOf(unit), unit, id: String(index) })),
   );

@@ -1,10 +1,11 @@
 // The table of a host whose connection marks others use too, while nothing is denied: it writes no mark on what passes and believes none.
 
 import { describe, expect, test } from 'vitest';
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { defaultMarks, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { statedMarks } from '#agent-core/table/table-state.ts';
 import { parseAddress } from '#model/address.ts';
 import { assertOk } from '#model/result.ts';

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest';
 import { type Attribution, createFlowAggregation, type FlowLimits } from '#agent-core/flows/flow-window.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
-import type { DeniedCount } from '#agent-core/table/denied-sets.ts';
+import type { DeniedCount } from '#agent-core/table/denied-listing.ts';
 import type { Address } from '#model/address.ts';
 import { millis } from '#model/time.ts';
 import type { Direction, End } from '#model/verdict.ts';

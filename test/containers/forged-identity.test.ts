@@ -7,7 +7,8 @@ import {
   type HostSide,
   judgeContainerAddresses,
 } from '#agent-core/addresses/container-addresses.ts';
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { parseIpv4Routes, parseIpv6Routes } from '#agent-core/host/container-identity.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';

@@ -5,10 +5,11 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SeenGuests } from '#agent/host/addresses.ts';
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
-import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
+import type { GuestNetworks } from '#agent-core/table/guest-ends.ts';
 import { type HostPolicy, hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
 import { type HostProbe, startProbe } from '#test/support/probe.ts';

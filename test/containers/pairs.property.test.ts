@@ -3,7 +3,8 @@
 
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';

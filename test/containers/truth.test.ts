@@ -2,7 +2,8 @@
 // published ports, against the oracle; and what is not seen without br_netfilter, said and shown.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bootstrapScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { bootstrapScript } from '#agent-core/change/transaction.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';

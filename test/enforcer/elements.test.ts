@@ -3,12 +3,13 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
-import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
+import { bootstrapScript, changeScript } from '#agent-core/change/transaction.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import type { ElementChange } from '#agent-core/table/element-change.ts';
 import { tagNumber, tagText } from '#agent-core/table/map-values.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { stateText } from '#agent-core/table/table-state.ts';
 import { type LineProcess, startLineProcess } from '#test/resilience/line-process.ts';
 import { createLab, type Lab, type LabHost } from '#test/support/lab.ts';
@@ -156,5 +157,8 @@ test('what the kernel refuses changes nothing, whatever else was in it', async (
 });
 
 test('a tag is the number that nft makes of it', () => {
-  expect([1, 131_071].map((number) => tagNumber(tagText(number)))).toEqual([0x10, 0x7f1f_fff0]);
+  expect([1, 131_071].map((number) => [tagText(number), tagNumber(number)])).toEqual([
+    ['0:10', 0x10],
+    ['7f1f:fff0', 0x7f1f_fff0],
+  ]);
 });

@@ -11,10 +11,11 @@ import { revokesAnything } from '#agent-core/change/revocation.ts';
 import { LearntNames, type NameBounds, namesOf } from '#agent-core/dns/learnt-names.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
-import { answerLines, withAnswerChains } from '#agent-core/table/dns-answer-chains.ts';
+import { answerRules, withAnswerChains } from '#agent-core/table/dns-answer-chains.ts';
 import type { Address } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
+import { ruleLines } from '#test/support/rule-lines.ts';
 import { withNames } from './rule-sets.ts';
 
 const at = (text: string) => text as Address;
@@ -190,7 +191,11 @@ describe('a rule set', () => {
     if (table === undefined) throw new Error('no table');
     const resolvers = [at('10.0.0.53'), at('fd00::53')];
     const shown = withAnswerChains(table, { ruleSet: base, source: 'held', resolvers });
-    expect(shown.chains.get('answers_input')).toEqual({
+    const shownBy = (name: string) => {
+      const { hook, rules = [] } = shown.chains.get(name) ?? {};
+      return { hook, lines: ruleLines(rules) };
+    };
+    expect(shownBy('answers_input')).toEqual({
       hook: '{ type filter hook input priority 10; policy accept; }',
       lines: [
         'iif "lo" udp dport 21061 update @answers_heard { meta nfproto }',
@@ -201,7 +206,7 @@ describe('a rule set', () => {
         'tcp sport 53 ip6 saddr { fd00::53 } ct state established ct direction reply meta nfproto @answers_heard queue num 21061 bypass',
       ],
     });
-    expect(shown.chains.get('questions_output')).toEqual({
+    expect(shownBy('questions_output')).toEqual({
       hook: '{ type filter hook output priority 10; policy accept; }',
       lines: [
         'th dport != 53 return',
@@ -217,7 +222,7 @@ describe('a rule set', () => {
     );
     expect(withAnswerChains(table, { ruleSet: base, source: 'copied', resolvers }).maps).toBe(table.maps);
     expect(withAnswerChains(table, { ruleSet: base, source: 'held', resolvers: [] })).toBe(table);
-    expect(answerLines('copied', [at('10.0.0.53')])[0]).toContain('log group 21061');
+    expect(ruleLines(answerRules('copied', [at('10.0.0.53')]))[0]).toContain('log group 21061');
     const { peerSets: _, ...rest } = base;
     const nameless = { ...rest, peerSets: new Map() };
     expect(withAnswerChains(table, { ruleSet: nameless, source: 'held', resolvers })).toBe(table);

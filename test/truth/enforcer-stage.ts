@@ -9,7 +9,7 @@ import { createEnforcer, type TableEnforcer } from '#agent/enforce/enforcer.ts';
 import type { Nft } from '#agent/nft/nft.ts';
 import { openStateDirectory } from '#agent/state/state-directory.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
-import { parseDeniedSets } from '#agent-core/table/denied-sets.ts';
+import { parseDeniedSets } from '#agent-core/table/denied-listing.ts';
 import { err, ok } from '#model/result.ts';
 import { nftIn, sweepMarksIn } from '#test/support/inside.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';

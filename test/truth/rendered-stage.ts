@@ -3,7 +3,7 @@
 
 import { renderFromNothing } from '#agent-core/change/render-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';
-import { parseTableState } from '#agent-core/table/table-state.ts';
+import { parseTableState } from '#agent-core/table/table-listing.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { forgetConnections, nftIn } from '#test/support/inside.ts';
 import type { Lab, LabHost } from '#test/support/lab.ts';

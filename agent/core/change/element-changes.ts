@@ -2,9 +2,10 @@
 
 import type { ElementAnswer, ElementChange } from '#agent-core/table/element-change.ts';
 import { tagNumber } from '#agent-core/table/map-values.ts';
+import { areSameRules, type Target } from '#agent-core/table/rule.ts';
 import type { ElementMap, Table } from '#agent-core/table/table.ts';
 import { type Address, parseAddress } from '#model/address.ts';
-import { mapDifferences } from './transaction.ts';
+import { mapDifferences } from './map-differences.ts';
 
 /** Undefined where anything else differs too. What goes comes first, as an element has one value at a time. */
 export function elementChanges(previous: Table, next: Table): readonly ElementChange[] | undefined {
@@ -21,8 +22,11 @@ export function elementChanges(previous: Table, next: Table): readonly ElementCh
     // What is no address is for nft to refuse.
     if ([...stale, ...changed].some(([key]) => !parseAddress(key).ok)) return undefined;
     for (const [key] of stale) changes.push({ kind: 'delete', map: name, key: key as Address });
-    for (const [key, answer] of changed)
-      changes.push({ kind: 'add', map: name, key: key as Address, answer: answerOf(answer) });
+    for (const [key, to] of changed) {
+      const answer = answerOf(to);
+      if (answer === undefined) return undefined;
+      changes.push({ kind: 'add', map: name, key: key as Address, answer });
+    }
   }
   return changes;
 }
@@ -41,12 +45,7 @@ function isSameFrame(previous: Table, next: Table): boolean {
   return (
     previous.counters.size === next.counters.size &&
     [...previous.counters].every((name) => next.counters.has(name)) &&
-    isSame(
-      previous.chains,
-      next.chains,
-      (a, b) =>
-        a.hook === b.hook && a.lines.length === b.lines.length && a.lines.every((line, at) => line === b.lines[at]),
-    ) &&
+    isSame(previous.chains, next.chains, (a, b) => a.hook === b.hook && areSameRules(a.rules, b.rules)) &&
     isSame(previous.maps, next.maps, isSameMap)
   );
 }
@@ -55,6 +54,15 @@ function isSameMap(a: ElementMap, b: ElementMap): boolean {
   return a.declaration === b.declaration && a.kind === b.kind && a.update === b.update;
 }
 
-function answerOf(words: string): ElementAnswer {
-  return words.startsWith('goto ') ? { chain: words.slice('goto '.length) } : { tag: tagNumber(words) };
+/** A peer map leads by `goto` or by tag; undefined for what it does not hold. */
+function answerOf(target: Target): ElementAnswer | undefined {
+  switch (target.kind) {
+    case 'goto':
+      return { chain: target.chain };
+    case 'tag':
+      return { tag: tagNumber(target.number) };
+    case 'jump':
+    case 'member':
+      return undefined;
+  }
 }

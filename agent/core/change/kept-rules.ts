@@ -6,9 +6,10 @@ import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import { type Table, tableName } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { statedMarks } from '#agent-core/table/table-state.ts';
 import type { DirectionRules, EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
-import { bootstrapScript, nothingStanding } from './transaction.ts';
+import { bootstrapScript } from './transaction.ts';
 
 export interface KeptRulesRequest {
   readonly ruleSet: HostRuleSet;

@@ -5,9 +5,10 @@ import { defaultMarks, type MarkLayout, maskText } from '#agent-core/marks/mark-
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { statedMask } from '#agent-core/table/table-state.ts';
 import type { EssentialEntry, HostRuleSet } from '#model/rule-set.ts';
-import { bootstrapScript, nothingStanding } from './transaction.ts';
+import { bootstrapScript } from './transaction.ts';
 
 export interface RenderSettings {
   readonly essentials: readonly EssentialEntry[];
@@ -59,6 +60,6 @@ export function tableFrame(table: Table): string {
 
 /** Why no table can be made, for whoever reads the NACK. */
 export function noRoomText({ mask, decisionsMost }: MarkLayout): string {
-  const most = String(decisionsMost).replace(/\B(?=(\d{3})+$)/g, ',');
+  const most = decisionsMost.toLocaleString('en');
   return `the rule set needs more different decisions for this host than our bits of the connection mark (${maskText(mask)}) can number, ${most}: give the agent's setting connections.markMask more bits, or have fewer rules reach this host`;
 }

@@ -6,9 +6,8 @@
 
 import { type Decision, decisionFor, everybodysDecision } from '#agent-core/judge/decision.ts';
 import { classAtValue, type PeerClass, type PeerClasses } from '#agent-core/judge/peer-classes.ts';
-import { gateNameIn, podSetNames } from '#agent-core/table/hook-chains.ts';
 import type { JudgedGate, Table } from '#agent-core/table/table.ts';
-import { addressValue, type Family, familyOf, lastValue } from '#model/address.ts';
+import { type Address, addressValue, type Family, familyOf, lastValue } from '#model/address.ts';
 import { planes, somePoint } from '#model/service-map.ts';
 
 export function revokesAnything(previous: Table, next: Table): boolean {
@@ -39,34 +38,33 @@ function gatesByWorkload({ gates }: Table): ReadonlyMap<string, JudgedGate> {
 function containersRevoke(previous: Table, next: Table, narrows: Narrows): boolean {
   const gatesOf = (table: Table) => new Map(table.gates.map((gate) => [gate.name, gate]));
   const [oldGates, newGates] = [gatesOf(previous), gatesOf(next)];
-  const elements = (table: Table, name: string) => table.maps.get(name)?.elements ?? new Map<string, string>();
   /** By the names of their gates: many addresses are judged alike. */
   const known = new Map<string, boolean>();
-  const isNarrower = (before: string | undefined, after: string): boolean => {
-    const key = `${before} ${after}`;
+  const isNarrower = (before: readonly string[] | undefined, after: readonly string[]): boolean => {
+    const key = JSON.stringify([before, after]);
     const seen = known.get(key);
     if (seen !== undefined) return seen;
-    const gate = newGates.get(after);
-    const was = before === undefined ? undefined : oldGates.get(before);
+    const gate = soleGate(after, newGates);
+    const was = before === undefined ? undefined : soleGate(before, oldGates);
     const outcome = gate === undefined || (was === undefined ? deniesAny(gate) : gateNarrows(was, gate, narrows));
     known.set(key, outcome);
     return outcome;
   };
-  return ['4', '6'].some((digit) => {
-    const standing = elements(next, podSetNames.all(digit));
-    const self = elements(next, podSetNames.self(digit));
-    // What a container said to itself through its own published port, and is now said to another.
-    for (const pair of elements(previous, podSetNames.self(digit)).keys())
-      if (!self.has(pair) && pair.split(' . ').every((address) => standing.has(address))) return true;
-    return (['in', 'out'] as const).some((side) => {
-      const before = elements(previous, podSetNames.judged(side, digit));
-      for (const [address, target] of elements(next, podSetNames.judged(side, digit))) {
-        const was = before.get(address);
-        if (isNarrower(was === undefined ? undefined : gateNameIn(was), gateNameIn(target))) return true;
-      }
-      return false;
-    });
+  const [old, now] = [previous.containers, next.containers];
+  // What a container said to itself through its own published port, and is now said to another.
+  const isAddress = (address: Address) => now.gates.inbound.has(address);
+  for (const [key, pair] of old.pairs) if (!now.pairs.has(key) && pair.every(isAddress)) return true;
+  return (['inbound', 'outbound'] as const).some((direction) => {
+    const before = old.gates[direction];
+    for (const [address, gates] of now.gates[direction]) if (isNarrower(before.get(address), gates)) return true;
+    return false;
   });
+}
+
+/** Undefined where several judge: how they judge together is not compared. */
+function soleGate(names: readonly string[], gates: ReadonlyMap<string, JudgedGate>): JudgedGate | undefined {
+  const [name, ...more] = names;
+  return name === undefined || more.length > 0 ? undefined : gates.get(name);
 }
 
 function deniesAny({ classes }: JudgedGate): boolean {

@@ -4,7 +4,9 @@
 // kernel gives no id twice.
 
 import type { ElementChange } from '#agent-core/table/element-change.ts';
-import { type Table, tableName, type UnitEntry, type UnitTargets, unitEntries } from '#agent-core/table/table.ts';
+import { areSameRules, goto, lookUp, type Rule, rule, type Target } from '#agent-core/table/rule.ts';
+import { type Table, type UnitEntry, type UnitTargets, unitEntries } from '#agent-core/table/table.ts';
+import { equalStructures } from '#model/structure.ts';
 
 /** One cgroup whose sockets are a unit's. */
 export interface UnitCgroup {
@@ -20,16 +22,23 @@ export interface UnitCgroup {
 /** One as it was found: `at` is its folder, the same after a restart. */
 export type FoundCgroup = Omit<UnitCgroup, 'path'> & { readonly at: string };
 
+/** What stands in one entry's chain and in the map it looks in; elements are named by their cgroup's path. */
+export interface UnitPlacement {
+  readonly entry: UnitEntry;
+  readonly rules: readonly Rule[];
+  readonly elements: readonly (readonly [path: string, to: Target])[];
+}
+
 /**
- * Idempotent lines for a script that declares the table. `chains`: the table's, whose own lines come after the look-ups. `levels`: where
- * units are expected, looked in whether one is there or not. Of two workloads that name one unit, the first has it.
+ * For a script that declares the table. `chains`: the table's, whose own rules come after the look-ups. `levels`: where units are
+ * expected, looked in whether one is there or not. Of two workloads that name one unit, the first has it.
  */
-export function placementLines(
+export function placeUnits(
   units: readonly UnitTargets[],
   cgroups: readonly UnitCgroup[],
   chains: Table['chains'] = new Map(),
   levels: readonly number[] = [],
-): readonly string[] {
+): readonly UnitPlacement[] {
   if (units.length === 0) return [];
   const targets = targetsByUnit(units);
   const placed = [...new Map(cgroups.map((cgroup) => [cgroup.id, cgroup])).values()].flatMap((cgroup) => {
@@ -38,22 +47,23 @@ export function placementLines(
   });
   // A unit inside another's cgroup is told first.
   const inOrder = [...new Set([...placed.map(({ cgroup }) => cgroup.level), ...levels])].sort((a, b) => b - a);
-  return unitEntries.flatMap((entry) => [
-    `flush chain ${tableName} ${entry}`,
-    `flush map ${tableName} ${entry}`,
-    ...inOrder.map((level) => `add rule ${tableName} ${entry} socket cgroupv2 level ${level} vmap @${entry}`),
-    ...(chains.get(entry)?.lines ?? []).map((line) => `add rule ${tableName} ${entry} ${line}`),
-    ...placed.map(
-      ({ cgroup, target }) => `add element ${tableName} ${entry} { "${cgroup.path}" : goto ${target.chains[entry]} }`,
-    ),
-  ]);
+  return unitEntries.map((entry) => ({
+    entry,
+    rules: [
+      ...inOrder.map((level) => rule([], lookUp(`socket cgroupv2 level ${level}`, entry))),
+      ...(chains.get(entry)?.rules ?? []),
+    ],
+    elements: placed.map(({ cgroup, target }) => [`"${cgroup.path}"`, goto(target.chains[entry])] as const),
+  }));
 }
 
 /** Whether a placement made for one table holds for another as it stands. */
 export function isSamePlacement(one: Table, other: Table): boolean {
-  const sameLines = (entry: UnitEntry) =>
-    (one.chains.get(entry)?.lines ?? []).join('\n') === (other.chains.get(entry)?.lines ?? []).join('\n');
-  return JSON.stringify(one.units) === JSON.stringify(other.units) && unitEntries.every(sameLines);
+  const rulesOf = (table: Table, entry: UnitEntry) => table.chains.get(entry)?.rules ?? [];
+  return (
+    equalStructures(one.units, other.units) &&
+    unitEntries.every((entry) => areSameRules(rulesOf(one, entry), rulesOf(other, entry)))
+  );
 }
 
 /** What the kernel holds: the levels at which it looks, and by folder the cgroups it finds there. */
@@ -101,11 +111,4 @@ function targetsByUnit(units: readonly UnitTargets[]): ReadonlyMap<string, UnitT
   const targets = new Map<string, UnitTargets>();
   for (const target of units) if (!targets.has(target.unit)) targets.set(target.unit, target);
   return targets;
-}
-
-/** The words of `nft list table` without what depends on the cgroups of the moment. */
-export function withoutPlacement(listing: string): string {
-  return listing
-    .replaceAll(/(\t(?:map units_(?:new|judge)_|set unit_)\S+ \{[^}]*?)\n\t\telements = \{[^}]*\}/g, '$1')
-    .replaceAll(/(\tchain units_\S+ \{)[^}]*\}/g, '$1 }');
 }

@@ -8,7 +8,8 @@
 import { defaultMarks, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { ConntrackEntry } from '#agent-core/netlink/conntrack-entry.ts';
 import { isQueryable } from '#agent-core/netlink/conntrack-query.ts';
-import { type DeniedCount, deniedTimeoutMinutes } from '#agent-core/table/denied-sets.ts';
+import type { DeniedCount } from '#agent-core/table/denied-listing.ts';
+import { deniedTimeoutMinutes } from '#agent-core/table/denied-sets.ts';
 import type { Table } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';
 import type { FlowRecord } from '#model/flow.ts';

@@ -55,6 +55,13 @@ export interface SinceClasses {
   readonly addresses: readonly Address[];
 }
 
+/** Each class that some address has, once or more often. */
+export function* usedClasses({ rest, sizes, intervals }: PeerClasses): Generator<PeerClass> {
+  yield rest;
+  yield* sizes.keys();
+  for (const { peerClass } of intervals) yield peerClass;
+}
+
 /** A gate under the name its chains and maps carry, "in0" or "out2", with the classes of its peers. */
 export interface NamedGate {
   readonly name: string;

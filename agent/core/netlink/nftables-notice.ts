@@ -3,7 +3,7 @@
 // needs; the layout is linux/netfilter/nf_tables.h, in which attribute 1 of every kind of object but the generation is
 // the table's name.
 
-import { findStateText } from '#agent-core/table/table-state.ts';
+import { findStateText } from '#agent-core/table/table-listing.ts';
 import { eachAttribute, eachMessage, familyHeaderBytes, type NetfilterMessage } from './attributes.ts';
 import { renderNetfilterRequest } from './request.ts';
 

@@ -4,6 +4,7 @@
 
 import type { Decision } from '#agent-core/judge/decision.ts';
 import { lastOfPlane, type Plane, planes, type ServiceMap, type Span } from '#model/service-map.ts';
+import { type Ending, goto, type Rule, rule } from './rule.ts';
 
 /** The chain of a decision, by the number it has on this host. */
 export type ChainOf = (decision: Decision) => string;
@@ -34,8 +35,8 @@ const foreignIcmp = [
   [58, 'ipv4'],
 ] as const;
 
-/** How a line ends that has found its decision: with a way to its chain, or with what stands there. */
-export type EndingOf = (decision: Decision) => string;
+/** How a rule ends that has found its decision: with a way to its chain, or with what stands there. */
+export type EndingOf = (decision: Decision) => Ending;
 
 /**
  * Up to here a service is compared with one after the other. Measured: a comparison adds 0.003 of a new connection's cost, a look-up in
@@ -44,41 +45,42 @@ export type EndingOf = (decision: Decision) => string;
 const mostCompared = 10;
 
 /**
- * The lines of a class's two chains, in nft's words: where its peers arrive, and, at `tupleChain`, what judges by the connection. The
- * second is absent where the first does both.
+ * The rules of a class's two chains: where its peers arrive, and, at `tupleChain`, what judges by the connection. The second is absent
+ * where the first does both.
  */
 export function classChains(request: {
   readonly services: ServiceMap<Decision>;
   readonly chainOf: ChainOf;
-  /** Of the lines for first packets: no jump is the cheapest end. */
+  /** Of the rules for first packets: no jump is the cheapest end. */
   readonly endingOf: EndingOf;
   readonly tupleChain: string;
-}): { readonly lines: readonly string[]; readonly tupleLines?: readonly string[] } {
+}): { readonly rules: readonly Rule[]; readonly tupleRules?: readonly Rule[] } {
   const { services, chainOf, endingOf, tupleChain } = request;
   const last = lastDecision(services);
   const special = (plane: Plane) => services[plane].filter(({ value }) => value !== last);
-  const tupleLines = judgedLines({ special, chainOf, last });
-  const first = firstPacketLines({ special, chainOf, endingOf });
-  if (first.length === 0) return { lines: tupleLines };
+  const tupleRules = judgedRules({ special, chainOf, last });
+  const first = firstPacketRules({ special, chainOf, endingOf });
+  if (first.length === 0) return { rules: tupleRules };
   // A reply's header would show the client's port as the service.
-  return { lines: [`ct state != new goto ${tupleChain}`, ...first, `goto ${tupleChain}`], tupleLines };
+  const toTuple = goto(tupleChain);
+  return { rules: [rule(['ct state != new'], toTuple), ...first, rule([], toTuple)], tupleRules };
 }
 
-/** How many lines of a class's chain end as `endingOf` says. */
+/** How many rules of a class's chain end as `endingOf` says. */
 export function countEndings(services: ServiceMap<Decision>): number {
   const last = lastDecision(services);
-  return comparedLines((plane) => services[plane].filter(({ value }) => value !== last)).length;
+  return comparedSpans((plane) => services[plane].filter(({ value }) => value !== last)).length;
 }
 
-function judgedLines(request: {
+function judgedRules(request: {
   readonly special: Special;
   readonly chainOf: ChainOf;
   readonly last: Decision;
-}): readonly string[] {
+}): readonly Rule[] {
   const { special, chainOf, last } = request;
   return [
-    ...portPlanes.flatMap((plane) => portLines(plane, special(plane), chainOf)),
-    ...icmpLines({
+    ...portPlanes.flatMap((plane) => portRules(plane, special(plane), chainOf)),
+    ...icmpRules({
       plane: 'icmp',
       protocol: 'icmp',
       family: 'ipv4',
@@ -87,7 +89,7 @@ function judgedLines(request: {
       chainOf,
     }),
     // nft knows this spelling by itself; "ipv6-icmp" it looks up in /etc/protocols, which a minimal Debian lacks.
-    ...icmpLines({
+    ...icmpRules({
       plane: 'icmpv6',
       protocol: 'icmpv6',
       family: 'ipv6',
@@ -95,8 +97,8 @@ function judgedLines(request: {
       spans: special('icmpv6'),
       chainOf,
     }),
-    ...otherLines(special('other'), chainOf),
-    `goto ${chainOf(last)}`,
+    ...otherRules(special('other'), chainOf),
+    rule([], goto(chainOf(last))),
   ];
 }
 
@@ -106,7 +108,7 @@ export function soleDecision(services: ServiceMap<Decision>): Decision | undefin
   return planes.every((plane) => services[plane].every(({ value }) => value === last)) ? last : undefined;
 }
 
-/** The decision that holds for most of the service space's odd corners: the chain's last word, so that it needs no line. */
+/** The decision that holds for most of the service space's odd corners: the chain's last word, so that it needs no rule of its own. */
 function lastDecision(services: ServiceMap<Decision>): Decision {
   const widths = new Map<Decision, number>();
   for (const { low, high, value } of services.other) widths.set(value, (widths.get(value) ?? 0) + high - low + 1);
@@ -117,111 +119,122 @@ function lastDecision(services: ServiceMap<Decision>): Decision {
 
 type Special = (plane: Plane) => readonly Span<Decision>[];
 
-function firstPacketLines(request: {
+function firstPacketRules(request: {
   readonly special: Special;
   readonly chainOf: ChainOf;
   readonly endingOf: EndingOf;
-}): readonly string[] {
+}): readonly Rule[] {
   const { special, chainOf, endingOf } = request;
-  const compared = comparedLines(special);
+  const compared = comparedSpans(special);
   const isCompared = new Set(compared.map(({ span }) => span));
-  const elements = portPlanes.flatMap((plane) =>
+  const ways = portPlanes.flatMap((plane) =>
     special(plane)
       .filter((span) => !isCompared.has(span))
-      .map(({ low, value }) => `${plane} . ${low} : goto ${chainOf(value)}`),
+      .map(({ low, value }) => [`${plane} . ${low}`, goto(chainOf(value))] as const),
   );
   return [
-    ...(elements.length === 0 ? [] : [`meta l4proto . th dport vmap { ${elements.join(', ')} }`]),
-    ...compared.map(({ match, span }) => `${match} ${endingOf(span.value)}`),
+    ...(ways.length === 0 ? [] : [rule([], { kind: 'choose', key: 'meta l4proto . th dport', ways })]),
+    ...compared.map(({ match, span }) => rule(match, endingOf(span.value))),
   ];
 }
 
-/** Ranges, for what a range in a map would be (spanLines), and single ports while they are few. */
-function comparedLines(special: Special): readonly { readonly match: string; readonly span: Span<Decision> }[] {
+/** Ranges, for what a range in a map would be (spanRules), and single ports while they are few. */
+function comparedSpans(
+  special: Special,
+): readonly { readonly match: readonly string[]; readonly span: Span<Decision> }[] {
   const spans = portPlanes.flatMap((plane) => special(plane).map((span) => ({ plane, span })));
   const areFew = spans.length <= mostCompared;
   return spans
     .filter(({ span: { low, high } }) => areFew || low < high)
     .map(({ plane, span }) => ({
-      match: `meta l4proto ${plane}${isWhole(plane, span) ? '' : ` th dport ${spanText(span.low, span.high)}`}`,
+      match: [`meta l4proto ${plane}`, ...(isWhole(plane, span) ? [] : [`th dport ${spanText(span.low, span.high)}`])],
       span,
     }));
 }
 
-function portLines(
+function portRules(
   plane: (typeof portPlanes)[number],
   spans: readonly Span<Decision>[],
   chainOf: ChainOf,
-): readonly string[] {
+): readonly Rule[] {
   const [first] = spans;
   if (first === undefined) return [];
-  if (isWhole(plane, first)) return [`ct protocol ${plane} goto ${chainOf(first.value)}`];
-  const match = `meta l4proto { ${plane}, icmp, icmpv6 } ct protocol ${plane} ct reply proto-src`;
-  return spanLines(match, spans, chainOf);
+  if (isWhole(plane, first)) return [rule([`ct protocol ${plane}`], goto(chainOf(first.value)))];
+  const match = [`meta l4proto { ${plane}, icmp, icmpv6 }`, `ct protocol ${plane}`];
+  return spanRules({ match, key: 'ct reply proto-src' }, spans, chainOf);
 }
 
 /**
- * Single values in one map, each range in a line of its own. A range inside a map would make it an interval set, whose content
+ * Single values in one map, each range in a rule of its own. A range inside a map would make it an interval set, whose content
  * Linux 6.18 shows to packets only after the rules that use it: for that moment what it grants is denied (8 to 15 datagrams lost
  * in 150 changes under traffic; none since). Costs a comparison a range, and classes have few.
  */
-function spanLines(match: string, spans: readonly Span<Decision>[], chainOf: ChainOf): readonly string[] {
+function spanRules(
+  { match, key }: { readonly match: readonly string[]; readonly key: string },
+  spans: readonly Span<Decision>[],
+  chainOf: ChainOf,
+): readonly Rule[] {
   const singles = spans.filter(({ low, high }) => low === high);
-  const elements = singles.map(({ low, value }) => `${low} : goto ${chainOf(value)}`);
+  const ways = singles.map(({ low, value }) => [String(low), goto(chainOf(value))] as const);
   return [
-    ...(elements.length === 0 ? [] : [`${match} vmap { ${elements.join(', ')} }`]),
+    ...(ways.length === 0 ? [] : [rule(match, { kind: 'choose', key, ways })]),
     ...spans
       .filter(({ low, high }) => low < high)
-      .map(({ low, high, value }) => `${match} ${spanText(low, high)} goto ${chainOf(value)}`),
+      .map(({ low, high, value }) => rule([...match, `${key} ${spanText(low, high)}`], goto(chainOf(value)))),
   ];
 }
 
-function icmpLines(request: {
+function icmpRules(request: {
   readonly plane: 'icmp' | 'icmpv6';
   readonly protocol: string;
   readonly family: 'ipv4' | 'ipv6';
   readonly replies: ReadonlyMap<number, number>;
   readonly spans: readonly Span<Decision>[];
   readonly chainOf: ChainOf;
-}): readonly string[] {
+}): readonly Rule[] {
   const { plane, protocol, family, replies, spans, chainOf } = request;
   const [first] = spans;
   if (first === undefined) return [];
-  const stray = `${withoutConnection} meta nfproto ${family} meta l4proto ${protocol}`;
+  const own = [`meta nfproto ${family}`, `ct protocol ${protocol}`];
+  const stray = [withoutConnection, `meta nfproto ${family}`, `meta l4proto ${protocol}`];
   if (isWhole(plane, first)) {
-    const goto = `goto ${chainOf(first.value)}`;
-    return [`meta nfproto ${family} ct protocol ${protocol} ${goto}`, `${stray} ${goto}`];
+    const way = goto(chainOf(first.value));
+    return [rule(own, way), rule(stray, way)];
   }
   const answers = spans.flatMap(({ low, high, value }) =>
     [...replies]
       .filter(([asked]) => low <= asked && asked <= high)
-      .map(([, answered]) => `${answered} : goto ${chainOf(value)}`),
+      .map(([, answered]) => [String(answered), goto(chainOf(value))] as const),
   );
-  // The other family may carry this protocol number too, and then it has no types.
-  const own = `meta nfproto ${family} ct protocol ${protocol}`;
-  const lines = [...spanLines(`${own} ct direction original ${plane} type`, spans, chainOf)];
-  if (answers.length > 0) lines.push(`${own} ct direction reply ${plane} type vmap { ${answers.join(', ')} }`);
-  return [...lines, ...spanLines(`${stray} ${plane} type`, spans, chainOf)];
+  // The other family may carry this protocol number too, and then it has no types: `own` asks for the family.
+  const type = `${plane} type`;
+  return [
+    ...spanRules({ match: [...own, 'ct direction original'], key: type }, spans, chainOf),
+    ...(answers.length === 0
+      ? []
+      : [rule([...own, 'ct direction reply'], { kind: 'choose', key: type, ways: answers })]),
+    ...spanRules({ match: stray, key: type }, spans, chainOf),
+  ];
 }
 
 /** Numbers 1 and 58 stand for ICMP's number in the other family; the right family's were decided above. */
-function otherLines(spans: readonly Span<Decision>[], chainOf: ChainOf): readonly string[] {
-  const lines: string[] = [];
+function otherRules(spans: readonly Span<Decision>[], chainOf: ChainOf): readonly Rule[] {
+  const rules: Rule[] = [];
   for (const { low, high, value } of spans) {
-    const chain = chainOf(value);
-    for (const [from, to] of withoutOwnPlanes(low, high)) lines.push(`ct protocol ${spanText(from, to)} goto ${chain}`);
+    const way = goto(chainOf(value));
+    for (const [from, to] of withoutOwnPlanes(low, high)) rules.push(rule([`ct protocol ${spanText(from, to)}`], way));
     for (const [number, family] of foreignIcmp) {
       if (number < low || high < number) continue;
-      lines.push(
-        `meta nfproto ${family} ct protocol ${number} goto ${chain}`,
-        `${withoutConnection} meta nfproto ${family} meta l4proto ${number} goto ${chain}`,
+      rules.push(
+        rule([`meta nfproto ${family}`, `ct protocol ${number}`], way),
+        rule([withoutConnection, `meta nfproto ${family}`, `meta l4proto ${number}`], way),
       );
     }
   }
-  return lines;
+  return rules;
 }
 
-/** The parts of low–high that hold none of 1, 6, 17, 58 and 132, whose connections have lines of their own. */
+/** The parts of low–high that hold none of 1, 6, 17, 58 and 132, whose connections have rules of their own. */
 function withoutOwnPlanes(low: number, high: number): readonly (readonly [number, number])[] {
   const parts: (readonly [number, number])[] = [];
   let from = low;

@@ -10,7 +10,6 @@
 // When a set is full, the rest of the rule is skipped: so each rule that records ends in `return`, and who comes to the next was not
 // recorded. A place lasts five minutes and is asked for anew, so that no source can hold more than its share by keeping it alive.
 
-import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Direction } from '#model/verdict.ts';
 import {
   type DeniedFamily,
@@ -20,7 +19,7 @@ import {
   type Side,
   unrecordedCounter,
 } from './denied-sets.ts';
-import { decisionWords } from './table.ts';
+import { back, count, decidedBy, ending, goOn, goto, inSet, type Rule, rule, type Statement } from './rule.ts';
 
 /** A client's port and its server's. */
 const dhcpPorts = [
@@ -34,7 +33,6 @@ export const dhcpServerPorts: readonly DhcpServerPort[] = dhcpPorts.map(({ serve
 export interface DhcpWays {
   /** Users whose sockets ask and answer: ports alone would be a way through any denial for whoever may bind them. */
   readonly users: readonly number[];
-  readonly marks: MarkLayout;
   /** Of a client's decision. */
   readonly client: Readonly<Record<Direction, number>>;
   /** Of the decision by which a host answers whom it is granted to hear; absent where no workload of the host is. */
@@ -49,61 +47,55 @@ const notForwarded = 'oif 0';
  * A client's own requests are told by whose socket sends them, and what comes from a server by its ports; nothing else of a connection tells
  * them from anybody's on these ports, so the other way of it passes by the decision in its mark alone, which only the first has brought there.
  */
-function clientLines(direction: Direction, { users, marks, client }: DhcpWays): readonly string[] {
-  const number = client[direction];
-  const isKnown = `${decisionWords(marks)} == 0x${marks.stamp(number, 0).toString(16)}`;
+function clientRules(direction: Direction, { users, client }: DhcpWays): readonly Rule[] {
+  const decision = client[direction];
+  const way = goto(`r_${decision}`);
+  const isKnown = decidedBy(decision);
   return dhcpPorts.flatMap(({ client: own, server }) => {
-    const asks = `udp sport ${own} udp dport ${server}`;
-    const answers = `udp sport ${server} udp dport ${own}`;
+    const asks = [`udp sport ${own}`, `udp dport ${server}`];
+    const answers = [`udp sport ${server}`, `udp dport ${own}`];
     return direction === 'outbound'
-      ? [
-          `${firstWay} ${asks} ${userWords(users)} goto r_${number}`,
-          `ct direction reply ${answers} ${isKnown} goto r_${number}`,
-        ]
-      : [
-          `${firstWay} ${answers} ${notForwarded} goto r_${number}`,
-          `ct direction reply ${asks} ${isKnown} goto r_${number}`,
-        ];
+      ? [rule([firstWay, ...asks, ownedBy(users)], way), rule(['ct direction reply', ...answers, isKnown], way)]
+      : [rule([firstWay, ...answers, notForwarded], way), rule(['ct direction reply', ...asks, isKnown], way)];
   });
 }
 
 /** A server's answer to a broadcast or a multicast is no reply to conntrack, but a connection of its own. */
-function serverLines({ users, server }: DhcpWays): readonly string[] {
+function serverRules({ users, server }: DhcpWays): readonly Rule[] {
   return dhcpPorts
     .filter(({ server: port }) => server?.ports.includes(port) === true)
-    .map(
-      ({ client, server: port }) =>
-        `${firstWay} udp sport ${port} udp dport ${client} ${userWords(users)} goto r_${server?.number}`,
+    .map(({ client, server: port }) =>
+      rule([firstWay, `udp sport ${port}`, `udp dport ${client}`, ownedBy(users)], goto(`r_${server?.number}`)),
     );
 }
 
 /** Where a server's answers are looked for. */
 export const dhcpServerChain = 'dhcp_answers_out';
 
-function userWords(users: readonly number[]): string {
+function ownedBy(users: readonly number[]): string {
   return users.length === 1 ? `meta skuid ${users[0]}` : `meta skuid { ${users.join(', ')} }`;
 }
 
 /** The least that is given to one stranger of IPv6. */
 const strangersBits = 'ffff:ffff:ffff:ffff::';
 
-export function denialChains(dhcp: DhcpWays): readonly (readonly [string, readonly string[]])[] {
-  const chains = deniedSides.flatMap(({ side, direction }): (readonly [string, readonly string[]])[] => {
+export function denialChains(dhcp: DhcpWays): readonly (readonly [string, readonly Rule[]])[] {
+  const chains = deniedSides.flatMap(({ side, direction }): (readonly [string, readonly Rule[]])[] => {
     const [ipv4, ipv6] = deniedFamilies;
     return [
-      [`essential_${side}`, clientLines(direction, dhcp)],
-      [`unshared_${side}`, unsharedLines(side, direction)],
-      [`count_${side}4`, countLines(side, ipv4)],
-      [`count_${side}6`, countLines(side, ipv6)],
-      [`count_${side}`, [`meta nfproto ipv4 goto count_${side}4`, `goto count_${side}6`]],
+      [`essential_${side}`, clientRules(direction, dhcp)],
+      [`unshared_${side}`, unsharedRules(side, direction)],
+      [`count_${side}4`, countRules(side, ipv4)],
+      [`count_${side}6`, countRules(side, ipv6)],
+      [`count_${side}`, [rule(['meta nfproto ipv4'], goto(`count_${side}4`)), rule([], goto(`count_${side}6`))]],
     ];
   });
-  return dhcp.server === undefined ? chains : [...chains, [dhcpServerChain, serverLines(dhcp)]];
+  return dhcp.server === undefined ? chains : [...chains, [dhcpServerChain, serverRules(dhcp)]];
 }
 
 /** One shape of key a set: what tells the packets that have it, and where they are kept. */
 interface Shape {
-  readonly match: string;
+  readonly match: readonly string[];
   readonly suffix: '' | 'i' | 'o';
   readonly key: string;
 }
@@ -114,13 +106,13 @@ function shapesOf({ ip, icmp }: DeniedFamily): readonly Shape[] {
   return [
     ...['tcp', 'udp', 'sctp'].map(
       (protocol): Shape => ({
-        match: `meta l4proto { ${protocol}, icmp, icmpv6 } ct protocol ${protocol}`,
+        match: [`meta l4proto { ${protocol}, icmp, icmpv6 }`, `ct protocol ${protocol}`],
         suffix: '',
         key: `${ends} . ct reply proto-src . ct mark`,
       }),
     ),
-    { match: `ct protocol ${icmp} ct state != related`, suffix: 'i', key: `${ends} . ${icmp} type . ct mark` },
-    { match: `ct protocol != { tcp, udp, sctp, ${icmp} }`, suffix: 'o', key: `${ends} . ct mark` },
+    { match: [`ct protocol ${icmp}`, 'ct state != related'], suffix: 'i', key: `${ends} . ${icmp} type . ct mark` },
+    { match: [`ct protocol != { tcp, udp, sctp, ${icmp} }`], suffix: 'o', key: `${ends} . ct mark` },
   ];
 }
 
@@ -128,17 +120,28 @@ function endsOf(ip: DeniedFamily['ip']): string {
   return `ct original ${ip} saddr . ct reply ${ip} saddr`;
 }
 
-function countLines(side: Side, family: DeniedFamily): readonly string[] {
+function countRules(side: Side, family: DeniedFamily): readonly Rule[] {
   const { digit } = family;
   const shapes = shapesOf(family);
-  const seen = (suffix: string) => `@seen_${side}${digit}${suffix}`;
-  const record = ({ suffix, key }: Shape) => `update @den_${side}${digit}${suffix} { ${key} } return`;
-  const { burst, perMinute } = deniedShares[side];
+  const seen = (suffix: string) => `seen_${side}${digit}${suffix}`;
+  const record = ({ suffix, key }: Shape): Statement => ({ kind: 'update', set: `den_${side}${digit}${suffix}`, key });
+  const take: Statement = {
+    kind: 'update',
+    set: `share_${side}${digit}`,
+    key: sourceOf(side, family),
+    over: deniedShares[side],
+  };
+  const unshared = goto(`unshared_${side}`);
   return [
-    ...shapes.map((shape) => `${shape.match} ${shape.key} ${seen(shape.suffix)} ${record(shape)}`),
-    `update @share_${side}${digit} { ${sourceOf(side, family)} limit rate over ${perMinute}/minute burst ${burst} packets } goto unshared_${side}`,
-    ...shapes.map((shape) => `${shape.match} add ${seen(shape.suffix)} { ${shape.key} } ${record(shape)}`),
-    `goto unshared_${side}`,
+    ...shapes.map((shape) =>
+      rule([...shape.match, inSet(shape.key, seen(shape.suffix))], ending([record(shape)], back)),
+    ),
+    rule([], ending([take], unshared)),
+    ...shapes.map((shape) => {
+      const giveRoom: Statement = { kind: 'add', set: seen(shape.suffix), key: shape.key };
+      return rule(shape.match, ending([giveRoom, record(shape)], back));
+    }),
+    rule([], unshared),
   ];
 }
 
@@ -148,11 +151,12 @@ function sourceOf(side: Side, { ip, digit }: DeniedFamily): string {
   return side === 'in' ? address : `${address} . ct mark`;
 }
 
-function unsharedLines(side: Side, direction: Direction): readonly string[] {
+function unsharedRules(side: Side, direction: Direction): readonly Rule[] {
   return [
-    ...deniedFamilies.map(
-      ({ digit, ip }) => `update @den_${side}${digit}f { ${endsOf(ip)} . ct protocol . ct mark } return`,
-    ),
-    `counter name ${unrecordedCounter[direction]}`,
+    ...deniedFamilies.map(({ digit, ip }) => {
+      const key = `${endsOf(ip)} . ct protocol . ct mark`;
+      return rule([], ending([{ kind: 'update', set: `den_${side}${digit}f`, key }], back));
+    }),
+    rule([], ending([count(unrecordedCounter[direction])], goOn)),
   ];
 }

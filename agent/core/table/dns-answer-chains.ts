@@ -8,8 +8,11 @@
 // only while it hears from the agent: a packet over loopback each second (heartbeat.ts) keeps an element in a set for three.
 
 import { namesOf } from '#agent-core/dns/learnt-names.ts';
+import { defaultMarks, firstEpoch } from '#agent-core/marks/mark-layout.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
+import { renderRule } from './render-rule.ts';
+import { back, type Ending, ending, goOn, inSet, type Rule, rule } from './rule.ts';
 import type { Chain, ElementMap, Table } from './table.ts';
 
 export type AnswerSource = 'held' | 'copied';
@@ -30,7 +33,10 @@ const heardSet: ElementMap = {
   declaration: `{ type nf_proto; size 4; flags dynamic,timeout; timeout ${heardForMs / 1000}s; }`,
   elements: new Map(),
 };
-const heartbeatLine = `iif "lo" udp dport ${heartbeatPort} update @${heardSetName} { meta nfproto }`;
+const heartbeatRule = rule(
+  ['iif "lo"', `udp dport ${heartbeatPort}`],
+  ending([{ kind: 'update', set: heardSetName, key: 'meta nfproto' }], goOn),
+);
 
 const families = [
   { family: 'ipv4', ip: 'ip' },
@@ -44,13 +50,13 @@ export function withAnswerChains(
 ): Table {
   const { ruleSet, source, resolvers } = request;
   if (namesOf(ruleSet).size === 0 || resolvers.length === 0) return table;
-  const questions = questionLines(source, resolvers);
-  const answers = answerLines(source, resolvers);
+  const questions = questionRules(source, resolvers);
+  const answers = answerRules(source, resolvers);
   const chains = new Map<string, Chain>(table.chains);
-  const add = (name: string, hook: string, lines: readonly string[]) =>
-    chains.set(name, { hook: `{ type filter hook ${hook} priority 10; policy accept; }`, lines });
+  const add = (name: string, hook: string, rules: readonly Rule[]) =>
+    chains.set(name, { hook: `{ type filter hook ${hook} priority 10; policy accept; }`, rules });
   add('questions_output', 'output', [othersPass('dport'), ...questions]);
-  add('answers_input', 'input', [...(source === 'held' ? [heartbeatLine] : []), othersPass('sport'), ...answers]);
+  add('answers_input', 'input', [...(source === 'held' ? [heartbeatRule] : []), othersPass('sport'), ...answers]);
   // Containers on bridges ask through this host.
   if (ruleSet.workloads.some(({ kind }) => kind === 'container'))
     add('answers_forward', 'forward', [...questions, ...answers]);
@@ -58,55 +64,58 @@ export function withAnswerChains(
   return { ...table, chains, maps };
 }
 
-/** All other traffic has one comparison and no more; what of it has no ports is let go by the lines behind. */
-function othersPass(port: 'sport' | 'dport'): string {
-  return `th ${port} != 53 return`;
+/** All other traffic has one comparison and no more; what of it has no ports is let go by the rules behind. */
+function othersPass(port: 'sport' | 'dport'): Rule {
+  return rule([`th ${port} != 53`], back);
 }
 
 /** A table of one chain, for a kernel that is asked whether it can do this. */
 export function trialScript(source: AnswerSource, resolvers: readonly Address[], table: string): string {
-  const shown = [...questionLines(source, resolvers), ...answerLines(source, resolvers)];
-  const lines = [...(source === 'held' ? [heartbeatLine] : []), othersPass('dport'), ...shown];
+  const shown = [...questionRules(source, resolvers), ...answerRules(source, resolvers)];
+  const rules = [...(source === 'held' ? [heartbeatRule] : []), othersPass('dport'), ...shown];
   return [
     `add table ${table}`,
     ...(source === 'held' ? [`add set ${table} ${heardSetName} ${heardSet.declaration}`] : []),
     `add chain ${table} answers { type filter hook input priority 10; }`,
-    ...lines.map((line) => `add rule ${table} answers ${line}`),
+    ...rules.map((one) => `add rule ${table} answers ${renderRule(one, { marks: defaultMarks, epoch: firstEpoch })}`),
     '',
   ].join('\n');
 }
 
 /** What the host asks. */
-export function questionLines(source: AnswerSource, resolvers: readonly Address[]): readonly string[] {
-  return shownLines({ source, resolvers, port: 'dport', end: 'daddr', state: 'ct direction original' });
+export function questionRules(source: AnswerSource, resolvers: readonly Address[]): readonly Rule[] {
+  return shownRules({ source, resolvers, port: 'dport', end: 'daddr', state: ['ct direction original'] });
 }
 
-export function answerLines(source: AnswerSource, resolvers: readonly Address[]): readonly string[] {
-  return shownLines({
+export function answerRules(source: AnswerSource, resolvers: readonly Address[]): readonly Rule[] {
+  return shownRules({
     source,
     resolvers,
     port: 'sport',
     end: 'saddr',
-    state: 'ct state established ct direction reply',
+    state: ['ct state established', 'ct direction reply'],
   });
 }
 
-/** One line a family and protocol, each as the kernel lists it. */
-function shownLines(request: {
+/** One rule a family and protocol, each as the kernel lists it. */
+function shownRules(request: {
   readonly source: AnswerSource;
   readonly resolvers: readonly Address[];
   readonly port: 'sport' | 'dport';
   readonly end: 'saddr' | 'daddr';
-  readonly state: string;
-}): readonly string[] {
+  readonly state: readonly string[];
+}): readonly Rule[] {
   const { source, resolvers, port, end, state } = request;
-  const verdict =
-    source === 'held' ? `meta nfproto @${heardSetName} queue num ${answerQueue} bypass` : `log group ${answerQueue}`;
+  const asked = source === 'held' ? [inSet('meta nfproto', heardSetName)] : [];
+  const shown: Ending =
+    source === 'held'
+      ? ending([], { kind: 'queue', number: answerQueue })
+      : ending([{ kind: 'log', group: answerQueue }], goOn);
   return families.flatMap(({ family, ip }) => {
     const own = resolvers.filter((resolver) => familyOf(resolver) === family).sort();
     if (own.length === 0) return [];
-    return ['udp', 'tcp'].map(
-      (protocol) => `${protocol} ${port} 53 ${ip} ${end} { ${own.join(', ')} } ${state} ${verdict}`,
+    return ['udp', 'tcp'].map((protocol) =>
+      rule([`${protocol} ${port} 53`, `${ip} ${end} { ${own.join(', ')} }`, ...state, ...asked], shown),
     );
   });
 }

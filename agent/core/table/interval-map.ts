@@ -6,10 +6,12 @@ import type { NamedGate, PeerClass } from '#agent-core/judge/peer-classes.ts';
 import type { Family } from '#model/address.ts';
 import { rangeText } from '#model/address-range.ts';
 import { hashText } from '#model/text-hash.ts';
+import { renderTarget } from './render-rule.ts';
+import type { Target } from './rule.ts';
 
 export interface IntervalMap {
   readonly name: string;
-  readonly elements: ReadonlyMap<string, string>;
+  readonly elements: ReadonlyMap<string, Target>;
 }
 
 /** Undefined where the gate knows no ranges of the family. */
@@ -18,14 +20,14 @@ export function intervalMapOf(request: {
   readonly family: Family;
   /** The first part of its name. */
   readonly base: string;
-  readonly answerFor: (peerClass: PeerClass) => string;
+  readonly answerFor: (peerClass: PeerClass) => Target;
 }): IntervalMap | undefined {
   const { gate, family, base, answerFor } = request;
-  const elements = new Map<string, string>();
+  const elements = new Map<string, Target>();
   for (const { range, peerClass } of gate.classes.intervals) {
     if (range.family === family) elements.set(rangeText(range), answerFor(peerClass));
   }
   if (elements.size === 0) return undefined;
-  const content = [...elements].map(([key, value]) => `${key}:${value}`).join();
+  const content = [...elements].map(([key, value]) => `${key}:${renderTarget(value)}`).join();
   return { name: `${base}n_${hashText(content)}`, elements };
 }

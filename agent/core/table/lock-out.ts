@@ -10,7 +10,7 @@
 
 import type { Address } from '#model/address.ts';
 import type { HostRuleSet, Quarantine } from '#model/rule-set.ts';
-import type { DeniedCount } from './denied-sets.ts';
+import type { DeniedCount } from './denied-listing.ts';
 
 export interface LockOutEvidence {
   readonly change: 'contains' | 'ordinary';

@@ -1,4 +1,4 @@
-// What a far address's map answers with. `verdicts`: the class's chain, which costs a new connection least, and has the kernel walk
+// What a remote address's map answers with. `verdicts`: the class's chain, which costs a new connection least, and has the kernel walk
 // through all elements, once for every way to the map, whenever a rule or such an element changes. `tags`: a number that leads to the
 // chain in a second, small map, and is never walked. So the largest peer maps of a host answer with tags, and only where verdicts
 // would make every change slow.
@@ -76,13 +76,18 @@ function sizeOf({ classes }: NamedGate, family: Family): number {
  * A number as a traffic class, which is what the kernel takes a packet's priority for. In its lowest four bits, by which queues without
  * classes tell packets apart, it is what packets have by default; beyond 4,095 its upper half is one that no queue is given by default.
  */
-export function tagText(number: number): string {
-  const major = number <= 0xfff ? 0 : 0x7f00 + (number >> 12);
-  return `${major.toString(16)}:${((number & 0xfff) << 4).toString(16)}`;
+function trafficClass(number: number): { readonly major: number; readonly minor: number } {
+  return { major: number <= 0xfff ? 0 : 0x7f00 + (number >> 12), minor: (number & 0xfff) << 4 };
 }
 
-/** The number the kernel keeps for a tag. */
-export function tagNumber(tag: string): number {
-  const [major = 0, minor = 0] = tag.split(':').map((part) => Number.parseInt(part, 16));
+/** As nft writes it: "0:10". */
+export function tagText(number: number): string {
+  const { major, minor } = trafficClass(number);
+  return `${major.toString(16)}:${minor.toString(16)}`;
+}
+
+/** As the kernel keeps it. */
+export function tagNumber(number: number): number {
+  const { major, minor } = trafficClass(number);
   return major * 0x1_0000 + minor;
 }

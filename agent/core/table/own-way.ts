@@ -4,10 +4,9 @@
 
 import type { Decision } from '#agent-core/judge/decision.ts';
 import { classAt, type PeerClass } from '#agent-core/judge/peer-classes.ts';
-import { type Address, familyOf } from '#model/address.ts';
+import type { Address } from '#model/address.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
 import { pointOf } from '#model/service-map.ts';
-import { gateNamesIn, podSetNames } from './hook-chains.ts';
 import { changeOf } from './lock-out.ts';
 import type { JudgedGate, Table } from './table.ts';
 
@@ -63,8 +62,7 @@ function containersOnTheWay(
   way: OwnWay,
 ): readonly { readonly address: Address; readonly gate: JudgedGate }[] {
   return [...way.addresses, ...way.resolvers].flatMap((address) => {
-    const map = table.maps.get(podSetNames.judged('in', familyOf(address) === 'ipv4' ? '4' : '6'));
-    const names = gateNamesIn(map?.elements.get(address) ?? '');
+    const names = table.containers.gates.inbound.get(address) ?? [];
     return table.gates.flatMap((gate) => (names.includes(gate.name) ? [{ address, gate }] : []));
   });
 }

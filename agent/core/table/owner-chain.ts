@@ -3,19 +3,14 @@
 // socket of the owner can have brought there.
 
 import type { Decision } from '#agent-core/judge/decision.ts';
-import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { decisionWords } from './table.ts';
+import { decidedBy, goto, type Rule, rule } from './rule.ts';
 
 /** `own` and `others`: the numbers of the essential decision and of everybody's. */
 export function ownerChain(
   { only }: Decision,
-  given: { readonly own: number; readonly others: number; readonly marks: MarkLayout },
-): readonly string[] {
-  const { own, others, marks } = given;
-  if (only === undefined) return [`goto r_${own}`];
-  return [
-    `meta skuid ${only.owner.uid} goto r_${own}`,
-    `${decisionWords(marks)} == 0x${marks.stamp(own, 0).toString(16)} goto r_${own}`,
-    `goto r_${others}`,
-  ];
+  { own, others }: { readonly own: number; readonly others: number },
+): readonly Rule[] {
+  const way = goto(`r_${own}`);
+  if (only === undefined) return [rule([], way)];
+  return [rule([`meta skuid ${only.owner.uid}`], way), rule([decidedBy(own)], way), rule([], goto(`r_${others}`))];
 }

@@ -1,4 +1,4 @@
-// The maps that give a far address its class's chain, in the order in which a gate looks in them: exact addresses, then ranges. A
+// The maps that give a remote address its class's chain, in the order in which a gate looks in them: exact addresses, then ranges. A
 // hash map looks an address up in the same time whatever its size, and changes element by element in one transaction; so ranges
 // that are prefixes of a few lengths are hash maps of masked addresses too. Others go to one interval map (interval-map.ts).
 // What is empty is neither made nor looked in. Whether they answer with the chain or with a tag of it, map-values.ts says.
@@ -9,12 +9,13 @@ import { addressFromValue, bitsOf, type Family, familyOf, lastValue } from '#mod
 import { rangeCidrs } from '#model/address-range.ts';
 import { intervalMapOf } from './interval-map.ts';
 import { layoutName, type PeerLayout } from './map-values.ts';
+import type { Target, Way } from './rule.ts';
 import type { ElementMap, PeerMap } from './table.ts';
 
 /** Where a class's lines are, and the tag that leads there. */
 export interface ClassTarget {
-  readonly chain: string;
-  readonly tag: string;
+  readonly way: Way;
+  readonly tag: Extract<Target, { readonly kind: 'tag' }>;
 }
 
 /**
@@ -39,11 +40,11 @@ export function peerMapsOf(request: {
   const { classes } = gate;
   const type = `${family === 'ipv4' ? 'ipv4_addr' : 'ipv6_addr'} : ${layout === 'tags' ? 'classid' : 'verdict'}`;
   const base = layoutName(gate, family, layout);
-  const answerFor = (peerClass: PeerClass): string => {
-    const { chain, tag } = request.targetOf(peerClass);
-    return layout === 'tags' ? tag : `goto ${chain}`;
+  const answerFor = (peerClass: PeerClass): Target => {
+    const { way, tag } = request.targetOf(peerClass);
+    return layout === 'tags' ? tag : way;
   };
-  const hashed = (name: string, of: PeerMap['of'], elements: ReadonlyMap<string, string>): Omit<PeerMap, 'mask'> => {
+  const hashed = (name: string, of: PeerMap['of'], elements: ReadonlyMap<string, Target>): Omit<PeerMap, 'mask'> => {
     const capacity = capacities.of(name, elements.size);
     return {
       name: `${name}_${capacity}`,
@@ -98,7 +99,7 @@ export function peerMapsOf(request: {
   return maps;
 
   /** An interval map has no size; that it holds tags must be known to the next table all the same. */
-  function noteLayout(elements: ReadonlyMap<string, string>): void {
+  function noteLayout(elements: ReadonlyMap<string, Target>): void {
     if (layout === 'tags') capacities.of(`${base}n`, elements.size);
   }
 
@@ -106,7 +107,7 @@ export function peerMapsOf(request: {
     const old = before?.find(({ of }) => of === 'addresses');
     const capacity = old === undefined ? undefined : capacities.of(base, size);
     if (old !== undefined && old.name === `${base}_${capacity}`) return { ...old, map: elementsSince(old.map) };
-    const exact = new Map<string, string>();
+    const exact = new Map<string, Target>();
     for (const [address, peerClass] of classes.exact) {
       if (familyOf(address) === family) exact.set(address, answerFor(peerClass));
     }
@@ -117,7 +118,7 @@ export function peerMapsOf(request: {
   function elementsSince(map: ElementMap): ElementMap {
     const keys = (classes.since?.addresses ?? []).filter((address) => familyOf(address) === family);
     if (keys.length === 0) return map;
-    const changes = new Map<string, string | undefined>();
+    const changes = new Map<string, Target | undefined>();
     for (const key of keys) {
       const peerClass = classes.exact.get(key);
       changes.set(key, peerClass === undefined ? undefined : answerFor(peerClass));
@@ -134,10 +135,10 @@ function withoutCapacity(name: string): string {
 function prefixes(request: {
   readonly gate: NamedGate;
   readonly family: Family;
-  readonly answerFor: (peerClass: PeerClass) => string;
-}): ReadonlyMap<number, ReadonlyMap<string, string>> | undefined {
+  readonly answerFor: (peerClass: PeerClass) => Target;
+}): ReadonlyMap<number, ReadonlyMap<string, Target>> | undefined {
   const { gate, family, answerFor } = request;
-  const lengths = new Map<number, Map<string, string>>();
+  const lengths = new Map<number, Map<string, Target>>();
   for (const { range, peerClass } of gate.classes.intervals) {
     if (range.family !== family) continue;
     const cidrs = rangeCidrs(range);
@@ -145,7 +146,7 @@ function prefixes(request: {
     for (const cidr of cidrs) {
       const [address = '', length = ''] = cidr.split('/');
       if (length === '0') return undefined;
-      const elements = lengths.get(Number(length)) ?? new Map<string, string>();
+      const elements = lengths.get(Number(length)) ?? new Map<string, Target>();
       elements.set(address, answerFor(peerClass));
       lengths.set(Number(length), elements);
     }

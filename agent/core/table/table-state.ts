@@ -18,6 +18,8 @@ export interface TableState {
 
 /** The rule whose comment carries the state: the kernel keeps it, and it changes in the same transaction as the rest. */
 export const stateChain = 'state';
+/** Where a preparation leaves the state it is for, so that it too is known as ours. */
+export const preparationChain = 'preparation';
 
 export function stateLine(state: TableState): string {
   return `counter comment "${stateText(state)}"`;
@@ -41,25 +43,4 @@ export function statedMarks({
   stamps,
 }: Pick<Table, 'marks' | 'stamps'>): Pick<TableState, 'markMask' | 'unswept'> {
   return { ...statedMask(marks), ...(stamps === 'withheld' && { unswept: marks.mask }) };
-}
-
-const stateWords =
-  /revision=(\d+) epoch=(\d+) digest=([0-9a-f-]+)(?: marks=(0x[0-9a-f]{8}))?(?: unswept=(0x[0-9a-f]{8}))?/;
-
-export function parseTableState(listing: string): TableState | undefined {
-  const match = new RegExp(`comment "${stateWords.source}"`).exec(listing);
-  if (match === null) return undefined;
-  const [, revision = '', epoch = '', digest = '', marks, unswept] = match;
-  return {
-    revision: Number(revision),
-    epoch: Number(epoch),
-    digest,
-    ...(marks !== undefined && { markMask: Number(marks) }),
-    ...(unswept !== undefined && { unswept: Number(unswept) }),
-  };
-}
-
-/** The words of a state among others. */
-export function findStateText(comment: string): string | undefined {
-  return stateWords.exec(comment)?.[0];
 }

@@ -28,6 +28,7 @@ const places = [
   { chain: 'in_after', hook: 'input', priority: 1, counter: 'taken' },
 ] as const;
 type Place = (typeof places)[number];
+export type WitnessCounter = Place['counter'];
 
 /** Idempotent, from whatever an earlier one left. */
 export function witnessScript(tries: WatchedTries): string {
@@ -72,12 +73,3 @@ function wordsAt({ counter }: Place, { uid, port }: WatchedTries, address: Addre
 export const witnessPause = `flush chain ${witnessTable} out_before\nflush chain ${witnessTable} in_before\n`;
 
 export const witnessRemoval = `add table ${witnessTable}\ndelete table ${witnessTable}\n`;
-
-/** How many packets died between, of a paused witness. `listing`: of `nft list counters table inet segwall_try`. */
-export function deathsBetween(listing: string): number {
-  const counts = new Map<string, number>();
-  for (const [, name = '', packets] of listing.matchAll(/counter (\w+) \{\s+packets (\d+)/g))
-    counts.set(name, Number(packets));
-  const of = (name: Place['counter']) => counts.get(name) ?? 0;
-  return Math.max(0, of('sent') - of('left')) + Math.max(0, of('arrived') - of('taken'));
-}

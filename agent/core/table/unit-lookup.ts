@@ -7,7 +7,9 @@ import { parseDecisionKey } from '#agent-core/judge/decision.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import type { Direction } from '#model/verdict.ts';
-import { decisionWords, type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
+import { decisionText } from './render-rule.ts';
+import { goto, lookUp, markedDecision, type Rule, rule, type Target } from './rule.ts';
+import { type ElementMap, type UnitEntry, type UnitTargets, unitEntries } from './table.ts';
 
 const markMaps: Readonly<Record<Direction, string>> = { inbound: 'units_mark_in', outbound: 'units_mark_out' };
 const judgeEntries: Readonly<Record<Direction, UnitEntry>> = {
@@ -15,9 +17,9 @@ const judgeEntries: Readonly<Record<Direction, UnitEntry>> = {
   outbound: 'units_judge_out',
 };
 
-/** The words with which a judgement looks for a unit by the decision that judged the connection before. */
-export function byMarkWords(direction: Direction, marks: MarkLayout): string {
-  return `${decisionWords(marks)} vmap @${markMaps[direction]}`;
+/** A judgement looks for a unit by the decision that judged the connection before. */
+export function byMarkRule(direction: Direction): Rule {
+  return rule([], lookUp(markedDecision, markMaps[direction]));
 }
 
 /** The maps of a host that has units. Cost: linear in the decisions ever numbered. */
@@ -37,14 +39,13 @@ export function unitMaps(request: {
     });
   }
   const byWorkload = new Map(units.map((unit) => [unit.workload, unit]));
-  const byMark = { inbound: new Map<string, string>(), outbound: new Map<string, string>() };
+  const byMark = { inbound: new Map<string, Target>(), outbound: new Map<string, Target>() };
   for (const [key, number] of [...numbering.decisions].sort(([, a], [, b]) => a - b)) {
     const decision = parseDecisionKey(key);
     const unit = decision === undefined ? undefined : byWorkload.get(decision.workload);
     if (decision === undefined || unit === undefined) continue;
     const { direction } = decision;
-    const mark = `0x${request.marks.stamp(number, 0).toString(16)}`;
-    byMark[direction].set(mark, `goto ${unit.chains[judgeEntries[direction]]}`);
+    byMark[direction].set(decisionText(request.marks, number), goto(unit.chains[judgeEntries[direction]]));
   }
   for (const direction of ['inbound', 'outbound'] as const) {
     maps.set(markMaps[direction], {

@@ -4,11 +4,8 @@
 // denied is marked as ever: no packet of it goes anywhere that others could route it to.
 
 import { isCutOff } from '#agent-core/judge/decision.ts';
-import { epochWords, giveEpochWords, type Table } from './table.ts';
-
-const stampPattern = / ?ct mark set ct mark and 0x[0-9a-f]{8} or <stamp \d+>/g;
-/** With which a container's decision names itself to the other end's (build-table.ts). */
-const namePattern = /^iif != 0 oif != 0 ct mark set /;
+import { areSameRules, type Rule, trustOf } from './rule.ts';
+import type { Table } from './table.ts';
 
 /** Whether the host's own policy denies anything; what cuts off quarantined peers alone does not count. */
 export function deniesByPolicy({ decisions }: Pick<Table, 'decisions'>): boolean {
@@ -17,20 +14,31 @@ export function deniesByPolicy({ decisions }: Pick<Table, 'decisions'>): boolean
 
 /** Of a table for which `deniesByPolicy` is false. */
 export function withoutStamps(table: Table): Table {
-  const { marks } = table;
   const cutsOff = [...table.decisions.values()].some(({ end }) => isCutOff(end));
-  const believing = ` ${epochWords(marks)}`;
-  const unstamped = (line: string): readonly string[] => {
-    if (line.includes(giveEpochWords(marks)) || namePattern.test(line)) return [];
-    // Nothing is denied: what is established passes. Where peers are cut off these lines are left out (transaction.ts).
-    if (line.includes(believing)) return [cutsOff ? line : line.replace(believing, '')];
-    return [line.replaceAll(stampPattern, '').trimStart()];
-  };
   const chains = new Map(
     [...table.chains].map(([name, chain]) => {
-      const lines = chain.lines.flatMap(unstamped).filter((line, at, all) => line !== all[at - 1]);
-      return [name, { ...chain, lines }];
+      const rules = chain.rules.flatMap((rule) => unstamped(rule, cutsOff));
+      // A decision's rule for packets without a connection is what is left of its rule for those with one.
+      return [name, { ...chain, rules: rules.filter((rule, at) => at === 0 || !areSame(rule, rules[at - 1])) }];
     }),
   );
   return { ...table, chains, stamps: 'withheld' };
+}
+
+function unstamped(rule: Rule, cutsOff: boolean): readonly Rule[] {
+  const { match, statements } = rule;
+  // Ends that name themselves to one another, and the epoch for what they named.
+  if (statements.some(({ kind }) => kind === 'name' || kind === 'give-epoch')) return [];
+  // Nothing is denied: what is established passes. Where peers are cut off these rules are left out (change/script.ts).
+  if (trustOf(rule) === 'epoch')
+    return [
+      cutsOff
+        ? rule
+        : { ...rule, match: match.filter((one) => typeof one === 'string' || one.kind !== 'todays-epoch') },
+    ];
+  return [{ ...rule, statements: statements.filter(({ kind }) => kind !== 'stamp') }];
+}
+
+function areSame(one: Rule, other: Rule | undefined): boolean {
+  return other !== undefined && areSameRules([one], [other]);
 }

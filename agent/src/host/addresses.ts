@@ -26,7 +26,7 @@ import {
   routeMakers,
   routeRequest,
 } from '#agent-core/netlink/route-message.ts';
-import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
+import type { GuestNetworks } from '#agent-core/table/guest-ends.ts';
 import { systemClock } from '#clock/system-clock.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import { limits } from '#wire/limits.ts';

@@ -5,7 +5,7 @@
 import type { NetlinkReader } from '#agent/netlink/read-loop.ts';
 import { errnoName, netlinkProtocols, openNetlink } from '#agent/netlink/socket.ts';
 import { changeText, decodeNftablesNotices, familyInet, isElementChange } from '#agent-core/netlink/nftables-notice.ts';
-import { isUnitSet } from '#agent-core/table/systemd-unit-sets.ts';
+import { isUnitSet } from '#agent-core/table/table-listing.ts';
 import { nextTurn } from '#clock/next-turn.ts';
 import { err, ok, type Result } from '#model/result.ts';
 

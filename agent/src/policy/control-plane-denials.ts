@@ -4,7 +4,8 @@
 
 import type { Nft } from '#agent/nft/nft.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { parseDeniedSets, unrecordedCounter } from '#agent-core/table/denied-sets.ts';
+import { parseDeniedSets } from '#agent-core/table/denied-listing.ts';
+import { unrecordedCounter } from '#agent-core/table/denied-sets.ts';
 import { denialsAmong, type WayDenials } from '#agent-core/table/lock-out.ts';
 import { tableName } from '#agent-core/table/table.ts';
 import type { Address } from '#model/address.ts';

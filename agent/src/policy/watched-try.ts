@@ -5,13 +5,8 @@
 import type { Nft } from '#agent/nft/nft.ts';
 import { denialsSince, type LockOutEvidence, type WayDenials } from '#agent-core/table/lock-out.ts';
 import type { OwnWay } from '#agent-core/table/own-way.ts';
-import {
-  deathsBetween,
-  witnessPause,
-  witnessRemoval,
-  witnessScript,
-  witnessTable,
-} from '#agent-core/table/try-witness.ts';
+import { witnessPause, witnessRemoval, witnessScript, witnessTable } from '#agent-core/table/try-witness.ts';
+import { deathsBetween } from '#agent-core/table/witness-listing.ts';
 import type { Result } from '#model/result.ts';
 
 export interface WatchedTry {

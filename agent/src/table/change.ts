@@ -7,12 +7,13 @@ import { explainRefusal } from '#agent/nft/nft-refusal.ts';
 import { elementChanges } from '#agent-core/change/element-changes.ts';
 import { noRoomText } from '#agent-core/change/render-table.ts';
 import { revokesAnything } from '#agent-core/change/revocation.ts';
-import { bootstrapScript, changeScript, nothingStanding, removalScript } from '#agent-core/change/transaction.ts';
+import { bootstrapScript, changeScript, removalScript } from '#agent-core/change/transaction.ts';
 import { isSamePlacement } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { firstEpoch, type MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { type OwnWay, refusalOfWay } from '#agent-core/table/own-way.ts';
 import type { Table } from '#agent-core/table/table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import type { TableState } from '#agent-core/table/table-state.ts';
 import { ok, type Result } from '#model/result.ts';
 import type { HostRuleSet } from '#model/rule-set.ts';
@@ -151,8 +152,8 @@ export function createTableChange(options: TableChangeOptions): TableChange {
     if (!prepared.ok) return prepared;
     const request = { previous, next, isNewEpoch, state, prepared: prepared.value, goneMaps: 'kept' } as const;
     if (isSamePlacement(previous, next)) return loader.commit(changeScript(request), state);
-    return loader.withUnits(next, async ({ lines, inPlace }) => {
-      const changed = await loader.commit(changeScript({ ...request, placement: lines }), state);
+    return loader.withUnits(next, async ({ inTable, inPlace }) => {
+      const changed = await loader.commit(changeScript({ ...request, placement: inTable }), state);
       if (changed.ok) inPlace();
       return changed;
     });

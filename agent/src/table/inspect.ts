@@ -5,9 +5,10 @@
 // nft lists now, so that only a load tells. `nothing`: nothing of ours stood here, nor should it.
 
 import { type FingerprintRecord, placeOfTables } from '#agent/state/fingerprint-record.ts';
-import { type ListedTable, tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
+import { tableDifferences } from '#agent-core/change/listing-diff.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
-import { parseTableState, stateText, type TableState } from '#agent-core/table/table-state.ts';
+import { type ListedTable, parseTableState } from '#agent-core/table/table-listing.ts';
+import { stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { fingerprintOf, type TableLoader } from './loader.ts';
 
 export interface Inspection {
@@ -47,6 +48,5 @@ export function whatWasTouched(request: {
   if (kind === 'as-left' || kind === 'nothing') return [];
   if (before.text === '') return ['table deleted'];
   if (after === undefined) return kind === 'touched' ? ['rules or elements changed'] : [];
-  const differences = tableDifferences(before, after, marks);
-  return kind === 'touched' ? differences : withoutLeftovers(differences, before);
+  return tableDifferences({ before, after, marks, leftovers: kind === 'touched' ? 'told' : 'left-out' });
 }

@@ -8,27 +8,27 @@ import type { ListOptions, Nft } from '#agent/nft/nft.ts';
 import { removeTable } from '#agent/nft/remove-table.ts';
 import type { UnitPlacer } from '#agent/units/unit-placer.ts';
 import type { UnitWatch } from '#agent/units/unit-watch.ts';
+import { preparationScript, refillsInPlace } from '#agent-core/change/preparation.ts';
 import { tableFrame } from '#agent-core/change/render-table.ts';
-import {
-  bootstrapScript,
-  changeScript,
-  nothingStanding,
-  parseStanding,
-  preparationScript,
-  refillsInPlace,
-  type Standing,
-} from '#agent-core/change/transaction.ts';
+import { bootstrapScript, changeScript } from '#agent-core/change/transaction.ts';
 import {
   type FoundCgroup,
   type Placed,
-  placementLines,
+  placeUnits,
   type UnitCgroup,
-  withoutPlacement,
+  type UnitPlacement,
 } from '#agent-core/change/unit-placement.ts';
 import { type MarkLayout, maskText } from '#agent-core/marks/mark-layout.ts';
 import type { ElementChange } from '#agent-core/table/element-change.ts';
 import { type Table, tableName } from '#agent-core/table/table.ts';
-import { parseTableState, stateChain, stateText, type TableState } from '#agent-core/table/table-state.ts';
+import {
+  nothingStanding,
+  parseStanding,
+  parseTableState,
+  type Standing,
+  steadyListing,
+} from '#agent-core/table/table-listing.ts';
+import { stateChain, stateText, type TableState } from '#agent-core/table/table-state.ts';
 import { err, ok, type Result } from '#model/result.ts';
 import { ruleSetDigest } from '#wire/rule-set-digest.ts';
 import type { MarkEpochs } from './epochs.ts';
@@ -36,19 +36,16 @@ import type { MarkEpochs } from './epochs.ts';
 /** Notices come within milliseconds of their transaction; far fewer are ever on the way. */
 const ownTransactionsKept = 256;
 
-/** Elements that packets bring and time takes away: denials, and that the agent was heard (dns-answer-chains.ts). */
-const filledByPackets = /(\tset (?:den_\S+|answers_heard) \{[^}]*?)\n\t\telements = \{[^}]*\}/g;
-
 /** A transaction of ours that has not been heard of: the words of its state rule. */
 interface OwnTransaction {
   readonly state: string;
 }
 
-/** Units' cgroups held open, and the lines that put them into the table. */
+/** Units' cgroups held open, and the rules and elements that put them into the table. */
 export interface Placement {
-  readonly lines: readonly string[];
+  readonly inTable: readonly UnitPlacement[];
   readonly cgroups: readonly UnitCgroup[];
-  /** The kernel took the lines. */
+  /** The kernel took them. */
   inPlace(): void;
 }
 
@@ -185,13 +182,13 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
 
   const withUnits = async <T>(table: Table, load: (placement: Placement) => Promise<T>): Promise<T> => {
     const { units } = options;
-    if (units === undefined) return load({ lines: [], cgroups: [], inPlace: () => undefined });
+    if (units === undefined) return load({ inTable: [], cgroups: [], inPlace: () => undefined });
     return units.placer.during(async () => {
       const { cgroups, levels, close } = units.watch.open(unitNames(table));
       try {
         return await load({
           cgroups,
-          lines: placementLines(table.units, cgroups, table.chains, levels),
+          inTable: placeUnits(table.units, cgroups, table.chains, levels),
           inPlace: () => units.placer.holds(placedBy(table, cgroups, levels)),
         });
       } finally {
@@ -224,12 +221,12 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     readonly first?: string;
   }): Promise<Result<Loaded>> => {
     const { table, state, standing, first = '' } = given;
-    return withUnits(table, async ({ lines, inPlace }) => {
+    return withUnits(table, async ({ inTable, inPlace }) => {
       // Where nothing stands, protection comes first: one transaction, and another epoch for what was judged before its ranges showed.
       const isStanding = standing.chains.size > 0;
       const prepared = isStanding ? await prepare(table, standing.maps, state) : ok(new Set<string>());
       if (!prepared.ok) return prepared;
-      const loaded = await commit(first + bootstrapScript(table, state, standing, lines, prepared.value), state);
+      const loaded = await commit(first + bootstrapScript(table, state, standing, inTable, prepared.value), state);
       if (!loaded.ok) return loaded;
       inPlace();
       const showsLate = isStanding ? refillsInPlace(table, standing) : freshMaps(table).length > 0;
@@ -238,7 +235,7 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
       const epoch = await epochs.next(state.epoch);
       if (!epoch.ok) return epoch;
       const again = { ...state, epoch: epoch.value };
-      const script = changeScript({ previous: table, next: table, isNewEpoch: true, state: again, placement: lines });
+      const script = changeScript({ previous: table, next: table, isNewEpoch: true, state: again, placement: inTable });
       const judgedAgain = await commit(script, again);
       return judgedAgain.ok ? ok({ epoch: epoch.value }) : judgedAgain;
     });
@@ -246,7 +243,7 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
 
   /**
    * While its stamps stand no mark is believed and every packet judged, so nothing passes by a stamp misread; once they are swept
-   * the lines that believe marks come in. Ended in between, the next start begins here again.
+   * the rules that believe marks come in. Ended in between, the next start begins here again.
    */
   const loadOverOtherMarks: TableLoader['loadOverOtherMarks'] = async (table, state, before) => {
     const bits = (before | epochs.staleBits() | marks.mask) >>> 0;
@@ -258,8 +255,8 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     const epoch = await epochs.next(doubting.value.epoch);
     if (!epoch.ok) return epoch;
     const believing = { ...state, epoch: epoch.value };
-    const loaded = await withUnits(table, async ({ lines, inPlace }): Promise<Result<Loaded>> => {
-      const request = { previous: table, next: table, isNewEpoch: true, state: believing, placement: lines };
+    const loaded = await withUnits(table, async ({ inTable, inPlace }): Promise<Result<Loaded>> => {
+      const request = { previous: table, next: table, isNewEpoch: true, state: believing, placement: inTable };
       const changed = await commit(changeScript({ ...request, swept: 'just-now' }), believing);
       if (!changed.ok) return changed;
       inPlace();
@@ -325,7 +322,7 @@ export function createTableLoader(options: TableLoaderOptions): TableLoader {
     listing: async (listOptions) => {
       const listing = await nft.list([...listingFlags, 'list', 'table', ...tableName.split(' ')], listOptions);
       if (!listing.ok) return undefined;
-      return withoutPlacement(listing.value).replaceAll(filledByPackets, '$1');
+      return steadyListing(listing.value);
     },
     nftVersion: () => {
       version ??= nft

@@ -5,7 +5,7 @@ import type { NamesOfTable } from '#agent/dns/names.ts';
 import type { Numbering } from '#agent-core/judge/numbers.ts';
 import type { MarkLayout } from '#agent-core/marks/mark-layout.ts';
 import { buildTable, type TableRequest } from '#agent-core/table/build-table.ts';
-import type { GuestNetworks } from '#agent-core/table/hook-chains.ts';
+import type { GuestNetworks } from '#agent-core/table/guest-ends.ts';
 import type { NamedUnits } from '#agent-core/table/systemd-unit-sets.ts';
 import type { Table } from '#agent-core/table/table.ts';
 import { systemClock } from '#clock/system-clock.ts';

@@ -138,7 +138,7 @@ export function createTableStart(options: TableStartOptions): () => Promise<Star
     if (!loaded.ok)
       return { kind: 'failed', problem: `nft refused the last good rule set: ${explainRefusal(loaded.error)}` };
     await held.keep({ ruleSet, table, digest, ...loaded.value });
-    // While marks were in doubt it stood without the lines that believe them.
+    // While marks were in doubt it stood without the rules that believe them.
     const isSame = kernel === undefined || (kernel.digest === digest && kernel.unswept === undefined);
     return told(last, { epoch: loaded.value.epoch, loaded: isSame ? 'same-table' : 'another-table' });
   };

@@ -75,8 +75,8 @@ export function createUnitUpkeep(options: {
     if (before === undefined || before.table.units.length === 0) return 'unchanged';
     const { table } = before;
     const state = before.stateAt(before.epoch);
-    return loader.withUnits(table, async ({ lines, cgroups, inPlace }) => {
-      const script = changeScript({ previous: table, next: table, isNewEpoch: false, state, placement: lines });
+    return loader.withUnits(table, async ({ inTable, cgroups, inPlace }) => {
+      const script = changeScript({ previous: table, next: table, isNewEpoch: false, state, placement: inTable });
       const loaded = await loader.commit(script, state);
       if (!loaded.ok) {
         log.error({ reason: loaded.error }, 'units could not be placed; restarted units are under the host’s rules');
@@ -90,7 +90,7 @@ export function createUnitUpkeep(options: {
 
   /**
    * What units with new cgroups began under their host's rules is judged again if their own are narrower: soon after they are in place,
-   * which waits neither for a sweep of marks nor for the lines that carry the epoch.
+   * which waits neither for a sweep of marks nor for the rules that carry the epoch.
    */
   const judgeAgainSoon = (units: ReadonlySet<string>) => {
     const table = current()?.table;

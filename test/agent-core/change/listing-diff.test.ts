@@ -1,7 +1,7 @@
 // What a stranger did to our table while nobody listened, told from two listings.
 
 import { describe, expect, test } from 'vitest';
-import { tableDifferences, withoutLeftovers } from '#agent-core/change/listing-diff.ts';
+import { tableDifferences } from '#agent-core/change/listing-diff.ts';
 import { defaultMarks } from '#agent-core/marks/mark-layout.ts';
 
 const stamp = (number: number, epoch: number) => `0x${defaultMarks.stamp(number, epoch).toString(16).padStart(8, '0')}`;
@@ -63,22 +63,39 @@ test.each(
 )('$name', ({ before, after, differences, epochs }) => {
   const [epochBefore, epochAfter] = epochs;
   expect(
-    tableDifferences({ text: before, epoch: epochBefore }, { text: after, epoch: epochAfter }, defaultMarks),
+    tableDifferences({
+      before: { text: before, epoch: epochBefore },
+      after: { text: after, epoch: epochAfter },
+      marks: defaultMarks,
+      leftovers: 'told',
+    }),
   ).toEqual(differences);
 });
 
 describe('without what a change of ours that was cut short leaves behind', () => {
   const hooked = '\tchain theirs {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n';
-  const before = { text: table(hooked, '\tchain r_7 {\n\t}\n', list('in0_4_ab')), epoch: 1 };
   test.each([
-    ['a chain that nothing hooks', 'chain added: r_7', false],
-    ['a set', 'set added: in0_4_ab', false],
-    ['a map', 'map added: in0_4_ab', false],
-    ['a chain with a hook is never left over', 'chain added: theirs', true],
-    ['what was changed', 'chain changed: r_7', true],
-    ['what was deleted', 'set deleted: in0_4_ab', true],
-    ['the table', 'table deleted', true],
-  ])('%s', (_name, difference, isKept) => {
-    expect(withoutLeftovers([difference], before)).toEqual(isKept ? [difference] : []);
+    ['a chain that nothing hooks', table('\tchain r_7 {\n\t}\n', input), table(input), []],
+    ['a set', table(list('in0_4_ab'), input), table(input), []],
+    ['a map', table('\tmap in0_4_ab {\n\t\ttype ipv4_addr : verdict\n\t}\n', input), table(input), []],
+    ['a chain with a hook is never left over', table(hooked, input), table(input), ['chain added: theirs']],
+    ['what was changed', table(judge(1, 3)), table(judge(1, 4)), ['chain changed: judge']],
+    ['what was deleted', table(input), table(input, list('in0_4_ab')), ['set deleted: in0_4_ab']],
+    ['the table', '', table(input), ['table deleted']],
+    [
+      'a flag of the table’s own',
+      `table inet segwall {\n\tflags dormant\n${input}}\n`,
+      table(input),
+      ['table changed'],
+    ],
+  ])('%s', (_name, before, after, differences) => {
+    expect(
+      tableDifferences({
+        before: { text: before, epoch: 1 },
+        after: { text: after, epoch: 1 },
+        marks: defaultMarks,
+        leftovers: 'left-out',
+      }),
+    ).toEqual(differences);
   });
 });

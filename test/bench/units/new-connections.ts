@@ -2,10 +2,11 @@
 // thirty, and with ten that systemd names, each with a listener whose socket is looked up.
 
 import { openUnitCgroups } from '#agent/host/cgroup-tree.ts';
-import { bootstrapScript, changeScript, nothingStanding } from '#agent-core/change/transaction.ts';
-import { placementLines } from '#agent-core/change/unit-placement.ts';
+import { bootstrapScript, changeScript } from '#agent-core/change/transaction.ts';
+import { placeUnits } from '#agent-core/change/unit-placement.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { hostRuleSet, type UnitPolicy } from '#test/enforcer/rule-sets.ts';
 import { createLab, type LabHost } from '#test/support/lab.ts';
 import { run } from '#test/support/run-command.ts';
@@ -160,7 +161,7 @@ async function load(request: {
   });
   if (table === undefined) throw new Error('the table could not be built');
   const open = openUnitCgroups(tree.root, new Set(request.named === undefined ? names : []));
-  const placement = placementLines(table.units, open.cgroups, table.chains);
+  const placement = placeUnits(table.units, open.cgroups, table.chains);
   const state = { revision: 1, epoch: 1, digest: '00' };
   const script = bootstrapScript(table, state, nothingStanding, placement);
   await must(host.exec(['nft', '-f', '-'], { input: script, timeoutMs: 60_000 }));
