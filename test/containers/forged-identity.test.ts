@@ -8,11 +8,11 @@ import {
   judgeContainerAddresses,
 } from '#agent-core/addresses/container-addresses.ts';
 import { bootstrapScript } from '#agent-core/change/transaction.ts';
-import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { parseIpv4Routes, parseIpv6Routes } from '#agent-core/host/container-identity.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { deniedWay } from '#agent-core/table/own-way.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { withReportedContainers } from '#control-plane/inventory/host-containers.ts';
 import type { Address } from '#model/address.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

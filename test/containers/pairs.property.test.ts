@@ -4,11 +4,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { bootstrapScript } from '#agent-core/change/transaction.ts';
-import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { endTowards } from '#agent-core/judge/decision.ts';
 import { emptyNumbering } from '#agent-core/judge/numbers.ts';
 import { buildTable } from '#agent-core/table/build-table.ts';
 import { mostWalksDefault } from '#agent-core/table/map-values.ts';
+import { nothingStanding } from '#agent-core/table/table-listing.ts';
 import { type Address, familyOf } from '#model/address.ts';
 import { evaluateEnd } from '#model/evaluate.ts';
 import type { Service } from '#model/service.ts';

@@ -3,10 +3,10 @@
 
 import { describe, expect, test } from 'vitest';
 import { complement, defaultMarks, type MarkLayout, markLayoutOf } from '#agent-core/marks/mark-layout.ts';
-import { deniedSets } from '#agent-core/table/denied-sets.ts';
 import { type DeniedCount, parseDeniedSets } from '#agent-core/table/denied-listing.ts';
-import { type TableState } from '#agent-core/table/table-state.ts';
+import { deniedSets } from '#agent-core/table/denied-sets.ts';
 import { parseTableState } from '#agent-core/table/table-listing.ts';
+import type { TableState } from '#agent-core/table/table-state.ts';
 import { assertOk } from '#model/result.ts';
 import { type DrivenHost, driveHost } from '#test/enforcer/driven-host.ts';
 import type { HostPolicy } from '#test/enforcer/rule-sets.ts';

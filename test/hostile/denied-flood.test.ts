@@ -2,8 +2,8 @@
 // or not at all is counted by the kernel itself, and the sum is always what was dropped.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { deniedRoom, deniedSets, deniedShares, listedSets, unrecordedCounter } from '#agent-core/table/denied-sets.ts';
 import { type DeniedCount, parseDeniedSets } from '#agent-core/table/denied-listing.ts';
+import { deniedRoom, deniedSets, deniedShares, listedSets, unrecordedCounter } from '#agent-core/table/denied-sets.ts';
 import type { Address } from '#model/address.ts';
 import type { Direction } from '#model/verdict.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';

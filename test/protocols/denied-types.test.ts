@@ -1,8 +1,8 @@
 // A denied ICMP packet is counted under its own type: what flows show, what plan judges and suggest proposes is that type.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { deniedSets } from '#agent-core/table/denied-sets.ts';
 import { parseDeniedSets } from '#agent-core/table/denied-listing.ts';
+import { deniedSets } from '#agent-core/table/denied-sets.ts';
 import { hostRuleSet } from '#test/enforcer/rule-sets.ts';
 import { icmp, other, udp } from './packets.ts';
 import { families, own, type ProtocolStage, remoteAddress, standUpProtocols } from './stage.ts';

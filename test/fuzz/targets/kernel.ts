@@ -2,7 +2,6 @@
 // but the kernel writes the first, but what stands in them (a packet, a name, a comment, another program's rules) is others'.
 
 import fc from 'fast-check';
-import { parseStanding } from '#agent-core/table/table-listing.ts';
 import { readDnsAnswer } from '#agent-core/dns/dns-answer.ts';
 import { DnsStreams } from '#agent-core/dns/dns-over-tcp.ts';
 import { readDnsQuestion } from '#agent-core/dns/dns-question.ts';
@@ -20,7 +19,7 @@ import { attribute, renderNetfilterRequest } from '#agent-core/netlink/request.t
 import { readRouteDatagram } from '#agent-core/netlink/route-message.ts';
 import { decodeRuleComments } from '#agent-core/netlink/state-rule-message.ts';
 import { parseDeniedSets } from '#agent-core/table/denied-listing.ts';
-import { parseTableState } from '#agent-core/table/table-listing.ts';
+import { parseStanding, parseTableState } from '#agent-core/table/table-listing.ts';
 import { type Address, parseAddress } from '#model/address.ts';
 import * as captures from '#test/agent/conntrack-captures.ts';
 import { dnsAnswer } from '#test/names/dns-bytes.ts';
