@@ -118,7 +118,11 @@ describe('the setting', () => {
       { reachable: [] },
       'containers.reachable is []; allowed: any, or a list of CIDRs such as [10.0.0.0/8, "fd00::/8"]',
     ],
-    [{ engine: 'docker' }, 'containers.engine is "docker"; allowed: no such setting; the keys here are reachable'],
+    [
+      { engine: 'docker' },
+      'containers.engine is "docker"; allowed: no such setting; the keys here are reachable\n' +
+        'containers.reachable is missing; allowed: any, or a list of CIDRs such as [10.0.0.0/8, "fd00::/8"]',
+    ],
   ])('%j is refused', (containers, error) => expect(parseSettings({ containers })).toEqual({ ok: false, error }));
 });
 
