@@ -141,7 +141,7 @@ export async function startControlPlane({ settings, log, version, died }: Contro
 
     const used: OperatorTokensOptions['used'] = (use) =>
       void store.touchOperatorToken(use).catch((cause: unknown) => log.debug({ err: cause }, 'a use is not stored'));
-    const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now, used });
+    const operators = new OperatorTokens(await store.listOperatorTokens({ tenant }), { now: policyTime.now, used });
     const claims = claimsOptions(settings);
     const certificateOverlapMs = settings.certificateOverlapSeconds * 1000;
     const { proofs } = told;

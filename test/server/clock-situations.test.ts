@@ -4,7 +4,9 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { createVerifier } from '#cli/server/audit-log.ts';
-import { tokenHash } from '#control-plane/fleet/tokens.ts';
+import { OperatorTokens } from '#control-plane/fleet/operator-tokens.ts';
+import { newOperatorToken, tokenHash } from '#control-plane/fleet/tokens.ts';
+import { createPolicyTime } from '#control-plane/publish/policy-time.ts';
 import { Secret } from '#model/secret.ts';
 import { millis } from '#model/time.ts';
 import { type FleetUnderTest, fleetUnderTest, shopPolicy, tenant } from './fleet-under-test.ts';
@@ -101,5 +103,37 @@ describe.each(offs)('a host whose clock is %s', (_, off) => {
     expect(await report(noon + off)).toMatchObject({ ok: true, value: { refused: { time: tooOld ? 1 : 0 } } });
     const kept = await store.listFlows({ tenant, since: millis(0), limit: 10 });
     expect(kept.map((row) => row.last_seen)).toEqual(tooOld ? [] : [Math.min(noon, noon + off)]);
+  });
+});
+
+describe.each(offs)('a control plane whose clock steps: it is %s from then on', (_, off) => {
+  test('an operator’s token that has ended stays ended, and one that is made then lives as long as it says', () => {
+    let [wall, elapsed] = [noon, 0];
+    const time = createPolicyTime(
+      () => millis(wall),
+      () => elapsed,
+    );
+    const pass = (ms: number) => {
+      wall += ms;
+      elapsed += ms;
+    };
+    const made = (name: string) => {
+      const token = newOperatorToken('00');
+      const createdAt = operators.now();
+      const row = { hash: tokenHash(token), id: name, tenant, name, createdAt, createdBy: '', ca: '' };
+      operators.put([{ ...row, expiresAt: millis(createdAt + hour) }]);
+      return () => operators.find(token).kind;
+    };
+    const operators = new OperatorTokens([], { now: time.now, used: () => undefined });
+    const older = made('ann');
+    expect(older()).toBe('holds');
+    pass(hour);
+    wall += off;
+    expect(older()).toBe('expired');
+    const newer = made('ben');
+    pass(hour - 1);
+    expect(newer()).toBe('holds');
+    pass(1);
+    expect([older(), newer()]).toEqual(['expired', 'expired']);
   });
 });

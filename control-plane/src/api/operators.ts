@@ -75,7 +75,7 @@ export function operatorRoutes(
       const { token, made: kept } = create();
       const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
       const made = await inTurn(request.operator, 'operators', (actor) => {
-        const note = { at: now(), actor, action: 'operator-created', target: name };
+        const note = { at: operators.now(), actor, action: 'operator-created', target: name };
         return store.createOperatorToken({ ...kept, tenant, name, ...ttl, note });
       });
       if (made.kind === 'refused') {
@@ -107,7 +107,7 @@ export function operatorRoutes(
       const ttl = ttlSeconds === undefined ? {} : { ttlMs: ttlSeconds * 1000 };
       const overlapMs = overlapSeconds * 1000;
       const made = await inTurn(request.operator, 'containment', (actor) => {
-        const note = { at: now(), actor, action: 'operator-rotated', target: name };
+        const note = { at: operators.now(), actor, action: 'operator-rotated', target: name };
         return store.rotateOperatorToken({ ...kept, tenant, name, ...ttl, overlapMs, note });
       });
       if (made.kind === 'refused') {

@@ -20,6 +20,7 @@ export type FoundOperator =
 export type OperatorTokenState = Exclude<FoundOperator['kind'], 'unknown'>;
 
 export interface OperatorTokensOptions {
+  /** Of a clock that is not set back: a token that has expired is not to hold again. */
   readonly now: () => Millis;
   /** A token's first use of an hour: no more often is it to be written down. */
   readonly used: (use: { readonly hash: string; readonly at: Millis }) => void;
@@ -43,6 +44,11 @@ export class OperatorTokens {
   constructor(tokens: readonly OperatorToken[], options: OperatorTokensOptions) {
     this.#byHash = new Map(tokens.map((token) => [token.hash, token]));
     this.#options = options;
+  }
+
+  /** By which tokens end, and so by which they are made. */
+  now(): Millis {
+    return this.#options.now();
   }
 
   find(token: Secret): FoundOperator {
