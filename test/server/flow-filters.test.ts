@@ -116,10 +116,10 @@ test('what connections count is said in the same words beside every column and f
     schemas.suggestAnswer.shape.rules.unwrap().element.shape,
   ];
   expect(fields.map(({ connections }) => connections.description)).toEqual(fields.map(() => connectionCountText));
-  for (const page of ['api', 'cli'])
-    expect(await readFile(new URL(`../../docs/reference/${page}.md`, import.meta.url), 'utf8')).toContain(
-      connectionCountText,
-    );
+  for (const page of ['api', 'cli']) {
+    const text = await readFile(new URL(`../../docs/reference/${page}.md`, import.meta.url), 'utf8');
+    expect(text.replaceAll(/\s+/g, ' '), page).toContain(connectionCountText);
+  }
 });
 
 test('coverage counts a connection once, whoever reported it', async () => {
