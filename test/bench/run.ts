@@ -8,6 +8,8 @@ import { type Bench, type BenchReport, type BenchResult, holds } from './bench-r
 import { replaceSection } from './benchmarks-page.ts';
 
 const folder = import.meta.dirname;
+/** As much of a text, up to a space, as a line of the page holds: 120 columns (test/docs/decisions.test.ts). */
+const lineOfPage = /\S.{0,118}\S(?= |$)|\S+/g;
 const page = new URL('../../docs/benchmarks.md', import.meta.url);
 const notBenchmarks = new Set(['run.ts', 'bench-report.ts', 'benchmarks-page.ts']);
 
@@ -58,7 +60,7 @@ function printTable(report: BenchReport): void {
 async function record(name: string, report: BenchReport, machine: string): Promise<void> {
   const row = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const lines = [
-    report.method,
+    ...(report.method.match(lineOfPage) ?? []),
     '',
     `Measured ${new Date().toISOString().slice(0, 10)} on ${machine}.`,
     '',
