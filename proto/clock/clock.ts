@@ -17,6 +17,7 @@ export interface ClockWorks {
   wall(): Millis;
   /** From an arbitrary start, only ever forward: what durations are measured by. */
   elapsedMs(): number;
+  /** After 24 days at the latest: who waits for an instant beyond looks whether it has come, and waits again. */
   after(delayMs: number, call: () => void): Timer;
   every(periodMs: number, call: () => void): Timer;
 }

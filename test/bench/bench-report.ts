@@ -32,3 +32,10 @@ export function holds(result: BenchResult): boolean {
       return result.value >= result.limit.value;
   }
 }
+
+/** The median and the quarters around it. */
+export function quartersOf(values: readonly number[]): { low: number; middle: number; high: number } {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.trunc(share * (sorted.length - 1))] ?? Number.NaN;
+  return { low: at(0.25), middle: at(0.5), high: at(0.75) };
+}

@@ -6,7 +6,7 @@ import { type Address, parseAddress } from '#model/address.ts';
 import { parseSelector } from '#model/parse-selector.ts';
 import { assertOk } from '#model/result.ts';
 import type { Workload } from '#policy/policy/policy.ts';
-import type { BenchReport, BenchResult } from './bench-report.ts';
+import { type BenchReport, type BenchResult, quartersOf } from './bench-report.ts';
 
 const sizes = { small: 1_000, large: 10_000 } as const;
 const rounds = 400;
@@ -165,12 +165,6 @@ function compare(step: Step, fleets: readonly [FleetOfHosts, FleetOfHosts]): Ben
     limit: { kind: 'at-most', value: step.limitUs },
     reference: { name: `beside ${sizes.small}`, value: small.middle, ratio: large.middle / small.middle },
   };
-}
-
-function quartersOf(values: readonly number[]) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.trunc(share * (sorted.length - 1))] ?? Number.NaN;
-  return { low: at(0.25), middle: at(0.5), high: at(0.75) };
 }
 
 export async function run(): Promise<BenchReport> {

@@ -3,7 +3,7 @@
 
 import { Composer, Parser } from 'yaml';
 import { maxInventoryFileLength, readYamlDocuments } from '#policy/source/yaml-documents.ts';
-import type { BenchReport, BenchResult } from './bench-report.ts';
+import { type BenchReport, type BenchResult, quartersOf } from './bench-report.ts';
 
 const rounds = 9;
 
@@ -87,12 +87,6 @@ function jsonLinesOf(yaml: string): string {
   return [...composer.compose(new Parser().parse(yaml))].map((document) => JSON.stringify(document.toJS())).join('\n');
 }
 
-function middleOf(values: readonly number[]) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.trunc(share * (sorted.length - 1))] ?? Number.NaN;
-  return { low: at(0.25), middle: at(0.5), high: at(0.75) };
-}
-
 function measure({ name, yaml, documents, limitMs }: Text): readonly BenchResult[] {
   const texts: Readonly<Record<Reader, string>> = { ours: yaml, library: yaml, json: jsonLinesOf(yaml) };
   const times: Readonly<Record<Reader, number[]>> = { ours: [], library: [], json: [] };
@@ -104,7 +98,7 @@ function measure({ name, yaml, documents, limitMs }: Text): readonly BenchResult
       if (count !== documents) throw new Error(`${reader} read ${count} documents of ${documents}`);
     }
   }
-  const [ours, library, json] = [middleOf(times.ours), middleOf(times.library), middleOf(times.json)];
+  const [ours, library, json] = [quartersOf(times.ours), quartersOf(times.library), quartersOf(times.json)];
   const size = `${name}, ${(yaml.length / 1e6).toFixed(1)} MB`;
   return [
     {

@@ -90,6 +90,8 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
   let lostConnections = 0;
   let damagedFiles = 0;
 
+  const fileOf = (sequence: number) => files.find((file) => file.sequence === sequence);
+
   function drop(file: SpooledFile): void {
     const index = files.indexOf(file);
     if (index < 0) return;
@@ -177,12 +179,12 @@ export async function openFlowSpool(options: FlowSpoolOptions): Promise<FlowSpoo
     },
 
     remove(sequence) {
-      const file = files.find((candidate) => candidate.sequence === sequence);
+      const file = fileOf(sequence);
       if (file !== undefined) drop(file);
     },
 
     async giveUp(sequence) {
-      const file = files.find((candidate) => candidate.sequence === sequence);
+      const file = fileOf(sequence);
       if (file !== undefined) await letGo(file);
     },
 
@@ -204,17 +206,22 @@ function renderTold({ endedAt, unrecorded }: SpoolWindow): Uint8Array {
   return bytes;
 }
 
+/** What stands behind the batch; undefined: by an agent that wrote none. */
+function toldPart(batch: Uint8Array): Buffer | undefined {
+  if (batch.length < toldBytes) return undefined;
+  const bytes = Buffer.from(batch.subarray(-toldBytes));
+  return bytes.subarray(0, toldTag.length).equals(toldTag) ? bytes : undefined;
+}
+
 /** The batch alone: what is told is for this host. */
 function withoutTold(batch: Uint8Array): Uint8Array {
-  const toldAt = batch.length - toldBytes;
-  const isTold = toldAt >= 0 && Buffer.from(batch.subarray(toldAt)).subarray(0, toldTag.length).equals(toldTag);
-  return isTold ? batch.subarray(0, toldAt) : batch;
+  return toldPart(batch) === undefined ? batch : batch.subarray(0, -toldBytes);
 }
 
 /** Undefined: by an agent that wrote none. */
 function readTold(batch: Uint8Array): Told | undefined {
-  const bytes = Buffer.from(batch.subarray(-toldBytes));
-  if (bytes.length < toldBytes || !bytes.subarray(0, toldTag.length).equals(toldTag)) return undefined;
+  const bytes = toldPart(batch);
+  if (bytes === undefined) return undefined;
   const [seenUntil = 0, inbound = -1, outbound = -1] = [0, 8, 16].map((at) => bytes.readDoubleLE(toldTag.length + at));
   const isTold = seenUntil > 0 && [seenUntil, inbound, outbound].every((n) => Number.isSafeInteger(n) && n >= 0);
   return isTold ? { seenUntil: millis(seenUntil), unrecorded: { inbound, outbound } } : undefined;

@@ -27,8 +27,6 @@ export interface OperatorTokensOptions {
 }
 
 const useMs = 3_600_000;
-/** Of a timer of Node's. */
-const longestTimerMs = 2 ** 31 - 1;
 
 interface TokenEnd {
   readonly controller: AbortController;
@@ -130,7 +128,7 @@ export class OperatorTokens {
     }
     const expiresAt = this.#byHash.get(hash)?.expiresAt;
     if (expiresAt === undefined) return;
-    const leftMs = Math.min(longestTimerMs, Math.max(1, expiresAt - this.#options.now()));
+    const leftMs = Math.max(1, expiresAt - this.#options.now());
     end.timer = systemClock.after(leftMs, () => this.#look(hash)).unref();
   }
 }

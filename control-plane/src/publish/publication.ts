@@ -12,9 +12,6 @@ import type { AgentSessions, LiveAgent } from './agent-sessions.ts';
 import { inventoryUnder } from './policy-review.ts';
 import type { PreparedPolicy } from './prepared-policy.ts';
 
-/** setTimeout fires at once beyond this. */
-const longestTimerMs = 2_147_483_647;
-
 /** `changed` sends to agents whose rule set is another than they were sent last; `always` to all, so that all acknowledge it. */
 export type SendWhen = 'changed' | 'always';
 
@@ -187,7 +184,7 @@ export class Publication {
     this.#timer?.cancel();
     const nextChangeAt = this.#nextChangeAt();
     if (nextChangeAt !== undefined && !this.#isStopped) {
-      this.#timer = systemClock.after(Math.min(Math.max(0, nextChangeAt - at), longestTimerMs), timeCame);
+      this.#timer = systemClock.after(Math.max(0, nextChangeAt - at), timeCame);
       this.#timer.unref();
     }
     return changed;
